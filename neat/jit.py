@@ -1,0 +1,113 @@
+"""Compiling kernels with numba so that its disk cache can be trusted.
+
+numba looks at the file of a kernel when it decides whether a cached build is still good, not at the functions that
+the kernel calls. `kernel` therefore puts a fingerprint of all the code and constants that a function can reach
+into the name under which the build is cached: a new process finds it, an edit anywhere below misses it.
+`specialise` makes a kernel out of a template by giving it other functions for some of its global names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# GNU OpenMP's threads spin while they wait; on a busy machine that costs milliseconds at every launch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numba
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+_CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
+
+# Plain functions: for code that is called from kernels on either backend.
+function = numba.njit
+
+
+def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Compile `python_function` on first use and keep the build on disk (`options` are numba's)."""
+    if python_function is None:
+        return lambda f: kernel(f, **options)
+    return _compile(python_function, python_function.__qualname__, options)
+
+
+def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
+    """Compile a copy of `template` in which the global names of `bind` mean what `bind` says.
+
+    Args:
+        template: A plain Python function.
+        name: Tells this variant from the template's others; a newer build of the same name replaces the older.
+        bind: Jitted functions and constants, by the global name that the template uses.
+        **options: numba's.
+    """
+    clone = types.FunctionType(
+        template.__code__, {**template.__globals__, **bind}, template.__name__, template.__defaults__
+    )
+    clone.__module__ = template.__module__
+    return _compile(clone, f"{template.__qualname__}-{name}", options)
+
+
+def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
+    tag = hashlib.sha256(_fingerprint(python_function, set()) + repr(sorted(options.items())).encode())
+    python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
+    dispatcher = numba.njit(cache=True, **options)(python_function)
+    _prune(Path(dispatcher._cache.cache_path), f"{_file_stem(python_function)}.{name}-", tag.hexdigest()[:16])
+    return dispatcher
+
+
+def _file_stem(python_function: Any) -> str:
+    return Path(python_function.__code__.co_filename).stem
+
+
+def _prune(folder: Path, prefix: str, tag: str) -> None:
+    """Delete the builds of earlier versions of a kernel."""
+    for file in folder.glob(f"{prefix}*.nb[ic]"):
+        rest = file.name[len(prefix) :]
+        if not rest.startswith(tag) and rest[16:17] == "-":
+            file.unlink(missing_ok=True)
+
+
+def _fingerprint(item: Any, seen: set[int]) -> bytes:
+    """Hash of a function's code and of every global and closure value that it can reach."""
+    python_function = getattr(item, "py_func", item)
+    if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
+        return b""
+    seen.add(id(python_function))
+    digest = hashlib.sha256()
+
+    def add_value(value: Any) -> None:
+        if isinstance(value, types.FunctionType | Dispatcher):
+            digest.update(_fingerprint(value, seen))
+        elif isinstance(value, np.ndarray):
+            digest.update(value.tobytes())
+        elif isinstance(value, tuple | list):
+            for element in value:
+                add_value(element)
+        elif isinstance(value, _CONSTANTS):
+            digest.update(repr(value).encode())
+
+    def add_code(code: types.CodeType) -> None:
+        digest.update(code.co_code + repr(code.co_names).encode())
+        for constant in code.co_consts:
+            if inspect.iscode(constant):
+                add_code(constant)
+            else:
+                digest.update(repr(constant).encode())
+        for name in code.co_names:
+            if name in python_function.__globals__:
+                add_value(python_function.__globals__[name])
+            else:  # attributes of modules, such as rng.uniform
+                for owner in code.co_names:
+                    module = python_function.__globals__.get(owner)
+                    if isinstance(module, types.ModuleType) and hasattr(module, name):
+                        add_value(getattr(module, name))
+
+    add_code(python_function.__code__)
+    for cell in python_function.__closure__ or ():
+        add_value(cell.cell_contents)
+    return digest.digest()
