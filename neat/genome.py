@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pydantic import ValidationError
-
 from neat import activations
 from neat.jit import kernel
-from neat.plain_data import GenomeData, first_error
+from neat.plain_data import GenomeData
 
 
 class GenomeArrays(NamedTuple):
@@ -309,9 +307,9 @@ class Genome:
             GenomeError: Something is missing, of the wrong type, or breaks a rule of `Genomes.check`.
         """
         try:
-            parsed = GenomeData.model_validate(data)
-        except ValidationError as error:
-            raise GenomeError(f"genome: {first_error(error)}") from None
+            parsed = GenomeData(**data)
+        except (TypeError, ValueError) as error:
+            raise GenomeError(f"genome: {error}") from None
         genome = cls(_from_plain(parsed))
         genome.genomes.check()
         return genome

@@ -1,0 +1,398 @@
+"""The settings of a run: frozen, validated, one section per concept, TOML in and out."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
+
+import numpy as np
+import tomli_w
+from pydantic import Field, model_validator
+
+from neat.validation import ActivationName, AggregationName, Model
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+OneOrMore = Annotated[int, Field(ge=1)]
+
+Distribution = Literal["normal", "uniform"]
+Structural = Literal["all", "one", "alone"]
+EqualFitness = Literal["both", "smaller"]
+Threshold = Literal["auto", "fixed", "adjusted"]
+Measure = Literal["max", "mean"]
+Innovation = Literal["global", "generation", "pairing"]
+Pairing = Literal["szudzik", "cantor"]
+
+
+class InitialValue(Model):
+    """Where a weight, bias or response starts, and the bounds that it keeps for life."""
+
+    mean: float = 0.0
+    """Centre of the initial values."""
+    spread: NonNegative = 1.0
+    """Standard deviation of a normal distribution, half the width of a uniform one."""
+    distribution: Distribution = "normal"
+    """Distribution of the initial values."""
+    minimum: float = -30.0
+    """Least value, at all times."""
+    maximum: float = 30.0
+    """Greatest value, at all times."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> InitialValue:
+        if not self.minimum <= self.mean <= self.maximum:
+            raise ValueError(f"mean: must lie from minimum {self.minimum} to maximum {self.maximum}, got {self.mean}")
+        return self
+
+
+class GenomeConfig(Model):
+    """What a genome can be, and how the first ones look."""
+
+    num_inputs: OneOrMore
+    """Inputs of a network, without the bias input."""
+    num_outputs: OneOrMore
+    """Outputs of a network."""
+    bias_input: bool = False
+    """Add an input that is constantly 1 (2002 paper), beside or instead of the nodes' biases."""
+    feed_forward: bool = True
+    """No loops. Otherwise networks are recurrent and keep state between steps."""
+    initial_connections: Literal["full", "partial", "none"] = "full"
+    """All connections from each layer to the next, each with probability `initial_rate`, or none."""
+    initial_rate: Rate = 0.5
+    """Probability of a connection where `initial_connections` is "partial"."""
+    hidden_layers: tuple[OneOrMore, ...] = ()
+    """Sizes of the hidden layers that genomes start with."""
+    activation: str = "tanh"
+    """Activation of new nodes, or "random": any of `activation_options`."""
+    activation_options: tuple[ActivationName, ...] = ()
+    """Activations that mutation can choose from; empty: `activation` alone."""
+    output_activation: ActivationName | None = None
+    """Activation of the outputs, never mutated; none: as the other nodes."""
+    aggregation: str = "sum"
+    """Aggregation of new nodes, or "random": any of `aggregation_options`."""
+    aggregation_options: tuple[AggregationName, ...] = ()
+    """Aggregations that mutation can choose from; empty: `aggregation` alone."""
+    weight: InitialValue = InitialValue()
+    """Connection weights. The paper sets no cap; here ±30 keeps species from multiplying."""
+    bias: InitialValue = InitialValue()
+    """Node biases."""
+    response: InitialValue = InitialValue(mean=1.0, spread=0.0)
+    """Node responses: the factor on a node's aggregated input."""
+
+    @model_validator(mode="after")
+    def _complete_options(self) -> GenomeConfig:
+        for kind, check in (("activation", ActivationName), ("aggregation", AggregationName)):
+            name, options = getattr(self, kind), getattr(self, f"{kind}_options")
+            if name == "random":
+                if not options:
+                    raise ValueError(f'{kind}_options: must name at least one where {kind} is "random", got ()')
+                continue
+            get_args(check)[1].func(name)
+            if not options:
+                object.__setattr__(self, f"{kind}_options", (name,))
+            elif name not in options:
+                raise ValueError(f"{kind}_options: must hold {kind} {name!r}, got {options!r}")
+        return self
+
+
+class ValueMutation(Model):
+    """How a weight, bias or response mutates."""
+
+    genome_rate: Rate = 1.0
+    """Probability that a child's values of this kind mutate at all (2002: 0.8 for weights)."""
+    perturb_rate: Rate = 0.8
+    """Of those, the share of values perturbed (2002: 0.9)."""
+    replace_rate: Rate = 0.1
+    """Of those, the share of values drawn anew as an initial one (2002: 0.1)."""
+    power: NonNegative = 0.5
+    """Standard deviation of a normal perturbation, half the width of a uniform one."""
+    distribution: Distribution = "normal"
+    """Distribution of the perturbation (2002: uniform)."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> ValueMutation:
+        if self.perturb_rate + self.replace_rate > 1 + 1e-9:
+            raise ValueError(
+                f"perturb_rate: with replace_rate {self.replace_rate} must not exceed 1, got {self.perturb_rate}"
+            )
+        return self
+
+
+class MutationConfig(Model):
+    """What mutation does to a child, as probabilities for each child unless it says otherwise."""
+
+    add_node_rate: Rate = 0.1
+    """Split an enabled connection (2002: 0.03)."""
+    add_connection_rate: Rate = 0.2
+    """Add a connection (2002: 0.05, or 0.3 in the larger population)."""
+    delete_node_rate: Rate = 0.0
+    """Delete a hidden node with its connections (2002: never)."""
+    delete_connection_rate: Rate = 0.0
+    """Delete a connection (2002: never)."""
+    structural: Structural = "all"
+    """Whether the four above exclude each other: "all" are drawn independently, at most "one" happens, or "alone":
+    at most one, and then nothing else mutates (as in the original's source)."""
+    add_connection_tries: OneOrMore = 20
+    """Pairs tried before an addition is given up."""
+    enable_rate: Rate = 0.0
+    """Probability for each disabled connection to be enabled."""
+    disable_rate: Rate = 0.0
+    """Probability for each enabled connection to be disabled."""
+    weight: ValueMutation = ValueMutation()
+    """Connection weights."""
+    bias: ValueMutation = ValueMutation(perturb_rate=0.7)
+    """Node biases."""
+    response: ValueMutation = ValueMutation(perturb_rate=0.0, replace_rate=0.0)
+    """Node responses."""
+    activation_rate: Rate = 0.0
+    """Probability for each node to draw another activation from the options."""
+    aggregation_rate: Rate = 0.0
+    """Probability for each node to draw another aggregation from the options."""
+
+
+class CrossoverConfig(Model):
+    """How two parents make a child. What neither rate below takes is multipoint crossover."""
+
+    average_rate: Rate = 0.0
+    """Share of crossovers that average the attributes of matching genes."""
+    single_point_rate: Rate = 0.0
+    """Share of crossovers that take matching genes from one parent before a point and from the other after it."""
+    disable_rate: Rate = 0.75
+    """Probability that a matching gene that is disabled in either parent is disabled in the child (2002: 0.75)."""
+    equal_fitness: EqualFitness = "both"
+    """Parents of equal fitness give disjoint and excess genes "both", or the one with fewer genes ("smaller")."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> CrossoverConfig:
+        if self.average_rate + self.single_point_rate > 1 + 1e-9:
+            raise ValueError(
+                f"average_rate: with single_point_rate {self.single_point_rate} must not exceed 1, "
+                f"got {self.average_rate}"
+            )
+        return self
+
+
+class SpeciationConfig(Model):
+    """Compatibility distance δ = c1·E/N + c2·D/N + c3·W̄ (2002, equation 1) and what is done with it."""
+
+    excess_coefficient: NonNegative = 1.0
+    """c1."""
+    disjoint_coefficient: NonNegative = 1.0
+    """c2."""
+    weight_coefficient: NonNegative = 0.4
+    """c3 (2002: 0.4, or 3.0 in the larger population)."""
+    node_coefficient: NonNegative = 0.0
+    """Weight of the mean difference of matching hidden and output nodes (2002: nodes do not count)."""
+    normalise_from: OneOrMore = 20
+    """Genomes with fewer connection genes than this have N = 1."""
+    threshold: Positive = 3.0
+    """δt, or its first value where it is adjusted."""
+    threshold_mode: Threshold = "auto"
+    """Keep the threshold, or adjust it toward `target_species`; "auto" adjusts above a population of 500."""
+    target_species: OneOrMore = 20
+    """Number of species that an adjusted threshold aims at."""
+    threshold_step: Positive = 0.1
+    """Relative change of an adjusted threshold in a generation."""
+    minimum_threshold: Positive = 0.1
+    """Least value of an adjusted threshold."""
+
+
+class StagnationConfig(Model):
+    """When a species, or the whole population, has gone too long without improvement."""
+
+    species_generations: OneOrMore = 15
+    """A species that has not improved for this many generations does not reproduce (2002: 15)."""
+    measure: Measure = "max"
+    """What has to improve: the best fitness in the species or its mean."""
+    protected_species: OneOrMore = 2
+    """The best species that stagnation never takes."""
+    population_generations: OneOrMore = 20
+    """After this many generations without improvement only the two best species reproduce (2002: 20)."""
+
+
+class ReproductionConfig(Model):
+    """Who has children, and how."""
+
+    survival_rate: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of each species that may be parents, at least one."""
+    elites: Count = 1
+    """Best genomes of a large species that go on unchanged (2002: its champion)."""
+    elite_species_size: Count = 5
+    """A species is large above this size (2002: 5)."""
+    mutate_only_rate: Rate = 0.25
+    """Share of children by mutation alone (2002: 0.25)."""
+    mate_only_rate: Rate = 0.0
+    """Share of children of two parents that are not mutated."""
+    interspecies_rate: Rate = 0.001
+    """Probability that the second parent comes from another species (2002: 0.001)."""
+    keep_best: bool = False
+    """Put the best genome ever into every generation. A noisy fitness then freezes the search."""
+
+
+class Task(Protocol):
+    """What `Config.for_task` reads from an evaluator."""
+
+    num_inputs: int
+    num_outputs: int
+
+
+class Config(Model):
+    """All settings of a run. A section can be given as a dictionary."""
+
+    genome: GenomeConfig
+    """Genomes and the first population."""
+    population_size: Annotated[int, Field(ge=2, lt=2**31)] = 150
+    """Genomes in every generation."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The same config and seed give the same run."""
+    innovation: Innovation = "global"
+    """Scheme of the innovation numbers."""
+    pairing: Pairing = "szudzik"
+    """Pairing function of the scheme "pairing"."""
+    mutation: MutationConfig = MutationConfig()
+    """Mutation."""
+    crossover: CrossoverConfig = CrossoverConfig()
+    """Crossover."""
+    speciation: SpeciationConfig = SpeciationConfig()
+    """Speciation."""
+    stagnation: StagnationConfig = StagnationConfig()
+    """Stagnation."""
+    reproduction: ReproductionConfig = ReproductionConfig()
+    """Reproduction."""
+
+    @model_validator(mode="after")
+    def _order_in_time(self) -> Config:
+        excess, disjoint = self.speciation.excess_coefficient, self.speciation.disjoint_coefficient
+        if self.innovation == "pairing" and excess != disjoint:
+            raise ValueError(
+                f"speciation.excess_coefficient: must equal disjoint_coefficient {disjoint} where innovation is "
+                f'"pairing" (its numbers have no order in time), got {excess}'
+            )
+        return self
+
+    @classmethod
+    def for_task(cls, task: Task, **settings: Any) -> Config:
+        """A config with the task's numbers of inputs and outputs; `settings` as for Config."""
+        sizes = {"num_inputs": task.num_inputs, "num_outputs": task.num_outputs}
+        return cls(**_merge({"genome": sizes}, settings))
+
+    @classmethod
+    def preset(cls, name: str, **settings: Any) -> Config:
+        """A published configuration, with `settings` merged into its sections.
+
+        Args:
+            name: One of `Config.presets()`.
+            **settings: As for Config; the preset leaves at least `genome.num_inputs` and `num_outputs` open.
+
+        Raises:
+            ValueError: There is no such preset, or a setting is wrong.
+        """
+        return cls(**_merge(cls.preset_settings(name), settings))
+
+    @staticmethod
+    def preset_settings(name: str) -> dict[str, Any]:
+        """What a preset sets, as nested dictionaries."""
+        if name not in Config.presets():
+            raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {name!r}")
+        return tomllib.loads((resources.files("neat") / "presets" / f"{name}.toml").read_text("utf-8"))
+
+    @staticmethod
+    def presets() -> list[str]:
+        """Names of the presets."""
+        folder = resources.files("neat") / "presets"
+        return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+    def updated(self, **settings: Any) -> Config:
+        """This config with `settings` merged into its sections."""
+        return Config(**_merge(self.model_dump(exclude_unset=True), settings))
+
+    def to_toml(self) -> str:
+        """Every setting as TOML; `from_toml` gives an equal config back."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Config:
+        """A config from the text of a TOML file; what it leaves out has its default.
+
+        Raises:
+            ValueError: The text is no TOML, or a setting is wrong.
+        """
+        return cls(**_parse_toml(text))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Config:
+        """A config from a TOML file.
+
+        Raises:
+            ValueError: The file is missing, is no TOML, or a setting is wrong; the message names the file.
+        """
+        settings = load_settings(path)
+        try:
+            return cls(**settings)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def load_settings(path: str | Path) -> dict[str, Any]:
+    """The settings that a TOML file holds, not yet validated.
+
+    Raises:
+        ValueError: The file is missing or is no TOML.
+    """
+    try:
+        return _parse_toml(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not valid TOML: {error}") from None
+
+
+def _merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `settings` laid over it, section by section."""
+    merged = dict(base)
+    for name, value in settings.items():
+        if isinstance(value, Model):
+            value = value.model_dump()
+        old = merged.get(name)
+        merged[name] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def to_record(section: Model) -> np.ndarray:
+    """A section's numbers for kernels: a structured array of shape (1,), fields named as the settings are.
+
+    Numbers become float32 or int64, switches bool, choices the position of the word in its Literal; sections nest.
+    Names of activations and the like are left out.
+    """
+    dtype, values = _record_fields(section)
+    return np.array([values], dtype=np.dtype(dtype, align=True))
+
+
+def _record_fields(section: Model) -> tuple[list[tuple[str, Any]], tuple[Any, ...]]:
+    fields: list[tuple[str, Any]] = []
+    values: list[Any] = []
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Model):
+            dtype, value = _record_fields(value)
+            fields.append((name, np.dtype(dtype, align=True)))
+        elif get_origin(info.annotation) is Literal:
+            fields.append((name, np.int64))
+            value = get_args(info.annotation).index(value)
+        elif isinstance(value, bool | int | float):
+            fields.append((name, {bool: np.bool_, int: np.int64, float: np.float32}[type(value)]))
+        else:
+            continue
+        values.append(value)
+    return fields, tuple(values)

@@ -1,0 +1,86 @@
+"""What a run keeps of every generation: a row for the population and a row for each species."""
+
+from __future__ import annotations
+
+import numpy as np
+
+GENERATION = np.dtype(
+    [
+        ("generation", "i8"),
+        ("evaluations", "i8"),  # so far, this generation's included
+        ("best", "f8"),
+        ("mean", "f8"),  # of the finite fitness values, as std and median
+        ("std", "f8"),
+        ("median", "f8"),
+        ("best_ever", "f8"),
+        ("invalid", "i8"),  # genomes whose fitness was NaN or −inf
+        ("species", "i8"),
+        ("threshold", "f8"),  # the compatibility threshold in force
+        ("hidden_nodes", "f8"),  # mean over the population, as the next two
+        ("connections", "f8"),
+        ("enabled_connections", "f8"),
+        ("innovations", "i8"),  # innovation numbers given so far
+    ]
+)
+
+SPECIES = np.dtype(
+    [
+        ("generation", "i8"),
+        ("id", "i8"),
+        ("size", "i8"),
+        ("age", "i8"),  # generations since it was founded
+        ("best", "f8"),
+        ("mean", "f8"),
+        ("stagnation", "i8"),  # generations since it last improved
+        ("offspring", "i8"),
+    ]
+)
+
+
+class History:
+    """Rows in the order of the generations.
+
+    Attributes:
+        generations: Structured array of dtype GENERATION, shape (generations,).
+        species: Structured array of dtype SPECIES, one row per species and generation.
+    """
+
+    def __init__(self, generations: np.ndarray | None = None, species: np.ndarray | None = None) -> None:
+        self._generations = [] if generations is None else [generations]
+        self._species = [] if species is None else [species]
+
+    def append(self, generation: np.ndarray, species: np.ndarray) -> None:
+        """Add a generation: its row, shape (1,), and its species' rows."""
+        self._generations.append(generation)
+        self._species.append(species)
+
+    @property
+    def generations(self) -> np.ndarray:
+        """One row per generation."""
+        return _joined(self._generations, GENERATION)
+
+    @property
+    def species(self) -> np.ndarray:
+        """One row per species and generation."""
+        return _joined(self._species, SPECIES)
+
+    @property
+    def last(self) -> np.void:
+        """The newest generation's row."""
+        return self._generations[-1][-1]
+
+    @property
+    def last_species(self) -> np.ndarray:
+        """The newest generation's species."""
+        rows = self._species[-1]
+        return rows[rows["generation"] == self.last["generation"]]
+
+    def __len__(self) -> int:
+        return len(self.generations)
+
+
+def _joined(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    """All rows in one array; `rows` is left holding that array alone."""
+    if len(rows) != 1:
+        rows[:] = [np.concatenate(rows) if rows else np.empty(0, dtype)]
+    return rows[0]
