@@ -154,13 +154,13 @@ def _sin_of_quadrant(x, shift):
     r = -_SIN_LIMIT if r < -_SIN_LIMIT else r
     quadrant = np.int32(_bits(shifted) + np.int32(shift))
     s = r * r
-    sine = np.float32(-0.00019515)
-    sine = sine * s + np.float32(0.00833216)
-    sine = sine * s + np.float32(-0.16666655)
+    sine = np.float32(-0.0001951146)
+    sine = sine * s + np.float32(0.008332133)
+    sine = sine * s + np.float32(-0.1666665418)
     sine = sine * s * r + r
-    cosine = np.float32(2.44324128e-05)
-    cosine = cosine * s + np.float32(-1.38873099e-03)
-    cosine = cosine * s + np.float32(4.16666456e-02)
+    cosine = np.float32(2.4428786e-05)
+    cosine = cosine * s + np.float32(-1.3887279e-03)
+    cosine = cosine * s + np.float32(4.1666645e-02)
     cosine = cosine * s * s + (_1 - _HALF * s)
     result = cosine if np.int32(quadrant & np.int32(1)) != 0 else sine
     return -result if np.int32(quadrant & np.int32(2)) != 0 else result
