@@ -1,10 +1,10 @@
 """Elementary functions in float32 without branches, so that LLVM turns a loop over them into vector code.
 
-Each takes and returns one float32. They use only additions, products, divisions, selections and the bits of a
-number: every backend computes them alike, and none calls the machine's libm. Unless a docstring says otherwise, the
-relative error is at most 3e-7 where the result is a normal number; 0, infinities and NaN come out as IEEE 754 says.
-The polynomials are minimax fits in relative error (Remez's problem, solved by Lawson's reweighted least squares) on
-the interval that the reduction leaves.
+Each takes and returns one float32. They use only additions, products, divisions, selections and the bits of
+a number: every backend computes them alike, and none calls the machine's libm. Unless a docstring says
+otherwise, the relative error is at most 4e-7 where the result is a normal number; infinities and NaN come out
+as IEEE 754 says (the sign of a zero need not). The polynomials are minimax fits in relative error (by
+Lawson's reweighted least squares) on the interval that the reduction leaves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ONE_BITS = np.int32(0x3F800000)
 _MANTISSA_MASK = np.int32(0x007FFFFF)
 
 _LOG2_E = np.float32(1.442695)
-# ln 2 in two parts (Cody and Waite 1980); the first has so few bits that its product with an exponent is exact.
+# ln 2 in two parts (Cody and Waite 1980); the product of the first with an exponent is exact.
 _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(-2.1219444e-4)
 # Beyond these, exp is infinity and 0 in float32.
@@ -48,8 +48,7 @@ _HALF_PI_LOW = np.float32(1.2675908e-6)
 # A little above π/4: the quadrant's number is rounded from a float32 product.
 _SIN_LIMIT = np.float32(0.79)
 
-# From here on tanh is taken to be 1: it is less than 3e-7 away.
-_TANH_LIMIT = np.float32(7.9)
+_TANH_LIMIT = np.float32(9.0)
 
 
 @function
@@ -70,7 +69,7 @@ def _power_of_two(exponent):
 
 @function
 def _reduce_exp(x):
-    """(r, q, n) with x = r + n ln 2, |r| <= ln 2 / 2, q = e^r - 1 - r, n an int32; x between the limits of exp."""
+    """(r, q, n) with x = r + n ln 2, |r| <= ln 2 / 2, q = e^r - 1 - r, n an int32; x in exp's limits."""
     shifted = x * _LOG2_E + _ROUNDER
     n = shifted - _ROUNDER
     r = x - n * _LN2_HIGH - n * _LN2_LOW
@@ -180,22 +179,21 @@ def cos(x):
 
 @function
 def tanh(x):
-    """The hyperbolic tangent, with a relative error of at most 4e-7."""
-    # A rational function of degree 13 over 6, odd (the coefficients are those of Eigen's ptanh_float, MPL 2.0).
+    """The hyperbolic tangent."""
+    # x P(x²) / Q(x²) for |x| <= 9, where tanh is 1 in float32; all terms are positive: nothing cancels.
     limited = _TANH_LIMIT if x > _TANH_LIMIT else x
     limited = -_TANH_LIMIT if limited < -_TANH_LIMIT else limited
     s = limited * limited
-    p = np.float32(-2.76076847742355e-16)
-    p = p * s + np.float32(2.00018790482477e-13)
-    p = p * s + np.float32(-8.60467152213735e-11)
-    p = p * s + np.float32(5.12229709037114e-08)
-    p = p * s + np.float32(1.48572235717979e-05)
-    p = p * s + np.float32(6.37261928875436e-04)
-    p = p * s + np.float32(4.89352455891786e-03)
-    q = np.float32(1.19825839466702e-06)
-    q = q * s + np.float32(1.18534705686654e-04)
-    q = q * s + np.float32(2.26843463243900e-03)
-    q = q * s + np.float32(4.89352518554385e-03)
+    p = np.float32(1.335447791890e-8)
+    p = p * s + np.float32(2.060894499270e-5)
+    p = p * s + np.float32(3.495579662700e-3)
+    p = p * s + np.float32(0.1338101850562)
+    p = p * s + _1
+    q = np.float32(7.776481600718e-7)
+    q = q * s + np.float32(3.285621039311e-4)
+    q = q * s + np.float32(2.587694995608e-2)
+    q = q * s + np.float32(0.4671433410266)
+    q = q * s + _1
     result = limited * (p / q)
     result = _1 if result > _1 else result
     return -_1 if result < -_1 else result

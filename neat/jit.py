@@ -26,12 +26,12 @@ from numba.core.dispatcher import Dispatcher
 
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 
-# Plain functions: for code that is called from kernels on either backend. Division by zero gives what IEEE 754 says:
-# Python's exception would be a branch in every loop.
+# Plain functions: for code that is called from kernels on either backend. Division by zero gives what
+# IEEE 754 says: Python's exception would be a branch in every loop.
 function = functools.partial(numba.njit, error_model="numpy")
 
-# The same for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for what is
-# compared or must agree between kernels to the last bit, since each caller's build may fuse differently.
+# The same for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
+# what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
 fused_function = functools.partial(function, fastmath={"contract"})
 
 
