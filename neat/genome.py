@@ -314,6 +314,21 @@ class Genome:
         genome.genomes.check()
         return genome
 
+    @classmethod
+    def from_neat_python(cls, genome: Any, config: Any) -> Genome:
+        """A genome of neat-python.
+
+        Args:
+            genome: neat-python's genome.
+            config: neat-python's config, or its `genome_config`.
+
+        Raises:
+            GenomeError: Something cannot be carried over; the message names it.
+        """
+        from neat import neat_python
+
+        return neat_python.genome(genome, config)
+
 
 def _shortest(value: np.float32) -> float:
     """The float with the fewest digits that is this float32."""

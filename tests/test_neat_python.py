@@ -1,0 +1,433 @@
+"""neat-python's files and genomes: files after its documentation, and genomes that it has evolved."""
+
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neat.config import Config
+from neat.genome import Genome, GenomeError
+from neat.neat_python import config_from_ini, config_from_text
+from neat.neighbour import refuse_neat_python
+
+DATA = Path(__file__).parent / "data"
+XOR = (DATA / "neat_python_xor.ini").read_text()
+CASES = json.loads((DATA / "neat_python_genomes.json").read_text())
+
+
+def changed(**values: object) -> str:
+    """The XOR file with other values; a key that it lacks goes under [DefaultGenome], None takes one away.
+
+    A key of another section is written `Section__key`.
+    """
+    lines = XOR.splitlines()
+    for key, value in values.items():
+        section, _, key = key.rpartition("__")
+        place = next((n for n, line in enumerate(lines) if line.split("=")[0].strip() == key), None)
+        if place is not None:
+            lines[place] = "" if value is None else f"{key} = {value}"
+        else:
+            lines.insert(lines.index(f"[{section or 'DefaultGenome'}]") + 1, f"{key} = {value}")
+    return "\n".join(lines)
+
+
+def test_xor_example_key_by_key():
+    config, threshold, lost = config_from_ini(DATA / "neat_python_xor.ini")
+    assert threshold == 3.9
+    assert len(lost) == 1
+    assert lost[0].startswith("[DefaultReproduction] min_species_size = 2: offspring follow fitness")
+    value = {"mean": 0.0, "spread": 1.0, "distribution": "normal", "minimum": -30.0, "maximum": 30.0}
+    mutation = {"genome_rate": 1.0, "replace_rate": 0.1, "power": 0.5, "distribution": "normal"}
+    still = {
+        "genome_rate": 1.0,
+        "perturb_rate": 0.0,
+        "replace_rate": 0.0,
+        "power": 0.0,
+        "distribution": "normal",
+    }
+    assert config.model_dump() == {
+        "genome": {
+            "num_inputs": 2,
+            "num_outputs": 1,
+            "bias_input": False,
+            "feed_forward": True,
+            "initial_connections": "full",
+            "initial_rate": 0.5,
+            "hidden_layers": (),
+            "activation": "scaled_sigmoid",
+            "activation_options": ("scaled_sigmoid",),
+            "output_activation": None,
+            "aggregation": "sum",
+            "aggregation_options": ("sum",),
+            "weight": value,
+            "bias": value,
+            "response": {**value, "mean": 1.0, "spread": 0.0},
+        },
+        "population_size": 150,
+        "seed": 0,
+        "innovation": "generation",
+        "pairing": "szudzik",
+        "mutation": {
+            "add_node_rate": 0.2,
+            "add_connection_rate": 0.5,
+            "delete_node_rate": 0.2,
+            "delete_connection_rate": 0.5,
+            "structural": "all",
+            "add_connection_tries": 1,
+            "enable_rate": 0.005,
+            "disable_rate": 0.005,
+            "weight": {**mutation, "perturb_rate": 0.8},
+            "bias": {**mutation, "perturb_rate": 0.7},
+            "response": still,
+            "activation_rate": 0.0,
+            "aggregation_rate": 0.0,
+        },
+        "crossover": {
+            "average_rate": 0.0,
+            "single_point_rate": 0.0,
+            "disable_rate": 0.75,
+            "equal_fitness": "smaller",
+        },
+        "speciation": {
+            "excess_coefficient": 1.0,
+            "disjoint_coefficient": 1.0,
+            "weight_coefficient": 0.5,
+            "node_coefficient": 0.5,
+            "normalise_from": 1,
+            "threshold": 3.0,
+            "threshold_mode": "fixed",
+            "target_species": 20,
+            "threshold_step": 0.1,
+            "minimum_threshold": 0.1,
+        },
+        "stagnation": {
+            "species_generations": 20,
+            "measure": "max",
+            "protected_species": 2,
+            "population_generations": 2**31 - 1,
+        },
+        "reproduction": {
+            "survival_rate": 0.2,
+            "elites": 2,
+            "elite_species_size": 0,
+            "mutate_only_rate": 0.0,
+            "mate_only_rate": 0.0,
+            "interspecies_rate": 0.0,
+            "keep_best": False,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "expected"),
+    [
+        ({"num_hidden": 3}, "genome.hidden_layers", (3,)),
+        ({"initial_connection": "unconnected"}, "genome.initial_connections", "none"),
+        ({"initial_connection": None}, "genome.initial_connections", "none"),
+        ({"initial_connection": "full_nodirect"}, "genome.initial_connections", "full"),
+        ({"initial_connection": "full_direct"}, "genome.initial_connections", "full"),
+        ({"initial_connection": "partial_direct 0.4"}, "genome.initial_connections", "partial"),
+        ({"initial_connection": "partial_nodirect 0.4"}, "genome.initial_rate", 0.4),
+        ({"activation_default": "random"}, "genome.activation", "random"),
+        ({"activation_default": None}, "genome.activation", "random"),
+        (
+            {"activation_options": "sigmoid tanh sin gauss softplus relu"},
+            "genome.activation_options",
+            ("scaled_sigmoid", "scaled_tanh", "scaled_sin", "scaled_gauss", "scaled_softplus", "relu"),
+        ),
+        ({"aggregation_options": "sum product"}, "genome.aggregation_options", ("sum", "product")),
+        ({"weight_init_type": "uniform"}, "genome.weight.distribution", "uniform"),
+        ({"weight_init_type": "uniform"}, "genome.weight.spread", 2.0),
+        ({"weight_init_type": "uniform", "weight_max_value": 1}, "genome.weight.mean", -0.5),
+        ({"weight_init_type": "uniform", "weight_max_value": 1}, "genome.weight.spread", 1.5),
+        ({"weight_mutate_rate": 0.95, "weight_replace_rate": 0.2}, "mutation.weight.replace_rate", 1 - 0.95),
+        ({"enabled_rate_to_true_add": 0.2}, "mutation.enable_rate", 0.105),
+        ({"enabled_rate_to_false_add": 3}, "mutation.disable_rate", 0.5),
+        (
+            {"single_structural_mutation": True, "structural_mutation_surer": "no"},
+            "mutation.structural",
+            "one",
+        ),
+        ({"compatibility_excess_coefficient": "auto"}, "speciation.excess_coefficient", 1.0),
+        ({"compatibility_excess_coefficient": 2}, "speciation.excess_coefficient", 2.0),
+        ({"compatibility_include_node_genes": False}, "speciation.node_coefficient", 0.0),
+        ({"DefaultSpeciesSet__target_num_species": 12}, "speciation.threshold_mode", "adjusted"),
+        ({"DefaultSpeciesSet__target_num_species": 12}, "speciation.target_species", 12),
+        ({"DefaultReproduction__interspecies_crossover_prob": 0.01}, "reproduction.interspecies_rate", 0.01),
+        ({"survival_threshold": 0}, "reproduction.survival_rate", 1e-9),
+        ({"species_fitness_func": "mean"}, "stagnation.measure", "mean"),
+        ({"NEAT__seed": 5}, "seed", 5),
+    ],
+)
+def test_settings_with_a_counterpart_are_mapped_silently(values, field, expected):
+    section = config_from_text(changed(min_species_size=1, **values))
+    assert section.not_carried_over == []
+    result = section.config
+    for name in field.split("."):
+        result = getattr(result, name)
+    assert result == (pytest.approx(expected) if isinstance(expected, float) else expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"fitness_criterion": "mean"}, "[NEAT] fitness_criterion = mean: fitness is maximised"),
+        ({"reset_on_extinction": True}, "[NEAT] reset_on_extinction = True: there is no extinction"),
+        (
+            {"species_fitness_func": "median"},
+            "[DefaultStagnation] species_fitness_func = median: the choices are",
+        ),
+        ({"species_elitism": 0}, "[DefaultStagnation] species_elitism = 0: at least one species survives"),
+        (
+            {"enabled_default": "random"},
+            "[DefaultGenome] enabled_default = random: new connections are enabled",
+        ),
+        (
+            {"structural_mutation_surer": "yes"},
+            "[DefaultGenome] structural_mutation_surer = yes: an addition",
+        ),
+        (
+            {"single_structural_mutation": True},
+            "[DefaultGenome] structural_mutation_surer = default: an addition",
+        ),
+        (
+            {"initial_connection": "fs_neat"},
+            "[DefaultGenome] initial_connection = fs_neat: one input for all",
+        ),
+        (
+            {"initial_connection": "full_direct", "num_hidden": 2},
+            "initial_connection = full_direct: layers are",
+        ),
+        ({"feed_forward": False}, "initial_connection = full: the connections of nodes to themselves"),
+        ({"time_constant_mutate_rate": 0.1}, "time_constant_mutate_rate = 0.1: there are no continuous-time"),
+        ({"compatibility_enable_penalty": 1.0}, "compatibility_enable_penalty = 1.0: whether a connection"),
+        (
+            {"DefaultSpeciesSet__target_num_species": 9, "DefaultSpeciesSet__threshold_max": 5},
+            "[DefaultSpeciesSet] threshold_max = 5: an adjusted threshold has no upper bound",
+        ),
+        ({"DefaultReproduction__spawn_method": "smoothed"}, "spawn_method = smoothed: offspring are"),
+        (
+            {"DefaultReproduction__fitness_sharing": "normalized"},
+            "fitness_sharing = normalized: the raw fitness",
+        ),
+        (
+            {"weight_mutate_ratio": 3},
+            "[DefaultGenome] weight_mutate_ratio = 3: not a setting of neat-python's",
+        ),
+    ],
+)
+def test_settings_without_a_counterpart_are_named(values, named):
+    lost = config_from_text(changed(min_species_size=1, **values)).not_carried_over
+    assert len(lost) == 1
+    assert named in lost[0]
+
+
+def test_files_of_the_version_before_1_and_their_missing_keys():
+    text = changed(
+        no_fitness_termination=None,
+        min_species_size=None,
+        single_structural_mutation=None,
+        structural_mutation_surer=None,
+        enabled_rate_to_true_add=None,
+        enabled_rate_to_false_add=None,
+        weight_init_type=None,
+        bias_init_type=None,
+        response_init_type=None,
+    )
+    assert config_from_text(text).config == config_from_text(XOR).config
+    assert config_from_text(text).not_carried_over == []
+
+
+def test_no_fitness_termination_means_no_threshold():
+    text = changed(no_fitness_termination=True, fitness_threshold=None)
+    assert config_from_text(text).fitness_threshold is None
+
+
+def test_settings_are_laid_over_the_file():
+    config = config_from_text(XOR, population_size=1000, mutation={"weight": {"power": 1.0}}).config
+    assert config.population_size == 1000
+    assert config.mutation.weight.power == 1.0
+    assert config.mutation.weight.perturb_rate == 0.8
+
+
+def test_the_config_survives_toml():
+    config = config_from_text(XOR).config
+    assert Config.from_toml(config.to_toml()) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (XOR.replace("[DefaultGenome]", "[MyGenome]"), r"\[DefaultGenome\]: the section is missing"),
+        ("pop_size = 3", "not a configuration file of neat-python: File contains no section headers"),
+        (changed(pop_size=None), r"\[NEAT\] pop_size: must be given"),
+        (changed(pop_size="many"), r"\[NEAT\] pop_size: must be an integer, got 'many'"),
+        (changed(pop_size=1), "population_size: input should be greater than or equal to 2, got 1"),
+        (
+            changed(feed_forward="maybe"),
+            r"\[DefaultGenome\] feed_forward: must be true or false, got 'maybe'",
+        ),
+        (changed(weight_init_mean="x"), r"\[DefaultGenome\] weight_init_mean: must be a number, got 'x'"),
+        (
+            changed(weight_init_type="cauchy"),
+            "weight_init_type: must be gaussian, normal or uniform, got 'cauchy'",
+        ),
+        (changed(initial_connection="dense"), "initial_connection: must be unconnected, .* got 'dense'"),
+        (
+            changed(initial_connection="partial"),
+            "initial_connection: must hold a share after partial, got ''",
+        ),
+        (changed(initial_connection="partial 2"), "initial_rate: .*got 2.0"),
+        (changed(activation_options="sigmoid my_sinc"), r"\[DefaultGenome\] activation_options: .*my_sinc"),
+        (changed(aggregation_default="l2"), r"\[DefaultGenome\] aggregation_default: .*l2"),
+        (changed(activation_default="tanh"), "activation_options: must hold activation 'scaled_tanh'"),
+        (changed(fitness_criterion="best"), "fitness_criterion: must be one of max, min, mean, got 'best'"),
+        (changed(species_fitness_func="sum"), "species_fitness_func: must be one of max, .*got 'sum'"),
+        (changed(conn_add_prob=1.5), "mutation.add_connection_rate: .*got 1.5"),
+        (changed(survival_threshold=-1), "reproduction.survival_rate: .*got -1.0"),
+        (changed(compatibility_threshold="nan"), "speciation.threshold: .*got nan"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line(tmp_path, text, message):
+    file = tmp_path / "config.ini"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        config_from_ini(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.ini: cannot be read: No such file"):
+        config_from_ini(tmp_path / "none.ini")
+
+
+def stand_in(case, description):
+    """Objects that look like neat-python's genome and its config."""
+    nodes = {node["key"]: SimpleNamespace(**node) for node in description["nodes"]}
+    connections = {}
+    for gene in description["connections"]:
+        key = tuple(gene["key"])
+        connections[key] = SimpleNamespace(**{**gene, "key": key})
+    names = ("input_keys", "output_keys", "feed_forward")
+    config = SimpleNamespace(genome_config=SimpleNamespace(**{name: case[name] for name in names}))
+    return SimpleNamespace(key=description["key"], nodes=nodes, connections=connections), config
+
+
+def simple():
+    return stand_in(CASES[1], CASES[1]["genomes"][0])
+
+
+def all_genomes():
+    return [(case, genome) for case in CASES for genome in case["genomes"]]
+
+
+@pytest.mark.parametrize(("case", "description"), all_genomes())
+def test_genomes_are_carried_over_gene_by_gene(case, description):
+    genome = Genome.from_neat_python(*stand_in(case, description))
+    num_inputs = len(case["input_keys"])
+
+    def id_of(key):
+        return -key - 1 if key < 0 else num_inputs + key
+
+    scaled = {"sigmoid", "tanh", "sin", "gauss", "softplus"}
+    assert (genome.num_inputs, genome.num_outputs) == (num_inputs, len(case["output_keys"]))
+    assert genome.feed_forward == case["feed_forward"]
+    assert {(n["id"], n["activation"].removeprefix("scaled_"), n["aggregation"]) for n in genome.nodes} == {
+        (id_of(n["key"]), n["activation"], n["aggregation"]) for n in description["nodes"]
+    }
+    assert all(
+        n["activation"].removeprefix("scaled_") not in scaled or "_" in n["activation"] for n in genome.nodes
+    )
+    assert {(c["innovation"], c["source"], c["target"], c["enabled"]) for c in genome.connections} == {
+        (c["innovation"], id_of(c["key"][0]), id_of(c["key"][1]), c["enabled"])
+        for c in description["connections"]
+    }
+    weight = {c["innovation"]: c["weight"] for c in description["connections"]}
+    assert all(c["weight"] == pytest.approx(weight[c["innovation"]], rel=1e-6) for c in genome.connections)
+
+
+@pytest.mark.parametrize(("case", "description"), all_genomes())
+def test_carried_over_networks_answer_as_neat_python_s_do(case, description):
+    evaluators = pytest.importorskip("evaluators")
+    genome = Genome.from_neat_python(*stand_in(case, description))
+    networks = evaluators.compile(genome, device="cpu")
+    x = np.array(case["inputs"], np.float32)
+    if case["feed_forward"]:
+        outputs = networks.activate(x)[0]
+    else:
+        outputs = np.array([networks.activate(step[None, :])[0, 0] for step in x])
+    np.testing.assert_allclose(outputs, np.array(description["outputs"]), rtol=2e-3, atol=2e-4)
+
+
+def test_genomes_without_innovation_numbers_are_numbered_in_order():
+    genome, config = simple()
+    for gene in genome.connections.values():
+        del gene.innovation
+    carried = Genome.from_neat_python(genome, config.genome_config)
+    ends = [(c["source"], c["target"]) for c in carried.connections]
+    assert ends == sorted(ends)
+    assert [c["innovation"] for c in carried.connections] == list(range(len(ends)))
+
+
+def without_an_output(genome):
+    del genome.nodes[0]
+
+
+def unknown_activation(genome):
+    genome.nodes[1].activation = "my_sinc"
+
+
+def unknown_aggregation(genome):
+    genome.nodes[1].aggregation = "l2"
+
+
+def dangling(genome):
+    genome.connections[(99, 0)] = SimpleNamespace(weight=1.0, enabled=True, innovation=10**6)
+
+
+def infinite(genome):
+    next(iter(genome.connections.values())).weight = float("inf")
+
+
+def without_genes(genome):
+    del genome.nodes
+
+
+def no_switch(genome):
+    del next(iter(genome.connections.values())).enabled
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (without_an_output, "genome \\d+: output 0: there is no node gene"),
+        (unknown_activation, "genome \\d+: node 1: .*my_sinc"),
+        (unknown_aggregation, "genome \\d+: node 1: .*l2"),
+        (dangling, r"genome \d+: connection \(99, 0\): the genome has no node 99"),
+        (infinite, "genome \\d+: .*weight"),
+        (without_genes, "genome \\d+: not a genome and config of neat-python: .*nodes"),
+        (no_switch, "genome \\d+: not a genome and config of neat-python: .*enabled"),
+    ],
+)
+def test_genomes_that_cannot_be_carried_over(spoil, message):
+    genome, config = simple()
+    spoil(genome)
+    with pytest.raises(GenomeError, match=message) as caught:
+        Genome.from_neat_python(genome, config)
+    assert "\n" not in str(caught.value)
+
+
+def test_neat_python_beside_us_is_an_import_error(monkeypatch):
+    refuse_neat_python()
+    monkeypatch.setattr(metadata, "distribution", lambda name: object())
+    with pytest.raises(ImportError, match="pip uninstall neat-python"):
+        refuse_neat_python()
+
+
+def test_neat_python_itself_is_never_imported():
+    assert "neat.nn" not in sys.modules
