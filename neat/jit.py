@@ -30,13 +30,22 @@ _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 # IEEE 754 says: Python's exception would be a branch in every loop.
 function = functools.partial(numba.njit, error_model="numpy")
 
-# The same for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
+# The same without the code that takes arguments from Python, which for a dozen arrays takes longer to compile than the
+# function itself. Only kernels may call these: a call from Python crashes.
+inner_function = functools.partial(function, no_cpython_wrapper=True)
+
+# As `function`, for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
 # what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
 fused_function = functools.partial(function, fastmath={"contract"})
 
 
 def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Compile `python_function` on first use and keep the build on disk (`options` are numba's)."""
+    """Compile `python_function` on first use and keep the build on disk; it runs without Python's global lock.
+
+    Args:
+        python_function: A function of arrays and scalars.
+        **options: numba's.
+    """
     if python_function is None:
         return lambda f: kernel(f, **options)
     return _compile(python_function, python_function.__qualname__, options)
@@ -61,7 +70,7 @@ def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **
 def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     tag = hashlib.sha256(_fingerprint(python_function, set()) + repr(sorted(options.items())).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
-    dispatcher = numba.njit(cache=True, **options)(python_function)
+    dispatcher = numba.njit(cache=True, nogil=True, **options)(python_function)
     _prune(Path(dispatcher._cache.cache_path), f"{_file_stem(python_function)}.{name}-", tag.hexdigest()[:16])
     return dispatcher
 

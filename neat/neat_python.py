@@ -87,7 +87,7 @@ def config_from_text(text: str, **settings: Any) -> Imported:
     except configparser.Error as error:
         raise ValueError(f"not a configuration file of neat-python: {' '.join(str(error).split())}") from None
     threshold = _run(run)
-    mapped = {
+    mapped: dict[str, Any] = {
         "population_size": run.integer("pop_size"),
         "seed": run.integer("seed", 0),
         "innovation": "generation",

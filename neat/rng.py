@@ -11,16 +11,23 @@ import numpy as np
 from neat import elementary
 from neat.jit import function
 
-# Purposes: the third word of the counter. Evaluators start theirs at EVALUATION.
+# Purposes: the third word of the counter. Evaluators' begin at EVALUATION.
 INITIAL_TOPOLOGY = 0
-INITIAL_CONNECTION = 1
-INITIAL_NODE = 2
-PARENTS = 3
-CROSSOVER = 4
-STRUCTURE = 5
-MUTATE_CONNECTION = 6
-MUTATE_NODE = 7
-REPRESENTATIVE = 8
+INITIAL_WEIGHT = 1
+INITIAL_BIAS = 2
+INITIAL_RESPONSE = 3
+INITIAL_FUNCTION = 4
+REPRESENTATIVE = 5
+PARENTS = 6
+CROSSOVER = 7
+STRUCTURE = 8
+NEW_GENE = 9
+MUTATE_WEIGHT = 10
+MUTATE_BIAS = 11
+MUTATE_RESPONSE = 12
+MUTATE_FUNCTION = 13
+TOGGLE = 14
+MUTATE_GENOME = 15
 EVALUATION = 64
 
 # Salmon et al., table 2 and section 4.3: multipliers, and the Weyl sequence that bumps the key.

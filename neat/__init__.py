@@ -1,0 +1,11 @@
+"""NEAT: neural networks evolved together with their topology (Stanley and Miikkulainen 2002)."""
+
+from neat.neighbour import refuse_neat_python
+
+refuse_neat_python()
+
+from neat.config import Config, GenomeConfig  # noqa: E402
+from neat.genome import Genome, GenomeError, Genomes  # noqa: E402
+from neat.population import Population, Result  # noqa: E402
+
+__all__ = ["Config", "Genome", "GenomeConfig", "GenomeError", "Genomes", "Population", "Result"]

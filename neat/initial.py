@@ -1,0 +1,106 @@
+"""The first population."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat import rng
+from neat.config import Config, to_record
+from neat.genome import GenomeArrays, Genomes
+from neat.innovation import GlobalInnovations
+from neat.jit import kernel
+from neat.mutation import NodeFunctions, draw_function, initial_value
+
+
+def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
+    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says."""
+    genome = config.genome
+    source, target = _links(config)
+    innovation = innovations.links_of(source, target)
+    order = np.argsort(innovation)
+    input_count = genome.num_inputs + genome.bias_input
+    node_count = genome.num_outputs + sum(genome.hidden_layers)
+    rate = {"full": 1.0, "partial": genome.initial_rate, "none": 0.0}[genome.initial_connections]
+    size = config.population_size
+    seed = np.uint64(config.seed)
+    connection_offset = _count_links(size, len(source), np.float32(rate), seed)
+    connections = int(connection_offset[-1])
+    arrays = GenomeArrays(
+        node_offset=np.arange(size + 1) * node_count,
+        connection_offset=connection_offset,
+        node_id=np.tile(np.arange(input_count, input_count + node_count), size),
+        node_bias=np.empty(size * node_count, np.float32),
+        node_response=np.empty(size * node_count, np.float32),
+        node_activation=np.empty(size * node_count, np.uint8),
+        node_aggregation=np.empty(size * node_count, np.uint8),
+        connection_innovation=np.empty(connections, np.int64),
+        connection_source=np.empty(connections, np.int32),
+        connection_target=np.empty(connections, np.int32),
+        connection_weight=np.empty(connections, np.float32),
+        connection_enabled=np.ones(connections, np.bool_),
+    )
+    _fill(
+        arrays,
+        innovation[order],
+        source[order],
+        target[order],
+        np.float32(rate),
+        genome.num_outputs,
+        to_record(genome),
+        NodeFunctions.of(genome),
+        seed,
+    )
+    return Genomes(
+        arrays, genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward, 0, config.seed
+    )
+
+
+def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Ids (here also indices) of the ends of all links from each layer to the next, int64 each."""
+    genome = config.genome
+    input_count = genome.num_inputs + genome.bias_input
+    outputs = np.arange(input_count, input_count + genome.num_outputs)
+    layers = [np.arange(input_count)]
+    for size in genome.hidden_layers:
+        first = max(outputs[-1], layers[-1][-1]) + 1
+        layers.append(np.arange(first, first + size))
+    layers.append(outputs)
+    pairs = [np.meshgrid(source, target) for source, target in zip(layers, layers[1:], strict=False)]
+    return np.concatenate([s.ravel() for s, _ in pairs]), np.concatenate([t.ravel() for _, t in pairs])
+
+
+@kernel
+def _count_links(genomes, links, rate, seed):
+    offset = np.zeros(genomes + 1, np.int64)
+    for genome in range(genomes):
+        count = 0
+        for link in range(links):
+            word, _, _, _ = rng.block(seed, 0, genome, rng.INITIAL_TOPOLOGY, link)
+            count += rng.to_uniform(word) < rate
+        offset[genome + 1] = offset[genome] + count
+    return offset
+
+
+@kernel
+def _fill(arrays, innovation, source, target, rate, num_outputs, settings, functions, seed):
+    initial = settings[0]
+    for genome in range(len(arrays.node_offset) - 1):
+        gene = arrays.connection_offset[genome]
+        for link in range(len(innovation)):
+            word, _, _, _ = rng.block(seed, 0, genome, rng.INITIAL_TOPOLOGY, link)
+            if rng.to_uniform(word) < rate:
+                word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_WEIGHT, link)
+                arrays.connection_innovation[gene] = innovation[link]
+                arrays.connection_source[gene] = source[link]
+                arrays.connection_target[gene] = target[link]
+                arrays.connection_weight[gene] = initial_value(initial.weight, word0, word1)
+                gene += 1
+        first = arrays.node_offset[genome]
+        for node in range(arrays.node_offset[genome + 1] - first):
+            word0, word1, word2, word3 = rng.block(seed, 0, genome, rng.INITIAL_BIAS, node)
+            arrays.node_bias[first + node] = initial_value(initial.bias, word0, word1)
+            arrays.node_response[first + node] = initial_value(initial.response, word2, word3)
+            word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_FUNCTION, node)
+            new = functions.new[1] if node < num_outputs else functions.new[0]
+            arrays.node_activation[first + node] = draw_function(new, functions.activation_options, word0)
+            arrays.node_aggregation[first + node] = draw_function(functions.new[2], functions.aggregation_options, word1)

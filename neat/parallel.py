@@ -1,0 +1,60 @@
+"""Kernels on all cores: each works on a range of genomes without Python's global lock, threads share the ranges.
+
+Threads of our own rather than numba's, whose OpenMP threads spin while they wait (milliseconds at every launch when
+the machine is busy) and whose parallel kernels take twice as long to compile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+SMALL = 500  # genomes; below this, waking a second thread costs more than it saves
+_RANGES_PER_THREAD = 4  # so that a thread that is held up does not hold up the rest
+
+_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_pool: ThreadPoolExecutor | None = None
+
+
+def get_threads() -> int:
+    """The number of threads that kernels may use."""
+    return _threads
+
+
+def set_threads(count: int) -> None:
+    """Let kernels use so many threads (at first: one per core that this process may use). Results do not change."""
+    global _threads, _pool
+    if count < 1:
+        raise ValueError(f"threads: must be at least 1, got {count}")
+    if _pool is not None:
+        _pool.shutdown()
+    _threads, _pool = count, None
+
+
+def over(kernel: Callable[..., Any], count: int, *arguments: Any) -> None:
+    """Call `kernel(first, last, *arguments)` for ranges that make up 0 … count, on several threads where it pays.
+
+    Args:
+        kernel: Writes its results to arrays, each range to places of its own.
+        count: Genomes.
+        *arguments: What else the kernel takes.
+    """
+    global _pool
+    if count < SMALL or _threads == 1:
+        kernel(0, count, *arguments)
+        return
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_threads - 1, "neat")
+    pieces = _threads * _RANGES_PER_THREAD
+    ranges = iter([(count * piece // pieces, count * (piece + 1) // pieces) for piece in range(pieces)])
+
+    def work() -> None:
+        for first, last in ranges:  # the threads take from one iterator
+            kernel(first, last, *arguments)
+
+    others = [_pool.submit(work) for _ in range(_threads - 1)]
+    work()
+    for other in others:
+        other.result()

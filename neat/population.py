@@ -1,0 +1,391 @@
+"""A population and its run: ask for the genomes, tell their fitness, and so on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neat import buffers, innovation, parallel, reproduction, speciation
+from neat.config import Config, to_record
+from neat.genome import Genome, GenomeArrays, Genomes
+from neat.history import GENERATION, SPECIES, History
+from neat.initial import initial_genomes
+from neat.mutation import NodeFunctions
+from neat.reproduction import Counts, Plan, Ranking
+from neat.speciation import Species
+
+if TYPE_CHECKING:
+    from neat.reporting import Reporter
+
+_log = logging.getLogger("neat")
+
+Evaluator = Callable[[Genomes], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found.
+
+    Attributes:
+        champion: The genome that solved the task, or else the best of the run.
+        champion_fitness: Its fitness.
+        solved: Whether the target was met.
+        generations: Generations evaluated.
+        evaluations: Genomes evaluated.
+        history: Rows of every generation.
+    """
+
+    champion: Genome
+    champion_fitness: float
+    solved: bool
+    generations: int
+    evaluations: int
+    history: History
+
+
+class Population:
+    """A population under evolution.
+
+    Attributes:
+        config: Its settings.
+        generation: The current generation, whose fitness has not been told yet.
+        genomes: Its genomes.
+        parents: int64 (P, 2), the parents' indices in the generation before, -1 for none.
+        birth: int64 (P,), the generation in which each genome came to be; a champion that goes on keeps its own.
+        species: The species that the next generation is sorted into.
+        threshold: The compatibility threshold in force.
+        innovations: The innovation scheme.
+        history: Rows of the generations told.
+        best: The best genome ever, and
+        best_fitness: its fitness, and
+        best_generation: its generation.
+        solution: The genome that met the run's target, once there is one, and
+        solution_fitness: its fitness.
+        evaluator_state: Arrays that the evaluator restores when a loaded run goes on.
+    """
+
+    def __init__(self, config: Config) -> None:
+        size = config.population_size
+        self.config = config
+        self.generation = 0
+        self.innovations = innovation.scheme(config)
+        self.genomes = initial_genomes(config, self.innovations)
+        self.parents = np.full((size, 2), -1)
+        self.birth = np.zeros(size, np.int64)
+        none = np.empty(0, np.int64)
+        self.species = Species(none, none, none, np.empty(0), buffers.empty(0, 0, 0))
+        self.species.representative.node_offset[:] = 0
+        self.species.representative.connection_offset[:] = 0
+        self.next_species = 0
+        self.threshold = config.speciation.threshold
+        self.history = History()
+        self.best: Genome | None = None
+        self.best_fitness = -np.inf
+        self.best_generation = -1
+        self.improved_generation = 0  # of the best fitness, or of the last time that only two species reproduced
+        self.kept = -1  # where the best genome stands in this generation, with `reproduction.keep_best`
+        self.solution: Genome | None = None
+        self.solution_fitness = -np.inf
+        self.evaluator_state: dict[str, np.ndarray] = {}
+
+        self._seed = np.uint64(config.seed)
+        self._settings = to_record(config)
+        self._functions = NodeFunctions.of(config.genome)
+        # The genomes lie in one of two buffers; the next generation is written to the other.
+        self._current, self._spare = self.genomes.arrays, buffers.empty(size, 0, 0)
+        self._draft = buffers.empty(size, 0, 0)  # children before their structural additions
+        self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
+        self._requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
+        self._species_of = np.empty(size, np.int64)
+
+    @property
+    def evaluations(self) -> int:
+        """Genomes evaluated so far."""
+        return self.generation * self.config.population_size
+
+    def ask(self) -> Genomes:
+        """The current generation, to be read only. Its arrays are used again two generations later."""
+        return self.genomes
+
+    def tell(self, fitness: np.ndarray) -> None:
+        """Speciate, select and reproduce; `generation` and `genomes` are then the next ones.
+
+        Args:
+            fitness: Shape (population_size,), higher is better. NaN and −inf count as the worst.
+
+        Raises:
+            ValueError: Another shape, +inf, or no valid value at all.
+        """
+        valid_fitness = self._validated(fitness)
+        ranking, summary = self._speciate(valid_fitness)
+        champion = ranking.member[ranking.offset[np.argmax(ranking.best)]]
+        if valid_fitness[champion] > self.best_fitness:
+            self.best = self.genomes[champion]
+            self.best_fitness = float(valid_fitness[champion])
+            self.best_generation = self.improved_generation = self.generation
+            self.kept = int(champion)
+        offspring = self._share(valid_fitness, ranking)
+        self._record(ranking, summary, offspring)
+        self.threshold = speciation.adjusted_threshold(self.threshold, len(ranking.best), self.config)
+        self._represent(ranking, offspring)
+        self._reproduce(valid_fitness, ranking, offspring)
+
+    def run(
+        self,
+        evaluator: Evaluator,
+        generations: int,
+        fitness_target: float | None = None,
+        solved: Callable[[Genome], bool] | None = None,
+        reporters: Sequence[Reporter] = (),
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int = 10,
+    ) -> Result:
+        """Evolve until the target is met or so many generations have been evaluated since the run began.
+
+        Args:
+            evaluator: Takes Genomes, returns their fitness, shape (population_size,).
+            generations: Generations in all; a loaded run goes on up to this.
+            fitness_target: Stop once a fitness reaches it.
+            solved: Stop once this holds for a generation's champion.
+            reporters: Are told of each generation.
+            checkpoint: File that keeps the newest state.
+            checkpoint_every: Generations between writing it; it is written at the end in any case.
+
+        Raises:
+            ValueError: Bad arguments, or fitness that `tell` refuses.
+        """
+        from neat import checkpoint as checkpoints
+
+        if generations < 1:
+            raise ValueError(f"generations: must be at least 1, got {generations}")
+        if checkpoint_every < 1:
+            raise ValueError(f"checkpoint_every: must be at least 1, got {checkpoint_every}")
+        if self.evaluator_state:
+            evaluator.restore(self.evaluator_state)  # type: ignore[attr-defined]
+        for reporter in reporters:
+            reporter.start(self, generations)
+        while self.generation < generations and self.solution is None:
+            start = time.perf_counter()
+            genomes = self.ask()
+            fitness = evaluator(genomes)
+            evaluated = time.perf_counter()
+            self.tell(fitness)
+            told = time.perf_counter()
+            self._note_solution(genomes, np.asarray(fitness), fitness_target, solved)
+            timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
+            for reporter in reporters:
+                reporter.generation(self, timings)
+            ends = self.generation >= generations or self.solution is not None
+            if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
+                if hasattr(evaluator, "state"):
+                    self.evaluator_state = evaluator.state()
+                checkpoints.save(self, checkpoint)
+        result = self._result()
+        for reporter in reporters:
+            reporter.finish(self, result)
+        return result
+
+    def _validated(self, fitness: np.ndarray) -> np.ndarray:
+        """The fitness as float64, with -inf for NaN."""
+        fitness = np.array(fitness, dtype=np.float64)
+        if fitness.shape != (self.config.population_size,):
+            raise ValueError(
+                f"fitness: expected shape (population_size,) = ({self.config.population_size},), got {fitness.shape}"
+            )
+        total = fitness.sum()
+        if not np.isfinite(total):
+            if (fitness == np.inf).any():
+                genome = int(np.argmax(fitness))
+                raise ValueError(f"fitness: must be below infinity, got inf for genome {genome}")
+            fitness[np.isnan(fitness)] = -np.inf
+            if not (fitness > -np.inf).any():
+                raise ValueError("fitness: every genome's is NaN or -inf; at least one must be a number")
+        return fitness
+
+    def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
+        """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
+        arrays, species_of = self.genomes.arrays, self._species_of
+        id_, founded, improved, record, representative = self.species
+        rule, threshold = self._settings["speciation"], np.float32(self.threshold)
+        parallel.over(
+            speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of
+        )
+        founders = speciation.found(arrays, len(id_), rule, threshold, species_of)
+        living = speciation.settle(
+            species_of, id_, founded, improved, record, founders, self.next_species, self.generation
+        )
+        self.next_species += founders
+        self.species = Species(*living, representative)
+        *ranking, summary = reproduction.rank(fitness, species_of, len(living[0]))
+        return Ranking(*ranking), summary
+
+    def _share(self, fitness: np.ndarray, ranking: Ranking) -> np.ndarray:
+        """Offspring of each species, after stagnation."""
+        stagnates = (
+            self.generation - self.improved_generation >= self.config.stagnation.population_generations
+        )
+        allowed = speciation.stagnate(
+            self.species.improved,
+            self.species.record,
+            ranking.best,
+            ranking.mean,
+            self._settings["stagnation"],
+            stagnates,
+            self.generation,
+        )
+        if stagnates:
+            self.improved_generation = self.generation
+            _log.info("generation %d: no improvement; only the two best species reproduce", self.generation)
+        return reproduction.allocate(fitness, ranking, allowed, self.config.population_size)
+
+    def _record(
+        self, ranking: Ranking, summary: tuple[float, float, float, int], offspring: np.ndarray
+    ) -> None:
+        """Add this generation to the history."""
+        size = self.config.population_size
+        mean, std, median, valid = summary
+        arrays = self.genomes.arrays
+        row = (
+            self.generation,
+            self.evaluations + size,
+            ranking.best.max(),
+            mean,
+            std,
+            median,
+            self.best_fitness,
+            size - valid,
+            len(ranking.best),
+            self.threshold,
+            len(arrays.node_id) / size - self.config.genome.num_outputs,
+            len(arrays.connection_enabled) / size,
+            np.count_nonzero(arrays.connection_enabled) / size,
+            self.innovations.count,
+        )
+        species = np.empty(len(ranking.best), SPECIES)
+        species["generation"] = self.generation
+        species["id"] = self.species.id
+        species["size"] = np.diff(ranking.offset)
+        species["age"] = self.generation - self.species.founded
+        species["best"] = ranking.best
+        species["mean"] = ranking.mean
+        species["stagnation"] = self.generation - self.species.improved
+        species["offspring"] = offspring
+        self.history.append(np.array([row], GENERATION), species)
+
+    def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
+        """Keep the species that have offspring, each with a random member as its representative."""
+        id_, founded, improved, record, _ = self.species
+        position, genome = speciation.draw_representatives(
+            id_, ranking.member, ranking.offset, offspring, self._seed, self.generation
+        )
+        arrays = self.genomes.arrays
+        representative = buffers.empty(
+            len(genome),
+            int((arrays.node_offset[genome + 1] - arrays.node_offset[genome]).sum()),
+            int((arrays.connection_offset[genome + 1] - arrays.connection_offset[genome]).sum()),
+        )
+        speciation.gather(arrays, genome, representative)
+        self.species = Species(
+            id_[position], founded[position], improved[position], record[position], representative
+        )
+
+    def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
+        """Make the next generation."""
+        config, settings, functions, seed = self.config, self._settings, self._functions, self._seed
+        input_count, num_outputs = self.genomes.input_count, config.genome.num_outputs
+        parents, generation = self.genomes.arrays, self.generation + 1
+        kept = self.kept if config.reproduction.keep_best else -1
+        plan = Plan(
+            *reproduction.plan(fitness, parents, ranking, offspring, kept, settings, seed, generation)
+        )
+        self._breed(parents, plan, input_count, num_outputs, generation)
+        self.innovations.next_generation()
+        self.innovations.assign(self._requests, self._draft, self._count.node, input_count)
+
+        nodes, connections = reproduction.measure(
+            self._count, self._requests, self._spare.node_offset, self._spare.connection_offset
+        )
+        self._spare = buffers.with_room(self._spare, nodes, connections)
+        children = buffers.trim(self._spare, config.population_size, nodes, connections)
+        parallel.over(
+            reproduction.finish,
+            config.population_size,
+            self._draft,
+            self._count,
+            self._requests,
+            children,
+            input_count,
+            settings,
+            functions,
+            seed,
+            generation,
+        )
+        self._advance(children, plan, kept)
+
+    def _breed(
+        self, parents: GenomeArrays, plan: Plan, input_count: int, num_outputs: int, generation: int
+    ) -> None:
+        """Make the children as far as they can be made without new ids."""
+        genes = self._draft
+        most_nodes = reproduction.reserve(parents, plan, genes.node_offset, genes.connection_offset)
+        self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
+        parallel.over(
+            reproduction.breed,
+            self.config.population_size,
+            parents,
+            plan,
+            self._draft,
+            self._count,
+            self._requests,
+            most_nodes,
+            input_count,
+            num_outputs,
+            self._settings,
+            self._functions,
+            self._seed,
+            generation,
+        )
+
+    def _advance(self, children: GenomeArrays, plan: Plan, kept: int) -> None:
+        """Make the children the current generation."""
+        self._current, self._spare = self._spare, self._current
+        self.generation += 1
+        self.genomes = self.genomes.with_arrays(children)
+        self.genomes.generation = self.generation
+        self.parents = np.stack([plan.first, plan.second], axis=1)
+        self.birth = np.where(plan.mutates | (plan.second >= 0), self.generation, self.birth[plan.first])
+        if kept >= 0:
+            self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
+
+    def _note_solution(
+        self,
+        genomes: Genomes,
+        fitness: np.ndarray,
+        fitness_target: float | None,
+        solved: Callable[[Genome], bool] | None,
+    ) -> None:
+        """Keep the generation's champion as the solution if it meets the target."""
+        if fitness_target is None and solved is None:
+            return
+        champion = int(np.nanargmax(fitness))
+        meets = fitness_target is not None and fitness[champion] >= fitness_target
+        if meets or (solved is not None and solved(genomes[champion])):
+            self.solution, self.solution_fitness = genomes[champion], float(fitness[champion])
+
+    def _result(self) -> Result:
+        champion = self.solution or self.best
+        assert champion is not None
+        return Result(
+            champion,
+            self.best_fitness if self.solution is None else self.solution_fitness,
+            self.solution is not None,
+            self.generation,
+            self.evaluations,
+            self.history,
+        )

@@ -1,0 +1,399 @@
+"""Reproduction: fitness sharing, offspring, parents, and the making of the next generation (2002, section 3.3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neat import crossover, mutation, rng
+from neat.genes import copy_genome
+from neat.genome import GenomeArrays
+from neat.innovation import Requests
+from neat.jit import inner_function, kernel
+from neat.sorting import descending
+
+_BOTH = 0  # position in config.EqualFitness
+
+
+class Ranking(NamedTuple):
+    """The members of each species, the fittest first, and what they achieved."""
+
+    member: np.ndarray  # int64 (P,), genomes by species, then by fitness, then by index
+    offset: np.ndarray  # int64 (S+1,)
+    best: np.ndarray  # float64 (S,)
+    mean: np.ndarray  # float64 (S,), of the valid ones; -inf without any
+
+
+class Plan(NamedTuple):
+    """Who makes each child, in the order of the first parent."""
+
+    first: np.ndarray  # int64 (P,), the primary parent
+    second: np.ndarray  # int64 (P,), the other one, or -1
+    mutates: np.ndarray  # bool (P,)
+    both: np.ndarray  # bool (P,), whether disjoint and excess genes of both parents enter
+
+
+class Counts(NamedTuple):
+    """Sizes of drafts: children before their structural additions, in arrays with room to spare."""
+
+    node: np.ndarray  # int64 (P,)
+    connection: np.ndarray  # int64 (P,)
+
+
+@kernel
+def rank(fitness, species, count):
+    """Order the members of `count` species by fitness.
+
+    Args:
+        fitness: float64 (P,), -inf where it is invalid.
+        species: int64 (P,), each genome's species by position.
+        count: The number of species.
+
+    Returns:
+        (member, offset, best, mean): the fields of Ranking; and (mean, standard deviation, median) of all valid
+        values, and how many are valid.
+    """
+    order = descending(fitness)
+    offset = np.zeros(count + 1, np.int64)
+    for genome in range(len(species)):
+        offset[species[genome] + 1] += 1
+    for position in range(count):
+        offset[position + 1] += offset[position]
+    end = offset.copy()
+    member = np.empty(len(species), np.int64)
+    for position in range(len(order)):
+        genome = order[position]
+        member[end[species[genome]]] = genome
+        end[species[genome]] += 1
+    best, mean = np.empty(count), np.empty(count)
+    for position in range(count):
+        first, last = offset[position], offset[position + 1]
+        best[position] = fitness[member[first]]
+        valid, mean[position] = 0, 0.0
+        while first + valid < last and fitness[member[first + valid]] > -np.inf:
+            valid += 1
+            mean[position] += (fitness[member[first + valid - 1]] - mean[position]) / valid
+        if valid == 0:
+            mean[position] = -np.inf
+    return member, offset, best, mean, _summary(fitness, order)
+
+
+@inner_function
+def _summary(fitness, order):
+    """(mean, standard deviation, median) of the valid values, and their number, at least one."""
+    valid = len(order)
+    while fitness[order[valid - 1]] == -np.inf:
+        valid -= 1
+    mean, squares = 0.0, 0.0  # Welford 1962
+    for position in range(valid):
+        value = fitness[order[position]]
+        change = value - mean
+        mean += change / (position + 1)
+        squares += change * (value - mean)
+    median = fitness[order[valid // 2]] / 2 + fitness[order[(valid - 1) // 2]] / 2
+    return mean, np.sqrt(squares / valid), median, valid
+
+
+@kernel
+def allocate(fitness, ranking, allowed, population_size):
+    """Offspring of each species, int64 (S,), which sum to `population_size`.
+
+    Explicit fitness sharing (2002, equation 2): a genome's fitness is divided by the size of its species, and
+    species get offspring in proportion to the sums. Where some fitness is negative, all are shifted by the least
+    among the species that may reproduce; invalid ones count as that least, or 0. A total of zero gives equal
+    shares. Fractions go by largest remainder, then by species id.
+
+    Args:
+        fitness: float64 (P,), -inf where it is invalid.
+        ranking: Ranking.
+        allowed: bool (S,), which species may reproduce; at least one.
+        population_size: P.
+    """
+    count = len(allowed)
+    least, scale = np.inf, 0.0
+    for species in range(count):
+        if allowed[species]:
+            for position in range(ranking.offset[species], ranking.offset[species + 1]):
+                value = fitness[ranking.member[position]]
+                if value > -np.inf:
+                    least = min(least, value)
+                    scale = max(scale, abs(value))
+    scale = scale if scale > 0 else 1.0
+    shift = min(least, 0.0) / scale  # in units of the largest, so that no sum overflows
+    share = np.zeros(count)
+    for species in range(count):
+        if allowed[species]:
+            first, last = ranking.offset[species], ranking.offset[species + 1]
+            for position in range(first, last):
+                value = fitness[ranking.member[position]]
+                if value > -np.inf:
+                    share[species] += value / scale - shift
+            share[species] /= last - first
+    return _largest_remainder(share, allowed, population_size)
+
+
+@inner_function
+def _largest_remainder(share, allowed, population_size):
+    """Whole numbers in proportion to the shares of the allowed species; equal ones where all shares are 0."""
+    count = len(share)
+    total = 0.0
+    for species in range(count):
+        total += share[species]
+    if total <= 0.0:
+        for species in range(count):
+            share[species] = 1.0 if allowed[species] else 0.0
+            total += share[species]
+    offspring, remainder = np.zeros(count, np.int64), np.empty(count)
+    left = population_size
+    for species in range(count):
+        quota = share[species] / total * population_size
+        offspring[species] = np.int64(quota)
+        remainder[species] = quota - offspring[species] if allowed[species] else -1.0
+        left -= offspring[species]
+    by_remainder = descending(remainder)
+    for position in range(left):
+        offspring[by_remainder[position]] += 1
+    return offspring
+
+
+@inner_function
+def _survivors(size, rule):
+    """How many of a species' best may be parents."""
+    return max(1, np.int64(np.ceil(np.float32(size) * rule.survival_rate)))
+
+
+@inner_function
+def _choose_parents(slot, species, elite, ranking, rule, seed, generation):
+    """(first, second, mutates) of a child of `species`; second is -1 without mating."""
+    first_member = ranking.offset[species]
+    size = ranking.offset[species + 1] - first_member
+    if elite >= 0:
+        return ranking.member[first_member + elite], -1, False
+    word0, word1, word2, word3 = rng.block(seed, generation, slot, rng.PARENTS, 0)
+    survivors = _survivors(size, rule)
+    first = ranking.member[first_member + rng.to_index(word0, survivors)]
+    if rng.to_uniform(word1) < rule.mutate_only_rate:
+        return first, -1, True
+    second = ranking.member[first_member + rng.to_index(word2, survivors)]
+    count = len(ranking.best)
+    if count > 1 and rng.to_uniform(word3) < rule.interspecies_rate:
+        word0, word1, _, _ = rng.block(seed, generation, slot, rng.PARENTS, 1)
+        other = (species + 1 + rng.to_index(word0, count - 1)) % count
+        size = ranking.offset[other + 1] - ranking.offset[other]
+        second = ranking.member[ranking.offset[other] + rng.to_index(word1, _survivors(size, rule))]
+    if second == first:
+        return first, -1, True
+    _, _, word2, _ = rng.block(seed, generation, slot, rng.PARENTS, 1)
+    return first, second, rng.to_uniform(word2) >= rule.mate_only_rate
+
+
+@kernel
+def plan(fitness, parents, ranking, offspring, kept, settings, seed, generation):
+    """Choose the parents of each child and sort the children by the first.
+
+    Args:
+        fitness: float64 (P,), -inf where it is invalid.
+        parents: GenomeArrays.
+        ranking: Ranking.
+        offspring: int64 (S,).
+        kept: A genome that goes on unchanged in place of the last child, or -1.
+        settings: Config record, shape (1,).
+        seed: uint64.
+        generation: The children's.
+
+    Returns:
+        (first, second, mutates, both): the fields of Plan.
+    """
+    population_size = len(fitness)
+    rule = settings[0].reproduction
+    both_enter = settings[0].crossover.equal_fitness == _BOTH
+    first, second = np.empty(population_size, np.int64), np.empty(population_size, np.int64)
+    mutates, both = np.empty(population_size, np.bool_), np.empty(population_size, np.bool_)
+    slot = 0
+    for species in range(len(offspring)):
+        size = ranking.offset[species + 1] - ranking.offset[species]
+        elites = rule.elites if size > rule.elite_species_size else 0
+        for position in range(offspring[species]):
+            elite = position if position < min(elites, size) else -1
+            a, b, mutates[slot] = _choose_parents(slot, species, elite, ranking, rule, seed, generation)
+            both[slot] = b >= 0 and both_enter and fitness[a] == fitness[b]
+            if b >= 0:
+                a_genes = parents.connection_offset[a + 1] - parents.connection_offset[a]
+                b_genes = parents.connection_offset[b + 1] - parents.connection_offset[b]
+                if not crossover.is_primary(fitness[a], a_genes, a, fitness[b], b_genes, b):
+                    a, b = b, a
+            first[slot], second[slot] = a, b
+            slot += 1
+    if kept >= 0:
+        first[-1], second[-1], mutates[-1], both[-1] = kept, -1, False, False
+
+    start = np.zeros(population_size + 1, np.int64)
+    for slot in range(population_size):
+        start[first[slot] + 1] += 1
+    for genome in range(population_size):
+        start[genome + 1] += start[genome]
+    sorted_first, sorted_second = np.empty(population_size, np.int64), np.empty(population_size, np.int64)
+    sorted_mutates, sorted_both = np.empty(population_size, np.bool_), np.empty(population_size, np.bool_)
+    for slot in range(population_size):
+        child = start[first[slot]]
+        start[first[slot]] += 1
+        sorted_first[child], sorted_second[child] = first[slot], second[slot]
+        sorted_mutates[child], sorted_both[child] = mutates[slot], both[slot]
+    return sorted_first, sorted_second, sorted_mutates, sorted_both
+
+
+@kernel
+def reserve(parents, plan, node_offset, connection_offset):
+    """Write offsets of drafts with room for all that the parents can give; the most nodes that one works with."""
+    node_offset[0], connection_offset[0], most = 0, 0, 0
+    for child in range(len(plan.first)):
+        first, second = plan.first[child], plan.second[child]
+        nodes = parents.node_offset[first + 1] - parents.node_offset[first]
+        connections = parents.connection_offset[first + 1] - parents.connection_offset[first]
+        if plan.both[child]:
+            nodes += parents.node_offset[second + 1] - parents.node_offset[second]
+            connections += parents.connection_offset[second + 1] - parents.connection_offset[second]
+        elif second >= 0:
+            most = max(most, parents.node_offset[second + 1] - parents.node_offset[second])
+        most = max(most, nodes)
+        node_offset[child + 1] = node_offset[child] + nodes
+        connection_offset[child + 1] = connection_offset[child] + connections
+    return most
+
+
+@inner_function
+def _breed(child, parents, plan, genes, count, requests, input_count, num_outputs, settings, functions, seed, generation, work):
+    """Make one child's draft: clone or cross, delete, choose additions, mutate attributes."""
+    stream, mark, _, _ = work
+    if plan.second[child] < 0:
+        nodes, connections = crossover.clone(parents, plan.first[child], genes, child)
+    else:
+        rng.start(stream, seed, generation, child, rng.CROSSOVER)
+        nodes, connections = crossover.cross(
+            parents,
+            plan.first[child],
+            plan.second[child],
+            plan.both[child],
+            genes,
+            child,
+            input_count,
+            num_outputs,
+            settings.genome.feed_forward,
+            settings.crossover,
+            work,
+        )
+    requests.split[child], requests.link_source[child], requests.link_target[child] = -1, -1, -1
+    if plan.mutates[child]:
+        first_node, first_connection = genes.node_offset[child], genes.connection_offset[child]
+        rng.start(stream, seed, generation, child, rng.STRUCTURE)
+        nodes, connections, split, link_source, link_target, structural = mutation.structure(
+            genes,
+            first_node,
+            nodes,
+            first_connection,
+            connections,
+            input_count,
+            num_outputs,
+            settings.genome.feed_forward,
+            settings.mutation,
+            stream,
+            mark,
+        )
+        requests.split[child] = split
+        requests.link_source[child] = link_source
+        requests.link_target[child] = link_target
+        if not (structural and settings.mutation.structural == mutation.ALONE):
+            mutation.mutate_attributes(
+                genes,
+                first_node,
+                nodes,
+                first_connection,
+                connections,
+                settings,
+                functions,
+                seed,
+                generation,
+                child,
+            )
+    count.node[child] = nodes
+    count.connection[child] = connections
+
+
+@kernel
+def breed(start, stop, parents, plan, genes, count, requests, most_nodes, input_count, num_outputs, settings, functions, seed, generation):
+    """Make the drafts of children start … stop.
+
+    Args:
+        start: The first child.
+        stop: The one after the last.
+        parents: GenomeArrays.
+        plan: Plan.
+        genes: GenomeArrays for the drafts, whose offsets `reserve` has set.
+        count: Counts, receives the drafts' sizes.
+        requests: Requests, receives what to add.
+        most_nodes: What `reserve` returned.
+        input_count: Inputs, the bias input included.
+        num_outputs: Outputs.
+        settings: Config record, shape (1,).
+        functions: NodeFunctions.
+        seed: uint64.
+        generation: The children's.
+    """
+    indices = input_count + most_nodes
+    work = (
+        np.empty(rng.STREAM_WORDS, np.uint64),
+        np.empty(indices, np.uint8),
+        np.empty(indices, np.int32),
+        np.empty(indices, np.int32),
+    )
+    for child in range(start, stop):
+        _breed(
+            child,
+            parents,
+            plan,
+            genes,
+            count,
+            requests,
+            input_count,
+            num_outputs,
+            settings[0],
+            functions,
+            seed,
+            generation,
+            work,
+        )
+
+
+@kernel
+def measure(count, requests, node_offset, connection_offset):
+    """Write the offsets of the finished children; the numbers of nodes and connections in all."""
+    node_offset[0], connection_offset[0] = 0, 0
+    for child in range(len(requests.split)):
+        splits = requests.split[child] >= 0
+        links = requests.link_target[child] >= 0
+        node_offset[child + 1] = node_offset[child] + count.node[child] + splits
+        connection_offset[child + 1] = (
+            connection_offset[child] + count.connection[child] + 2 * splits + links
+        )
+    return node_offset[-1], connection_offset[-1]
+
+
+@kernel
+def finish(start, stop, genes, count, requests, children, input_count, settings, functions, seed, generation):
+    """Copy drafts start … stop to the next generation's arrays, whose offsets `measure` has set, and grow them."""
+    for child in range(start, stop):
+        nodes, connections = count.node[child], count.connection[child]
+        copy_genome(genes, child, nodes, connections, children, child)
+        mutation.grow(
+            children,
+            child,
+            nodes,
+            connections,
+            requests,
+            input_count,
+            settings[0],
+            functions,
+            seed,
+            generation,
+        )
