@@ -148,7 +148,7 @@ def runs(
     length = max(map(len, arrays))
     filled = np.array([np.pad(np.clip(a, -_LIMIT, _LIMIT), (0, length - len(a)), "edge") for a in arrays])
     x = np.arange(length)
-    lower, median, upper = np.nanpercentile(filled, [25, 50, 75], axis=0, method="linear")
+    lower, median, upper = np.array([_quartiles(column) for column in filled.T]).T
     with style():
         from matplotlib.collections import LineCollection
 
@@ -169,6 +169,12 @@ def runs(
         _whole_generations(axes, x)
         figure.legend(loc="upper center", ncols=4, handlelength=1.6)
         save(figure, path)
+
+
+def _quartiles(values: np.ndarray) -> np.ndarray:
+    """Quartiles of the values that are numbers."""
+    values = values[~np.isnan(values)]
+    return np.percentile(values, [25, 50, 75]) if len(values) else np.full(3, np.nan)
 
 
 def _generations(history: History) -> np.ndarray:
@@ -229,7 +235,7 @@ def _limit_to(axes: Axes, curves: list[np.ndarray], context: list[np.ndarray]) -
         return
     low, high = values.min(), values.max()
     small = np.quantile(np.abs(values), 0.05)
-    if 0 < 1000 * small < high - low:
+    if small > 1e-30 and 1000 * small < high - low:
         axes.set_yscale("symlog", linthresh=min(small, abs(low) or small, abs(high) or small))
         axes.set_ylim(low * 1.5 if low < 0 else low / 1.5, high * 1.5 if high > 0 else high / 1.5)
         return

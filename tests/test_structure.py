@@ -1,0 +1,116 @@
+"""The import direction and other rules about the source that no linter holds."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("neat", "evaluators", "experiments")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+OURS = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES}
+
+# What a module of neat may import at its top, by layers: of its own and of those before it.
+LAYERS = (
+    {"neighbour", "jit", "parallel", "elementary", "rng", "activations", "validation", "sorting", "history"},
+    {"config", "plain_data"},
+    {"genome", "genes", "buffers"},
+    {"initial", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
+    {"reproduction"},
+    {"population"},
+    {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
+)
+EVALUATORS_MAY = {"config", "rng", "activations", "elementary", "genome", "jit", "parallel", "validation"}
+
+
+def imports(path, at_import_only=False):
+    """Full names of the modules that a file imports, those under `if TYPE_CHECKING` left out."""
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = list(tree.body)
+    found = set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and at_import_only:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in OURS else node.module)
+        nodes.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def calls(path):
+    """Names of the functions that a file calls directly."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+
+
+def package(path):
+    return path.relative_to(ROOT).parts[0]
+
+
+def below(module, *parents):
+    return any(module == parent or module.startswith(f"{parent}.") for parent in parents)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rules_of_a_file(path):
+    name, where = path.stem, package(path)
+    imported = imports(path)
+    if where == "neat":
+        assert not [m for m in imported if below(m, "evaluators")], "neat never imports evaluators"
+    if where == "evaluators":
+        of_neat = {m.split(".")[1] if "." in m else m for m in imported if below(m, "neat")}
+        assert of_neat <= EVALUATORS_MAY
+    if where != "experiments":
+        assert not [m for m in imported if below(m, "experiments")], "nothing imports experiments"
+        assert "print" not in calls(path), "the library does not print"
+    if [m for m in imported if below(m, "numba.cuda")]:
+        assert (where, name) == ("evaluators", "cuda"), "only evaluators/cuda.py imports numba.cuda"
+    if [m for m in imported if below(m, "cupy")]:
+        assert (where, name) == ("evaluators", "backend"), "only evaluators/backend.py imports cupy"
+    assert not [m for m in imported if below(m, "random", "pickle")], (
+        "random numbers are Philox's, files hold no code"
+    )
+
+
+def test_layers_of_neat():
+    layer = {name: k for k, names in enumerate(LAYERS) for name in names}
+    for path in SOURCES:
+        if package(path) != "neat" or path.stem == "__init__":
+            continue
+        assert path.stem in layer, f"{path.stem}: give it a layer"
+        for module in imports(path, at_import_only=True):
+            if below(module, "neat") and module != "neat":
+                other = module.split(".")[1]
+                assert layer[other] <= layer[path.stem], f"{path.stem} imports {other}"
+
+
+def test_files_are_short():
+    long = {
+        str(p.relative_to(ROOT)): n for p in SOURCES if (n := len(p.read_text("utf-8").splitlines())) > 500
+    }
+    assert not long
+
+
+def test_optional_dependencies_are_imported_where_used():
+    optional = (
+        "tensorboardX",
+        "sklearn",
+        "cupy",
+        "ray",
+        "gymnasium",
+        "onnx",
+        "matplotlib",
+        "networkx",
+        "rich",
+    )
+    for path in SOURCES:
+        at_top = [module for module in imports(path, at_import_only=True) if below(module, *optional)]
+        assert not at_top, f"{path}: {at_top}"
