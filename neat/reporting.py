@@ -243,7 +243,7 @@ class Lineage(Reporter):
         # Rows first, then the header that counts them: a kill between the two leaves a file that can be read.
         with self._path.open("r+b") as file:
             file.seek(0, 2)
-            file.write(np.ascontiguousarray(parents, np.int64).tobytes())
+            file.write(np.ascontiguousarray(parents, np.int64).data)
             file.seek(0)
             self._write_header(file, count + 1)
 

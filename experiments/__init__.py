@@ -1,0 +1,1 @@
+"""Experiments to run from the command line: `python -m experiments`."""

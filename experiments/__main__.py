@@ -1,0 +1,51 @@
+"""`python -m experiments <experiment> …`: runs an experiment; without a name, lists them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 2 for a mistake, 130 when interrupted."""
+    command = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _dispatch(command)
+    except KeyboardInterrupt as interruption:
+        print(f"\n{interruption or 'interrupted'}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (ValueError, ImportError) as error:
+        return _complain(str(error))
+    except MemoryError as error:
+        return _complain(f"not enough memory: {error}")
+    return 0
+
+
+def _dispatch(command: list[str]) -> None:
+    from experiments import experiment, flags
+
+    if not command or command[0] in ("-h", "--help"):
+        print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
+        for name in experiment.NAMES:
+            print(f"  {name:<16}{(experiment.named(name).__doc__ or '').splitlines()[0]}")
+        return
+    name, *rest = command
+    line = flags.parse(name, experiment.named(name), rest)
+    if "resume" in line.options:
+        from experiments.single import resume as work
+    elif flags.Options(**line.options).is_study:
+        from experiments.study import study as work
+    else:
+        from experiments.single import start as work
+    work(name, line, command)
+
+
+def _complain(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

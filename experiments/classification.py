@@ -1,0 +1,95 @@
+"""Telling classes apart: a CSV file, the irises, or two spirals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from experiments.data import Data, Split, check_split, iris, read_csv, spirals, split, standardised
+from experiments.experiment import Experiment
+
+if TYPE_CHECKING:
+    import evaluators
+    from neat import Genome
+
+_BUILT_IN = {"iris": iris, "spirals": spirals}
+
+
+@dataclass(frozen=True)
+class Classification(Experiment):
+    """Classes of samples; fitness is minus the cross-entropy on the training part.
+
+    Features are standardised with the training part's mean and deviation, each class has an output.
+    """
+
+    data: str = "spirals"
+    """CSV file with a header, or "iris", or "spirals"."""
+    label: str | None = None
+    """The file's column with the classes; all others are inputs."""
+    test_share: float = 0.25
+    """Share of each class that is held out."""
+    split_seed: int = 0
+    """Seed of what is held out, the same for all runs of a study."""
+
+    generations: ClassVar[int] = 200
+    settings: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
+
+    def __post_init__(self) -> None:
+        if (self.data in _BUILT_IN) != (self.label is None):
+            raise ValueError(
+                f"label: names a column of a CSV file, not with {', '.join(_BUILT_IN)}; "
+                f"got {self.label!r} with data {self.data}"
+            )
+        check_split(self.test_share, self.split_seed)
+
+    def evaluator(self, device: str) -> evaluators.Supervised:
+        """The training part."""
+        import evaluators
+
+        train = self._split.train
+        targets = np.eye(len(self._classes), dtype=np.float32)[self._truth[train]]
+        return evaluators.Supervised(self._features[train], targets, fitness="cross_entropy", device=device)
+
+    def measures(self, champion: Genome) -> dict[str, float]:
+        """Accuracy on both parts: the share of samples whose class has the greatest output."""
+        import evaluators
+
+        outputs = evaluators.compile(champion, device="cpu").activate(self._features)[0]
+        right = outputs.argmax(axis=1) == self._truth
+        train, test = self._split
+        return {"train accuracy": float(right[train].mean()), "test accuracy": float(right[test].mean())}
+
+    @cached_property
+    def _data(self) -> Data:
+        if self.data in _BUILT_IN:
+            loaded = _BUILT_IN[self.data]()
+        else:
+            assert self.label is not None
+            loaded = read_csv(self.data, self.label, "label", classes=True)
+        count = len(np.unique(loaded.target))
+        if not 2 <= count <= len(loaded.target) // 2:
+            raise ValueError(
+                f"label: must hold at least 2 classes, of 2 samples on average, got {count} in "
+                f"{len(loaded.target)} samples"
+            )
+        return loaded
+
+    @cached_property
+    def _classes(self) -> np.ndarray:
+        return np.unique(self._data.target)
+
+    @cached_property
+    def _truth(self) -> np.ndarray:
+        """Index of each sample's class, int64 (n,)."""
+        return np.searchsorted(self._classes, self._data.target)
+
+    @cached_property
+    def _split(self) -> Split:
+        return split(len(self._truth), self.test_share, self.split_seed, self._data.target)
+
+    @cached_property
+    def _features(self) -> np.ndarray:
+        return standardised(self._data.features, self._split.train)

@@ -1,0 +1,235 @@
+"""The command line, read by tyro: general options, the experiment's own, and every setting of neat.Config."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import io
+import textwrap
+import types
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import tyro
+from pydantic import BaseModel
+
+from experiments.experiment import Experiment
+from neat.config import Config
+
+_BY_THE_TASK = ("num_inputs", "num_outputs")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every experiment can be told."""
+
+    generations: int | None = None
+    """Generations in all; default: the experiment's own. A resumed run may be given more."""
+    runs: int = 1
+    """Runs with the seeds seed, seed + 1, …; more than one gives a table and a figure of all."""
+    schemes: bool = False
+    """Do the runs once with each innovation scheme, and with the plain default where a preset is given."""
+    workers: int = 1
+    """Processes that share the runs."""
+    preset: str | None = None
+    """Published settings, for instance stanley2002."""
+    config: Path | None = None
+    """TOML file of settings; overrides a preset, and is overridden by flags."""
+    output: Path | None = None
+    """Folder to write; default: runs/<experiment>, or the next that is free."""
+    overwrite: bool = False
+    """Write into the output folder even if an earlier run is in it."""
+    resume: Path | None = None
+    """Folder of a run that is to go on from its newest checkpoint."""
+    checkpoint_every: int = 10
+    """Generations between checkpoints."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks are evaluated."""
+    lineage: bool = True
+    """Keep each genome's parents, 16 bytes per genome and generation."""
+    tensorboard: bool = False
+    """Write a log for TensorBoard."""
+    quiet: bool = False
+    """Say nothing but the result."""
+    verbose: bool = False
+    """Show the species also during the run."""
+
+    def __post_init__(self) -> None:
+        for name in ("generations", "runs", "workers", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: must be at least 1, got {value}")
+        if self.quiet and self.verbose:
+            raise ValueError("quiet: cannot be combined with verbose")
+        if self.resume is None:
+            return
+        for name in ("runs", "schemes", "preset", "config", "output", "overwrite"):
+            if getattr(self, name) not in (None, False, 1):
+                raise ValueError(f"{name}: cannot be combined with resume, which takes the run as it is")
+
+    @property
+    def is_study(self) -> bool:
+        """Whether there are many runs to compare."""
+        return self.runs > 1 or self.schemes
+
+
+class CommandLine(NamedTuple):
+    """What the arguments say."""
+
+    options: dict[str, Any]
+    """The options that were given."""
+    experiment: dict[str, Any]
+    """The experiment's own fields that were given."""
+    settings: dict[str, Any]
+    """The config's settings that were given, as nested dictionaries."""
+
+
+def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> CommandLine:
+    """Read the arguments that follow the experiment's name.
+
+    Raises:
+        ValueError: An argument is unknown, or not of its type.
+        SystemExit: Help was asked for, and has been printed.
+    """
+    with_help = any(argument in ("-h", "--help") for argument in arguments)
+    classes: dict[str, type] = {"options": Options, "experiment": experiment, "settings": Config}
+    first = {"settings": experiment.settings}
+    parts = {part: _mirror(cls, first.get(part, {}), with_help) for part, cls in classes.items()}
+    given = _given(arguments, {f: path for part in parts.values() for f, path in _flags(part).items()})
+    fields = [
+        (part, Annotated[mirror, tyro.conf.arg(name="")], dataclasses.field(default_factory=mirror))
+        for part, mirror in parts.items()
+    ]
+    whole = dataclasses.make_dataclass("Arguments", fields)
+    description = inspect.getdoc(experiment) or ""
+    parsed = _quietly(
+        lambda: tyro.cli(whole, prog=f"experiments {name}", description=description, args=arguments)
+    )
+    chosen = {part: _chosen(getattr(parsed, part), given) for part in parts}
+    return CommandLine(**chosen)
+
+
+def flag(path: str) -> str:
+    """The flag of a field: "genome.bias_input" is --genome.bias-input."""
+    return "--" + path.replace("_", "-")
+
+
+def _mirror(cls: type, own: dict[str, Any], with_help: bool) -> type:
+    """A dataclass with the fields of `cls` and the first values `own`, but without its checks.
+
+    They come later and say more than tyro makes of their exceptions.
+    """
+    texts = _field_texts(cls) if with_help else {}
+    fields: list[tuple[str, Any, Any]] = []
+    for name, kind, default in _fields(cls):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            start = default.model_dump() if isinstance(default, BaseModel) else {}
+            section = _mirror(kind, {**start, **own.get(name, {})}, with_help)
+            fields.append((name, section, dataclasses.field(default_factory=section)))
+            continue
+        annotation: Any = Annotated[_unbounded(kind), tyro.conf.arg(help=texts.get(name, ""))]
+        fields.append((name, annotation, dataclasses.field(default=own.get(name, default))))
+    return dataclasses.make_dataclass(cls.__name__, fields, frozen=True)
+
+
+def _fields(cls: Any) -> list[tuple[str, Any, Any]]:
+    """Name, type and default of the fields that flags can set."""
+    if issubclass(cls, BaseModel):
+        items = cls.model_fields.items()
+        return [(name, info.annotation, info.default) for name, info in items if name not in _BY_THE_TASK]
+    kinds = get_type_hints(cls)
+    return [(field.name, kinds[field.name], field.default) for field in dataclasses.fields(cls)]
+
+
+def _unbounded(kind: Any) -> Any:
+    """A type without pydantic's checks, which come later and say more."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _unbounded(arguments[0])
+    if origin is tuple:
+        return tuple.__class_getitem__(tuple(a if a is Ellipsis else _unbounded(a) for a in arguments))
+    if origin in (types.UnionType, Union):
+        return Union[tuple(map(_unbounded, arguments))]  # noqa: UP007
+    return kind
+
+
+def _field_texts(model: type[BaseModel]) -> dict[str, str]:
+    """The docstrings under the fields of a class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0].body  # type: ignore[attr-defined]
+    texts = {}
+    for field, text in pairwise(body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                texts[name] = " ".join(words.split())
+    return texts
+
+
+def _flags(cls: type, prefix: str = "") -> dict[str, str]:
+    """Path of the field by flag, for both forms of a switch."""
+    flags = {}
+    for field in dataclasses.fields(cls):
+        path = prefix + field.name
+        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
+            flags.update(_flags(field.type, f"{path}."))
+            continue
+        flags[flag(path)] = path
+        flags[flag(f"{prefix}no_{field.name}")] = path
+    return flags
+
+
+def _given(arguments: list[str], flags: dict[str, str]) -> set[str]:
+    """Paths of the fields that the arguments name."""
+    given = set()
+    for argument in arguments:
+        if not argument.startswith("--") or argument in ("--", "--help"):
+            continue
+        name = argument.split("=")[0].replace("_", "-")
+        if name not in flags:
+            near = difflib.get_close_matches(name, flags, 1)
+            raise ValueError(
+                f"{name}: there is no such option" + (f"; did you mean {near[0]}?" if near else "")
+            )
+        given.add(flags[name])
+    return given
+
+
+def _chosen(parsed: Any, given: set[str], prefix: str = "") -> dict[str, Any]:
+    """The values of the fields that were given, as nested dictionaries."""
+    chosen: dict[str, Any] = {}
+    for field in dataclasses.fields(parsed):
+        value, path = getattr(parsed, field.name), prefix + field.name
+        if dataclasses.is_dataclass(value):
+            section = _chosen(value, given, f"{path}.")
+            if section:
+                chosen[field.name] = section
+        elif path in given:
+            chosen[field.name] = value
+    return chosen
+
+
+def _quietly(parse: Any) -> Any:
+    """Call tyro, and turn what it prints about a mistake into a ValueError of one line."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return parse()
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise ValueError(_first_paragraph(complaint.getvalue())) from None
+
+
+def _first_paragraph(box: str) -> str:
+    """The text of tyro's box after its title, up to the first rule."""
+    lines = [line.strip("│ ") for line in box.splitlines()]
+    words = []
+    for line in lines[1:]:
+        if not line.strip("─╰╯"):
+            break
+        words.append(line)
+    return " ".join(words) or " ".join(lines)

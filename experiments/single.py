@@ -1,0 +1,151 @@
+"""One run, from its first generation or its newest checkpoint to the pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments import folder as folders
+from experiments.experiment import Experiment, named
+from experiments.flags import CommandLine, Options, flag
+from experiments.settings import config_for, contradiction
+from neat import Population, Result, plot, reporting
+from neat.config import Config
+
+if TYPE_CHECKING:
+    import evaluators
+
+_KEPT_OPTIONS = ("generations", "device", "checkpoint_every", "lineage", "tensorboard")
+
+
+def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Begin a run in a folder of its own."""
+    options = Options(**line.options)
+    experiment = named(name)(**line.experiment)
+    evaluator = experiment.evaluator(options.device)
+    config = config_for(experiment, evaluator, options, line.settings)
+    options = dataclasses.replace(options, generations=options.generations or experiment.generations)
+    population = Population(config)
+    folder = folders.create(name, options.output, options.overwrite)
+    content = {
+        "experiment": name,
+        "arguments": dataclasses.asdict(experiment),
+        "options": {option: getattr(options, option) for option in _KEPT_OPTIONS},
+    }
+    folders.describe(folder, config, content, command)
+    _run(name, experiment, evaluator, population, options, folder)
+
+
+def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Go on with the run in a folder.
+
+    Raises:
+        ValueError: There is no such run, or the arguments contradict it.
+    """
+    options = Options(**line.options)
+    assert options.resume is not None
+    folder = options.resume
+    content = folders.read_description(folder)
+    if content["experiment"] != name:
+        raise ValueError(f"resume: {folder} holds an experiment {content['experiment']}, got {name}")
+    if "settings" in content:
+        raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in content["arguments"].items()}
+    for field, value in line.experiment.items():
+        if arguments[field] != value:
+            raise ValueError(
+                f"{field}: the run has {arguments[field]!r}, which a resumed run keeps, got {value!r}"
+            )
+    options = Options(**{**content["options"], **line.options})
+    experiment = named(name)(**arguments)
+    evaluator = experiment.evaluator(options.device)
+    population = _population(folder)
+    wrong = contradiction(population.config, line.settings)
+    if wrong:
+        raise ValueError(wrong)
+    assert options.generations is not None
+    if options.generations < population.generation:
+        raise ValueError(
+            f"generations: the run has {population.generation} already, got {options.generations}"
+        )
+    folders.describe_resumed(folder, options.generations, command)
+    _run(name, experiment, evaluator, population, options, folder)
+
+
+def _population(folder: Path) -> Population:
+    """The newest checkpoint's, or, before there is one, the first."""
+    from neat import checkpoint
+
+    path = folder / folders.CHECKPOINT
+    if path.exists():
+        return checkpoint.load(path)
+    return Population(Config.load(folder / folders.CONFIG))
+
+
+def _run(
+    name: str,
+    experiment: Experiment,
+    evaluator: evaluators.Supervised,
+    population: Population,
+    options: Options,
+    folder: Path,
+) -> None:
+    assert options.generations is not None
+    reporters: list[reporting.Reporter] = [reporting.Metrics(folder)]
+    if options.lineage:
+        reporters.append(reporting.Lineage(folder))
+    if options.tensorboard:
+        reporters.append(reporting.TensorBoard(folder / "tensorboard"))
+    terminal = reporting.Terminal(verbose=options.verbose)
+    if not options.quiet:
+        reporters.append(terminal)
+    try:
+        result = population.run(
+            evaluator,
+            generations=options.generations,
+            solved=experiment.solved(),
+            reporters=reporters,
+            checkpoint=folder / folders.CHECKPOINT,
+            checkpoint_every=options.checkpoint_every,
+        )
+        measures = _finish(experiment, result, folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(name, folder)) from None
+    finally:
+        terminal.close()
+    _tell(result, measures, folder)
+
+
+def _finish(experiment: Experiment, result: Result, folder: Path) -> dict[str, float]:
+    """Write what is left of a run."""
+    measures = experiment.measures(result.champion)
+    folders.write_champion(folder, result.champion)
+    plot.fitness(result.history, folder / "fitness.svg")
+    plot.species(result.history, folder / "species.svg")
+    content: dict[str, Any] = {
+        "solved": result.solved,
+        "generations": result.generations,
+        "evaluations": result.evaluations,
+        "champion_fitness": result.champion_fitness,
+        "measures": measures,
+    }
+    folders.write_json(folder / "result.json", content)
+    return measures
+
+
+def _tell(result: Result, measures: dict[str, float], folder: Path) -> None:
+    champion = result.champion
+    enabled = sum(c["enabled"] for c in champion.connections)
+    print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
+    if measures:
+        print(", ".join(f"{measure} {value:.4g}" for measure, value in measures.items()))
+    pictures = "  ".join(str(folder / f"{name}.svg") for name in ("fitness", "species", "champion"))
+    print(f"pictures: {pictures}\nnumbers:  {folder / 'metrics.csv'}")
+
+
+def _how_to_go_on(name: str, folder: Path) -> str:
+    path = folder / folders.CHECKPOINT
+    state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
+    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {folder}"

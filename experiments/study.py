@@ -1,0 +1,170 @@
+"""Many runs with the seeds seed, seed + 1, …: what they have in common, in a table and in figures."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from experiments import folder as folders
+from experiments.experiment import Experiment, named
+from experiments.flags import CommandLine, Options
+from experiments.settings import config_for, merged
+from experiments.table import write_tables
+from neat import Genome, Population, plot
+from neat.config import Config
+
+if TYPE_CHECKING:
+    import evaluators
+
+SCHEMES = ("global", "generation", "pairing")
+
+
+class Run(NamedTuple):
+    """What is kept of a run."""
+
+    seed: int
+    solved: bool
+    generations: int
+    evaluations: int
+    fitness: float
+    """The champion's."""
+    hidden_nodes: int
+    enabled_connections: int
+    measures: dict[str, float]
+    best: np.ndarray
+    """Best fitness so far, float64 (generations,)."""
+    champion: dict[str, Any]
+    """As plain data."""
+
+
+class Setting(NamedTuple):
+    """A config whose runs make a row of the table."""
+
+    label: str
+    config: Config
+
+    @property
+    def slug(self) -> str:
+        """The label as a part of file names."""
+        return "".join(c if c.isalnum() else "-" for c in self.label).replace("--", "-")
+
+
+def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Do all the runs; show and write the table, the figures and a row for each run."""
+    options = Options(**line.options)
+    experiment = named(name)(**line.experiment)
+    options = dataclasses.replace(options, generations=options.generations or experiment.generations)
+    settings = _settings(experiment, options, line.settings)
+    folder = folders.create(name, options.output, options.overwrite)
+    content = {
+        "experiment": name,
+        "arguments": dataclasses.asdict(experiment),
+        "options": {"generations": options.generations, "runs": options.runs, "device": options.device},
+        "settings": [setting.label for setting in settings],
+    }
+    folders.describe(folder, settings[0].config, content, command)
+    rows = folder / "summary.csv"
+    try:
+        with rows.open("w", newline="", encoding="utf-8") as file:
+            done = {setting.label: list(_runs(experiment, setting, options, file)) for setting in settings}
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {rows} has the runs that were done") from None
+    for setting in settings:
+        suffix = f"-{setting.slug}" if len(settings) > 1 else ""
+        (folder / f"config{suffix}.toml").write_text(setting.config.to_toml(), "utf-8")
+        _draw(folder, done[setting.label], suffix)
+    write_tables(folder / "summary.json", experiment, done)
+    print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
+
+
+def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -> list[Setting]:
+    """The configs to compare."""
+    task = _evaluator(experiment, options.device)
+    base = options.preset or (options.config.stem if options.config else "default")
+    if not options.schemes:
+        config = config_for(experiment, task, options, flags)
+        return [Setting(f"{base}, {config.innovation}", config)]
+    settings = []
+    for scheme in SCHEMES:
+        config = config_for(experiment, task, options, merged(flags, {"innovation": scheme}))
+        settings.append(Setting(f"{base}, {scheme}", config))
+    if options.preset:
+        plain = dataclasses.replace(options, preset=None, config=None)
+        kept = {k: v for k, v in flags.items() if k in ("seed", "population_size")}
+        config = config_for(experiment, task, plain, kept)
+        settings.append(Setting(f"default, {config.innovation}", config))
+    return settings
+
+
+@functools.lru_cache(maxsize=1)
+def _evaluator(experiment: Experiment, device: str) -> evaluators.Supervised:
+    """One evaluator per process."""
+    return experiment.evaluator(device)
+
+
+def run_seed(experiment: Experiment, config: Config, generations: int, device: str) -> Run:
+    """One run, in whatever process."""
+    evaluator = _evaluator(experiment, device)
+    result = Population(config).run(evaluator, generations=generations, solved=experiment.solved())
+    return Run(
+        config.seed,
+        result.solved,
+        result.generations,
+        result.evaluations,
+        result.champion_fitness,
+        len(result.champion.hidden_ids),
+        sum(connection["enabled"] for connection in result.champion.connections),
+        experiment.measures(result.champion),
+        result.history.generations["best_ever"].copy(),
+        result.champion.to_dict(),
+    )
+
+
+def _runs(experiment: Experiment, setting: Setting, options: Options, file: IO[str]) -> Iterator[Run]:
+    """The runs of a setting in order of their seeds; each adds its row to `file` when it is done."""
+    assert options.generations is not None
+    configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
+    one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
+    writer = csv.writer(file, lineterminator="\n")
+    columns = Run._fields[:-3]
+    for count, run in enumerate(_each(one, configs, options.workers), 1):
+        if file.tell() == 0:
+            writer.writerow(["setting", *columns, *run.measures])
+        writer.writerow([setting.label, *run[:-3], *run.measures.values()])
+        file.flush()
+        if not options.quiet and (count % max(1, options.runs // 10) == 0):
+            print(f"{setting.label}: {count} of {options.runs} runs", flush=True)
+        yield run
+
+
+def _each(one: Any, configs: list[Config], workers: int) -> Iterator[Run]:
+    if workers == 1:
+        yield from map(one, configs)
+        return
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _limit_threads, (threads,)) as pool:
+        yield from pool.map(one, configs)
+
+
+def _limit_threads(threads: int) -> None:
+    """In a worker: leave cores to the others."""
+    import numba
+
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
+
+
+def _draw(folder: Path, runs: list[Run], suffix: str) -> None:
+    """The figure of all runs, and the champion of the best."""
+    plot.runs([run.best for run in runs], folder / f"runs{suffix}.svg")
+    best = max(runs, key=lambda run: (run.solved, run.fitness))
+    folders.write_champion(folder, Genome.from_dict(best.champion), suffix)

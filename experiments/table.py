@@ -1,0 +1,128 @@
+"""The table of a study: a row for each setting, beside published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.experiment import Experiment, Published
+from experiments.folder import write_json
+from experiments.statistics import Summary, summary, wilson
+
+if TYPE_CHECKING:
+    from experiments.study import Run
+
+_HEADERS = (
+    "",
+    "solved",
+    "generations",
+    "evaluations",
+    "95 % interval",
+    "sd",
+    "worst",
+    "hidden nodes",
+    "enabled connections",
+)
+
+
+def write_tables(path: Path, experiment: Experiment, runs: dict[str, list[Run]]) -> None:
+    """Print the table of `runs`, by setting, and write all its statistics as JSON."""
+    statistics = {label: _statistics(rows) for label, rows in runs.items()}
+    has_criterion = experiment.solved() is not None
+    _print_comparison(experiment, statistics, has_criterion)
+    _print_measures(statistics)
+    content = {
+        label: {name: value._asdict() if isinstance(value, Summary) else value for name, value in row.items()}
+        for label, row in statistics.items()
+    }
+    published = {row.source: row._asdict() for row in experiment.published}
+    write_json(path, {"settings": content, "published": published})
+
+
+def _statistics(runs: list[Run]) -> dict[str, Any]:
+    """Of all runs; nodes and connections of the solutions alone, if there are any."""
+    solutions = [run for run in runs if run.solved] or runs
+    solved = sum(run.solved for run in runs)
+    result: dict[str, Any] = {
+        "runs": len(runs),
+        "solved": solved,
+        "success_interval": wilson(solved, len(runs)),
+        "generations": summary([run.generations for run in runs]),
+        "evaluations": summary([run.evaluations for run in runs]),
+        "hidden_nodes": summary([run.hidden_nodes for run in solutions]),
+        "enabled_connections": summary([run.enabled_connections for run in solutions]),
+        "fitness": summary([run.fitness for run in runs]),
+    }
+    for name in runs[0].measures:
+        result[name] = summary([run.measures[name] for run in runs])
+    return result
+
+
+def _print_comparison(
+    experiment: Experiment, statistics: dict[str, dict[str, Any]], has_criterion: bool
+) -> None:
+    rows = []
+    for label, row in statistics.items():
+        evaluations = row["evaluations"]
+        rows.append([
+            label,
+            f"{row['solved']} of {row['runs']}" if has_criterion else "–",
+            _number(row["generations"].mean, 1),
+            _number(evaluations.mean),
+            f"{_number(evaluations.low)} – {_number(evaluations.high)}",
+            _number(evaluations.sd),
+            _number(evaluations.greatest),
+            f"{_number(row['hidden_nodes'].mean, 2)} ± {_number(row['hidden_nodes'].sd, 2)}",
+            f"{_number(row['enabled_connections'].mean, 2)} ± {_number(row['enabled_connections'].sd, 2)}",
+        ])  # fmt: skip
+    rows += [_published(row) for row in experiment.published]
+    caption = ""
+    if has_criterion and any(row["solved"] < row["runs"] for row in statistics.values()):
+        caption = (
+            "Runs that failed count with all their generations; nodes and connections are the solutions'."
+        )
+    _print_table(_HEADERS, rows, caption)
+
+
+def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
+    """A row for each setting and each measure of its champions."""
+    rows = []
+    for label, row in statistics.items():
+        for name in list(row)[list(row).index("fitness") :]:
+            s = row[name]
+            interval = f"{s.low:.4g} – {s.high:.4g}"
+            rows.append([label, name, f"{s.mean:.4g}", interval, *(f"{v:.4g}" for v in s[4:])])
+    headers = ("", "champion's", "mean", "95 % interval", "sd", "median", "least", "greatest")
+    _print_table(headers, rows, "Intervals of means are Student's.")
+
+
+def _published(row: Published) -> list[str]:
+    return [
+        row.source,
+        "–" if row.success is None else f"{row.success:.0%}",
+        _number(row.generations),
+        _number(row.evaluations),
+        "–",
+        _number(row.sd),
+        _number(row.worst),
+        _number(row.hidden_nodes, 2),
+        _number(row.enabled_connections, 2),
+    ]
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def _print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*headers, box=SIMPLE_HEAD, caption=caption, caption_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False)
+    Console(highlight=False, width=None if console.is_terminal else 130).print(table)

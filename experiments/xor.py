@@ -1,0 +1,55 @@
+"""The exclusive or of two bits, the first test of the 2002 paper (section 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from experiments.experiment import Experiment, Published
+
+if TYPE_CHECKING:
+    import evaluators
+    from neat import Genome
+
+INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+TARGETS = np.array([[0], [1], [1], [0]], np.float32)
+
+
+@dataclass(frozen=True)
+class Xor(Experiment):
+    """Exclusive or of two bits, with the fitness and the criterion of the 2002 paper."""
+
+    published: ClassVar[tuple[Published, ...]] = (
+        Published("NEAT, 2002", 1.0, 32, 4755, 2553, 13459, 2.35, 7.48),
+        Published("goNEAT", evaluations=7753),
+    )
+
+    def evaluator(self, device: str) -> evaluators.Supervised:
+        """The four samples."""
+        import evaluators
+
+        return evaluators.Supervised(INPUTS, TARGETS, fitness=xor_fitness, device=device)
+
+    def solved(self) -> Callable[[Genome], bool]:
+        """All outputs are on the right side of 0.5."""
+        return right_side_of_half(INPUTS, TARGETS)
+
+
+def xor_fitness(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(4 − Σ|e|)², and 0 for errors above 4, which only outputs below 0 or above 1 can make."""
+    error = np.abs(outputs - targets).sum(axis=(1, 2), dtype=np.float64)
+    return np.maximum(len(targets) - error, 0.0) ** 2
+
+
+def right_side_of_half(inputs: np.ndarray, targets: np.ndarray) -> Callable[[Genome], bool]:
+    """A criterion: the network's outputs are on the targets' side of 0.5, for all samples."""
+    import evaluators
+
+    def holds(champion: Genome) -> bool:
+        outputs = evaluators.compile(champion, device="cpu").activate(inputs)
+        return bool(((outputs[0] > 0.5) == (targets > 0.5)).all())
+
+    return holds
