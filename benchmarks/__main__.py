@@ -1,0 +1,82 @@
+"""The command line: run some parts, print their tables, keep the results.
+
+A part is a module with `run(quick)`, which gives what JSON can hold, and `tables(result)`, which gives
+report.Table objects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import report
+
+PARTS = ("generation", "growth", "start", "forward", "busy", "profile")
+HERE = Path(__file__).parent
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all without any")
+    parser.add_argument("--quick", action="store_true", help="a shorter look; the results are not kept")
+    options = parser.parse_args(arguments)
+    for name in options.parts:
+        if name not in PARTS:
+            parser.error(f"part: must be of {', '.join(PARTS)}, got {name!r}")
+    console = Console()
+    for name in options.parts or PARTS:
+        console.rule(name)
+        part = importlib.import_module(f"benchmarks.{name}")
+        result = part.run(options.quick)
+        for table in part.tables(result):
+            console.print(table.rich())
+        if not options.quick:
+            _keep(name, result)
+
+
+def _keep(name: str, result: dict[str, Any]) -> None:
+    """Put a part's result into results.json, and write the page anew."""
+    file = HERE / "results.json"
+    results = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    results[name] = {
+        "command": f"python -m benchmarks {name}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": report.machine(),
+        "result": result,
+    }
+    ordered = {part: results[part] for part in PARTS if part in results}
+    file.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
+    (HERE / "RESULTS.md").write_text(_page(ordered), "utf-8")
+
+
+def _page(results: dict[str, Any]) -> str:
+    lines = [
+        "# Measurements",
+        "",
+        "Written by `python -m benchmarks`; the numbers are in `results.json`.",
+        "",
+    ]
+    for name, entry in results.items():
+        lines += [f"## {name}", "", _circumstances(entry), ""]
+        part = importlib.import_module(f"benchmarks.{name}")
+        for table in part.tables(entry["result"]):
+            lines += [table.markdown(), ""]
+    return "\n".join(lines)
+
+
+def _circumstances(entry: dict[str, Any]) -> str:
+    m = entry["machine"]
+    hardware = f"{m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB, {m['system']}"
+    versions = f"Python {m['python']}, numpy {m['numpy']}, numba {m['numba']}"
+    return f"`{entry['command']}`, {entry['date']}: {hardware}, {versions}."
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

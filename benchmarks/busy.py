@@ -1,0 +1,72 @@
+"""A small generation while another process spins on every core, against the same on an idle machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import neat
+from benchmarks.report import Table, seconds
+from benchmarks.xor import Run
+
+POPULATION, BEFORE, GENERATIONS, TURNS = 150, 50, 200, 5
+TARGET = 3.0
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+@contextmanager
+def _spinners() -> Iterator[None]:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
+    for process in processes:
+        process.start()
+    time.sleep(1.0)  # until all of them spin
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def run(quick: bool) -> dict[str, Any]:
+    config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=POPULATION)
+    idle, busy = [], []
+    for _ in range(2 if quick else TURNS):
+        # The same generations of the same run each time, so that only the machine differs.
+        idle.append(_generation(config))
+        with _spinners():
+            busy.append(_generation(config))
+    return {"population": POPULATION, "idle": statistics.median(idle), "busy": statistics.median(busy)}
+
+
+def _generation(config: neat.Config) -> float:
+    run_ = Run(config)
+    run_.advance(BEFORE)
+    return run_.advance(GENERATIONS)["seconds"] / GENERATIONS
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    return [
+        Table(
+            f"A generation of {result['population']} genomes, XOR, plain settings",
+            ["idle", "another process on every core", "slower by", "target"],
+            [
+                [
+                    seconds(result["idle"]),
+                    seconds(result["busy"]),
+                    f"{result['busy'] / result['idle']:.2f}×",
+                    f"≤ {TARGET:g}×",
+                ]
+            ],
+        )
+    ]

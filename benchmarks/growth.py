@@ -1,0 +1,97 @@
+"""Time and memory for each genome as the population grows, each size in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.report import Table, seconds, size
+
+SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+BEFORE, MEASURED = 20, 10  # generations; the threshold has settled and genomes have grown alike
+TARGET_SPECIES = 20
+REFERENCE, LARGEST = 10_000, 1_000_000
+TIME_TARGET, MEMORY_TARGET = 2.5, 4 * 2**30
+
+
+def run(quick: bool) -> dict[str, Any]:
+    rows = []
+    for population in SIZES[: 4 if quick else None]:
+        output = subprocess.run(
+            [sys.executable, "-m", "benchmarks.growth", str(population)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        rows.append(json.loads(output.stdout))
+    return {"rows": rows}
+
+
+def _measure(population: int) -> dict[str, Any]:
+    import neat
+    from benchmarks.xor import Run
+
+    config = neat.Config(
+        genome={"num_inputs": 2, "num_outputs": 1},
+        population_size=population,
+        speciation={"threshold_mode": "adjusted", "target_species": TARGET_SPECIES},
+    )
+    run_ = Run(config)
+    run_.advance(BEFORE)
+    turns = [run_.advance(1) for _ in range(MEASURED)]
+    means = {
+        name: statistics.mean(turn[name] for turn in turns)
+        for name in ("nodes", "connections", "bytes", "species")
+    }
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "population": population,
+        "seconds": statistics.median(turn["seconds"] for turn in turns),
+        **means,
+        "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),  # Linux counts in KiB
+    }
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    each = {row["population"]: row["seconds"] / row["population"] for row in result["rows"]}
+    rows = [
+        [
+            f"{row['population']:,}",
+            seconds(row["seconds"]),
+            seconds(each[row["population"]]),
+            f"{each[row['population']] / each[REFERENCE]:.2f}",
+            f"{row['bytes']:.0f}",
+            size(row["peak_bytes"]),
+            f"{row['nodes'] + row['connections']:.1f}",
+            f"{row['species']:.1f}",
+        ]
+        for row in result["rows"]
+    ]
+    columns = [
+        "population",
+        "a generation",
+        "for each genome",
+        f"relative to {REFERENCE:,}",
+        "bytes of a genome",
+    ]
+    columns += ["peak memory", "genes", "species"]
+    return [
+        Table(
+            f"XOR, plain settings, threshold adjusted to {TARGET_SPECIES} species, generations "
+            f"{BEFORE}-{BEFORE + MEASURED}",
+            columns,
+            rows,
+            [
+                f"Targets at {LARGEST:,}: at most {TIME_TARGET} relative to {REFERENCE:,}, under "
+                f"{size(MEMORY_TARGET)} of memory for the whole process."
+            ],
+        )
+    ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(int(sys.argv[1]))))

@@ -1,0 +1,67 @@
+"""neat-python's side of `generation`: answers requests, one line of JSON each, in an environment of its own.
+
+`{"population": 150, "seed": 0}` starts a run; `{"generations": 5}` goes on and answers with the seconds that
+took and with what the population is like then.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import neat
+
+INPUTS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+TARGETS = (0.0, 1.0, 1.0, 0.0)
+
+
+def evaluate(genomes, config):
+    """As in neat-python's XOR example."""
+    for _, genome in genomes:
+        genome.fitness = 4.0
+        network = neat.nn.FeedForwardNetwork.create(genome, config)
+        for values, target in zip(INPUTS, TARGETS, strict=True):
+            genome.fitness -= (network.activate(values)[0] - target) ** 2
+
+
+def start(ini, population, seed):
+    """A new run; it has `population` genomes and never stops by itself."""
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+        file.write(ini.replace("pop_size               = 150", f"pop_size = {population}"))
+        file.flush()
+        kinds = (neat.DefaultGenome, neat.DefaultReproduction, neat.DefaultSpeciesSet, neat.DefaultStagnation)
+        config = neat.Config(*kinds, file.name)
+    assert config.pop_size == population
+    return neat.Population(config, seed=seed)
+
+
+def described(population):
+    """Mean genes of a genome and the number of species."""
+    genomes = list(population.population.values())
+    return {
+        "nodes": sum(len(genome.nodes) for genome in genomes) / len(genomes),
+        "connections": sum(len(genome.connections) for genome in genomes) / len(genomes),
+        "species": len(population.species.species),
+        "best": max((genome.fitness for genome in genomes if genome.fitness is not None), default=None),
+    }
+
+
+def main():
+    """Answer until the requests end."""
+    ini = Path(sys.argv[1]).read_text("utf-8")
+    population = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = {}
+        if "population" in request:
+            population = start(ini, request["population"], request["seed"])
+        else:
+            begin = time.perf_counter()
+            population.run(evaluate, request["generations"])
+            answer = {"seconds": time.perf_counter() - begin}
+        print(json.dumps({**answer, **described(population)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Where a generation's time goes: every step that Population takes is timed by itself."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from numba.core.dispatcher import Dispatcher
+
+import neat
+from benchmarks.generation import INI
+from benchmarks.report import Table, seconds
+from benchmarks.xor import Run
+from neat import parallel, reproduction, speciation
+from neat.neat_python import config_from_ini
+
+POPULATIONS = {150: 200, 1_000: 50, 10_000: 20}  # and generations measured
+BEFORE = 20
+
+
+def run(quick: bool) -> dict[str, Any]:
+    rows = []
+    for population, generations in POPULATIONS.items():
+        for name, config in _configs(population).items():
+            rows.append({"settings": name, **_measure(config, generations // (4 if quick else 1))})
+    return {"rows": rows}
+
+
+def _configs(population: int) -> dict[str, neat.Config]:
+    sizes = {"num_inputs": 2, "num_outputs": 1}
+    return {
+        "neat-python's": config_from_ini(INI, population_size=population).config,
+        "plain": neat.Config(genome=sizes, population_size=population),
+    }
+
+
+def _measure(config: neat.Config, generations: int) -> dict[str, Any]:
+    run_ = Run(config)
+    run_.advance(BEFORE)
+    spent: dict[str, float] = defaultdict(float)
+    with _timed_steps(run_, spent):
+        result = run_.advance(generations)
+    return {
+        "population": config.population_size,
+        "seconds": result["seconds"] / generations,
+        "genes": result["nodes"] + result["connections"],
+        "species": result["species"],
+        "steps": {name: value / generations for name, value in spent.items()},
+    }
+
+
+@contextmanager
+def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
+    """Have each kernel that Population calls, the evaluator and the innovations add their time to `spent`."""
+    patches = [
+        mock.patch.object(module, name, _timed(name, kernel, spent))
+        for module in (speciation, reproduction)
+        for name, kernel in vars(module).items()
+        if isinstance(kernel, Dispatcher) and "-" in kernel.py_func.__qualname__  # kernels carry a tag
+    ]
+    over, assign = parallel.over, run_.population.innovations.assign
+
+    def timed_over(kernel: Any, count: int, *arguments: Any) -> None:
+        _timed(kernel.__name__, over, spent)(kernel.__wrapped__, count, *arguments)
+
+    patches.append(mock.patch.object(parallel, "over", timed_over))
+    patches.append(
+        mock.patch.object(run_.population.innovations, "assign", _timed("innovate", assign, spent))
+    )
+    patches.append(mock.patch.object(run_, "evaluator", _timed("evaluate", run_.evaluator, spent)))
+    for patch in patches:
+        patch.start()
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()
+
+
+def _timed(label: str, function: Callable[..., Any], spent: dict[str, float]) -> Callable[..., Any]:
+    def timed(*arguments: Any) -> Any:
+        begin = time.perf_counter()
+        result = function(*arguments)
+        spent[label] += time.perf_counter() - begin
+        return result
+
+    timed.__name__, timed.__wrapped__ = label, function  # type: ignore[attr-defined]
+    return timed
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    return [
+        _table(name, [row for row in result["rows"] if row["settings"] == name]) for name in _names(result)
+    ]
+
+
+def _names(result: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys(row["settings"] for row in result["rows"]))
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> Table:
+    columns = [
+        "step",
+        *(f"{row['population']:,}" for row in rows),
+        *(f"{row['population']:,}: share" for row in rows),
+    ]
+    lines = [["whole generation", *(seconds(row["seconds"]) for row in rows), *["100 %"] * len(rows)]]
+    for step in dict.fromkeys(step for row in rows for step in row["steps"]):
+        times = [row["steps"].get(step, 0.0) for row in rows]
+        shares = [f"{100 * each / row['seconds']:.0f} %" for each, row in zip(times, rows, strict=True)]
+        lines.append([step, *(seconds(each) for each in times), *shares])
+    rest = [row["seconds"] - sum(row["steps"].values()) for row in rows]
+    shares = [f"{100 * each / row['seconds']:.0f} %" for each, row in zip(rest, rows, strict=True)]
+    lines.append(["the rest, in Python", *(seconds(each) for each in rest), *shares])
+    lines.append(["genes", *(f"{row['genes']:.1f}" for row in rows), *[""] * len(rows)])
+    lines.append(["species", *(str(row["species"]) for row in rows), *[""] * len(rows)])
+    return Table(f"Steps of a generation of XOR, {name} settings", columns, lines)

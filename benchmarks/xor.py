@@ -1,0 +1,40 @@
+"""Our side of the measurements: XOR, generation by generation."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+import evaluators
+import neat
+
+INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+TARGETS = np.array([[0], [1], [1], [0]], np.float32)
+
+
+class Run:
+    """A run that is advanced bit by bit and says what that took."""
+
+    def __init__(self, config: neat.Config) -> None:
+        self.population = neat.Population(config)
+        self.evaluator = evaluators.Supervised(INPUTS, TARGETS)
+
+    def advance(self, generations: int) -> dict[str, Any]:
+        """Evaluate, speciate and reproduce; the seconds that took, and what the population is like then."""
+        begin = time.perf_counter()
+        for _ in range(generations):
+            self.population.tell(self.evaluator(self.population.ask()))
+        return {"seconds": time.perf_counter() - begin, **self.described()}
+
+    def described(self) -> dict[str, Any]:
+        """Mean genes of a genome, bytes of a genome's genes, and the number of species."""
+        genomes = self.population.ask()
+        arrays = genomes.arrays
+        return {
+            "nodes": len(arrays.node_id) / len(genomes),
+            "connections": len(arrays.connection_innovation) / len(genomes),
+            "bytes": sum(array.nbytes for array in arrays) / len(genomes),
+            "species": int(self.population.history.last["species"]) if len(self.population.history) else 1,
+        }
