@@ -104,7 +104,7 @@ class Terminal(Reporter):
         elapsed = max(time.perf_counter() - self._started, 1e-9)
         rate = (int(row["evaluations"]) - self._evaluations) / elapsed
         return (
-            f"best {row['best']:.6g}  mean {row['mean']:.6g}  {row['species']} species  "
+            f"best {row['best']:.4g}  mean {row['mean']:.4g}  {row['species']} species  "
             f"{_short(rate)} evaluations/s"
         )
 
@@ -113,9 +113,8 @@ def _bar(console: Console) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("generation"),
         MofNCompleteColumn(),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=10),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.description}"),
         console=console,
