@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neat import activations
-from neat.jit import kernel
+from neat.jit import inner_function, kernel
 from neat.plain_data import GenomeData
 
 
@@ -390,6 +390,15 @@ _RULES = (
 @kernel
 def _first_broken_rule(arrays, input_count, num_outputs, feed_forward, activation_count, aggregation_count):
     """(genome, position in _RULES) of the first broken rule, or (-1, -1)."""
+    most_nodes, most_connections = 0, 0
+    for genome in range(len(arrays.node_offset) - 1):
+        most_nodes = max(most_nodes, arrays.node_offset[genome + 1] - arrays.node_offset[genome])
+        most_connections = max(
+            most_connections, arrays.connection_offset[genome + 1] - arrays.connection_offset[genome]
+        )
+    start = np.empty(input_count + most_nodes + 1, np.int64)
+    unresolved, queue = np.empty_like(start), np.empty_like(start)
+    by_source = np.empty(most_connections, np.int64)
     for genome in range(len(arrays.node_offset) - 1):
         first_node, last_node = arrays.node_offset[genome], arrays.node_offset[genome + 1]
         node_count = last_node - first_node
@@ -424,36 +433,58 @@ def _first_broken_rule(arrays, input_count, num_outputs, feed_forward, activatio
             if not np.isfinite(arrays.connection_weight[position]):
                 return genome, 9
 
-        source, target = arrays.connection_source[first:last], arrays.connection_target[first:last]
-        pair = source.astype(np.int64) * index_count + target
-        pair.sort()
-        for position in range(1, len(pair)):
-            if pair[position] == pair[position - 1]:
-                return genome, 10
-
-        if feed_forward and not _is_acyclic(source, target, index_count):
+        if not _group_by_source(arrays, first, last, index_count, start, by_source):
+            return genome, 10
+        if feed_forward and not _is_acyclic(arrays, first, last, index_count, start, by_source, unresolved, queue):
             return genome, 11
     return -1, -1
 
 
-@kernel
-def _is_acyclic(source, target, index_count):
+@inner_function
+def _group_by_source(arrays, first, last, index_count, start, by_source):
+    """Write the connections grouped by source, as positions from `first`; whether no pair comes twice.
+
+    The group of index i is `by_source[start[i]:start[i + 1]]`.
+    """
+    for index in range(index_count + 1):
+        start[index] = 0
+    for position in range(first, last):
+        start[arrays.connection_source[position] + 1] += 1
+    for index in range(index_count):
+        start[index + 1] += start[index]
+    for position in range(last - 1, first - 1, -1):
+        source = arrays.connection_source[position]
+        start[source + 1] -= 1
+        by_source[start[source + 1]] = position - first
+    for index in range(index_count):
+        start[index] = start[index + 1]
+    start[index_count] = last - first
+    for index in range(index_count):
+        for one in range(start[index], start[index + 1]):
+            for other in range(one + 1, start[index + 1]):
+                if arrays.connection_target[first + by_source[one]] == arrays.connection_target[first + by_source[other]]:
+                    return False
+    return True
+
+
+@inner_function
+def _is_acyclic(arrays, first, last, index_count, start, by_source, unresolved, queue):
     """Whether the connections close no loop (Kahn 1962: nodes without unresolved inputs are taken away)."""
-    unresolved = np.zeros(index_count, np.int64)
-    for connection in range(len(target)):
-        unresolved[target[connection]] += 1
-    ready = np.flatnonzero(unresolved == 0)
-    queue = np.empty(index_count, np.int64)
-    queue[: len(ready)] = ready
-    count = len(ready)
-    by_source = np.argsort(source)
-    first_of = np.searchsorted(source[by_source], np.arange(index_count + 1))
+    for index in range(index_count):
+        unresolved[index] = 0
+    for position in range(first, last):
+        unresolved[arrays.connection_target[position]] += 1
+    count = 0
+    for index in range(index_count):
+        if unresolved[index] == 0:
+            queue[count] = index
+            count += 1
     head = 0
     while head < count:
         node = queue[head]
         head += 1
-        for position in range(first_of[node], first_of[node + 1]):
-            successor = target[by_source[position]]
+        for position in range(start[node], start[node + 1]):
+            successor = arrays.connection_target[first + by_source[position]]
             unresolved[successor] -= 1
             if unresolved[successor] == 0:
                 queue[count] = successor

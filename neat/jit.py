@@ -30,13 +30,21 @@ _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 # IEEE 754 says: Python's exception would be a branch in every loop.
 function = functools.partial(numba.njit, error_model="numpy")
 
-# The same without the code that takes arguments from Python, which for a dozen arrays takes longer to compile than the
-# function itself. Only kernels may call these: a call from Python crashes.
-inner_function = functools.partial(function, no_cpython_wrapper=True)
+# The same for what only kernels call (a call from Python crashes): without the code that takes arguments from Python,
+# which for a dozen arrays takes longer to compile than the function itself, and without counting references to
+# the arrays, which would take longer than the work. Such a function cannot make arrays; scratch is an argument.
+shared_function = functools.partial(function, no_cpython_wrapper=True, _nrt=False)
+
+# The same, made part of its caller: handing a dozen arrays on takes longer than the work too, and a loop around
+# it can become vector code. For functions that are called from few places.
+inner_function = functools.partial(shared_function, forceinline=True)
 
 # As `function`, for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
 # what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
-fused_function = functools.partial(function, fastmath={"contract"})
+fused_function = functools.partial(
+    function, fastmath={"contract"}, forceinline=True, no_cfunc_wrapper=True, _nrt=False
+)
+fused_inner_function = functools.partial(inner_function, fastmath={"contract"})
 
 
 def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -93,7 +101,7 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
     if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
         return b""
     seen.add(id(python_function))
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(repr(getattr(item, "targetoptions", None)).encode())
 
     def add_value(value: Any) -> None:
         if isinstance(value, types.FunctionType | Dispatcher):

@@ -67,7 +67,23 @@ def initial_value(initial, word0, word1):
 
 
 @inner_function
-def mutate_values(value, first, count, rule, initial, seed, generation, child, purpose):
+def _draw_variates(distribution, seed, generation, child, purpose, count, choice, variate):
+    """A uniform number and a variate for each of `count` genes; up to 7 more are written, for whole vectors."""
+    lanes = (count + 7) // 8 * 8
+    if distribution == _NORMAL:
+        for gene in range(lanes):
+            word0, word1, word2, _ = rng.inline_block(seed, generation, child, purpose, gene)
+            choice[gene] = rng.to_uniform(word0)
+            variate[gene] = rng.to_normal(word1, word2)
+    else:
+        for gene in range(lanes):
+            word0, word1, _, _ = rng.inline_block(seed, generation, child, purpose, gene)
+            choice[gene] = rng.to_uniform(word0)
+            variate[gene] = _TWO_F * rng.to_uniform(word1) - _ONE_F
+
+
+@inner_function
+def mutate_values(value, first, count, rule, initial, seed, generation, child, purpose, draws):
     """Perturb or replace values in place.
 
     Args:
@@ -80,19 +96,25 @@ def mutate_values(value, first, count, rule, initial, seed, generation, child, p
         generation: The child's generation.
         child: Its index.
         purpose: Which draws to use.
+        draws: Scratch, float32 (3, count + 7 or more).
     """
-    perturb = rule.perturb_rate
+    choice, perturbation, replacement = draws[0], draws[1], draws[1]
+    _draw_variates(rule.distribution, seed, generation, child, purpose, count, choice, perturbation)
+    if initial.distribution != rule.distribution:
+        replacement = draws[2]
+        _draw_variates(initial.distribution, seed, generation, child, purpose, count, choice, replacement)
     either = rule.perturb_rate + rule.replace_rate
     for gene in range(count):
-        word0, word1, word2, _ = rng.block(seed, generation, child, purpose, gene)
-        choice = rng.to_uniform(word0)
         old = value[first + gene]
-        new = old
-        if choice < perturb:
-            new = _clip(old + rule.power * _variate(rule.distribution, word1, word2), initial)
-        elif choice < either:
-            new = initial_value(initial, word1, word2)
-        value[first + gene] = new
+        perturbed = _clip(old + rule.power * perturbation[gene], initial)
+        replaced = _clip(initial.mean + initial.spread * replacement[gene], initial)
+        other = replaced if choice[gene] < either else old
+        value[first + gene] = perturbed if choice[gene] < rule.perturb_rate else other
+
+
+@inner_function
+def _mutates(rule, stream):
+    return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
 
 
 @inner_function
@@ -107,11 +129,15 @@ def mutate_attributes(
     seed,
     generation,
     child,
+    stream,
+    draws,
 ):
-    """Mutate weights, biases, responses, activations, aggregations and switches of a child in place."""
+    """Mutate weights, biases, responses, activations, aggregations and switches of a child in place.
+
+    `stream` and `draws` are scratch as for `structure` and `mutate_values`.
+    """
     rule, initial = settings.mutation, settings.genome
-    word0, word1, word2, _ = rng.block(seed, generation, child, rng.MUTATE_GENOME, 0)
-    if rng.to_uniform(word0) < rule.weight.genome_rate and rule.weight.perturb_rate + rule.weight.replace_rate > 0:
+    if _mutates(rule.weight, stream):
         mutate_values(
             genes.connection_weight,
             first_connection,
@@ -122,8 +148,9 @@ def mutate_attributes(
             generation,
             child,
             rng.MUTATE_WEIGHT,
+            draws,
         )
-    if rng.to_uniform(word1) < rule.bias.genome_rate and rule.bias.perturb_rate + rule.bias.replace_rate > 0:
+    if _mutates(rule.bias, stream):
         mutate_values(
             genes.node_bias,
             first_node,
@@ -134,11 +161,9 @@ def mutate_attributes(
             generation,
             child,
             rng.MUTATE_BIAS,
+            draws,
         )
-    if (
-        rng.to_uniform(word2) < rule.response.genome_rate
-        and rule.response.perturb_rate + rule.response.replace_rate > 0
-    ):
+    if _mutates(rule.response, stream):
         mutate_values(
             genes.node_response,
             first_node,
@@ -149,22 +174,20 @@ def mutate_attributes(
             generation,
             child,
             rng.MUTATE_RESPONSE,
+            draws,
         )
     if rule.enable_rate > 0 or rule.disable_rate > 0:
-        for gene in range(connection_count):
-            word0, _, _, _ = rng.block(seed, generation, child, rng.TOGGLE, gene)
-            enabled = genes.connection_enabled[first_connection + gene]
-            rate = rule.disable_rate if enabled else rule.enable_rate
-            genes.connection_enabled[first_connection + gene] = enabled != (rng.to_uniform(word0) < rate)
+        for gene in range(first_connection, first_connection + connection_count):
+            rate = rule.disable_rate if genes.connection_enabled[gene] else rule.enable_rate
+            genes.connection_enabled[gene] = genes.connection_enabled[gene] != rng.happens(stream, rate)
     if rule.activation_rate > 0 or rule.aggregation_rate > 0:
         for gene in range(node_count):
-            word0, word1, word2, word3 = rng.block(seed, generation, child, rng.MUTATE_FUNCTION, gene)
-            if gene >= functions.first_mutable and rng.to_uniform(word0) < rule.activation_rate:
+            if gene >= functions.first_mutable and rng.happens(stream, rule.activation_rate):
                 options = functions.activation_options
-                genes.node_activation[first_node + gene] = options[rng.to_index(word1, len(options))]
-            if rng.to_uniform(word2) < rule.aggregation_rate:
+                genes.node_activation[first_node + gene] = options[rng.index(stream, len(options))]
+            if rng.happens(stream, rule.aggregation_rate):
                 options = functions.aggregation_options
-                genes.node_aggregation[first_node + gene] = options[rng.to_index(word3, len(options))]
+                genes.node_aggregation[first_node + gene] = options[rng.index(stream, len(options))]
 
 
 @inner_function
@@ -244,10 +267,10 @@ def structure(
 def _draw_kinds(rule, stream):
     """Which of the four structural mutations happen: (add node, add connection, delete node, delete connection)."""
     if rule.structural == ALL:
-        add_node = rng.uniform(stream) < rule.add_node_rate
-        add_connection = rng.uniform(stream) < rule.add_connection_rate
-        delete_node = rng.uniform(stream) < rule.delete_node_rate
-        delete_connection = rng.uniform(stream) < rule.delete_connection_rate
+        add_node = rng.happens(stream, rule.add_node_rate)
+        add_connection = rng.happens(stream, rule.add_connection_rate)
+        delete_node = rng.happens(stream, rule.delete_node_rate)
+        delete_connection = rng.happens(stream, rule.delete_connection_rate)
         return add_node, add_connection, delete_node, delete_connection
     first = rule.add_node_rate
     second = first + rule.add_connection_rate
@@ -346,7 +369,6 @@ def grow(genes, child, node_count, connection_count, requests, input_count, sett
     connections for a split, one connection for a link.
     """
     first_node, first = genes.node_offset[child], genes.connection_offset[child]
-    word0, word1, word2, word3 = rng.block(seed, generation, child, rng.NEW_GENE, 0)
     split = requests.split[child]
     link_source, link_target = requests.link_source[child], requests.link_target[child]
     if split >= 0:
@@ -355,12 +377,13 @@ def grow(genes, child, node_count, connection_count, requests, input_count, sett
         while genes.node_id[position - 1] > node_id:
             copy_node(genes, position - 1, genes, position)
             position -= 1
+        word0, word1, _, _ = rng.block(seed, generation, child, rng.NEW_GENE, 0)
         bias0, bias1, response0, response1 = rng.block(seed, generation, child, rng.NEW_GENE, 1)
         genes.node_id[position] = node_id
         genes.node_bias[position] = initial_value(settings.genome.bias, bias0, bias1)
         genes.node_response[position] = initial_value(settings.genome.response, response0, response1)
-        genes.node_activation[position] = draw_function(functions.new[0], functions.activation_options, word2)
-        genes.node_aggregation[position] = draw_function(functions.new[2], functions.aggregation_options, word3)
+        genes.node_activation[position] = draw_function(functions.new[0], functions.activation_options, word0)
+        genes.node_aggregation[position] = draw_function(functions.new[2], functions.aggregation_options, word1)
 
         node = input_count + position - first_node
         for gene in range(first, first + connection_count):
@@ -378,6 +401,7 @@ def grow(genes, child, node_count, connection_count, requests, input_count, sett
         _insert_connection(genes, first, connection_count + 1, out, node, target, weight)
         connection_count += 2
     if link_target >= 0:
+        word0, word1, _, _ = rng.block(seed, generation, child, rng.NEW_GENE, 2)
         weight = initial_value(settings.genome.weight, word0, word1)
         innovation = requests.link_innovation[child]
         _insert_connection(genes, first, connection_count, innovation, link_source, link_target, weight)

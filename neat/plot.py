@@ -155,7 +155,7 @@ def runs(
         figure, axes = figure_and_axes()
         axes.fill_between(x, lower, upper, color=BLUE, alpha=0.15, linewidth=0, label="middle half")
         lines = [np.column_stack([x[: len(a)], row[: len(a)]]) for a, row in zip(arrays, filled, strict=True)]
-        alpha = float(np.clip(6 / len(arrays), 0.15, 0.6))
+        alpha = float(np.clip(12 / len(arrays), 0.25, 0.7))
         axes.add_collection(LineCollection(lines, colors=GREY, linewidths=0.5, alpha=alpha))
         axes.plot([], [], color=GREY, linewidth=0.8, label=f"{len(arrays)} runs")
         ends = np.array([line[-1] for line in lines if len(line) < length or length == 1]).reshape(-1, 2)

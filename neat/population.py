@@ -191,6 +191,13 @@ class Population:
             reporter.finish(self, result)
         return result
 
+    def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
+        """Make these the genomes of this generation, as a checkpoint does."""
+        self.generation = generation
+        self.genomes = self.genomes.with_arrays(genomes)
+        self.genomes.generation = generation
+        self._current = genomes
+
     def _validated(self, fitness: np.ndarray) -> np.ndarray:
         """The fitness as float64, with -inf for NaN."""
         fitness = np.array(fitness, dtype=np.float64)
@@ -333,7 +340,7 @@ class Population:
     ) -> None:
         """Make the children as far as they can be made without new ids."""
         genes = self._draft
-        most_nodes = reproduction.reserve(parents, plan, genes.node_offset, genes.connection_offset)
+        most_nodes, most_genes = reproduction.reserve(parents, plan, genes.node_offset, genes.connection_offset)
         self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
         parallel.over(
             reproduction.breed,
@@ -344,6 +351,7 @@ class Population:
             self._count,
             self._requests,
             most_nodes,
+            most_genes,
             input_count,
             num_outputs,
             self._settings,

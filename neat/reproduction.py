@@ -10,7 +10,7 @@ from neat import crossover, mutation, rng
 from neat.genes import copy_genome
 from neat.genome import GenomeArrays
 from neat.innovation import Requests
-from neat.jit import inner_function, kernel
+from neat.jit import function, inner_function, kernel
 from neat.sorting import descending
 
 _BOTH = 0  # position in config.EqualFitness
@@ -133,7 +133,7 @@ def allocate(fitness, ranking, allowed, population_size):
     return _largest_remainder(share, allowed, population_size)
 
 
-@inner_function
+@function
 def _largest_remainder(share, allowed, population_size):
     """Whole numbers in proportion to the shares of the allowed species; equal ones where all shares are 0."""
     count = len(share)
@@ -245,8 +245,13 @@ def plan(fitness, parents, ranking, offspring, kept, settings, seed, generation)
 
 @kernel
 def reserve(parents, plan, node_offset, connection_offset):
-    """Write offsets of drafts with room for all that the parents can give; the most nodes that one works with."""
-    node_offset[0], connection_offset[0], most = 0, 0, 0
+    """Write offsets of drafts with room for all that the parents can give.
+
+    Returns:
+        (most_nodes, most_genes): the most nodes that the making of a child works with, and the most genes of a
+        kind, nodes or connections, that a draft can have.
+    """
+    node_offset[0], connection_offset[0], most_nodes, most_genes = 0, 0, 0, 0
     for child in range(len(plan.first)):
         first, second = plan.first[child], plan.second[child]
         nodes = parents.node_offset[first + 1] - parents.node_offset[first]
@@ -255,17 +260,18 @@ def reserve(parents, plan, node_offset, connection_offset):
             nodes += parents.node_offset[second + 1] - parents.node_offset[second]
             connections += parents.connection_offset[second + 1] - parents.connection_offset[second]
         elif second >= 0:
-            most = max(most, parents.node_offset[second + 1] - parents.node_offset[second])
-        most = max(most, nodes)
+            most_nodes = max(most_nodes, parents.node_offset[second + 1] - parents.node_offset[second])
+        most_nodes = max(most_nodes, nodes)
+        most_genes = max(most_genes, nodes, connections)
         node_offset[child + 1] = node_offset[child] + nodes
         connection_offset[child + 1] = connection_offset[child] + connections
-    return most
+    return most_nodes, most_genes
 
 
 @inner_function
 def _breed(child, parents, plan, genes, count, requests, input_count, num_outputs, settings, functions, seed, generation, work):
     """Make one child's draft: clone or cross, delete, choose additions, mutate attributes."""
-    stream, mark, _, _ = work
+    stream, mark, primary_map, secondary_map, draws = work
     if plan.second[child] < 0:
         nodes, connections = crossover.clone(parents, plan.first[child], genes, child)
     else:
@@ -281,7 +287,7 @@ def _breed(child, parents, plan, genes, count, requests, input_count, num_output
             num_outputs,
             settings.genome.feed_forward,
             settings.crossover,
-            work,
+            (stream, mark, primary_map, secondary_map),
         )
     requests.split[child], requests.link_source[child], requests.link_target[child] = -1, -1, -1
     if plan.mutates[child]:
@@ -315,13 +321,15 @@ def _breed(child, parents, plan, genes, count, requests, input_count, num_output
                 seed,
                 generation,
                 child,
+                stream,
+                draws,
             )
     count.node[child] = nodes
     count.connection[child] = connections
 
 
 @kernel
-def breed(start, stop, parents, plan, genes, count, requests, most_nodes, input_count, num_outputs, settings, functions, seed, generation):
+def breed(start, stop, parents, plan, genes, count, requests, most_nodes, most_genes, input_count, num_outputs, settings, functions, seed, generation):
     """Make the drafts of children start … stop.
 
     Args:
@@ -332,7 +340,8 @@ def breed(start, stop, parents, plan, genes, count, requests, most_nodes, input_
         genes: GenomeArrays for the drafts, whose offsets `reserve` has set.
         count: Counts, receives the drafts' sizes.
         requests: Requests, receives what to add.
-        most_nodes: What `reserve` returned.
+        most_nodes: As `reserve` returned it, as the next.
+        most_genes: Likewise.
         input_count: Inputs, the bias input included.
         num_outputs: Outputs.
         settings: Config record, shape (1,).
@@ -346,6 +355,7 @@ def breed(start, stop, parents, plan, genes, count, requests, most_nodes, input_
         np.empty(indices, np.uint8),
         np.empty(indices, np.int32),
         np.empty(indices, np.int32),
+        np.empty((3, most_genes + 7), np.float32),
     )
     for child in range(start, stop):
         _breed(

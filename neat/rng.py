@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat import elementary
-from neat.jit import function
+from neat.jit import function, inner_function, shared_function
 
 # Purposes: the third word of the counter. Evaluators' begin at EVALUATION.
 INITIAL_TOPOLOGY = 0
@@ -25,9 +25,6 @@ NEW_GENE = 9
 MUTATE_WEIGHT = 10
 MUTATE_BIAS = 11
 MUTATE_RESPONSE = 12
-MUTATE_FUNCTION = 13
-TOGGLE = 14
-MUTATE_GENOME = 15
 EVALUATION = 64
 
 # Salmon et al., table 2 and section 4.3: multipliers, and the Weyl sequence that bumps the key.
@@ -41,28 +38,44 @@ _32 = np.uint64(32)
 _TWO_TO_MINUS_24 = np.float32(2.0**-24)
 _TAU = np.float32(6.2831855)
 _MINUS_TWO = np.float32(-2.0)
+_ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 
 # A stream's words: key (2), counter (4), the block last computed (4), how many of its words are used.
 STREAM_WORDS = 11
 
 
-@function
-def philox(c0, c1, c2, c3, k0, k1):
-    """Four random 32-bit words (held in uint64) for a counter of four and a key of two 32-bit words (uint64)."""
-    for _ in range(10):
-        p0 = _M0 * c0
-        p1 = _M1 * c2
-        c0, c1, c2, c3 = (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW
-        k0 = (k0 + _W0) & _LOW
-        k1 = (k1 + _W1) & _LOW
+@inner_function
+def _round(c0, c1, c2, c3, k0, k1):
+    p0, p1 = _M0 * c0, _M1 * c2
+    return (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW, (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+
+
+@inner_function
+def _philox(c0, c1, c2, c3, k0, k1):
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
     return c0, c1, c2, c3
 
 
 @function
-def block(seed, generation, genome, purpose, draw):
-    """Four random words for one draw; `seed` is a uint64, the others are integers below 2^32."""
-    return philox(
+def philox(c0, c1, c2, c3, k0, k1):
+    """Four random 32-bit words (held in uint64) for a counter of four and a key of two 32-bit words (uint64)."""
+    return _philox(c0, c1, c2, c3, k0, k1)
+
+
+@inner_function
+def inline_block(seed, generation, genome, purpose, draw):
+    """As `block`, for loops over `draw`: they become vector code (1/6 of the time)."""
+    return _philox(
         np.uint64(generation),
         np.uint64(genome),
         np.uint64(purpose),
@@ -70,6 +83,12 @@ def block(seed, generation, genome, purpose, draw):
         np.uint64(seed) & _LOW,
         np.uint64(seed) >> _32,
     )
+
+
+@function
+def block(seed, generation, genome, purpose, draw):
+    """Four random words for one draw; `seed` is a uint64, the others are integers below 2^32."""
+    return inline_block(seed, generation, genome, purpose, draw)
 
 
 @function
@@ -84,14 +103,14 @@ def to_index(word, count):
     return np.int64((word * np.uint64(count)) >> _32)
 
 
-@function
+@inner_function
 def to_normal(word0, word1):
     """A standard normal float32 from two random words (Box and Muller 1958)."""
     radius = np.float32(np.sqrt(_MINUS_TWO * elementary.log(_ONE - to_uniform(word0))))
     return radius * elementary.cos(_TAU * to_uniform(word1))
 
 
-@function
+@inner_function
 def start(stream, seed, generation, genome, purpose):
     """Begin the sequence of draws 0, 1, … of a purpose in `stream`, uint64 of shape (STREAM_WORDS,)."""
     stream[0] = np.uint64(seed) & _LOW
@@ -103,7 +122,7 @@ def start(stream, seed, generation, genome, purpose):
     stream[10] = np.uint64(4)
 
 
-@function
+@shared_function
 def next_word(stream):
     """The stream's next random 32-bit word, as uint64."""
     used = stream[10]
@@ -117,13 +136,19 @@ def next_word(stream):
     return stream[np.int64(used) + 6]
 
 
-@function
+@inner_function
 def uniform(stream):
     """The stream's next number as a float32 in [0, 1)."""
     return to_uniform(next_word(stream))
 
 
-@function
+@inner_function
 def index(stream, count):
     """The stream's next number as an integer in [0, count)."""
     return to_index(next_word(stream), count)
+
+
+@inner_function
+def happens(stream, rate):
+    """Whether something of this probability happens; takes a number from the stream unless that is 0 or 1."""
+    return rate > _ZERO and (rate >= _ONE or uniform(stream) < rate)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.jit import inner_function
+from neat.jit import function
 
 _SIGN = np.uint64(1 << 63)
 _BYTE = np.uint64(255)
 
 
-@inner_function
+@function
 def descending(value):
     """Indices that sort float64 values by falling size, equal ones by index: a radix sort, 8 bits at a time."""
     count = len(value)

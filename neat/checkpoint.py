@@ -1,0 +1,171 @@
+"""Checkpoints: a run's whole state in one npz file, without code in it, checked to the last bit when it is loaded.
+
+The file is an ordinary npz (a zip of npy files, no pickles). The zip's comment is the SHA-256 digest of all the bytes
+before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neat.config import Config
+from neat.genome import GenomeArrays
+from neat.history import GENERATION, SPECIES, History
+from neat.population import Population
+from neat.speciation import Species
+
+if TYPE_CHECKING:
+    from neat.genome import Genome
+
+FORMAT = 1
+_DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint, is damaged, or comes from another version."""
+
+
+def save(population: Population, path: str | Path) -> None:
+    """Write a population's state; a kill at any moment leaves the old file or the new one, whole.
+
+    Saving changes nothing in the population.
+
+    Args:
+        population: Between two generations.
+        path: The file, replaced if it exists.
+    """
+    write_arrays(path, _to_arrays(population))
+
+
+def load(path: str | Path) -> Population:
+    """The population that `save` wrote, which goes on as if it had never stopped.
+
+    Raises:
+        CheckpointError: The file cannot be read, is damaged, or has another format; the message names it.
+    """
+    arrays = read_arrays(path)
+    if "format" in arrays and int(arrays["format"]) != FORMAT:
+        raise CheckpointError(
+            f"{path}: is a checkpoint of format {int(arrays['format'])}; this version reads format {FORMAT}"
+        )
+    try:
+        return _from_arrays(arrays)
+    except KeyError as error:
+        raise CheckpointError(f"{path}: is no checkpoint of a run: {error.args[0]} is missing") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write named arrays and their digest to a temporary file, flush it, and rename it to `path`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = b"0" * _DIGEST_LENGTH
+    content = buffer.getvalue()[:-_DIGEST_LENGTH]
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content + hashlib.sha256(content).hexdigest().encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays that `write_arrays` wrote.
+
+    Raises:
+        CheckpointError: The file cannot be read or is damaged; the message names it.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    if not content.startswith(b"PK"):
+        raise CheckpointError(f"{path}: is no checkpoint: it does not begin as an npz file")
+    if hashlib.sha256(content[:-_DIGEST_LENGTH]).hexdigest().encode() != content[-_DIGEST_LENGTH:]:
+        raise CheckpointError(f"{path}: is damaged: its {len(content)} bytes do not match their digest")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def _named(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays under a prefix, in memory of their own."""
+    length = len(prefix) + 1
+    return {name[length:]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def _to_arrays(population: Population) -> dict[str, np.ndarray]:
+    species = population.species._asdict()
+    representative = species.pop("representative")
+    arrays = {
+        "format": np.array(FORMAT),
+        "config": np.frombuffer(population.config.to_toml().encode(), np.uint8),
+        "counters": np.array(
+            [
+                population.generation,
+                population.next_species,
+                population.best_generation,
+                population.improved_generation,
+                population.kept,
+            ]
+        ),
+        "numbers": np.array([population.threshold, population.best_fitness, population.solution_fitness]),
+        "parents": population.parents,
+        "birth": population.birth,
+        "history.generations": population.history.generations,
+        "history.species": population.history.species,
+        **_prefixed("genomes", population.genomes.arrays._asdict()),
+        **_prefixed("species", species),
+        **_prefixed("representative", representative._asdict()),
+        **_prefixed("innovations", population.innovations.state()),
+        **_prefixed("evaluator", population.evaluator_state),
+    }
+    for name in ("best", "solution"):
+        genome = getattr(population, name)
+        if genome is not None:
+            arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
+    return arrays
+
+
+def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
+    config = Config.from_toml(arrays["config"].tobytes().decode())
+    population = Population(config)
+    generation, next_species, best_generation, improved_generation, kept = map(int, arrays["counters"])
+    population.resume_at(generation, GenomeArrays(**_named("genomes", arrays)))
+    population.next_species = next_species
+    population.best_generation = best_generation
+    population.improved_generation = improved_generation
+    population.kept = kept
+    population.threshold, population.best_fitness, population.solution_fitness = map(float, arrays["numbers"])
+    population.parents, population.birth = arrays["parents"], arrays["birth"]
+    population.history = History(
+        arrays["history.generations"].astype(GENERATION), arrays["history.species"].astype(SPECIES)
+    )
+    population.species = Species(
+        **_named("species", arrays), representative=GenomeArrays(**_named("representative", arrays))
+    )
+    population.innovations.restore(_named("innovations", arrays))
+    population.best = _genome(population, _named("best", arrays))
+    population.solution = _genome(population, _named("solution", arrays))
+    population.evaluator_state = _named("evaluator", arrays)
+    return population
+
+
+def _genome(population: Population, arrays: dict[str, np.ndarray]) -> Genome | None:
+    return population.genomes.with_arrays(GenomeArrays(**arrays))[0] if arrays else None
