@@ -45,7 +45,9 @@ class InitialValue(Model):
     @model_validator(mode="after")
     def _ordered(self) -> InitialValue:
         if not self.minimum <= self.mean <= self.maximum:
-            raise ValueError(f"mean: must lie from minimum {self.minimum} to maximum {self.maximum}, got {self.mean}")
+            raise ValueError(
+                f"mean: must lie from minimum {self.minimum} to maximum {self.maximum}, got {self.mean}"
+            )
         return self
 
 
@@ -89,7 +91,9 @@ class GenomeConfig(Model):
             name, options = getattr(self, kind), getattr(self, f"{kind}_options")
             if name == "random":
                 if not options:
-                    raise ValueError(f'{kind}_options: must name at least one where {kind} is "random", got ()')
+                    raise ValueError(
+                        f'{kind}_options: must name at least one where {kind} is "random", got ()'
+                    )
                 continue
             get_args(check)[1].func(name)
             if not options:
@@ -304,7 +308,9 @@ class Config(Model):
     def presets() -> list[str]:
         """Names of the presets."""
         folder = resources.files("neat") / "presets"
-        return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+        return sorted(
+            file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
+        )
 
     def updated(self, **settings: Any) -> Config:
         """This config with `settings` merged into its sections."""

@@ -34,7 +34,9 @@ def clone(parents, parent, genes, child):
 
 
 @inner_function
-def cross(parents, primary, secondary, both, genes, child, input_count, num_outputs, feed_forward, rule, work):
+def cross(
+    parents, primary, secondary, both, genes, child, input_count, num_outputs, feed_forward, rule, work
+):
     """Make a child's draft of two parents.
 
     Args:
@@ -64,7 +66,17 @@ def cross(parents, primary, secondary, both, genes, child, input_count, num_outp
             method = _SINGLE_POINT
 
     node_count = _cross_nodes(
-        parents, primary, secondary, both, genes, child, input_count, average_nodes, stream, primary_map, secondary_map
+        parents,
+        primary,
+        secondary,
+        both,
+        genes,
+        child,
+        input_count,
+        average_nodes,
+        stream,
+        primary_map,
+        secondary_map,
     )
     connection_count = _cross_primary(
         parents, primary, secondary, genes, child, method, rule.disable_rate, stream, primary_map
@@ -82,7 +94,9 @@ def cross(parents, primary, secondary, both, genes, child, input_count, num_outp
             secondary_map,
             mark,
         )
-    node_count = _drop_unused_nodes(genes, child, node_count, connection_count, input_count, num_outputs, mark, primary_map)
+    node_count = _drop_unused_nodes(
+        genes, child, node_count, connection_count, input_count, num_outputs, mark, primary_map
+    )
     return node_count, connection_count
 
 
@@ -186,7 +200,14 @@ def _enter_secondary(
         if known or (
             feed_forward
             and reaches(
-                genes.connection_source, genes.connection_target, first, count, target, source, index_count, mark
+                genes.connection_source,
+                genes.connection_target,
+                first,
+                count,
+                target,
+                source,
+                index_count,
+                mark,
             )
         ):
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from neat import rng
@@ -65,7 +67,7 @@ def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
         first = max(outputs[-1], layers[-1][-1]) + 1
         layers.append(np.arange(first, first + size))
     layers.append(outputs)
-    pairs = [np.meshgrid(source, target) for source, target in zip(layers, layers[1:], strict=False)]
+    pairs = [np.meshgrid(source, target) for source, target in pairwise(layers)]
     return np.concatenate([s.ravel() for s, _ in pairs]), np.concatenate([t.ravel() for _, t in pairs])
 
 
@@ -103,4 +105,6 @@ def _fill(arrays, innovation, source, target, rate, num_outputs, settings, funct
             word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_FUNCTION, node)
             new = functions.new[1] if node < num_outputs else functions.new[0]
             arrays.node_activation[first + node] = draw_function(new, functions.activation_options, word0)
-            arrays.node_aggregation[first + node] = draw_function(functions.new[2], functions.aggregation_options, word1)
+            arrays.node_aggregation[first + node] = draw_function(
+                functions.new[2], functions.aggregation_options, word1
+            )

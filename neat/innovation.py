@@ -124,7 +124,9 @@ class GlobalInnovations:
         self.links = _with_room(self.links, int(self.counters[3]) + links)
 
     def _overflow(self) -> str:
-        return "innovation: the pairing of two node ids would leave int64; use the scheme global or generation"
+        return (
+            "innovation: the pairing of two node ids would leave int64; use the scheme global or generation"
+        )
 
 
 class GenerationInnovations(GlobalInnovations):

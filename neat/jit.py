@@ -28,23 +28,23 @@ _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 
 # Plain functions: for code that is called from kernels on either backend. Division by zero gives what
 # IEEE 754 says: Python's exception would be a branch in every loop.
-function = functools.partial(numba.njit, error_model="numpy")
+function: Any = functools.partial(numba.njit, error_model="numpy")
 
 # The same for what only kernels call (a call from Python crashes): without the code that takes arguments from Python,
 # which for a dozen arrays takes longer to compile than the function itself, and without counting references to
 # the arrays, which would take longer than the work. Such a function cannot make arrays; scratch is an argument.
-shared_function = functools.partial(function, no_cpython_wrapper=True, _nrt=False)
+shared_function: Any = functools.partial(function, no_cpython_wrapper=True, _nrt=False)
 
 # The same, made part of its caller: handing a dozen arrays on takes longer than the work too, and a loop around
 # it can become vector code. For functions that are called from few places.
-inner_function = functools.partial(shared_function, forceinline=True)
+inner_function: Any = functools.partial(shared_function, forceinline=True)
 
 # As `function`, for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
 # what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
-fused_function = functools.partial(
+fused_function: Any = functools.partial(
     function, fastmath={"contract"}, forceinline=True, no_cfunc_wrapper=True, _nrt=False
 )
-fused_inner_function = functools.partial(inner_function, fastmath={"contract"})
+fused_shared_function: Any = functools.partial(shared_function, fastmath={"contract"})
 
 
 def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:

@@ -30,7 +30,9 @@ class NodeFunctions(NamedTuple):
 
     activation_options: np.ndarray  # uint8 (n,)
     aggregation_options: np.ndarray  # uint8 (n,)
-    new: np.ndarray  # int64 (3,): activation of new nodes, of outputs, aggregation; -1: drawn from the options
+    new: (
+        np.ndarray
+    )  # int64 (3,): activation of new nodes, of outputs, aggregation; -1: drawn from the options
     first_mutable: int  # the nodes before this one keep their activation
 
     @classmethod
@@ -362,7 +364,9 @@ def draw_function(new, options, word):
 
 
 @inner_function
-def grow(genes, child, node_count, connection_count, requests, input_count, settings, functions, seed, generation):
+def grow(
+    genes, child, node_count, connection_count, requests, input_count, settings, functions, seed, generation
+):
     """Add the node and the link that a child asked for, now that they have ids.
 
     The child's genes must already lie in `genes` at its offsets, with room for the additions: one node and two
@@ -383,7 +387,9 @@ def grow(genes, child, node_count, connection_count, requests, input_count, sett
         genes.node_bias[position] = initial_value(settings.genome.bias, bias0, bias1)
         genes.node_response[position] = initial_value(settings.genome.response, response0, response1)
         genes.node_activation[position] = draw_function(functions.new[0], functions.activation_options, word0)
-        genes.node_aggregation[position] = draw_function(functions.new[2], functions.aggregation_options, word1)
+        genes.node_aggregation[position] = draw_function(
+            functions.new[2], functions.aggregation_options, word1
+        )
 
         node = input_count + position - first_node
         for gene in range(first, first + connection_count):

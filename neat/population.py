@@ -88,7 +88,9 @@ class Population:
         self.best: Genome | None = None
         self.best_fitness = -np.inf
         self.best_generation = -1
-        self.improved_generation = 0  # of the best fitness, or of the last time that only two species reproduced
+        self.improved_generation = (
+            0  # of the best fitness, or of the last time that only two species reproduced
+        )
         self.kept = -1  # where the best genome stands in this generation, with `reproduction.keep_best`
         self.solution: Genome | None = None
         self.solution_fitness = -np.inf
@@ -220,15 +222,13 @@ class Population:
         arrays, species_of = self.genomes.arrays, self._species_of
         id_, founded, improved, record, representative = self.species
         rule, threshold = self._settings["speciation"], np.float32(self.threshold)
-        parallel.over(
-            speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of
-        )
+        parallel.over(speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of)
         founders = speciation.found(arrays, len(id_), rule, threshold, species_of)
         living = speciation.settle(
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
         )
         self.next_species += founders
-        self.species = Species(*living, representative)
+        self.species = Species(living[0], living[1], living[2], living[3], representative)
         *ranking, summary = reproduction.rank(fitness, species_of, len(living[0]))
         return Ranking(*ranking), summary
 
@@ -340,7 +340,9 @@ class Population:
     ) -> None:
         """Make the children as far as they can be made without new ids."""
         genes = self._draft
-        most_nodes, most_genes = reproduction.reserve(parents, plan, genes.node_offset, genes.connection_offset)
+        most_nodes, most_genes = reproduction.reserve(
+            parents, plan, genes.node_offset, genes.connection_offset
+        )
         self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
         parallel.over(
             reproduction.breed,

@@ -8,8 +8,6 @@ import numpy as np
 
 from neat import crossover, mutation, rng
 from neat.genes import copy_genome
-from neat.genome import GenomeArrays
-from neat.innovation import Requests
 from neat.jit import function, inner_function, kernel
 from neat.sorting import descending
 
@@ -269,7 +267,21 @@ def reserve(parents, plan, node_offset, connection_offset):
 
 
 @inner_function
-def _breed(child, parents, plan, genes, count, requests, input_count, num_outputs, settings, functions, seed, generation, work):
+def _breed(
+    child,
+    parents,
+    plan,
+    genes,
+    count,
+    requests,
+    input_count,
+    num_outputs,
+    settings,
+    functions,
+    seed,
+    generation,
+    work,
+):
     """Make one child's draft: clone or cross, delete, choose additions, mutate attributes."""
     stream, mark, primary_map, secondary_map, draws = work
     if plan.second[child] < 0:
@@ -329,7 +341,23 @@ def _breed(child, parents, plan, genes, count, requests, input_count, num_output
 
 
 @kernel
-def breed(start, stop, parents, plan, genes, count, requests, most_nodes, most_genes, input_count, num_outputs, settings, functions, seed, generation):
+def breed(
+    start,
+    stop,
+    parents,
+    plan,
+    genes,
+    count,
+    requests,
+    most_nodes,
+    most_genes,
+    input_count,
+    num_outputs,
+    settings,
+    functions,
+    seed,
+    generation,
+):
     """Make the drafts of children start … stop.
 
     Args:
@@ -383,9 +411,7 @@ def measure(count, requests, node_offset, connection_offset):
         splits = requests.split[child] >= 0
         links = requests.link_target[child] >= 0
         node_offset[child + 1] = node_offset[child] + count.node[child] + splits
-        connection_offset[child + 1] = (
-            connection_offset[child] + count.connection[child] + 2 * splits + links
-        )
+        connection_offset[child + 1] = connection_offset[child] + count.connection[child] + 2 * splits + links
     return node_offset[-1], connection_offset[-1]
 
 

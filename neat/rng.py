@@ -48,7 +48,14 @@ STREAM_WORDS = 11
 @inner_function
 def _round(c0, c1, c2, c3, k0, k1):
     p0, p1 = _M0 * c0, _M1 * c2
-    return (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW, (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    return (
+        (p1 >> _32) ^ c1 ^ k0,
+        p1 & _LOW,
+        (p0 >> _32) ^ c3 ^ k1,
+        p0 & _LOW,
+        (k0 + _W0) & _LOW,
+        (k1 + _W1) & _LOW,
+    )
 
 
 @inner_function

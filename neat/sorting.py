@@ -33,8 +33,8 @@ def descending(value):
         for digit in range(256):
             start[digit + 1] += start[digit]
         for position in range(count):
-            digit = np.int64((key[order[position]] >> np.uint64(shift)) & _BYTE)
-            spare[start[digit]] = order[position]
-            start[digit] += 1
+            place = np.int64((key[order[position]] >> np.uint64(shift)) & _BYTE)
+            spare[start[place]] = order[position]
+            start[place] += 1
         order, spare = spare, order
     return order

@@ -63,7 +63,10 @@ def distance(a, first, b, second, rule, limit):
         i += left <= right
         j += right <= left
     excess = (i_end - i) + (j_end - j)
-    total = rule.excess_coefficient * np.float32(excess) / size + rule.disjoint_coefficient * np.float32(disjoint) / size
+    total = (
+        rule.excess_coefficient * np.float32(excess) / size
+        + rule.disjoint_coefficient * np.float32(disjoint) / size
+    )
     if matching > 0:
         total += rule.weight_coefficient * difference / np.float32(matching)
     if rule.node_coefficient > _ZERO and total < limit:
@@ -93,7 +96,9 @@ def _node_difference(a, first, b, second):
 def compatibility_distance(first: Genome, second: Genome, config: Config) -> float:
     """The compatibility distance of two genomes under a config's settings (2002, equation 1)."""
     return float(
-        _distance(first.genomes.arrays, second.genomes.arrays, to_record(config.speciation), np.float32(np.inf))
+        _distance(
+            first.genomes.arrays, second.genomes.arrays, to_record(config.speciation), np.float32(np.inf)
+        )
     )
 
 
@@ -260,7 +265,9 @@ def draw_representatives(id_, member, offset, offspring, seed, generation):
 def adjusted_threshold(threshold: float, count: int, config: Config) -> float:
     """The next generation's compatibility threshold, after a generation with `count` species."""
     rule = config.speciation
-    adjusts = rule.threshold_mode == "adjusted" or (rule.threshold_mode == "auto" and config.population_size > 500)
+    adjusts = rule.threshold_mode == "adjusted" or (
+        rule.threshold_mode == "auto" and config.population_size > 500
+    )
     if not adjusts or count == rule.target_species:
         return threshold
     factor = 1 + rule.threshold_step if count > rule.target_species else 1 - rule.threshold_step
