@@ -28,11 +28,11 @@ QUICK_PLAN = {150: (2, 5, 3, 5, 20), 1_000: (1, 5, 3, 2, 50)}
 
 
 class NeatPython:
-    """neat-python in a process of its own."""
+    """neat-python in a process of its own, isolated from ours: both packages are called `neat`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [_python(), "-W", "ignore", HERE / "neat_python_worker.py", INI],
+            [_python(), "-I", "-W", "ignore", HERE / "neat_python_worker.py", INI],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -50,7 +50,7 @@ class NeatPython:
         """neat-python's version."""
         program = "from importlib.metadata import version; print(version('neat-python'))"
         return subprocess.run(
-            [_python(), "-c", program], capture_output=True, text=True, check=True
+            [_python(), "-I", "-c", program], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     def close(self) -> None:
