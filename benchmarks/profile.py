@@ -56,21 +56,27 @@ def _measure(config: neat.Config, generations: int) -> dict[str, Any]:
 @contextmanager
 def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
     """Have each kernel that Population calls, the evaluator and the innovations add their time to `spent`."""
-    patches = [
-        mock.patch.object(module, name, _timed(name, kernel, spent))
+    kernels = {  # those carry a tag in their names, other compiled functions do not
+        (module, name): kernel
         for module in (speciation, reproduction)
         for name, kernel in vars(module).items()
-        if isinstance(kernel, Dispatcher) and "-" in kernel.py_func.__qualname__  # kernels carry a tag
-    ]
-    over, assign = parallel.over, run_.population.innovations.assign
+        if isinstance(kernel, Dispatcher) and "-" in kernel.py_func.__qualname__
+    }
+    timed = {key: _timed(key[1], kernel, spent) for key, kernel in kernels.items()}
+    untimed = {timed[key]: (key[1], kernel) for key, kernel in kernels.items()}
+    over = parallel.over
 
     def timed_over(kernel: Any, count: int, *arguments: Any) -> None:
-        _timed(kernel.__name__, over, spent)(kernel.__wrapped__, count, *arguments)
+        if kernel in untimed:  # its threads are timed as one
+            name, kernel = untimed[kernel]
+            _timed(name, over, spent)(kernel, count, *arguments)
+        else:
+            over(kernel, count, *arguments)
 
+    innovations = run_.population.innovations
+    patches = [mock.patch.object(module, name, timed[module, name]) for module, name in kernels]
     patches.append(mock.patch.object(parallel, "over", timed_over))
-    patches.append(
-        mock.patch.object(run_.population.innovations, "assign", _timed("innovate", assign, spent))
-    )
+    patches.append(mock.patch.object(innovations, "assign", _timed("innovate", innovations.assign, spent)))
     patches.append(mock.patch.object(run_, "evaluator", _timed("evaluate", run_.evaluator, spent)))
     for patch in patches:
         patch.start()
@@ -88,7 +94,6 @@ def _timed(label: str, function: Callable[..., Any], spent: dict[str, float]) ->
         spent[label] += time.perf_counter() - begin
         return result
 
-    timed.__name__, timed.__wrapped__ = label, function  # type: ignore[attr-defined]
     return timed
 
 
