@@ -42,8 +42,8 @@ class Aggregation(NamedTuple):
 
     Attributes:
         name: What genomes and configs call it.
-        function: Jitted. If `fold`, a function of two float32, the aggregate so far (at first the first value)
-            and the next value; otherwise a function of all values, a float32 array that it may overwrite.
+        function: Jitted. If `fold`, a function of two float32, the aggregate so far (at first the first
+            value) and the next value; otherwise a function of all values, a float32 array to overwrite at will.
         formula: The same as a Python expression in `values`, a list.
         fold: Which of the two `function` is.
     """
@@ -315,7 +315,8 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
         name: A new name.
         python_function: A function of the weighted inputs of a node, a float32 array of shape (inputs,) with
             at least one element, that gives a number, such as
-            `lambda values: np.sqrt((values * values).sum())`, plain or jitted. numba must be able to compile it.
+            `lambda values: np.sqrt((values * values).sum())`, plain or jitted. numba must be able to compile
+            it.
 
     Raises:
         ValueError: The name is taken, or this is no such function.

@@ -1,0 +1,86 @@
+"""Kernels over ranges of genomes, for the CPU's cores. What happens to one genome is said elsewhere."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from evaluators.forward import forward_function
+from evaluators.passes import activation_pass, score_pass
+from evaluators.program import new_programs, new_scratch, write_program
+from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.jit import kernel, shared_function, specialise
+
+# Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
+# that the rows of a network of some dozens of nodes stay in the second-level cache.
+TILE = 512
+
+
+@shared_function
+def _largest(begin, end, node_offset, link_offset):
+    """The most nodes and the most links that a genome of a range has."""
+    nodes, links = np.int64(0), np.int64(0)
+    for genome in range(begin, end):
+        nodes = max(nodes, node_offset[genome + 1] - node_offset[genome])
+        links = max(links, link_offset[genome + 1] - link_offset[genome])
+    return nodes, links
+
+
+@kernel
+def compile_range(begin, end, arrays, input_count, num_outputs, programs):
+    """Write the programs of genomes `begin` to `end` of a GenomeArrays into `programs`."""
+    nodes, links = _largest(begin, end, arrays.node_offset, arrays.connection_offset)
+    scratch = new_scratch(input_count + nodes, links)
+    for genome in range(begin, end):
+        write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+
+
+def _activate_range(begin, end, programs, inputs, recurrent, state_start, state, outputs):
+    """Activate networks `begin` to `end` (see `passes.activation_pass`)."""
+    nodes, links = _largest(begin, end, programs.node_start, programs.link_start)
+    gathered = np.empty(links, np.float32)
+    even = np.empty((inputs.shape[2] + nodes, min(inputs.shape[3], TILE)), np.float32)
+    odd = np.empty_like(even) if recurrent else even
+    for network in range(begin, end):
+        start = state_start[network]
+        activate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            programs, network, inputs, recurrent, start, state, outputs, even, odd, gathered, TILE
+        )
+
+
+def _score_range(begin, end, arrays, inputs, targets, loss, recurrent, steps, totals):
+    """Order and score genomes `begin` to `end` of a GenomeArrays (see `passes.score_pass`) into `totals`."""
+    input_count, num_outputs = inputs.shape[2], len(targets)
+    nodes, links = _largest(begin, end, arrays.node_offset, arrays.connection_offset)
+    scratch = new_scratch(input_count + nodes, links)
+    programs = new_programs(nodes, links, num_outputs)
+    gathered = np.empty(links, np.float32)
+    even = np.empty((input_count + nodes, min(inputs.shape[3], TILE)), np.float32)
+    odd = np.empty_like(even) if recurrent else even
+    for genome in range(begin, end):
+        write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
+        fresh = genome == begin
+        totals[genome] = score_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            programs, 0, inputs, targets, loss, recurrent, steps, fresh, even, odd, gathered, TILE
+        )
+
+
+def activate_range() -> Any:
+    """The kernel of `_activate_range` for the table as it is now."""
+    return _specialised(
+        _activate_range, "activate_network", activation_pass, len(ACTIVATIONS), len(AGGREGATIONS)
+    )
+
+
+def score_range() -> Any:
+    """The kernel of `_score_range` for the table as it is now."""
+    return _specialised(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+@functools.cache
+def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
+    """The template around a forward pass over the first so many activations and aggregations of the table."""
+    forward = forward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+    return specialise(template, f"{activations}-{aggregations}", {name: build(forward)})

@@ -1,0 +1,175 @@
+"""What a node computes: `activation(bias + response * aggregation(weight * value, …))`.
+
+The only place that says so, for a tile of samples at a time. The functions work on rows, one float32 for each sample of the tile, so that the
+compiler turns their loops into vector code; which function a row needs is looked up once per row. They are
+built from the table in neat.activations.
+
+The choice between the table's functions is generated source: closures around each compile several times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from neat.activations import Activation, Aggregation
+from neat.jit import fused_shared_function as function
+
+_0 = np.float32(0.0)
+
+# Rows shorter than this are summed sample by sample: vector code would not be entered.
+_SHORT = 8
+
+
+def activation_switch(table: Sequence[Activation]) -> Callable[..., Any]:
+    """A jitted `activate(index, bias, response, values, row, width)` over a table's activations.
+
+    It puts the aggregates in `values[row, :width]` through the activation with that index in the table.
+    """
+    case = """
+    {keyword} index == {index}:
+        for sample in range(width):
+            values[row, sample] = case_{index}(bias + response * values[row, sample])"""
+    return _switch("activate", "index, bias, response, values, row, width", case, [e.function for e in table])
+
+
+def aggregation_switch(table: Sequence[Aggregation]) -> Callable[..., Any]:
+    """A jitted `aggregate(index, values, source, weight, begin, end, out, row, width, gathered)`.
+
+    It puts into `out[row, :width]` the aggregate of links `begin` to `end` (one at least), whose values are
+    `weight[link] * values[source[link], :width]`. `gathered` is scratch, float32, for as many.
+    """
+    parameters = "values, source, weight, begin, end, out, row, width, gathered"
+    case = f"""
+    {{keyword}} index == {{index}}:
+        case_{{index}}({parameters})"""
+    cases = [_folding(e.function) if e.fold else _gathering(e.function) for e in table]
+    cases[0] = _add
+    return _switch("aggregate", f"index, {parameters}", case, cases)
+
+
+def forward_function(
+    activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation]
+) -> Callable[..., Any]:
+    """A jitted `forward(programs, network, input_count, read, write, width, gathered)` over the tables.
+
+    It computes one network's nodes, in the program's order, for a tile of samples: node k's row is
+    `write[input_count + k]`, the values of its sources are rows of `read`. With `read` and `write` the same
+    array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
+    """
+    activate = activation_switch(activation_table)
+    aggregate = aggregation_switch(aggregation_table)
+
+    @function
+    def forward(programs, network, input_count, read, write, width, gathered):
+        first_node = programs.node_start[network]
+        begin = programs.link_start[network]
+        for k in range(programs.node_count[network]):
+            node = first_node + k
+            row = input_count + k
+            end = programs.link_end[node]
+            if begin == end:
+                _fill(write, row, width)
+            else:
+                aggregate(
+                    programs.node_aggregation[node],
+                    read,
+                    programs.link_source,
+                    programs.link_weight,
+                    begin,
+                    end,
+                    write,
+                    row,
+                    width,
+                    gathered,
+                )
+            activate(
+                programs.node_activation[node],
+                programs.node_bias[node],
+                programs.node_response[node],
+                write,
+                row,
+                width,
+            )
+            begin = end
+
+    return forward
+
+
+@function
+def _fill(out, row, width):
+    for sample in range(width):
+        out[row, sample] = _0
+
+
+def _switch(
+    name: str, parameters: str, case: str, functions: Sequence[Callable[..., Any]]
+) -> Callable[..., Any]:
+    lines = [f"def {name}({parameters}):"]
+    for index in range(len(functions)):
+        lines.append(case.format(index=index, keyword="elif" if index else "if"))
+    namespace: dict[str, Any] = {f"case_{index}": function for index, function in enumerate(functions)}
+    exec("".join(lines), namespace)
+    return function(namespace[name])
+
+
+@function
+def _add(values, source, weight, begin, end, out, row, width, gathered):
+    if width < _SHORT:
+        _add_short(values, source, weight, begin, end, out, row, width)
+    else:
+        _add_long(values, source, weight, begin, end, out, row, width)
+
+
+@function
+def _add_short(values, source, weight, begin, end, out, row, width):
+    for sample in range(width):
+        total = _0
+        for link in range(begin, end):
+            total += weight[link] * values[source[link], sample]
+        out[row, sample] = total
+
+
+@function
+def _add_long(values, source, weight, begin, end, out, row, width):
+    _fill(out, row, width)
+    # Four links in one pass over the row; slot 0 times 0 stands in for those that are missing.
+    for link in range(begin, end, 4):
+        last = end - 1
+        l1, l2, l3 = min(link + 1, last), min(link + 2, last), min(link + 3, last)
+        r0, r1, r2, r3 = source[link], source[l1], source[l2], source[l3]
+        w0 = weight[link]
+        w1 = weight[l1] if link + 1 < end else _0
+        w2 = weight[l2] if link + 2 < end else _0
+        w3 = weight[l3] if link + 3 < end else _0
+        for sample in range(width):
+            total = out[row, sample] + w0 * values[r0, sample]
+            total += w1 * values[r1, sample]
+            total += w2 * values[r2, sample]
+            out[row, sample] = total + w3 * values[r3, sample]
+
+
+def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:
+    @function
+    def fold_rows(values, source, weight, begin, end, out, row, width, gathered):
+        for sample in range(width):
+            out[row, sample] = weight[begin] * values[source[begin], sample]
+        for link in range(begin + 1, end):
+            factor, slot = weight[link], source[link]
+            for sample in range(width):
+                out[row, sample] = fold(out[row, sample], factor * values[slot, sample])
+
+    return fold_rows
+
+
+def _gathering(aggregation: Callable[..., Any]) -> Callable[..., Any]:
+    @function
+    def gather_rows(values, source, weight, begin, end, out, row, width, gathered):
+        for sample in range(width):
+            for link in range(begin, end):
+                gathered[link - begin] = weight[link] * values[source[link], sample]
+            out[row, sample] = aggregation(gathered[: end - begin])
+
+    return gather_rows

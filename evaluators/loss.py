@@ -1,0 +1,85 @@
+"""What Supervised's named fitness functions measure, sample by sample, added up in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat import elementary
+from neat.jit import fused_shared_function as function
+
+# Position: the kernels' number for it.
+LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
+_SQUARED_ERROR, _ABSOLUTE_ERROR, _CROSS_ENTROPY, _ACCURACY = range(len(LOSSES))
+
+_0 = np.float32(0.0)
+_HALF = np.float32(0.5)
+
+
+@function
+def tile_loss(loss, values, slot, network, targets, begin, width):
+    """The sum of a loss over a tile of samples, float64; of accuracy, the number of samples that are right.
+
+    Args:
+        loss: Position in LOSSES.
+        values: The network's values, float32 (slots, samples of the tile).
+        slot: The outputs' slots, int32 (networks, outputs).
+        network: Which network's.
+        targets: float32 (outputs, samples of the data set).
+        begin: Sample at which the tile begins.
+        width: Samples in the tile.
+    """
+    total = 0.0
+    if loss == _SQUARED_ERROR:
+        for output in range(slot.shape[1]):
+            row = slot[network, output]
+            for sample in range(width):
+                error = np.float64(values[row, sample]) - targets[output, begin + sample]
+                total += error * error
+    elif loss == _ABSOLUTE_ERROR:
+        for output in range(slot.shape[1]):
+            row = slot[network, output]
+            for sample in range(width):
+                total += abs(np.float64(values[row, sample]) - targets[output, begin + sample])
+    elif loss == _CROSS_ENTROPY:
+        for sample in range(width):
+            total += _cross_entropy(values, slot, network, sample, targets, begin + sample)
+    else:
+        for sample in range(width):
+            total += _is_right(values, slot, network, sample, targets, begin + sample)
+    return total
+
+
+@function
+def _cross_entropy(values, slot, network, sample, targets, target):
+    """-Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z); nothing overflows."""
+    if slot.shape[1] == 1:
+        z = values[slot[network, 0], sample]
+        softplus = (z if z > _0 else _0) + elementary.log1p(elementary.exp(-abs(z)))
+        return np.float64(softplus - targets[0, target] * z)
+    highest = values[slot[network, 0], sample]
+    for output in range(1, slot.shape[1]):
+        z = values[slot[network, output], sample]
+        highest = z if z > highest else highest
+    total, expected = _0, _0
+    for output in range(slot.shape[1]):
+        z = values[slot[network, output], sample] - highest
+        total += elementary.exp(z)
+        expected += targets[output, target] * z
+    return np.float64(elementary.log(total) - expected)
+
+
+@function
+def _is_right(values, slot, network, sample, targets, target):
+    """1.0 where the prediction is right, else 0.0; a tie or a NaN is not right."""
+    if slot.shape[1] == 1:
+        z = values[slot[network, 0], sample]
+        right = z > _HALF if targets[0, target] > _HALF else z <= _HALF
+        return 1.0 if right else 0.0
+    label = 0
+    for output in range(1, slot.shape[1]):
+        label = output if targets[output, target] > targets[label, target] else label
+    best = values[slot[network, label], sample]
+    for output in range(slot.shape[1]):
+        if output != label and not values[slot[network, output], sample] < best:
+            return 0.0
+    return 1.0

@@ -1,0 +1,193 @@
+"""Networks compiled from genomes, for whoever activates them in a loop of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evaluators.backend import resolve_device
+from evaluators.checks import as_float32, check_size
+from evaluators.cpu import activate_range, compile_range
+from evaluators.program import Programs
+from neat import parallel
+from neat.genome import Genome, Genomes
+
+
+def compile(genomes: Genomes | Genome, device: str = "auto") -> Networks:
+    """Compile genomes to networks: what no output can see is left out, the rest is put in order.
+
+    Args:
+        genomes: `neat.Genomes`, or a single `neat.Genome`.
+        device: "auto" or "cpu".
+
+    Raises:
+        ValueError: The device is not there, or this is no genome.
+    """
+    resolve_device(device)
+    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
+    if not isinstance(batch, Genomes):
+        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    return Networks(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
+
+
+def _programs(genomes: Genomes) -> Programs:
+    arrays = genomes.arrays
+    nodes, links = len(arrays.node_id), len(arrays.connection_weight)
+    programs = Programs(
+        node_start=arrays.node_offset,
+        link_start=arrays.connection_offset,
+        node_count=np.empty(len(genomes), np.int64),
+        node_bias=np.empty(nodes, np.float32),
+        node_response=np.empty(nodes, np.float32),
+        node_activation=np.empty(nodes, np.uint8),
+        node_aggregation=np.empty(nodes, np.uint8),
+        link_end=np.empty(nodes, np.int64),
+        link_source=np.empty(links, np.int32),
+        link_weight=np.empty(links, np.float32),
+        output_slot=np.empty((len(genomes), genomes.num_outputs), np.int32),
+    )
+    parallel.over(compile_range, len(genomes), arrays, genomes.input_count, genomes.num_outputs, programs)
+    return programs
+
+
+class Networks:
+    """The networks of G genomes. `evaluators.compile` makes them.
+
+    Feed-forward networks have no memory. In a recurrent one, an activation is one synchronous step: every
+    node reads the inputs of now and the other nodes' values of the step before, which are 0 after `reset`. The
+    samples of a call are independent states side by side; time is successive calls, or `activate_sequence`.
+
+    Attributes:
+        programs: The networks, as arrays.
+        num_inputs: Inputs of each network, without the bias input.
+        bias_input: Whether there is an extra input that is constantly 1.
+        feed_forward: Whether the networks have no memory.
+    """
+
+    def __init__(self, programs: Programs, num_inputs: int, bias_input: bool, feed_forward: bool) -> None:
+        self.programs = programs
+        self.num_inputs = num_inputs
+        self.bias_input = bias_input
+        self.feed_forward = feed_forward
+        self._state_start = np.zeros(len(self) + 1, np.int64)
+        self._state = np.zeros(0, np.float32)
+        self._samples: int | None = None  # of the states; None after a reset
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of each network."""
+        return self.programs.output_slot.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.programs.node_count)
+
+    def __repr__(self) -> str:
+        kind = "feed-forward" if self.feed_forward else "recurrent"
+        return f"Networks({len(self)} {kind}, {self.num_inputs} inputs, {self.num_outputs} outputs)"
+
+    def activate(self, x: Any) -> np.ndarray:
+        """Activate every network once.
+
+        Args:
+            x: Inputs, of shape (samples, inputs) for all networks alike or (genomes, samples, inputs).
+
+        Returns:
+            float32 array of shape (genomes, samples, outputs).
+
+        Raises:
+            ValueError: Another shape, numbers that float32 cannot hold, or, for recurrent networks, another
+                number of samples than before without a `reset` in between.
+        """
+        array = self._check(x, "(samples, inputs) or (genomes, samples, inputs)", 2)
+        return self._run(array[np.newaxis])[:, 0]
+
+    def activate_sequence(self, x: Any) -> np.ndarray:
+        """Activate every network at successive times; the same as as many calls of `activate`.
+
+        Args:
+            x: Inputs, of shape (times, samples, inputs) for all networks alike or
+                (genomes, times, samples, inputs).
+
+        Returns:
+            float32 array of shape (genomes, times, samples, outputs).
+
+        Raises:
+            ValueError: As `activate`.
+        """
+        array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3)
+        return self._run(np.moveaxis(array, 1, 0))
+
+    def reset(self, genomes: Any = None) -> None:
+        """Forget the recurrent state, so that the next step reads 0 from every node.
+
+        Args:
+            genomes: Which networks': a bool mask of shape (genomes,), or indices; all of them by default.
+                Only a reset of all allows another number of samples.
+
+        Raises:
+            ValueError: The mask has another shape, or an index is out of range.
+        """
+        if genomes is None:
+            self._samples = None
+            self._state = np.zeros(0, np.float32)
+            return
+        for network in self._chosen(genomes):
+            self._state[slice(*self._state_start[network : network + 2])] = 0.0
+
+    def _chosen(self, genomes: Any) -> np.ndarray:
+        chosen = np.asarray(genomes)
+        if chosen.dtype == bool:
+            if chosen.shape != (len(self),):
+                raise ValueError(f"genomes: expected a mask of shape ({len(self)},), got {chosen.shape}")
+            return np.flatnonzero(chosen)
+        if chosen.size == 0:
+            return np.zeros(0, np.int64)
+        if chosen.dtype.kind not in "iu":
+            raise ValueError(f"genomes: expected a bool mask or integers, got dtype {chosen.dtype}")
+        chosen = chosen.ravel()
+        if chosen.min() < 0 or chosen.max() >= len(self):
+            raise ValueError(f"genomes: expected indices from 0 to {len(self) - 1}, got {chosen.tolist()}")
+        return chosen
+
+    def _check(self, x: Any, shapes: str, dimensions: int) -> np.ndarray:
+        """Inputs with a first dimension of 1 or G."""
+        array = as_float32("x", x)
+        if array.ndim == dimensions:
+            array = array[np.newaxis]
+        elif array.ndim != dimensions + 1:
+            raise ValueError(f"x: expected shape {shapes}, got {array.shape}")
+        elif array.shape[0] != len(self):
+            raise ValueError(f"x: expected {len(self)} genomes in shape {shapes}, got {array.shape}")
+        check_size("x", "inputs", array.shape[-1], self.num_inputs)
+        return array
+
+    def _run(self, x: np.ndarray) -> np.ndarray:
+        """`x`: (times, 1 or G, samples, inputs)."""
+        times, given, samples, _ = x.shape
+        inputs = np.ones((times, given, self.num_inputs + self.bias_input, samples), np.float32)
+        inputs[:, :, : self.num_inputs] = x.swapaxes(2, 3)
+        if not self.feed_forward:
+            self._prepare_state(samples)
+        outputs = np.empty((len(self), times, samples, self.num_outputs), np.float32)
+        parallel.over(
+            activate_range(),
+            len(self),
+            self.programs,
+            inputs,
+            not self.feed_forward,
+            self._state_start,
+            self._state,
+            outputs,
+        )
+        return outputs
+
+    def _prepare_state(self, samples: int) -> None:
+        if self._samples is None:
+            np.cumsum(self.programs.node_count * samples, out=self._state_start[1:])
+            self._state = np.zeros(self._state_start[-1], np.float32)
+            self._samples = samples
+        elif self._samples != samples:
+            raise ValueError(
+                f"x: expected {self._samples} samples, as in the step before, got {samples}; reset() first"
+            )

@@ -1,0 +1,167 @@
+"""A network as a program: its nodes in an order in which they can be computed, each with its links."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neat.jit import function, shared_function
+
+_UNSEEN = np.int32(-1)
+_SEEN = np.int32(-2)
+
+
+class Programs(NamedTuple):
+    """The programs of G networks.
+
+    A network's values lie in slots: its inputs first (the bias input last among them), then its nodes in order
+    of evaluation. Network g's nodes begin at `node_start[g]`, its links at `link_start[g]`; a node's links end
+    at its `link_end`, where the next node's begin.
+    """
+
+    node_start: np.ndarray  # int64 (G+1,)
+    link_start: np.ndarray  # int64 (G+1,)
+    node_count: np.ndarray  # int64 (G,)
+    node_bias: np.ndarray  # float32 (nodes,)
+    node_response: np.ndarray  # float32 (nodes,)
+    node_activation: np.ndarray  # uint8 (nodes,)
+    node_aggregation: np.ndarray  # uint8 (nodes,)
+    link_end: np.ndarray  # int64 (nodes,)
+    link_source: np.ndarray  # int32 (links,), a slot
+    link_weight: np.ndarray  # float32 (links,)
+    output_slot: np.ndarray  # int32 (G, outputs)
+
+
+class Scratch(NamedTuple):
+    """Scratch for ordering one network of up to `slots` inputs and nodes and `links` connections."""
+
+    first: np.ndarray  # int32 (slots + 1,), where a target's connections begin in `incoming`
+    cursor: np.ndarray  # int32 (slots + 1,)
+    incoming: np.ndarray  # int32 (links,), enabled connections by target
+    slot: np.ndarray  # int32 (slots,)
+    order: np.ndarray  # int32 (slots,)
+    stack: np.ndarray  # int32 (slots,)
+
+
+@function
+def new_scratch(slots, links):
+    """A Scratch for genomes of up to that size."""
+    return Scratch(
+        np.empty(slots + 1, np.int32),
+        np.empty(slots + 1, np.int32),
+        np.empty(links, np.int32),
+        np.empty(slots, np.int32),
+        np.empty(slots, np.int32),
+        np.empty(slots, np.int32),
+    )
+
+
+@function
+def new_programs(nodes, links, outputs):
+    """Room for one network's program."""
+    return Programs(
+        np.zeros(2, np.int64),
+        np.zeros(2, np.int64),
+        np.zeros(1, np.int64),
+        np.empty(nodes, np.float32),
+        np.empty(nodes, np.float32),
+        np.empty(nodes, np.uint8),
+        np.empty(nodes, np.uint8),
+        np.empty(nodes, np.int64),
+        np.empty(links, np.int32),
+        np.empty(links, np.float32),
+        np.empty((1, outputs), np.int32),
+    )
+
+
+@shared_function
+def write_program(arrays, genome, input_count, num_outputs, programs, network, scratch):
+    """Write genome number `genome` of `arrays` (a GenomeArrays) as program number `network` of `programs`.
+
+    Nodes that no output can see through enabled connections are left out; sources come before their targets
+    where the network is free of loops. A node's links keep the order of their innovation numbers.
+    """
+    first_node = arrays.node_offset[genome]
+    first_connection = arrays.connection_offset[genome]
+    slots = input_count + arrays.node_offset[genome + 1] - first_node
+    _group_by_target(arrays, first_connection, arrays.connection_offset[genome + 1], slots, scratch)
+    count = _order(arrays.connection_source, first_connection, input_count, num_outputs, slots, scratch)
+    _write_nodes(arrays, first_node, first_connection, input_count, count, programs, network, scratch)
+    for output in range(num_outputs):
+        programs.output_slot[network, output] = scratch.slot[input_count + output]
+
+
+@shared_function
+def _group_by_target(arrays, begin, end, slots, scratch):
+    """Counting sort of the enabled connections by target; stable, so innovation order stays."""
+    first, cursor, incoming = scratch.first, scratch.cursor, scratch.incoming
+    for index in range(slots + 1):
+        first[index] = 0
+    for connection in range(begin, end):
+        first[arrays.connection_target[connection] + 1] += arrays.connection_enabled[connection]
+    for index in range(slots):
+        first[index + 1] += first[index]
+        cursor[index] = first[index]
+    for connection in range(begin, end):
+        if arrays.connection_enabled[connection]:
+            target = arrays.connection_target[connection]
+            incoming[cursor[target]] = connection - begin
+            cursor[target] += 1
+
+
+@shared_function
+def _order(connection_source, first_connection, input_count, num_outputs, slots, scratch):
+    """Depth-first search from the outputs along the connections, backwards.
+
+    A node is numbered once all that it depends on is (post-order), which is a topological order of the nodes
+    that an output can see. Returns how many there are.
+    """
+    first, cursor, incoming = scratch.first, scratch.cursor, scratch.incoming
+    slot, order, stack = scratch.slot, scratch.order, scratch.stack
+    for index in range(slots):
+        slot[index] = index if index < input_count else _UNSEEN
+        cursor[index] = first[index]
+    count = 0
+    for output in range(input_count, input_count + num_outputs):
+        depth = 0
+        if slot[output] == _UNSEEN:
+            slot[output] = _SEEN
+            stack[0] = output
+            depth = 1
+        while depth > 0:
+            node = stack[depth - 1]
+            if cursor[node] < first[node + 1]:
+                source = connection_source[first_connection + incoming[cursor[node]]]
+                cursor[node] += 1
+                if slot[source] == _UNSEEN:
+                    slot[source] = _SEEN
+                    stack[depth] = source
+                    depth += 1
+            else:
+                slot[node] = input_count + count
+                order[count] = node
+                count += 1
+                depth -= 1
+    return count
+
+
+@shared_function
+def _write_nodes(arrays, first_node, first_connection, input_count, count, programs, network, scratch):
+    first, incoming, slot = scratch.first, scratch.incoming, scratch.slot
+    programs.node_count[network] = count
+    link = programs.link_start[network]
+    for k in range(count):
+        node = scratch.order[k]
+        gene = first_node + node - input_count
+        position = programs.node_start[network] + k
+        for place in range(first[node], first[node + 1]):
+            connection = first_connection + incoming[place]
+            programs.link_source[link] = slot[arrays.connection_source[connection]]
+            programs.link_weight[link] = arrays.connection_weight[connection]
+            link += 1
+        programs.link_end[position] = link
+        programs.node_bias[position] = arrays.node_bias[gene]
+        programs.node_response[position] = arrays.node_response[gene]
+        programs.node_activation[position] = arrays.node_activation[gene]
+        programs.node_aggregation[position] = arrays.node_aggregation[gene]

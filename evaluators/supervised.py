@@ -1,0 +1,161 @@
+"""Fitness from a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from evaluators.backend import resolve_device
+from evaluators.checks import as_float32, check_size
+from evaluators.cpu import score_range
+from evaluators.loss import LOSSES
+from evaluators.network import compile
+from neat import parallel
+from neat.genome import Genomes
+
+_CLASSIFYING = ("cross_entropy", "accuracy")
+
+
+class Supervised:
+    """Fitness of genomes as predictors of targets: minus the mean loss over a data set.
+
+    The named fitness functions, with outputs z and targets t:
+
+    - `squared_error`: minus the mean of (z - t)² over samples and outputs.
+    - `absolute_error`: minus the mean of |z - t| over samples and outputs.
+    - `cross_entropy`: minus the mean over samples of -Σ t ln softmax(z); with one output, of
+      -t ln σ(z) - (1 - t) ln(1 - σ(z)). The outputs are logits: they want the activation `identity`.
+    - `accuracy`: the fraction of samples that are right: the target's class has the greatest output, without
+      a tie; with one output, it is on the target's side of 0.5.
+
+    Args:
+        inputs: Array of shape (samples, inputs).
+        targets: Array of shape (samples, outputs) or (samples,). For `cross_entropy` and `accuracy`: integer
+            labels of shape (samples,), from 0, where two classes mean one output and more mean one output
+            each; or 0 and 1 of shape (samples, 1); or each class's probability, of shape (samples, classes).
+        fitness: One of these names, or a function `f(outputs, targets)` that gives every genome's fitness:
+            outputs float32 of shape (genomes, samples, outputs), targets float32 of shape (samples, outputs),
+            result of shape (genomes,), higher is better.
+        steps: Recurrent networks start with a state of 0 and make so many steps with the same inputs before
+            their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
+            Ignored for feed-forward networks.
+        device: "auto" or "cpu".
+
+    Attributes:
+        num_inputs: Inputs that the networks must have.
+        num_outputs: Outputs that they must have.
+
+    Raises:
+        ValueError: Something is missing, of another shape, not finite, or not known.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        targets: Any,
+        fitness: str | Callable[[np.ndarray, np.ndarray], Any] = "squared_error",
+        steps: int = 5,
+        device: str = "auto",
+    ) -> None:
+        if not callable(fitness) and fitness not in LOSSES:
+            known = ", ".join(LOSSES)
+            raise ValueError(f"fitness: expected a function or one of {known}, got {fitness!r}")
+        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+            raise ValueError(f"steps: expected an integer of at least 1, got {steps!r}")
+        self.inputs = as_float32("inputs", inputs)
+        if self.inputs.ndim != 2 or 0 in self.inputs.shape:
+            raise ValueError(f"inputs: expected shape (samples, inputs), got {self.inputs.shape}")
+        self.targets = _class_targets(targets) if fitness in _CLASSIFYING else _targets(targets)
+        check_size("targets", "samples", len(self.targets), len(self.inputs))
+        self.fitness = fitness
+        self.steps = int(steps)
+        self.device = resolve_device(device)
+        self._target_rows = np.ascontiguousarray(self.targets.T)
+        self._input_rows = {bias: self._rows(bias) for bias in (False, True)}
+
+    @property
+    def num_inputs(self) -> int:
+        """Inputs of the data set."""
+        return self.inputs.shape[1]
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs that the targets ask for."""
+        return self.targets.shape[1]
+
+    def __call__(self, genomes: Genomes) -> np.ndarray:
+        """Fitness of every genome, float64 of shape (genomes,).
+
+        Raises:
+            ValueError: The genomes have other inputs or outputs, or a person's function gives another shape.
+        """
+        check_size("genomes", "inputs, as the data set has", genomes.num_inputs, self.num_inputs)
+        check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
+        if callable(self.fitness):
+            return self._own_fitness(genomes, self.fitness)
+        totals = np.empty(len(genomes))
+        parallel.over(
+            score_range(),
+            len(genomes),
+            genomes.arrays,
+            self._input_rows[genomes.bias_input],
+            self._target_rows,
+            LOSSES.index(self.fitness),
+            not genomes.feed_forward,
+            self.steps,
+            totals,
+        )
+        if self.fitness == "accuracy":
+            return totals / len(self.targets)
+        count = len(self.targets) if self.fitness == "cross_entropy" else self.targets.size
+        return -totals / count
+
+    def _own_fitness(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
+        networks = compile(genomes, self.device)
+        for _ in range(1 if genomes.feed_forward else self.steps):
+            outputs = networks.activate(self.inputs)
+        result = np.asarray(fitness(outputs, self.targets))
+        if result.shape != (len(genomes),) or result.dtype.kind not in "fiub":
+            raise ValueError(
+                f"fitness: expected the function to give numbers of shape ({len(genomes)},), "
+                f"got dtype {result.dtype} of shape {result.shape}"
+            )
+        return result.astype(np.float64)
+
+    def _rows(self, bias_input: bool) -> np.ndarray:
+        """The inputs as the kernels want them, of shape (1, 1, inputs, samples), the bias input last."""
+        rows = np.ones((1, 1, self.num_inputs + bias_input, len(self.inputs)), np.float32)
+        rows[0, 0, : self.num_inputs] = self.inputs.T
+        return rows
+
+
+def _targets(targets: Any) -> np.ndarray:
+    array = as_float32("targets", targets)
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {array.shape}")
+    return array
+
+
+def _class_targets(targets: Any) -> np.ndarray:
+    """Classes as float32 (samples, 1) for two of them, else as a probability for each class."""
+    array = _targets(targets)
+    if np.ndim(targets) == 1:
+        labels = array[:, 0]
+        if (labels != np.floor(labels)).any() or labels.min() < 0 or labels.max() >= 2**16:
+            wrong = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= 2**16)][0]
+            raise ValueError(f"targets: expected integer labels from 0, got {wrong}")
+        classes = int(labels.max()) + 1
+        if classes > 2:
+            return np.eye(classes, dtype=np.float32)[labels.astype(np.int64)]
+        return array
+    if array.min() < 0 or array.max() > 1:
+        wrong = array[(array < 0) | (array > 1)][0]
+        raise ValueError(f"targets: expected probabilities from 0 to 1, got {wrong}")
+    if array.shape[1] > 1 and (np.abs(array.sum(axis=1) - 1) > 1e-4).any():
+        row = int(np.flatnonzero(np.abs(array.sum(axis=1) - 1) > 1e-4)[0])
+        raise ValueError(f"targets: expected every row to sum to 1, got {array[row].sum()} in row {row}")
+    return array
