@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 2 for a mistake, 130 when interrupted."""
+    """Run the command line; returns the exit status: 0, 2 for a mistake, 130 if interrupted."""
     command = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _dispatch(command)
     except KeyboardInterrupt as interruption:
         print(f"\n{interruption or 'interrupted'}", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever reads the output has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (ValueError, ImportError) as error:
@@ -25,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(command: list[str]) -> None:
     from experiments import experiment, flags
+    from neat import parallel
 
     if not command or command[0] in ("-h", "--help"):
         print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
@@ -33,9 +38,12 @@ def _dispatch(command: list[str]) -> None:
         return
     name, *rest = command
     line = flags.parse(name, experiment.named(name), rest)
-    if "resume" in line.options:
+    options = flags.Options(**line.options)
+    if options.threads is not None:
+        parallel.set_threads(options.threads)
+    if options.resume is not None:
         from experiments.single import resume as work
-    elif flags.Options(**line.options).is_study:
+    elif options.is_study:
         from experiments.study import study as work
     else:
         from experiments.single import start as work

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from experiments.data import Data, Split, check_split, iris, read_csv, spirals, split, standardised
-from experiments.experiment import Experiment
+from experiments.experiment import STEPS, Experiment, predictions
 
 if TYPE_CHECKING:
     import evaluators
@@ -51,13 +51,13 @@ class Classification(Experiment):
 
         train = self._split.train
         targets = np.eye(len(self._classes), dtype=np.float32)[self._truth[train]]
-        return evaluators.Supervised(self._features[train], targets, fitness="cross_entropy", device=device)
+        return evaluators.Supervised(
+            self._features[train], targets, fitness="cross_entropy", steps=STEPS, device=device
+        )
 
     def measures(self, champion: Genome) -> dict[str, float]:
         """Accuracy on both parts: the share of samples whose class has the greatest output."""
-        import evaluators
-
-        outputs = evaluators.compile(champion, device="cpu").activate(self._features)[0]
+        outputs = predictions(champion, self._features)
         right = outputs.argmax(axis=1) == self._truth
         train, test = self._split
         return {"train accuracy": float(right[train].mean()), "test accuracy": float(right[test].mean())}

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     import evaluators
     from neat import Genome
 
+STEPS = 5  # of a recurrent network before its outputs are read
 NAMES = ("xor", "parity", "regression", "classification")
 
 
@@ -53,6 +56,16 @@ class Experiment(ABC):
     def measures(self, champion: Genome) -> dict[str, float]:
         """More about a run's champion than its fitness, by name."""
         return {}
+
+
+def predictions(champion: Genome, inputs: np.ndarray) -> np.ndarray:
+    """The network's outputs, float32 (samples, outputs), as the evaluator sees them."""
+    import evaluators
+
+    networks = evaluators.compile(champion, device="cpu")
+    for _ in range(1 if champion.feed_forward else STEPS):
+        outputs = networks.activate(inputs)
+    return outputs[0]
 
 
 def named(name: str) -> type[Experiment]:

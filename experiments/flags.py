@@ -50,6 +50,8 @@ class Options:
     """Generations between checkpoints."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks are evaluated."""
+    threads: int | None = None
+    """Threads that share the genomes; default: one per core. The run is the same with any number."""
     lineage: bool = True
     """Keep each genome's parents, 16 bytes per genome and generation."""
     tensorboard: bool = False
@@ -60,7 +62,7 @@ class Options:
     """Show the species also during the run."""
 
     def __post_init__(self) -> None:
-        for name in ("generations", "runs", "workers", "checkpoint_every"):
+        for name in ("generations", "runs", "workers", "checkpoint_every", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: must be at least 1, got {value}")

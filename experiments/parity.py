@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from experiments.experiment import Experiment
+from experiments.experiment import STEPS, Experiment
 from experiments.xor import right_side_of_half
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Parity(Experiment):
         """All patterns."""
         import evaluators
 
-        return evaluators.Supervised(*self.samples(), fitness="squared_error", device=device)
+        return evaluators.Supervised(*self.samples(), steps=STEPS, device=device)
 
     def solved(self) -> Callable[[Genome], bool]:
         """All outputs are on the right side of 0.5."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from experiments.data import GREATEST, Data, Split, check_split, read_csv, split, standardised
-from experiments.experiment import Experiment
+from experiments.experiment import STEPS, Experiment, predictions
 from experiments.formula import Formula
 
 if TYPE_CHECKING:
@@ -63,14 +63,12 @@ class Regression(Experiment):
 
         features, target = self._standardised
         train = self._split.train
-        return evaluators.Supervised(features[train], target[train], fitness="squared_error", device=device)
+        return evaluators.Supervised(features[train], target[train], steps=STEPS, device=device)
 
     def measures(self, champion: Genome) -> dict[str, float]:
         """Root mean squared error in the target's unit and R², on both parts."""
-        import evaluators
-
         features, target = self._standardised
-        outputs = evaluators.compile(champion, device="cpu").activate(features)[0]
+        outputs = predictions(champion, features)
         deviation = float(self._data.target[self._split.train].std()) or 1.0
         result = {}
         for part, index in zip(("train", "test"), self._split, strict=True):

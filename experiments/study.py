@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import functools
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ from experiments.experiment import Experiment, named
 from experiments.flags import CommandLine, Options
 from experiments.settings import config_for, merged
 from experiments.table import write_tables
-from neat import Genome, Population, plot
+from neat import Genome, Population, parallel, plot
 from neat.config import Config
 
 if TYPE_CHECKING:
@@ -150,17 +149,10 @@ def _each(one: Any, configs: list[Config], workers: int) -> Iterator[Run]:
     if workers == 1:
         yield from map(one, configs)
         return
-    threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _limit_threads, (threads,)) as pool:
+    threads = max(1, parallel.get_threads() // workers)  # the workers share them
+    with ProcessPoolExecutor(workers, context, parallel.set_threads, (threads,)) as pool:
         yield from pool.map(one, configs)
-
-
-def _limit_threads(threads: int) -> None:
-    """In a worker: leave cores to the others."""
-    import numba
-
-    numba.set_num_threads(min(threads, numba.get_num_threads()))
 
 
 def _draw(folder: Path, runs: list[Run], suffix: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from experiments.experiment import Experiment, Published
+from experiments.experiment import STEPS, Experiment, Published, predictions
 
 if TYPE_CHECKING:
     import evaluators
@@ -31,7 +31,7 @@ class Xor(Experiment):
         """The four samples."""
         import evaluators
 
-        return evaluators.Supervised(INPUTS, TARGETS, fitness=xor_fitness, device=device)
+        return evaluators.Supervised(INPUTS, TARGETS, fitness=xor_fitness, steps=STEPS, device=device)
 
     def solved(self) -> Callable[[Genome], bool]:
         """All outputs are on the right side of 0.5."""
@@ -46,10 +46,8 @@ def xor_fitness(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def right_side_of_half(inputs: np.ndarray, targets: np.ndarray) -> Callable[[Genome], bool]:
     """A criterion: the network's outputs are on the targets' side of 0.5, for all samples."""
-    import evaluators
 
     def holds(champion: Genome) -> bool:
-        outputs = evaluators.compile(champion, device="cpu").activate(inputs)
-        return bool(((outputs[0] > 0.5) == (targets > 0.5)).all())
+        return bool(((predictions(champion, inputs) > 0.5) == (targets > 0.5)).all())
 
     return holds

@@ -56,6 +56,7 @@ BAD = [
     ("xor --generations 0", r"generations: must be at least 1, got 0"),
     ("xor --runs 0", r"runs: must be at least 1, got 0"),
     ("xor --workers -2", r"workers: must be at least 1, got -2"),
+    ("xor --threads 0", r"threads: must be at least 1, got 0"),
     ("xor --checkpoint-every 0", r"checkpoint_every: must be at least 1, got 0"),
     ("xor --device tpu", r"invalid choice 'tpu' for argument '--device'"),
     ("xor --quiet --verbose", r"quiet: cannot be combined with verbose"),
