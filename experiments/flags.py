@@ -10,6 +10,7 @@ import inspect
 import io
 import textwrap
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -98,13 +99,16 @@ def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> Comm
         ValueError: An argument is unknown, or not of its type.
         SystemExit: Help was asked for, and has been printed.
     """
-    with_help = any(argument in ("-h", "--help") for argument in arguments)
     classes: dict[str, type] = {"options": Options, "experiment": experiment, "settings": Config}
+    known = {form: path for cls in classes.values() for path in _paths(cls) for form in _forms(path)}
+    given = _given(arguments, known)
+    # tyro takes its time for each flag: it hears of those that were given, and of all only for the help.
+    wants_help = bool({"-h", "--help"} & set(arguments))
+    shown = set(known.values()) if wants_help else given
     first = {"settings": experiment.settings}
-    parts = {part: _mirror(cls, first.get(part, {}), with_help) for part, cls in classes.items()}
-    given = _given(arguments, {f: path for part in parts.values() for f, path in _flags(part).items()})
+    parts = {part: _mirror(cls, first.get(part, {}), shown, wants_help) for part, cls in classes.items()}
     fields = [
-        (part, Annotated[mirror, tyro.conf.arg(name="")], dataclasses.field(default_factory=mirror))
+        (part, Annotated[mirror, tyro.conf.arg(name="", help="")], dataclasses.field(default_factory=mirror))
         for part, mirror in parts.items()
     ]
     whole = dataclasses.make_dataclass("Arguments", fields)
@@ -121,22 +125,42 @@ def flag(path: str) -> str:
     return "--" + path.replace("_", "-")
 
 
-def _mirror(cls: type, own: dict[str, Any], with_help: bool) -> type:
-    """A dataclass with the fields of `cls` and the first values `own`, but without its checks.
+def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, prefix: str = "") -> type:
+    """A dataclass with those fields of `cls` whose paths are `shown`, with first values `own`, without checks.
 
-    They come later and say more than tyro makes of their exceptions.
+    The checks come later and say more than tyro makes of their exceptions.
     """
-    texts = _field_texts(cls) if with_help else {}
+    texts = _field_texts(cls) if explained else {}
     fields: list[tuple[str, Any, Any]] = []
     for name, kind, default in _fields(cls):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if _is_section(kind):
             start = default.model_dump() if isinstance(default, BaseModel) else {}
-            section = _mirror(kind, {**start, **own.get(name, {})}, with_help)
-            fields.append((name, section, dataclasses.field(default_factory=section)))
-            continue
-        annotation: Any = Annotated[_unbounded(kind), tyro.conf.arg(help=texts.get(name, ""))]
-        fields.append((name, annotation, dataclasses.field(default=own.get(name, default))))
+            section = _mirror(kind, {**start, **own.get(name, {})}, shown, explained, f"{prefix}{name}.")
+            quiet = Annotated[section, tyro.conf.arg(help="")]  # or tyro would look for a text in the source
+            fields.append((name, quiet, dataclasses.field(default_factory=section)))
+        elif prefix + name in shown:
+            annotation: Any = Annotated[_unbounded(kind), tyro.conf.arg(help=texts.get(name, ""))]
+            fields.append((name, annotation, dataclasses.field(default=own.get(name, default))))
     return dataclasses.make_dataclass(cls.__name__, fields, frozen=True)
+
+
+def _paths(cls: type, prefix: str = "") -> Iterator[str]:
+    """Paths of the fields that flags can set."""
+    for name, kind, _ in _fields(cls):
+        if _is_section(kind):
+            yield from _paths(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _forms(path: str) -> tuple[str, str]:
+    """The flag of a field, and its other form if the field is a switch."""
+    section, dot, name = path.rpartition(".")
+    return flag(path), flag(f"{section}{dot}no_{name}")
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _fields(cls: Any) -> list[tuple[str, Any, Any]]:
@@ -169,19 +193,6 @@ def _field_texts(model: type[BaseModel]) -> dict[str, str]:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
                 texts[name] = " ".join(words.split())
     return texts
-
-
-def _flags(cls: type, prefix: str = "") -> dict[str, str]:
-    """Path of the field by flag, for both forms of a switch."""
-    flags = {}
-    for field in dataclasses.fields(cls):
-        path = prefix + field.name
-        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
-            flags.update(_flags(field.type, f"{path}."))
-            continue
-        flags[flag(path)] = path
-        flags[flag(f"{prefix}no_{field.name}")] = path
-    return flags
 
 
 def _given(arguments: list[str], flags: dict[str, str]) -> set[str]:
