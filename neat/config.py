@@ -111,7 +111,9 @@ class ValueMutation(Model):
     perturb_rate: Rate = 0.8
     """Of those, the share of values perturbed (2002: 0.9)."""
     replace_rate: Rate = 0.1
-    """Of those, the share of values drawn anew as an initial one (2002: 0.1)."""
+    """Of those, the share of values drawn anew (2002: 0.1)."""
+    replace_spread: NonNegative | None = None
+    """Spread of a value drawn anew; none: as an initial one."""
     power: NonNegative = 0.5
     """Standard deviation of a normal perturbation, half the width of a uniform one."""
     distribution: Distribution = "normal"
@@ -140,6 +142,13 @@ class MutationConfig(Model):
     structural: Structural = "all"
     """Whether the four above exclude each other: "all" are drawn independently, at most "one" happens, or "alone":
     at most one, and then nothing else mutates (as in the original's source)."""
+    split_bias: bool = True
+    """Connections from the bias input can be split (in the original's source they cannot)."""
+    split_oldest_rate: Rate = 0.0
+    """Above 0, a genome with few connection genes splits not just any connection: the oldest that can be split with
+    this probability, else the next with the same, and so on (in the original's source 0.7)."""
+    split_oldest_below: Count = 15
+    """Fewer connection genes than this are few."""
     add_connection_tries: OneOrMore = 20
     """Pairs tried before an addition is given up."""
     enable_rate: Rate = 0.0
@@ -378,8 +387,8 @@ def _merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 def to_record(section: Model) -> np.ndarray:
     """A section's numbers for kernels: a structured array of shape (1,), fields named as the settings are.
 
-    Numbers become float32 or int64, switches bool, choices the position of the word in its Literal; sections nest.
-    Names of activations and the like are left out.
+    Numbers become float32 or int64, an optional number that is not given -1, switches bool, choices the position of
+    the word in its Literal; sections nest. Names of activations and the like are left out.
     """
     dtype, values = _record_fields(section)
     return np.array([values], dtype=np.dtype(dtype, align=True))
@@ -396,6 +405,9 @@ def _record_fields(section: Model) -> tuple[list[tuple[str, Any]], tuple[Any, ..
         elif get_origin(info.annotation) is Literal:
             fields.append((name, np.int64))
             value = get_args(info.annotation).index(value)
+        elif value is None and info.annotation == NonNegative | None:
+            fields.append((name, np.float32))
+            value = -1.0
         elif isinstance(value, bool | int | float):
             fields.append((name, {bool: np.bool_, int: np.int64, float: np.float32}[type(value)]))
         else:

@@ -105,11 +105,12 @@ def mutate_values(value, first, count, rule, initial, seed, generation, child, p
     if initial.distribution != rule.distribution:
         replacement = draws[2]
         _draw_variates(initial.distribution, seed, generation, child, purpose, count, choice, replacement)
+    spread = rule.replace_spread if rule.replace_spread >= 0 else initial.spread
     either = rule.perturb_rate + rule.replace_rate
     for gene in range(count):
         old = value[first + gene]
         perturbed = _clip(old + rule.power * perturbation[gene], initial)
-        replaced = _clip(initial.mean + initial.spread * replacement[gene], initial)
+        replaced = _clip(initial.mean + spread * replacement[gene], initial)
         other = replaced if choice[gene] < either else old
         value[first + gene] = perturbed if choice[gene] < rule.perturb_rate else other
 
@@ -219,6 +220,7 @@ def structure(
     first_connection,
     connection_count,
     input_count,
+    bias_index,
     num_outputs,
     feed_forward,
     rule,
@@ -246,7 +248,8 @@ def structure(
         connection_count -= 1
     split = -1
     if add_node:
-        split = _choose_split(genes.connection_enabled, first_connection, connection_count, stream)
+        bias = -1 if rule.split_bias else bias_index
+        split = _choose_split(genes, first_connection, connection_count, bias, rule, stream)
     link_source, link_target = -1, -1
     if add_connection:
         link_source, link_target = _choose_link(
@@ -305,17 +308,18 @@ def _delete_node(genes, first_node, node_count, first_connection, connection_cou
 
 
 @inner_function
-def _choose_split(enabled, first, count, stream):
-    """Position within the child of a random enabled connection, or -1."""
+def _choose_split(genes, first, count, bias, rule, stream):
+    """Position within the child of a random enabled connection, none from the index `bias`, or -1."""
     candidates = 0
     for position in range(first, first + count):
-        candidates += enabled[position]
+        candidates += genes.connection_enabled[position] and genes.connection_source[position] != bias
     if candidates == 0:
         return -1
-    left = rng.index(stream, candidates)
+    by_age = rule.split_oldest_rate > 0 and count < rule.split_oldest_below
+    left = candidates if by_age else rng.index(stream, candidates)
     for position in range(first, first + count):
-        if enabled[position]:
-            if left == 0:
+        if genes.connection_enabled[position] and genes.connection_source[position] != bias:
+            if left == 0 or (by_age and rng.happens(stream, rule.split_oldest_rate)):
                 return position - first
             left -= 1
     return -1

@@ -157,8 +157,8 @@ def _largest_remainder(share, allowed, population_size):
 
 @inner_function
 def _survivors(size, rule):
-    """How many of a species' best may be parents."""
-    return max(1, np.int64(np.ceil(np.float32(size) * rule.survival_rate)))
+    """How many of a species' best may be parents: one more than the share, as in the original's source."""
+    return min(size, np.int64(np.float32(size) * rule.survival_rate) + 1)
 
 
 @inner_function
@@ -312,6 +312,7 @@ def _breed(
             first_connection,
             connections,
             input_count,
+            input_count - 1 if settings.genome.bias_input else -1,
             num_outputs,
             settings.genome.feed_forward,
             settings.mutation,
