@@ -107,8 +107,21 @@ class Genomes:
         )
 
     def take(self, indices: np.ndarray) -> Genomes:
-        """Copies of the genomes at `indices`, integers of shape (n,), in that order."""
-        indices = np.asarray(indices, dtype=np.int64)
+        """Copies of the genomes at `indices`, integers of shape (n,), in that order.
+
+        Raises:
+            IndexError: An index is no integer, negative or too great.
+        """
+        indices = np.asarray(indices)
+        if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
+            raise IndexError(
+                f"indices: expected integers of shape (n,), got {indices.dtype} of shape {indices.shape}"
+            )
+        indices = indices.astype(np.int64)
+        if len(indices) > 0 and not (0 <= indices.min() and indices.max() < len(self)):
+            raise IndexError(
+                f"indices: must lie from 0 to {len(self) - 1}, got {indices.min()} to {indices.max()}"
+            )
         arrays = self.arrays
         node_offset, node = _ragged_indices(arrays.node_offset, indices)
         connection_offset, connection = _ragged_indices(arrays.connection_offset, indices)

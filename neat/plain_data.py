@@ -9,8 +9,8 @@ from pydantic import Field
 from neat.validation import ActivationName, AggregationName, Model
 
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-_Size = Annotated[int, Field(ge=1, strict=True)]
-_Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38)]  # finite as a float32 too
+_Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # a slip of the pen shall not fill the memory
+_Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38)]  # finite as a float32 too
 
 
 class NodeData(Model):
