@@ -1,0 +1,133 @@
+"""What the tests of the core share: configs, random evolution, children made to order, comparisons."""
+
+import numpy as np
+
+import neat
+from neat import buffers, innovation, reproduction
+from neat.config import to_record
+from neat.mutation import NodeFunctions
+
+SCHEMES = (
+    {"innovation": "global"},
+    {"innovation": "generation"},
+    {"innovation": "pairing", "pairing": "szudzik"},
+    {"innovation": "pairing", "pairing": "cantor"},
+)
+SCHEME_NAMES = ("global", "generation", "szudzik", "cantor")
+
+# Everything that a child can suffer, often.
+BUSY_GENOME = {
+    "activation": "random",
+    "activation_options": ("tanh", "relu", "sin"),
+    "aggregation": "random",
+    "aggregation_options": ("sum", "max"),
+    "response": {"mean": 1.0, "spread": 0.5},
+}
+BUSY_MUTATION = {
+    "add_node_rate": 0.3,
+    "add_connection_rate": 0.5,
+    "delete_node_rate": 0.1,
+    "delete_connection_rate": 0.2,
+    "enable_rate": 0.1,
+    "disable_rate": 0.1,
+    "activation_rate": 0.2,
+    "aggregation_rate": 0.2,
+    "response": {"perturb_rate": 0.5, "replace_rate": 0.1},
+}
+BUSY = {
+    "genome": BUSY_GENOME,
+    "mutation": BUSY_MUTATION,
+    "crossover": {"average_rate": 0.2, "single_point_rate": 0.2},
+    "reproduction": {"interspecies_rate": 0.2},
+}
+NO_VALUES = {"perturb_rate": 0.0, "replace_rate": 0.0}
+STILL = {  # no mutation at all
+    "add_node_rate": 0.0,
+    "add_connection_rate": 0.0,
+    "weight": NO_VALUES,
+    "bias": NO_VALUES,
+    "response": NO_VALUES,
+}
+
+
+def make_config(**settings):
+    """A config for 3 inputs and 2 outputs; sections are merged into small defaults."""
+    base = neat.Config(genome={"num_inputs": 3, "num_outputs": 2}, population_size=60)
+    return base.updated(**settings)
+
+
+def random_fitness(population, levels=None, salt=0):
+    """Fitness without meaning, the same for the same generation; of so many values only, so that some are equal."""
+    generator = np.random.default_rng((population.generation, salt))
+    size = population.config.population_size
+    return (
+        generator.normal(size=size) if levels is None else generator.integers(0, levels, size).astype(float)
+    )
+
+
+def evolve(population, generations, levels=None, salt=0):
+    """The population, so many generations later."""
+    for _ in range(generations):
+        population.tell(random_fitness(population, levels, salt))
+    return population
+
+
+def make_children(config, genomes, first, second=None, both=None, mutates=False, scheme=None, generation=1):
+    """Children of these parents, made as Population makes them, and what was asked of the innovation scheme.
+
+    `first` are the primary parents' indices, `second` the others' (-1 for a clone).
+    """
+    size = len(first)
+    second = np.full(size, -1) if second is None else np.asarray(second)
+    both = np.zeros(size, np.bool_) if both is None else np.asarray(both)
+    plan = reproduction.Plan(np.asarray(first), second, np.full(size, mutates), both)
+    draft, children = buffers.empty(size, 0, 0), buffers.empty(size, 0, 0)
+    count = reproduction.Counts(np.empty(size, np.int64), np.empty(size, np.int64))
+    requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
+    settings, functions, seed = to_record(config), NodeFunctions.of(config.genome), np.uint64(config.seed)
+    parents, inputs = genomes.arrays, genomes.input_count
+
+    most = reproduction.reserve(parents, plan, draft.node_offset, draft.connection_offset)
+    draft = buffers.with_room(draft, int(draft.node_offset[-1]), int(draft.connection_offset[-1]))
+    reproduction.breed(
+        0, size, parents, plan, draft, count, requests, *most,
+        inputs, genomes.num_outputs, settings, functions, seed, generation,
+    )  # fmt: skip
+    if mutates:
+        scheme.next_generation()
+        scheme.assign(requests, draft, count.node, inputs)
+    sizes = reproduction.measure(count, requests, children.node_offset, children.connection_offset)
+    children = buffers.trim(buffers.with_room(children, *sizes), size, *sizes)
+    reproduction.finish(
+        0, size, draft, count, requests, children, inputs, settings, functions, seed, generation
+    )
+    return genomes.with_arrays(children), requests
+
+
+def as_bytes(arrays):
+    """The bytes of named arrays, by name."""
+    return {name: array.tobytes() for name, array in arrays._asdict().items()}
+
+
+def state(population):
+    """All that a population is, comparable with ==."""
+
+    def known(genome):
+        return genome and (as_bytes(genome.genomes.arrays), genome.genomes.generation)
+
+    species = population.species._asdict()
+    return {
+        "generation": (population.generation, population.genomes.generation, population.genomes.seed),
+        "genomes": as_bytes(population.genomes.arrays),
+        "lineage": (population.parents.tobytes(), population.birth.tobytes()),
+        "representative": as_bytes(species.pop("representative")),
+        "species": {name: array.tobytes() for name, array in species.items()},
+        "next_species": population.next_species,
+        "threshold": population.threshold,
+        "innovations": {name: array.tobytes() for name, array in population.innovations.state().items()},
+        "history": (population.history.generations.tobytes(), population.history.species.tobytes()),
+        "best": (population.best_fitness, population.best_generation, known(population.best)),
+        "solution": (population.solution_fitness, known(population.solution)),
+        "stagnation": population.improved_generation,
+        "evaluator": {name: array.tobytes() for name, array in population.evaluator_state.items()},
+    }
