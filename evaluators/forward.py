@@ -1,10 +1,9 @@
 """What a node computes: `activation(bias + response * aggregation(weight * value, …))`.
 
-The only place that says so, for a tile of samples at a time. The functions work on rows, one float32 for each sample of the tile, so that the
-compiler turns their loops into vector code; which function a row needs is looked up once per row. They are
-built from the table in neat.activations.
-
-The choice between the table's functions is generated source: closures around each compile several times slower.
+The only place that says so, for a tile of samples at a time. The functions work on rows, one float32 for each
+sample, so that the compiler turns their loops into vector code; which function a row needs is looked up once per
+row. They are built from the table in neat.activations. The choice between the table's functions is generated
+source: closures around each compile several times slower.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neat.activations import Activation, Aggregation
-from neat.jit import fused_shared_function as function
+from neat.jit import fused_inner_function as function
 
 _0 = np.float32(0.0)
 
@@ -71,7 +70,7 @@ def forward_function(
             row = input_count + k
             end = programs.link_end[node]
             if begin == end:
-                _fill(write, row, width)
+                _clear(write, row, width)
             else:
                 aggregate(
                     programs.node_aggregation[node],
@@ -99,7 +98,7 @@ def forward_function(
 
 
 @function
-def _fill(out, row, width):
+def _clear(out, row, width):
     for sample in range(width):
         out[row, sample] = _0
 
@@ -110,9 +109,30 @@ def _switch(
     lines = [f"def {name}({parameters}):"]
     for index in range(len(functions)):
         lines.append(case.format(index=index, keyword="elif" if index else "if"))
-    namespace: dict[str, Any] = {f"case_{index}": function for index, function in enumerate(functions)}
-    exec("".join(lines), namespace)
+    return _generate(name, "".join(lines), {f"case_{index}": case for index, case in enumerate(functions)})
+
+
+def _generate(name: str, source: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    exec(source, namespace)
     return function(namespace[name])
+
+
+def _sum_pass(links: int, start: str) -> Callable[..., Any]:
+    """A jitted pass over a row that adds so many weighted rows to `start`; weights of 0 stand in at the end."""
+    source = "def add(values, source, weight, begin, end, out, row, width):\n"
+    for link in range(links):
+        source += f"    l{link} = min(begin + {link}, end - 1)\n"
+        source += (
+            f"    r{link}, w{link} = source[l{link}], weight[l{link}] if begin + {link} < end else zero\n"
+        )
+    source += f"    for sample in range(width):\n        total = {start}\n"
+    source += "".join(f"        total += w{link} * values[r{link}, sample]\n" for link in range(links))
+    source += "        out[row, sample] = total\n"
+    return _generate("add", source, {"zero": _0})
+
+
+_start_4, _start_8 = _sum_pass(4, "zero"), _sum_pass(8, "zero")
+_add_4, _add_8 = _sum_pass(4, "out[row, sample]"), _sum_pass(8, "out[row, sample]")
 
 
 @function
@@ -134,21 +154,20 @@ def _add_short(values, source, weight, begin, end, out, row, width):
 
 @function
 def _add_long(values, source, weight, begin, end, out, row, width):
-    _fill(out, row, width)
-    # Four links in one pass over the row; slot 0 times 0 stands in for those that are missing.
-    for link in range(begin, end, 4):
-        last = end - 1
-        l1, l2, l3 = min(link + 1, last), min(link + 2, last), min(link + 3, last)
-        r0, r1, r2, r3 = source[link], source[l1], source[l2], source[l3]
-        w0 = weight[link]
-        w1 = weight[l1] if link + 1 < end else _0
-        w2 = weight[l2] if link + 2 < end else _0
-        w3 = weight[l3] if link + 3 < end else _0
-        for sample in range(width):
-            total = out[row, sample] + w0 * values[r0, sample]
-            total += w1 * values[r1, sample]
-            total += w2 * values[r2, sample]
-            out[row, sample] = total + w3 * values[r3, sample]
+    # Several links in one pass, since a pass reads and writes the row and takes a while to start.
+    if end - begin > 4:
+        _start_8(values, source, weight, begin, end, out, row, width)
+        link = begin + 8
+    else:
+        _start_4(values, source, weight, begin, end, out, row, width)
+        link = begin + 4
+    while link < end:
+        if end - link > 4:
+            _add_8(values, source, weight, link, end, out, row, width)
+            link += 8
+        else:
+            _add_4(values, source, weight, link, end, out, row, width)
+            link += 4
 
 
 def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:

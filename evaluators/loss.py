@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat import elementary
-from neat.jit import fused_shared_function as function
+from neat.jit import fused_inner_function as function
 
 # Position: the kernels' number for it.
 LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")

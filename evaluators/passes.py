@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from evaluators.loss import tile_loss
-from neat.jit import shared_function
+from neat.jit import inner_function
 
 
-@shared_function
+@inner_function
 def _load_inputs(inputs, time, given, begin, width, values):
     """Copy a tile of `inputs`, float32 (times, networks, inputs, samples), into the first rows of `values`."""
     for row in range(inputs.shape[2]):
@@ -24,21 +24,21 @@ def _load_inputs(inputs, time, given, begin, width, values):
             values[row, sample] = inputs[time, given, row, begin + sample]
 
 
-@shared_function
+@inner_function
 def _load_state(state, start, samples, begin, width, input_count, node_count, values):
     for node in range(node_count):
         for sample in range(width):
             values[input_count + node, sample] = state[start + node * samples + begin + sample]
 
 
-@shared_function
+@inner_function
 def _save_state(state, start, samples, begin, width, input_count, node_count, values):
     for node in range(node_count):
         for sample in range(width):
             state[start + node * samples + begin + sample] = values[input_count + node, sample]
 
 
-@shared_function
+@inner_function
 def _store_outputs(programs, network, values, outputs, time, begin, width):
     for output in range(outputs.shape[3]):
         row = programs.output_slot[network, output]
@@ -46,7 +46,7 @@ def _store_outputs(programs, network, values, outputs, time, begin, width):
             outputs[network, time, begin + sample, output] = values[row, sample]
 
 
-@shared_function
+@inner_function
 def _clear_nodes(values, input_count, node_count, width):
     for row in range(input_count, input_count + node_count):
         for sample in range(width):
@@ -61,7 +61,7 @@ def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
     `recurrent`. `outputs`: float32 (networks, times, samples, outputs), the result.
     """
 
-    @shared_function
+    @inner_function
     def activate_network(
         programs, network, inputs, recurrent, start, state, outputs, even, odd, gathered, tile
     ):
@@ -73,14 +73,10 @@ def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
             if recurrent:
                 _load_state(state, start, samples, begin, width, input_count, node_count, even)
             for time in range(times):
-                if time % 2 == 0:
-                    _load_inputs(inputs, time, given, begin, width, even)
-                    forward(programs, network, input_count, even, odd, width, gathered)
-                    _store_outputs(programs, network, odd, outputs, time, begin, width)
-                else:
-                    _load_inputs(inputs, time, given, begin, width, odd)
-                    forward(programs, network, input_count, odd, even, width, gathered)
-                    _store_outputs(programs, network, even, outputs, time, begin, width)
+                read, write = (even, odd) if time % 2 == 0 else (odd, even)
+                _load_inputs(inputs, time, given, begin, width, read)
+                forward(programs, network, input_count, read, write, width, gathered)
+                _store_outputs(programs, network, write, outputs, time, begin, width)
             if recurrent:
                 last = even if times % 2 == 0 else odd
                 _save_state(state, start, samples, begin, width, input_count, node_count, last)
@@ -93,10 +89,11 @@ def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     It gives the sum of a loss over all samples, float64. `inputs`: float32 (1, 1, inputs, samples).
     `targets`: float32 (outputs, samples). `loss`: position in `loss.LOSSES`. A recurrent network starts at 0
-    and makes `steps` steps with the same inputs. `fresh`: whether the scratch may hold other inputs.
+    and makes `steps` steps with the same inputs; for others `steps` is 1. `fresh`: whether the scratch may hold other
+    inputs.
     """
 
-    @shared_function
+    @inner_function
     def score_network(
         programs, network, inputs, targets, loss, recurrent, steps, fresh, even, odd, gathered, tile
     ):
@@ -111,13 +108,10 @@ def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
                     _load_inputs(inputs, 0, 0, begin, width, odd)
             if recurrent:
                 _clear_nodes(even, input_count, node_count, width)
-                for step in range(steps):
-                    read, write = (even, odd) if step % 2 == 0 else (odd, even)
-                    forward(programs, network, input_count, read, write, width, gathered)
-                last = odd if steps % 2 == 1 else even
-            else:
-                forward(programs, network, input_count, even, even, width, gathered)
-                last = even
+            for step in range(steps):
+                read, write = (even, odd) if step % 2 == 0 else (odd, even)
+                forward(programs, network, input_count, read, write, width, gathered)
+            last = odd if steps % 2 == 1 else even
             total += tile_loss(loss, last, programs.output_slot, network, targets, begin, width)
         return total
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.jit import function, shared_function
+from neat.jit import function, inner_function
 
 _UNSEEN = np.int32(-1)
 _SEEN = np.int32(-2)
@@ -36,9 +36,9 @@ class Programs(NamedTuple):
 class Scratch(NamedTuple):
     """Scratch for ordering one network of up to `slots` inputs and nodes and `links` connections."""
 
-    first: np.ndarray  # int32 (slots + 1,), where a target's connections begin in `incoming`
-    cursor: np.ndarray  # int32 (slots + 1,)
-    incoming: np.ndarray  # int32 (links,), enabled connections by target
+    first: np.ndarray  # int32 (slots,), a target's first enabled connection, or -1
+    following: np.ndarray  # int32 (links,), the next enabled connection of the same target, or -1
+    cursor: np.ndarray  # int32 (slots,), the connection at which the search will go on
     slot: np.ndarray  # int32 (slots,)
     order: np.ndarray  # int32 (slots,)
     stack: np.ndarray  # int32 (slots,)
@@ -48,9 +48,9 @@ class Scratch(NamedTuple):
 def new_scratch(slots, links):
     """A Scratch for genomes of up to that size."""
     return Scratch(
-        np.empty(slots + 1, np.int32),
-        np.empty(slots + 1, np.int32),
+        np.empty(slots, np.int32),
         np.empty(links, np.int32),
+        np.empty(slots, np.int32),
         np.empty(slots, np.int32),
         np.empty(slots, np.int32),
         np.empty(slots, np.int32),
@@ -75,7 +75,7 @@ def new_programs(nodes, links, outputs):
     )
 
 
-@shared_function
+@inner_function
 def write_program(arrays, genome, input_count, num_outputs, programs, network, scratch):
     """Write genome number `genome` of `arrays` (a GenomeArrays) as program number `network` of `programs`.
 
@@ -85,55 +85,51 @@ def write_program(arrays, genome, input_count, num_outputs, programs, network, s
     first_node = arrays.node_offset[genome]
     first_connection = arrays.connection_offset[genome]
     slots = input_count + arrays.node_offset[genome + 1] - first_node
-    _group_by_target(arrays, first_connection, arrays.connection_offset[genome + 1], slots, scratch)
-    count = _order(arrays.connection_source, first_connection, input_count, num_outputs, slots, scratch)
+    _list_by_target(
+        arrays, first_connection, arrays.connection_offset[genome + 1], input_count, slots, scratch
+    )
+    count = _order(arrays.connection_source, first_connection, input_count, num_outputs, scratch)
     _write_nodes(arrays, first_node, first_connection, input_count, count, programs, network, scratch)
     for output in range(num_outputs):
         programs.output_slot[network, output] = scratch.slot[input_count + output]
 
 
-@shared_function
-def _group_by_target(arrays, begin, end, slots, scratch):
-    """Counting sort of the enabled connections by target; stable, so innovation order stays."""
-    first, cursor, incoming = scratch.first, scratch.cursor, scratch.incoming
-    for index in range(slots + 1):
-        first[index] = 0
-    for connection in range(begin, end):
-        first[arrays.connection_target[connection] + 1] += arrays.connection_enabled[connection]
+@inner_function
+def _list_by_target(arrays, begin, end, input_count, slots, scratch):
+    """Every target's enabled connections as a linked list, in order of innovation; and every slot unknown."""
     for index in range(slots):
-        first[index + 1] += first[index]
-        cursor[index] = first[index]
-    for connection in range(begin, end):
-        if arrays.connection_enabled[connection]:
-            target = arrays.connection_target[connection]
-            incoming[cursor[target]] = connection - begin
-            cursor[target] += 1
+        scratch.first[index] = -1
+        scratch.cursor[index] = -1
+        scratch.slot[index] = index if index < input_count else _UNSEEN
+    for connection in range(end - begin - 1, -1, -1):
+        if arrays.connection_enabled[begin + connection]:
+            target = np.uint32(arrays.connection_target[begin + connection])
+            scratch.following[connection] = scratch.first[target]
+            scratch.first[target] = connection
+            scratch.cursor[target] = connection
 
 
-@shared_function
-def _order(connection_source, first_connection, input_count, num_outputs, slots, scratch):
+@inner_function
+def _order(connection_source, first_connection, input_count, num_outputs, scratch):
     """Depth-first search from the outputs along the connections, backwards.
 
     A node is numbered once all that it depends on is (post-order), which is a topological order of the nodes
     that an output can see. Returns how many there are.
     """
-    first, cursor, incoming = scratch.first, scratch.cursor, scratch.incoming
-    slot, order, stack = scratch.slot, scratch.order, scratch.stack
-    for index in range(slots):
-        slot[index] = index if index < input_count else _UNSEEN
-        cursor[index] = first[index]
-    count = 0
+    cursor, slot, order, stack = scratch.cursor, scratch.slot, scratch.order, scratch.stack
+    count = np.int32(0)
     for output in range(input_count, input_count + num_outputs):
-        depth = 0
-        if slot[output] == _UNSEEN:
-            slot[output] = _SEEN
-            stack[0] = output
-            depth = 1
+        if slot[output] != _UNSEEN:
+            continue
+        slot[output] = _SEEN
+        stack[0] = output
+        depth = 1
         while depth > 0:
-            node = stack[depth - 1]
-            if cursor[node] < first[node + 1]:
-                source = connection_source[first_connection + incoming[cursor[node]]]
-                cursor[node] += 1
+            node = np.uint32(stack[depth - 1])
+            connection = cursor[node]
+            if connection >= 0:
+                source = np.uint32(connection_source[first_connection + connection])
+                cursor[node] = scratch.following[connection]
                 if slot[source] == _UNSEEN:
                     slot[source] = _SEEN
                     stack[depth] = source
@@ -146,19 +142,20 @@ def _order(connection_source, first_connection, input_count, num_outputs, slots,
     return count
 
 
-@shared_function
+@inner_function
 def _write_nodes(arrays, first_node, first_connection, input_count, count, programs, network, scratch):
-    first, incoming, slot = scratch.first, scratch.incoming, scratch.slot
     programs.node_count[network] = count
     link = programs.link_start[network]
     for k in range(count):
         node = scratch.order[k]
         gene = first_node + node - input_count
         position = programs.node_start[network] + k
-        for place in range(first[node], first[node + 1]):
-            connection = first_connection + incoming[place]
-            programs.link_source[link] = slot[arrays.connection_source[connection]]
+        place = scratch.first[node]
+        while place >= 0:
+            connection = first_connection + place
+            programs.link_source[link] = scratch.slot[np.uint32(arrays.connection_source[connection])]
             programs.link_weight[link] = arrays.connection_weight[connection]
+            place = scratch.following[place]
             link += 1
         programs.link_end[position] = link
         programs.node_bias[position] = arrays.node_bias[gene]

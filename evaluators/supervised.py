@@ -104,7 +104,7 @@ class Supervised:
             self._target_rows,
             LOSSES.index(self.fitness),
             not genomes.feed_forward,
-            self.steps,
+            1 if genomes.feed_forward else self.steps,
             totals,
         )
         if self.fitness == "accuracy":
