@@ -126,7 +126,8 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
             ]
         ),
         "numbers": np.array([population.threshold, population.best_fitness, population.solution_fitness]),
-        "parents": population.parents,
+        "first_parent": population.first_parent,
+        "second_parent": population.second_parent,
         "birth": population.birth,
         "history.generations": population.history.generations,
         "history.species": population.history.species,
@@ -153,7 +154,8 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
     population.improved_generation = improved_generation
     population.kept = kept
     population.threshold, population.best_fitness, population.solution_fitness = map(float, arrays["numbers"])
-    population.parents, population.birth = arrays["parents"], arrays["birth"]
+    population.first_parent, population.second_parent = arrays["first_parent"], arrays["second_parent"]
+    population.birth = arrays["birth"]
     population.history = History(
         arrays["history.generations"].astype(GENERATION), arrays["history.species"].astype(SPECIES)
     )

@@ -176,8 +176,9 @@ class CrossoverConfig(Model):
     """Share of crossovers that take matching genes from one parent before a point and from the other after it."""
     disable_rate: Rate = 0.75
     """Probability that a matching gene that is disabled in either parent is disabled in the child (2002: 0.75)."""
-    equal_fitness: EqualFitness = "both"
-    """Parents of equal fitness give disjoint and excess genes "both", or the one with fewer genes ("smaller")."""
+    equal_fitness: EqualFitness = "smaller"
+    """Of parents of equal fitness, "both" give disjoint and excess genes (2002), or only the one with fewer genes, the
+    "smaller": where many are equally fit, networks then stay small."""
 
     @model_validator(mode="after")
     def _shares(self) -> CrossoverConfig:

@@ -139,7 +139,8 @@ def log1p(x):
     u = _1 + x
     # What the rounding of 1 + x lost, to first order (Goldberg 1991, theorem 4, in the form of a correction).
     correction = (x - (u - _1)) / u
-    return log(u) + (correction if u < _INFINITY else _0)
+    # It is NaN where u is 0 or infinite.
+    return log(u) + (correction if correction == correction else _0)
 
 
 @function

@@ -84,6 +84,8 @@ class GlobalInnovations:
         genes: GenomeArrays,
         node_count: np.ndarray,
         input_count: int,
+        splits: int,
+        links: int,
     ) -> None:
         """Fill in the ids of a generation's requests, in the order of the children.
 
@@ -93,11 +95,12 @@ class GlobalInnovations:
                 `node_offset[c]`, its connections from `connection_offset[c]`.
             node_count: int64 (P,), nodes of each child.
             input_count: Inputs, the bias input included.
+            splits: How many splits are asked for.
+            links: How many links.
 
         Raises:
             OverflowError: A pairing function would leave int64.
         """
-        splits, links = _count_requests(requests)
         self._reserve(splits, 2 * splits + links)
         if not _assign(
             requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.numbering
@@ -267,15 +270,6 @@ def _number_links(source, target, innovation, links, counters, numbering):
         if innovation[link] < 0:
             return False
     return True
-
-
-@kernel
-def _count_requests(requests):
-    splits, links = 0, 0
-    for child in range(len(requests.split)):
-        splits += requests.split[child] >= 0
-        links += requests.link_target[child] >= 0
-    return splits, links
 
 
 @inner_function

@@ -56,7 +56,8 @@ class Population:
         config: Its settings.
         generation: The current generation, whose fitness has not been told yet.
         genomes: Its genomes.
-        parents: int64 (P, 2), the parents' indices in the generation before, -1 for none.
+        first_parent: int64 (P,), the primary parent's index in the generation before, -1 for none.
+        second_parent: int64 (P,), the other parent's.
         birth: int64 (P,), the generation in which each genome came to be; a champion that goes on keeps its own.
         species: The species that the next generation is sorted into.
         threshold: The compatibility threshold in force.
@@ -76,7 +77,7 @@ class Population:
         self.generation = 0
         self.innovations = innovation.scheme(config)
         self.genomes = initial_genomes(config, self.innovations)
-        self.parents = np.full((size, 2), -1)
+        self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
         self.birth = np.zeros(size, np.int64)
         none = np.empty(0, np.int64)
         self.species = Species(none, none, none, np.empty(0), buffers.empty(0, 0, 0))
@@ -105,6 +106,11 @@ class Population:
         self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
         self._requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
         self._species_of = np.empty(size, np.int64)
+
+    @property
+    def parents(self) -> np.ndarray:
+        """Both parents' indices in the generation before, int64 (P, 2), -1 for none."""
+        return np.stack([self.first_parent, self.second_parent], axis=1)
 
     @property
     def evaluations(self) -> int:
@@ -228,7 +234,7 @@ class Population:
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
         )
         self.next_species += founders
-        self.species = Species(living[0], living[1], living[2], living[3], representative)
+        self.species = Species(*living, representative=representative)
         *ranking, summary = reproduction.rank(fitness, species_of, len(living[0]))
         return Ranking(*ranking), summary
 
@@ -287,20 +293,19 @@ class Population:
 
     def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
         """Keep the species that have offspring, each with a random member as its representative."""
-        id_, founded, improved, record, _ = self.species
-        position, genome = speciation.draw_representatives(
-            id_, ranking.member, ranking.offset, offspring, self._seed, self.generation
-        )
         arrays = self.genomes.arrays
-        representative = buffers.empty(
-            len(genome),
-            int((arrays.node_offset[genome + 1] - arrays.node_offset[genome]).sum()),
-            int((arrays.connection_offset[genome + 1] - arrays.connection_offset[genome]).sum()),
+        species, genome, nodes, connections = speciation.draw_representatives(
+            *self.species[:4],
+            ranking.member,
+            ranking.offset,
+            offspring,
+            arrays,
+            self._seed,
+            self.generation,
         )
+        representative = buffers.empty(len(genome), nodes, connections)
         speciation.gather(arrays, genome, representative)
-        self.species = Species(
-            id_[position], founded[position], improved[position], record[position], representative
-        )
+        self.species = Species(*species, representative=representative)
 
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
         """Make the next generation."""
@@ -309,15 +314,16 @@ class Population:
         parents, generation = self.genomes.arrays, self.generation + 1
         kept = self.kept if config.reproduction.keep_best else -1
         plan = Plan(
-            *reproduction.plan(fitness, parents, ranking, offspring, kept, settings, seed, generation)
+            *reproduction.plan(
+                fitness, parents, self.birth, ranking, offspring, kept, settings, seed, generation
+            )
         )
         self._breed(parents, plan, input_count, num_outputs, generation)
-        self.innovations.next_generation()
-        self.innovations.assign(self._requests, self._draft, self._count.node, input_count)
-
-        nodes, connections = reproduction.measure(
+        nodes, connections, splits, links = reproduction.measure(
             self._count, self._requests, self._spare.node_offset, self._spare.connection_offset
         )
+        self.innovations.next_generation()
+        self.innovations.assign(self._requests, self._draft, self._count.node, input_count, splits, links)
         self._spare = buffers.with_room(self._spare, nodes, connections)
         children = buffers.trim(self._spare, config.population_size, nodes, connections)
         parallel.over(
@@ -368,8 +374,7 @@ class Population:
         self.generation += 1
         self.genomes = self.genomes.with_arrays(children)
         self.genomes.generation = self.generation
-        self.parents = np.stack([plan.first, plan.second], axis=1)
-        self.birth = np.where(plan.mutates | (plan.second >= 0), self.generation, self.birth[plan.first])
+        self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
 

@@ -30,6 +30,7 @@ class Plan(NamedTuple):
     second: np.ndarray  # int64 (P,), the other one, or -1
     mutates: np.ndarray  # bool (P,)
     both: np.ndarray  # bool (P,), whether disjoint and excess genes of both parents enter
+    birth: np.ndarray  # int64 (P,), the generation in which the genome came to be
 
 
 class Counts(NamedTuple):
@@ -187,12 +188,13 @@ def _choose_parents(slot, species, elite, ranking, rule, seed, generation):
 
 
 @kernel
-def plan(fitness, parents, ranking, offspring, kept, settings, seed, generation):
+def plan(fitness, parents, birth, ranking, offspring, kept, settings, seed, generation):
     """Choose the parents of each child and sort the children by the first.
 
     Args:
         fitness: float64 (P,), -inf where it is invalid.
         parents: GenomeArrays.
+        birth: int64 (P,), the generation in which each parent came to be.
         ranking: Ranking.
         offspring: int64 (S,).
         kept: A genome that goes on unchanged in place of the last child, or -1.
@@ -201,7 +203,7 @@ def plan(fitness, parents, ranking, offspring, kept, settings, seed, generation)
         generation: The children's.
 
     Returns:
-        (first, second, mutates, both): the fields of Plan.
+        (first, second, mutates, both, birth): the fields of Plan.
     """
     population_size = len(fitness)
     rule = settings[0].reproduction
@@ -233,12 +235,15 @@ def plan(fitness, parents, ranking, offspring, kept, settings, seed, generation)
         start[genome + 1] += start[genome]
     sorted_first, sorted_second = np.empty(population_size, np.int64), np.empty(population_size, np.int64)
     sorted_mutates, sorted_both = np.empty(population_size, np.bool_), np.empty(population_size, np.bool_)
+    sorted_birth = np.full(population_size, generation)
     for slot in range(population_size):
         child = start[first[slot]]
         start[first[slot]] += 1
         sorted_first[child], sorted_second[child] = first[slot], second[slot]
         sorted_mutates[child], sorted_both[child] = mutates[slot], both[slot]
-    return sorted_first, sorted_second, sorted_mutates, sorted_both
+        if not mutates[slot] and second[slot] < 0:
+            sorted_birth[child] = birth[first[slot]]
+    return sorted_first, sorted_second, sorted_mutates, sorted_both, sorted_birth
 
 
 @kernel
@@ -406,14 +411,27 @@ def breed(
 
 @kernel
 def measure(count, requests, node_offset, connection_offset):
-    """Write the offsets of the finished children; the numbers of nodes and connections in all."""
-    node_offset[0], connection_offset[0] = 0, 0
+    """Write the offsets of the finished children.
+
+    Args:
+        count: Counts of the drafts.
+        requests: Requests.
+        node_offset: int64 (P+1,), written.
+        connection_offset: int64 (P+1,), written.
+
+    Returns:
+        (nodes, connections, splits, links): the numbers of nodes and connections in all, and how many splits and links
+        are asked for.
+    """
+    node_offset[0], connection_offset[0], all_splits, all_links = 0, 0, 0, 0
     for child in range(len(requests.split)):
-        splits = requests.split[child] >= 0
-        links = requests.link_target[child] >= 0
+        splits = np.int64(requests.split[child] >= 0)
+        links = np.int64(requests.link_target[child] >= 0)
         node_offset[child + 1] = node_offset[child] + count.node[child] + splits
         connection_offset[child + 1] = connection_offset[child] + count.connection[child] + 2 * splits + links
-    return node_offset[-1], connection_offset[-1]
+        all_splits += splits
+        all_links += links
+    return node_offset[-1], connection_offset[-1], all_splits, all_links
 
 
 @kernel

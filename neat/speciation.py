@@ -248,18 +248,42 @@ def stagnate(improved, record, best, mean, rule, population_stagnates, generatio
 
 
 @kernel
-def draw_representatives(id_, member, offset, offspring, seed, generation):
-    """Positions of the species that have offspring, and a random member of each."""
-    species, genome = np.empty(len(id_), np.int64), np.empty(len(id_), np.int64)
-    count = 0
-    for chosen in range(len(id_)):
-        if offspring[chosen] == 0:
-            continue
-        first, last = offset[chosen], offset[chosen + 1]
-        word, _, _, _ = rng.block(seed, generation, id_[chosen], rng.REPRESENTATIVE, 0)
-        species[count], genome[count] = chosen, member[first + rng.to_index(word, last - first)]
-        count += 1
-    return species[:count], genome[:count]
+def draw_representatives(id_, founded, improved, record, member, offset, offspring, genes, seed, generation):
+    """The species that have offspring, and a random member of each.
+
+    Args:
+        id_: int64 (S,), as the next three a field of Species.
+        founded: int64 (S,).
+        improved: int64 (S,).
+        record: float64 (S,).
+        member: int64 (P,), genomes by species.
+        offset: int64 (S+1,), where each species' members begin.
+        offspring: int64 (S,).
+        genes: GenomeArrays.
+        seed: uint64.
+        generation: The current one.
+
+    Returns:
+        (id, founded, improved, record) of those species; the members' indices, int64; how many nodes and how many
+        connections they have in all.
+    """
+    count, nodes, connections = 0, 0, 0
+    kept, genome = np.empty(len(id_), np.int64), np.empty(len(id_), np.int64)
+    for species in range(len(id_)):
+        if offspring[species] > 0:
+            word, _, _, _ = rng.block(seed, generation, id_[species], rng.REPRESENTATIVE, 0)
+            chosen = member[offset[species] + rng.to_index(word, offset[species + 1] - offset[species])]
+            kept[count], genome[count] = species, chosen
+            nodes += genes.node_offset[chosen + 1] - genes.node_offset[chosen]
+            connections += genes.connection_offset[chosen + 1] - genes.connection_offset[chosen]
+            count += 1
+    new_id, new_founded = np.empty(count, np.int64), np.empty(count, np.int64)
+    new_improved, new_record = np.empty(count, np.int64), np.empty(count)
+    for new in range(count):
+        old = kept[new]
+        new_id[new], new_founded[new] = id_[old], founded[old]
+        new_improved[new], new_record[new] = improved[old], record[old]
+    return (new_id, new_founded, new_improved, new_record), genome[:count], nodes, connections
 
 
 def adjusted_threshold(threshold: float, count: int, config: Config) -> float:
