@@ -11,14 +11,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import os
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-# GNU OpenMP's threads spin while they wait; on a busy machine that costs milliseconds at every launch.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numba
 import numpy as np
