@@ -118,7 +118,7 @@ class Genomes:
                 f"indices: expected integers of shape (n,), got {indices.dtype} of shape {indices.shape}"
             )
         indices = indices.astype(np.int64)
-        if len(indices) > 0 and not (0 <= indices.min() and indices.max() < len(self)):
+        if len(indices) > 0 and (indices.min() < 0 or indices.max() >= len(self)):
             raise IndexError(
                 f"indices: must lie from 0 to {len(self) - 1}, got {indices.min()} to {indices.max()}"
             )
