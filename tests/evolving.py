@@ -1,11 +1,11 @@
 """What the tests of the core share: configs, random evolution, children made to order, comparisons."""
 
+from unittest import mock
+
 import numpy as np
 
 import neat
-from neat import buffers, innovation, reproduction
-from neat.config import to_record
-from neat.mutation import NodeFunctions
+from neat import reproduction
 
 SCHEMES = (
     {"innovation": "global"},
@@ -78,30 +78,21 @@ def make_children(config, genomes, first, second=None, both=None, mutates=False,
     `first` are the primary parents' indices, `second` the others' (-1 for a clone).
     """
     size = len(first)
-    second = np.full(size, -1) if second is None else np.asarray(second)
-    both = np.zeros(size, np.bool_) if both is None else np.asarray(both)
-    plan = reproduction.Plan(np.asarray(first), second, np.full(size, mutates), both)
-    draft, children = buffers.empty(size, 0, 0), buffers.empty(size, 0, 0)
-    count = reproduction.Counts(np.empty(size, np.int64), np.empty(size, np.int64))
-    requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
-    settings, functions, seed = to_record(config), NodeFunctions.of(config.genome), np.uint64(config.seed)
-    parents, inputs = genomes.arrays, genomes.input_count
-
-    most = reproduction.reserve(parents, plan, draft.node_offset, draft.connection_offset)
-    draft = buffers.with_room(draft, int(draft.node_offset[-1]), int(draft.connection_offset[-1]))
-    reproduction.breed(
-        0, size, parents, plan, draft, count, requests, *most,
-        inputs, genomes.num_outputs, settings, functions, seed, generation,
-    )  # fmt: skip
-    if mutates:
-        scheme.next_generation()
-        scheme.assign(requests, draft, count.node, inputs)
-    sizes = reproduction.measure(count, requests, children.node_offset, children.connection_offset)
-    children = buffers.trim(buffers.with_room(children, *sizes), size, *sizes)
-    reproduction.finish(
-        0, size, draft, count, requests, children, inputs, settings, functions, seed, generation
-    )
-    return genomes.with_arrays(children), requests
+    plan = {
+        "first": np.asarray(first),
+        "second": np.full(size, -1) if second is None else np.asarray(second),
+        "mutates": np.full(size, mutates),
+        "both": np.zeros(size, np.bool_) if both is None else np.asarray(both),
+        "birth": np.zeros(size, np.int64),
+    }
+    population = neat.Population(config.updated(population_size=max(size, 2)))
+    population.resume_at(generation - 1, genomes.arrays)
+    population.birth = np.zeros(len(genomes), np.int64)
+    population.innovations = scheme or population.innovations
+    fields = [plan[name] for name in reproduction.Plan._fields]
+    with mock.patch.object(reproduction, "plan", lambda *_: fields):
+        population._reproduce(None, None, None)
+    return population.genomes, population._requests
 
 
 def as_bytes(arrays):
