@@ -68,7 +68,7 @@ class GenomeConfig(Model):
     """Probability of a connection where `initial_connections` is "partial"."""
     hidden_layers: tuple[OneOrMore, ...] = ()
     """Sizes of the hidden layers that genomes start with."""
-    activation: str = "tanh"
+    activation: str = "steepened_sigmoid"
     """Activation of new nodes, or "random": any of `activation_options`."""
     activation_options: tuple[ActivationName, ...] = ()
     """Activations that mutation can choose from; empty: `activation` alone."""
@@ -78,8 +78,8 @@ class GenomeConfig(Model):
     """Aggregation of new nodes, or "random": any of `aggregation_options`."""
     aggregation_options: tuple[AggregationName, ...] = ()
     """Aggregations that mutation can choose from; empty: `aggregation` alone."""
-    weight: InitialValue = InitialValue()
-    """Connection weights. The paper sets no cap; here ±30 keeps species from multiplying."""
+    weight: InitialValue = InitialValue(spread=2.0)
+    """Connection weights. The paper names no cap; without one, weights drift apart and species multiply."""
     bias: InitialValue = InitialValue()
     """Node biases."""
     response: InitialValue = InitialValue(mean=1.0, spread=0.0)
@@ -108,13 +108,13 @@ class ValueMutation(Model):
 
     genome_rate: Rate = 1.0
     """Probability that a child's values of this kind mutate at all (2002: 0.8 for weights)."""
-    perturb_rate: Rate = 0.8
+    perturb_rate: Rate = 0.5
     """Of those, the share of values perturbed (2002: 0.9)."""
     replace_rate: Rate = 0.1
     """Of those, the share of values drawn anew (2002: 0.1)."""
     replace_spread: NonNegative | None = None
     """Spread of a value drawn anew; none: as an initial one."""
-    power: NonNegative = 0.5
+    power: NonNegative = 1.0
     """Standard deviation of a normal perturbation, half the width of a uniform one."""
     distribution: Distribution = "normal"
     """Distribution of the perturbation (2002: uniform)."""
@@ -131,7 +131,7 @@ class ValueMutation(Model):
 class MutationConfig(Model):
     """What mutation does to a child, as probabilities for each child unless it says otherwise."""
 
-    add_node_rate: Rate = 0.1
+    add_node_rate: Rate = 0.05
     """Split an enabled connection (2002: 0.03)."""
     add_connection_rate: Rate = 0.2
     """Add a connection (2002: 0.05, or 0.3 in the larger population)."""
@@ -144,9 +144,9 @@ class MutationConfig(Model):
     at most one, and then nothing else mutates (as in the original's source)."""
     split_bias: bool = True
     """Connections from the bias input can be split (in the original's source they cannot)."""
-    split_oldest_rate: Rate = 0.0
+    split_oldest_rate: Rate = 0.7
     """Above 0, a genome with few connection genes splits not just any connection: the oldest that can be split with
-    this probability, else the next with the same, and so on (in the original's source 0.7)."""
+    this probability, else the next with the same, and so on (as in the original's source)."""
     split_oldest_below: Count = 15
     """Fewer connection genes than this are few."""
     add_connection_tries: OneOrMore = 20
@@ -157,7 +157,7 @@ class MutationConfig(Model):
     """Probability for each enabled connection to be disabled."""
     weight: ValueMutation = ValueMutation()
     """Connection weights."""
-    bias: ValueMutation = ValueMutation(perturb_rate=0.7)
+    bias: ValueMutation = ValueMutation()
     """Node biases."""
     response: ValueMutation = ValueMutation(perturb_rate=0.0, replace_rate=0.0)
     """Node responses."""

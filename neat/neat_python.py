@@ -272,6 +272,7 @@ def _mutation(section: Section) -> dict[str, Any]:
         "delete_node_rate": section.number("node_delete_prob"),
         "delete_connection_rate": section.number("conn_delete_prob"),
         "structural": "one" if single else "all",
+        "split_oldest_rate": 0.0,
         "add_connection_tries": 1,
         "enable_rate": min(1.0, enabled) / 2,
         "disable_rate": min(1.0, disabled) / 2,
