@@ -35,7 +35,7 @@ class Classification(Experiment):
     """Seed of what is held out, the same for all runs of a study."""
 
     generations: ClassVar[int] = 200
-    settings: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
+    needs: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
 
     def __post_init__(self) -> None:
         if (self.data in _BUILT_IN) != (self.label is None):

@@ -37,11 +37,13 @@ class Experiment(ABC):
 
     Attributes:
         generations: Generations that a run has unless told otherwise.
-        settings: What differs from the config's defaults, as nested dictionaries.
+        needs: Settings that the task asks for, as nested dictionaries.
+        settings: More that differs from the config's defaults; a preset has none of it.
         published: Figures of others.
     """
 
     generations: ClassVar[int] = 100
+    needs: ClassVar[dict[str, Any]] = {}
     settings: ClassVar[dict[str, Any]] = {}
     published: ClassVar[tuple[Published, ...]] = ()
 

@@ -42,7 +42,7 @@ class Regression(Experiment):
     """Seed of the samples and of what is held out, the same for all runs of a study."""
 
     generations: ClassVar[int] = 200
-    settings: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
+    needs: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
 
     def __post_init__(self) -> None:
         if self.data is not None and self.formula is not None:

@@ -18,9 +18,8 @@ def config_for(experiment: Experiment, task: Task, options: Options, flags: dict
     Raises:
         ValueError: A setting is wrong, or contradicts the task.
     """
-    settings = dict(experiment.settings)
-    if options.preset is not None:
-        settings = merged(settings, Config.preset_settings(options.preset))
+    first = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
+    settings = merged(experiment.needs, first)
     if options.config is not None:
         settings = merged(settings, load_settings(options.config))
         try:

@@ -21,7 +21,7 @@ _HEADERS = (
     "sd",
     "worst",
     "hidden nodes",
-    "enabled connections",
+    "connections",
 )
 
 
@@ -76,10 +76,11 @@ def _print_comparison(
             f"{_number(row['enabled_connections'].mean, 2)} ± {_number(row['enabled_connections'].sd, 2)}",
         ])  # fmt: skip
     rows += [_published(row) for row in experiment.published]
-    caption = ""
+    caption = "Hidden nodes and enabled connections (mean ± sd) are the champions'."
     if has_criterion and any(row["solved"] < row["runs"] for row in statistics.values()):
         caption = (
-            "Runs that failed count with all their generations; nodes and connections are the solutions'."
+            "Runs that failed count with all their generations; "
+            "hidden nodes and enabled connections (mean ± sd) are the solutions'."
         )
     _print_table(_HEADERS, rows, caption)
 
@@ -120,6 +121,8 @@ def _print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) 
     from rich.table import Table
 
     table = Table(*headers, box=SIMPLE_HEAD, caption=caption, caption_justify="left")
+    for column in (table.columns[0], table.columns[headers.index("95 % interval")]):
+        column.no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:

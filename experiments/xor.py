@@ -22,6 +22,7 @@ TARGETS = np.array([[0], [1], [1], [0]], np.float32)
 class Xor(Experiment):
     """Exclusive or of two bits, with the fitness and the criterion of the 2002 paper."""
 
+    generations: ClassVar[int] = 300
     published: ClassVar[tuple[Published, ...]] = (
         Published("NEAT, 2002", 1.0, 32, 4755, 2553, 13459, 2.35, 7.48),
         Published("goNEAT", evaluations=7753),
