@@ -18,7 +18,7 @@ from rich.console import Console
 
 from benchmarks import report
 
-PARTS = ("generation", "growth", "start", "forward", "busy", "profile")
+PARTS = ("generation", "growth", "start", "forward", "busy", "profile", "screening")
 HERE = Path(__file__).parent
 
 
