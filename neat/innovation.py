@@ -137,7 +137,7 @@ class GenerationInnovations(GlobalInnovations):
 
     def next_generation(self) -> None:
         """Forget the last generation's links and splits."""
-        if self.counters[2:].any():
+        if self.counters[2] or self.counters[3]:
             self.nodes.value.fill(-1)
             self.links.value.fill(-1)
             self.counters[2:] = 0

@@ -99,6 +99,8 @@ class Population:
 
         self._seed = np.uint64(config.seed)
         self._settings = to_record(config)
+        self._speciation = to_record(config.speciation)
+        self._stagnation = to_record(config.stagnation)
         self._functions = NodeFunctions.of(config.genome)
         # The genomes lie in one of two buffers; the next generation is written to the other.
         self._current, self._spare = self.genomes.arrays, buffers.empty(size, 0, 0)
@@ -227,7 +229,7 @@ class Population:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
         arrays, species_of = self.genomes.arrays, self._species_of
         id_, founded, improved, record, representative = self.species
-        rule, threshold = self._settings["speciation"], np.float32(self.threshold)
+        rule, threshold = self._speciation, np.float32(self.threshold)
         parallel.over(speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of)
         founders = speciation.found(arrays, len(id_), rule, threshold, species_of)
         living = speciation.settle(
@@ -248,7 +250,7 @@ class Population:
             self.species.record,
             ranking.best,
             ranking.mean,
-            self._settings["stagnation"],
+            self._stagnation,
             stagnates,
             self.generation,
         )
