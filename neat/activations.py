@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
-from neat import elementary
+from neat import elementary, jit
 from neat.jit import fused_function as function
 
 # Populations keep positions as uint8.
@@ -352,7 +352,7 @@ def _check_new(kind: str, table: Sequence[Activation | Aggregation], name: Any, 
 
 
 def _jit(python_function: Callable[..., Any]) -> Any:
-    return python_function if hasattr(python_function, "py_func") else function(python_function)
+    return python_function if hasattr(python_function, "py_func") else jit.function(python_function)
 
 
 def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...], takes: str) -> None:

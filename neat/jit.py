@@ -75,6 +75,8 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     tag = hashlib.sha256(_fingerprint(python_function, set()) + repr(sorted(options.items())).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
     dispatcher = numba.njit(cache=True, nogil=True, **options)(python_function)
+    if dispatcher is python_function:  # numba's compiler is switched off (NUMBA_DISABLE_JIT)
+        return dispatcher
     _prune(Path(dispatcher._cache.cache_path), f"{_file_stem(python_function)}.{name}-", tag.hexdigest()[:16])
     return dispatcher
 

@@ -1,0 +1,157 @@
+import math
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reference import ACTIVATIONS as REFERENCE
+from reference import AGGREGATIONS as REFERENCE_AGGREGATIONS
+
+from neat import activations
+
+
+def print_nothing(x):
+    return object()
+
+
+BUILT_IN = activations.ACTIVATIONS[: activations.BUILT_IN_ACTIVATIONS]
+BUILT_IN_AGGREGATIONS = activations.AGGREGATIONS[: activations.BUILT_IN_AGGREGATIONS]
+FORMULA_NAMES = {**vars(math), "median": statistics.median, "mean": statistics.fmean, "abs": abs}
+# Rounding an argument moves the result by as much as the function is steep there.
+ARGUMENTS = np.concatenate([np.linspace(-12, 12, 481), [-300.0, -60.0, 60.0, 300.0, 1e-8, -1e-8]]).astype(
+    np.float32
+)
+
+
+def test_the_table_has_every_name():
+    assert {entry.name for entry in BUILT_IN} == set(REFERENCE)
+    assert {entry.name for entry in BUILT_IN_AGGREGATIONS} == set(REFERENCE_AGGREGATIONS)
+    assert len({entry.name for entry in BUILT_IN}) == len(BUILT_IN)
+
+
+@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
+def test_activation_is_what_its_name_says(entry):
+    for x in ARGUMENTS:
+        size = abs(float(x))
+        expected = REFERENCE[entry.name](float(x))
+        assert entry.function(x) == pytest.approx(expected, rel=4e-7 * (2 + 6 * size), abs=3e-7 * (1 + size))
+
+
+@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
+def test_formula_says_the_same(entry):
+    for x in ARGUMENTS[np.abs(ARGUMENTS) < 100]:
+        value = eval(
+            entry.formula, {"__builtins__": {}, "max": max, "min": min, **FORMULA_NAMES}, {"x": float(x)}
+        )
+        assert value == pytest.approx(REFERENCE[entry.name](float(x)), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
+def test_nan_stays_nan(entry):
+    assert math.isnan(entry.function(np.float32(np.nan)))
+
+
+@pytest.mark.parametrize("entry", BUILT_IN_AGGREGATIONS, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 101])
+def test_aggregation_is_what_its_name_says(entry, count):
+    values = np.random.default_rng(count).normal(size=count).astype(np.float32)
+    expected = REFERENCE_AGGREGATIONS[entry.name](values.tolist())
+    if entry.fold:
+        result = values[0]
+        for value in values[1:]:
+            result = entry.function(result, value)
+    else:
+        result = entry.function(values.copy())
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    scope = {
+        "__builtins__": {},
+        "sum": sum,
+        "max": max,
+        "min": min,
+        **FORMULA_NAMES,
+        "values": values.tolist(),
+    }
+    assert eval(entry.formula, scope) == pytest.approx(expected, rel=1e-6)
+
+
+def test_index():
+    assert activations.ACTIVATIONS[activations.activation_index("tanh")].name == "tanh"
+    assert activations.AGGREGATIONS[activations.aggregation_index("mean")].name == "mean"
+    with pytest.raises(ValueError, match=r"^activation 'foo' is not known; known are: sigmoid, tanh, "):
+        activations.activation_index("foo")
+    with pytest.raises(ValueError, match=r"^aggregation 'foo' is not known; known are: sum, product, "):
+        activations.aggregation_index("foo")
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "message"),
+    [
+        ("tanh", lambda x: x, "'tanh' exists already"),
+        ("two words", lambda x: x, "expected letters, digits and underscores, got 'two words'"),
+        ("", lambda x: x, "expected letters, digits and underscores, got ''"),
+        (3, lambda x: x, "expected letters, digits and underscores, got 3"),
+        ("bad", 3, "'bad': expected a function, got 3"),
+        (
+            "bad",
+            lambda: 1.0,
+            "'bad': numba cannot compile it as a function of one float32: Signature mismatch",
+        ),
+        (
+            "bad",
+            lambda x, y: x,
+            "'bad': numba cannot compile it as a function of one float32: Signature mismatch",
+        ),
+        (
+            "bad",
+            lambda x: print_nothing(x),
+            "'bad': numba cannot compile it as a function of one float32: Untyped global",
+        ),
+        ("bad", lambda x: "text", "'bad': expected a function that gives a number"),
+    ],
+)
+def test_registering_a_bad_activation_is_refused(name, function, message):
+    before = len(activations.ACTIVATIONS)
+    with pytest.raises(ValueError) as error:
+        activations.register_activation(name, function)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(activations.ACTIVATIONS) == before
+
+
+def test_registering_a_bad_aggregation_is_refused():
+    for function in (7, lambda: 1.0, lambda values: values):
+        with pytest.raises(ValueError, match="aggregation 'bad'") as error:
+            activations.register_aggregation("bad", function)
+        assert "\n" not in str(error.value)
+
+
+REGISTER = """
+import math
+import numpy as np
+import evaluators, neat.genome
+from neat.activations import register_activation, register_aggregation
+
+register_activation("twice_sine", lambda x: 2 * math.sin(x))
+register_aggregation("norm", lambda values: np.sqrt((values * values).sum()))
+genome = neat.genome.Genome.from_dict({
+    "num_inputs": 2, "num_outputs": 1,
+    "nodes": [{"id": 2, "bias": 0.25, "activation": "twice_sine", "aggregation": "norm"}],
+    "connections": [{"innovation": i, "source": i, "target": 2, "weight": 1.0} for i in range(2)]})
+y = evaluators.compile(genome).activate([[3.0, 4.0], [0.0, 1.0]])
+np.testing.assert_allclose(y[0, :, 0], [2 * math.sin(5.25), 2 * math.sin(1.25)], rtol=1e-5)
+print("ok")
+"""
+
+
+def test_registered_functions_are_evaluated(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(REGISTER)
+    environment = {**os.environ, "PYTHONPATH": str(Path(activations.__file__).parents[1])}
+    for _ in range(2):  # compiled, then from the disk
+        done = subprocess.run(
+            [sys.executable, script], env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.stdout == "ok\n", done.stderr

@@ -1,0 +1,164 @@
+import random
+
+import numpy as np
+import pytest
+from reference import Reference, random_genome
+
+import evaluators
+from neat.genome import Genome, Genomes
+
+PLAIN = {
+    "num_inputs": 2,
+    "num_outputs": 1,
+    "nodes": [{"id": id_, "activation": "identity"} for id_ in (2, 3, 4, 5)],
+    "connections": [
+        {"innovation": 0, "source": 0, "target": 2, "weight": 1.0},
+        {"innovation": 1, "source": 1, "target": 3, "weight": 1.0},
+        {"innovation": 2, "source": 3, "target": 2, "weight": 2.0},
+        {"innovation": 3, "source": 1, "target": 4, "weight": 1.0},
+        {"innovation": 4, "source": 4, "target": 2, "weight": 1.0, "enabled": False},
+        {"innovation": 5, "source": 3, "target": 5, "weight": 1.0},
+    ],
+}
+
+
+def networks(**changes):
+    return evaluators.compile(Genome.from_dict({**PLAIN, **changes}))
+
+
+def test_what_no_output_can_see_is_left_out():
+    programs = networks().programs
+    assert programs.node_count.tolist() == [
+        2
+    ]  # nodes 4 (behind a disabled connection) and 5 (dead end) are not
+    assert programs.link_end[:2].tolist() == [1, 3]
+    assert programs.output_slot.tolist() == [[3]]
+    np.testing.assert_array_equal(networks().activate([[1.0, 10.0]])[0], [[21.0]])
+
+
+def test_sources_come_before_targets():
+    rng = random.Random(0)
+    genomes = [Genome.from_dict(random_genome(rng, hidden=15)) for _ in range(100)]
+    for genome in genomes:
+        programs = evaluators.compile(genome).programs
+        begin = 0
+        for node in range(programs.node_count[0]):
+            assert (programs.link_source[begin : programs.link_end[node]] < genome.num_inputs + node).all()
+            begin = programs.link_end[node]
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = random.Random(3)
+    data = []
+    while len(data) < 700:  # enough for several threads
+        one = random_genome(rng, activations=["tanh", "relu", "sigmoid"])
+        if one["num_inputs"] == 2 and one["num_outputs"] == 2:
+            data.append(one)
+    return data
+
+
+def test_a_batch_is_each_of_its_genomes(batch):
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    outputs = evaluators.compile(Genomes.from_list(batch)).activate(x)
+    assert outputs.shape == (700, 5, 2)
+    assert outputs.dtype == np.float32
+    for index in range(0, 700, 23):
+        alone = evaluators.compile(Genome.from_dict(batch[index])).activate(x)
+        np.testing.assert_array_equal(outputs[index], alone[0])
+        expected = [Reference(batch[index]).activate(row) for row in x.tolist()]
+        np.testing.assert_allclose(outputs[index], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_inputs_of_each_genome(batch):
+    compiled = evaluators.compile(Genomes.from_list(batch))
+    x = np.random.default_rng(0).normal(size=(700, 3, 2)).astype(np.float32)
+    outputs = compiled.activate(x)
+    for index in (0, 350, 699):
+        np.testing.assert_array_equal(outputs[index], compiled.activate(x[index])[index])
+
+
+def test_sequence_is_successive_calls(batch):
+    recurrent = Genomes.from_list([{**data, "feed_forward": False} for data in batch[:20]])
+    shared = np.random.default_rng(0).normal(size=(4, 3, 2))
+    own = np.random.default_rng(0).normal(size=(20, 4, 3, 2))
+    for x in (shared, own):
+        one, other = evaluators.compile(recurrent), evaluators.compile(recurrent)
+        outputs = one.activate_sequence(x)
+        assert outputs.shape == (20, 4, 3, 2)
+        steps = [other.activate(x[t] if x.ndim == 3 else x[:, t]) for t in range(4)]
+        np.testing.assert_array_equal(outputs, np.stack(steps, axis=1))
+        again = [
+            one.activate(x[0] if x.ndim == 3 else x[:, 0]),
+            other.activate(x[0] if x.ndim == 3 else x[:, 0]),
+        ]
+        np.testing.assert_array_equal(*again)
+
+
+def refused(call, message):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert str(error.value) == message
+
+
+def test_bad_inputs_are_refused():
+    n = networks()
+    shapes = "(samples, inputs) or (genomes, samples, inputs)"
+    refused(lambda: n.activate([1.0, 2.0]), f"x: expected shape {shapes}, got (2,)")
+    refused(lambda: n.activate([[1.0, 2.0, 3.0]]), "x: expected 2 inputs, got 3")
+    refused(
+        lambda: n.activate(np.zeros((2, 1, 2))), f"x: expected 1 genomes in shape {shapes}, got (2, 1, 2)"
+    )
+    refused(lambda: n.activate([[1.0, np.nan]]), "x: expected finite float32 numbers, got nan at (0, 1)")
+    refused(lambda: n.activate([[1.0, 1e39]]), "x: expected finite float32 numbers, got 1e+39 at (0, 1)")
+    refused(lambda: n.activate([["a", "b"]]), "x: expected an array of numbers, got dtype <U1")
+    refused(
+        lambda: n.activate([[1.0], [1.0, 2.0]]),
+        "x: expected an array of numbers, got rows of different lengths",
+    )
+    refused(
+        lambda: n.activate_sequence([[1.0, 2.0]]),
+        "x: expected shape (times, samples, inputs) or (genomes, times, samples, inputs), got (1, 2)",
+    )
+
+
+def test_no_samples_give_no_outputs():
+    assert networks().activate(np.zeros((0, 2))).shape == (1, 0, 1)
+
+
+def test_the_number_of_samples_is_fixed_until_a_reset():
+    n = networks(feed_forward=False)
+    n.activate(np.zeros((3, 2)))
+    refused(
+        lambda: n.activate(np.zeros((4, 2))),
+        "x: expected 3 samples, as in the step before, got 4; reset() first",
+    )
+    n.reset(genomes=[0])
+    refused(
+        lambda: n.activate(np.zeros((4, 2))),
+        "x: expected 3 samples, as in the step before, got 4; reset() first",
+    )
+    n.reset()
+    assert n.activate(np.zeros((4, 2))).shape == (1, 4, 1)
+
+
+def test_bad_resets_are_refused():
+    n = networks(feed_forward=False)
+    refused(lambda: n.reset(genomes=[1]), "genomes: expected indices from 0 to 0, got [1]")
+    refused(lambda: n.reset(genomes=[-1]), "genomes: expected indices from 0 to 0, got [-1]")
+    refused(lambda: n.reset(genomes=[0.5]), "genomes: expected a bool mask or integers, got dtype float64")
+    refused(lambda: n.reset(genomes=np.ones(2, bool)), "genomes: expected a mask of shape (1,), got (2,)")
+    n.reset(genomes=[])
+
+
+def test_bad_devices_and_genomes_are_refused():
+    genome = Genome.from_dict(PLAIN)
+    for device in ("auto", "cpu"):
+        evaluators.compile(genome, device=device)
+    refused(
+        lambda: evaluators.compile(genome, device="cuda"),
+        "device: this version evaluates on the CPU only, got 'cuda'; use 'auto' or 'cpu'",
+    )
+    refused(lambda: evaluators.compile(genome, device="tpu"), "device: expected 'auto' or 'cpu', got 'tpu'")
+    refused(lambda: evaluators.compile(genome, device=None), "device: expected 'auto' or 'cpu', got None")
+    refused(lambda: evaluators.compile([genome]), "genomes: expected neat.Genomes or neat.Genome, got list")
