@@ -128,7 +128,7 @@ def iris() -> Data:
     return Data(bunch.data, bunch.target_names[bunch.target], list(bunch.feature_names))
 
 
-def spirals(samples: int = 200, turns: float = 1.25, noise: float = 0.02) -> Data:
+def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data:
     """Two spirals around each other (after Lang and Witbrock 1988), the same at every call."""
     generator = np.random.default_rng(0)
     each = samples // 2

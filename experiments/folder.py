@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.toml"
 RUN = "run.json"
+_LEFT_BY_RUNS = (
+    *(
+        CHECKPOINT,
+        RUN,
+        "result.json",
+        "lineage.npy",
+        "metrics.csv",
+        "species.csv",
+        "timings.csv",
+        "summary.*",
+    ),
+    *("config*.toml", "champion*.json", "champion*.svg", "runs*.svg", "fitness.svg", "species.svg"),
+)
 
 
 def create(experiment: str, output: Path | None, overwrite: bool) -> Path:
@@ -43,7 +56,9 @@ def create(experiment: str, output: Path | None, overwrite: bool) -> Path:
     if output.exists() and any(output.iterdir()):
         if not overwrite:
             raise ValueError(f"output: {output} is not empty; --overwrite writes into it all the same")
-        (output / CHECKPOINT).unlink(missing_ok=True)  # an earlier run's would be taken for this one's
+        for pattern in _LEFT_BY_RUNS:  # or an earlier run's checkpoint would be taken for this one's
+            for file in output.glob(pattern):
+                file.unlink()
     output.mkdir(parents=True, exist_ok=True)
     return output
 

@@ -157,7 +157,8 @@ def test_names_of_folders():
     Path("a/b/file").write_text("mine")
     with pytest.raises(ValueError, match="a/b is not empty"):
         folder.create("xor", Path("a/b"), False)
-    Path("a/b/checkpoint.npz").write_text("old")
+    for name in ("checkpoint.npz", "champion-global.svg", "config.toml"):
+        Path("a/b", name).write_text("old")
     folder.create("xor", Path("a/b"), True)
     assert {path.name for path in Path("a/b").iterdir()} == {"file"}
 
