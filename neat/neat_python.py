@@ -93,7 +93,12 @@ def config_from_text(text: str, **settings: Any) -> Imported:
         "innovation": "generation",
         "genome": _genome(genome),
         "mutation": _mutation(genome),
-        "crossover": {"equal_fitness": "smaller"},
+        "crossover": {
+            "average_rate": 0.0,
+            "single_point_rate": 0.0,
+            "disable_rate": 0.75,
+            "equal_fitness": "smaller",
+        },
         "speciation": _speciation(genome, species),
         "stagnation": _stagnation(stagnation),
         "reproduction": _reproduction(reproduction),

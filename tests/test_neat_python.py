@@ -49,7 +49,7 @@ def test_xor_example_key_by_key():
         "power": 0.0,
         "distribution": "normal",
     }
-    assert config.model_dump() == {
+    expected = {
         "genome": {
             "num_inputs": 2,
             "num_outputs": 1,
@@ -77,6 +77,7 @@ def test_xor_example_key_by_key():
             "delete_node_rate": 0.2,
             "delete_connection_rate": 0.5,
             "structural": "all",
+            "split_oldest_rate": 0.0,
             "add_connection_tries": 1,
             "enable_rate": 0.005,
             "disable_rate": 0.005,
@@ -120,6 +121,7 @@ def test_xor_example_key_by_key():
             "keep_best": False,
         },
     }
+    assert config == Config(**expected)
 
 
 @pytest.mark.parametrize(
