@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
 import numpy as np
 
 from neat import rng
 from neat.config import Config, to_record
-from neat.genome import GenomeArrays, Genomes
+from neat.genome import DTYPES, GenomeArrays, Genomes
 from neat.innovation import GlobalInnovations
 from neat.jit import kernel
 from neat.mutation import NodeFunctions, draw_function, initial_value
 
 
 def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
-    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says."""
+    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says.
+
+    Raises:
+        ValueError: They would not fit into the machine's memory.
+    """
     genome = config.genome
     source, target = _links(config)
+    _refuse_what_memory_cannot_hold(config, len(source))
     innovation = innovations.links_of(source, target)
     order = np.argsort(innovation)
     input_count = genome.num_inputs + genome.bias_input
@@ -55,6 +61,24 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     return Genomes(
         arrays, genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward, 0, config.seed
     )
+
+
+def _refuse_what_memory_cannot_hold(config: Config, links: int) -> None:
+    """Raise ValueError where the first population alone would be larger than the machine's memory."""
+    if not hasattr(os, "sysconf"):
+        return
+    nodes = config.genome.num_outputs + sum(config.genome.hidden_layers)
+    widths = [dtype.itemsize for dtype in DTYPES]
+    # The genomes, and buffers for children and drafts.
+    needed = (
+        3 * config.population_size * (sum(widths[2:7]) * nodes + sum(widths[7:]) * links + sum(widths[:2]))
+    )
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise ValueError(
+            f"population_size: {config.population_size} genomes need {needed / 2**30:,.0f} GiB, "
+            f"more than the machine's {memory / 2**30:,.0f}"
+        )
 
 
 def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
