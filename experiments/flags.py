@@ -136,8 +136,10 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
     for name, kind, default in _fields(cls):
         if _is_section(kind):
             start = default.model_dump() if isinstance(default, BaseModel) else {}
-            section = _mirror(kind, {**start, **own.get(name, {})}, shown, explained, f"{prefix}{name}.")
-            quiet = Annotated[section, tyro.conf.arg(help="")]  # or tyro would look for a text in the source
+            section: Any = _mirror(kind, {**start, **own.get(name, {})}, shown, explained, f"{prefix}{name}.")
+            quiet: Any = Annotated[
+                section, tyro.conf.arg(help="")
+            ]  # or tyro would look for a text in the source
             fields.append((name, quiet, dataclasses.field(default_factory=section)))
         elif prefix + name in shown:
             annotation: Any = Annotated[_unbounded(kind), tyro.conf.arg(help=texts.get(name, ""))]
