@@ -14,8 +14,10 @@ from pydantic import Field, model_validator
 from neat.validation import ActivationName, AggregationName, Model
 
 Rate = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+# Kernels hold numbers as float32, whose greatest is a little above this.
+Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38)]
+NonNegative = Annotated[float, Field(ge=0, le=3.4e38)]
+Positive = Annotated[float, Field(gt=0, le=3.4e38)]
 Count = Annotated[int, Field(ge=0)]
 OneOrMore = Annotated[int, Field(ge=1)]
 
@@ -31,19 +33,21 @@ Pairing = Literal["szudzik", "cantor"]
 class InitialValue(Model):
     """Where a weight, bias or response starts, and the bounds that it keeps for life."""
 
-    mean: float = 0.0
+    mean: Number = 0.0
     """Centre of the initial values."""
     spread: NonNegative = 1.0
     """Standard deviation of a normal distribution, half the width of a uniform one."""
     distribution: Distribution = "normal"
     """Distribution of the initial values."""
-    minimum: float = -30.0
+    minimum: Number = -30.0
     """Least value, at all times."""
-    maximum: float = 30.0
+    maximum: Number = 30.0
     """Greatest value, at all times."""
 
     @model_validator(mode="after")
     def _ordered(self) -> InitialValue:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum: must not exceed maximum {self.maximum}, got {self.minimum}")
         if not self.minimum <= self.mean <= self.maximum:
             raise ValueError(
                 f"mean: must lie from minimum {self.minimum} to maximum {self.maximum}, got {self.mean}"

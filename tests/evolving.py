@@ -52,7 +52,9 @@ STILL = {  # no mutation at all
 
 def make_config(**settings):
     """A config for 3 inputs and 2 outputs; sections are merged into small defaults."""
-    base = neat.Config(genome={"num_inputs": 3, "num_outputs": 2}, population_size=60)
+    base = neat.Config(
+        genome={"num_inputs": 3, "num_outputs": 2}, population_size=60, mutation={"split_oldest_rate": 0.0}
+    )
     return base.updated(**settings)
 
 
