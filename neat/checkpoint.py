@@ -59,6 +59,8 @@ def load(path: str | Path) -> Population:
         return _from_arrays(arrays)
     except KeyError as error:
         raise CheckpointError(f"{path}: is no checkpoint of a run: {error.args[0]} is missing") from None
+    except TypeError as error:  # of a named tuple that lacks a field
+        raise CheckpointError(f"{path}: is no checkpoint of a run: {error}") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
 
@@ -141,6 +143,7 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
         genome = getattr(population, name)
         if genome is not None:
             arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
+            arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
     return arrays
 
 
@@ -170,4 +173,9 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
 
 
 def _genome(population: Population, arrays: dict[str, np.ndarray]) -> Genome | None:
-    return population.genomes.with_arrays(GenomeArrays(**arrays))[0] if arrays else None
+    if not arrays:
+        return None
+    generation = int(arrays.pop("generation"))
+    genome = population.genomes.with_arrays(GenomeArrays(**arrays))[0]
+    genome.genomes.generation = generation
+    return genome

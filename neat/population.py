@@ -176,6 +176,8 @@ class Population:
             raise ValueError(f"generations: must be at least 1, got {generations}")
         if checkpoint_every < 1:
             raise ValueError(f"checkpoint_every: must be at least 1, got {checkpoint_every}")
+        if checkpoint is not None and not Path(checkpoint).parent.is_dir():
+            raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")
         if self.evaluator_state:
             evaluator.restore(self.evaluator_state)  # type: ignore[attr-defined]
         for reporter in reporters:
@@ -210,15 +212,21 @@ class Population:
 
     def _validated(self, fitness: np.ndarray) -> np.ndarray:
         """The fitness as float64, with -inf for NaN."""
-        fitness = np.array(fitness, dtype=np.float64)
+        try:
+            if np.iscomplexobj(fitness):
+                raise TypeError("complex numbers")
+            fitness = np.array(fitness, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"fitness: expected numbers of shape (population_size,) = ({self.config.population_size},): {error}"
+            ) from None
         if fitness.shape != (self.config.population_size,):
             raise ValueError(
                 f"fitness: expected shape (population_size,) = ({self.config.population_size},), got {fitness.shape}"
             )
-        total = fitness.sum()
-        if not np.isfinite(total):
+        if not np.isfinite(fitness).all():
             if (fitness == np.inf).any():
-                genome = int(np.argmax(fitness))
+                genome = int(np.argmax(fitness == np.inf))
                 raise ValueError(f"fitness: must be below infinity, got inf for genome {genome}")
             fitness[np.isnan(fitness)] = -np.inf
             if not (fitness > -np.inf).any():

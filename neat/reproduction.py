@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -68,30 +69,30 @@ def rank(fitness, species, count):
     best, mean = np.empty(count), np.empty(count)
     for position in range(count):
         first, last = offset[position], offset[position + 1]
+        while last > first and fitness[member[last - 1]] == -np.inf:
+            last -= 1
         best[position] = fitness[member[first]]
-        valid, mean[position] = 0, 0.0
-        while first + valid < last and fitness[member[first + valid]] > -np.inf:
-            valid += 1
-            mean[position] += (fitness[member[first + valid - 1]] - mean[position]) / valid
-        if valid == 0:
-            mean[position] = -np.inf
-    return member, offset, best, mean, _summary(fitness, order)
-
-
-@inner_function
-def _summary(fitness, order):
-    """(mean, standard deviation, median) of the valid values, and their number, at least one."""
+        mean[position] = -np.inf if last == first else _moments(fitness, member, first, last)[0]
     valid = len(order)
     while fitness[order[valid - 1]] == -np.inf:
         valid -= 1
-    mean, squares = 0.0, 0.0  # Welford 1962
-    for position in range(valid):
-        value = fitness[order[position]]
-        change = value - mean
-        mean += change / (position + 1)
-        squares += change * (value - mean)
     median = fitness[order[valid // 2]] / 2 + fitness[order[(valid - 1) // 2]] / 2
-    return mean, np.sqrt(squares / valid), median, valid
+    return member, offset, best, mean, (*_moments(fitness, order, 0, valid), median, valid)
+
+
+@function
+def _moments(fitness, order, first, last):
+    """(mean, standard deviation) of the values at order[first:last], which fall (Welford 1962)."""
+    greatest = max(abs(fitness[order[first]]), abs(fitness[order[last - 1]]))
+    # A power of two near the greatest: in units of it no sum or square leaves float64's range.
+    unit = math.ldexp(1.0, math.frexp(greatest)[1] - 1) if greatest > 0 else 1.0
+    mean, squares = 0.0, 0.0
+    for position in range(first, last):
+        value = fitness[order[position]] / unit
+        change = value - mean
+        mean += change / (position - first + 1)
+        squares += change * (value - mean)
+    return mean * unit, np.sqrt(squares / (last - first)) * unit
 
 
 @kernel
@@ -159,7 +160,9 @@ def _largest_remainder(share, allowed, population_size):
 @inner_function
 def _survivors(size, rule):
     """How many of a species' best may be parents: one more than the share, as in the original's source."""
-    return min(size, np.int64(np.float32(size) * rule.survival_rate) + 1)
+    # As a float32 the rate may lie just below what was meant: 0.35 · 20 must be 7.
+    share = size * (np.float64(rule.survival_rate) + 1e-7)
+    return min(size, np.int64(share) + 1)
 
 
 @inner_function
