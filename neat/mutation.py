@@ -15,7 +15,7 @@ from neat import rng
 from neat.activations import activation_index, aggregation_index
 from neat.config import GenomeConfig
 from neat.genes import copy_connection, copy_node
-from neat.jit import inner_function
+from neat.jit import inner_function, shared_function
 
 _NORMAL = 0  # position in config.Distribution
 ALL, ONE, ALONE = range(3)  # positions in config.Structural
@@ -68,7 +68,7 @@ def initial_value(initial, word0, word1):
     return _clip(initial.mean + initial.spread * _variate(initial.distribution, word0, word1), initial)
 
 
-@inner_function
+@shared_function
 def _draw_variates(distribution, seed, generation, child, purpose, count, choice, variate):
     """A uniform number and a variate for each of `count` genes; up to 7 more are written, for whole vectors."""
     lanes = (count + 7) // 8 * 8
@@ -84,7 +84,7 @@ def _draw_variates(distribution, seed, generation, child, purpose, count, choice
             variate[gene] = _TWO_F * rng.to_uniform(word1) - _ONE_F
 
 
-@inner_function
+@shared_function
 def mutate_values(value, first, count, rule, initial, seed, generation, child, purpose, draws):
     """Perturb or replace values in place.
 
@@ -193,7 +193,7 @@ def mutate_attributes(
                 genes.node_aggregation[first_node + gene] = options[rng.index(stream, len(options))]
 
 
-@inner_function
+@shared_function
 def reaches(source, target, first, count, start, goal, index_count, mark):
     """Whether the connections lead from index `start` to index `goal`; `mark` is scratch, uint8 (index_count,)."""
     if start == goal:
