@@ -11,7 +11,7 @@ from evaluators.forward import forward_function
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import new_programs, new_scratch, write_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.jit import kernel, shared_function, specialise
+from neat.jit import function, kernel, shared_function, specialise
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -28,6 +28,15 @@ def _largest(begin, end, node_offset, link_offset):
     return nodes, links
 
 
+@function
+def _new_values(slots, samples):
+    """Room for the values of a tile, float32 (slots, samples or more), whose rows begin on cache lines."""
+    columns = (min(samples, TILE) + 15) // 16 * 16
+    room = np.empty(slots * columns + 16, np.float32)
+    begin = -(room.ctypes.data // 4) % 16
+    return room[begin : begin + slots * columns].reshape((slots, columns))
+
+
 @kernel
 def compile_range(begin, end, arrays, input_count, num_outputs, programs):
     """Write the programs of genomes `begin` to `end` of a GenomeArrays into `programs`."""
@@ -41,8 +50,8 @@ def _activate_range(begin, end, programs, inputs, recurrent, state_start, state,
     """Activate networks `begin` to `end` (see `passes.activation_pass`)."""
     nodes, links = _largest(begin, end, programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
-    even = np.empty((inputs.shape[2] + nodes, min(inputs.shape[3], TILE)), np.float32)
-    odd = np.empty_like(even) if recurrent else even
+    even = _new_values(inputs.shape[2] + nodes, inputs.shape[3])
+    odd = _new_values(inputs.shape[2] + nodes, inputs.shape[3]) if recurrent else even
     for network in range(begin, end):
         start = state_start[network]
         activate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
@@ -57,8 +66,8 @@ def _score_range(begin, end, arrays, inputs, targets, loss, recurrent, steps, to
     scratch = new_scratch(input_count + nodes, links)
     programs = new_programs(nodes, links, num_outputs)
     gathered = np.empty(links, np.float32)
-    even = np.empty((input_count + nodes, min(inputs.shape[3], TILE)), np.float32)
-    odd = np.empty_like(even) if recurrent else even
+    even = _new_values(input_count + nodes, inputs.shape[3])
+    odd = _new_values(input_count + nodes, inputs.shape[3]) if recurrent else even
     for genome in range(begin, end):
         write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
         fresh = genome == begin

@@ -29,17 +29,9 @@ def tile_loss(loss, values, slot, network, targets, begin, width):
         width: Samples in the tile.
     """
     total = 0.0
-    if loss == _SQUARED_ERROR:
+    if loss in (_SQUARED_ERROR, _ABSOLUTE_ERROR):
         for output in range(slot.shape[1]):
-            row = slot[network, output]
-            for sample in range(width):
-                error = np.float64(values[row, sample]) - targets[output, begin + sample]
-                total += error * error
-    elif loss == _ABSOLUTE_ERROR:
-        for output in range(slot.shape[1]):
-            row = slot[network, output]
-            for sample in range(width):
-                total += abs(np.float64(values[row, sample]) - targets[output, begin + sample])
+            total += _error(loss, values, slot[network, output], targets, output, begin, width)
     elif loss == _CROSS_ENTROPY:
         for sample in range(width):
             total += _cross_entropy(values, slot, network, sample, targets, begin + sample)
@@ -47,6 +39,28 @@ def tile_loss(loss, values, slot, network, targets, begin, width):
         for sample in range(width):
             total += _is_right(values, slot, network, sample, targets, begin + sample)
     return total
+
+
+@function
+def _error(loss, values, row, targets, output, begin, width):
+    """Σ (z - t)² or Σ |z - t|, in four sums side by side, since one would wait for each addition."""
+    square = loss == _SQUARED_ERROR
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    whole = width - width % 4
+    for sample in range(0, whole, 4):
+        s0 += _distance(square, values, row, sample, targets, output, begin)
+        s1 += _distance(square, values, row, sample + 1, targets, output, begin)
+        s2 += _distance(square, values, row, sample + 2, targets, output, begin)
+        s3 += _distance(square, values, row, sample + 3, targets, output, begin)
+    for sample in range(whole, width):
+        s0 += _distance(square, values, row, sample, targets, output, begin)
+    return (s0 + s1) + (s2 + s3)
+
+
+@function
+def _distance(square, values, row, sample, targets, output, begin):
+    error = np.float64(values[row, np.uintp(sample)]) - targets[output, np.uintp(begin + sample)]
+    return error * error if square else abs(error)
 
 
 @function

@@ -3,6 +3,8 @@
 Functions for any backend's loop over networks, built around a `forward` (see `forward.forward_function`). The
 scratch is two arrays of values, float32 of shape (slots, samples of a tile), which are the same array for
 feed-forward networks: a step reads one and writes the other.
+
+A sum as an index is made unsigned: for a signed one, numba asks at every element whether it counts from the end.
 """
 
 from __future__ import annotations
@@ -21,21 +23,23 @@ def _load_inputs(inputs, time, given, begin, width, values):
     """Copy a tile of `inputs`, float32 (times, networks, inputs, samples), into the first rows of `values`."""
     for row in range(inputs.shape[2]):
         for sample in range(width):
-            values[row, sample] = inputs[time, given, row, begin + sample]
+            values[row, sample] = inputs[time, given, row, np.uintp(begin + sample)]
 
 
 @inner_function
 def _load_state(state, start, samples, begin, width, input_count, node_count, values):
     for node in range(node_count):
+        first = start + node * samples + begin
         for sample in range(width):
-            values[input_count + node, sample] = state[start + node * samples + begin + sample]
+            values[input_count + node, sample] = state[np.uintp(first + sample)]
 
 
 @inner_function
 def _save_state(state, start, samples, begin, width, input_count, node_count, values):
     for node in range(node_count):
+        first = start + node * samples + begin
         for sample in range(width):
-            state[start + node * samples + begin + sample] = values[input_count + node, sample]
+            state[np.uintp(first + sample)] = values[input_count + node, sample]
 
 
 @inner_function
