@@ -14,9 +14,6 @@ from benchmarks.report import Table, seconds, size
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 BEFORE, MEASURED = 20, 10  # generations; the threshold has settled and genomes have grown alike
 TARGET_SPECIES = 20
-# N is the larger genome's size always: where it is 1 for genomes below 20 genes, distances fall to a twentieth as
-# genomes grow past that size, and the number of species swings between one and thousands.
-SPECIATION = {"threshold_mode": "adjusted", "target_species": TARGET_SPECIES, "normalise_from": 1}
 REFERENCE, LARGEST = 10_000, 1_000_000
 TIME_TARGET, MEMORY_TARGET = 2.5, 4 * 2**30
 
@@ -41,7 +38,7 @@ def _measure(population: int) -> dict[str, Any]:
     config = neat.Config(
         genome={"num_inputs": 2, "num_outputs": 1},
         population_size=population,
-        speciation=SPECIATION,
+        speciation={"target_species": TARGET_SPECIES},
     )
     run_ = Run(config)
     run_.advance(BEFORE)

@@ -24,8 +24,9 @@ OneOrMore = Annotated[int, Field(ge=1)]
 Distribution = Literal["normal", "uniform"]
 Structural = Literal["all", "one", "alone"]
 EqualFitness = Literal["both", "smaller"]
-Threshold = Literal["auto", "fixed", "adjusted"]
+Threshold = Literal["adjusted", "fixed"]
 Measure = Literal["max", "mean"]
+Normalisation = Literal["continuous", "size"]
 Innovation = Literal["global", "generation", "pairing"]
 Pairing = Literal["szudzik", "cantor"]
 
@@ -207,14 +208,17 @@ class SpeciationConfig(Model):
     """Weight of the mean difference of matching hidden and output nodes (2002: nodes do not count)."""
     normalise_from: OneOrMore = 20
     """Genomes with fewer connection genes than this have N = 1."""
+    normalisation: Normalisation = "continuous"
+    """N of larger genomes: their genes (2002: "size"), where the distance drops at once to a twentieth, or, "continuous",
+    their genes / `normalise_from`."""
     threshold: Positive = 3.0
     """δt, or its first value where it is adjusted."""
-    threshold_mode: Threshold = "auto"
-    """Keep the threshold, or adjust it toward `target_species`; "auto" adjusts above a population of 500."""
-    target_species: OneOrMore = 20
+    threshold_mode: Threshold = "adjusted"
+    """Adjust the threshold toward `target_species`, or keep it (2002): with growing genomes, species then multiply."""
+    target_species: OneOrMore = 10
     """Number of species that an adjusted threshold aims at."""
     threshold_step: Positive = 0.1
-    """Relative change of an adjusted threshold in a generation."""
+    """Relative change of an adjusted threshold in a generation, for each doubling of the species aimed at."""
     minimum_threshold: Positive = 0.1
     """Least value of an adjusted threshold."""
 

@@ -52,19 +52,9 @@ _TANH_LIMIT = np.float32(9.0)
 
 
 @function
-def _bits(x):
-    return np.float32(x).view(np.int32)
-
-
-@function
-def _from_bits(bits):
-    return np.int32(bits).view(np.float32)
-
-
-@function
 def _power_of_two(exponent):
     """2^exponent for an int32 between -126 and 127."""
-    return _from_bits(_ONE_BITS + np.int32(exponent << _MANTISSA_BITS))
+    return np.int32(_ONE_BITS + np.int32(exponent << _MANTISSA_BITS)).view(np.float32)
 
 
 @function
@@ -78,7 +68,7 @@ def _reduce_exp(x):
     p = p * r + np.float32(0.0416672)
     p = p * r + np.float32(0.16666544)
     p = p * r + np.float32(0.49999998)
-    return r, p * r * r, np.int32(_bits(shifted) - _ROUNDER_BITS)
+    return r, p * r * r, np.int32(np.float32(shifted).view(np.int32) - _ROUNDER_BITS)
 
 
 @function
@@ -113,10 +103,10 @@ def expm1(x):
 def log(x):
     """The natural logarithm; -infinity at 0, NaN below."""
     subnormal = x < _SMALLEST_NORMAL
-    bits = _bits(x * _TWO_TO_23 if subnormal else x)
+    bits = np.float32(x * _TWO_TO_23 if subnormal else x).view(np.int32)
     # The exponent that leaves a mantissa in [1/sqrt(2), sqrt(2)).
     exponent = np.int32(np.int32(bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS)
-    f = _from_bits(np.int32(bits - np.int32(exponent << _MANTISSA_BITS))) - _1
+    f = np.int32(bits - np.int32(exponent << _MANTISSA_BITS)).view(np.float32) - _1
     n = np.float32(exponent) - (_23 if subnormal else _0)
     p = np.float32(-0.07634493)
     p = p * f + np.float32(0.12761576)
@@ -152,7 +142,7 @@ def _sin_of_quadrant(x, shift):
     # Where x is too large for the reduction, the result is still between -1 and 1.
     r = _SIN_LIMIT if r > _SIN_LIMIT else r
     r = -_SIN_LIMIT if r < -_SIN_LIMIT else r
-    quadrant = np.int32(_bits(shifted) + np.int32(shift))
+    quadrant = np.int32(np.float32(shifted).view(np.int32) + np.int32(shift))
     s = r * r
     sine = np.float32(-0.0001951146)
     sine = sine * s + np.float32(0.008332133)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,12 @@ from neat.genome import Genome, GenomeArrays
 from neat.jit import inner_function, kernel
 from neat.sorting import descending
 
+_MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
+
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 _MEAN = 1  # position in config.Measure
+_CONTINUOUS = 0  # position in config.Normalisation
 
 
 class Species(NamedTuple):
@@ -46,7 +50,11 @@ def distance(a, first, b, second, rule, limit):
     i, i_end = a.connection_offset[first], a.connection_offset[first + 1]
     j, j_end = b.connection_offset[second], b.connection_offset[second + 1]
     genes = max(i_end - i, j_end - j)
-    size = np.float32(genes) if genes >= rule.normalise_from else _ONE
+    size = _ONE
+    if genes >= rule.normalise_from:
+        size = np.float32(genes)
+        if rule.normalisation == _CONTINUOUS:
+            size /= np.float32(rule.normalise_from)
     unmatched = abs((i_end - i) - (j_end - j))
     least = np.float32(unmatched) * min(rule.excess_coefficient, rule.disjoint_coefficient) / size
     if least >= limit:
@@ -289,10 +297,7 @@ def draw_representatives(id_, founded, improved, record, member, offset, offspri
 def adjusted_threshold(threshold: float, count: int, config: Config) -> float:
     """The next generation's compatibility threshold, after a generation with `count` species."""
     rule = config.speciation
-    adjusts = rule.threshold_mode == "adjusted" or (
-        rule.threshold_mode == "auto" and config.population_size > 500
-    )
-    if not adjusts or count == rule.target_species:
+    if rule.threshold_mode == "fixed":
         return threshold
-    factor = 1 + rule.threshold_step if count > rule.target_species else 1 - rule.threshold_step
-    return max(rule.minimum_threshold, threshold * factor)
+    doublings = max(-_MOST_DOUBLINGS, min(_MOST_DOUBLINGS, math.log2(count / rule.target_species)))
+    return max(rule.minimum_threshold, threshold * (1 + rule.threshold_step) ** doublings)

@@ -153,8 +153,8 @@ BAD = [
     ({"speciation": {"threshold": 0}}, r"speciation\.threshold: .* greater than 0, got 0"),
     ({"speciation": {"threshold": float("inf")}}, r"speciation\.threshold: .* got inf"),
     (
-        {"speciation": {"threshold_mode": "none"}},
-        r"speciation\.threshold_mode: .*'auto', 'fixed' or 'adjusted'",
+        {"speciation": {"threshold_mode": "auto"}},
+        r"speciation\.threshold_mode: .*'adjusted' or 'fixed'",
     ),
     ({"speciation": {"target_species": 0}}, r"speciation\.target_species: .* got 0"),
     ({"speciation": {"weight_coefficient": -1}}, r"speciation\.weight_coefficient: .* got -1"),

@@ -101,7 +101,7 @@ def test_xor_example_key_by_key():
             "normalise_from": 1,
             "threshold": 3.0,
             "threshold_mode": "fixed",
-            "target_species": 20,
+            "target_species": 10,
             "threshold_step": 0.1,
             "minimum_threshold": 0.1,
         },

@@ -25,7 +25,10 @@ def reference_distance(a, b, rule):
     unmatched = left.keys() ^ right.keys()
     excess = sum(number > last for number in unmatched)
     size = max(len(left), len(right))
-    size = size if size >= rule.normalise_from else 1
+    if rule.normalisation == "size":
+        size = size if size >= rule.normalise_from else 1
+    else:
+        size = max(1.0, size / rule.normalise_from)
     delta = rule.excess_coefficient * excess / size
     delta += rule.disjoint_coefficient * (len(unmatched) - excess) / size
     if matching:
@@ -76,10 +79,10 @@ def alike_genomes(draw):
 
 @given(
     alike_genomes(), COEFFICIENT, COEFFICIENT, COEFFICIENT, st.just(0.0) | COEFFICIENT, st.integers(1, 30),
-    st.floats(0.125, 20, width=32),
+    st.sampled_from(["size", "continuous"]), st.floats(0.125, 20, width=32),
 )  # fmt: skip
 @settings(max_examples=200, deadline=None)
-def test_the_distance_is_the_papers(plain, c1, c2, c3, nodes, normalise_from, threshold):
+def test_the_distance_is_the_papers(plain, c1, c2, c3, nodes, normalise_from, normalisation, threshold):
     config = make_config(
         speciation={
             "excess_coefficient": c1,
@@ -87,6 +90,7 @@ def test_the_distance_is_the_papers(plain, c1, c2, c3, nodes, normalise_from, th
             "weight_coefficient": c3,
             "node_coefficient": nodes,
             "normalise_from": normalise_from,
+            "normalisation": normalisation,
         }
     )
     genomes = neat.Genomes.from_list(plain)
@@ -219,19 +223,17 @@ def test_representatives_are_drawn_evenly():
 
 
 def test_a_fixed_threshold_stays():
-    population = evolve(neat.Population(make_config(**BUSY)), 5)
-    assert population.threshold == 3.0
+    config = make_config(**BUSY).updated(speciation={"threshold_mode": "fixed"})
+    population = evolve(neat.Population(config), 5)
     assert (population.history.generations["threshold"] == 3.0).all()
 
 
 @pytest.mark.parametrize(
-    ("mode", "size", "adjusts"), [("auto", 500, False), ("auto", 501, True), ("adjusted", 2, True)]
+    ("species", "threshold"), [(10, 3.0), (20, 3.3), (5, 3 / 1.1), (40, 3 * 1.21), (10_000, 3 * 1.1**5)]
 )
-def test_which_thresholds_are_adjusted(mode, size, adjusts):
-    config = make_config(population_size=size, speciation={"threshold_mode": mode, "target_species": 10})
-    assert adjusted_threshold(3.0, 10, config) == 3.0
-    assert adjusted_threshold(3.0, 11, config) == (pytest.approx(3.3) if adjusts else 3.0)
-    assert adjusted_threshold(3.0, 9, config) == (pytest.approx(2.7) if adjusts else 3.0)
+def test_a_threshold_is_adjusted_by_a_step_for_each_doubling(species, threshold):
+    config = make_config(speciation={"target_species": 10, "threshold_step": 0.1})
+    assert adjusted_threshold(3.0, species, config) == pytest.approx(threshold)
 
 
 def test_an_adjusted_threshold_keeps_its_least_value():
@@ -250,7 +252,7 @@ def test_an_adjusted_threshold_moves_toward_its_number_of_species(start):
     population = evolve(neat.Population(config), 60)
     rows = population.history.generations
     assert rows["species"][-20:].min() <= 8 <= rows["species"][-20:].max()
-    assert 0.5 < population.threshold < 10
+    assert 4 <= np.median(rows["species"][-20:]) <= 16
     too_many, threshold = rows["species"][:-1] > 8, rows["threshold"]
     assert (np.diff(threshold)[too_many] > 0).all()
     assert (np.diff(threshold)[rows["species"][:-1] < 8] < 0).all()
