@@ -91,5 +91,12 @@ def score_range() -> Any:
 @functools.cache
 def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
     """The template around a forward pass over the first so many activations and aggregations of the table."""
-    forward = forward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
-    return specialise(template, f"{activations}-{aggregations}", {name: build(forward)})
+    return specialise(
+        template, f"{activations}-{aggregations}", {name: build(_forward(activations, aggregations))}
+    )
+
+
+@functools.cache
+def _forward(activations: int, aggregations: int) -> Any:
+    """Shared by the kernels, so that a process compiles it once."""
+    return forward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])

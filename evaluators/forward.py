@@ -16,6 +16,9 @@ import numpy as np
 from neat.activations import Activation, Aggregation
 from neat.jit import fused_inner_function as function
 
+import functools
+inlined = functools.partial(function, inline="always")
+
 _0 = np.float32(0.0)
 
 # Rows shorter than this are summed sample by sample: vector code would not be entered.
@@ -61,7 +64,7 @@ def forward_function(
     activate = activation_switch(activation_table)
     aggregate = aggregation_switch(aggregation_table)
 
-    @function
+    @inlined
     def forward(programs, network, input_count, read, write, width, gathered):
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
@@ -114,7 +117,7 @@ def _switch(
 
 def _generate(name: str, source: str, namespace: dict[str, Any]) -> Callable[..., Any]:
     exec(source, namespace)
-    return function(namespace[name])
+    return inlined(namespace[name])
 
 
 def _sum_pass(links: int, start: str) -> Callable[..., Any]:
@@ -135,7 +138,7 @@ _start_4, _start_8 = _sum_pass(4, "zero"), _sum_pass(8, "zero")
 _add_4, _add_8 = _sum_pass(4, "out[row, sample]"), _sum_pass(8, "out[row, sample]")
 
 
-@function
+@inlined
 def _add(values, source, weight, begin, end, out, row, width, gathered):
     if width < _SHORT:
         _add_short(values, source, weight, begin, end, out, row, width)
@@ -152,7 +155,7 @@ def _add_short(values, source, weight, begin, end, out, row, width):
         out[row, sample] = total
 
 
-@function
+@inlined
 def _add_long(values, source, weight, begin, end, out, row, width):
     # Several links in one pass, since a pass reads and writes the row and takes a while to start.
     if end - begin > 4:

@@ -209,8 +209,8 @@ class SpeciationConfig(Model):
     normalise_from: OneOrMore = 20
     """Genomes with fewer connection genes than this have N = 1."""
     normalisation: Normalisation = "continuous"
-    """N of larger genomes: their genes (2002: "size"), where the distance drops at once to a twentieth, or, "continuous",
-    their genes / `normalise_from`."""
+    """N of larger genomes: their genes / `normalise_from`, or their genes (2002: "size"; the distance then drops to a
+    twentieth as a genome reaches that size, and the number of species with it)."""
     threshold: Positive = 3.0
     """δt, or its first value where it is adjusted."""
     threshold_mode: Threshold = "adjusted"
@@ -258,8 +258,13 @@ class ReproductionConfig(Model):
 class Task(Protocol):
     """What `Config.for_task` reads from an evaluator."""
 
-    num_inputs: int
-    num_outputs: int
+    @property
+    def num_inputs(self) -> int:
+        """Inputs of a network, without the bias input."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of a network."""
 
 
 class Config(Model):

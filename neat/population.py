@@ -244,7 +244,9 @@ class Population:
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
         )
         self.next_species += founders
-        self.species = Species(*living, representative=representative)
+        self.species = self.species._replace(
+            id=living[0], founded=living[1], improved=living[2], record=living[3]
+        )
         *ranking, summary = reproduction.rank(fitness, species_of, len(living[0]))
         return Ranking(*ranking), summary
 
@@ -315,7 +317,7 @@ class Population:
         )
         representative = buffers.empty(len(genome), nodes, connections)
         speciation.gather(arrays, genome, representative)
-        self.species = Species(*species, representative=representative)
+        self.species = Species(species[0], species[1], species[2], species[3], representative)
 
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
         """Make the next generation."""

@@ -426,7 +426,8 @@ def measure(count, requests, node_offset, connection_offset):
         (nodes, connections, splits, links): the numbers of nodes and connections in all, and how many splits and links
         are asked for.
     """
-    node_offset[0], connection_offset[0], all_splits, all_links = 0, 0, 0, 0
+    node_offset[0], connection_offset[0] = 0, 0
+    all_splits, all_links = np.int64(0), np.int64(0)
     for child in range(len(requests.split)):
         splits = np.int64(requests.split[child] >= 0)
         links = np.int64(requests.link_target[child] >= 0)
