@@ -246,7 +246,7 @@ def test_wrong_dtypes_shapes_and_lengths_are_found(name):
     genomes = good_genomes()
     array = getattr(genomes.arrays, name)
     for wrong in (array.astype(np.float64), array[:, None], array[:-1]):
-        with pytest.raises(neat.GenomeError, match="expected|must rise"):
+        with pytest.raises(neat.GenomeError, match=r"expected|must rise"):
             genomes.with_arrays(genomes.arrays._replace(**{name: wrong})).check()
 
 

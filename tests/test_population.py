@@ -294,7 +294,7 @@ def wild_settings(draw):
 
 
 @given(wild_settings(), st.sampled_from([None, 1, 3]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_generation_keeps_every_rule(values, levels):
     config = neat.Config(**values)
     size, genome = config.population_size, config.genome

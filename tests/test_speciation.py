@@ -81,7 +81,7 @@ def alike_genomes(draw):
     alike_genomes(), COEFFICIENT, COEFFICIENT, COEFFICIENT, st.just(0.0) | COEFFICIENT, st.integers(1, 30),
     st.sampled_from(["size", "continuous"]), st.floats(0.125, 20, width=32),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_distance_is_the_papers(plain, c1, c2, c3, nodes, normalise_from, normalisation, threshold):
     config = make_config(
         speciation={
