@@ -311,7 +311,8 @@ class Population:
             ranking.member,
             ranking.offset,
             offspring,
-            arrays,
+            arrays.node_offset,
+            arrays.connection_offset,
             self._seed,
             self.generation,
         )
@@ -327,7 +328,15 @@ class Population:
         kept = self.kept if config.reproduction.keep_best else -1
         plan = Plan(
             *reproduction.plan(
-                fitness, parents, self.birth, ranking, offspring, kept, settings, seed, generation
+                fitness,
+                parents.connection_offset,
+                self.birth,
+                ranking,
+                offspring,
+                kept,
+                settings,
+                seed,
+                generation,
             )
         )
         self._breed(parents, plan, input_count, num_outputs, generation)
@@ -359,7 +368,11 @@ class Population:
         """Make the children as far as they can be made without new ids."""
         genes = self._draft
         most_nodes, most_genes = reproduction.reserve(
-            parents, plan, genes.node_offset, genes.connection_offset
+            parents.node_offset,
+            parents.connection_offset,
+            plan,
+            genes.node_offset,
+            genes.connection_offset,
         )
         self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
         parallel.over(

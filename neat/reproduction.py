@@ -191,12 +191,12 @@ def _choose_parents(slot, species, elite, ranking, rule, seed, generation):
 
 
 @kernel
-def plan(fitness, parents, birth, ranking, offspring, kept, settings, seed, generation):
+def plan(fitness, connection_offset, birth, ranking, offspring, kept, settings, seed, generation):
     """Choose the parents of each child and sort the children by the first.
 
     Args:
         fitness: float64 (P,), -inf where it is invalid.
-        parents: GenomeArrays.
+        connection_offset: int64 (P+1,), the parents'.
         birth: int64 (P,), the generation in which each parent came to be.
         ranking: Ranking.
         offspring: int64 (S,).
@@ -222,8 +222,8 @@ def plan(fitness, parents, birth, ranking, offspring, kept, settings, seed, gene
             a, b, mutates[slot] = _choose_parents(slot, species, elite, ranking, rule, seed, generation)
             both[slot] = b >= 0 and both_enter and fitness[a] == fitness[b]
             if b >= 0:
-                a_genes = parents.connection_offset[a + 1] - parents.connection_offset[a]
-                b_genes = parents.connection_offset[b + 1] - parents.connection_offset[b]
+                a_genes = connection_offset[a + 1] - connection_offset[a]
+                b_genes = connection_offset[b + 1] - connection_offset[b]
                 if not crossover.is_primary(fitness[a], a_genes, a, fitness[b], b_genes, b):
                     a, b = b, a
             first[slot], second[slot] = a, b
@@ -250,8 +250,15 @@ def plan(fitness, parents, birth, ranking, offspring, kept, settings, seed, gene
 
 
 @kernel
-def reserve(parents, plan, node_offset, connection_offset):
+def reserve(parents_nodes, parents_connections, plan, node_offset, connection_offset):
     """Write offsets of drafts with room for all that the parents can give.
+
+    Args:
+        parents_nodes: int64 (P+1,), the parents' node_offset.
+        parents_connections: int64 (P+1,), the parents' connection_offset.
+        plan: Plan.
+        node_offset: int64 (P+1,), written.
+        connection_offset: int64 (P+1,), written.
 
     Returns:
         (most_nodes, most_genes): the most nodes that the making of a child works with, and the most genes of a
@@ -260,13 +267,13 @@ def reserve(parents, plan, node_offset, connection_offset):
     node_offset[0], connection_offset[0], most_nodes, most_genes = 0, 0, 0, 0
     for child in range(len(plan.first)):
         first, second = plan.first[child], plan.second[child]
-        nodes = parents.node_offset[first + 1] - parents.node_offset[first]
-        connections = parents.connection_offset[first + 1] - parents.connection_offset[first]
+        nodes = parents_nodes[first + 1] - parents_nodes[first]
+        connections = parents_connections[first + 1] - parents_connections[first]
         if plan.both[child]:
-            nodes += parents.node_offset[second + 1] - parents.node_offset[second]
-            connections += parents.connection_offset[second + 1] - parents.connection_offset[second]
+            nodes += parents_nodes[second + 1] - parents_nodes[second]
+            connections += parents_connections[second + 1] - parents_connections[second]
         elif second >= 0:
-            most_nodes = max(most_nodes, parents.node_offset[second + 1] - parents.node_offset[second])
+            most_nodes = max(most_nodes, parents_nodes[second + 1] - parents_nodes[second])
         most_nodes = max(most_nodes, nodes)
         most_genes = max(most_genes, nodes, connections)
         node_offset[child + 1] = node_offset[child] + nodes

@@ -256,7 +256,19 @@ def stagnate(improved, record, best, mean, rule, population_stagnates, generatio
 
 
 @kernel
-def draw_representatives(id_, founded, improved, record, member, offset, offspring, genes, seed, generation):
+def draw_representatives(
+    id_,
+    founded,
+    improved,
+    record,
+    member,
+    offset,
+    offspring,
+    node_offset,
+    connection_offset,
+    seed,
+    generation,
+):
     """The species that have offspring, and a random member of each.
 
     Args:
@@ -267,7 +279,8 @@ def draw_representatives(id_, founded, improved, record, member, offset, offspri
         member: int64 (P,), genomes by species.
         offset: int64 (S+1,), where each species' members begin.
         offspring: int64 (S,).
-        genes: GenomeArrays.
+        node_offset: int64 (P+1,), of the genomes.
+        connection_offset: int64 (P+1,), likewise.
         seed: uint64.
         generation: The current one.
 
@@ -282,8 +295,8 @@ def draw_representatives(id_, founded, improved, record, member, offset, offspri
             word, _, _, _ = rng.block(seed, generation, id_[species], rng.REPRESENTATIVE, 0)
             chosen = member[offset[species] + rng.to_index(word, offset[species + 1] - offset[species])]
             kept[count], genome[count] = species, chosen
-            nodes += genes.node_offset[chosen + 1] - genes.node_offset[chosen]
-            connections += genes.connection_offset[chosen + 1] - genes.connection_offset[chosen]
+            nodes += node_offset[chosen + 1] - node_offset[chosen]
+            connections += connection_offset[chosen + 1] - connection_offset[chosen]
             count += 1
     new_id, new_founded = np.empty(count, np.int64), np.empty(count, np.int64)
     new_improved, new_record = np.empty(count, np.int64), np.empty(count)
