@@ -14,10 +14,7 @@ from typing import Any
 import numpy as np
 
 from neat.activations import Activation, Aggregation
-from neat.jit import fused_inner_function as function
-
-import functools
-inlined = functools.partial(function, inline="always")
+from neat.jit import fused_inner_function, fused_shared_function
 
 _0 = np.float32(0.0)
 
@@ -47,9 +44,13 @@ def aggregation_switch(table: Sequence[Aggregation]) -> Callable[..., Any]:
     case = f"""
     {{keyword}} index == {{index}}:
         case_{{index}}({parameters})"""
-    cases = [_folding(e.function) if e.fold else _gathering(e.function) for e in table]
-    cases[0] = _add
-    return _switch("aggregate", f"index, {parameters}", case, cases)
+    return _switch("aggregate", f"index, {parameters}", case, [_over_rows(entry) for entry in table])
+
+
+def _over_rows(entry: Aggregation) -> Callable[..., Any]:
+    if entry.name == "sum":  # nearly every node's, so it has a faster way
+        return _add
+    return _folding(entry.function) if entry.fold else _gathering(entry.function)
 
 
 def forward_function(
@@ -64,7 +65,7 @@ def forward_function(
     activate = activation_switch(activation_table)
     aggregate = aggregation_switch(aggregation_table)
 
-    @inlined
+    @fused_inner_function
     def forward(programs, network, input_count, read, write, width, gathered):
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
@@ -100,7 +101,7 @@ def forward_function(
     return forward
 
 
-@function
+@fused_inner_function
 def _clear(out, row, width):
     for sample in range(width):
         out[row, sample] = _0
@@ -112,33 +113,36 @@ def _switch(
     lines = [f"def {name}({parameters}):"]
     for index in range(len(functions)):
         lines.append(case.format(index=index, keyword="elif" if index else "if"))
-    return _generate(name, "".join(lines), {f"case_{index}": case for index, case in enumerate(functions)})
+    cases = {f"case_{index}": case for index, case in enumerate(functions)}
+    return fused_shared_function(_generate(name, "".join(lines), cases))
 
 
-def _generate(name: str, source: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:
     exec(source, namespace)
-    return inlined(namespace[name])
+    return namespace[name]
 
 
 def _sum_pass(links: int, start: str) -> Callable[..., Any]:
-    """A jitted pass over a row that adds so many weighted rows to `start`; weights of 0 stand in at the end."""
+    """A jitted pass over a row that adds up to so many weighted rows to `start`.
+
+    Past the last link, 0 times slot 0 stands in: an input, which is finite, so that the product is 0.
+    """
     source = "def add(values, source, weight, begin, end, out, row, width):\n"
     for link in range(links):
-        source += f"    l{link} = min(begin + {link}, end - 1)\n"
-        source += (
-            f"    r{link}, w{link} = source[l{link}], weight[l{link}] if begin + {link} < end else zero\n"
-        )
+        source += f"    r{link}, w{link} = 0, zero\n"
+        source += f"    if begin + {link} < end:\n"
+        source += f"        r{link}, w{link} = source[begin + {link}], weight[begin + {link}]\n"
     source += f"    for sample in range(width):\n        total = {start}\n"
     source += "".join(f"        total += w{link} * values[r{link}, sample]\n" for link in range(links))
     source += "        out[row, sample] = total\n"
-    return _generate("add", source, {"zero": _0})
+    return fused_inner_function(_generate("add", source, {"zero": _0}))
 
 
 _start_4, _start_8 = _sum_pass(4, "zero"), _sum_pass(8, "zero")
 _add_4, _add_8 = _sum_pass(4, "out[row, sample]"), _sum_pass(8, "out[row, sample]")
 
 
-@inlined
+@fused_inner_function
 def _add(values, source, weight, begin, end, out, row, width, gathered):
     if width < _SHORT:
         _add_short(values, source, weight, begin, end, out, row, width)
@@ -146,7 +150,7 @@ def _add(values, source, weight, begin, end, out, row, width, gathered):
         _add_long(values, source, weight, begin, end, out, row, width)
 
 
-@function
+@fused_inner_function
 def _add_short(values, source, weight, begin, end, out, row, width):
     for sample in range(width):
         total = _0
@@ -155,7 +159,7 @@ def _add_short(values, source, weight, begin, end, out, row, width):
         out[row, sample] = total
 
 
-@inlined
+@fused_inner_function
 def _add_long(values, source, weight, begin, end, out, row, width):
     # Several links in one pass, since a pass reads and writes the row and takes a while to start.
     if end - begin > 4:
@@ -174,7 +178,7 @@ def _add_long(values, source, weight, begin, end, out, row, width):
 
 
 def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:
-    @function
+    @fused_inner_function
     def fold_rows(values, source, weight, begin, end, out, row, width, gathered):
         for sample in range(width):
             out[row, sample] = weight[begin] * values[source[begin], sample]
@@ -187,7 +191,7 @@ def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _gathering(aggregation: Callable[..., Any]) -> Callable[..., Any]:
-    @function
+    @fused_inner_function
     def gather_rows(values, source, weight, begin, end, out, row, width, gathered):
         for sample in range(width):
             for link in range(begin, end):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.loss import tile_loss
-from neat.jit import fused_inner_function, inner_function
+from neat.jit import inner_function
 
 
 @inner_function
@@ -65,7 +65,7 @@ def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
     `recurrent`. `outputs`: float32 (networks, times, samples, outputs), the result.
     """
 
-    @fused_inner_function
+    @inner_function
     def activate_network(
         programs, network, inputs, recurrent, start, state, outputs, even, odd, gathered, tile
     ):
@@ -97,7 +97,7 @@ def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
     inputs.
     """
 
-    @fused_inner_function
+    @inner_function
     def score_network(
         programs, network, inputs, targets, loss, recurrent, steps, fresh, even, odd, gathered, tile
     ):

@@ -40,6 +40,7 @@ inner_function: Any = functools.partial(shared_function, forceinline=True)
 fused_function: Any = functools.partial(
     function, fastmath={"contract"}, forceinline=True, no_cfunc_wrapper=True, _nrt=False
 )
+fused_shared_function: Any = functools.partial(shared_function, fastmath={"contract"})
 fused_inner_function: Any = functools.partial(inner_function, fastmath={"contract"})
 
 

@@ -151,3 +151,23 @@ def test_samples_are_states_side_by_side_and_the_bias_input_is_one():
     networks.reset(genomes=np.array([True, False]))
     outputs = networks.activate([[1.0], [10.0]])
     np.testing.assert_array_equal(outputs[:, :, 0], [[1.25, 10.25], [2.5, 20.5]])
+
+
+def test_an_infinite_value_is_no_nan():
+    """A sum's stand-ins for missing links must not turn infinity into NaN."""
+    for links in range(1, 14):
+        data = {
+            "num_inputs": links,
+            "num_outputs": 1,
+            "nodes": [
+                {"id": links, "activation": "tanh"},
+                *({"id": links + 1 + i, "activation": "cube", "bias": 1e30} for i in range(links)),
+            ],
+            "connections": [
+                {"innovation": i, "source": links + 1 + i, "target": links, "weight": 1.0}
+                for i in range(links)
+            ],
+        }
+        for samples in (1, 20):
+            outputs = evaluators.compile(Genome.from_dict(data)).activate(np.ones((samples, links)))
+            np.testing.assert_allclose(outputs, 1.0, rtol=1e-6)
