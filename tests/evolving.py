@@ -97,6 +97,19 @@ def make_children(config, genomes, first, second=None, both=None, mutates=False,
     return population.genomes, population._requests
 
 
+def ends(genomes):
+    """Ids of all connections' sources and targets, int64 each."""
+    arrays, inputs = genomes.arrays, genomes.input_count
+    genome = np.repeat(np.arange(len(genomes)), np.diff(arrays.connection_offset))
+    first = arrays.node_offset[genome] - inputs
+
+    def ids(index):
+        node = np.maximum(first + index, 0)
+        return np.where(index < inputs, index, arrays.node_id[node] if len(node) else 0)
+
+    return ids(arrays.connection_source), ids(arrays.connection_target)
+
+
 def as_bytes(arrays):
     """The bytes of named arrays, by name."""
     return {name: array.tobytes() for name, array in arrays._asdict().items()}

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from evolving import BUSY, SCHEME_NAMES, SCHEMES, evolve, make_children, make_config
+from evolving import BUSY, SCHEME_NAMES, SCHEMES, ends, evolve, make_children, make_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -214,6 +214,35 @@ def test_the_same_split_in_two_generations(name):
         )  # fmt: skip
         ids.append(sorted(set(children.arrays.node_id.tolist())))
     assert ids == ([[1, 2], [1, 2]] if name == "global" else [[1, 2], [1, 3]])
+
+
+@pytest.mark.parametrize("name", ["global", "pairing"])
+def test_a_known_node_enters_before_younger_ones_beside_a_new_link(name):
+    """The genomes split 0 → 3 into a node older than their own, so that the ends of the new link move."""
+    config = make_config(
+        population_size=2000,
+        innovation=name,
+        genome={"feed_forward": False},
+        mutation={"add_node_rate": 1.0, "add_connection_rate": 1.0},
+    )
+    population = neat.Population(config)
+    scheme, first = population.innovations, population.genomes
+    numbers = scheme.links_of(np.array([0, 1]), np.array([3, 3]))
+    parents = []
+    for number in numbers.tolist():  # the first split of 0 → 3 comes before that of 1 → 3
+        alone = first.take([0])
+        alone.arrays.connection_enabled[:] = alone.arrays.connection_innovation == number
+        parents.append(make_children(config, alone, [0, 0], mutates=True, scheme=scheme)[0][0].to_dict())
+    older, younger = ({node["id"] for node in parent["nodes"]} - {3, 4} for parent in parents)
+    assert max(older) < min(younger)
+    for gene in parents[1]["connections"]:
+        gene["enabled"] = gene["innovation"] == numbers[0]
+    genomes = neat.Genomes.from_list([parents[1]])
+    children, _ = make_children(config, genomes, [0] * 2000, mutates=True, scheme=scheme, generation=2)
+    children.check()
+    assert all(older < {node["id"] for node in child.nodes} for child in children)
+    assert np.array_equal(scheme.links_of(*ends(children)), children.arrays.connection_innovation)
+    assert len(np.unique(children.arrays.connection_innovation)) == 20  # 3 · 2 given, 4 of the splits, 10 new
 
 
 def test_mistake_11_splits_are_remembered_for_the_whole_run():

@@ -7,6 +7,7 @@ from evolving import (
     SCHEME_NAMES,
     SCHEMES,
     as_bytes,
+    ends,
     evolve,
     make_config,
     state,
@@ -305,6 +306,9 @@ def test_every_generation_keeps_every_rule(values, levels):
         arrays = genomes.arrays
         assert len(genomes) == size
         assert (genomes.generation, population.generation) == (generation, generation)
+        if config.innovation != "generation":  # a number still means the link that it was given to
+            numbers = population.innovations.links_of(*ends(genomes))
+            assert np.array_equal(numbers, arrays.connection_innovation)
         bound = genome.weight.maximum
         assert np.abs(arrays.connection_weight).max(initial=0) <= bound
         outputs = arrays.node_id < genomes.input_count + genome.num_outputs
