@@ -123,23 +123,30 @@ def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:
 
 
 def _sum_pass(links: int, start: str) -> Callable[..., Any]:
-    """A jitted pass over a row that adds up to so many weighted rows to `start`.
-
-    Past the last link, 0 times slot 0 stands in: an input, which is finite, so that the product is 0.
-    """
-    source = "def add(values, source, weight, begin, end, out, row, width):\n"
+    """A jitted pass over a row that adds so many weighted rows to `start`."""
+    source = "def add(values, source, weight, begin, out, row, width):\n"
     for link in range(links):
-        source += f"    r{link}, w{link} = 0, zero\n"
-        source += f"    if begin + {link} < end:\n"
-        source += f"        r{link}, w{link} = source[begin + {link}], weight[begin + {link}]\n"
+        source += f"    r{link}, w{link} = source[begin + {link}], weight[begin + {link}]\n"
     source += f"    for sample in range(width):\n        total = {start}\n"
     source += "".join(f"        total += w{link} * values[r{link}, sample]\n" for link in range(links))
     source += "        out[row, sample] = total\n"
     return fused_inner_function(_generate("add", source, {"zero": _0}))
 
 
-_start_4, _start_8 = _sum_pass(4, "zero"), _sum_pass(8, "zero")
-_add_4, _add_8 = _sum_pass(4, "out[row, sample]"), _sum_pass(8, "out[row, sample]")
+def _first_pass() -> Callable[..., Any]:
+    """A jitted pass over a row that sums its first 1 to 8 weighted rows, so that a multiple of 8 is left."""
+    parameters = "values, source, weight, begin, out, row, width"
+    case = f"""
+    {{keyword}} count == {{index}} + 1:
+        case_{{index}}({parameters})"""
+    return _switch(
+        "start", f"count, {parameters}", case, [_sum_pass(links, "zero") for links in range(1, _LINKS + 1)]
+    )
+
+
+# Links that a pass adds: it reads and writes the row, and takes a while to start.
+_LINKS = 8
+_start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[row, sample]")
 
 
 @fused_inner_function
@@ -161,20 +168,10 @@ def _add_short(values, source, weight, begin, end, out, row, width):
 
 @fused_inner_function
 def _add_long(values, source, weight, begin, end, out, row, width):
-    # Several links in one pass, since a pass reads and writes the row and takes a while to start.
-    if end - begin > 4:
-        _start_8(values, source, weight, begin, end, out, row, width)
-        link = begin + 8
-    else:
-        _start_4(values, source, weight, begin, end, out, row, width)
-        link = begin + 4
-    while link < end:
-        if end - link > 4:
-            _add_8(values, source, weight, link, end, out, row, width)
-            link += 8
-        else:
-            _add_4(values, source, weight, link, end, out, row, width)
-            link += 4
+    first = (end - begin - 1) % _LINKS + 1
+    _start(first, values, source, weight, begin, out, row, width)
+    for link in range(begin + first, end, _LINKS):
+        _add_links(values, source, weight, link, out, row, width)
 
 
 def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:

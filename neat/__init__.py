@@ -1,5 +1,6 @@
 """NEAT: neural networks evolved together with their topology (Stanley and Miikkulainen 2002)."""
 
+from neat import vectors  # noqa: F401  first, since numba reads what it sets
 from neat.neighbour import refuse_neat_python
 
 refuse_neat_python()

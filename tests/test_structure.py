@@ -12,7 +12,18 @@ OURS = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 
 # What a module of neat may import at its top, by layers: of its own and of those before it.
 LAYERS = (
-    {"neighbour", "jit", "parallel", "elementary", "rng", "activations", "validation", "sorting", "history"},
+    {
+        "vectors",
+        "neighbour",
+        "jit",
+        "parallel",
+        "elementary",
+        "rng",
+        "activations",
+        "validation",
+        "sorting",
+        "history",
+    },
     {"config", "plain_data"},
     {"genome", "genes", "buffers", "rules"},
     {"initial", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
