@@ -73,7 +73,7 @@ def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
         archive.comment = b"0" * _DIGEST_LENGTH
     content = buffer.getvalue()[:-_DIGEST_LENGTH]
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.new")
     try:
         with temporary.open("wb") as file:
             file.write(content + hashlib.sha256(content).hexdigest().encode())

@@ -167,9 +167,9 @@ class MutationConfig(Model):
     response: ValueMutation = ValueMutation(perturb_rate=0.0, replace_rate=0.0)
     """Node responses."""
     activation_rate: Rate = 0.0
-    """Probability for each node to draw another activation from the options."""
+    """Probability for each node to draw its activation anew from the options."""
     aggregation_rate: Rate = 0.0
-    """Probability for each node to draw another aggregation from the options."""
+    """Probability for each node to draw its aggregation anew from the options."""
 
 
 class CrossoverConfig(Model):

@@ -123,7 +123,7 @@ def _fill(arrays, innovation, source, target, rate, num_outputs, settings, funct
                 gene += 1
         first = arrays.node_offset[genome]
         for node in range(arrays.node_offset[genome + 1] - first):
-            word0, word1, word2, word3 = rng.block(seed, 0, genome, rng.INITIAL_BIAS, node)
+            word0, word1, word2, word3 = rng.block(seed, 0, genome, rng.INITIAL_NODE, node)
             arrays.node_bias[first + node] = initial_value(initial.bias, word0, word1)
             arrays.node_response[first + node] = initial_value(initial.response, word2, word3)
             word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_FUNCTION, node)

@@ -14,8 +14,7 @@ from neat.jit import function, inner_function, shared_function
 # Purposes: the third word of the counter. Evaluators' begin at EVALUATION.
 INITIAL_TOPOLOGY = 0
 INITIAL_WEIGHT = 1
-INITIAL_BIAS = 2
-INITIAL_RESPONSE = 3
+INITIAL_NODE = 2
 INITIAL_FUNCTION = 4
 REPRESENTATIVE = 5
 PARENTS = 6
