@@ -179,6 +179,7 @@ class Networks:
             self._state_start,
             self._state,
             outputs,
+            cost=max(1.0, times * samples / 16),
         )
         return outputs
 

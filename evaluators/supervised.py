@@ -106,6 +106,7 @@ class Supervised:
             not genomes.feed_forward,
             1 if genomes.feed_forward else self.steps,
             totals,
+            cost=max(1.0, len(self.targets) / 16),
         )
         if self.fitness == "accuracy":
             return totals / len(self.targets)

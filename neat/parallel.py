@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-SMALL = 500  # genomes; below this, waking a second thread costs more than it saves
+SMALL = 2_000  # genomes; below this, waking a second thread costs more than it saves
 _RANGES_PER_THREAD = 4  # so that a thread that is held up does not hold up the rest
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -33,16 +33,17 @@ def set_threads(count: int) -> None:
     _threads, _pool = count, None
 
 
-def over(kernel: Callable[..., Any], count: int, *arguments: Any) -> None:
+def over(kernel: Callable[..., Any], count: int, *arguments: Any, cost: float = 1.0) -> None:
     """Call `kernel(first, last, *arguments)` for ranges that make up 0 … count, on several threads where it pays.
 
     Args:
         kernel: Writes its results to arrays, each range to places of its own.
         count: Genomes.
         *arguments: What else the kernel takes.
+        cost: The work for one genome, where 1 is a generation's steps: some hundred nanoseconds.
     """
     global _pool
-    if count < SMALL or _threads == 1:
+    if count * cost < SMALL or _threads == 1:
         kernel(0, count, *arguments)
         return
     if _pool is None:
