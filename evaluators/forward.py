@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neat.activations import Activation, Aggregation
-from neat.jit import fused_inner_function, fused_shared_function
+from neat.jit import fused_inner_function, fused_pasted_function, fused_shared_function, pasted_function
 
 _0 = np.float32(0.0)
 
@@ -65,7 +65,7 @@ def forward_function(
     activate = activation_switch(activation_table)
     aggregate = aggregation_switch(aggregation_table)
 
-    @fused_inner_function
+    @pasted_function
     def forward(programs, network, input_count, read, write, width, gathered):
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
@@ -149,7 +149,7 @@ _LINKS = 8
 _start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[row, sample]")
 
 
-@fused_inner_function
+@fused_pasted_function
 def _add(values, source, weight, begin, end, out, row, width, gathered):
     if width < _SHORT:
         _add_short(values, source, weight, begin, end, out, row, width)
@@ -166,7 +166,7 @@ def _add_short(values, source, weight, begin, end, out, row, width):
         out[row, sample] = total
 
 
-@fused_inner_function
+@fused_pasted_function
 def _add_long(values, source, weight, begin, end, out, row, width):
     first = (end - begin - 1) % _LINKS + 1
     _start(first, values, source, weight, begin, out, row, width)

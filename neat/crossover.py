@@ -6,7 +6,7 @@ import numpy as np
 
 from neat import rng
 from neat.genes import copy_connection, copy_genome, copy_node
-from neat.jit import inner_function
+from neat.jit import inner_function, pasted_function
 from neat.mutation import reaches
 
 _MULTIPOINT, _AVERAGE, _SINGLE_POINT = range(3)
@@ -33,7 +33,7 @@ def clone(parents, parent, genes, child):
     return nodes, connections
 
 
-@inner_function
+@pasted_function
 def cross(
     parents, primary, secondary, both, genes, child, input_count, num_outputs, feed_forward, rule, work
 ):
@@ -50,13 +50,12 @@ def cross(
         num_outputs: Outputs.
         feed_forward: Whether no loop may be closed.
         rule: CrossoverConfig record.
-        work: (stream, mark, index map of the primary, index map of the secondary): a uint64 stream begun for this
-            child, and scratch of as many uint8 and int32 (twice) as there can be indices in the child.
+        work: `reproduction.Work`, whose stream has been started for this child.
 
     Returns:
         (node_count, connection_count) of the child.
     """
-    stream, mark, primary_map, secondary_map = work
+    stream, primary_map, secondary_map = work.stream, work.primary_map, work.secondary_map
     method, average_nodes = _MULTIPOINT, False
     if rule.average_rate + rule.single_point_rate > 0:
         choice = rng.uniform(stream)
@@ -92,10 +91,10 @@ def cross(
             input_count + node_count,
             feed_forward,
             secondary_map,
-            mark,
+            work.mark,
         )
     node_count = _drop_unused_nodes(
-        genes, child, node_count, connection_count, input_count, num_outputs, mark, primary_map
+        genes, child, node_count, connection_count, input_count, num_outputs, work.mark, primary_map
     )
     return node_count, connection_count
 

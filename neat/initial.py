@@ -11,7 +11,7 @@ from neat import rng
 from neat.config import Config, to_record
 from neat.genome import DTYPES, GenomeArrays, Genomes
 from neat.innovation import GlobalInnovations
-from neat.jit import kernel
+from neat.jit import kernel, lean_kernel
 from neat.mutation import NodeFunctions, draw_function, initial_value
 
 
@@ -107,7 +107,7 @@ def _count_links(genomes, links, rate, seed):
     return offset
 
 
-@kernel
+@lean_kernel
 def _fill(arrays, innovation, source, target, rate, num_outputs, settings, functions, seed):
     initial = settings[0]
     for genome in range(len(arrays.node_offset) - 1):

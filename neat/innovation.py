@@ -19,7 +19,7 @@ import numpy as np
 
 from neat.config import Config
 from neat.genome import GenomeArrays
-from neat.jit import function, inner_function, kernel
+from neat.jit import function, inner_function, lean_kernel
 
 _COUNT, _SZUDZIK, _CANTOR = range(3)
 
@@ -223,7 +223,7 @@ def _put(table, place, first, second, value):
     table.value[place] = value
 
 
-@kernel
+@lean_kernel
 def _rehash(table, larger):
     for place in range(len(table.value)):
         if table.value[place] >= 0:
@@ -263,7 +263,7 @@ def _split(innovation, node_ids, nodes, counters):
         ordinal += 1
 
 
-@kernel
+@lean_kernel
 def _number_links(source, target, innovation, links, counters, numbering):
     for link in range(len(source)):
         innovation[link] = _link(source[link], target[link], links, counters, numbering)
@@ -277,7 +277,7 @@ def _id(index, node_ids, input_count):
     return np.int64(index) if index < input_count else node_ids[index - input_count]
 
 
-@kernel
+@lean_kernel
 def _assign(requests, genes, node_count, input_count, nodes, links, counters, numbering):
     for child in range(len(requests.split)):
         split, link_target = requests.split[child], requests.link_target[child]

@@ -35,6 +35,11 @@ shared_function: Any = functools.partial(function, no_cpython_wrapper=True, _nrt
 # it can become vector code. For functions that are called from few places.
 inner_function: Any = functools.partial(shared_function, forceinline=True)
 
+# The same, put into its caller before anything is compiled, which takes half as long for a large function: an inner
+# one is compiled alone first and then again with its caller. For large functions that are called from one place.
+# Arithmetic follows the caller's rules, for rounding and for division by zero.
+pasted_function: Any = functools.partial(inner_function, inline="always")
+
 # As `function`, for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
 # what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
 fused_function: Any = functools.partial(
@@ -42,6 +47,7 @@ fused_function: Any = functools.partial(
 )
 fused_shared_function: Any = functools.partial(shared_function, fastmath={"contract"})
 fused_inner_function: Any = functools.partial(inner_function, fastmath={"contract"})
+fused_pasted_function: Any = functools.partial(pasted_function, fastmath={"contract"})
 
 
 def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -54,6 +60,11 @@ def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any)
     if python_function is None:
         return lambda f: kernel(f, **options)
     return _compile(python_function, python_function.__qualname__, options)
+
+
+# A kernel that makes no arrays, and in turn counts no references to those it reads, which in a loop over genes takes as
+# long as the work.
+lean_kernel: Any = functools.partial(kernel, _nrt=False)
 
 
 def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
@@ -70,6 +81,14 @@ def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **
     )
     clone.__module__ = template.__module__
     return _compile(clone, f"{template.__qualname__}-{name}", options)
+
+
+def is_built(dispatcher: Any) -> bool:
+    """Whether a build of this kernel, as its code is now, lies on disk."""
+    if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off
+        return True
+    name = f"{_file_stem(dispatcher.py_func)}.{dispatcher.py_func.__qualname__}-*.nbi"
+    return any(Path(dispatcher._cache.cache_path).glob(name))
 
 
 def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from neat import rng
 from neat.activations import activation_index, aggregation_index
 from neat.config import GenomeConfig
 from neat.genes import copy_connection, copy_node
-from neat.jit import inner_function, shared_function
+from neat.jit import inner_function, pasted_function, shared_function
 
 _NORMAL = 0  # position in config.Distribution
 ALL, ONE, ALONE = range(3)  # positions in config.Structural
@@ -120,7 +120,7 @@ def _mutates(rule, stream):
     return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
 
 
-@inner_function
+@pasted_function
 def mutate_attributes(
     genes,
     first_node,
@@ -212,7 +212,7 @@ def reaches(source, target, first, count, start, goal, index_count, mark):
     return False
 
 
-@inner_function
+@pasted_function
 def structure(
     genes,
     first_node,
@@ -367,7 +367,7 @@ def draw_function(new, options, word):
     return options[rng.to_index(word, len(options))] if new == _RANDOM else np.uint8(new)
 
 
-@inner_function
+@pasted_function
 def grow(
     genes, child, node_count, connection_count, requests, input_count, settings, functions, seed, generation
 ):

@@ -33,18 +33,25 @@ def set_threads(count: int) -> None:
     _threads, _pool = count, None
 
 
-def over(kernel: Callable[..., Any], count: int, *arguments: Any, cost: float = 1.0) -> None:
-    """Call `kernel(first, last, *arguments)` for ranges that make up 0 … count, on several threads where it pays.
+def over(
+    kernel: Callable[..., Any],
+    count: int,
+    *arguments: Any,
+    scratch: Callable[[], tuple[Any, ...]] = tuple,
+    cost: float = 1.0,
+) -> None:
+    """Call `kernel(first, last, *arguments, *scratch())` for ranges that make up 0 … count, on all threads if it pays.
 
     Args:
         kernel: Writes its results to arrays, each range to places of its own.
         count: Genomes.
         *arguments: What else the kernel takes.
+        scratch: Makes the arguments of which each thread needs its own.
         cost: The work for one genome, where 1 is a generation's steps: some hundred nanoseconds.
     """
     global _pool
     if count * cost < SMALL or _threads == 1:
-        kernel(0, count, *arguments)
+        kernel(0, count, *arguments, *scratch())
         return
     if _pool is None:
         _pool = ThreadPoolExecutor(_threads - 1, "neat")
@@ -52,8 +59,9 @@ def over(kernel: Callable[..., Any], count: int, *arguments: Any, cost: float = 
     ranges = iter([(count * piece // pieces, count * (piece + 1) // pieces) for piece in range(pieces)])
 
     def work() -> None:
+        own = scratch()
         for first, last in ranges:  # the threads take from one iterator
-            kernel(first, last, *arguments)
+            kernel(first, last, *arguments, *own)
 
     others = [_pool.submit(work) for _ in range(_threads - 1)]
     work()

@@ -17,7 +17,7 @@ from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
 from neat.mutation import NodeFunctions
-from neat.reproduction import Counts, Plan, Ranking
+from neat.reproduction import Counts, Plan, Ranking, Work
 from neat.speciation import Species
 
 if TYPE_CHECKING:
@@ -383,14 +383,13 @@ class Population:
             self._draft,
             self._count,
             self._requests,
-            most_nodes,
-            most_genes,
             input_count,
             num_outputs,
             self._settings,
             self._functions,
             self._seed,
             generation,
+            scratch=lambda: (Work.of(input_count + most_nodes, most_genes),),
         )
 
     def _advance(self, children: GenomeArrays, plan: Plan, kept: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from neat import crossover, mutation, rng
 from neat.genes import copy_genome
-from neat.jit import function, inner_function, kernel
+from neat.jit import function, inner_function, kernel, lean_kernel, pasted_function
 from neat.sorting import descending
 
 _BOTH = 0  # position in config.EqualFitness
@@ -39,6 +39,27 @@ class Counts(NamedTuple):
 
     node: np.ndarray  # int64 (P,)
     connection: np.ndarray  # int64 (P,)
+
+
+class Work(NamedTuple):
+    """Scratch for making children, one at a time."""
+
+    stream: np.ndarray  # uint64 (rng.STREAM_WORDS,)
+    mark: np.ndarray  # uint8, for each index of a child
+    primary_map: np.ndarray  # int32, for each index of a child
+    secondary_map: np.ndarray  # int32, for each index of a child
+    draws: np.ndarray  # float32, as `mutation.mutate_values` wants it
+
+    @classmethod
+    def of(cls, indices: int, genes: int) -> Work:
+        """Work for children of so many inputs and nodes, and of so many genes of a kind."""
+        return cls(
+            np.empty(rng.STREAM_WORDS, np.uint64),
+            np.empty(indices, np.uint8),
+            np.empty(indices, np.int32),
+            np.empty(indices, np.int32),
+            np.empty((3, genes + 7), np.float32),
+        )
 
 
 @kernel
@@ -249,7 +270,7 @@ def plan(fitness, connection_offset, birth, ranking, offspring, kept, settings, 
     return sorted_first, sorted_second, sorted_mutates, sorted_both, sorted_birth
 
 
-@kernel
+@lean_kernel
 def reserve(parents_nodes, parents_connections, plan, node_offset, connection_offset):
     """Write offsets of drafts with room for all that the parents can give.
 
@@ -281,7 +302,7 @@ def reserve(parents_nodes, parents_connections, plan, node_offset, connection_of
     return most_nodes, most_genes
 
 
-@inner_function
+@pasted_function
 def _breed(
     child,
     parents,
@@ -298,11 +319,10 @@ def _breed(
     work,
 ):
     """Make one child's draft: clone or cross, delete, choose additions, mutate attributes."""
-    stream, mark, primary_map, secondary_map, draws = work
     if plan.second[child] < 0:
         nodes, connections = crossover.clone(parents, plan.first[child], genes, child)
     else:
-        rng.start(stream, seed, generation, child, rng.CROSSOVER)
+        rng.start(work.stream, seed, generation, child, rng.CROSSOVER)
         nodes, connections = crossover.cross(
             parents,
             plan.first[child],
@@ -314,12 +334,12 @@ def _breed(
             num_outputs,
             settings.genome.feed_forward,
             settings.crossover,
-            (stream, mark, primary_map, secondary_map),
+            work,
         )
     requests.split[child], requests.link_source[child], requests.link_target[child] = -1, -1, -1
     if plan.mutates[child]:
         first_node, first_connection = genes.node_offset[child], genes.connection_offset[child]
-        rng.start(stream, seed, generation, child, rng.STRUCTURE)
+        rng.start(work.stream, seed, generation, child, rng.STRUCTURE)
         nodes, connections, split, link_source, link_target, structural = mutation.structure(
             genes,
             first_node,
@@ -331,8 +351,8 @@ def _breed(
             num_outputs,
             settings.genome.feed_forward,
             settings.mutation,
-            stream,
-            mark,
+            work.stream,
+            work.mark,
         )
         requests.split[child] = split
         requests.link_source[child] = link_source
@@ -349,14 +369,14 @@ def _breed(
                 seed,
                 generation,
                 child,
-                stream,
-                draws,
+                work.stream,
+                work.draws,
             )
     count.node[child] = nodes
     count.connection[child] = connections
 
 
-@kernel
+@lean_kernel
 def breed(
     start,
     stop,
@@ -365,14 +385,13 @@ def breed(
     genes,
     count,
     requests,
-    most_nodes,
-    most_genes,
     input_count,
     num_outputs,
     settings,
     functions,
     seed,
     generation,
+    work,
 ):
     """Make the drafts of children start … stop.
 
@@ -384,23 +403,14 @@ def breed(
         genes: GenomeArrays for the drafts, whose offsets `reserve` has set.
         count: Counts, receives the drafts' sizes.
         requests: Requests, receives what to add.
-        most_nodes: As `reserve` returned it, as the next.
-        most_genes: Likewise.
         input_count: Inputs, the bias input included.
         num_outputs: Outputs.
         settings: Config record, shape (1,).
         functions: NodeFunctions.
         seed: uint64.
         generation: The children's.
+        work: Work.
     """
-    indices = input_count + most_nodes
-    work = (
-        np.empty(rng.STREAM_WORDS, np.uint64),
-        np.empty(indices, np.uint8),
-        np.empty(indices, np.int32),
-        np.empty(indices, np.int32),
-        np.empty((3, most_genes + 7), np.float32),
-    )
     for child in range(start, stop):
         _breed(
             child,
@@ -419,7 +429,7 @@ def breed(
         )
 
 
-@kernel
+@lean_kernel
 def measure(count, requests, node_offset, connection_offset):
     """Write the offsets of the finished children.
 
@@ -445,7 +455,7 @@ def measure(count, requests, node_offset, connection_offset):
     return node_offset[-1], connection_offset[-1], all_splits, all_links
 
 
-@kernel
+@lean_kernel
 def finish(start, stop, genes, count, requests, children, input_count, settings, functions, seed, generation):
     """Copy drafts start … stop to the next generation's arrays, whose offsets `measure` has set, and grow them."""
     for child in range(start, stop):

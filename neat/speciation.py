@@ -11,7 +11,7 @@ from neat import rng
 from neat.config import Config, to_record
 from neat.genes import copy_genome
 from neat.genome import Genome, GenomeArrays
-from neat.jit import inner_function, kernel
+from neat.jit import inner_function, kernel, lean_kernel
 from neat.sorting import descending
 
 _MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
@@ -110,12 +110,12 @@ def compatibility_distance(first: Genome, second: Genome, config: Config) -> flo
     )
 
 
-@kernel
+@lean_kernel
 def _distance(a, b, rule, limit):
     return distance(a, 0, b, 0, rule[0], limit)
 
 
-@kernel
+@lean_kernel
 def assign(start, stop, genes, representative, rule, threshold, species):
     """Put genomes start … stop into the first species whose representative is nearer than the threshold.
 
@@ -166,7 +166,7 @@ def found(genes, known, rule, threshold, species):
     return founders
 
 
-@kernel
+@lean_kernel
 def gather(genes, genome, gathered):
     """Copy the genomes at the indices `genome` into `gathered`, whose arrays are long enough."""
     gathered.node_offset[0] = 0
