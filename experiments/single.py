@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import folder as folders
+from experiments.compiling import compile_ahead
 from experiments.experiment import Experiment, named
 from experiments.flags import CommandLine, Options, flag
 from experiments.settings import config_for, contradiction
@@ -35,6 +36,7 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
         "options": {option: getattr(options, option) for option in _KEPT_OPTIONS},
     }
     folders.describe(folder, config, content, command)
+    compile_ahead(experiment, config, options.device, options.quiet)
     _run(name, experiment, evaluator, population, options, folder)
 
 

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from experiments import folder as folders
+from experiments.compiling import compile_ahead
 from experiments.experiment import Experiment, named
 from experiments.flags import CommandLine, Options
 from experiments.settings import config_for, merged
@@ -71,6 +72,7 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
         "settings": [setting.label for setting in settings],
     }
     folders.describe(folder, settings[0].config, content, command)
+    compile_ahead(experiment, settings[0].config, options.device, options.quiet)
     rows = folder / "summary.csv"
     try:
         with rows.open("w", newline="", encoding="utf-8") as file:

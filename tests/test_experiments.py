@@ -14,6 +14,7 @@ from pydantic import BaseModel
 import neat
 from experiments import data, folder, statistics, study, xor
 from experiments.__main__ import main
+from experiments.compiling import compile_ahead
 from experiments.experiment import NAMES, named
 from experiments.flags import Options, flag, parse
 from experiments.formula import Formula
@@ -166,6 +167,20 @@ def test_names_of_folders():
 def test_quiet(capsys):
     assert main(["xor", *FEW, "--quiet"]) == 0
     assert "species" not in capsys.readouterr().out.replace("species.svg", "")
+
+
+def test_compiling_ahead(monkeypatch, capfd):
+    config = neat.Config.for_task(xor.Xor().evaluator("cpu"), population_size=5)
+    neat.Population(config).tell(np.zeros(5))
+    compile_ahead(xor.Xor(), config, "cpu", quiet=False)  # nothing is left to do
+    assert capfd.readouterr().out == ""
+    monkeypatch.setattr("neat.jit.is_built", lambda kernel: False)
+    monkeypatch.setattr("neat.parallel.get_threads", lambda: 2)
+    compile_ahead(xor.Xor(), config, "cpu", quiet=False)
+    out, err = capfd.readouterr()
+    assert "first start" in out and err == ""
+    compile_ahead(xor.Xor(), config, "cpu", quiet=True)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_no_lineage():

@@ -1,0 +1,33 @@
+"""The first start on a machine, when everything has to be compiled: two processes share the work."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+
+import numpy as np
+
+from experiments.experiment import Experiment
+from neat import Config, Population, jit, parallel, reproduction
+
+
+def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bool) -> None:
+    """Compile evaluation and reproduction side by side, unless they were compiled before.
+
+    The builds meet on disk, where all later processes find them too.
+    """
+    if jit.is_built(reproduction.breed) or parallel.get_threads() == 1:
+        return
+    if not quiet:
+        print("first start: compiling for this machine, which takes about half a minute", flush=True)
+    config = config.updated(population_size=min(config.population_size, 100))
+    context = multiprocessing.get_context("spawn")
+    other = context.Process(target=_evaluate, args=(experiment, config, device), daemon=True)
+    other.start()
+    Population(config).tell(np.zeros(config.population_size))
+    other.join()
+
+
+def _evaluate(experiment: Experiment, config: Config, device: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends this process
+    experiment.evaluator(device)(Population(config).ask())
