@@ -81,8 +81,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
     columns += ["peak memory", "genes", "species"]
     return [
         Table(
-            f"XOR, plain settings but N from 1 gene and {TARGET_SPECIES} species aimed at, generations "
-            f"{BEFORE}-{BEFORE + MEASURED}",
+            f"XOR, plain settings with {TARGET_SPECIES} species aimed at, generations {BEFORE}-{BEFORE + MEASURED}",
             columns,
             rows,
             [
