@@ -11,15 +11,15 @@ import numpy as np
 import tomli_w
 from pydantic import Field, model_validator
 
-from neat.validation import ActivationName, AggregationName, Model
+from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
 
-Rate = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
 # Kernels hold numbers as float32, whose greatest is a little above this.
-Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38)]
-NonNegative = Annotated[float, Field(ge=0, le=3.4e38)]
-Positive = Annotated[float, Field(gt=0, le=3.4e38)]
-Count = Annotated[int, Field(ge=0)]
-OneOrMore = Annotated[int, Field(ge=1)]
+Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38), NOT_TEXT]
+NonNegative = Annotated[float, Field(ge=0, le=3.4e38), NOT_TEXT]
+Positive = Annotated[float, Field(gt=0, le=3.4e38), NOT_TEXT]
+Count = Annotated[int, Field(ge=0), NOT_TEXT]
+OneOrMore = Annotated[int, Field(ge=1), NOT_TEXT]
 
 Distribution = Literal["normal", "uniform"]
 Structural = Literal["all", "one", "alone"]
@@ -239,7 +239,7 @@ class StagnationConfig(Model):
 class ReproductionConfig(Model):
     """Who has children, and how."""
 
-    survival_rate: Annotated[float, Field(gt=0, le=1)] = 0.2
+    survival_rate: Annotated[float, Field(gt=0, le=1), NOT_TEXT] = 0.2
     """Share of each species that may be parents, at least one."""
     elites: Count = 1
     """Best genomes of a large species that go on unchanged (2002: its champion)."""
@@ -272,9 +272,9 @@ class Config(Model):
 
     genome: GenomeConfig
     """Genomes and the first population."""
-    population_size: Annotated[int, Field(ge=2, lt=2**31)] = 150
+    population_size: Annotated[int, Field(ge=2, lt=2**31), NOT_TEXT] = 150
     """Genomes in every generation."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63), NOT_TEXT] = 0
     """The same config and seed give the same run."""
     innovation: Innovation = "global"
     """Scheme of the innovation numbers."""

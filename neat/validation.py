@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from neat import activations
 
@@ -39,6 +40,13 @@ def one_line(error: ValidationError) -> str:
     return f"{field}: {complaint['msg'][0].lower()}{complaint['msg'][1:]}, got {complaint['input']!r}{more}"
 
 
+def _number(value: Any) -> Any:
+    """As it is; pydantic would read numbers from text and take true for 1."""
+    if isinstance(value, str | bytes | bool | np.bool_):
+        raise ValueError(f"must be a number, got {value!r}")
+    return value
+
+
 def _activation(name: str) -> str:
     activations.activation_index(name)
     return name
@@ -49,5 +57,6 @@ def _aggregation(name: str) -> str:
     return name
 
 
+NOT_TEXT = BeforeValidator(_number)
 ActivationName = Annotated[str, AfterValidator(_activation)]
 AggregationName = Annotated[str, AfterValidator(_aggregation)]
