@@ -23,7 +23,7 @@ ENVIRONMENT = HERE.parent / ".venv-neat-python"
 INI = HERE / "xor.ini"
 
 # population → (seeds, generations before measuring, turns, generations in a turn, least speed-up)
-PLAN = {150: (5, 10, 8, 5, 20), 1_000: (3, 10, 6, 3, 50), 10_000: (2, 10, 4, 2, 100)}
+PLAN = {150: (5, 10, 2, 20, 20), 1_000: (3, 10, 6, 3, 50), 10_000: (2, 10, 4, 2, 100)}
 QUICK_PLAN = {150: (2, 5, 3, 5, 20), 1_000: (1, 5, 3, 2, 50)}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from benchmarks.report import Table, seconds, size
@@ -47,13 +47,20 @@ def _measure(population: int) -> dict[str, Any]:
         name: statistics.mean(turn[name] for turn in turns)
         for name in ("nodes", "connections", "bytes", "species")
     }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "population": population,
         "seconds": statistics.median(turn["seconds"] for turn in turns),
         **means,
-        "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),  # Linux counts in KiB
+        "peak_bytes": _peak_bytes(),
     }
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process has had; `getrusage` would count that of the process that started it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("/proc/self/status does not say VmHWM")
 
 
 def tables(result: dict[str, Any]) -> list[Table]:

@@ -66,12 +66,12 @@ def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
     untimed = {timed[key]: (key[1], kernel) for key, kernel in kernels.items()}
     over = parallel.over
 
-    def timed_over(kernel: Any, count: int, *arguments: Any) -> None:
+    def timed_over(kernel: Any, count: int, *arguments: Any, **options: Any) -> None:
         if kernel in untimed:  # its threads are timed as one
             name, kernel = untimed[kernel]
-            _timed(name, over, spent)(kernel, count, *arguments)
+            _timed(name, over, spent)(kernel, count, *arguments, **options)
         else:
-            over(kernel, count, *arguments)
+            over(kernel, count, *arguments, **options)
 
     innovations = run_.population.innovations
     patches = [mock.patch.object(module, name, timed[module, name]) for module, name in kernels]
@@ -88,9 +88,9 @@ def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
 
 
 def _timed(label: str, function: Callable[..., Any], spent: dict[str, float]) -> Callable[..., Any]:
-    def timed(*arguments: Any) -> Any:
+    def timed(*arguments: Any, **options: Any) -> Any:
         begin = time.perf_counter()
-        result = function(*arguments)
+        result = function(*arguments, **options)
         spent[label] += time.perf_counter() - begin
         return result
 

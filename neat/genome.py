@@ -83,7 +83,19 @@ class Genomes:
     def __getitem__(self, index: int) -> Genome:
         if not -len(self) <= index < len(self):
             raise IndexError(f"genome {index} of {len(self)}")
-        return Genome(self.take(np.array([index % len(self)])))
+        arrays, index = self.arrays, index % len(self)
+        node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
+        connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
+        return Genome(
+            self.with_arrays(
+                GenomeArrays(
+                    np.array([0, node.stop - node.start]),
+                    np.array([0, connection.stop - connection.start]),
+                    *(array[node].copy() for array in arrays[2:7]),
+                    *(array[connection].copy() for array in arrays[7:]),
+                )
+            )
+        )
 
     def __iter__(self) -> Iterator[Genome]:
         return (self[index] for index in range(len(self)))

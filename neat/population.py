@@ -141,7 +141,7 @@ class Population:
             self.best_generation = self.improved_generation = self.generation
             self.kept = int(champion)
         offspring = self._share(valid_fitness, ranking)
-        self._record(ranking, summary, offspring)
+        self._record(ranking, valid_fitness[champion], summary, offspring)
         self.threshold = speciation.adjusted_threshold(self.threshold, len(ranking.best), self.config)
         self._represent(ranking, offspring)
         self._reproduce(valid_fitness, ranking, offspring)
@@ -213,9 +213,10 @@ class Population:
     def _validated(self, fitness: np.ndarray) -> np.ndarray:
         """The fitness as float64, with -inf for NaN."""
         try:
-            if np.iscomplexobj(fitness):
+            fitness = np.asarray(fitness)
+            if fitness.dtype.kind == "c":
                 raise TypeError("complex numbers")
-            fitness = np.array(fitness, dtype=np.float64)
+            fitness = fitness.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"fitness: expected numbers of shape (population_size,) = ({self.config.population_size},): {error}"
@@ -270,7 +271,7 @@ class Population:
         return reproduction.allocate(fitness, ranking, allowed, self.config.population_size)
 
     def _record(
-        self, ranking: Ranking, summary: tuple[float, float, float, int], offspring: np.ndarray
+        self, ranking: Ranking, best: float, summary: tuple[float, float, float, int], offspring: np.ndarray
     ) -> None:
         """Add this generation to the history."""
         size = self.config.population_size
@@ -279,7 +280,7 @@ class Population:
         row = (
             self.generation,
             self.evaluations + size,
-            ranking.best.max(),
+            best,
             mean,
             std,
             median,
@@ -295,7 +296,7 @@ class Population:
         species = np.empty(len(ranking.best), SPECIES)
         species["generation"] = self.generation
         species["id"] = self.species.id
-        species["size"] = np.diff(ranking.offset)
+        species["size"] = ranking.offset[1:] - ranking.offset[:-1]
         species["age"] = self.generation - self.species.founded
         species["best"] = ranking.best
         species["mean"] = ranking.mean
