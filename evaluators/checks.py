@@ -15,8 +15,11 @@ def as_float32(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
-    with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(array, dtype=np.float32)
+    if array.dtype == np.float32:
+        result = np.ascontiguousarray(array)
+    else:
+        with np.errstate(over="ignore"):
+            result = np.ascontiguousarray(array, dtype=np.float32)
     if not np.isfinite(result).all():
         position = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise ValueError(f"{name}: expected finite float32 numbers, got {array[position]} at {position}")
