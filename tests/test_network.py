@@ -51,7 +51,7 @@ def test_sources_come_before_targets():
 def batch():
     rng = random.Random(3)
     data = []
-    while len(data) < 700:  # enough for several threads
+    while len(data) < 700:
         one = random_genome(rng, activations=["tanh", "relu", "sigmoid"])
         if one["num_inputs"] == 2 and one["num_outputs"] == 2:
             data.append(one)
@@ -59,9 +59,9 @@ def batch():
 
 
 def test_a_batch_is_each_of_its_genomes(batch):
-    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)  # enough for several threads
     outputs = evaluators.compile(Genomes.from_list(batch)).activate(x)
-    assert outputs.shape == (700, 5, 2)
+    assert outputs.shape == (700, 50, 2)
     assert outputs.dtype == np.float32
     for index in range(0, 700, 23):
         alone = evaluators.compile(Genome.from_dict(batch[index])).activate(x)
