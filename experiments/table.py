@@ -128,4 +128,4 @@ def _print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) 
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False)
-    Console(highlight=False, width=None if console.is_terminal else 130).print(table)
+    Console(highlight=False, width=None if console.is_terminal else 140).print(table)
