@@ -20,8 +20,7 @@ import tyro
 from pydantic import BaseModel
 
 from experiments.experiment import Experiment
-from experiments.settings import merged
-from neat.config import Config
+from neat.config import Config, merge
 
 _BY_THE_TASK = ("num_inputs", "num_outputs")
 
@@ -106,7 +105,7 @@ def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> Comm
     # tyro takes its time for each flag: it hears of those that were given, and of all only for the help.
     wants_help = bool({"-h", "--help"} & set(arguments))
     shown = set(known.values()) if wants_help else given
-    first = {"settings": merged(experiment.needs, experiment.settings)}
+    first = {"settings": merge(experiment.needs, experiment.settings)}
     parts = {part: _mirror(cls, first.get(part, {}), shown, wants_help) for part, cls in classes.items()}
     fields = [
         (part, Annotated[mirror, tyro.conf.arg(name="", help="")], dataclasses.field(default_factory=mirror))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from neat.config import Config, load_settings
+from neat.config import Config, load_settings, merge
 
 if TYPE_CHECKING:
     from experiments.experiment import Experiment
@@ -19,21 +19,14 @@ def config_for(experiment: Experiment, task: Task, options: Options, flags: dict
         ValueError: A setting is wrong, or contradicts the task.
     """
     first = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
-    settings = merged(experiment.needs, first)
+    settings = merge(experiment.needs, first)
     if options.config is not None:
-        settings = merged(settings, load_settings(options.config))
+        settings = merge(settings, load_settings(options.config))
         try:
             _for_task(task, settings)
         except ValueError as error:
             raise ValueError(f"{options.config}: {error}") from None
-    return _for_task(task, merged(settings, flags))
-
-
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `over` laid over it, section by section."""
-    both = {name for name in base.keys() & over.keys() if isinstance(base[name], dict)}
-    sections = {name: merged(base[name], over[name]) for name in both if isinstance(over[name], dict)}
-    return {**base, **over, **sections}
+    return _for_task(task, merge(settings, flags))
 
 
 def contradiction(config: Config, flags: dict[str, Any], prefix: str = "") -> str | None:

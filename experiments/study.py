@@ -17,10 +17,10 @@ from experiments import folder as folders
 from experiments.compiling import compile_ahead
 from experiments.experiment import Experiment, named
 from experiments.flags import CommandLine, Options
-from experiments.settings import config_for, merged
+from experiments.settings import config_for
 from experiments.table import write_tables
 from neat import Genome, Population, parallel, plot
-from neat.config import Config
+from neat.config import Config, merge
 
 if TYPE_CHECKING:
     import evaluators
@@ -96,7 +96,7 @@ def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -
         return [Setting(f"{base}, {config.innovation}", config)]
     settings = []
     for scheme in SCHEMES:
-        config = config_for(experiment, task, options, merged(flags, {"innovation": scheme}))
+        config = config_for(experiment, task, options, merge(flags, {"innovation": scheme}))
         settings.append(Setting(f"{base}, {scheme}", config))
     if options.preset:
         plain = dataclasses.replace(options, preset=None, config=None)

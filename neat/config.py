@@ -305,7 +305,7 @@ class Config(Model):
     def for_task(cls, task: Task, **settings: Any) -> Config:
         """A config with the task's numbers of inputs and outputs; `settings` as for Config."""
         sizes = {"num_inputs": task.num_inputs, "num_outputs": task.num_outputs}
-        return cls(**_merge({"genome": sizes}, settings))
+        return cls(**merge({"genome": sizes}, settings))
 
     @classmethod
     def preset(cls, name: str, **settings: Any) -> Config:
@@ -318,7 +318,7 @@ class Config(Model):
         Raises:
             ValueError: There is no such preset, or a setting is wrong.
         """
-        return cls(**_merge(cls.preset_settings(name), settings))
+        return cls(**merge(cls.preset_settings(name), settings))
 
     @staticmethod
     def preset_settings(name: str) -> dict[str, Any]:
@@ -337,7 +337,7 @@ class Config(Model):
 
     def updated(self, **settings: Any) -> Config:
         """This config with `settings` merged into its sections."""
-        return Config(**_merge(self.model_dump(exclude_unset=True), settings))
+        return Config(**merge(self.model_dump(exclude_unset=True), settings))
 
     def to_toml(self) -> str:
         """Every setting as TOML; `from_toml` gives an equal config back."""
@@ -387,14 +387,14 @@ def _parse_toml(text: str) -> dict[str, Any]:
         raise ValueError(f"not valid TOML: {error}") from None
 
 
-def _merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """`base` with `settings` laid over it, section by section."""
     merged = dict(base)
     for name, value in settings.items():
         if isinstance(value, Model):
             value = value.model_dump()
         old = merged.get(name)
-        merged[name] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 
