@@ -15,7 +15,7 @@ import neat
 from benchmarks.generation import INI
 from benchmarks.report import Table, seconds
 from benchmarks.xor import Run
-from neat import parallel, reproduction, speciation
+from neat import breeding, parallel, reproduction, speciation
 from neat.neat_python import config_from_ini
 
 POPULATIONS = {150: 200, 1_000: 50, 10_000: 20}  # and generations measured
@@ -58,7 +58,7 @@ def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
     """Have each kernel that Population calls, the evaluator and the innovations add their time to `spent`."""
     kernels = {  # those carry a tag in their names, other compiled functions do not
         (module, name): kernel
-        for module in (speciation, reproduction)
+        for module in (speciation, reproduction, breeding)
         for name, kernel in vars(module).items()
         if isinstance(kernel, Dispatcher) and "-" in kernel.py_func.__qualname__
     }

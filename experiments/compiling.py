@@ -8,7 +8,7 @@ import signal
 import numpy as np
 
 from experiments.experiment import Experiment
-from neat import Config, Population, jit, parallel, reproduction
+from neat import Config, Population, breeding, jit, parallel
 
 
 def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bool) -> None:
@@ -16,7 +16,7 @@ def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bo
 
     The builds meet on disk, where all later processes find them too.
     """
-    if jit.is_built(reproduction.breed) or parallel.get_threads() == 1:
+    if jit.is_built(breeding.breed) or parallel.get_threads() == 1:
         return
     if not quiet:
         print("first start: compiling for this machine, which takes about half a minute", flush=True)

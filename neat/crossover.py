@@ -50,7 +50,7 @@ def cross(
         num_outputs: Outputs.
         feed_forward: Whether no loop may be closed.
         rule: CrossoverConfig record.
-        work: `reproduction.Work`, whose stream has been started for this child.
+        work: `breeding.Work`, whose stream has been started for this child.
 
     Returns:
         (node_count, connection_count) of the child.

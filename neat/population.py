@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neat import buffers, innovation, parallel, reproduction, speciation
+from neat import breeding, buffers, innovation, parallel, reproduction, speciation
+from neat.breeding import Counts, Work
 from neat.config import Config, to_record
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
 from neat.mutation import NodeFunctions
-from neat.reproduction import Counts, Plan, Ranking, Work
+from neat.reproduction import Plan, Ranking
 from neat.speciation import Species
 
 if TYPE_CHECKING:
@@ -341,7 +342,7 @@ class Population:
             )
         )
         self._breed(parents, plan, input_count, num_outputs, generation)
-        nodes, connections, splits, links = reproduction.measure(
+        nodes, connections, splits, links = breeding.measure(
             self._count, self._requests, self._spare.node_offset, self._spare.connection_offset
         )
         self.innovations.next_generation()
@@ -349,7 +350,7 @@ class Population:
         self._spare = buffers.with_room(self._spare, nodes, connections)
         children = buffers.trim(self._spare, config.population_size, nodes, connections)
         parallel.over(
-            reproduction.finish,
+            breeding.finish,
             config.population_size,
             self._draft,
             self._count,
@@ -368,7 +369,7 @@ class Population:
     ) -> None:
         """Make the children as far as they can be made without new ids."""
         genes = self._draft
-        most_nodes, most_genes = reproduction.reserve(
+        most_nodes, most_genes = breeding.reserve(
             parents.node_offset,
             parents.connection_offset,
             plan,
@@ -377,7 +378,7 @@ class Population:
         )
         self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
         parallel.over(
-            reproduction.breed,
+            breeding.breed,
             self.config.population_size,
             parents,
             plan,

@@ -27,7 +27,7 @@ LAYERS = (
     {"config", "plain_data"},
     {"genome", "genes", "buffers", "rules"},
     {"initial", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
-    {"reproduction"},
+    {"reproduction", "breeding"},
     {"population"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
