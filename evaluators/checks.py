@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from neat.genome import Genomes
+
 
 def as_float32(name: str, value: Any) -> np.ndarray:
     """`value` as a float32 array, or a ValueError that names it: not numbers, NaN, or infinite in float32."""
@@ -24,6 +26,18 @@ def as_float32(name: str, value: Any) -> np.ndarray:
         position = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise ValueError(f"{name}: expected finite float32 numbers, got {array[position]} at {position}")
     return result
+
+
+def check_current(genomes: Genomes) -> None:
+    """ValueError if a population has used the arrays again for a later generation, which shows in most cases."""
+    arrays = genomes.arrays
+    if arrays.node_offset[-1] != len(arrays.node_id) or arrays.connection_offset[-1] != len(
+        arrays.connection_innovation
+    ):
+        raise ValueError(
+            f"genomes: those of generation {genomes.generation}, whose arrays hold a later one now; "
+            "keep a copy, such as genomes.take(range(len(genomes)))"
+        )
 
 
 def check_size(name: str, dimension: str, got: int, expected: int) -> None:

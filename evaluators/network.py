@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import resolve_device
-from evaluators.checks import as_float32, check_size
+from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
 from neat import parallel
@@ -28,6 +28,7 @@ def compile(genomes: Genomes | Genome, device: str = "auto") -> Networks:
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    check_current(batch)
     return Networks(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
 
 
@@ -35,8 +36,8 @@ def _programs(genomes: Genomes) -> Programs:
     arrays = genomes.arrays
     nodes, links = len(arrays.node_id), len(arrays.connection_weight)
     programs = Programs(
-        node_start=arrays.node_offset,
-        link_start=arrays.connection_offset,
+        node_start=arrays.node_offset.copy(),  # the networks may outlive the genomes' arrays
+        link_start=arrays.connection_offset.copy(),
         node_count=np.empty(len(genomes), np.int64),
         node_bias=np.empty(nodes, np.float32),
         node_response=np.empty(nodes, np.float32),

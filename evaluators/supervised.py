@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import resolve_device
-from evaluators.checks import as_float32, check_size
+from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import score_range
 from evaluators.loss import LOSSES
 from evaluators.network import compile
@@ -91,6 +91,9 @@ class Supervised:
         Raises:
             ValueError: The genomes have other inputs or outputs, or a person's function gives another shape.
         """
+        if not isinstance(genomes, Genomes):
+            raise ValueError(f"genomes: expected neat.Genomes, got {type(genomes).__name__}")
+        check_current(genomes)
         check_size("genomes", "inputs, as the data set has", genomes.num_inputs, self.num_inputs)
         check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
         if callable(self.fitness):

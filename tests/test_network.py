@@ -5,6 +5,7 @@ import pytest
 from reference import Reference, random_genome
 
 import evaluators
+import neat
 from neat.genome import Genome, Genomes
 
 PLAIN = {
@@ -68,6 +69,34 @@ def test_a_batch_is_each_of_its_genomes(batch):
         np.testing.assert_array_equal(outputs[index], alone[0])
         expected = [Reference(batch[index]).activate(row) for row in x.tolist()]
         np.testing.assert_allclose(outputs[index], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_networks_outlive_the_arrays_of_their_generation():
+    population = neat.Population(neat.Config(genome={"num_inputs": 3, "num_outputs": 2}, population_size=150))
+    rng, x = np.random.default_rng(1), np.ones((4, 3), np.float32)
+    kept, expected = [], []
+    for _ in range(12):
+        population.tell(rng.normal(size=150))
+        kept.append(evaluators.compile(population.ask()))
+        expected.append(evaluators.compile(population.ask()).activate(x))
+    for networks, outputs in zip(kept, expected, strict=True):
+        np.testing.assert_array_equal(networks.activate(x), outputs)
+
+
+def test_genomes_whose_arrays_are_used_again_are_refused():
+    population = neat.Population(neat.Config(genome={"num_inputs": 3, "num_outputs": 2}, population_size=150))
+    population.tell(np.arange(150.0))
+    genomes = population.ask()
+    copy = genomes.take(np.arange(150))
+    before = evaluators.compile(genomes).activate(np.ones((1, 3)))
+    for _ in range(10):
+        population.tell(np.arange(150.0))
+    for use in (evaluators.compile, evaluators.Supervised(np.ones((1, 3)), np.ones((1, 2)))):
+        with pytest.raises(
+            ValueError, match="genomes: those of generation 1, whose arrays hold a later one now"
+        ):
+            use(genomes)
+    np.testing.assert_array_equal(evaluators.compile(copy).activate(np.ones((1, 3))), before)
 
 
 def test_inputs_of_each_genome(batch):
