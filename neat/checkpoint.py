@@ -10,11 +10,13 @@ import hashlib
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
 from neat.config import Config
 from neat.genome import GenomeArrays
 from neat.history import GENERATION, SPECIES, History
@@ -24,7 +26,7 @@ from neat.speciation import Species
 if TYPE_CHECKING:
     from neat.genome import Genome
 
-FORMAT = 1
+FORMAT = 2
 _DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
 
 
@@ -117,6 +119,8 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
     representative = species.pop("representative")
     arrays = {
         "format": np.array(FORMAT),
+        "activations": np.array([entry.name for entry in ACTIVATIONS]),
+        "aggregations": np.array([entry.name for entry in AGGREGATIONS]),
         "config": np.frombuffer(population.config.to_toml().encode(), np.uint8),
         "counters": np.array(
             [
@@ -147,7 +151,20 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], int]) -> None:
+    """Give nodes the positions that their functions have in this process's table."""
+    names = arrays[f"{kind}s"].tolist()
+    columns = [name for name in arrays if name.endswith(f".node_{kind}")]
+    position = np.zeros(len(names), np.uint8)
+    for old in np.unique(np.concatenate([arrays[name] for name in columns])):
+        position[old] = index(names[old])
+    for name in columns:
+        arrays[name] = position[arrays[name]]
+
+
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
+    _renumber(arrays, "activation", activation_index)
+    _renumber(arrays, "aggregation", aggregation_index)
     config = Config.from_toml(arrays["config"].tobytes().decode())
     population = Population(config)
     generation, next_species, best_generation, improved_generation, kept = map(int, arrays["counters"])
