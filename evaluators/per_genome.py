@@ -74,7 +74,7 @@ class PerGenome:
     def __init__(self, function: Callable[[Network], float], workers: int = 1) -> None:
         if not callable(function):
             raise ValueError(f"function: expected a function of a network, got {function!r}")
-        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1:
             raise ValueError(f"workers: expected an integer of at least 1, got {workers!r}")
         if workers > 1:
             try:
@@ -85,7 +85,7 @@ class PerGenome:
                     f"({error})"
                 ) from None
         self.function = function
-        self.workers = workers
+        self.workers = int(workers)
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
 
     def __call__(self, genomes: Genomes) -> np.ndarray:

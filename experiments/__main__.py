@@ -13,14 +13,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _dispatch(command)
     except KeyboardInterrupt as interruption:
-        print(f"\n{interruption or 'interrupted'}", file=sys.stderr)
+        print(f"\n{str(interruption) or 'interrupted'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever reads the output has seen enough, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (ValueError, ImportError) as error:
+    except (ValueError, OverflowError, ImportError) as error:
         return _complain(str(error))
     except MemoryError as error:
         return _complain(f"not enough memory: {error}")

@@ -25,6 +25,9 @@ from neat.config import Config, merge
 _BY_THE_TASK = ("num_inputs", "num_outputs")
 
 
+_MOST_WORKERS = 1024
+
+
 @dataclass(frozen=True)
 class Options:
     """What every experiment can be told."""
@@ -67,6 +70,10 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: must be at least 1, got {value}")
+            if value is not None and value >= 2**31:
+                raise ValueError(f"{name}: must be less than {2**31}, got {value}")
+        if self.workers > _MOST_WORKERS:
+            raise ValueError(f"workers: must be at most {_MOST_WORKERS}, got {self.workers}")
         if self.quiet and self.verbose:
             raise ValueError("quiet: cannot be combined with verbose")
         if self.resume is None:

@@ -88,6 +88,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise ValueError(f"resume: there is no folder {folder}")
     try:
         content = json.loads(path.read_text("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("expected an object")
         missing = {"experiment", "arguments", "options", "starts"} - content.keys()
     except OSError as error:
         raise ValueError(f"resume: {path}: cannot be read: {error.strerror}") from None

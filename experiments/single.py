@@ -83,6 +83,8 @@ def _population(folder: Path) -> Population:
     path = folder / folders.CHECKPOINT
     if path.exists():
         return checkpoint.load(path)
+    if (folder / "result.json").exists():
+        raise ValueError(f"resume: {folder} holds a run that has ended, but its {folders.CHECKPOINT} is gone")
     return Population(Config.load(folder / folders.CONFIG))
 
 

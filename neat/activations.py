@@ -6,6 +6,7 @@ these tables, files keep names. `register_activation` and `register_aggregation`
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -343,12 +344,16 @@ def _position(kind: str, table: Sequence[Activation | Aggregation], name: str) -
 def _check_new(kind: str, table: Sequence[Activation | Aggregation], name: Any, python_function: Any) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(f"{kind} name: expected letters, digits and underscores, got {name!r}")
+    if name == "random":
+        raise ValueError(f"{kind} 'random': the word means a draw from the options")
     if any(entry.name == name for entry in table):
         raise ValueError(f"{kind} {name!r} exists already")
     if len(table) == _MOST_ENTRIES:
         raise ValueError(f"{kind} {name!r}: there can be {_MOST_ENTRIES} at most")
-    if not callable(python_function):
-        raise ValueError(f"{kind} {name!r}: expected a function, got {python_function!r}")
+    if not inspect.isfunction(python_function) and not hasattr(python_function, "py_func"):
+        raise ValueError(
+            f"{kind} {name!r}: expected a function written in Python, plain or jitted, got {python_function!r}"
+        )
 
 
 def _jit(python_function: Callable[..., Any]) -> Any:

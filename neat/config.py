@@ -18,8 +18,9 @@ Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
 Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38), NOT_TEXT]
 NonNegative = Annotated[float, Field(ge=0, le=3.4e38), NOT_TEXT]
 Positive = Annotated[float, Field(gt=0, le=3.4e38), NOT_TEXT]
-Count = Annotated[int, Field(ge=0), NOT_TEXT]
-OneOrMore = Annotated[int, Field(ge=1), NOT_TEXT]
+Count = Annotated[int, Field(ge=0, lt=2**31), NOT_TEXT]
+OneOrMore = Annotated[int, Field(ge=1, lt=2**31), NOT_TEXT]
+Size = Annotated[int, Field(ge=1, lt=2**24), NOT_TEXT]  # a slip of the pen shall not fill the memory
 
 Distribution = Literal["normal", "uniform"]
 Structural = Literal["all", "one", "alone"]
@@ -59,9 +60,9 @@ class InitialValue(Model):
 class GenomeConfig(Model):
     """What a genome can be, and how the first ones look."""
 
-    num_inputs: OneOrMore
+    num_inputs: Size
     """Inputs of a network, without the bias input."""
-    num_outputs: OneOrMore
+    num_outputs: Size
     """Outputs of a network."""
     bias_input: bool = False
     """Add an input that is constantly 1 (2002 paper), beside or instead of the nodes' biases."""
@@ -71,7 +72,7 @@ class GenomeConfig(Model):
     """All connections from each layer to the next, each with probability `initial_rate`, or none."""
     initial_rate: Rate = 0.5
     """Probability of a connection where `initial_connections` is "partial"."""
-    hidden_layers: tuple[OneOrMore, ...] = ()
+    hidden_layers: tuple[Size, ...] = ()
     """Sizes of the hidden layers that genomes start with."""
     activation: str = "steepened_sigmoid"
     """Activation of new nodes, or "random": any of `activation_options`."""
@@ -154,7 +155,7 @@ class MutationConfig(Model):
     this probability, else the next with the same, and so on (as in the original's source)."""
     split_oldest_below: Count = 15
     """Fewer connection genes than this are few."""
-    add_connection_tries: OneOrMore = 20
+    add_connection_tries: Annotated[int, Field(ge=1, le=10_000), NOT_TEXT] = 20
     """Pairs tried before an addition is given up."""
     enable_rate: Rate = 0.0
     """Probability for each disabled connection to be enabled."""

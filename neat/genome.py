@@ -81,6 +81,8 @@ class Genomes:
         return len(self.arrays.node_offset) - 1
 
     def __getitem__(self, index: int) -> Genome:
+        if not isinstance(index, int | np.integer):
+            raise TypeError(f"genomes: expected an integer as index, got {index!r}; take() gives several")
         if not -len(self) <= index < len(self):
             raise IndexError(f"genome {index} of {len(self)}")
         arrays, index = self.arrays, index % len(self)
@@ -326,6 +328,8 @@ class Genome:
         Raises:
             GenomeError: Something is missing, of the wrong type, or breaks a rule of `Genomes.check`.
         """
+        if not isinstance(data, dict):
+            raise GenomeError(f"genome: expected a dictionary, got {type(data).__name__}")
         try:
             parsed = GenomeData(**data)
         except (TypeError, ValueError) as error:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 SMALL = 2_000  # genomes; below this, waking a second thread costs more than it saves
+_MOST = 1024
 _RANGES_PER_THREAD = 4  # so that a thread that is held up does not hold up the rest
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -26,8 +27,10 @@ def get_threads() -> int:
 def set_threads(count: int) -> None:
     """Let kernels use so many threads (at first: one per core that this process may use). Results do not change."""
     global _threads, _pool
-    if count < 1:
-        raise ValueError(f"threads: must be at least 1, got {count}")
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise ValueError(f"threads: must be an integer, got {count!r}")
+    if not 1 <= count <= _MOST:
+        raise ValueError(f"threads: must be from 1 to {_MOST}, got {count}")
     if _pool is not None:
         _pool.shutdown()
     _threads, _pool = count, None

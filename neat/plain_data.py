@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from neat.validation import ActivationName, AggregationName, Model
+from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
 
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 _Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # a slip of the pen shall not fill the memory
-_Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38)]  # finite as a float32 too
+_Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # finite as a float32 too
 
 
 class NodeData(Model):

@@ -133,7 +133,9 @@ class Population:
         Raises:
             ValueError: Another shape, +inf, or no valid value at all.
         """
-        valid_fitness = self._validated(fitness)
+        self._tell(self._validated(fitness))
+
+    def _tell(self, valid_fitness: np.ndarray) -> None:
         ranking, summary = self._speciate(valid_fitness)
         champion = ranking.member[ranking.offset[np.argmax(ranking.best)]]
         if valid_fitness[champion] > self.best_fitness:
@@ -173,6 +175,8 @@ class Population:
         """
         from neat import checkpoint as checkpoints
 
+        if isinstance(generations, bool) or not isinstance(generations, int | np.integer):
+            raise ValueError(f"generations: must be an integer, got {generations!r}")
         if generations < 1:
             raise ValueError(f"generations: must be at least 1, got {generations}")
         if checkpoint_every < 1:
@@ -186,11 +190,11 @@ class Population:
         while self.generation < generations and self.solution is None:
             start = time.perf_counter()
             genomes = self.ask()
-            fitness = evaluator(genomes)
+            fitness = self._validated(evaluator(genomes))
             evaluated = time.perf_counter()
-            self.tell(fitness)
+            self._tell(fitness)
             told = time.perf_counter()
-            self._note_solution(genomes, np.asarray(fitness), fitness_target, solved)
+            self._note_solution(genomes, fitness, fitness_target, solved)
             timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
             for reporter in reporters:
                 reporter.generation(self, timings)
@@ -215,10 +219,10 @@ class Population:
         """The fitness as float64, with -inf for NaN."""
         try:
             fitness = np.asarray(fitness)
-            if fitness.dtype.kind == "c":
-                raise TypeError("complex numbers")
+            if fitness.dtype.kind not in "fiubO":
+                raise TypeError(f"got dtype {fitness.dtype}")
             fitness = fitness.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"fitness: expected numbers of shape (population_size,) = ({self.config.population_size},): {error}"
             ) from None
@@ -414,7 +418,7 @@ class Population:
         """Keep the generation's champion as the solution if it meets the target."""
         if fitness_target is None and solved is None:
             return
-        champion = int(np.nanargmax(fitness))
+        champion = int(np.argmax(fitness))
         meets = fitness_target is not None and fitness[champion] >= fitness_target
         if meets or (solved is not None and solved(genomes[champion])):
             self.solution, self.solution_fitness = genomes[champion], float(fitness[champion])

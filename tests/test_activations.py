@@ -93,7 +93,7 @@ def test_index():
         ("two words", lambda x: x, "expected letters, digits and underscores, got 'two words'"),
         ("", lambda x: x, "expected letters, digits and underscores, got ''"),
         (3, lambda x: x, "expected letters, digits and underscores, got 3"),
-        ("bad", 3, "'bad': expected a function, got 3"),
+        ("bad", 3, "'bad': expected a function written in Python, plain or jitted, got 3"),
         (
             "bad",
             lambda: 1.0,

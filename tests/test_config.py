@@ -124,6 +124,8 @@ BAD = [
     ({"seed": True}, r"seed: must be a number, got True"),
     ({"mutation": {"add_node_rate": "0.1"}}, r"mutation\.add_node_rate: must be a number, got '0.1'"),
     ({"population_size": None}, r"population_size: .* got None"),
+    ({"reproduction": {"elites": 10**20}}, r"reproduction\.elites: .* less than 2147483648, got 1000"),
+    ({"mutation": {"add_connection_tries": 10**6}}, r"mutation\.add_connection_tries: .* 10000, got 1000000"),
     ({"seed": -1}, r"seed: .* greater than or equal to 0, got -1"),
     ({"seed": 2**63}, r"seed: .* less than 9223372036854775808"),
     ({"innovation": "local"}, r"innovation: .*'global', 'generation' or 'pairing', got 'local'"),
@@ -174,6 +176,7 @@ BAD = [
 ]
 BAD_GENOME = [
     ({"num_inputs": 0}, r"genome\.num_inputs: .* equal to 1, got 0"),
+    ({"num_inputs": 2 * 10**9}, r"genome\.num_inputs: .* less than 16777216, got 2000000000"),
     ({"num_outputs": -2}, r"genome\.num_outputs: .* got -2"),
     ({"num_inputs": 1.5}, r"genome\.num_inputs: .* got 1.5"),
     ({"hidden_layers": (3, 0)}, r"genome\.hidden_layers\.1: .* equal to 1, got 0"),

@@ -259,6 +259,15 @@ def test_more_generations():
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
 
 
+def test_an_ended_run_without_its_checkpoint_is_left_alone(capsys):
+    assert main(["parity", "--bits", "2", "--generations", "3", "--output", "run", "--quiet"]) == 0
+    (Path("run") / folder.CHECKPOINT).unlink()
+    metrics = Path("run/metrics.csv").read_bytes()
+    assert main(["parity", "--resume", "run", "--generations", "5"]) == 2
+    assert "run holds a run that has ended, but its checkpoint.npz is gone" in capsys.readouterr().err
+    assert Path("run/metrics.csv").read_bytes() == metrics
+
+
 def test_resuming_contradictions(capsys):
     assert main(["parity", *FEW, "--bits", "2", "--output", "run"]) == 0
     assert main(["parity", "--resume", "run", "--population-size", "20", "--bits", "2"]) == 0
@@ -283,6 +292,7 @@ def test_damaged_folders(damage, capsys):
     assert main(["xor", *FEW, "--output", "run", "--quiet"]) == 0
     if damage == "config.toml":
         Path("run/checkpoint.npz").unlink()
+        Path("run/result.json").unlink()
     path = Path("run") / damage
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2])
     capsys.readouterr()

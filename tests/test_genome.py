@@ -126,7 +126,7 @@ def with_node(**changes):
 
 
 BAD_DATA = [
-    ([], "genome: .*mapping"),
+    ([], "genome: expected a dictionary, got list"),
     ({}, r"genome: num_inputs: must be given \(and 3 more\)"),
     ({**DATA, "num_inputs": 0}, "genome: num_inputs: .* got 0"),
     ({**DATA, "num_inputs": "2"}, "genome: num_inputs: .* got '2'"),

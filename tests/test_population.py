@@ -188,6 +188,8 @@ def test_the_solution_is_the_champion_that_solves_not_the_best_by_fitness():
         (["high"] * 60, r"fitness: expected "),
         ([[1.0], [1.0, 2.0]] * 30, r"fitness: expected "),
         (np.ones(60, complex), r"fitness: expected "),
+        (["1"] * 60, r"fitness: expected .* got dtype <U1"),
+        ([10**400] * 60, r"fitness: expected "),
         (np.full(60, np.nan), "fitness: every genome's is NaN or -inf"),
         (np.full(60, -np.inf), "fitness: every genome's is NaN or -inf"),
         ([None] * 60, "fitness: every genome's is NaN or -inf"),
@@ -221,6 +223,7 @@ def test_fitness_is_not_written_to_and_can_be_a_list_of_integers():
     ("arguments", "message"),
     [
         ({"generations": 0}, "generations: must be at least 1, got 0"),
+        ({"generations": 2.5}, "generations: must be an integer, got 2.5"),
         ({"generations": -3}, "generations: must be at least 1, got -3"),
         ({"generations": 3, "checkpoint_every": 0}, "checkpoint_every: must be at least 1, got 0"),
         ({"generations": 3, "checkpoint": "/nowhere/at/all/run.npz"}, "checkpoint: .*/nowhere/at/all"),
@@ -233,9 +236,15 @@ def test_bad_arguments_of_run_are_refused_before_the_work(arguments, message):
     assert population.generation == 0
 
 
-@pytest.mark.parametrize("count", [0, -1])
-def test_threads_must_be_at_least_one(count):
-    with pytest.raises(ValueError, match=f"threads: must be at least 1, got {count}"):
+@pytest.mark.parametrize("count", [0, -1, 5000])
+def test_threads_must_be_a_number_that_can_be(count):
+    with pytest.raises(ValueError, match=f"threads: must be from 1 to 1024, got {count}"):
+        parallel.set_threads(count)
+
+
+@pytest.mark.parametrize("count", [2.5, "2", None, True])
+def test_threads_must_be_an_integer(count):
+    with pytest.raises(ValueError, match="threads: must be an integer, got "):
         parallel.set_threads(count)
 
 
