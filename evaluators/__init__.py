@@ -1,7 +1,9 @@
 """Evaluators: what gives genomes their fitness, and networks compiled from genomes."""
 
+from evaluators.gymnasium import Gymnasium
 from evaluators.network import Networks, compile
 from evaluators.per_genome import Network, PerGenome
+from evaluators.rollout import Rollout
 from evaluators.supervised import Supervised
 
-__all__ = ["Network", "Networks", "PerGenome", "Supervised", "compile"]
+__all__ = ["Gymnasium", "Network", "Networks", "PerGenome", "Rollout", "Supervised", "compile"]

@@ -11,20 +11,28 @@ from neat.genome import Genomes
 
 def as_float32(name: str, value: Any) -> np.ndarray:
     """`value` as a float32 array, or a ValueError that names it: not numbers, NaN, or infinite in float32."""
+    return _as_finite(name, value, np.float32)
+
+
+def as_float64(name: str, value: Any) -> np.ndarray:
+    """The same in float64."""
+    return _as_finite(name, value, np.float64)
+
+
+def _as_finite(name: str, value: Any, dtype: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
-    if array.dtype == np.float32:
-        result = np.ascontiguousarray(array)
-    else:
-        with np.errstate(over="ignore"):
-            result = np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(array, dtype)
     if not np.isfinite(result).all():
         position = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
-        raise ValueError(f"{name}: expected finite float32 numbers, got {array[position]} at {position}")
+        raise ValueError(
+            f"{name}: expected finite {result.dtype} numbers, got {array[position]} at {position}"
+        )
     return result
 
 
@@ -44,3 +52,15 @@ def check_size(name: str, dimension: str, got: int, expected: int) -> None:
     """ValueError unless a dimension has the size that it must have."""
     if got != expected:
         raise ValueError(f"{name}: expected {expected} {dimension}, got {got}")
+
+
+def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) -> None:
+    """ValueError unless it is an integer in this range."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
+
+
+def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """ValueError unless it is one of these."""
+    if value not in allowed:
+        raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from evaluators import actions
+from evaluators.environments.environment import Environment
+from evaluators.episode import episode_pass
 from evaluators.forward import forward_function
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import new_programs, new_scratch, write_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.jit import function, kernel, shared_function, specialise
+from neat.jit import function, inner_function, kernel, shared_function, specialise
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -19,10 +22,10 @@ TILE = 512
 
 
 @shared_function
-def _largest(begin, end, node_offset, link_offset):
-    """The most nodes and the most links that a genome of a range has."""
+def _largest(genomes, node_offset, link_offset):
+    """The most nodes and the most links that one of these genomes has."""
     nodes, links = np.int64(0), np.int64(0)
-    for genome in range(begin, end):
+    for genome in genomes:
         nodes = max(nodes, node_offset[genome + 1] - node_offset[genome])
         links = max(links, link_offset[genome + 1] - link_offset[genome])
     return nodes, links
@@ -40,29 +43,30 @@ def _new_values(slots, samples):
 @kernel
 def compile_range(begin, end, arrays, input_count, num_outputs, programs):
     """Write the programs of genomes `begin` to `end` of a GenomeArrays into `programs`."""
-    nodes, links = _largest(begin, end, arrays.node_offset, arrays.connection_offset)
+    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     for genome in range(begin, end):
         write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
 
 
-def _activate_range(begin, end, programs, inputs, recurrent, state_start, state, outputs):
-    """Activate networks `begin` to `end` (see `passes.activation_pass`)."""
-    nodes, links = _largest(begin, end, programs.node_start, programs.link_start)
+def _activate_range(begin, end, networks, programs, inputs, recurrent, state_start, state, outputs):
+    """Activate `networks[begin:end]`, indices of shape (n,) (see `passes.activation_pass`)."""
+    nodes, links = _largest(networks[begin:end], programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     even = _new_values(inputs.shape[2] + nodes, inputs.shape[3])
     odd = _new_values(inputs.shape[2] + nodes, inputs.shape[3]) if recurrent else even
-    for network in range(begin, end):
+    for place in range(begin, end):
+        network = networks[place]
         start = state_start[network]
         activate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs, network, inputs, recurrent, start, state, outputs, even, odd, gathered, TILE
+            programs, network, place, inputs, recurrent, start, state, outputs, even, odd, gathered, TILE
         )
 
 
 def _score_range(begin, end, arrays, inputs, targets, loss, recurrent, steps, totals):
     """Order and score genomes `begin` to `end` of a GenomeArrays (see `passes.score_pass`) into `totals`."""
     input_count, num_outputs = inputs.shape[2], len(targets)
-    nodes, links = _largest(begin, end, arrays.node_offset, arrays.connection_offset)
+    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     programs = new_programs(nodes, links, num_outputs)
     gathered = np.empty(links, np.float32)
@@ -92,11 +96,42 @@ def score_range() -> Any:
 def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
     """The template around a forward pass over the first so many activations and aggregations of the table."""
     return specialise(
-        template, f"{activations}-{aggregations}", {name: build(_forward(activations, aggregations))}
+        template, f"{activations}-{aggregations}", {name: build(forward_for(activations, aggregations))}
     )
 
 
 @functools.cache
-def _forward(activations: int, aggregations: int) -> Any:
+def forward_for(activations: int, aggregations: int) -> Any:
     """Shared by the kernels, so that a process compiles it once."""
     return forward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+
+
+def _play_range(begin, end, programs, input_count, constants, play, senses, reach, record, lanes):
+    """Play all episodes of networks `begin` to `end` (see `episode.episode_pass`)."""
+    for network in range(begin, end):
+        for first in range(0, record.reward.shape[1], len(lanes.total)):
+            play_episodes(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+                programs, network, first, input_count, constants, play, senses, reach, record, lanes
+            )
+
+
+def play_range(environment: type[Environment], decision: str) -> Any:
+    """The kernel of `_play_range` for an environment and a way to decide."""
+    return _playing(environment, decision, len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+@functools.cache
+def _playing(environment: type[Environment], decision: str, activations: int, aggregations: int) -> Any:
+    reset, observe, step = (
+        inner_function(getattr(environment, name)) for name in ("reset", "observe", "step")
+    )
+    play_episodes = episode_pass(
+        forward_for(activations, aggregations),
+        reset,
+        observe,
+        step,
+        getattr(actions, decision),
+        decision != "scaled",
+    )
+    name = f"{environment.__module__}.{environment.__qualname__}-{decision}-{activations}-{aggregations}"
+    return specialise(_play_range, name, {"play_episodes": play_episodes}, _nrt=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.intrinsics import LANES, add_rows
 from neat.activations import Activation, Aggregation
 from neat.jit import fused_inner_function, fused_pasted_function, fused_shared_function, pasted_function
 
@@ -20,9 +21,16 @@ _0 = np.float32(0.0)
 
 # Rows shorter than this are summed sample by sample: vector code would not be entered.
 _SHORT = 8
+# For up to so many samples, the most common functions are made part of the loop over nodes: a call takes as long as
+# they do. They are the first of the tables: a sum, and so many activations.
+_NARROW = 16
+_SUM = 0
+_COMMON = 5
 
 
-def activation_switch(table: Sequence[Activation]) -> Callable[..., Any]:
+def activation_switch(
+    table: Sequence[Activation], compiled: Callable[..., Any] = fused_shared_function
+) -> Callable[..., Any]:
     """A jitted `activate(index, bias, response, values, row, width)` over a table's activations.
 
     It puts the aggregates in `values[row, :width]` through the activation with that index in the table.
@@ -31,7 +39,9 @@ def activation_switch(table: Sequence[Activation]) -> Callable[..., Any]:
     {keyword} index == {index}:
         for sample in range(width):
             values[row, sample] = case_{index}(bias + response * values[row, sample])"""
-    return _switch("activate", "index, bias, response, values, row, width", case, [e.function for e in table])
+    return _switch(
+        "activate", "index, bias, response, values, row, width", case, [e.function for e in table], compiled
+    )
 
 
 def aggregation_switch(table: Sequence[Aggregation]) -> Callable[..., Any]:
@@ -63,6 +73,7 @@ def forward_function(
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
     activate = activation_switch(activation_table)
+    activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
     aggregate = aggregation_switch(aggregation_table)
 
     @pasted_function
@@ -75,6 +86,8 @@ def forward_function(
             end = programs.link_end[node]
             if begin == end:
                 _clear(write, row, width)
+            elif width <= _NARROW and programs.node_aggregation[node] == _SUM:
+                _add_narrow(read, programs.link_source, programs.link_weight, begin, end, write, row, width)
             else:
                 aggregate(
                     programs.node_aggregation[node],
@@ -88,17 +101,28 @@ def forward_function(
                     width,
                     gathered,
                 )
-            activate(
-                programs.node_activation[node],
-                programs.node_bias[node],
-                programs.node_response[node],
-                write,
-                row,
-                width,
-            )
+            activation = programs.node_activation[node]
+            bias, response = programs.node_bias[node], programs.node_response[node]
+            if width <= _NARROW and activation < _COMMON:
+                activate_inline(activation, bias, response, write, row, width)
+            else:
+                activate(activation, bias, response, write, row, width)
             begin = end
 
     return forward
+
+
+@fused_inner_function
+def _add_narrow(values, source, weight, begin, end, out, row, width):
+    """As `_add`, for few samples: made part of the loop over nodes, sums kept in registers, eight side by side."""
+    whole = width - width % LANES
+    for first in range(0, whole, LANES):
+        add_rows(values, source, weight, begin, end, out, row, first)
+    for sample in range(whole, width):
+        total = _0
+        for link in range(begin, end):
+            total += weight[link] * values[np.uint32(source[link]), np.uintp(sample)]
+        out[row, np.uintp(sample)] = total
 
 
 @fused_inner_function
@@ -108,13 +132,17 @@ def _clear(out, row, width):
 
 
 def _switch(
-    name: str, parameters: str, case: str, functions: Sequence[Callable[..., Any]]
+    name: str,
+    parameters: str,
+    case: str,
+    functions: Sequence[Callable[..., Any]],
+    compiled: Callable[..., Any] = fused_shared_function,
 ) -> Callable[..., Any]:
     lines = [f"def {name}({parameters}):"]
     for index in range(len(functions)):
         lines.append(case.format(index=index, keyword="elif" if index else "if"))
     cases = {f"case_{index}": case for index, case in enumerate(functions)}
-    return fused_shared_function(_generate(name, "".join(lines), cases))
+    return compiled(_generate(name, "".join(lines), cases))
 
 
 def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:

@@ -71,6 +71,7 @@ class Networks:
         self.num_inputs = num_inputs
         self.bias_input = bias_input
         self.feed_forward = feed_forward
+        self._all = np.arange(len(self))
         self._state_start = np.zeros(len(self) + 1, np.int64)
         self._state = np.zeros(0, np.float32)
         self._samples: int | None = None  # of the states; None after a reset
@@ -87,21 +88,26 @@ class Networks:
         kind = "feed-forward" if self.feed_forward else "recurrent"
         return f"Networks({len(self)} {kind}, {self.num_inputs} inputs, {self.num_outputs} outputs)"
 
-    def activate(self, x: Any) -> np.ndarray:
-        """Activate every network once.
+    def activate(self, x: Any, genomes: Any = None) -> np.ndarray:
+        """Activate every network once, or some of them.
 
         Args:
             x: Inputs, of shape (samples, inputs) for all networks alike or (genomes, samples, inputs).
+            genomes: Which networks: indices, each at most once, or a bool mask of shape (genomes,); all of them
+                by default. With n of them, "genomes" is n in the shapes of `x` and of the result, in the order
+                of the indices. The state of the others stays as it is.
 
         Returns:
             float32 array of shape (genomes, samples, outputs).
 
         Raises:
-            ValueError: Another shape, numbers that float32 cannot hold, or, for recurrent networks, another
-                number of samples than before without a `reset` in between.
+            ValueError: Another shape, numbers that float32 cannot hold, an index out of range or given twice,
+                or, for recurrent networks, another number of samples than in the first activation of any of
+                them since the last `reset` of all.
         """
-        array = self._check(x, "(samples, inputs) or (genomes, samples, inputs)", 2)
-        return self._run(array[np.newaxis])[:, 0]
+        chosen = self._all if genomes is None else self._chosen(genomes)
+        array = self._check(x, "(samples, inputs) or (genomes, samples, inputs)", 2, len(chosen))
+        return self._run(array[np.newaxis], chosen)[:, 0]
 
     def activate_sequence(self, x: Any) -> np.ndarray:
         """Activate every network at successive times; the same as as many calls of `activate`.
@@ -116,18 +122,18 @@ class Networks:
         Raises:
             ValueError: As `activate`.
         """
-        array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3)
-        return self._run(np.moveaxis(array, 1, 0))
+        array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3, len(self))
+        return self._run(np.moveaxis(array, 1, 0), self._all)
 
     def reset(self, genomes: Any = None) -> None:
         """Forget the recurrent state, so that the next step reads 0 from every node.
 
         Args:
-            genomes: Which networks': a bool mask of shape (genomes,), or indices; all of them by default.
-                Only a reset of all allows another number of samples.
+            genomes: Which networks': indices, each at most once, or a bool mask of shape (genomes,); all of
+                them by default. Only a reset of all allows another number of samples.
 
         Raises:
-            ValueError: The mask has another shape, or an index is out of range.
+            ValueError: The mask has another shape, or an index is out of range or given twice.
         """
         if genomes is None:
             self._samples = None
@@ -146,34 +152,40 @@ class Networks:
             return np.zeros(0, np.int64)
         if chosen.dtype.kind not in "iu":
             raise ValueError(f"genomes: expected a bool mask or integers, got dtype {chosen.dtype}")
-        chosen = chosen.ravel()
+        chosen = chosen.astype(np.int64).ravel()
         if chosen.min() < 0 or chosen.max() >= len(self):
             raise ValueError(f"genomes: expected indices from 0 to {len(self) - 1}, got {chosen.tolist()}")
+        times = np.bincount(chosen)
+        if times.max() > 1:
+            raise ValueError(
+                f"genomes: expected each index at most once, got {times.argmax()} {times.max()} times"
+            )
         return chosen
 
-    def _check(self, x: Any, shapes: str, dimensions: int) -> np.ndarray:
-        """Inputs with a first dimension of 1 or G."""
+    def _check(self, x: Any, shapes: str, dimensions: int, genomes: int) -> np.ndarray:
+        """Inputs with a first dimension of 1 or `genomes`."""
         array = as_float32("x", x)
         if array.ndim == dimensions:
             array = array[np.newaxis]
         elif array.ndim != dimensions + 1:
             raise ValueError(f"x: expected shape {shapes}, got {array.shape}")
-        elif array.shape[0] != len(self):
-            raise ValueError(f"x: expected {len(self)} genomes in shape {shapes}, got {array.shape}")
+        elif array.shape[0] != genomes:
+            raise ValueError(f"x: expected {genomes} genomes in shape {shapes}, got {array.shape}")
         check_size("x", "inputs", array.shape[-1], self.num_inputs)
         return array
 
-    def _run(self, x: np.ndarray) -> np.ndarray:
-        """`x`: (times, 1 or G, samples, inputs)."""
+    def _run(self, x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """`x`: (times, 1 or n, samples, inputs); `chosen`: int64 (n,)."""
         times, given, samples, _ = x.shape
         inputs = np.ones((times, given, self.num_inputs + self.bias_input, samples), np.float32)
         inputs[:, :, : self.num_inputs] = x.swapaxes(2, 3)
         if not self.feed_forward:
             self._prepare_state(samples)
-        outputs = np.empty((len(self), times, samples, self.num_outputs), np.float32)
+        outputs = np.empty((len(chosen), times, samples, self.num_outputs), np.float32)
         parallel.over(
             activate_range(),
-            len(self),
+            len(chosen),
+            chosen,
             self.programs,
             inputs,
             not self.feed_forward,

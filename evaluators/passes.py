@@ -43,11 +43,11 @@ def _save_state(state, start, samples, begin, width, input_count, node_count, va
 
 
 @inner_function
-def _store_outputs(programs, network, values, outputs, time, begin, width):
+def _store_outputs(programs, network, place, values, outputs, time, begin, width):
     for output in range(outputs.shape[3]):
         row = programs.output_slot[network, output]
         for sample in range(width):
-            outputs[network, time, begin + sample, output] = values[row, sample]
+            outputs[place, time, begin + sample, output] = values[row, sample]
 
 
 @inner_function
@@ -58,18 +58,18 @@ def _clear_nodes(values, input_count, node_count, width):
 
 
 def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `activate_network(programs, network, inputs, recurrent, start, state, outputs, scratch…)`.
+    """A jitted `activate_network(programs, network, place, inputs, recurrent, start, state, outputs, scratch…)`.
 
-    It activates one network at every time. `inputs`: float32 (times, 1 or networks, inputs, samples).
-    `state`: float32, the network's values as (nodes, samples) from `start` on, read and written if
-    `recurrent`. `outputs`: float32 (networks, times, samples, outputs), the result.
+    It activates one network at every time. `inputs`: float32 (times, 1 or n, inputs, samples), of n networks, among
+    which this one has the place `place`. `state`: float32, the network's values as (nodes, samples) from `start`
+    on, read and written if `recurrent`. `outputs`: float32 (n, times, samples, outputs), the result.
     """
 
     @inner_function
     def activate_network(
-        programs, network, inputs, recurrent, start, state, outputs, even, odd, gathered, tile
+        programs, network, place, inputs, recurrent, start, state, outputs, even, odd, gathered, tile
     ):
-        given = network if inputs.shape[1] > 1 else 0
+        given = place if inputs.shape[1] > 1 else 0
         times, input_count, samples = inputs.shape[0], inputs.shape[2], inputs.shape[3]
         node_count = programs.node_count[network]
         for begin in range(0, samples, tile):
@@ -80,7 +80,7 @@ def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
                 read, write = (even, odd) if time % 2 == 0 else (odd, even)
                 _load_inputs(inputs, time, given, begin, width, read)
                 forward(programs, network, input_count, read, write, width, gathered)
-                _store_outputs(programs, network, write, outputs, time, begin, width)
+                _store_outputs(programs, network, place, write, outputs, time, begin, width)
             if recurrent:
                 last = even if times % 2 == 0 else odd
                 _save_state(state, start, samples, begin, width, input_count, node_count, last)

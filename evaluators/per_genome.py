@@ -33,7 +33,7 @@ class Network:
         self._programs = networks.programs
         self._recurrent = not networks.feed_forward
         self._inputs = np.ones((1, 1, self.num_inputs + networks.bias_input, 1), np.float32)
-        self._state_start = np.zeros(1, np.int64)
+        self._place = self._state_start = np.zeros(1, np.int64)
         self._state = np.zeros(networks.programs.node_count[0] * self._recurrent, np.float32)
 
     def activate(self, inputs: Any) -> np.ndarray:
@@ -48,7 +48,15 @@ class Network:
         outputs = np.empty((1, 1, 1, self.num_outputs), np.float32)
         # The kernel itself: what Networks does around it takes several times as long as a small network.
         activate_range()(
-            0, 1, self._programs, self._inputs, self._recurrent, self._state_start, self._state, outputs
+            0,
+            1,
+            self._place,
+            self._programs,
+            self._inputs,
+            self._recurrent,
+            self._state_start,
+            self._state,
+            outputs,
         )
         return outputs[0, 0, 0]
 

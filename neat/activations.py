@@ -31,11 +31,16 @@ class Activation(NamedTuple):
         name: What genomes and configs call it.
         function: Jitted scalar function of one float32.
         formula: The same as a Python expression in `x`, with exp, log, sin, cos, tanh, abs, min and max.
+        low: The range that actions are scaled from: the function's own where that is bounded, otherwise its part
+            from −1 or 0 to 1.
+        high: Its other end.
     """
 
     name: str
     function: Callable[[Any], Any]
     formula: str
+    low: float = -1.0
+    high: float = 1.0
 
 
 class Aggregation(NamedTuple):
@@ -181,12 +186,12 @@ def _scaled_softplus(x):
 
 # New entries go to the end. neat-python's formulas are those of its activations.py, version 2.1.
 ACTIVATIONS: list[Activation] = [
-    Activation("sigmoid", _sigmoid, "1 / (1 + exp(-x))"),
+    Activation("sigmoid", _sigmoid, "1 / (1 + exp(-x))", low=0.0),
     Activation("tanh", elementary.tanh, "tanh(x)"),
-    Activation("relu", _relu, "max(x, 0)"),
+    Activation("relu", _relu, "max(x, 0)", low=0.0),
     Activation("identity", _identity, "x"),
-    Activation("steepened_sigmoid", _steepened_sigmoid, "1 / (1 + exp(-4.9 * x))"),
-    Activation("gauss", _gauss, "exp(-(x**2))"),
+    Activation("steepened_sigmoid", _steepened_sigmoid, "1 / (1 + exp(-4.9 * x))", low=0.0),
+    Activation("gauss", _gauss, "exp(-(x**2))", low=0.0),
     Activation("sin", elementary.sin, "sin(x)"),
     Activation("cos", elementary.cos, "cos(x)"),
     Activation("elu", _elu, "x if x > 0 else exp(x) - 1"),
@@ -196,21 +201,21 @@ ACTIVATIONS: list[Activation] = [
         _selu,
         "1.0507009873554805 * x if x > 0 else 1.0507009873554805 * 1.6732632423543772 * (exp(x) - 1)",
     ),
-    Activation("softplus", _softplus, "log(1 + exp(x))"),
-    Activation("step", _step, "1 if x > 0 else 0"),
+    Activation("softplus", _softplus, "log(1 + exp(x))", low=0.0),
+    Activation("step", _step, "1 if x > 0 else 0", low=0.0),
     Activation("clamped", _clamped, "max(-1, min(1, x))"),
     Activation("inv", _inv, "1 / x if x != 0 else 0"),
     Activation("log", _log, "log(max(1e-7, x))"),
-    Activation("exp", _exp, "exp(max(-60, min(60, x)))"),
-    Activation("abs", _abs, "abs(x)"),
-    Activation("hat", _hat, "max(0, 1 - abs(x))"),
-    Activation("square", _square, "x**2"),
+    Activation("exp", _exp, "exp(max(-60, min(60, x)))", low=0.0),
+    Activation("abs", _abs, "abs(x)", low=0.0),
+    Activation("hat", _hat, "max(0, 1 - abs(x))", low=0.0),
+    Activation("square", _square, "x**2", low=0.0),
     Activation("cube", _cube, "x**3"),
-    Activation("scaled_sigmoid", _scaled_sigmoid, "1 / (1 + exp(-max(-60, min(60, 5 * x))))"),
+    Activation("scaled_sigmoid", _scaled_sigmoid, "1 / (1 + exp(-max(-60, min(60, 5 * x))))", low=0.0),
     Activation("scaled_tanh", _scaled_tanh, "tanh(max(-60, min(60, 2.5 * x)))"),
     Activation("scaled_sin", _scaled_sin, "sin(max(-60, min(60, 5 * x)))"),
-    Activation("scaled_gauss", _scaled_gauss, "exp(-5 * max(-3.4, min(3.4, x)) ** 2)"),
-    Activation("scaled_softplus", _scaled_softplus, "log(1 + exp(max(-60, min(60, 5 * x)))) / 5"),
+    Activation("scaled_gauss", _scaled_gauss, "exp(-5 * max(-3.4, min(3.4, x)) ** 2)", low=0.0),
+    Activation("scaled_softplus", _scaled_softplus, "log(1 + exp(max(-60, min(60, 5 * x)))) / 5", low=0.0),
 ]
 
 
@@ -368,14 +373,7 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
         returned = jitted.overloads[arguments].signature.return_type
     except (NumbaError, TypeError, NotImplementedError) as error:
         raise ValueError(
-            f"{kind} {name!r}: numba cannot compile it as a function of {takes}: {_cause(error)}"
+            f"{kind} {name!r}: numba cannot compile it as a function of {takes}: {jit.cause(error)}"
         ) from None
     if not isinstance(returned, types.Float | types.Integer | types.Boolean):
         raise ValueError(f"{kind} {name!r}: expected a function that gives a number, it gives {returned}")
-
-
-def _cause(error: Exception) -> str:
-    """The line of numba's message that says what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    headings = ("Failed in", "During", "File", "- Resolution")
-    return next((line for line in lines if line and not line.startswith(headings)), repr(error))

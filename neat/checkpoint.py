@@ -143,8 +143,10 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
         **_prefixed("innovations", population.innovations.state()),
         **_prefixed("evaluator", population.evaluator_state),
     }
-    for name in ("best", "solution"):
-        genome = getattr(population, name)
+    kept = {"best": population.best, "solution": population.solution}
+    kept |= {f"candidate{k}": genome for k, genome in enumerate(population.candidates.genomes)}
+    arrays["candidates"] = np.array(population.candidates.fitness)
+    for name, genome in kept.items():
         if genome is not None:
             arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
             arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
@@ -186,6 +188,11 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
     population.best = _genome(population, _named("best", arrays))
     population.solution = _genome(population, _named("solution", arrays))
     population.evaluator_state = _named("evaluator", arrays)
+    for k, fitness in enumerate(arrays["candidates"].tolist()):
+        genome = _genome(population, _named(f"candidate{k}", arrays))
+        assert genome is not None
+        population.candidates.genomes.append(genome)
+        population.candidates.fitness.append(fitness)
     return population
 
 

@@ -91,6 +91,13 @@ def is_built(dispatcher: Any) -> bool:
     return any(Path(dispatcher._cache.cache_path).glob(name))
 
 
+def cause(error: Exception) -> str:
+    """The line of numba's message that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    headings = ("Failed in", "During", "File", "- Resolution")
+    return next((line for line in lines if line and not line.startswith(headings)), repr(error))
+
+
 def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     tag = hashlib.sha256(_fingerprint(python_function, set()) + repr(sorted(options.items())).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from neat import breeding, buffers, innovation, parallel, reproduction, speciation
 from neat.breeding import Counts, Work
+from neat.candidates import Candidates
 from neat.config import Config, to_record
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
@@ -34,8 +35,9 @@ class Result:
     """What a run found.
 
     Attributes:
-        champion: The genome that solved the task, or else the best of the run.
-        champion_fitness: Its fitness.
+        champion: The genome that solved the task, or else the best of the run; where the evaluator has `validate`,
+            the one that is best in it among the generations' champions of the highest fitness.
+        champion_fitness: Its fitness, there if it was chosen so.
         solved: Whether the target was met.
         generations: Generations evaluated.
         evaluations: Genomes evaluated.
@@ -70,6 +72,7 @@ class Population:
         solution: The genome that met the run's target, once there is one, and
         solution_fitness: its fitness.
         evaluator_state: Arrays that the evaluator restores when a loaded run goes on.
+        candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
     """
 
     def __init__(self, config: Config) -> None:
@@ -97,6 +100,7 @@ class Population:
         self.solution: Genome | None = None
         self.solution_fitness = -np.inf
         self.evaluator_state: dict[str, np.ndarray] = {}
+        self.candidates = Candidates()
 
         self._seed = np.uint64(config.seed)
         self._settings = to_record(config)
@@ -162,7 +166,9 @@ class Population:
         """Evolve until the target is met or so many generations have been evaluated since the run began.
 
         Args:
-            evaluator: Takes Genomes, returns their fitness, shape (population_size,).
+            evaluator: Takes Genomes, returns their fitness, shape (population_size,). It may have `state()`, which
+                gives arrays by name for a checkpoint, and `restore(arrays)`; and `validate(genomes)`, which gives
+                fitness in fresh trials, where one call's fitness depends on luck.
             generations: Generations in all; a loaded run goes on up to this.
             fitness_target: Stop once a fitness reaches it.
             solved: Stop once this holds for a generation's champion.
@@ -192,6 +198,8 @@ class Population:
             genomes = self.ask()
             fitness = self._validated(evaluator(genomes))
             evaluated = time.perf_counter()
+            if hasattr(evaluator, "validate"):
+                self.candidates.note(genomes, fitness)
             self._tell(fitness)
             told = time.perf_counter()
             self._note_solution(genomes, fitness, fitness_target, solved)
@@ -203,7 +211,7 @@ class Population:
                 if hasattr(evaluator, "state"):
                     self.evaluator_state = evaluator.state()
                 checkpoints.save(self, checkpoint)
-        result = self._result()
+        result = self._result(evaluator)
         for reporter in reporters:
             reporter.finish(self, result)
         return result
@@ -423,14 +431,13 @@ class Population:
         if meets or (solved is not None and solved(genomes[champion])):
             self.solution, self.solution_fitness = genomes[champion], float(fitness[champion])
 
-    def _result(self) -> Result:
-        champion = self.solution or self.best
+    def _result(self, evaluator: Evaluator) -> Result:
+        champion, fitness = self.best, self.best_fitness
+        if self.solution is not None:
+            champion, fitness = self.solution, self.solution_fitness
+        elif self.candidates.genomes:
+            champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)  # type: ignore[attr-defined]
         assert champion is not None
         return Result(
-            champion,
-            self.best_fitness if self.solution is None else self.solution_fitness,
-            self.solution is not None,
-            self.generation,
-            self.evaluations,
-            self.history,
+            champion, fitness, self.solution is not None, self.generation, self.evaluations, self.history
         )

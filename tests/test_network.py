@@ -124,6 +124,42 @@ def test_sequence_is_successive_calls(batch):
         np.testing.assert_array_equal(*again)
 
 
+def test_chosen_networks_give_what_they_give_among_all(batch):
+    compiled = evaluators.compile(Genomes.from_list(batch))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 50, 2)).astype(np.float32)
+    everything = compiled.activate(x)
+    for chosen in (rng.permutation(700), rng.permutation(700)[:90], [699], np.uint8([3, 1]), []):
+        rows = np.asarray(chosen, np.int64)
+        outputs = compiled.activate(x[rows], genomes=chosen)
+        assert outputs.shape == (len(rows), 50, 2)
+        np.testing.assert_array_equal(outputs, everything[rows])
+        shared = compiled.activate(x[0], genomes=chosen)
+        np.testing.assert_array_equal(shared, compiled.activate(x[0])[rows])
+    mask = rng.random(700) < 0.3
+    np.testing.assert_array_equal(compiled.activate(x[mask], genomes=mask), everything[mask])
+
+
+def test_only_chosen_networks_advance(batch):
+    recurrent = Genomes.from_list([{**data, "feed_forward": False} for data in batch[:20]])
+    compiled = evaluators.compile(recurrent)
+    alone = [evaluators.compile(recurrent[index]) for index in range(20)]
+    rng = np.random.default_rng(0)
+    compiled.reset(genomes=[0])  # before the first activation
+    for _ in range(15):
+        chosen = rng.permutation(20)[: rng.integers(1, 20)]
+        x = rng.normal(size=(len(chosen), 3, 2)).astype(np.float32)
+        outputs = compiled.activate(x, genomes=chosen)
+        expected = [alone[index].activate(x[place])[0] for place, index in enumerate(chosen)]
+        np.testing.assert_array_equal(outputs, expected)
+        forgotten = rng.permutation(20)[:3]
+        compiled.reset(genomes=forgotten)
+        for index in forgotten:
+            alone[index].reset(genomes=[0])
+    x = rng.normal(size=(3, 2))
+    np.testing.assert_array_equal(compiled.activate(x), [one.activate(x)[0] for one in alone])
+
+
 def refused(call, message):
     with pytest.raises(ValueError) as error:
         call()
@@ -171,13 +207,33 @@ def test_the_number_of_samples_is_fixed_until_a_reset():
     assert n.activate(np.zeros((4, 2))).shape == (1, 4, 1)
 
 
-def test_bad_resets_are_refused():
+@pytest.mark.parametrize(
+    "use",
+    [lambda n, genomes: n.reset(genomes), lambda n, genomes: n.activate([[0.0, 0.0]], genomes)],
+    ids=["reset", "activate"],
+)
+def test_bad_choices_of_genomes_are_refused(use):
     n = networks(feed_forward=False)
-    refused(lambda: n.reset(genomes=[1]), "genomes: expected indices from 0 to 0, got [1]")
-    refused(lambda: n.reset(genomes=[-1]), "genomes: expected indices from 0 to 0, got [-1]")
-    refused(lambda: n.reset(genomes=[0.5]), "genomes: expected a bool mask or integers, got dtype float64")
-    refused(lambda: n.reset(genomes=np.ones(2, bool)), "genomes: expected a mask of shape (1,), got (2,)")
-    n.reset(genomes=[])
+    refused(lambda: use(n, [1]), "genomes: expected indices from 0 to 0, got [1]")
+    refused(lambda: use(n, [-1]), "genomes: expected indices from 0 to 0, got [-1]")
+    refused(lambda: use(n, [0.5]), "genomes: expected a bool mask or integers, got dtype float64")
+    refused(lambda: use(n, np.ones(2, bool)), "genomes: expected a mask of shape (1,), got (2,)")
+    refused(lambda: use(n, [0, 0]), "genomes: expected each index at most once, got 0 2 times")
+    use(n, [])
+
+
+def test_chosen_networks_have_the_number_of_samples_of_all():
+    n = evaluators.compile(Genomes.from_list([{**PLAIN, "feed_forward": False}] * 2))
+    n.activate(np.zeros((3, 2)), genomes=[0])
+    refused(
+        lambda: n.activate(np.zeros((4, 2)), genomes=[1]),
+        "x: expected 3 samples, as in the step before, got 4; reset() first",
+    )
+    shapes = "(samples, inputs) or (genomes, samples, inputs)"
+    refused(
+        lambda: n.activate(np.zeros((2, 3, 2)), genomes=[0]),
+        f"x: expected 1 genomes in shape {shapes}, got (2, 3, 2)",
+    )
 
 
 def test_bad_devices_and_genomes_are_refused():

@@ -1,0 +1,28 @@
+"""Environments: tasks in which a network acts step by step."""
+
+from evaluators.environments.acrobot import Acrobot
+from evaluators.environments.cart_pole import CartPole
+from evaluators.environments.double_pole import DampedDoublePole, DoublePole, generalisation_starts
+from evaluators.environments.environment import Box, Discrete, Environment, uniform, uniform_between
+from evaluators.environments.mountain_car import MountainCar, MountainCarContinuous
+from evaluators.environments.pendulum import Pendulum
+from evaluators.environments.prey_capture import PreyCapture
+from evaluators.environments.t_maze import TMaze
+
+__all__ = [
+    "Acrobot",
+    "Box",
+    "CartPole",
+    "DampedDoublePole",
+    "Discrete",
+    "DoublePole",
+    "Environment",
+    "MountainCar",
+    "MountainCarContinuous",
+    "Pendulum",
+    "PreyCapture",
+    "TMaze",
+    "generalisation_starts",
+    "uniform",
+    "uniform_between",
+]

@@ -1,0 +1,180 @@
+"""An environment as Gymnasium knows them, for other libraries' agents and for a person's own loop.
+
+Gymnasium is optional: this module is imported only by `Environment.to_gymnasium`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+
+from evaluators.environments.environment import Box, Environment
+from neat.jit import inner_function, specialise
+from neat.rng import EVALUATION
+
+_0 = np.uint64(0)
+_KEYS = 2**64
+
+
+class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
+    """A `gymnasium.Env` around an environment, stepped by the same functions.
+
+    Observations are float32, unscaled, and the observation space has the published bounds. An episode's random numbers
+    are those of the first episode of generation 0 in a run whose seed was given to `reset`. After the last step `step`
+    goes on, as Gymnasium's own environments do.
+
+    Args:
+        environment: The environment.
+
+    Attributes:
+        environment: The environment.
+        observation_space: A float32 Box.
+        action_space: Discrete or a float32 Box.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012  as gymnasium.Env has it
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.observation_space = _box(environment.observations)
+        actions = environment.actions
+        self.action_space = _box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
+        self._constants = environment.constants
+        self._state: np.ndarray | None = None
+        self._random = (_0, _0, _0, np.uint64(EVALUATION))
+        self._time = 0
+
+    @property
+    def state(self) -> np.ndarray:
+        """A copy of the state, of the environment's precision, shape (states,).
+
+        Raises:
+            ResetNeeded: There is none before the first reset.
+        """
+        return self._begun().copy()
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: What the episode's random numbers follow from; without one it is drawn, by a generator that the last
+                seed started.
+            options: {"state": …} sets the first state.
+
+        Returns:
+            The observation, and an empty dictionary.
+
+        Raises:
+            ValueError: The state is not of the right shape, or not finite.
+        """
+        state = (options or {}).get("state")
+        given = None if state is None else self._checked(state)
+        super().reset(seed=seed)
+        key = int(self.np_random.integers(_KEYS, dtype=np.uint64)) if seed is None else seed % _KEYS
+        self._random = (np.uint64(key), *self._random[1:])
+        self._time = 0
+        self._state = np.zeros(len(self.environment.state_names), self.environment.precision)
+        if given is not None:
+            self._state[:] = given
+        observation = self._new_observation()
+        begin, _ = _kernels(type(self.environment))
+        begin(self._state, self._constants, (*self._random, _0), given is None, observation)
+        return observation.astype(np.float32), {}
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Take a step.
+
+        Args:
+            action: An integer, or float32 numbers, in the action space.
+
+        Returns:
+            Observation, reward, whether the episode terminated, whether the time limit has been reached, and an empty
+            dictionary.
+
+        Raises:
+            ValueError: The action is not in the action space.
+            ResetNeeded: `reset` has not been called.
+        """
+        state, taken = self._begun(), self._action(action)
+        self._time += 1
+        observation = self._new_observation()
+        _, advance = _kernels(type(self.environment))
+        random = (*self._random, np.uint64(self._time))
+        reward, terminated = advance(state, taken, self._constants, random, observation)
+        truncated = self._time >= self.environment.time_limit
+        return observation.astype(np.float32), float(reward), bool(terminated), truncated, {}
+
+    def _begun(self) -> np.ndarray:
+        if self._state is None:
+            raise ResetNeeded(f"{self.environment.name}: there is no state before the first reset")
+        return self._state
+
+    def _new_observation(self) -> np.ndarray:
+        return np.empty(self.observation_space.shape or (), self.environment.precision)
+
+    def _checked(self, state: Any) -> np.ndarray:
+        names = self.environment.state_names
+        given = _array(state, self.environment.precision)
+        if given.shape != (len(names),) or not np.isfinite(given).all():
+            raise ValueError(
+                f"state: expected {len(names)} finite numbers ({', '.join(names)}), got {state!r}"
+            )
+        return given
+
+    def _action(self, action: Any) -> Any:
+        """As the functions take it: an integer, or float32 (dimensions,)."""
+        space = self.action_space
+        if isinstance(space, spaces.Discrete):
+            if not space.contains(action):
+                raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {action!r}")
+            return int(action)
+        assert isinstance(space, spaces.Box)
+        taken = _array(action, np.float32)
+        if taken.shape != space.shape or not ((space.low <= taken) & (taken <= space.high)).all():
+            bounds = ", ".join(
+                f"[{low:g}, {high:g}]" for low, high in zip(space.low, space.high, strict=True)
+            )
+            raise ValueError(f"action: expected numbers in {bounds}, got {action!r}")
+        return taken
+
+
+def _array(values: Any, precision: Any) -> np.ndarray:
+    """A copy; empty if these are not numbers."""
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(values, precision)
+    except (TypeError, ValueError):
+        return np.empty(0)
+
+
+def _box(bounds: Box) -> spaces.Box:
+    low, high = np.array(bounds, np.float32)
+    return spaces.Box(low, high, dtype=np.float32)
+
+
+def _begin(state, constants, random, fresh, observation):
+    if fresh:
+        reset(state, constants, random)  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+    observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _advance(state, action, constants, random, observation):
+    reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
+    observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+    return reward, terminated
+
+
+@functools.cache
+def _kernels(environment: type[Environment]) -> tuple[Any, Any]:
+    """To begin an episode and to take a step, from the environment's functions."""
+    bind = {each: inner_function(getattr(environment, each)) for each in ("reset", "observe", "step")}
+    name = f"{environment.__module__}.{environment.__qualname__}"
+    begin, advance = (specialise(each, name, bind, _nrt=False) for each in (_begin, _advance))
+    return begin, advance

@@ -1,0 +1,81 @@
+"""Balancing a pole on a cart (Barto, Sutton and Anderson 1983), as Gymnasium's CartPole-v1 has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluators.environments.environment import Box, Discrete, Environment, uniform_between
+from neat import elementary
+
+_START = np.float32(0.05)
+_ONE = np.float32(1.0)
+_FOUR_THIRDS = np.float32(4.0 / 3.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CartPole(Environment):
+    """CartPole-v1: push a cart to the left or right so that the pole on it stays up; a reward of 1 for every step.
+
+    The observation is the state.
+    """
+
+    gravity: float = 9.8
+    """m/s²."""
+    cart_mass: float = 1.0
+    """kg."""
+    pole_mass: float = 0.1
+    """kg."""
+    half_length: float = 0.5
+    """Of the pole, m."""
+    force: float = 10.0
+    """N, to the left or to the right."""
+    time_step: float = 0.02
+    """s, of the explicit Euler method."""
+    position_limit: float = 2.4
+    """m, on either side."""
+    angle_limit: float = 12 * 2 * np.pi / 360
+    """rad, on either side."""
+    time_limit: int = 500
+
+    state_names = ("position (m)", "velocity (m/s)", "angle (rad)", "angular velocity (rad/s)")
+    actions = Discrete(2)
+
+    @property
+    def observations(self) -> Box:
+        """Twice the limits; Gymnasium publishes no bounds of the velocities, which seldom pass ±3."""
+        high = (2 * self.position_limit, np.inf, 2 * self.angle_limit, np.inf)
+        return Box(tuple(-bound for bound in high), high)
+
+    @staticmethod
+    def reset(state, constants, random):
+        """Each element between ±0.05."""
+        for k in range(4):
+            state[k] = uniform_between(random, k, -_START, _START)
+
+    @staticmethod
+    def observe(state, constants, observation):
+        """The state."""
+        for k in range(4):
+            observation[k] = state[k]
+
+    @staticmethod
+    def step(state, action, constants, random):
+        """Equations 23 and 24 of Florian (2007), "Correct equations for the dynamics of the cart-pole system"."""
+        gravity, cart_mass, pole_mass, half_length, force, tau, position_limit, angle_limit = constants
+        x, v, angle, spin = state[0], state[1], state[2], state[3]
+        push = force if action == 1 else -force
+        sine, cosine = elementary.sin(angle), elementary.cos(angle)
+        total, moment = cart_mass + pole_mass, pole_mass * half_length
+        pull = (push + moment * spin * spin * sine) / total
+        turn = (gravity * sine - cosine * pull) / (
+            half_length * (_FOUR_THIRDS - pole_mass * cosine * cosine / total)
+        )
+        acceleration = pull - moment * turn * cosine / total
+        x, angle = x + tau * v, angle + tau * spin
+        state[0] = x
+        state[1] = v + tau * acceleration
+        state[2] = angle
+        state[3] = spin + tau * turn
+        return _ONE, (abs(x) > position_limit) | (abs(angle) > angle_limit)

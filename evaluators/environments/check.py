@@ -1,0 +1,135 @@
+"""Whether an environment of a person's own can be played, found out before the work starts."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core.errors import NumbaError
+
+from evaluators.environments.environment import Box, Discrete, Environment
+from neat.jit import cause, function, specialise
+
+_FUNCTIONS = ("reset", "observe", "step")
+_STEPS = 200
+
+
+def check(environment: Environment) -> None:
+    """ValueError unless the environment's description makes sense and its functions work for some hundred steps."""
+    if not isinstance(environment, Environment):
+        raise ValueError(
+            f"environment: expected one of evaluators.environments, such as CartPole(), got {environment!r}"
+        )
+    _check_description(environment)
+    if type(environment).__module__.startswith(f"{__package__}."):
+        return  # its functions have tests
+    state: np.ndarray = np.zeros(len(environment.state_names), environment.precision)
+    observation: np.ndarray = np.zeros(environment.num_observations, environment.precision)
+    actions = environment.actions
+    low, high = (0, actions.count - 1) if isinstance(actions, Discrete) else np.array(actions, np.float32)
+    try:
+        fault = _trial_kernel(type(environment), isinstance(actions, Discrete))(
+            state, observation, low, high, environment.constants, _STEPS
+        )
+    except NumbaError as error:
+        raise ValueError(_uncompiled(environment) or f"{environment.name}: {cause(error)}") from None
+    except Exception as error:
+        raise ValueError(f"{environment.name}: {type(error).__name__}: {error}") from None
+    if fault >= 0:
+        raise ValueError(f"{environment.name}: an observation or a reward is not finite in step {fault + 1}")
+
+
+def _check_description(environment: Environment) -> None:
+    name, names = environment.name, getattr(environment, "state_names", None)
+    if not isinstance(names, tuple) or not names or not all(isinstance(each, str) for each in names):
+        raise ValueError(f"{name}: state_names: expected a tuple of names, got {names!r}")
+    if environment.precision not in (np.float32, np.float64):
+        raise ValueError(
+            f"{name}: precision: expected np.float32 or np.float64, got {environment.precision!r}"
+        )
+    for each in _FUNCTIONS:
+        if not callable(getattr(environment, each, None)):
+            raise ValueError(f"{name}: {each}: there is no such function")
+    _check_box(f"{name}: observations", environment.observations)
+    actions = environment.actions
+    if isinstance(actions, Discrete):
+        if not isinstance(actions.count, int | np.integer) or actions.count < 2:
+            raise ValueError(f"{name}: actions: expected 2 at least, got {actions.count!r}")
+        return
+    _check_box(f"{name}: actions", actions)
+    if not all(map(math.isfinite, actions.low + actions.high)):
+        raise ValueError(f"{name}: actions: bounds must be finite, got {actions}")
+
+
+def _check_box(label: str, box: Any) -> None:
+    if not isinstance(box, Box):
+        raise ValueError(f"{label}: expected a Box, got {box!r}")
+    if not 0 < len(box.low) == len(box.high) or not all(
+        low < high for low, high in zip(box.low, box.high, strict=True)
+    ):
+        raise ValueError(f"{label}: expected bounds of equal number, each low below its high, got {box}")
+
+
+def _trial(state, observation, low, high, constants, steps):
+    """Play with actions that go through the space. Returns the first step with something not finite, or -1."""
+    terminated = True
+    for time in range(steps):
+        random = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(time))
+        if terminated:
+            reset(state, constants, random)  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+        observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+        action = between(low, high, time)  # type: ignore[name-defined]  # noqa: F821
+        reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
+        if not np.isfinite(reward) or not np.isfinite(observation).all():
+            return time
+    return -1
+
+
+@function
+def _choice(low, high, time):
+    return low + time % (high - low + 1)
+
+
+@function
+def _vector(low, high, time):
+    return low + (high - low) * np.float32(time % 5) / np.float32(4.0)
+
+
+@functools.cache
+def _trial_kernel(environment: type[Environment], discrete: bool) -> Any:
+    """With bounds of arrays checked: nothing else would notice an index that is out of range."""
+    checked = {name: function(_plain(environment, name), boundscheck=True) for name in _FUNCTIONS}
+    name = f"{environment.__module__}.{environment.__qualname__}"
+    return specialise(_trial, name, {**checked, "between": _choice if discrete else _vector})
+
+
+def _plain(environment: type[Environment], name: str) -> Any:
+    given = getattr(environment, name)
+    return getattr(given, "py_func", given)
+
+
+def _uncompiled(environment: Environment) -> str | None:
+    """Which function numba cannot compile, and why."""
+    precision = types.float32 if environment.precision is np.float32 else types.float64
+    vector = precision[::1]
+    constants = types.UniTuple(precision, len(environment.constants))
+    action = types.int64 if isinstance(environment.actions, Discrete) else types.float32[::1]
+    random = types.UniTuple(types.uint64, 5)
+    arguments = {
+        "reset": (vector, constants, random),
+        "observe": (vector, constants, vector),
+        "step": (vector, action, constants, random),
+    }
+    for name, signature in arguments.items():
+        compiled = function(_plain(type(environment), name))
+        try:
+            compiled.compile(signature)
+        except (NumbaError, TypeError) as error:
+            return f"{environment.name}: numba cannot compile {name}: {cause(error)}"
+        returned = compiled.overloads[signature].signature.return_type
+        if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
+            return f"{environment.name}: step: must return (reward, terminated), it returns {returned}"
+    return None

@@ -1,0 +1,85 @@
+"""Swinging up a pendulum and holding it there, as Gymnasium's Pendulum-v1 has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluators.environments.angle import wrapped
+from evaluators.environments.environment import Box, Environment, uniform_between
+from neat import elementary
+
+_PI = np.float32(np.pi)
+_1 = np.float32(1.0)
+_HALF_OF_3 = np.float32(1.5)
+_3 = np.float32(3.0)
+_VELOCITY_COST = np.float32(0.1)  # s²/rad²
+_TORQUE_COST = np.float32(0.001)  # 1/(N m)²
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pendulum(Environment):
+    """Pendulum-v1: turn a rod about its end so that it stands up, for little torque.
+
+    A step's reward is -(angle² + 0.1 velocity² + 0.001 torque²), of the state before the step; the angle is 0 upright,
+    and taken from -π to π. The observation is the angle's cosine and sine, and the velocity. An episode ends by the
+    time limit alone. The state's angle lies within π and a step of 0, where Gymnasium's counts turns.
+    """
+
+    gravity: float = 10.0
+    """m/s²."""
+    mass: float = 1.0
+    """kg, of the rod."""
+    length: float = 1.0
+    """m."""
+    time_step: float = 0.05
+    """s, of the semi-implicit Euler method."""
+    max_speed: float = 8.0
+    """rad/s."""
+    max_torque: float = 2.0
+    """N m, in either direction."""
+    time_limit: int = 200
+
+    state_names = ("angle (rad)", "angular velocity (rad/s)")
+
+    @property
+    def observations(self) -> Box:
+        """What the observations cannot leave."""
+        high = (1.0, 1.0, self.max_speed)
+        return Box(tuple(-bound for bound in high), high)
+
+    @property
+    def actions(self) -> Box:
+        """The torque, N m."""
+        return Box((-self.max_torque,), (self.max_torque,))
+
+    @staticmethod
+    def reset(state, constants, random):
+        """Any angle, and a velocity between ±1."""
+        state[0] = uniform_between(random, 0, -_PI, _PI)
+        state[1] = uniform_between(random, 1, -_1, _1)
+
+    @staticmethod
+    def observe(state, constants, observation):
+        """The angle's cosine and sine, and the velocity."""
+        angle = state[0]
+        observation[0] = elementary.cos(angle)
+        observation[1] = elementary.sin(angle)
+        observation[2] = state[1]
+
+    @staticmethod
+    def step(state, action, constants, random):
+        """A uniform rod about its end, whose moment of inertia is mass length² / 3."""
+        gravity, mass, length, time_step, max_speed, _ = constants
+        angle, velocity, torque = wrapped(state[0]), state[1], action[0]
+        cost = angle * angle + _VELOCITY_COST * velocity * velocity + _TORQUE_COST * torque * torque
+        acceleration = (
+            _HALF_OF_3 * gravity / length * elementary.sin(angle) + _3 / (mass * length * length) * torque
+        )
+        velocity = velocity + acceleration * time_step
+        velocity = max_speed if velocity > max_speed else velocity
+        velocity = -max_speed if velocity < -max_speed else velocity
+        state[0] = angle + velocity * time_step
+        state[1] = velocity
+        return -cost, False

@@ -1,0 +1,267 @@
+"""Episodes: a network in an environment, from the first state to the last.
+
+Episodes of one network go side by side in lanes, so that their steps become vector code. (Their number is not a
+constant of the build, or LLVM would unroll the loops over lanes rather than use vectors.) A lane whose episode has
+ended, or that never had one, repeats a living lane, whose numbers are harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.environments.environment import EPISODES
+from evaluators.intrinsics import column
+from neat.jit import inner_function, pasted_function
+from neat.rng import EVALUATION
+
+_0 = np.float32(0.0)
+_INFINITY = np.float32(np.inf)
+
+
+class Play(NamedTuple):
+    """What is to be played."""
+
+    start: np.ndarray  # float64 (episodes, elements of the state) or empty: states to start from
+    seed: Any  # uint64
+    generation: Any  # int64
+    common: Any  # bool, whether all networks meet the same starts
+    trial: Any  # int64, 0 in training
+    limit: Any  # int64, steps
+    recurrent: Any  # bool
+    measured: Any  # bool, whether `Record.moment` is wanted
+    traced: Any  # bool, whether `Record.trace` is wanted
+
+
+class Senses(NamedTuple):
+    """How observations become inputs: (observation - offset) * factor, between ±limit."""
+
+    offset: np.ndarray  # float32 (observations,)
+    factor: np.ndarray  # float32 (observations,)
+    limit: Any  # float32
+
+
+class Reach(NamedTuple):
+    """How outputs become actions (see `evaluators.actions`)."""
+
+    low: np.ndarray  # float32 (networks, outputs)
+    factor: np.ndarray  # float32 (networks, outputs)
+    lowest: np.ndarray  # float32 (dimensions,)
+    span: np.ndarray  # float32 (dimensions,)
+
+
+class Record(NamedTuple):
+    """What is kept of the episodes."""
+
+    reward: np.ndarray  # float64 (networks, episodes), the sum
+    length: np.ndarray  # int64 (networks, episodes), steps
+    terminated: np.ndarray  # bool (networks, episodes), rather than cut off
+    sound: np.ndarray  # bool (networks, episodes), all observations and rewards were finite
+    moment: np.ndarray  # float64 (networks, 2, observations): sums of observation - offset and of its square
+    trace: np.ndarray  # float64 (steps + 1, state + dimensions + 1), of the first network's first episode
+
+
+class Lanes(NamedTuple):
+    """Scratch for the episodes side by side."""
+
+    state: np.ndarray  # the environment's precision (state, lanes)
+    observation: np.ndarray  # the environment's precision (observations, lanes)
+    choice: np.ndarray  # int64 (lanes,)
+    action: np.ndarray  # float32 (dimensions, lanes)
+    reward: np.ndarray  # float64 (lanes,)
+    total: np.ndarray  # float64 (lanes,)
+    ended: np.ndarray  # bool (lanes,)
+    alive: np.ndarray  # bool (lanes,)
+    doubt: np.ndarray  # float32 (lanes,), 0, or NaN once an observation was not finite
+    stream: np.ndarray  # uint64 (lanes,)
+    even: np.ndarray  # float32 (slots, lanes)
+    odd: np.ndarray  # float32 (slots, lanes), the same as `even` for feed-forward networks
+    gathered: np.ndarray  # float32 (links,)
+
+
+@inner_function
+def sense(lanes, senses, values, width):
+    """Observations to the first rows of `values`."""
+    for row in range(lanes.observation.shape[0]):
+        offset, factor, limit = senses.offset[row], senses.factor[row], senses.limit
+        for lane in range(width):
+            value = np.float32(lanes.observation[row, lane] - offset) * factor
+            lanes.doubt[lane] += value * _0
+            value = value if value < limit else limit
+            values[row, lane] = value if value > -limit else -limit
+
+
+@inner_function
+def _measure(lanes, senses, moment, width):
+    """Add the living lanes' observations to `moment`, (2, observations)."""
+    for row in range(lanes.observation.shape[0]):
+        for lane in range(width):
+            if lanes.alive[lane]:
+                deviation = np.float64(lanes.observation[row, lane] - senses.offset[row])
+                moment[0, row] += deviation
+                moment[1, row] += deviation * deviation
+
+
+@inner_function
+def _trace(lanes, trace, time, discrete):
+    """Write the first lane's state, and the action and the reward that led to it."""
+    states, dimensions = lanes.state.shape[0], lanes.action.shape[0]
+    for row in range(states):
+        trace[time, row] = lanes.state[row, 0]
+    if time > 0:
+        for row in range(dimensions):
+            trace[time, states + row] = lanes.choice[0] if discrete else lanes.action[row, 0]
+        trace[time, states + dimensions] = lanes.reward[0]
+
+
+@inner_function
+def _is_sound(lanes, lane):
+    """Whether all observations and rewards of an episode were finite so far."""
+    return abs(lanes.total[lane] + lanes.doubt[lane]) < _INFINITY
+
+
+@inner_function
+def add_rewards(lanes, width):
+    """Whether an episode ends, if only because something is not finite."""
+    some = False
+    for lane in range(width):
+        lanes.total[lane] += lanes.reward[lane]
+        lanes.ended[lane] |= not _is_sound(lanes, lane)
+        some |= lanes.ended[lane]
+    return some
+
+
+@inner_function
+def _retire(lanes, values, record, network, first, time, width):
+    """Record the episodes that end, and let idle lanes repeat a living one. Returns how many live."""
+    living, model = 0, 0
+    for lane in range(width):
+        if lanes.alive[lane] and lanes.ended[lane]:
+            lanes.alive[lane] = False
+            _finish(lanes, lane, record, network, first + lane, time, _is_sound(lanes, lane))
+        elif lanes.alive[lane]:
+            living, model = living + 1, lane
+    for lane in range(width):
+        if lanes.ended[lane]:
+            lanes.doubt[lane] = _0
+            lanes.total[lane] = 0.0
+            for row in range(lanes.state.shape[0]):
+                lanes.state[row, lane] = lanes.state[row, model]
+            for row in range(values.shape[0]):
+                values[row, lane] = values[row, model]
+    return living
+
+
+@inner_function
+def _finish(lanes, lane, record, network, episode, length, terminated):
+    record.reward[network, episode] = lanes.total[lane]
+    record.length[network, episode] = length
+    record.terminated[network, episode] = terminated
+    record.sound[network, episode] = _is_sound(lanes, lane)
+
+
+@inner_function
+def _clear(values, begin):
+    for row in range(begin, values.shape[0]):
+        for lane in range(values.shape[1]):
+            values[row, lane] = _0
+
+
+def episode_pass(
+    forward: Callable[..., Any],
+    reset: Callable[..., Any],
+    observe: Callable[..., Any],
+    step: Callable[..., Any],
+    decide: Callable[..., Any],
+    discrete: bool,
+) -> Callable[..., Any]:
+    """A jitted `play_episodes(programs, network, first, input_count, constants, play, …)`.
+
+    It plays the episodes from `first` on, as many as there are lanes, of a network;
+    its other arguments are a Play, a Senses, a Reach, a Record and a Lanes.
+
+    Args:
+        forward: See `forward.forward_function`.
+        reset: An environment's, jitted.
+        observe: The same.
+        step: The same.
+        decide: One of `evaluators.actions`.
+        discrete: Whether the actions are choices.
+    """
+
+    @pasted_function
+    def begin(network, first, count, constants, play, lanes, width):
+        individual = np.uint64(0) if play.common else np.uint64(network + 1)
+        for lane in range(width):
+            episode = np.uint64(first + min(lane, count - 1))
+            lanes.stream[lane] = np.uint64(EVALUATION) + np.uint64(play.trial) + EPISODES * episode
+            random = (play.seed, np.uint64(play.generation), individual, lanes.stream[lane], np.uint64(0))
+            reset(column(lanes.state, lane), constants, random)
+            for row in range(play.start.shape[1]):
+                lanes.state[row, lane] = play.start[episode, row]
+            lanes.alive[lane] = lane < count
+            lanes.doubt[lane] = _0
+            lanes.total[lane] = 0.0
+
+    @pasted_function
+    def advance(network, time, constants, play, lanes, width):
+        individual = np.uint64(0) if play.common else np.uint64(network + 1)
+        for lane in range(width):
+            random = (
+                play.seed,
+                np.uint64(play.generation),
+                individual,
+                lanes.stream[lane],
+                np.uint64(time + 1),
+            )
+            action = lanes.choice[lane] if discrete else column(lanes.action, lane)
+            reward, ended = step(column(lanes.state, lane), action, constants, random)
+            lanes.reward[lane] = reward
+            lanes.ended[lane] = ended
+
+    @pasted_function
+    def play_episodes(programs, network, first, input_count, constants, play, senses, reach, record, lanes):
+        width = len(lanes.total)
+        count = min(width, record.reward.shape[1] - first)
+        begin(network, first, count, constants, play, lanes, width)
+        _clear(lanes.even, input_count)
+        traced = play.traced and network == 0 and first == 0
+        if traced:
+            _trace(lanes, record.trace, 0, discrete)
+        living = count
+        time = 0
+        while living > 0 and time < play.limit:
+            even = time % 2 == 0 or not play.recurrent
+            read, write = (lanes.even, lanes.odd) if even else (lanes.odd, lanes.even)
+            for lane in range(width):
+                observe(column(lanes.state, lane), constants, column(lanes.observation, lane))
+            sense(lanes, senses, read, width)
+            if play.measured:
+                _measure(lanes, senses, record.moment[network], width)
+            forward(programs, network, input_count, read, write, width, lanes.gathered)
+            decide(
+                write,
+                programs.output_slot,
+                network,
+                width,
+                reach.low[network],
+                reach.factor[network],
+                reach.lowest,
+                reach.span,
+                lanes.choice,
+                lanes.action,
+            )
+            advance(network, time, constants, play, lanes, width)
+            time += 1
+            if traced:
+                _trace(lanes, record.trace, time, discrete)
+                traced = not lanes.ended[0]
+            if add_rewards(lanes, width):
+                living = _retire(lanes, write, record, network, first, time, width)
+        for lane in range(count):
+            if lanes.alive[lane]:
+                _finish(lanes, lane, record, network, first + lane, time, False)
+
+    return play_episodes

@@ -1,0 +1,123 @@
+"""What evaluators that play episodes share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from evaluators.checks import check_choice, check_count
+from neat.genome import Genome, Genomes
+
+Starts = Literal["generation", "genome"]
+Combine = Literal["mean", "min", "sum"]
+Actions = Literal["argmax", "threshold"]
+
+# Trials that are set apart, each with random numbers of its own; a person's are from TRIAL on.
+TRAINING, VALIDATION, TRIAL = 0, 1, 2
+_MOST_TRIALS = 250
+_COMBINE = {"mean": np.mean, "min": np.min, "sum": np.sum}
+
+
+class Episodes(NamedTuple):
+    """What came of every genome's episodes."""
+
+    reward: np.ndarray
+    """float64 (genomes, episodes), the sum over an episode's steps."""
+    length: np.ndarray
+    """int64 (genomes, episodes), steps."""
+    terminated: np.ndarray
+    """bool (genomes, episodes): ended by the task rather than cut off by a time limit."""
+
+
+class Episodic(ABC):
+    """Base of the evaluators that play episodes.
+
+    Attributes:
+        name: The environment's name.
+        last: The Episodes of the last call.
+        steps: Environment steps of all calls so far; those in `play` and `validate` do not count.
+    """
+
+    name: str
+
+    def __init__(self, episodes: int, starts: Starts, combine: Combine, actions: Actions) -> None:
+        check_count("episodes", episodes)
+        check_choice("starts", starts, get_args(Starts))
+        check_choice("combine", combine, get_args(Combine))
+        check_choice("actions", actions, get_args(Actions))
+        self.episodes = int(episodes)
+        self.starts = starts
+        self.combine = combine
+        self.actions = actions
+        self.last: Episodes | None = None
+        self.steps = 0
+
+    @property
+    @abstractmethod
+    def num_inputs(self) -> int:
+        """Inputs that the networks must have."""
+
+    @property
+    @abstractmethod
+    def num_outputs(self) -> int:
+        """Outputs that they must have."""
+
+    @abstractmethod
+    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
+        """Play so many episodes of each genome."""
+
+    def __call__(self, genomes: Genomes) -> np.ndarray:
+        """Fitness of every genome, float64 of shape (genomes,).
+
+        Raises:
+            ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
+            RuntimeError: The environment raised an error, or its worker processes ended.
+        """
+        self.last = self._play(as_genomes(genomes), self.episodes, TRAINING)
+        self.steps += int(self.last.length.sum())
+        return self._combined(self.last)
+
+    def play(self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0) -> Episodes:
+        """Episodes from fresh starts, the same for all genomes, which no training meets.
+
+        Args:
+            genomes: What plays.
+            episodes: How many of each.
+            trial: Another number gives other starts. They depend on the genomes' seed and on this alone.
+
+        Raises:
+            ValueError: As a call.
+            RuntimeError: As a call.
+        """
+        check_count("episodes", episodes)
+        check_count("trial", trial, 0, _MOST_TRIALS)
+        return self._play(as_genomes(genomes), episodes, TRIAL + trial)
+
+    def validate(self, genomes: Genomes | Genome, episodes: int = 100) -> np.ndarray:
+        """Fitness in fresh episodes, which neither training nor `play` meets, float64 of shape (genomes,).
+
+        By this a run chooses its champion in the end.
+        """
+        check_count("episodes", episodes)
+        return self._combined(self._play(as_genomes(genomes), episodes, VALIDATION))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint keeps."""
+        return {"steps": np.array(self.steps)}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave."""
+        self.steps = int(arrays["steps"])
+
+    def _combined(self, episodes: Episodes) -> np.ndarray:
+        return _COMBINE[self.combine](episodes.reward, axis=1)  # type: ignore[operator]
+
+
+def as_genomes(genomes: Genomes | Genome) -> Genomes:
+    """A single genome as Genomes too; ValueError for anything else."""
+    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
+    if not isinstance(batch, Genomes):
+        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    return batch

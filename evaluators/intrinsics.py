@@ -1,0 +1,92 @@
+"""What LLVM is told directly, because it does not find it in numba's code. With the compiler off, plain Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 8  # of a float32 vector
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+
+
+@intrinsic
+def _column(typing_context, array, index):
+    view = types.Array(array.dtype, 1, "A")
+
+    def generate(context, builder, signature, arguments):
+        matrix = context.make_array(array)(context, builder, arguments[0])
+        rows, _ = cgutils.unpack_tuple(builder, matrix.shape)
+        stride, _ = cgutils.unpack_tuple(builder, matrix.strides)
+        result = context.make_array(view)(context, builder)
+        context.populate_array(
+            result,
+            data=builder.gep(matrix.data, [arguments[1]]),
+            shape=cgutils.pack_array(builder, [rows]),
+            strides=cgutils.pack_array(builder, [stride]),
+            itemsize=matrix.itemsize,
+            meminfo=None,
+        )
+        return result._getvalue()
+
+    return view(array, types.intp), generate
+
+
+def _plain_column(array: Any, index: Any) -> Any:
+    return array[:, index]
+
+
+@intrinsic
+def _add_rows(typing_context, values, source, weight, begin, end, out, row, first):
+    def generate(context, builder, signature, arguments):
+        def element(position: int, *indices: Any) -> Any:
+            array = context.make_array(signature.args[position])(context, builder, arguments[position])
+            shape, strides = (
+                cgutils.unpack_tuple(builder, array.shape),
+                cgutils.unpack_tuple(builder, array.strides),
+            )
+            return cgutils.get_item_pointer2(context, builder, array.data, shape, strides, "C", indices)
+
+        total = cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0.0] * LANES))
+        with cgutils.for_range_slice(
+            builder, arguments[3], arguments[4], ir.Constant(arguments[3].type, 1)
+        ) as (link, _):
+            slot = builder.zext(builder.load(element(1, link)), arguments[7].type)
+            factor = builder.load(element(2, link))
+            splat = builder.shuffle_vector(
+                builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), factor, ir.IntType(32)(0)),
+                ir.Constant(_VECTOR, ir.Undefined),
+                ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES),
+            )
+            place = builder.bitcast(element(0, slot, arguments[7]), _VECTOR.as_pointer())
+            product = builder.fmul(splat, builder.load(place, align=4), flags=("contract",))
+            builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
+        place = builder.bitcast(element(5, arguments[6], arguments[7]), _VECTOR.as_pointer())
+        builder.store(builder.load(total), place, align=4)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(values, source, weight, index, index, out, index, index), generate
+
+
+def _plain_add_rows(values, source, weight, begin, end, out, row, first):
+    lanes = slice(first, first + LANES)
+    total = np.zeros(LANES, np.float32)
+    for link in range(begin, end):
+        total += weight[link] * values[source[link], lanes]
+    out[row, lanes] = total
+
+
+_compiled = not getattr(config, "DISABLE_JIT", False)
+
+# `array[:, index]` of a contiguous matrix, for an index in range, by address alone: numba compares the bounds with the
+# shape, for which LLVM gives up turning a loop over columns into vector code.
+column: Any = _column if _compiled else _plain_column
+
+# Into eight elements of row `row` of `out`, from `first` on: the sum of weight[link] · values[source[link]] over the
+# links from `begin` to `end`, kept in one vector register.
+add_rows: Any = _add_rows if _compiled else _plain_add_rows

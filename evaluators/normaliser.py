@@ -1,0 +1,39 @@
+"""The mean and the deviation of all observations so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Normaliser:
+    """Mean and standard deviation of all observations so far (Chan, Golub and LeVeque 1979, eq. 2.1)."""
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(size)
+        self.squares = np.zeros(size)
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """float64 (observations,); 1 where nothing has varied."""
+        deviation = np.sqrt(self.squares / max(self.count, 1))
+        return np.where(deviation > 0, deviation, 1.0)
+
+    def add(self, moment: np.ndarray, count: int) -> None:
+        """Add observations, of which `moment` has each genome's sums of deviations from the mean and squares."""
+        first, second = moment.sum(axis=0)
+        whole = self.count + count
+        # The sums are about the float32 that the kernel had of the mean.
+        shift = np.float64(np.float32(self.mean)) + first / count - self.mean
+        self.squares += second - first * first / count + shift * shift * self.count * count / whole
+        self.mean = self.mean + shift * count / whole
+        self.count = whole
+
+    def state(self) -> dict[str, np.ndarray]:
+        """As arrays, for a checkpoint."""
+        return {"count": np.array(self.count), "mean": self.mean, "squares": self.squares.copy()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave."""
+        self.count = int(arrays["count"])
+        self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()

@@ -1,0 +1,269 @@
+"""Fitness from episodes in an environment."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from evaluators.backend import resolve_device
+from evaluators.checks import as_float64, check_choice, check_size
+from evaluators.cpu import play_range
+from evaluators.environments import Box, Environment
+from evaluators.environments.check import check
+from evaluators.episode import Lanes, Play, Reach, Record, Senses
+from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts, as_genomes
+from evaluators.network import Networks, compile
+from evaluators.normaliser import Normaliser
+from evaluators.spaces import output_ranges
+from neat import parallel
+from neat.genome import Genome, Genomes
+from neat.jit import is_built
+
+Observations = Literal["scaled", "raw", "normalised"]
+
+_NORMAL_LIMIT = np.float32(10.0)  # standard deviations
+
+
+class Trace(NamedTuple):
+    """One episode, step by step."""
+
+    state: np.ndarray
+    """float64 (steps + 1, state)."""
+    action: np.ndarray
+    """float64 (steps, dimensions), or the choice, (steps, 1)."""
+    reward: np.ndarray
+    """float64 (steps,)."""
+    terminated: bool
+    """Rather than cut off by the time limit."""
+
+
+class Rollout(Episodic):
+    """Fitness of genomes that act in an environment, over several episodes.
+
+    Outputs become actions so: of a discrete space with `actions="argmax"`, each action has an output and the greatest
+    is taken; with `"threshold"` there is one output, and the range of its activation is divided evenly among the
+    actions. Of a continuous space, each dimension has an output, and the range of its activation is stretched to the
+    dimension's bounds (`neat.activations.Activation.low` and `high`).
+
+    Args:
+        environment: An instance of an `evaluators.environments.Environment`.
+        episodes: Episodes of each genome.
+        starts: "generation": all genomes of a generation meet the same random starts; "genome": each its own. Both
+            depend on the run's seed and the generation alone, and differ from one generation to the next.
+        combine: How episodes' rewards become a fitness.
+        observations: "scaled": the environment's bounds become ±1, where they are finite; "raw"; "normalised":
+            by the mean and the standard deviation of all observations of the generations before, within ±10 (as ARS
+            V2-t, Mania et al. 2018, but for the limit).
+        actions: How a discrete action is chosen.
+        device: "auto" or "cpu".
+
+    Attributes:
+        last: The Episodes of the last call.
+        steps: Environment steps of all calls so far; steps in `play` and `validate` do not count.
+
+    Raises:
+        ValueError: An argument is not known, or the environment's functions cannot be compiled or do not work.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        episodes: int = 5,
+        starts: Starts = "generation",
+        combine: Combine = "mean",
+        observations: Observations = "scaled",
+        actions: Actions = "argmax",
+        device: str = "auto",
+    ) -> None:
+        check(environment)
+        super().__init__(episodes, starts, combine, actions)
+        check_choice("observations", observations, get_args(Observations))
+        self.environment = environment
+        self.name = environment.name
+        self.observations = observations
+        self.device = resolve_device(device)
+        self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
+
+    @property
+    def num_inputs(self) -> int:
+        """Inputs that the networks must have."""
+        return len(self.environment.observations.low)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs that they must have."""
+        actions = self.environment.actions
+        if isinstance(actions, Box):
+            return len(actions.low)
+        return actions.count if self.actions == "argmax" else 1
+
+    def play(
+        self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0, states: Any = None
+    ) -> Episodes:
+        """Episodes from fresh starts, the same for all genomes, which no training meets, or from given states.
+
+        Args:
+            genomes: What plays.
+            episodes: How many of each.
+            trial: Another number gives other starts. They depend on the genomes' seed and on this alone.
+            states: First states, of shape (episodes, k), for the first k elements of the state, the rest of which is
+                as `reset` leaves it; then there are as many episodes.
+
+        Raises:
+            ValueError: As a call, or an argument is out of range.
+            RuntimeError: As a call.
+        """
+        if states is None:
+            return super().play(genomes, episodes, trial)
+        start, most = as_float64("states", states), len(self.environment.state_names)
+        if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
+            raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
+        return _episodes(self._recorded(as_genomes(genomes), len(start), TRIAL, start))
+
+    def trace(self, genome: Genome, trial: int = 0) -> Trace:
+        """The first of the episodes that `play` has, step by step."""
+        record = self._recorded(as_genomes(genome), 1, TRIAL + trial, traced=True)
+        steps, states = int(record.length[0, 0]), len(self.environment.state_names)
+        return Trace(
+            record.trace[: steps + 1, :states],
+            record.trace[1 : steps + 1, states:-1],
+            record.trace[1 : steps + 1, -1],
+            bool(record.terminated[0, 0]),
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint keeps: the steps so far, and what the observations are normalised by."""
+        return super().state() | (self._normaliser.state() if self._normaliser is not None else {})
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave."""
+        super().restore(arrays)
+        if self._normaliser is not None:
+            self._normaliser.restore(arrays)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the loop over episodes was compiled before, by any process."""
+        return is_built(play_range(type(self.environment), self._decision))
+
+    @property
+    def _decision(self) -> str:
+        return "scaled" if isinstance(self.environment.actions, Box) else self.actions
+
+    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
+        record = self._recorded(genomes, episodes, trial)
+        if self._normaliser is not None and trial == TRAINING:
+            self._normaliser.add(record.moment, int(record.length.sum()))
+        return _episodes(record)
+
+    def _recorded(
+        self,
+        genomes: Genomes,
+        episodes: int,
+        trial: int,
+        start: np.ndarray | None = None,
+        traced: bool = False,
+    ) -> Record:
+        networks = compile(genomes, self.device)
+        check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
+        check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+        environment, count = self.environment, len(genomes)
+        senses, reach = self.senses(), self.reach(genomes)
+        measured = self._normaliser is not None and trial == TRAINING
+        limit = int(environment.time_limit)
+        play = Play(
+            np.zeros((0, 0)) if start is None else start,
+            np.uint64(genomes.seed),
+            genomes.generation if trial == TRAINING else 0,
+            self.starts == "generation" or trial != TRAINING,
+            trial,
+            limit,
+            not genomes.feed_forward,
+            measured,
+            traced,
+        )
+        record = Record(
+            np.empty((count, episodes)),
+            np.empty((count, episodes), np.int64),
+            np.empty((count, episodes), bool),
+            np.empty((count, episodes), bool),
+            np.zeros((count if measured else 0, 2, self.num_inputs)),
+            np.empty((limit + 1 if traced else 0, len(environment.state_names) + len(reach.span) + 1)),
+        )
+        width = _width(episodes)
+        parallel.over(
+            play_range(type(environment), self._decision),
+            count,
+            networks.programs,
+            genomes.input_count,
+            environment.constants,
+            play,
+            senses,
+            reach,
+            record,
+            scratch=lambda: (new_lanes(environment, networks, width, len(reach.span)),),
+            cost=episodes * min(limit, 100) / 16,
+        )
+        self._refuse_unsound(record)
+        return record
+
+    def senses(self) -> Senses:
+        """How observations become inputs, as the kernels take it."""
+        low, high = np.array(self.environment.observations)
+        bounded = np.isfinite(low) & np.isfinite(high) & (self.observations == "scaled")
+        offset, factor = np.zeros(len(low)), np.ones(len(low))
+        offset[bounded] = (low[bounded] + high[bounded]) / 2
+        factor[bounded] = 2 / (high[bounded] - low[bounded])
+        limit = np.float32(np.inf)
+        if self._normaliser is not None:
+            offset, factor, limit = self._normaliser.mean, 1 / self._normaliser.deviation, _NORMAL_LIMIT
+        return Senses(offset.astype(np.float32), factor.astype(np.float32), limit)
+
+    def reach(self, genomes: Genomes) -> Reach:
+        """How these genomes' outputs become actions, as the kernels take it."""
+        low, high = output_ranges(genomes)
+        actions = self.environment.actions
+        bounds = actions if isinstance(actions, Box) else Box((0.0,), (actions.count,))
+        lowest, highest = np.array(bounds, np.float32)
+        return Reach(np.ascontiguousarray(low), 1 / (high - low), lowest, highest - lowest)
+
+    def _refuse_unsound(self, record: Record) -> None:
+        if record.sound.all():
+            return
+        genome, episode = map(int, np.argwhere(~record.sound)[0])
+        raise ValueError(
+            f"{self.name}: an observation or a reward was not finite in step "
+            f"{record.length[genome, episode]} of episode {episode} of genome {genome}"
+        )
+
+
+def _episodes(record: Record) -> Episodes:
+    return Episodes(record.reward, record.length, record.terminated)
+
+
+def _width(episodes: int) -> int:
+    """Lanes for so many episodes: a vector of float32 is 8 or 16 of them."""
+    return 1 if episodes == 1 else 8 if episodes <= 8 else 16
+
+
+def new_lanes(environment: Environment, networks: Networks, width: int, dimensions: int) -> Lanes:
+    """Scratch for any of the networks."""
+    programs = networks.programs
+    slots = networks.num_inputs + networks.bias_input + int(programs.node_count.max())
+    even = np.ones((slots, width), np.float32)
+    return Lanes(
+        state=np.zeros((len(environment.state_names), width), environment.precision),
+        observation=np.zeros((networks.num_inputs, width), environment.precision),
+        choice=np.zeros(width, np.int64),
+        action=np.zeros((dimensions, width), np.float32),
+        reward=np.zeros(width),
+        total=np.zeros(width),
+        ended=np.zeros(width, bool),
+        alive=np.zeros(width, bool),
+        doubt=np.zeros(width, np.float32),
+        stream=np.zeros(width, np.uint64),
+        even=even,
+        odd=even if networks.feed_forward else np.ones_like(even),
+        gathered=np.zeros(int(np.diff(programs.link_start).max()), np.float32),
+    )

@@ -1,0 +1,410 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import evaluators
+import neat
+from evaluators import Network, Rollout
+from evaluators.environments import Box, CartPole, Discrete, Environment
+from evaluators.environments.environment import EPISODES
+from neat import checkpoint, parallel, rng
+from neat.jit import function
+from tests.wandering import Drift, Walk
+
+
+def uniforms(seed, generation, individual, stream, time):
+    """The sixteen numbers of a call of an environment's function, from the generator itself."""
+    words = [rng.block(np.uint64(seed), generation, individual, stream, 16 * time + k) for k in range(4)]
+    return [float(rng.to_uniform(np.uint64(word))) for block in words for word in block]
+
+
+def walk_by_hand(environment, network, seed, generation, individual, stream, choose):
+    """An episode in plain Python; the sum of its rewards, its length, whether it was terminated."""
+    position = np.float32(uniforms(seed, generation, individual, stream, 0)[0]) - np.float32(0.5)
+    total = 0.0
+    for time in range(environment.time_limit):
+        outputs = network.activate([(position - 1.0) / 2.0])
+        u = uniforms(seed, generation, individual, stream, time + 1)
+        position = position + environment.gust * (u[5] - 0.5) + environment.push * choose(outputs)
+        total += 1 - abs(position)
+        if abs(position) > environment.edge:
+            return total, time + 1, True
+    return total, environment.time_limit, False
+
+
+def population(rollout, size=12, seed=5, generations=3, **settings):
+    config = neat.Config.for_task(rollout, population_size=size, seed=seed, **settings)
+    population = neat.Population(config)
+    for _ in range(generations):
+        population.tell(rollout(population.ask()))
+    return population
+
+
+CHOICES = {
+    "argmax": (Walk(), lambda z: int(np.argmax(z)) - 1),
+    "threshold": (Walk(), lambda z: min(int(3 * z[0]), 2) - 1),
+    "scaled": (Drift(), lambda z: (-1 + z[0]) + 3 * z[1]),
+}
+
+
+@pytest.mark.parametrize("feed_forward", [True, False], ids=["feed-forward", "recurrent"])
+@pytest.mark.parametrize("decision", CHOICES)
+@pytest.mark.parametrize("episodes", [1, 5, 19])
+@pytest.mark.parametrize("starts", ["generation", "genome"])
+def test_against_plain_python(decision, feed_forward, episodes, starts):
+    environment, choose = CHOICES[decision]
+    actions = "threshold" if decision == "threshold" else "argmax"
+    rollout = Rollout(environment, episodes=episodes, starts=starts, actions=actions)
+    evolved = population(rollout, genome={"feed_forward": feed_forward}, mutation={"add_node_rate": 0.5})
+    genomes = evolved.ask()
+    fitness = rollout(genomes)
+    straddled = 0
+    for index, genome in enumerate(genomes):
+        network = Network(evaluators.compile(genome))
+        individual = 0 if starts == "generation" else index + 1
+        for episode in range(episodes):
+            network.reset()
+            stream = rng.EVALUATION + EPISODES * episode
+            expected = walk_by_hand(environment, network, 5, 3, individual, stream, choose)
+            got = [float(column[index, episode]) for column in rollout.last]
+            if got[1:] != list(expected[1:]) or abs(got[0] - expected[0]) > 1e-3:
+                straddled += 1  # an output so near a threshold that rounding decides
+    assert straddled <= 0.01 * len(genomes) * episodes
+    assert np.array_equal(fitness, rollout.last.reward.mean(axis=1))
+    assert rollout.last.length.min() < environment.time_limit == rollout.last.length.max()
+    assert (rollout.last.terminated == (rollout.last.length < environment.time_limit)).mean() > 0.9
+
+
+def test_combining():
+    genomes = population(Rollout(Walk())).ask()
+    rewards = {}
+    for combine in ("mean", "min", "sum"):
+        rollout = Rollout(Walk(), episodes=4, combine=combine)
+        rewards[combine] = rollout(genomes)
+        assert np.allclose(rewards[combine], getattr(rollout.last.reward, combine)(axis=1))
+    assert (rewards["min"] < rewards["mean"]).all()
+
+
+def test_generations_meet_other_starts_and_a_repetition_the_same():
+    rollout = Rollout(Walk(), episodes=3)
+    evolved = population(rollout, generations=0)
+    genomes = evolved.ask()
+    first = rollout(genomes)
+    assert np.array_equal(rollout(genomes), first)
+    genomes.generation = 1
+    assert not np.array_equal(rollout(genomes), first)
+    genomes.generation, genomes.seed = 0, 6
+    assert not np.array_equal(rollout(genomes), first)
+
+
+def test_common_starts_are_common():
+    still = dataclasses.replace(Walk(), push=0.0)
+    common, own = Rollout(still, episodes=4), Rollout(still, episodes=4, starts="genome")
+    genomes = population(common).ask()
+    common(genomes), own(genomes)
+    assert (common.last.reward == common.last.reward[0]).all()
+    assert len(np.unique(own.last.reward)) == own.last.reward.size
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 40), st.integers(0, 2**63 - 1), st.booleans(), st.sampled_from(["generation", "genome"])
+)
+def test_an_episode_does_not_depend_on_those_beside_it(episodes, seed, feed_forward, starts):
+    rollout = Rollout(Walk(), episodes=40, starts=starts)
+    genomes = population(
+        rollout, size=4, seed=seed, generations=1, genome={"feed_forward": feed_forward}
+    ).ask()
+    rollout(genomes)
+    few = Rollout(Walk(), episodes=episodes, starts=starts)
+    few(genomes)
+    assert np.allclose(few.last.reward, rollout.last.reward[:, :episodes], atol=1e-4)
+    assert np.array_equal(few.last.length, rollout.last.length[:, :episodes])
+
+
+def test_threads_do_not_matter():
+    rollout = Rollout(CartPole(), episodes=3)
+    genomes = population(rollout, size=300).ask()
+    results = []
+    before = parallel.get_threads()
+    try:
+        for threads in (1, 2, 5):
+            parallel.set_threads(threads)
+            results.append(rollout(genomes))
+    finally:
+        parallel.set_threads(before)
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+# ---------------------------------------------------------------- fresh episodes
+
+
+def test_fresh_episodes():
+    rollout = Rollout(Walk(), episodes=8)
+    genomes = population(rollout).ask()
+    rollout(genomes)
+    seen = set(rollout.last.reward.ravel())
+    trials = [rollout.play(genomes, 50, trial) for trial in (0, 1, 0)]
+    assert trials[0].reward.shape == (12, 50)
+    assert not seen & set(trials[0].reward.ravel())
+    assert not set(trials[0].reward.ravel()) & set(trials[1].reward.ravel())
+    assert np.array_equal(trials[0].reward, trials[2].reward)
+    later = genomes.take(np.arange(12))
+    later.generation += 7
+    assert np.array_equal(rollout.play(later, 50).reward, trials[0].reward)
+    assert np.array_equal(rollout.play(genomes[3], 50).reward[0], trials[0].reward[3])
+    assert rollout.validate(genomes).shape == (12,)
+
+
+def test_given_states():
+    rollout = Rollout(CartPole())
+    genomes = population(rollout).ask()
+    states = np.array([[0.0, 0.0, 0.2, 2.0], [2.39, 5.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    played = rollout.play(genomes, states=states)
+    assert played.length.shape == (12, 3)
+    assert (played.length[:, :2] == 1).all() and (played.length[:, 2] > 5).all()
+    only_position = rollout.play(genomes, states=[[2.41]])
+    assert (only_position.length == 1).all()
+    for wrong in (np.zeros(4), np.zeros((2, 5)), np.zeros((0, 4)), [["a"]], [[np.nan]]):
+        with pytest.raises(ValueError, match=r"states: expected"):
+            rollout.play(genomes, states=wrong)
+
+
+@pytest.mark.parametrize("environment", [Walk(), Drift(), CartPole()], ids=lambda e: e.name)
+def test_trace(environment):
+    rollout = Rollout(environment)
+    genome = population(rollout).ask()[0]
+    played = rollout.play(genome, 3, trial=4)
+    trace = rollout.trace(genome, trial=4)
+    steps = int(played.length[0, 0])
+    assert trace.state.shape == (steps + 1, len(environment.state_names))
+    assert trace.action.shape == (steps, 2 if environment.name == "Drift" else 1)
+    assert trace.reward.sum() == pytest.approx(played.reward[0, 0], abs=1e-4)
+    assert trace.terminated == played.terminated[0, 0]
+    step = function(type(environment).step)
+    for time in range(0, steps, 7):  # each state follows from the one before
+        if environment.name != "CartPole":
+            assert abs(trace.state[time + 1, 0] - trace.state[time, 0]) <= 0.5
+            continue
+        state = trace.state[time].astype(np.float32)
+        step(state, np.int64(trace.action[time, 0]), environment.constants, (np.uint64(0),) * 5)
+        assert np.allclose(state, trace.state[time + 1], atol=1e-6)
+
+
+# ---------------------------------------------------------------- observations
+
+
+def test_observations_are_scaled_by_the_bounds():
+    """A network that shows its input: the walk's bounds -1 and 3 become -1 and 1."""
+    seen = {}
+    for kind in ("scaled", "raw"):
+        rollout = Rollout(Drift(gust=0.0, push=1.0, edge=50.0, time_limit=1), observations=kind)
+        genome = neat.Genome.from_dict({
+            "num_inputs": 1,
+            "num_outputs": 2,
+            "nodes": [
+                {"id": k, "bias": 0.0, "response": 1.0, "activation": name, "aggregation": "sum"}
+                for k, name in ((1, "identity"), (2, "step"))
+            ],
+            "connections": [{"innovation": 0, "source": 0, "target": 1, "weight": 1.0, "enabled": True}],
+        })  # fmt: skip
+        states = np.array([[0.0], [0.5], [-0.25], [1.0]])
+        rewards = rollout.play(genome, states=states).reward[0]
+        seen[kind] = states[:, 0], 1 - rewards
+    start, end = seen["scaled"]
+    assert np.allclose(end, abs(start - 1 + (1 + np.clip((start - 1) / 2, -1, 1)) / 2), atol=1e-6)
+    start, end = seen["raw"]
+    assert np.allclose(end, abs(start - 1 + (1 + np.clip(start, -1, 1)) / 2), atol=1e-6)
+
+
+def test_running_normalisation():
+    """The mean and the deviation of all positions seen, from traces of the same episodes."""
+    still = dataclasses.replace(Walk(), push=0.0, edge=100.0)
+    rollout = Rollout(still, episodes=6, observations="normalised")
+    genomes = population(Rollout(still), size=3).ask()
+    positions = []
+    for generation in range(4):
+        genomes.generation = generation
+        rollout(genomes)
+        for episode in range(6):
+            stream = rng.EVALUATION + EPISODES * episode
+            position = uniforms(5, generation, 0, stream, 0)[0] - 0.5
+            for time in range(60):
+                positions += [position] * 3
+                position += 0.2 * (uniforms(5, generation, 0, stream, time + 1)[5] - 0.5)
+        state = rollout.state()
+        assert int(state["count"]) == len(positions)
+        assert state["mean"][0] == pytest.approx(np.mean(positions), abs=1e-5)
+        assert np.sqrt(state["squares"][0] / state["count"]) == pytest.approx(np.std(positions), rel=1e-4)
+    fresh = Rollout(still, episodes=6, observations="normalised")
+    fresh.restore(rollout.state())
+    assert np.array_equal(fresh(genomes), rollout(genomes))
+
+
+def test_a_resumed_run_is_the_same(tmp_path):
+    def run(generations, population=None):
+        rollout = Rollout(Walk(), episodes=3, observations="normalised")
+        if population is None:
+            population = neat.Population(neat.Config.for_task(rollout, population_size=30, seed=1))
+        result = population.run(rollout, generations, checkpoint=tmp_path / "c.npz", checkpoint_every=1)
+        return rollout, result
+
+    whole, expected = run(9)
+    run(4)
+    resumed, result = run(9, checkpoint.load(tmp_path / "c.npz"))
+    assert result.champion == expected.champion and result.champion_fitness == expected.champion_fitness
+    assert np.array_equal(result.history.generations, expected.history.generations)
+    assert resumed.steps == whole.steps > 0
+    assert all(np.array_equal(whole.state()[name], array) for name, array in resumed.state().items())
+
+
+# ---------------------------------------------------------------- luck
+
+
+def test_the_champion_is_chosen_by_fresh_episodes():
+    """Fitness is luck but for one genome in the middle of the run."""
+    luck = np.random.default_rng(0)
+
+    class Noisy:
+        num_inputs, num_outputs = 1, 1
+
+        def __call__(self, genomes):
+            fitness = luck.normal(0, 100, len(genomes))
+            if genomes.generation == 3:
+                fitness[7] = 500.0
+                self.good = genomes[7]
+            return fitness + 1000 * (genomes.generation == 4)
+
+        def validate(self, genomes):
+            return np.array([float(genome == self.good) for genome in genomes])
+
+    noisy = Noisy()
+    population = neat.Population(neat.Config.for_task(noisy, population_size=20))
+    result = population.run(noisy, generations=12)
+    assert result.champion == noisy.good and result.champion_fitness == 1.0
+    assert population.best != noisy.good
+    assert len(population.candidates.genomes) == 10
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+def broken(**members):
+    return type("Broken", (Walk,), {"__module__": __name__, **members})()
+
+
+def nan_observation(state, constants, observation):
+    observation[0] = state[0] / (state[0] - state[0])
+
+
+def nan_reward(state, action, constants, random):
+    return np.float32(np.nan), False
+
+
+def out_of_range(state, constants, observation):
+    observation[3] = state[0]
+
+
+def raises(state, action, constants, random):
+    if state[1] >= 0:
+        raise RuntimeError("the motor is broken")
+    return np.float32(0.0), False
+
+
+def not_compilable(state, action, constants, random):
+    return open("file"), False
+
+
+def one_value(state, action, constants, random):
+    return np.float32(1.0)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            {"observe": staticmethod(nan_observation)},
+            "Broken: an observation or a reward is not finite in step 1",
+        ),
+        ({"step": staticmethod(nan_reward)}, "Broken: an observation or a reward is not finite in step 1"),
+        ({"observe": staticmethod(out_of_range)}, "Broken: IndexError: index"),
+        ({"step": staticmethod(raises)}, "Broken: RuntimeError: the motor is broken"),
+        ({"step": staticmethod(not_compilable)}, "Broken: numba cannot compile step: "),
+        (
+            {"step": staticmethod(one_value)},
+            "Broken: step: must return (reward, terminated), it returns float32",
+        ),
+        ({"state_names": ()}, "Broken: state_names: expected a tuple of names, got ()"),
+        ({"precision": int}, "Broken: precision: expected np.float32 or np.float64"),
+        ({"observations": Box((0.0,), (0.0,))}, "Broken: observations: expected bounds"),
+        ({"observations": Box((0.0,), (1.0, 2.0))}, "Broken: observations: expected bounds"),
+        ({"actions": Discrete(1)}, "Broken: actions: expected 2 at least, got 1"),
+        ({"actions": Box((0.0,), (np.inf,))}, "Broken: actions: bounds must be finite"),
+        ({"actions": 2}, "Broken: actions: expected a Box, got 2"),
+        ({"step": None}, "Broken: step: there is no such function"),
+    ],
+)
+def test_a_bad_environment_is_refused(members, message):
+    with pytest.raises(ValueError) as error:
+        Rollout(broken(**members))
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def late_nan(state, action, constants, random):
+    state[1] += ONE_MORE
+    return np.float32(np.sqrt(np.float32(300.0) - state[1])), False
+
+
+ONE_MORE = np.float32(1.0)
+
+
+def test_what_goes_wrong_later_names_genome_episode_and_step():
+    environment = type("Late", (Walk,), {"__module__": __name__, "step": staticmethod(late_nan)})(
+        time_limit=400
+    )
+    rollout = Rollout(environment, episodes=3)
+    genomes = neat.Population(neat.Config.for_task(rollout, population_size=4)).ask()
+    expected = "Late: an observation or a reward was not finite in step 301 of episode 0 of genome 0"
+    with pytest.raises(ValueError, match=expected):
+        rollout(genomes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"environment": "CartPole-v1"}, "environment: expected one of evaluators.environments"),
+        ({"environment": CartPole}, "environment: expected one of evaluators.environments"),
+        ({"episodes": 0}, "episodes: expected an integer from 1"),
+        ({"episodes": 2.5}, "episodes: expected an integer from 1"),
+        ({"starts": "all"}, "starts: must be one of 'generation', 'genome', got 'all'"),
+        ({"combine": "max"}, "combine: must be one of"),
+        ({"observations": "normal"}, "observations: must be one of"),
+        ({"actions": "softmax"}, "actions: must be one of"),
+        ({"device": "tpu"}, "device: expected"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Rollout(**{"environment": CartPole(), **arguments})
+
+
+def test_sizes_must_match():
+    rollout = Rollout(CartPole())
+    for inputs, outputs, message in ((3, 2, "4 inputs, as CartPole"), (4, 1, "2 outputs, as CartPole")):
+        config = neat.Config(genome={"num_inputs": inputs, "num_outputs": outputs})
+        with pytest.raises(ValueError, match=message):
+            rollout(neat.Population(config).ask())
+
+
+def test_constants_must_be_numbers():
+    for constants in ({"gravity": np.nan}, {"gravity": "9.8"}, {"time_limit": 0}, {"time_limit": 2.5}):
+        with pytest.raises(ValueError, match=f"CartPole: {next(iter(constants))}"):
+            CartPole(**constants)
+
+
+def test_the_base_is_abstract():
+    with pytest.raises(TypeError, match="abstract"):
+        Environment()

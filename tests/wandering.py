@@ -1,0 +1,56 @@
+"""Environments of a person's own, for tests: a random walk that a network pushes, discrete or continuous."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluators.environments import Box, Discrete, Environment, uniform
+
+ONE, HALF = np.float32(1.0), np.float32(0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk(Environment):
+    """Stay near 0 on a line with gusts; ends beyond the edge."""
+
+    gust: float = 0.2
+    push: float = 0.1
+    edge: float = 1.0
+    time_limit: int = 60
+
+    state_names = ("position", "steps")
+    observations = Box((-1.0,), (3.0,))
+    actions = Discrete(3)
+
+    @staticmethod
+    def reset(state, constants, random):
+        state[0] = uniform(random, 0) - HALF
+        state[1] = 0
+
+    @staticmethod
+    def observe(state, constants, observation):
+        observation[0] = state[0]
+
+    @staticmethod
+    def step(state, action, constants, random):
+        gust, push, edge = constants
+        position = state[0] + gust * (uniform(random, 5) - HALF) + push * np.float32(action - 1)
+        state[0] = position
+        state[1] += ONE
+        return ONE - abs(position), abs(position) > edge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(Walk):
+    """The same with two continuous actions, which are added, in float64."""
+
+    actions = Box((-1.0, 0.0), (0.0, 3.0))
+    precision = np.float64
+
+    @staticmethod
+    def step(state, action, constants, random):
+        gust, push, edge = constants
+        position = state[0] + gust * (uniform(random, 5) - 0.5) + push * (action[0] + action[1])
+        state[0] = position
+        state[1] += 1.0
+        return 1.0 - abs(position), abs(position) > edge
