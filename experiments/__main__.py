@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (ValueError, OverflowError, ImportError) as error:
+    except (ValueError, OverflowError, ImportError, RuntimeError) as error:
         return _complain(str(error))
     except MemoryError as error:
         return _complain(f"not enough memory: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,8 +34,8 @@ class Classification(Experiment):
     split_seed: int = 0
     """Seed of what is held out, the same for all runs of a study."""
 
-    generations: ClassVar[int] = 200
-    needs: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
+    generations = 200
+    needs = {"genome": {"output_activation": "identity"}}
 
     def __post_init__(self) -> None:
         if (self.data in _BUILT_IN) != (self.label is None):
@@ -55,7 +55,7 @@ class Classification(Experiment):
             self._features[train], targets, fitness="cross_entropy", steps=STEPS, device=device
         )
 
-    def measures(self, champion: Genome) -> dict[str, float]:
+    def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """Accuracy on both parts: the share of samples whose class has the greatest output."""
         outputs = predictions(champion, self._features)
         right = outputs.argmax(axis=1) == self._truth

@@ -17,6 +17,8 @@ def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bo
     The builds meet on disk, where all later processes find them too.
     """
     if jit.is_built(breeding.breed) or parallel.get_threads() == 1:
+        if not quiet and not getattr(experiment.evaluator(device), "is_built", True):
+            print("first start of this task: compiling it, which takes about 15 seconds", flush=True)
         return
     if not quiet:
         print("first start: compiling for this machine, which takes about half a minute", flush=True)

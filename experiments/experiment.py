@@ -6,16 +6,39 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from neat.config import Task
+
 if TYPE_CHECKING:
-    import evaluators
-    from neat import Genome
+    from neat import Genome, Genomes
 
 STEPS = 5  # of a recurrent network before its outputs are read
-NAMES = ("xor", "parity", "regression", "classification")
+NAMES = (
+    "xor",
+    "parity",
+    "regression",
+    "classification",
+    "cartpole",
+    "mountain-car",
+    "mountain-car-continuous",
+    "acrobot",
+    "pendulum",
+    "double-pole",
+    "t-maze",
+    "prey-capture",
+    "gymnasium",
+)
+
+
+class Evaluator(Task, Protocol):
+    """A task that gives genomes their fitness."""
+
+    def __call__(self, genomes: Genomes) -> np.ndarray:
+        """Fitness, float64 (genomes,)."""
 
 
 class Published(NamedTuple):
@@ -33,31 +56,48 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True)
 class Experiment(ABC):
-    """Base of the experiments: frozen dataclasses whose fields are their own flags.
+    """Base of the experiments: frozen dataclasses whose fields, with defaults, are their own flags."""
 
-    Attributes:
-        generations: Generations that a run has unless told otherwise.
-        needs: Settings that the task asks for, as nested dictionaries.
-        settings: More that differs from the config's defaults; a preset has none of it.
-        published: Figures of others.
-    """
+    @property
+    def generations(self) -> int:
+        """Generations that a run has unless told otherwise."""
+        return 100
 
-    generations: ClassVar[int] = 100
-    needs: ClassVar[dict[str, Any]] = {}
-    settings: ClassVar[dict[str, Any]] = {}
-    published: ClassVar[tuple[Published, ...]] = ()
+    @property
+    def needs(self) -> dict[str, Any]:
+        """Settings that the task asks for, as nested dictionaries."""
+        return {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """More that differs from the config's defaults; a preset has none of it."""
+        return {}
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """Figures of others."""
+        return ()
 
     @abstractmethod
-    def evaluator(self, device: str) -> evaluators.Supervised:
+    def evaluator(self, device: str) -> Evaluator:
         """The task. Raises ValueError where a field or a file of data is wrong."""
 
-    def solved(self) -> Callable[[Genome], bool] | None:
+    def solved(self, evaluator: Any) -> Callable[[Genome], bool] | None:
         """Whether a champion solves the task; none: there is no such thing, a run has all its generations."""
         return None
 
-    def measures(self, champion: Genome) -> dict[str, float]:
+    @property
+    def has_criterion(self) -> bool:
+        """Whether there is a `solved`."""
+        return type(self).solved is not Experiment.solved
+
+    def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """More about a run's champion than its fitness, by name."""
         return {}
+
+    def show(self, champion: Genome, evaluator: Any, folder: Path) -> list[Path]:
+        """Draw what the champion does; returns the pictures."""
+        return []
 
 
 def predictions(champion: Genome, inputs: np.ndarray) -> np.ndarray:
@@ -78,4 +118,7 @@ def named(name: str) -> type[Experiment]:
     """
     if name not in NAMES:
         raise ValueError(f"experiment: must be one of {', '.join(NAMES)}, got {name!r}")
-    return getattr(import_module(f"experiments.{name}"), name.capitalize())
+    parts = name.split("-")
+    return getattr(
+        import_module(f"experiments.{'_'.join(parts)}"), "".join(part.capitalize() for part in parts)
+    )

@@ -112,7 +112,8 @@ def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> Comm
     # tyro takes its time for each flag: it hears of those that were given, and of all only for the help.
     wants_help = bool({"-h", "--help"} & set(arguments))
     shown = set(known.values()) if wants_help else given
-    first = {"settings": merge(experiment.needs, experiment.settings)}
+    plain = experiment()
+    first = {"settings": merge(plain.needs, plain.settings)}
     parts = {part: _mirror(cls, first.get(part, {}), shown, wants_help) for part, cls in classes.items()}
     fields = [
         (part, Annotated[mirror, tyro.conf.arg(name="", help="")], dataclasses.field(default_factory=mirror))

@@ -33,6 +33,7 @@ _LEFT_BY_RUNS = (
         "summary.*",
     ),
     *("config*.toml", "champion*.json", "champion*.svg", "runs*.svg", "fitness.svg", "species.svg"),
+    *("behaviour*.svg", "behaviour*.gif"),
 )
 
 

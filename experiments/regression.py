@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,8 +41,8 @@ class Regression(Experiment):
     split_seed: int = 0
     """Seed of the samples and of what is held out, the same for all runs of a study."""
 
-    generations: ClassVar[int] = 200
-    needs: ClassVar[dict[str, Any]] = {"genome": {"output_activation": "identity"}}
+    generations = 200
+    needs = {"genome": {"output_activation": "identity"}}
 
     def __post_init__(self) -> None:
         if self.data is not None and self.formula is not None:
@@ -65,7 +65,7 @@ class Regression(Experiment):
         train = self._split.train
         return evaluators.Supervised(features[train], target[train], steps=STEPS, device=device)
 
-    def measures(self, champion: Genome) -> dict[str, float]:
+    def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """Root mean squared error in the target's unit and R², on both parts."""
         features, target = self._standardised
         outputs = predictions(champion, features)

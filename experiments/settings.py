@@ -19,7 +19,7 @@ def config_for(experiment: Experiment, task: Task, options: Options, flags: dict
         ValueError: A setting is wrong, or contradicts the task.
     """
     first = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
-    settings = merge(experiment.needs, first)
+    settings = merge(first, experiment.needs)
     if options.config is not None:
         settings = merge(settings, load_settings(options.config))
         try:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments import folder as folders
 from experiments.compiling import compile_ahead
-from experiments.experiment import Experiment, named
+from experiments.experiment import Evaluator, Experiment, named
 from experiments.flags import CommandLine, Options, flag
 from experiments.settings import config_for, contradiction
 from neat import Population, Result, plot, reporting
 from neat.config import Config
-
-if TYPE_CHECKING:
-    import evaluators
 
 _KEPT_OPTIONS = ("generations", "device", "checkpoint_every", "lineage", "tensorboard")
 
@@ -91,7 +88,7 @@ def _population(folder: Path) -> Population:
 def _run(
     name: str,
     experiment: Experiment,
-    evaluator: evaluators.Supervised,
+    evaluator: Evaluator,
     population: Population,
     options: Options,
     folder: Path,
@@ -109,22 +106,31 @@ def _run(
         result = population.run(
             evaluator,
             generations=options.generations,
-            solved=experiment.solved(),
+            solved=experiment.solved(evaluator),
             reporters=reporters,
             checkpoint=folder / folders.CHECKPOINT,
             checkpoint_every=options.checkpoint_every,
         )
-        measures = _finish(experiment, result, folder)
+        measures, pictures = _finish(experiment, evaluator, result, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(name, folder)) from None
     finally:
         terminal.close()
-    _tell(result, measures, folder)
+        close(evaluator)
+    _tell(result, measures, pictures, folder)
 
 
-def _finish(experiment: Experiment, result: Result, folder: Path) -> dict[str, float]:
-    """Write what is left of a run."""
-    measures = experiment.measures(result.champion)
+def close(evaluator: Evaluator) -> None:
+    """End the processes of an evaluator that has any."""
+    getattr(evaluator, "close", lambda: None)()
+
+
+def _finish(
+    experiment: Experiment, evaluator: Evaluator, result: Result, folder: Path
+) -> tuple[dict[str, float], list[Path]]:
+    """Write what is left of a run; returns the measures and all pictures."""
+    measures = experiment.measures(result.champion, evaluator)
+    shown = experiment.show(result.champion, evaluator, folder)
     folders.write_champion(folder, result.champion)
     plot.fitness(result.history, folder / "fitness.svg")
     plot.species(result.history, folder / "species.svg")
@@ -136,17 +142,16 @@ def _finish(experiment: Experiment, result: Result, folder: Path) -> dict[str, f
         "measures": measures,
     }
     folders.write_json(folder / "result.json", content)
-    return measures
+    return measures, [*(folder / f"{name}.svg" for name in ("fitness", "species", "champion")), *shown]
 
 
-def _tell(result: Result, measures: dict[str, float], folder: Path) -> None:
+def _tell(result: Result, measures: dict[str, float], pictures: list[Path], folder: Path) -> None:
     champion = result.champion
     enabled = sum(c["enabled"] for c in champion.connections)
     print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
     if measures:
         print(", ".join(f"{measure} {value:.4g}" for measure, value in measures.items()))
-    pictures = "  ".join(str(folder / f"{name}.svg") for name in ("fitness", "species", "champion"))
-    print(f"pictures: {pictures}\nnumbers:  {folder / 'metrics.csv'}")
+    print(f"pictures: {'  '.join(map(str, pictures))}\nnumbers:  {folder / 'metrics.csv'}")
 
 
 def _how_to_go_on(name: str, folder: Path) -> str:

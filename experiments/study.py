@@ -9,7 +9,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,10 @@ from experiments.compiling import compile_ahead
 from experiments.experiment import Experiment, named
 from experiments.flags import CommandLine, Options
 from experiments.settings import config_for
+from experiments.single import close
 from experiments.table import write_tables
 from neat import Genome, Population, parallel, plot
 from neat.config import Config, merge
-
-if TYPE_CHECKING:
-    import evaluators
 
 SCHEMES = ("global", "generation", "pairing")
 
@@ -44,6 +42,8 @@ class Run(NamedTuple):
     """Best fitness so far, float64 (generations,)."""
     champion: dict[str, Any]
     """As plain data."""
+    state: dict[str, np.ndarray]
+    """What the evaluator had besides, when it judged the champion."""
 
 
 class Setting(NamedTuple):
@@ -83,13 +83,14 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
         suffix = f"-{setting.slug}" if len(settings) > 1 else ""
         (folder / f"config{suffix}.toml").write_text(setting.config.to_toml(), "utf-8")
         _draw(folder, done[setting.label], suffix)
+        _show(folder, experiment, done[setting.label], options.device, suffix)
     write_tables(folder / "summary.json", experiment, done)
     print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
 
 
 def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -> list[Setting]:
     """The configs to compare."""
-    task = _evaluator(experiment, options.device)
+    task = experiment.evaluator(options.device)
     base = options.preset or (options.config.stem if options.config else "default")
     if not options.schemes:
         config = config_for(experiment, task, options, flags)
@@ -107,15 +108,21 @@ def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -
 
 
 @functools.lru_cache(maxsize=1)
-def _evaluator(experiment: Experiment, device: str) -> evaluators.Supervised:
-    """One evaluator per process."""
-    return experiment.evaluator(device)
+def _kept(experiment: Experiment) -> Experiment:
+    """One object for all runs of a process, with the data that it has read."""
+    return experiment
 
 
 def run_seed(experiment: Experiment, config: Config, generations: int, device: str) -> Run:
     """One run, in whatever process."""
-    evaluator = _evaluator(experiment, device)
-    result = Population(config).run(evaluator, generations=generations, solved=experiment.solved())
+    experiment = _kept(experiment)
+    evaluator = experiment.evaluator(device)
+    try:
+        solved = experiment.solved(evaluator)
+        result = Population(config).run(evaluator, generations=generations, solved=solved)
+        measures = experiment.measures(result.champion, evaluator)
+    finally:
+        close(evaluator)
     return Run(
         config.seed,
         result.solved,
@@ -124,9 +131,10 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
         result.champion_fitness,
         len(result.champion.hidden_ids),
         sum(connection["enabled"] for connection in result.champion.connections),
-        experiment.measures(result.champion),
+        measures,
         result.history.generations["best_ever"].copy(),
         result.champion.to_dict(),
+        evaluator.state() if hasattr(evaluator, "state") else {},
     )
 
 
@@ -136,11 +144,11 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: IO[s
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
     one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
     writer = csv.writer(file, lineterminator="\n")
-    columns = Run._fields[:-3]
+    columns = Run._fields[:-4]
     for count, run in enumerate(_each(one, configs, options.workers), 1):
         if file.tell() == 0:
             writer.writerow(["setting", *columns, *run.measures])
-        writer.writerow([setting.label, *run[:-3], *run.measures.values()])
+        writer.writerow([setting.label, *run[:-4], *run.measures.values()])
         file.flush()
         if not options.quiet and (count % max(1, options.runs // 10) == 0):
             print(f"{setting.label}: {count} of {options.runs} runs", flush=True)
@@ -160,5 +168,20 @@ def _each(one: Any, configs: list[Config], workers: int) -> Iterator[Run]:
 def _draw(folder: Path, runs: list[Run], suffix: str) -> None:
     """The figure of all runs, and the champion of the best."""
     plot.runs([run.best for run in runs], folder / f"runs{suffix}.svg")
-    best = max(runs, key=lambda run: (run.solved, run.fitness))
-    folders.write_champion(folder, Genome.from_dict(best.champion), suffix)
+    folders.write_champion(folder, Genome.from_dict(_best(runs).champion), suffix)
+
+
+def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:
+    """What the champion of the best run does, as at that run's end."""
+    run = _best(runs)
+    champion, evaluator = Genome.from_dict(run.champion), experiment.evaluator(device)
+    champion.genomes.seed = run.seed  # by which starts are drawn
+    if run.state:
+        evaluator.restore(run.state)  # type: ignore[attr-defined]
+    for picture in experiment.show(champion, evaluator, folder):
+        picture.replace(picture.with_stem(picture.stem + suffix))
+    close(evaluator)
+
+
+def _best(runs: list[Run]) -> Run:
+    return max(runs, key=lambda run: (run.solved, run.fitness))

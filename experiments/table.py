@@ -28,8 +28,7 @@ _HEADERS = (
 def write_tables(path: Path, experiment: Experiment, runs: dict[str, list[Run]]) -> None:
     """Print the table of `runs`, by setting, and write all its statistics as JSON."""
     statistics = {label: _statistics(rows) for label, rows in runs.items()}
-    has_criterion = experiment.solved() is not None
-    _print_comparison(experiment, statistics, has_criterion)
+    _print_comparison(experiment, statistics)
     _print_measures(statistics)
     content = {
         label: {name: value._asdict() if isinstance(value, Summary) else value for name, value in row.items()}
@@ -58,15 +57,13 @@ def _statistics(runs: list[Run]) -> dict[str, Any]:
     return result
 
 
-def _print_comparison(
-    experiment: Experiment, statistics: dict[str, dict[str, Any]], has_criterion: bool
-) -> None:
+def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, Any]]) -> None:
     rows = []
     for label, row in statistics.items():
         evaluations = row["evaluations"]
         rows.append([
             label,
-            f"{row['solved']} of {row['runs']}" if has_criterion else "–",
+            f"{row['solved']} of {row['runs']}" if experiment.has_criterion else "–",
             _number(row["generations"].mean, 1),
             _number(evaluations.mean),
             f"{_number(evaluations.low)} – {_number(evaluations.high)}",
@@ -77,7 +74,7 @@ def _print_comparison(
         ])  # fmt: skip
     rows += [_published(row) for row in experiment.published]
     caption = "Hidden nodes and enabled connections (mean ± sd) are the champions'."
-    if has_criterion and any(row["solved"] < row["runs"] for row in statistics.values()):
+    if experiment.has_criterion and any(row["solved"] < row["runs"] for row in statistics.values()):
         caption = (
             "Runs that failed count with all their generations; "
             "hidden nodes and enabled connections (mean ± sd) are the solutions'."

@@ -23,6 +23,7 @@ from neat.config import Config
 
 ROOT = Path(__file__).parent.parent
 FEW = ["--generations", "4", "--population-size", "20"]
+WITHOUT_EPISODES = ("xor", "parity", "regression", "classification")
 SAME = (
     "metrics.csv",
     "species.csv",
@@ -140,7 +141,9 @@ def test_a_run(name, capsys):
     assert "runs/" in out and err == ""
     where = Path("runs") / name
     files = {path.name for path in where.iterdir()}
-    assert files == {*SAME, "config.toml", "run.json", "timings.csv", "checkpoint.npz", "result.json"}
+    shown = set() if name in WITHOUT_EPISODES else {"behaviour.svg", "behaviour.gif"}
+    assert files - shown == {*SAME, "config.toml", "run.json", "timings.csv", "checkpoint.npz", "result.json"}
+    assert shown <= files or name == "gymnasium"
     neat.Genome.from_dict(json.loads((where / "champion.json").read_text()))
     description = json.loads((where / "run.json").read_text())
     assert description["experiment"] == name
@@ -406,10 +409,10 @@ def test_regression_measures_of_the_formula_itself():
     line = neat.Genome.from_dict(
         {"num_inputs": 1, "num_outputs": 1, "nodes": [node], "connections": [connection]}
     )
-    measures = experiment.measures(line)
+    measures = experiment.measures(line, None)
     assert measures["test RMSE"] < 1e-5 and measures["test R²"] == pytest.approx(1)
     flat = neat.Genome.from_dict({"num_inputs": 1, "num_outputs": 1, "nodes": [node], "connections": []})
-    assert experiment.measures(flat)["train R²"] == pytest.approx(0, abs=1e-6)
+    assert experiment.measures(flat, None)["train R²"] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["iris", "spirals"])
@@ -419,7 +422,7 @@ def test_classification_measures(name):
     experiment = named("classification")(data=name)
     task = experiment.evaluator("cpu")
     config = Config.for_task(task, population_size=50)
-    measures = experiment.measures(neat.Population(config).run(task, generations=3).champion)
+    measures = experiment.measures(neat.Population(config).run(task, generations=3).champion, task)
     assert measures.keys() == {"train accuracy", "test accuracy"}
     assert all(0 <= value <= 1 for value in measures.values())
 

@@ -38,7 +38,7 @@ FILES = {
     "task.toml": "[genome]\nnum_inputs = 7\n",
 }
 BAD = [
-    ("chess", r"experiment: must be one of xor, parity, regression, classification, got 'chess'"),
+    ("chess", r"experiment: must be one of xor, .*, gymnasium, got 'chess'"),
     ("xor --populaton-size 9", r"--populaton-size: there is no such option; did you mean --population-size\?"),
     ("xor --qqq", r"--qqq: there is no such option"),
     ("xor --genome.num-inputs 3", r"--genome.num-inputs: there is no such option"),

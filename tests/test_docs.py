@@ -1,0 +1,36 @@
+"""The code of the documentation runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import evaluators
+import neat
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+
+def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
+    first, environment, gymnasium_example = blocks("docs/control.md")
+    exec(first, {})
+    assert float(capsys.readouterr().out) == 500
+    (tmp_path / "thermostat.py").write_text(environment, "utf-8")
+    assert len(environment.strip().splitlines()) < 50
+    monkeypatch.syspath_prepend(tmp_path)
+    from thermostat import Thermostat
+
+    rollout = evaluators.Rollout(Thermostat(), episodes=4)
+    config = neat.Config.for_task(rollout, population_size=100, seed=0)
+    result = neat.Population(config).run(rollout, generations=15)
+    reward = rollout.play(result.champion).reward.mean()
+    assert -100 < reward < 0  # always off or always on: below -500
+    pytest.importorskip("gymnasium")
+    assert "LunarLander-v3" in gymnasium_example
+    env = Thermostat().to_gymnasium()
+    observation, _ = env.reset(seed=1)
+    assert env.observation_space.contains(observation)
