@@ -18,7 +18,18 @@ from rich.console import Console
 
 from benchmarks import report
 
-PARTS = ("generation", "growth", "start", "forward", "busy", "profile", "screening")
+PARTS = (
+    "generation",
+    "growth",
+    "start",
+    "forward",
+    "busy",
+    "profile",
+    "screening",
+    "physics",
+    "rollout",
+    "control",
+)
 HERE = Path(__file__).parent
 
 

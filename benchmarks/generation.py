@@ -32,7 +32,7 @@ class NeatPython:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [_python(), "-I", "-W", "ignore", HERE / "neat_python_worker.py", INI],
+            [python(), "-I", "-W", "ignore", HERE / "neat_python_worker.py", INI],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -50,7 +50,7 @@ class NeatPython:
         """neat-python's version."""
         program = "from importlib.metadata import version; print(version('neat-python'))"
         return subprocess.run(
-            [_python(), "-I", "-c", program], capture_output=True, text=True, check=True
+            [python(), "-I", "-c", program], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class NeatPython:
         self._process.wait()
 
 
-def _python() -> Path:
+def python() -> Path:
     """The interpreter of neat-python's environment, which is made if it is not there."""
     folder, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     python = ENVIRONMENT / folder / name

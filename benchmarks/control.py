@@ -1,0 +1,199 @@
+"""Closed-loop tasks: solved out of the box, the papers' tables of double pole balancing, and what memory is worth.
+
+Every row is so many runs with the seeds 0, 1, …; what was tuned was tuned on seeds from 1000 up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import neat
+from benchmarks.report import Table, seconds
+from experiments.experiment import named
+from experiments.flags import Options
+from experiments.settings import config_for
+from experiments.statistics import summary
+from neat.config import merge
+
+_ALONE = {"mutation": {"add_node_rate": 0.0, "add_connection_rate": 0.0}}
+_RANDOM = {"genome": {"hidden_layers": (10,), "initial_connections": "partial", "initial_rate": 0.5}}
+_ONE_SPECIES = {"speciation": {"threshold": 1e9}}
+_BLIND = {"velocities": False}
+_LARGE = "stanley2002-large"
+_NO_MEMORY = {"genome": {"feed_forward": True}}
+
+# title: (label, experiment, its fields, preset, settings, generations, seeds, published)
+OUT_OF_THE_BOX = (
+    ("CartPole-v1, 475", "cartpole", {}, None, {}, 10, 20, ""),
+    ("Acrobot-v1, -100", "acrobot", {}, None, {}, 10, 20, ""),
+    ("MountainCar-v0, -110", "mountain-car", {}, None, {}, 50, 20, ""),
+    ("MountainCarContinuous-v0, 90", "mountain-car-continuous", {}, None, {}, 50, 20, ""),
+    ("Pendulum-v1, -200", "pendulum", {}, None, {}, 200, 4, "3 of 4 in prior trials"),
+)
+PAPERS = (
+    ("with velocities", "double-pole", {}, "stanley2002", {}, 600, 50, "3,600"),
+    ("without velocities", "double-pole", _BLIND, _LARGE, {}, 300, 20, "33,184"),
+    ("default settings, with", "double-pole", {}, None, {}, 600, 50, ""),
+)
+ABLATION = (
+    ("full", "double-pole", {}, "stanley2002", {}, 200, 20, "3,600, 0 %"),
+    ("no mating", "double-pole", {}, "stanley2002", {"reproduction": {"mutate_only_rate": 1.0}}, 200, 20,
+     "5,557, 0 %"),
+    ("initial random", "double-pole", {}, "stanley2002", _RANDOM, 200, 20, "23,033, 5 %"),
+    ("no speciation", "double-pole", {}, "stanley2002", merge(_RANDOM, _ONE_SPECIES), 200, 20, "25,600, 25 %"),
+    ("no growth", "double-pole", {}, "stanley2002", merge({"genome": {"hidden_layers": (10,)}}, _ALONE), 200, 20,
+     "30,239, 80 %"),
+)  # fmt: skip
+MEMORY = (
+    ("T-maze, recurrent", "t-maze", {}, None, {}, 200, 20, ""),
+    ("T-maze, feed-forward", "t-maze", {}, None, _NO_MEMORY, 200, 20, ""),
+    ("double pole without velocities, recurrent", "double-pole", _BLIND, _LARGE, {}, 300, 20, ""),
+    ("double pole without velocities, feed-forward", "double-pole", _BLIND, _LARGE, _NO_MEMORY, 50, 10, ""),
+)
+PARTS = {"solved": OUT_OF_THE_BOX, "papers": PAPERS, "ablation": ABLATION, "memory": MEMORY}
+
+
+def run(quick: bool) -> dict[str, Any]:
+    done: dict[Any, dict[str, Any]] = {}  # some rows are in two tables
+    result = {}
+    for part, rows in PARTS.items():
+        result[part] = []
+        for label, *row, published in rows:
+            if quick:
+                row[-2:] = [min(row[-2], 10), 2]
+            key = repr(row)
+            if key not in done:
+                done[key] = _runs(*row)
+            result[part].append({"label": label, "published": published, **done[key]})
+    return result
+
+
+def _runs(
+    name: str,
+    fields: dict[str, Any],
+    preset: str | None,
+    settings: dict[str, Any],
+    generations: int,
+    seeds: int,
+) -> dict[str, Any]:
+    experiment = named(name)(**fields)
+    rows = []
+    for seed in range(seeds):
+        evaluator: Any = experiment.evaluator("auto")
+        config = config_for(experiment, evaluator, Options(preset=preset), merge(settings, {"seed": seed}))
+        begin = time.perf_counter()
+        result = neat.Population(config).run(
+            evaluator, generations=generations, solved=experiment.solved(evaluator)
+        )
+        spent = time.perf_counter() - begin
+        measures = experiment.measures(result.champion, evaluator)
+        rows.append(
+            {
+                "solved": result.solved,
+                "generations": result.generations,
+                "evaluations": result.evaluations,
+                "hidden": len(result.champion.hidden_ids),
+                "seconds": spent,
+                **measures,
+            }
+        )
+    return {"most": generations * config.population_size, "runs": rows}
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    return [
+        _solved(result["solved"]),
+        _published(
+            "Double pole balancing beside the 2002 paper", result["papers"], "evaluations in the paper"
+        ),
+        _published(
+            "What a part of NEAT is worth: double pole with velocities",
+            result["ablation"],
+            "evaluations and failures in the paper",
+            "Initial random: a layer of 10 hidden nodes, each possible connection with probability 0.5; so too without "
+            "speciation. No growth: 10 hidden nodes, fully connected.",
+        ),
+        _memory(result["memory"]),
+    ]
+
+
+def _solved(rows: Sequence[dict[str, Any]]) -> Table:
+    lines = []
+    for row in rows:
+        runs = row["runs"]
+        reward = np.array([run["reward, unseen starts"] for run in runs])
+        lines.append(
+            [
+                row["label"],
+                f"{sum(run['solved, unseen starts'] > 0 for run in runs)} of {len(runs)}",
+                _mean(runs, "generations", 1),
+                f"{row['most']:,}",
+                _mean(runs, "evaluations"),
+                f"{np.mean([run['environment steps'] for run in runs]):.3g}",
+                f"{reward.mean():.1f} ({reward.min():.1f})",
+                seconds(float(np.median([run["seconds"] for run in runs]))),
+            ]
+        )
+    columns = ["task and target", "runs that reach it", "generations", "evaluations at most", "evaluations"]
+    columns += ["environment steps", "reward (worst run)", "a run"]
+    notes = [
+        "Default settings (Pendulum: 500 genomes × 20 episodes). Reward: of the final champion over 100 unseen starts.",
+        "Means over the runs, failed ones with all their generations; of a run's time, the median.",
+    ]
+    return Table("Solved out of the box", columns, lines, notes)
+
+
+def _published(title: str, rows: Sequence[dict[str, Any]], published: str, note: str = "") -> Table:
+    lines = []
+    for row in rows:
+        runs, solved = row["runs"], [run for run in row["runs"] if run["solved"]]
+        s = summary([run["evaluations"] for run in solved]) if solved else None
+        lines.append(
+            [
+                row["label"],
+                f"{s.mean:,.0f}" if s else "–",
+                f"{s.low:,.0f} – {s.high:,.0f}" if s else "–",
+                f"{s.greatest:,.0f}" if s else "–",
+                f"{len(runs) - len(solved)} of {len(runs)}",
+                f"{row['most']:,}",
+                _mean(solved, "hidden", 2),
+                _mean(solved, "starts of 625"),
+                row["published"] or "–",
+            ]
+        )
+    columns = [
+        "",
+        "evaluations",
+        "95 % interval",
+        "worst",
+        "failures",
+        "limit",
+        "hidden nodes",
+        "starts of 625",
+    ]
+    notes = ["Evaluations, hidden nodes and starts are those of the runs that solve the task.", note]
+    return Table(title, [*columns, published], lines, [each for each in notes if each])
+
+
+def _memory(rows: Sequence[dict[str, Any]]) -> Table:
+    lines = []
+    for row in rows:
+        runs = row["runs"]
+        best = "reward, unseen starts" if "reward, unseen starts" in runs[0] else "starts of 625"
+        lines.append(
+            [
+                row["label"],
+                f"{sum(run['solved'] for run in runs)} of {len(runs)}",
+                _mean(runs, "evaluations"),
+                f"{np.mean([run[best] for run in runs]):.3g} ({best})",
+            ]
+        )
+    return Table("Memory", ["", "solved", "evaluations", "champion, mean"], lines)
+
+
+def _mean(runs: Sequence[dict[str, Any]], name: str, digits: int = 0) -> str:
+    return f"{np.mean([run[name] for run in runs]):,.{digits}f}" if runs else "–"
