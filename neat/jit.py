@@ -132,12 +132,13 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
         if isinstance(value, types.FunctionType | Dispatcher):
             digest.update(_fingerprint(value, seen))
         elif isinstance(value, np.ndarray):
-            digest.update(value.tobytes())
+            digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
         elif isinstance(value, tuple | list):
+            digest.update(f"{len(value)}:".encode())
             for element in value:
                 add_value(element)
         elif isinstance(value, _CONSTANTS):
-            digest.update(repr(value).encode())
+            digest.update(f"{value!r};".encode())
 
     def add_code(code: types.CodeType) -> None:
         digest.update(code.co_code + repr(code.co_names).encode())
@@ -149,13 +150,19 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
         for name in code.co_names:
             if name in python_function.__globals__:
                 add_value(python_function.__globals__[name])
-            else:  # attributes of modules, such as rng.uniform
-                for owner in code.co_names:
-                    module = python_function.__globals__.get(owner)
-                    if isinstance(module, types.ModuleType) and hasattr(module, name):
-                        add_value(getattr(module, name))
+        # Attributes of modules, such as rng.uniform, and of their modules.
+        named = [python_function.__globals__.get(name) for name in code.co_names]
+        modules = [value for value in named if isinstance(value, types.ModuleType)]
+        for module in modules:
+            for name in code.co_names:
+                value = vars(module).get(name)
+                if not isinstance(value, types.ModuleType):
+                    add_value(value)
+                elif value not in modules:
+                    modules.append(value)
 
     add_code(python_function.__code__)
+    add_value(python_function.__defaults__)
     for cell in python_function.__closure__ or ():
         add_value(cell.cell_contents)
     return digest.digest()
