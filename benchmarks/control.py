@@ -36,7 +36,7 @@ OUT_OF_THE_BOX = (
 )
 PAPERS = (
     ("with velocities", "double-pole", {}, "stanley2002", {}, 600, 50, "3,600"),
-    ("without velocities", "double-pole", _BLIND, _LARGE, {}, 300, 20, "33,184"),
+    ("without velocities", "double-pole", _BLIND, _LARGE, {}, 1000, 20, "33,184"),
     ("default settings, with", "double-pole", {}, None, {}, 600, 50, ""),
 )
 ABLATION = (
@@ -51,7 +51,7 @@ ABLATION = (
 MEMORY = (
     ("T-maze, recurrent", "t-maze", {}, None, {}, 200, 20, ""),
     ("T-maze, feed-forward", "t-maze", {}, None, _NO_MEMORY, 200, 20, ""),
-    ("double pole without velocities, recurrent", "double-pole", _BLIND, _LARGE, {}, 300, 20, ""),
+    ("double pole without velocities, recurrent", "double-pole", _BLIND, _LARGE, {}, 1000, 20, ""),
     ("double pole without velocities, feed-forward", "double-pole", _BLIND, _LARGE, _NO_MEMORY, 50, 10, ""),
 )
 PARTS = {"solved": OUT_OF_THE_BOX, "papers": PAPERS, "ablation": ABLATION, "memory": MEMORY}

@@ -122,9 +122,7 @@ def play_range(environment: type[Environment], decision: str) -> Any:
 
 @functools.cache
 def _playing(environment: type[Environment], decision: str, activations: int, aggregations: int) -> Any:
-    reset, observe, step = (
-        inner_function(getattr(environment, name)) for name in ("reset", "observe", "step")
-    )
+    reset, observe, step = map(inner_function, environment.functions().values())
     play_episodes = episode_pass(
         forward_for(activations, aggregations),
         reset,

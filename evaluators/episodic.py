@@ -17,7 +17,7 @@ Actions = Literal["argmax", "threshold"]
 # Trials that are set apart, each with random numbers of its own; a person's are from TRIAL on.
 TRAINING, VALIDATION, TRIAL = 0, 1, 2
 _MOST_TRIALS = 250
-_COMBINE = {"mean": np.mean, "min": np.min, "sum": np.sum}
+_COMBINE = {"mean": np.mean, "min": np.min}
 
 
 class Episodes(NamedTuple):
@@ -85,14 +85,14 @@ class Episodic(ABC):
         Args:
             genomes: What plays.
             episodes: How many of each.
-            trial: Another number gives other starts. They depend on the genomes' seed and on this alone.
+            trial: Another number gives other starts; they depend on it alone, and are the same in every run.
 
         Raises:
             ValueError: As a call.
             RuntimeError: As a call.
         """
         check_count("episodes", episodes)
-        check_count("trial", trial, 0, _MOST_TRIALS)
+        check_trial(trial)
         return self._play(as_genomes(genomes), episodes, TRIAL + trial)
 
     def validate(self, genomes: Genomes | Genome, episodes: int = 100) -> np.ndarray:
@@ -112,6 +112,8 @@ class Episodic(ABC):
         self.steps = int(arrays["steps"])
 
     def _combined(self, episodes: Episodes) -> np.ndarray:
+        if self.combine == "sum":  # of as many episodes as in training, however many were played
+            return episodes.reward.mean(axis=1) * self.episodes
         return _COMBINE[self.combine](episodes.reward, axis=1)  # type: ignore[operator]
 
 
@@ -120,4 +122,11 @@ def as_genomes(genomes: Genomes | Genome) -> Genomes:
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    if len(batch) == 0:
+        raise ValueError("genomes: expected at least one, got none")
     return batch
+
+
+def check_trial(trial: int) -> None:
+    """ValueError unless it is a number of a trial."""
+    check_count("trial", trial, 0, _MOST_TRIALS)

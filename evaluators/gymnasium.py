@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from evaluators.checks import check_choice, check_count, check_current, check_size
-from evaluators.episodic import TRAINING, Actions, Combine, Episodes, Episodic, Starts
+from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts
 from evaluators.network import compile
 from evaluators.slots import close_slots, open_slots
 from evaluators.spaces import Inputs, Outputs, output_ranges
@@ -129,7 +129,13 @@ class Gymnasium(Episodic):
         seeds = np.empty((len(genomes), episodes), np.int64)
         training = trial == TRAINING
         common = self.starts == "generation" or not training
-        _draw_seeds(np.uint64(genomes.seed), genomes.generation if training else 0, common, trial, seeds)
+        _draw_seeds(
+            np.uint64(genomes.seed if trial < TRIAL else 0),
+            genomes.generation if training else 0,
+            common,
+            trial,
+            seeds,
+        )
         try:
             return self._twice(genomes, seeds)
         except _WORKER_ENDED:

@@ -12,13 +12,23 @@ from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
 from evaluators.episode import Lanes, Play, Reach, Record, Senses
-from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts, as_genomes
+from evaluators.episodic import (
+    TRAINING,
+    TRIAL,
+    Actions,
+    Combine,
+    Episodes,
+    Episodic,
+    Starts,
+    as_genomes,
+    check_trial,
+)
 from evaluators.network import Networks, compile
 from evaluators.normaliser import Normaliser
 from evaluators.spaces import output_ranges
 from neat import parallel
 from neat.genome import Genome, Genomes
-from neat.jit import is_built
+from neat.jit import cause, is_built
 
 Observations = Literal["scaled", "raw", "normalised"]
 
@@ -106,7 +116,7 @@ class Rollout(Episodic):
         Args:
             genomes: What plays.
             episodes: How many of each.
-            trial: Another number gives other starts. They depend on the genomes' seed and on this alone.
+            trial: Another number gives other starts; they depend on it alone, and are the same in every run.
             states: First states, of shape (episodes, k), for the first k elements of the state, the rest of which is
                 as `reset` leaves it; then there are as many episodes.
 
@@ -116,13 +126,15 @@ class Rollout(Episodic):
         """
         if states is None:
             return super().play(genomes, episodes, trial)
+        check_trial(trial)
         start, most = as_float64("states", states), len(self.environment.state_names)
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
-        return _episodes(self._recorded(as_genomes(genomes), len(start), TRIAL, start))
+        return _episodes(self._recorded(as_genomes(genomes), len(start), TRIAL + trial, start))
 
     def trace(self, genome: Genome, trial: int = 0) -> Trace:
         """The first of the episodes that `play` has, step by step."""
+        check_trial(trial)
         record = self._recorded(as_genomes(genome), 1, TRIAL + trial, traced=True)
         steps, states = int(record.length[0, 0]), len(self.environment.state_names)
         return Trace(
@@ -138,6 +150,12 @@ class Rollout(Episodic):
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what `state` gave."""
+        kept = self.state().keys()
+        if arrays.keys() != kept:
+            raise ValueError(
+                f"observations: the checkpoint is of a run whose evaluator had {', '.join(arrays)}, this one has "
+                f"{', '.join(kept)}"
+            )
         super().restore(arrays)
         if self._normaliser is not None:
             self._normaliser.restore(arrays)
@@ -174,7 +192,7 @@ class Rollout(Episodic):
         limit = int(environment.time_limit)
         play = Play(
             np.zeros((0, 0)) if start is None else start,
-            np.uint64(genomes.seed),
+            np.uint64(genomes.seed if trial < TRIAL else 0),
             genomes.generation if trial == TRAINING else 0,
             self.starts == "generation" or trial != TRAINING,
             trial,
@@ -192,19 +210,22 @@ class Rollout(Episodic):
             np.empty((limit + 1 if traced else 0, len(environment.state_names) + len(reach.span) + 1)),
         )
         width = _width(episodes)
-        parallel.over(
-            play_range(type(environment), self._decision),
-            count,
-            networks.programs,
-            genomes.input_count,
-            environment.constants,
-            play,
-            senses,
-            reach,
-            record,
-            scratch=lambda: (new_lanes(environment, networks, width, len(reach.span)),),
-            cost=episodes * min(limit, 100) / 16,
-        )
+        try:
+            parallel.over(
+                play_range(type(environment), self._decision),
+                count,
+                networks.programs,
+                genomes.input_count,
+                environment.constants,
+                play,
+                senses,
+                reach,
+                record,
+                scratch=lambda: (new_lanes(environment, networks, width, len(reach.span)),),
+                cost=episodes * min(limit, 100) / 16,
+            )
+        except Exception as error:  # of the environment's functions: nothing else raises there
+            raise RuntimeError(f"{self.name}: {type(error).__name__}: {cause(error)}") from error
         self._refuse_unsound(record)
         return record
 

@@ -49,10 +49,14 @@ class DoublePole(Control):
     constants: Literal["stanley", "goneat"] = "stanley"
     """Of NEAT C++, or goNEAT's, which are easier."""
 
+    def __post_init__(self) -> None:
+        if self.observations == "normalised":
+            raise ValueError("observations: must be 'scaled' or 'raw' for two poles, got 'normalised'")
+
     @property
     def generations(self) -> int:
-        """As many as a hundred thousand evaluations allow with the paper's populations."""
-        return 600 if self.velocities else 100
+        """Far more than most runs need."""
+        return 600 if self.velocities else 300
 
     @property
     def needs(self) -> dict[str, Any]:
@@ -112,4 +116,4 @@ class DoublePole(Control):
         """The task with steps counted, up to another limit."""
         from evaluators import Rollout
 
-        return Rollout(self.environment(damping=False, time_limit=limit))
+        return Rollout(self.environment(damping=False, time_limit=limit), observations=self.observations)

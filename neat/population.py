@@ -71,7 +71,7 @@ class Population:
         best_generation: its generation.
         solution: The genome that met the run's target, once there is one, and
         solution_fitness: its fitness.
-        evaluator_state: Arrays that the evaluator restores when a loaded run goes on.
+        evaluator_state: Arrays that the evaluator restores when a loaded run goes on; empty once it has.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
     """
 
@@ -190,7 +190,12 @@ class Population:
         if checkpoint is not None and not Path(checkpoint).parent.is_dir():
             raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")
         if self.evaluator_state:
-            evaluator.restore(self.evaluator_state)  # type: ignore[attr-defined]
+            if not hasattr(evaluator, "restore"):
+                raise ValueError(
+                    "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"
+                )
+            evaluator.restore(self.evaluator_state)
+            self.evaluator_state = {}
         for reporter in reporters:
             reporter.start(self, generations)
         while self.generation < generations and self.solution is None:
@@ -211,6 +216,7 @@ class Population:
                 if hasattr(evaluator, "state"):
                     self.evaluator_state = evaluator.state()
                 checkpoints.save(self, checkpoint)
+                self.evaluator_state = {}
         result = self._result(evaluator)
         for reporter in reporters:
             reporter.finish(self, result)

@@ -41,7 +41,9 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.observation_space = _box(environment.observations)
+        seen = environment.observations
+        limit = (np.inf,) * len(seen.low)
+        self.observation_space = _box(seen if environment.bounded else Box(tuple(-b for b in limit), limit))
         actions = environment.actions
         self.action_space = _box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
         self._constants = environment.constants
@@ -174,7 +176,7 @@ def _advance(state, action, constants, random, observation):
 @functools.cache
 def _kernels(environment: type[Environment]) -> tuple[Any, Any]:
     """To begin an episode and to take a step, from the environment's functions."""
-    bind = {each: inner_function(getattr(environment, each)) for each in ("reset", "observe", "step")}
+    bind = {name: inner_function(each) for name, each in environment.functions().items()}
     name = f"{environment.__module__}.{environment.__qualname__}"
     begin, advance = (specialise(each, name, bind, _nrt=False) for each in (_begin, _advance))
     return begin, advance

@@ -10,11 +10,12 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
-from evaluators.environments.environment import Box, Discrete, Environment
-from neat.jit import cause, function, specialise
+from evaluators.environments.environment import FUNCTIONS, Box, Discrete, Environment
+from evaluators.intrinsics import column
+from neat.jit import cause, inner_function, specialise
 
-_FUNCTIONS = ("reset", "observe", "step")
 _STEPS = 200
+_4 = np.float32(4.0)
 
 
 def check(environment: Environment) -> None:
@@ -26,13 +27,13 @@ def check(environment: Environment) -> None:
     _check_description(environment)
     if type(environment).__module__.startswith(f"{__package__}."):
         return  # its functions have tests
-    state: np.ndarray = np.zeros(len(environment.state_names), environment.precision)
-    observation: np.ndarray = np.zeros(environment.num_observations, environment.precision)
+    state: np.ndarray = np.zeros((len(environment.state_names), 1), environment.precision)
+    observation: np.ndarray = np.zeros((environment.num_observations, 1), environment.precision)
     actions = environment.actions
     low, high = (0, actions.count - 1) if isinstance(actions, Discrete) else np.array(actions, np.float32)
     try:
         fault = _trial_kernel(type(environment), isinstance(actions, Discrete))(
-            state, observation, low, high, environment.constants, _STEPS
+            state, observation, low, high, np.zeros_like(low), environment.constants, _STEPS
         )
     except NumbaError as error:
         raise ValueError(_uncompiled(environment) or f"{environment.name}: {cause(error)}") from None
@@ -50,7 +51,7 @@ def _check_description(environment: Environment) -> None:
         raise ValueError(
             f"{name}: precision: expected np.float32 or np.float64, got {environment.precision!r}"
         )
-    for each in _FUNCTIONS:
+    for each in FUNCTIONS:
         if not callable(getattr(environment, each, None)):
             raise ValueError(f"{name}: {each}: there is no such function")
     _check_box(f"{name}: observations", environment.observations)
@@ -67,56 +68,60 @@ def _check_description(environment: Environment) -> None:
 def _check_box(label: str, box: Any) -> None:
     if not isinstance(box, Box):
         raise ValueError(f"{label}: expected a Box, got {box!r}")
+    bounds = (*box.low, *box.high)
+    if not all(isinstance(bound, int | float | np.number) for bound in bounds):
+        raise ValueError(f"{label}: expected numbers as bounds, got {box}")
     if not 0 < len(box.low) == len(box.high) or not all(
         low < high for low, high in zip(box.low, box.high, strict=True)
     ):
         raise ValueError(f"{label}: expected bounds of equal number, each low below its high, got {box}")
 
 
-def _trial(state, observation, low, high, constants, steps):
+def _trial(states, observations, low, high, vector, constants, steps):
     """Play with actions that go through the space. Returns the first step with something not finite, or -1."""
+    state, observation = column(states, 0), column(observations, 0)
     terminated = True
     for time in range(steps):
         random = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(time))
         if terminated:
             reset(state, constants, random)  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
         observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
-        action = between(low, high, time)  # type: ignore[name-defined]  # noqa: F821
+        action = between(low, high, time, vector)  # type: ignore[name-defined]  # noqa: F821
         reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
-        if not np.isfinite(reward) or not np.isfinite(observation).all():
+        total = np.float64(reward)
+        for value in observation:
+            total += value
+        if not abs(total) < np.inf:
             return time
     return -1
 
 
-@function
-def _choice(low, high, time):
+@inner_function
+def _choice(low, high, time, vector):
     return low + time % (high - low + 1)
 
 
-@function
-def _vector(low, high, time):
-    return low + (high - low) * np.float32(time % 5) / np.float32(4.0)
+@inner_function
+def _vector(low, high, time, vector):
+    for dimension in range(len(low)):
+        vector[dimension] = low[dimension] + (high[dimension] - low[dimension]) * np.float32(time % 5) / _4
+    return vector
 
 
 @functools.cache
 def _trial_kernel(environment: type[Environment], discrete: bool) -> Any:
     """With bounds of arrays checked: nothing else would notice an index that is out of range."""
-    checked = {name: function(_plain(environment, name), boundscheck=True) for name in _FUNCTIONS}
+    checked = {name: inner_function(each, boundscheck=True) for name, each in environment.functions().items()}
     name = f"{environment.__module__}.{environment.__qualname__}"
-    return specialise(_trial, name, {**checked, "between": _choice if discrete else _vector})
-
-
-def _plain(environment: type[Environment], name: str) -> Any:
-    given = getattr(environment, name)
-    return getattr(given, "py_func", given)
+    return specialise(_trial, name, {**checked, "between": _choice if discrete else _vector}, _nrt=False)
 
 
 def _uncompiled(environment: Environment) -> str | None:
     """Which function numba cannot compile, and why."""
     precision = types.float32 if environment.precision is np.float32 else types.float64
-    vector = precision[::1]
+    vector = types.Array(precision, 1, "A")
     constants = types.UniTuple(precision, len(environment.constants))
-    action = types.int64 if isinstance(environment.actions, Discrete) else types.float32[::1]
+    action = types.int64 if isinstance(environment.actions, Discrete) else types.Array(types.float32, 1, "A")
     random = types.UniTuple(types.uint64, 5)
     arguments = {
         "reset": (vector, constants, random),
@@ -124,7 +129,7 @@ def _uncompiled(environment: Environment) -> str | None:
         "step": (vector, action, constants, random),
     }
     for name, signature in arguments.items():
-        compiled = function(_plain(type(environment), name))
+        compiled = inner_function(environment.functions()[name])
         try:
             compiled.compile(signature)
         except (NumbaError, TypeError) as error:

@@ -79,6 +79,7 @@ class DoublePole(Environment):
     time_limit: int = 100_000
 
     precision = np.float64
+    bounded = False
     state_names: ClassVar[tuple[str, ...]] = (
         "position (m)",
         "velocity (m/s)",

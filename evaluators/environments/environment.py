@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Streams of random numbers beside each other, for training and for trials; above them, episodes are counted.
 EPISODES = np.uint64(2**8)
 
+FUNCTIONS = ("reset", "observe", "step")
+
 _MOST_STEPS = 2**26
 _BLOCKS = np.uint64(16)  # of four random numbers, for each call of an environment's function
 _FOUR = np.uint64(4)
@@ -84,12 +86,14 @@ class Environment(ABC):
     Attributes:
         state_names: What the state's elements are, with units.
         precision: np.float32, or np.float64 where the physics need it.
+        bounded: Whether observations stay within their bounds, which otherwise are just what they are scaled by.
     """
 
     time_limit: int = 1000
 
     state_names: ClassVar[tuple[str, ...]]
     precision: ClassVar[type] = np.float32
+    bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for constant in dataclasses.fields(self):
@@ -116,6 +120,12 @@ class Environment(ABC):
     reset: ClassVar[Callable[..., None]]
     observe: ClassVar[Callable[..., None]]
     step: ClassVar[Callable[..., tuple[Any, Any]]]
+
+    @classmethod
+    def functions(cls) -> dict[str, Callable[..., Any]]:
+        """`reset`, `observe` and `step`, not compiled."""
+        given = {name: getattr(cls, name) for name in FUNCTIONS}
+        return {name: getattr(function, "py_func", function) for name, function in given.items()}
 
     @property
     def name(self) -> str:
