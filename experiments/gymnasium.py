@@ -200,7 +200,7 @@ def _follow(env: gymnasium.Env[Any, Any]) -> None:
     """Let the camera of a MuJoCo task follow the body; Gymnasium 1.4's default one stays where it was."""
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
     if renderer is not None and renderer.camera_id == -1:
-        import mujoco  # type: ignore[import-untyped,unused-ignore]
+        import mujoco
 
         renderer.camera_id = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")
 
