@@ -24,6 +24,7 @@ _RANDOM = {"genome": {"hidden_layers": (10,), "initial_connections": "partial", 
 _ONE_SPECIES = {"speciation": {"threshold": 1e9}}
 _BLIND = {"velocities": False}
 _LARGE = "stanley2002-large"
+_NO_COPIES = {"reproduction": {"elite_species_size": 1000}}
 _NO_MEMORY = {"genome": {"feed_forward": True}}
 
 # title: (label, experiment, its fields, preset, settings, generations, seeds, published)
@@ -37,6 +38,16 @@ OUT_OF_THE_BOX = (
 PAPERS = (
     ("with velocities", "double-pole", {}, "stanley2002", {}, 600, 50, "3,600"),
     ("without velocities", "double-pole", _BLIND, _LARGE, {}, 1000, 20, "33,184"),
+    (
+        "without velocities, champions not copied",
+        "double-pole",
+        _BLIND,
+        _LARGE,
+        _NO_COPIES,
+        1000,
+        20,
+        "33,184",
+    ),
     ("default settings, with", "double-pole", {}, None, {}, 600, 50, ""),
 )
 ABLATION = (
