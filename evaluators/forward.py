@@ -19,12 +19,9 @@ from neat.jit import fused_inner_function, fused_pasted_function, fused_shared_f
 
 _0 = np.float32(0.0)
 
-# Rows shorter than this are summed sample by sample: vector code would not be entered.
-_SHORT = 8
 # For up to so many samples, the most common functions are made part of the loop over nodes: a call takes as long as
-# they do. They are the first of the tables: a sum, and so many activations.
+# they do: the sum, and so many activations at the beginning of their table.
 _NARROW = 16
-_SUM = 0
 _COMMON = 5
 
 
@@ -73,6 +70,7 @@ def forward_function(
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
     activate = activation_switch(activation_table)
+    summing = [entry.name for entry in aggregation_table].index("sum")
     activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
     aggregate = aggregation_switch(aggregation_table)
 
@@ -86,7 +84,7 @@ def forward_function(
             end = programs.link_end[node]
             if begin == end:
                 _clear(write, row, width)
-            elif width <= _NARROW and programs.node_aggregation[node] == _SUM:
+            elif width <= _NARROW and programs.node_aggregation[node] == summing:
                 _add_narrow(read, programs.link_source, programs.link_weight, begin, end, write, row, width)
             else:
                 aggregate(
@@ -179,23 +177,6 @@ _start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[row, sample]")
 
 @fused_pasted_function
 def _add(values, source, weight, begin, end, out, row, width, gathered):
-    if width < _SHORT:
-        _add_short(values, source, weight, begin, end, out, row, width)
-    else:
-        _add_long(values, source, weight, begin, end, out, row, width)
-
-
-@fused_inner_function
-def _add_short(values, source, weight, begin, end, out, row, width):
-    for sample in range(width):
-        total = _0
-        for link in range(begin, end):
-            total += weight[link] * values[source[link], sample]
-        out[row, sample] = total
-
-
-@fused_pasted_function
-def _add_long(values, source, weight, begin, end, out, row, width):
     first = (end - begin - 1) % _LINKS + 1
     _start(first, values, source, weight, begin, out, row, width)
     for link in range(begin + first, end, _LINKS):

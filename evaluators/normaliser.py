@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Normaliser:
-    """Mean and standard deviation of all observations so far (Chan, Golub and LeVeque 1979, eq. 2.1)."""
+    """Mean and standard deviation of all observations so far (Chan, Golub and LeVeque 1979)."""
 
     def __init__(self, size: int) -> None:
         self.count = 0

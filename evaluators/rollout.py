@@ -98,7 +98,7 @@ class Rollout(Episodic):
     @property
     def num_inputs(self) -> int:
         """Inputs that the networks must have."""
-        return len(self.environment.observations.low)
+        return self.environment.num_observations
 
     @property
     def num_outputs(self) -> int:

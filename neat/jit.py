@@ -163,6 +163,7 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
 
     add_code(python_function.__code__)
     add_value(python_function.__defaults__)
+    add_value(tuple((python_function.__kwdefaults__ or {}).items()))
     for cell in python_function.__closure__ or ():
         add_value(cell.cell_contents)
     return digest.digest()

@@ -11,7 +11,7 @@ from evaluators import Network, Rollout
 from evaluators.environments import Box, CartPole, Discrete, Environment
 from evaluators.environments.environment import EPISODES
 from neat import checkpoint, parallel, rng
-from neat.jit import function
+from neat.jit import function, inner_function
 from tests.wandering import Drift, Walk
 
 
@@ -408,3 +408,95 @@ def test_constants_must_be_numbers():
 def test_the_base_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Environment()
+
+
+# ---------------------------------------------------------------- one evaluator over several calls of `run`
+
+
+def test_a_run_in_parts_with_checkpoints_is_one_run(tmp_path):
+    """The evaluator goes on as it is: what an earlier checkpoint kept of it is not put back."""
+
+    def evolve(*generations):
+        rollout = Rollout(Walk(), episodes=3, observations="normalised")
+        population = neat.Population(neat.Config.for_task(rollout, population_size=30, seed=1))
+        for last in generations:
+            checkpoint_file = tmp_path / "c.npz" if last == 2 else None
+            result = population.run(rollout, last, checkpoint=checkpoint_file)
+        return rollout.state(), result.history.generations
+
+    (state, history), (state_in_parts, history_in_parts) = evolve(6), evolve(2, 4, 6)
+    assert np.array_equal(history, history_in_parts)
+    assert all(np.array_equal(state[name], state_in_parts[name]) for name in state)
+
+
+def test_another_evaluator_cannot_take_over_a_checkpoint(tmp_path):
+    file = tmp_path / "c.npz"
+    rollout = Rollout(Walk())
+    neat.Population(neat.Config.for_task(rollout, population_size=10)).run(rollout, 1, checkpoint=file)
+    with pytest.raises(
+        ValueError, match="observations: the checkpoint is of a run whose evaluator had steps"
+    ):
+        checkpoint.load(file).run(Rollout(Walk(), observations="normalised"), 2)
+    with pytest.raises(ValueError, match="evaluator: the checkpoint is of a run whose evaluator had a state"):
+        checkpoint.load(file).run(lambda genomes: np.zeros(len(genomes)), 2)
+
+
+def test_a_champion_from_plain_data_repeats_its_episodes():
+    rollout = Rollout(Walk())
+    genome = population(rollout, seed=7).ask()[2]
+    again = neat.Genome.from_dict(genome.to_dict())
+    assert again.genomes.seed != genome.genomes.seed
+    assert np.array_equal(rollout.play(genome, 20).reward, rollout.play(again, 20).reward)
+
+
+def test_the_sum_is_of_as_many_episodes_as_in_training():
+    """Or the champion's fitness could not be compared with those of its run."""
+    genomes = population(Rollout(Walk())).ask()
+    summed, mean = Rollout(Walk(), episodes=3, combine="sum"), Rollout(Walk(), episodes=3)
+    assert np.allclose(summed.validate(genomes), 3 * mean.validate(genomes))
+    assert np.allclose(summed(genomes), summed.last.reward.sum(axis=1))
+
+
+def assigns_a_whole_array(state, constants, observation):
+    observation[:] = state[:1] * np.float32(2.0)
+
+
+def test_what_the_loop_cannot_compile_is_refused_before_the_work():
+    with pytest.raises(ValueError, match=r"^Broken: ") as error:
+        Rollout(broken(observe=staticmethod(assigns_a_whole_array)))
+    assert "\n" not in str(error.value)
+
+
+def test_a_function_may_be_jitted_already():
+    jitted = broken(step=staticmethod(inner_function(Walk.step)))
+    genomes = population(Rollout(Walk())).ask()
+    assert np.array_equal(Rollout(jitted)(genomes), Rollout(Walk())(genomes))
+
+
+def late_error(state, action, constants, random):
+    state[1] += ONE_MORE
+    if state[1] > 250:
+        raise ValueError("the motor is hot")
+    return np.float32(0.0), False
+
+
+def test_an_error_in_the_middle_names_the_environment():
+    hot = type("Hot", (Walk,), {"__module__": __name__, "step": staticmethod(late_error)})(time_limit=400)
+    rollout = Rollout(hot)
+    with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
+        rollout(neat.Population(neat.Config.for_task(rollout, population_size=4)).ask())
+
+
+def test_bad_trials_and_no_genomes():
+    rollout = Rollout(Walk())
+    genomes = population(rollout).ask()
+    for trial in (-1, 251, "x", 1.5):
+        for call in (
+            lambda trial=trial: rollout.play(genomes, trial=trial),
+            lambda trial=trial: rollout.play(genomes, trial=trial, states=[[0.0]]),
+            lambda trial=trial: rollout.trace(genomes[0], trial=trial),
+        ):
+            with pytest.raises(ValueError, match="trial: expected an integer from 0 to 250"):
+                call()
+    with pytest.raises(ValueError, match="genomes: expected at least one, got none"):
+        rollout(genomes.take(np.array([], np.int64)))

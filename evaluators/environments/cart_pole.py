@@ -62,7 +62,7 @@ class CartPole(Environment):
 
     @staticmethod
     def step(state, action, constants, random):
-        """Equations 23 and 24 of Florian (2007), "Correct equations for the dynamics of the cart-pole system"."""
+        """Florian (2007), "Correct equations for the dynamics of the cart-pole system", without friction."""
         gravity, cart_mass, pole_mass, half_length, force, tau, position_limit, angle_limit = constants
         x, v, angle, spin = state[0], state[1], state[2], state[3]
         push = force if action == 1 else -force
