@@ -177,20 +177,20 @@ def _repeat_observe(lanes, constants, senses, calls):
     for _ in range(calls):
         for lane in range(len(lanes.total)):
             _observe(column(lanes.state, lane), constants, column(lanes.observation, lane))
-        episode.sense(lanes, senses, lanes.even, len(lanes.total))
+        episode.sense(lanes, senses, lanes.values[0], len(lanes.total))
 
 
 @lean_kernel
 def _repeat_forward(lanes, programs, calls):
     for call in range(calls):
-        _forward(programs, call % 1000, 4, lanes.even, lanes.even, len(lanes.total), lanes.gathered)
+        _forward(programs, call % 1000, 4, lanes.values[0], lanes.values[0], len(lanes.total), lanes.gathered)
 
 
 @lean_kernel
 def _repeat_decide(lanes, programs, reach, calls):
     for _ in range(calls):
         actions.argmax(
-            lanes.even, programs.output_slot, 0, len(lanes.total), reach.low[0], reach.factor[0],
+            lanes.values[0], programs.output_slot, 0, len(lanes.total), reach.low[0], reach.factor[0],
             reach.lowest, reach.span, lanes.choice, lanes.action,
         )  # fmt: skip
 

@@ -1,18 +1,239 @@
-"""Where networks are evaluated."""
+"""Where arrays live: in the host's memory, as numpy's, or in a GPU's, as cupy's."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
+import importlib.util
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
 
-def resolve_device(device: str) -> str:
-    """The device that a name stands for: "auto" is the best there is, today "cpu".
+import numpy as np
+from numba import config
+
+from neat import buffers
+
+_logger = logging.getLogger("evaluators")
+
+OLDEST = (7, 5)  # compute capability; what CUDA 13 compiles for
+
+# The simulator of numba-cuda: kernels run as Python on numpy's arrays, for tests.
+SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", False))
+_simulated_gpus = 1
+
+
+class Arrays:
+    """Arrays in the host's memory, and the base of those elsewhere.
+
+    Attributes:
+        device: "cpu" or "cuda:0", …
+        xp: numpy or cupy.
+        shared_bytes: Shared memory that a block may have.
+        multiprocessors: Of the GPU.
+    """
+
+    xp: Any = np
+    shared_bytes = 48 * 1024
+    multiprocessors = 1
+    out_of_memory: tuple[type[Exception], ...] = (MemoryError,)
+    failure: tuple[type[Exception], ...] = ()
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        """An uninitialised array."""
+        return self.xp.empty(shape, dtype)
+
+    def fill(self, target: Any, source: np.ndarray) -> None:
+        """Copy an array of the host into the first elements of `target`, one-dimensional."""
+        target[: source.size] = source.ravel()
+
+    def to_device(self, array: Any) -> Any:
+        """An array of the host or of any device as one of this device."""
+        return np.asarray(array)
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """As numpy's."""
+        return np.asarray(array)
+
+    def free_bytes(self) -> int:
+        """Memory that can be had."""
+        return sys.maxsize
+
+    def release(self) -> None:
+        """Give memory back that is kept for later."""
+
+    def stream(self) -> int:
+        """The stream of the moment, as CUDA's handle."""
+        return 0
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """Make this device the current one."""
+        yield
+
+
+class _Cupy(Arrays):
+    def __init__(self, device: str) -> None:
+        import cupy
+        import cupyx
+
+        super().__init__(device)
+        buffers.allocate_with(cupyx.empty_pinned)  # such memory is copied at once, and while the CPU goes on
+        self.xp = cupy
+        self._index = int(device.partition(":")[2])
+        attributes = cupy.cuda.Device(self._index).attributes
+        self.shared_bytes = attributes["MaxSharedMemoryPerBlockOptin"]
+        self.multiprocessors = attributes["MultiProcessorCount"]
+        self.out_of_memory = (cupy.cuda.memory.OutOfMemoryError,)
+        self.failure = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError)
+
+    def fill(self, target: Any, source: np.ndarray) -> None:
+        target[: source.size].set(source.ravel(), stream=self.xp.cuda.get_current_stream())
+
+    def to_device(self, array: Any) -> Any:
+        if hasattr(array, "__cuda_array_interface__") or isinstance(array, np.ndarray):
+            return self.xp.asarray(array)
+        return self.xp.from_dlpack(array) if hasattr(array, "__dlpack__") else self.xp.asarray(array)
+
+    def to_host(self, array: Any) -> np.ndarray:
+        return self.xp.asnumpy(array)
+
+    def free_bytes(self) -> int:
+        free, _ = self.xp.cuda.runtime.memGetInfo()
+        return int(free) + self.xp.get_default_memory_pool().free_bytes()
+
+    def release(self) -> None:
+        self.xp.get_default_memory_pool().free_all_blocks()
+
+    def stream(self) -> int:
+        return self.xp.cuda.get_current_stream().ptr
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        with self.xp.cuda.Device(self._index):
+            yield
+
+
+HOST = Arrays("cpu")
+
+
+@functools.cache
+def arrays_of(device: str) -> Arrays:
+    """The Arrays of a device that `resolve_device` gave."""
+    if device == "cpu":
+        return HOST
+    return Arrays(device) if SIMULATED else _Cupy(device)
+
+
+def resolve_device(device: str) -> tuple[str, ...]:
+    """The devices that a name stands for, the CPU or GPUs; what was chosen is logged once.
+
+    Args:
+        device: "cpu"; "cuda" or "cuda:1" for one GPU, "cuda:*" for all of the machine; "auto" for a GPU where there is
+            one that can be used, else the CPU.
 
     Raises:
-        ValueError: The device is not known, or this version does not evaluate on it.
+        ValueError: The device is not known, or is not there.
     """
-    if device in ("auto", "cpu"):
-        return "cpu"
-    if isinstance(device, str) and (device == "cuda" or device.startswith("cuda:")):
+    if device == "cpu":
+        return ("cpu",)
+    if device != "auto" and (not isinstance(device, str) or not re.fullmatch(r"cuda(:(\d+|\*))?", device)):
+        raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {device!r}")
+    reason = _why_not()
+    if device == "auto":
+        chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else ("cuda:0",)
+    elif reason:
+        raise ValueError(f"device: {reason}, got {device!r}; use 'cpu'")
+    else:
+        chosen = _numbered(device, _count())
+    _log_once(describe(chosen))
+    return chosen
+
+
+def describe(devices: tuple[str, ...]) -> str:
+    """A line that says what `resolve_device` chose, and why it was the CPU."""
+    if devices == ("cpu",):
+        reason = _why_not()
+        return f"device: the CPU ({reason})" if reason else "device: the CPU"
+    return "device: " + ", ".join(f"{device} ({_name(device)})" for device in devices)
+
+
+def _numbered(device: str, count: int) -> tuple[str, ...]:
+    index = device.partition(":")[2] or "0"
+    if index == "*":
+        return tuple(f"cuda:{k}" for k in range(count))
+    if int(index) >= count:
         raise ValueError(
-            f"device: this version evaluates on the CPU only, got {device!r}; use 'auto' or 'cpu'"
+            f"device: expected cuda:0 to cuda:{count - 1}, which this machine has, got {device!r}"
         )
-    raise ValueError(f"device: expected 'auto' or 'cpu', got {device!r}")
+    return (f"cuda:{int(index)}",)
+
+
+@functools.cache
+def _log_once(message: str) -> None:
+    _logger.info(message)
+
+
+@functools.cache
+def _why_not() -> str | None:
+    """Why no GPU can be used, or None."""
+    if SIMULATED:
+        return None
+    if not _has_driver():
+        return "no NVIDIA driver was found"
+    missing = [name for name in ("cupy", "numba_cuda") if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"{' and '.join(missing)} must be installed: pip install 'batchneat[cuda]'"
+    import cupy
+
+    try:
+        count = _count()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return f"the NVIDIA driver gives no GPU ({error})"
+    if count == 0:
+        return "the NVIDIA driver gives no GPU"
+    old = [k for k in range(count) if _capability(k) < OLDEST]
+    if old:
+        major, minor = _capability(old[0])
+        return (
+            f"cuda:{old[0]} has compute capability {major}.{minor}, "
+            f"and {OLDEST[0]}.{OLDEST[1]} or more is needed"
+        )
+    return None
+
+
+def _has_driver() -> bool:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _count() -> int:
+    if SIMULATED:
+        return _simulated_gpus
+    import cupy
+
+    return int(cupy.cuda.runtime.getDeviceCount())
+
+
+def _capability(index: int) -> tuple[int, int]:
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(index)
+    return properties["major"], properties["minor"]
+
+
+def _name(device: str) -> str:
+    if SIMULATED:
+        return "simulated"
+    import cupy
+
+    return str(cupy.cuda.runtime.getDeviceProperties(int(device.partition(":")[2]))["name"].decode())

@@ -6,30 +6,36 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.backend import HOST, Arrays
 from neat.genome import Genomes
 
 
-def as_float32(name: str, value: Any) -> np.ndarray:
-    """`value` as a float32 array, or a ValueError that names it: not numbers, NaN, or infinite in float32."""
-    return _as_finite(name, value, np.float32)
+def as_float32(name: str, value: Any, arrays: Arrays = HOST) -> Any:
+    """`value` as a device's float32 array, or a ValueError that names it: no numbers, NaN, or infinite in float32."""
+    return _as_finite(name, value, np.float32, arrays)
 
 
 def as_float64(name: str, value: Any) -> np.ndarray:
-    """The same in float64."""
-    return _as_finite(name, value, np.float64)
+    """`value` as a float64 array, or a ValueError that names it."""
+    return _as_finite(name, value, np.float64, HOST)
 
 
-def _as_finite(name: str, value: Any, dtype: Any) -> np.ndarray:
+def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
     try:
-        array = np.asarray(value)
+        array = arrays.to_device(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
+    except TypeError:  # cupy's way to refuse
+        where = "the host's memory" if arrays is HOST else f"the memory of {arrays.device}"
+        raise ValueError(f"{name}: expected an array in {where}, got {type(value).__name__}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+    xp = arrays.xp
     with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(array, dtype)
-    if not np.isfinite(result).all():
-        position = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
+        result = xp.ascontiguousarray(array, dtype)
+    finite = xp.isfinite(result)
+    if not finite.all():
+        position = tuple(int(i) for i in xp.argwhere(~finite)[0])
         raise ValueError(
             f"{name}: expected finite {result.dtype} numbers, got {array[position]} at {position}"
         )

@@ -32,12 +32,12 @@ def _largest(genomes, node_offset, link_offset):
 
 
 @function
-def _new_values(slots, samples):
-    """Room for the values of a tile, float32 (slots, samples or more), whose rows begin on cache lines."""
-    columns = (min(samples, TILE) + 15) // 16 * 16
-    room = np.empty(slots * columns + 16, np.float32)
+def _new_values(recurrent, slots, samples):
+    """Room for the values of a tile (see `evaluators.passes`), whose rows begin on cache lines."""
+    buffers, columns = 2 if recurrent else 1, (min(samples, TILE) + 15) // 16 * 16
+    room = np.empty(buffers * slots * columns + 16, np.float32)
     begin = -(room.ctypes.data // 4) % 16
-    return room[begin : begin + slots * columns].reshape((slots, columns))
+    return room[begin : begin + buffers * slots * columns].reshape((buffers, slots, columns))
 
 
 @kernel
@@ -49,34 +49,54 @@ def compile_range(begin, end, arrays, input_count, num_outputs, programs):
         write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
 
 
-def _activate_range(begin, end, networks, programs, inputs, recurrent, state_start, state, outputs):
+def _activate_range(
+    begin, end, networks, programs, inputs, input_count, recurrent, state_start, state, outputs
+):
     """Activate `networks[begin:end]`, indices of shape (n,) (see `passes.activation_pass`)."""
     nodes, links = _largest(networks[begin:end], programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
-    even = _new_values(inputs.shape[2] + nodes, inputs.shape[3])
-    odd = _new_values(inputs.shape[2] + nodes, inputs.shape[3]) if recurrent else even
+    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
     for place in range(begin, end):
         network = networks[place]
         start = state_start[network]
         activate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs, network, place, inputs, recurrent, start, state, outputs, even, odd, gathered, TILE
+            programs,
+            network,
+            place,
+            inputs,
+            input_count,
+            start,
+            state,
+            outputs,
+            values,
+            gathered,
+            TILE,
         )
 
 
-def _score_range(begin, end, arrays, inputs, targets, loss, recurrent, steps, totals):
+def _score_range(begin, end, arrays, inputs, input_count, targets, loss, recurrent, steps, totals):
     """Order and score genomes `begin` to `end` of a GenomeArrays (see `passes.score_pass`) into `totals`."""
-    input_count, num_outputs = inputs.shape[2], len(targets)
+    num_outputs = len(targets)
     nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     programs = new_programs(nodes, links, num_outputs)
     gathered = np.empty(links, np.float32)
-    even = _new_values(input_count + nodes, inputs.shape[3])
-    odd = _new_values(input_count + nodes, inputs.shape[3]) if recurrent else even
+    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
     for genome in range(begin, end):
         write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
         fresh = genome == begin
         totals[genome] = score_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs, 0, inputs, targets, loss, recurrent, steps, fresh, even, odd, gathered, TILE
+            programs,
+            0,
+            inputs,
+            input_count,
+            targets,
+            loss,
+            steps,
+            fresh,
+            values,
+            gathered,
+            TILE,
         )
 
 
@@ -111,7 +131,7 @@ def _play_range(begin, end, programs, input_count, constants, play, senses, reac
     for network in range(begin, end):
         for first in range(0, record.reward.shape[1], len(lanes.total)):
             play_episodes(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-                programs, network, first, input_count, constants, play, senses, reach, record, lanes
+                programs, network, network, first, input_count, constants, play, senses, reach, record, lanes
             )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from evaluators.environments.environment import EPISODES
 from evaluators.intrinsics import column
+from evaluators.passes import read_and_write, set_bias_input
 from neat.jit import inner_function, pasted_function
 from neat.rng import EVALUATION
 
@@ -24,13 +25,14 @@ _INFINITY = np.float32(np.inf)
 class Play(NamedTuple):
     """What is to be played."""
 
-    start: np.ndarray  # float64 (episodes, elements of the state) or empty: states to start from
+    start: np.ndarray  # float64 (episodes, elements of the state): states to start from
+    given: Any  # int64, how many of the elements are given there
+    first: Any  # int64, the number of the first network among all genomes
     seed: Any  # uint64
     generation: Any  # int64
     common: Any  # bool, whether all networks meet the same starts
     trial: Any  # int64, 0 in training
     limit: Any  # int64, steps
-    recurrent: Any  # bool
     measured: Any  # bool, whether `Record.moment` is wanted
     traced: Any  # bool, whether `Record.trace` is wanted
 
@@ -59,7 +61,9 @@ class Record(NamedTuple):
     length: np.ndarray  # int64 (networks, episodes), steps
     terminated: np.ndarray  # bool (networks, episodes), rather than cut off
     sound: np.ndarray  # bool (networks, episodes), all observations and rewards were finite
-    moment: np.ndarray  # float64 (networks, 2, observations): sums of observation - offset and of its square
+    moment: (
+        np.ndarray
+    )  # float64 (networks, groups of lanes, 2, observations): Σ (observation - offset), its square's
     trace: np.ndarray  # float64 (steps + 1, state + dimensions + 1), of the first network's first episode
 
 
@@ -76,8 +80,9 @@ class Lanes(NamedTuple):
     alive: np.ndarray  # bool (lanes,)
     doubt: np.ndarray  # float32 (lanes,), 0, or NaN once an observation was not finite
     stream: np.ndarray  # uint64 (lanes,)
-    even: np.ndarray  # float32 (slots, lanes)
-    odd: np.ndarray  # float32 (slots, lanes), the same as `even` for feed-forward networks
+    values: (
+        np.ndarray
+    )  # float32 (1, slots, lanes), of recurrent networks (2, slots, lanes) (see evaluators.passes)
     gathered: np.ndarray  # float32 (links,)
 
 
@@ -177,10 +182,10 @@ def episode_pass(
     decide: Callable[..., Any],
     discrete: bool,
 ) -> Callable[..., Any]:
-    """A jitted `play_episodes(programs, network, first, input_count, constants, play, …)`.
+    """A jitted `play_episodes(programs, program, network, first, input_count, constants, play, …)`.
 
-    It plays the episodes from `first` on, as many as there are lanes, of a network;
-    its other arguments are a Play, a Senses, a Reach, a Record and a Lanes.
+    It plays the episodes from `first` on, as many as there are lanes, of network number `network`, whose program is
+    number `program`; its other arguments are a Play, a Senses, a Reach, a Record and a Lanes.
 
     Args:
         forward: See `forward.forward_function`.
@@ -193,13 +198,13 @@ def episode_pass(
 
     @pasted_function
     def begin(network, first, count, constants, play, lanes, width):
-        individual = np.uint64(0) if play.common else np.uint64(network + 1)
+        individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
         for lane in range(width):
             episode = np.uint64(first + min(lane, count - 1))
             lanes.stream[lane] = np.uint64(EVALUATION) + np.uint64(play.trial) + EPISODES * episode
             random = (play.seed, np.uint64(play.generation), individual, lanes.stream[lane], np.uint64(0))
             reset(column(lanes.state, lane), constants, random)
-            for row in range(play.start.shape[1]):
+            for row in range(play.given):
                 lanes.state[row, lane] = play.start[episode, row]
             lanes.alive[lane] = lane < count
             lanes.doubt[lane] = _0
@@ -207,7 +212,7 @@ def episode_pass(
 
     @pasted_function
     def advance(network, time, constants, play, lanes, width):
-        individual = np.uint64(0) if play.common else np.uint64(network + 1)
+        individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
         for lane in range(width):
             random = (
                 play.seed,
@@ -222,29 +227,32 @@ def episode_pass(
             lanes.ended[lane] = ended
 
     @pasted_function
-    def play_episodes(programs, network, first, input_count, constants, play, senses, reach, record, lanes):
+    def play_episodes(
+        programs, program, network, first, input_count, constants, play, senses, reach, record, lanes
+    ):
         width = len(lanes.total)
         count = min(width, record.reward.shape[1] - first)
         begin(network, first, count, constants, play, lanes, width)
-        _clear(lanes.even, input_count)
+        for buffer in range(len(lanes.values)):
+            set_bias_input(lanes.values[buffer], lanes.observation.shape[0], input_count, width)
+        _clear(lanes.values[0], input_count)
         traced = play.traced and network == 0 and first == 0
         if traced:
             _trace(lanes, record.trace, 0, discrete)
         living = count
         time = 0
         while living > 0 and time < play.limit:
-            even = time % 2 == 0 or not play.recurrent
-            read, write = (lanes.even, lanes.odd) if even else (lanes.odd, lanes.even)
+            read, write = read_and_write(lanes.values, time)
             for lane in range(width):
                 observe(column(lanes.state, lane), constants, column(lanes.observation, lane))
             sense(lanes, senses, read, width)
             if play.measured:
-                _measure(lanes, senses, record.moment[network], width)
-            forward(programs, network, input_count, read, write, width, lanes.gathered)
+                _measure(lanes, senses, record.moment[network, first // width], width)
+            forward(programs, program, input_count, read, write, width, lanes.gathered)
             decide(
                 write,
                 programs.output_slot,
-                network,
+                program,
                 width,
                 reach.low[network],
                 reach.factor[network],

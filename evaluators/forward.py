@@ -41,22 +41,30 @@ def activation_switch(
     )
 
 
-def aggregation_switch(table: Sequence[Aggregation]) -> Callable[..., Any]:
+def aggregation_switch(
+    table: Sequence[Aggregation],
+    add: Callable[..., Any],
+    compiled: Callable[..., Any] = fused_shared_function,
+) -> Callable[..., Any]:
     """A jitted `aggregate(index, values, source, weight, begin, end, out, row, width, gathered)`.
 
     It puts into `out[row, :width]` the aggregate of links `begin` to `end` (one at least), whose values are
-    `weight[link] * values[source[link], :width]`. `gathered` is scratch, float32, for as many.
+    `weight[link] * values[source[link], :width]`. `gathered` is scratch, float32, for as many. `add` does so for
+    sums: they are nearly every node's, so each backend has a fast way.
     """
     parameters = "values, source, weight, begin, end, out, row, width, gathered"
     case = f"""
     {{keyword}} index == {{index}}:
         case_{{index}}({parameters})"""
-    return _switch("aggregate", f"index, {parameters}", case, [_over_rows(entry) for entry in table])
+    functions = [add if entry.name == "sum" else _over_rows(entry) for entry in table]
+    return _switch("aggregate", f"index, {parameters}", case, functions, compiled)
+
+
+def _position_of_sum(table: Sequence[Aggregation]) -> int:
+    return [entry.name for entry in table].index("sum")
 
 
 def _over_rows(entry: Aggregation) -> Callable[..., Any]:
-    if entry.name == "sum":  # nearly every node's, so it has a faster way
-        return _add
     return _folding(entry.function) if entry.fold else _gathering(entry.function)
 
 
@@ -69,11 +77,40 @@ def forward_function(
     `write[input_count + k]`, the values of its sources are rows of `read`. With `read` and `write` the same
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
-    activate = activation_switch(activation_table)
-    summing = [entry.name for entry in aggregation_table].index("sum")
+    activate_row = activation_switch(activation_table)
     activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
-    aggregate = aggregation_switch(aggregation_table)
+    aggregate_rows = aggregation_switch(aggregation_table, _add)
+    summing = _position_of_sum(aggregation_table)
 
+    @pasted_function
+    def aggregate(index, values, source, weight, begin, end, out, row, width, gathered):
+        if width <= _NARROW and index == summing:
+            _add_narrow(values, source, weight, begin, end, out, row, width)
+        else:
+            aggregate_rows(index, values, source, weight, begin, end, out, row, width, gathered)
+
+    @pasted_function
+    def activate(index, bias, response, values, row, width):
+        if width <= _NARROW and index < _COMMON:
+            activate_inline(index, bias, response, values, row, width)
+        else:
+            activate_row(index, bias, response, values, row, width)
+
+    return _forward(aggregate, activate)
+
+
+def forward_in_registers(
+    activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation], samples: int
+) -> Callable[..., Any]:
+    """As `forward_function`, for a thread of a GPU: `width` is always `samples`, and sums are kept in registers."""
+    add = _sum_in_registers(samples)
+    return _forward(
+        aggregation_switch(aggregation_table, add, fused_inner_function),
+        activation_switch(activation_table, fused_inner_function),
+    )
+
+
+def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Callable[..., Any]:
     @pasted_function
     def forward(programs, network, input_count, read, write, width, gathered):
         first_node = programs.node_start[network]
@@ -84,8 +121,6 @@ def forward_function(
             end = programs.link_end[node]
             if begin == end:
                 _clear(write, row, width)
-            elif width <= _NARROW and programs.node_aggregation[node] == summing:
-                _add_narrow(read, programs.link_source, programs.link_weight, begin, end, write, row, width)
             else:
                 aggregate(
                     programs.node_aggregation[node],
@@ -100,11 +135,7 @@ def forward_function(
                     gathered,
                 )
             activation = programs.node_activation[node]
-            bias, response = programs.node_bias[node], programs.node_response[node]
-            if width <= _NARROW and activation < _COMMON:
-                activate_inline(activation, bias, response, write, row, width)
-            else:
-                activate(activation, bias, response, write, row, width)
+            activate(activation, programs.node_bias[node], programs.node_response[node], write, row, width)
             begin = end
 
     return forward
@@ -181,6 +212,23 @@ def _add(values, source, weight, begin, end, out, row, width, gathered):
     _start(first, values, source, weight, begin, out, row, width)
     for link in range(begin + first, end, _LINKS):
         _add_links(values, source, weight, link, out, row, width)
+
+
+def _sum_in_registers(samples: int) -> Callable[..., Any]:
+    """A jitted `add` (see `aggregation_switch`) for exactly so many samples, one register for each.
+
+    Indices of 32 bits and without a sign take a GPU one instruction each.
+    """
+    every = range(samples)
+    source = "def add(values, source, weight, begin, end, out, row, width, gathered):\n"
+    source += "".join(f"    t{k} = zero\n" for k in every)
+    source += "    link, last = uint32(begin), uint32(end)\n    while link < last:\n"
+    source += "        slot, factor = uint32(source[link]), weight[link]\n"
+    source += "".join(f"        t{k} += factor * values[slot, uint32({k})]\n" for k in every)
+    source += "        link = uint32(link + one)\n"
+    source += "".join(f"    out[row, {k}] = t{k}\n" for k in every)
+    names = {"zero": _0, "one": np.uint32(1), "uint32": np.uint32}
+    return fused_inner_function(_generate("add", source, names))
 
 
 def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 8  # of a float32 vector
+_I32 = ir.IntType(32)
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 
@@ -41,6 +42,34 @@ def _plain_column(array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def _strided(typing_context, array, begin, shape, strides):
+    view = types.Array(array.dtype, len(shape), "A")
+    index = types.UniTuple(types.intp, len(shape))
+
+    def generate(context, builder, signature, arguments):
+        source = context.make_array(array)(context, builder, arguments[0])
+        result = context.make_array(view)(context, builder)
+        steps = [builder.mul(step, source.itemsize) for step in cgutils.unpack_tuple(builder, arguments[3])]
+        context.populate_array(
+            result,
+            data=builder.gep(source.data, [arguments[1]]),
+            shape=arguments[2],
+            strides=cgutils.pack_array(builder, steps),
+            itemsize=source.itemsize,
+            meminfo=None,
+        )
+        return result._getvalue()
+
+    return view(array, types.intp, index, index), generate
+
+
+def _plain_strided(array: Any, begin: Any, shape: Any, strides: Any) -> Any:
+    bytes_apart = tuple(int(step) * array.itemsize for step in strides)
+    rest = array.reshape(-1)[begin:]
+    return np.lib.stride_tricks.as_strided(rest, tuple(map(int, shape)), bytes_apart)
+
+
+@intrinsic
 def _add_rows(typing_context, values, source, weight, begin, end, out, row, first):
     def generate(context, builder, signature, arguments):
         def element(position: int, *indices: Any) -> Any:
@@ -58,9 +87,9 @@ def _add_rows(typing_context, values, source, weight, begin, end, out, row, firs
             slot = builder.zext(builder.load(element(1, link)), arguments[7].type)
             factor = builder.load(element(2, link))
             splat = builder.shuffle_vector(
-                builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), factor, ir.IntType(32)(0)),
+                builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), factor, _I32(0)),
                 ir.Constant(_VECTOR, ir.Undefined),
-                ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES),
+                ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES),
             )
             place = builder.bitcast(element(0, slot, arguments[7]), _VECTOR.as_pointer())
             product = builder.fmul(splat, builder.load(place, align=4), flags=("contract",))
@@ -86,6 +115,10 @@ _compiled = not getattr(config, "DISABLE_JIT", False)
 # `array[:, index]` of a contiguous matrix, for an index in range, by address alone: numba compares the bounds with the
 # shape, for which LLVM gives up turning a loop over columns into vector code.
 column: Any = _column if _compiled else _plain_column
+
+# strided(array, begin, shape, strides): elements `begin + Σ index · stride` of a contiguous array, as an array of that
+# shape. Nothing is checked.
+strided: Any = _strided if _compiled else _plain_strided
 
 # Into eight elements of row `row` of `out`, from `first` on: the sum of weight[link] · values[source[link]] over the
 # links from `begin` to `end`, kept in one vector register.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from evaluators.backend import resolve_device
+from evaluators.backend import Arrays, arrays_of, resolve_device
 from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
@@ -19,17 +19,30 @@ def compile(genomes: Genomes | Genome, device: str = "auto") -> Networks:
 
     Args:
         genomes: `neat.Genomes`, or a single `neat.Genome`.
-        device: "auto" or "cpu".
+        device: "auto", "cpu", "cuda" or "cuda:1" (see `evaluators.backend.resolve_device`).
 
     Raises:
         ValueError: The device is not there, or this is no genome.
     """
-    resolve_device(device)
+    devices = resolve_device(device)
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
     check_current(batch)
-    return Networks(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
+    if len(devices) > 1:
+        raise ValueError(f"device: networks are on one device, got {device!r}, which are {len(devices)}")
+    if devices[0] == "cpu":
+        return on_cpu(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
+    from evaluators.gpu import Activator
+
+    activator = Activator(devices[0], batch)
+    return Networks(activator, batch.num_inputs, batch.num_outputs, batch.bias_input, batch.feed_forward)
+
+
+def on_cpu(programs: Programs, num_inputs: int, bias_input: bool, feed_forward: bool) -> Networks:
+    """Networks from programs."""
+    engine = _Cpu(programs, num_inputs + bias_input, feed_forward)
+    return Networks(engine, num_inputs, programs.output_slot.shape[1], bias_input, feed_forward)
 
 
 def _programs(genomes: Genomes) -> Programs:
@@ -52,6 +65,63 @@ def _programs(genomes: Genomes) -> Programs:
     return programs
 
 
+class Engine(Protocol):
+    """What activates networks on a device."""
+
+    arrays: Arrays
+
+    def __len__(self) -> int: ...
+
+    def forget(self, samples: int) -> None:
+        """Begin with a state of 0 for so many samples."""
+
+    def clear(self, networks: np.ndarray) -> None:
+        """Set the state of these networks to 0."""
+
+    def activate(self, x: Any, networks: np.ndarray) -> Any:
+        """Outputs, float32 (n, times, samples, outputs), for `x`, float32 (times, 1 or n, samples, inputs)."""
+
+
+class _Cpu:
+    arrays = arrays_of("cpu")
+
+    def __init__(self, programs: Programs, input_count: int, feed_forward: bool) -> None:
+        self.programs = programs
+        self._input_count = input_count
+        self._recurrent = not feed_forward
+        self._state_start = np.zeros(len(self) + 1, np.int64)
+        self._state = np.zeros(0, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.programs.node_count)
+
+    def forget(self, samples: int) -> None:
+        np.cumsum(self.programs.node_count * samples, out=self._state_start[1:])
+        self._state = np.zeros(self._state_start[-1], np.float32)
+
+    def clear(self, networks: np.ndarray) -> None:
+        for network in networks:
+            self._state[slice(*self._state_start[network : network + 2])] = 0.0
+
+    def activate(self, x: Any, networks: np.ndarray) -> Any:
+        times, _, samples, _ = x.shape
+        outputs = np.empty((len(networks), times, samples, self.programs.output_slot.shape[1]), np.float32)
+        parallel.over(
+            activate_range(),
+            len(networks),
+            networks,
+            self.programs,
+            np.ascontiguousarray(x.swapaxes(2, 3)),
+            self._input_count,
+            self._recurrent,
+            self._state_start,
+            self._state,
+            outputs,
+            cost=max(1.0, times * samples / 16),
+        )
+        return outputs
+
+
 class Networks:
     """The networks of G genomes. `evaluators.compile` makes them.
 
@@ -59,36 +129,46 @@ class Networks:
     node reads the inputs of now and the other nodes' values of the step before, which are 0 after `reset`. The
     samples of a call are independent states side by side; time is successive calls, or `activate_sequence`.
 
+    On a GPU, inputs may be cupy's arrays, or anybody's with `__cuda_array_interface__` or DLPack, which are read where
+    they are, and outputs are cupy's. A call returns before the GPU is done, as cupy's own do, on cupy's current stream.
+
     Attributes:
-        programs: The networks, as arrays.
         num_inputs: Inputs of each network, without the bias input.
+        num_outputs: Outputs of each network.
         bias_input: Whether there is an extra input that is constantly 1.
         feed_forward: Whether the networks have no memory.
     """
 
-    def __init__(self, programs: Programs, num_inputs: int, bias_input: bool, feed_forward: bool) -> None:
-        self.programs = programs
+    def __init__(
+        self, engine: Engine, num_inputs: int, num_outputs: int, bias_input: bool, feed_forward: bool
+    ) -> None:
         self.num_inputs = num_inputs
+        self.num_outputs = num_outputs
         self.bias_input = bias_input
         self.feed_forward = feed_forward
+        self._engine = engine
         self._all = np.arange(len(self))
-        self._state_start = np.zeros(len(self) + 1, np.int64)
-        self._state = np.zeros(0, np.float32)
         self._samples: int | None = None  # of the states; None after a reset
 
     @property
-    def num_outputs(self) -> int:
-        """Outputs of each network."""
-        return self.programs.output_slot.shape[1]
+    def programs(self) -> Programs:
+        """The networks as arrays; on the CPU only."""
+        assert isinstance(self._engine, _Cpu)
+        return self._engine.programs
+
+    @property
+    def device(self) -> str:
+        """Where they are."""
+        return self._engine.arrays.device
 
     def __len__(self) -> int:
-        return len(self.programs.node_count)
+        return len(self._engine)
 
     def __repr__(self) -> str:
         kind = "feed-forward" if self.feed_forward else "recurrent"
         return f"Networks({len(self)} {kind}, {self.num_inputs} inputs, {self.num_outputs} outputs)"
 
-    def activate(self, x: Any, genomes: Any = None) -> np.ndarray:
+    def activate(self, x: Any, genomes: Any = None) -> Any:
         """Activate every network once, or some of them.
 
         Args:
@@ -98,7 +178,7 @@ class Networks:
                 of the indices. The state of the others stays as it is.
 
         Returns:
-            float32 array of shape (genomes, samples, outputs).
+            float32 array of shape (genomes, samples, outputs), numpy's or, on a GPU, cupy's.
 
         Raises:
             ValueError: Another shape, numbers that float32 cannot hold, an index out of range or given twice,
@@ -109,7 +189,7 @@ class Networks:
         array = self._check(x, "(samples, inputs) or (genomes, samples, inputs)", 2, len(chosen))
         return self._run(array[np.newaxis], chosen)[:, 0]
 
-    def activate_sequence(self, x: Any) -> np.ndarray:
+    def activate_sequence(self, x: Any) -> Any:
         """Activate every network at successive times; the same as as many calls of `activate`.
 
         Args:
@@ -117,13 +197,13 @@ class Networks:
                 (genomes, times, samples, inputs).
 
         Returns:
-            float32 array of shape (genomes, times, samples, outputs).
+            float32 array of shape (genomes, times, samples, outputs), numpy's or, on a GPU, cupy's.
 
         Raises:
             ValueError: As `activate`.
         """
         array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3, len(self))
-        return self._run(np.moveaxis(array, 1, 0), self._all)
+        return self._run(self._engine.arrays.xp.moveaxis(array, 1, 0), self._all)
 
     def reset(self, genomes: Any = None) -> None:
         """Forget the recurrent state, so that the next step reads 0 from every node.
@@ -137,10 +217,10 @@ class Networks:
         """
         if genomes is None:
             self._samples = None
-            self._state = np.zeros(0, np.float32)
             return
-        for network in self._chosen(genomes):
-            self._state[slice(*self._state_start[network : network + 2])] = 0.0
+        chosen = self._chosen(genomes)
+        if self._samples is not None and not self.feed_forward:
+            self._engine.clear(chosen)
 
     def _chosen(self, genomes: Any) -> np.ndarray:
         chosen = np.asarray(genomes)
@@ -162,9 +242,9 @@ class Networks:
             )
         return chosen
 
-    def _check(self, x: Any, shapes: str, dimensions: int, genomes: int) -> np.ndarray:
+    def _check(self, x: Any, shapes: str, dimensions: int, genomes: int) -> Any:
         """Inputs with a first dimension of 1 or `genomes`."""
-        array = as_float32("x", x)
+        array = as_float32("x", x, self._engine.arrays)
         if array.ndim == dimensions:
             array = array[np.newaxis]
         elif array.ndim != dimensions + 1:
@@ -174,34 +254,15 @@ class Networks:
         check_size("x", "inputs", array.shape[-1], self.num_inputs)
         return array
 
-    def _run(self, x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    def _run(self, x: Any, chosen: np.ndarray) -> Any:
         """`x`: (times, 1 or n, samples, inputs); `chosen`: int64 (n,)."""
-        times, given, samples, _ = x.shape
-        inputs = np.ones((times, given, self.num_inputs + self.bias_input, samples), np.float32)
-        inputs[:, :, : self.num_inputs] = x.swapaxes(2, 3)
+        samples = x.shape[2]
         if not self.feed_forward:
-            self._prepare_state(samples)
-        outputs = np.empty((len(chosen), times, samples, self.num_outputs), np.float32)
-        parallel.over(
-            activate_range(),
-            len(chosen),
-            chosen,
-            self.programs,
-            inputs,
-            not self.feed_forward,
-            self._state_start,
-            self._state,
-            outputs,
-            cost=max(1.0, times * samples / 16),
-        )
-        return outputs
-
-    def _prepare_state(self, samples: int) -> None:
-        if self._samples is None:
-            np.cumsum(self.programs.node_count * samples, out=self._state_start[1:])
-            self._state = np.zeros(self._state_start[-1], np.float32)
-            self._samples = samples
-        elif self._samples != samples:
-            raise ValueError(
-                f"x: expected {self._samples} samples, as in the step before, got {samples}; reset() first"
-            )
+            if self._samples is None:
+                self._engine.forget(samples)
+                self._samples = samples
+            elif self._samples != samples:
+                raise ValueError(
+                    f"x: expected {self._samples} samples, as in the step before, got {samples}; reset() first"
+                )
+        return self._engine.activate(x, chosen)

@@ -20,8 +20,8 @@ class Normaliser:
         return np.where(deviation > 0, deviation, 1.0)
 
     def add(self, moment: np.ndarray, count: int) -> None:
-        """Add observations, of which `moment` has each genome's sums of deviations from the mean and squares."""
-        first, second = moment.sum(axis=0)
+        """Add observations: their sums of deviations from the mean and of squares, (…, 2, observations) in parts."""
+        first, second = moment.reshape(-1, *moment.shape[-2:]).sum(axis=0)
         whole = self.count + count
         # The sums are about the float32 that the kernel had of the mean.
         shift = np.float64(np.float32(self.mean)) + first / count - self.mean

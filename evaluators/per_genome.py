@@ -13,7 +13,7 @@ import numpy as np
 
 from evaluators.checks import as_float32
 from evaluators.cpu import activate_range
-from evaluators.network import Networks, compile
+from evaluators.network import Networks, compile, on_cpu
 from evaluators.program import Programs
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
@@ -32,7 +32,8 @@ class Network:
         self.num_outputs = networks.num_outputs
         self._programs = networks.programs
         self._recurrent = not networks.feed_forward
-        self._inputs = np.ones((1, 1, self.num_inputs + networks.bias_input, 1), np.float32)
+        self._input_count = self.num_inputs + networks.bias_input
+        self._inputs = np.empty((1, 1, self.num_inputs, 1), np.float32)
         self._place = self._state_start = np.zeros(1, np.int64)
         self._state = np.zeros(networks.programs.node_count[0] * self._recurrent, np.float32)
 
@@ -44,7 +45,7 @@ class Network:
         x = as_float32("inputs", inputs)
         if x.shape != (self.num_inputs,):
             raise ValueError(f"inputs: expected shape ({self.num_inputs},), got {x.shape}")
-        self._inputs[0, 0, : self.num_inputs, 0] = x
+        self._inputs[0, 0, :, 0] = x
         outputs = np.empty((1, 1, 1, self.num_outputs), np.float32)
         # The kernel itself: what Networks does around it takes several times as long as a small network.
         activate_range()(
@@ -53,6 +54,7 @@ class Network:
             self._place,
             self._programs,
             self._inputs,
+            self._input_count,
             self._recurrent,
             self._state_start,
             self._state,
@@ -166,7 +168,7 @@ def _part(networks: Networks, indices: np.ndarray) -> Networks:
         link_weight=p.link_weight[links],
         output_slot=p.output_slot[begin:end],
     )
-    return Networks(part, networks.num_inputs, networks.bias_input, networks.feed_forward)
+    return on_cpu(part, networks.num_inputs, networks.bias_input, networks.feed_forward)
 
 
 def _call(function: Callable[[Network], float], networks: Networks, index: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from evaluators.backend import resolve_device
-from evaluators.checks import as_float64, check_choice, check_size
+from evaluators.checks import as_float64, check_choice, check_current, check_size
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
@@ -66,7 +66,7 @@ class Rollout(Episodic):
             by the mean and the standard deviation of all observations of the generations before, within ±10 (as ARS
             V2-t, Mania et al. 2018, but for the limit).
         actions: How a discrete action is chosen.
-        device: "auto" or "cpu".
+        device: See `evaluators.backend.resolve_device`.
 
     Attributes:
         last: The Episodes of the last call.
@@ -92,7 +92,8 @@ class Rollout(Episodic):
         self.environment = environment
         self.name = environment.name
         self.observations = observations
-        self.device = resolve_device(device)
+        self.devices = resolve_device(device)
+        self._player = None if self.devices == ("cpu",) else _player(self.devices)
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
 
     @property
@@ -163,6 +164,8 @@ class Rollout(Episodic):
     @property
     def is_built(self) -> bool:
         """Whether the loop over episodes was compiled before, by any process."""
+        if self._player:
+            return bool(self._player.is_built(self.environment, self._decision))
         return is_built(play_range(type(self.environment), self._decision))
 
     @property
@@ -183,7 +186,7 @@ class Rollout(Episodic):
         start: np.ndarray | None = None,
         traced: bool = False,
     ) -> Record:
-        networks = compile(genomes, self.device)
+        check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
         environment, count = self.environment, len(genomes)
@@ -191,43 +194,72 @@ class Rollout(Episodic):
         measured = self._normaliser is not None and trial == TRAINING
         limit = int(environment.time_limit)
         play = Play(
-            np.zeros((0, 0)) if start is None else start,
+            np.zeros((1, 1)) if start is None else start,
+            0 if start is None else start.shape[1],
+            0,
             np.uint64(genomes.seed if trial < TRIAL else 0),
             genomes.generation if trial == TRAINING else 0,
             self.starts == "generation" or trial != TRAINING,
             trial,
             limit,
-            not genomes.feed_forward,
             measured,
             traced,
         )
+        lanes = 1 if self._player else _width(episodes)
         record = Record(
             np.empty((count, episodes)),
             np.empty((count, episodes), np.int64),
             np.empty((count, episodes), bool),
             np.empty((count, episodes), bool),
-            np.zeros((count if measured else 0, 2, self.num_inputs)),
+            np.zeros((count if measured else 0, -(-episodes // lanes), 2, self.num_inputs)),
             np.empty((limit + 1 if traced else 0, len(environment.state_names) + len(reach.span) + 1)),
         )
-        width = _width(episodes)
+        if self._player:
+            self._player(genomes, environment, self._decision, play, senses, reach, record)
+            self._refuse_unfinished(record, genomes, play)
+        else:
+            self._play_on_cpu(genomes, play, senses, reach, record, lanes)
+        self._refuse_unsound(record)
+        return record
+
+    def _play_on_cpu(
+        self, genomes: Genomes, play: Play, senses: Senses, reach: Reach, record: Record, width: int
+    ) -> None:
+        networks = compile(genomes, "cpu")
+        count, episodes = record.reward.shape
         try:
             parallel.over(
-                play_range(type(environment), self._decision),
+                play_range(type(self.environment), self._decision),
                 count,
                 networks.programs,
                 genomes.input_count,
-                environment.constants,
+                self.environment.constants,
                 play,
                 senses,
                 reach,
                 record,
-                scratch=lambda: (new_lanes(environment, networks, width, len(reach.span)),),
-                cost=episodes * min(limit, 100) / 16,
+                scratch=lambda: (new_lanes(self.environment, networks, width, len(reach.span)),),
+                cost=episodes * min(play.limit, 100) / 16,
             )
         except Exception as error:  # of the environment's functions: nothing else raises there
             raise RuntimeError(f"{self.name}: {type(error).__name__}: {cause(error)}") from error
-        self._refuse_unsound(record)
-        return record
+
+    def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
+        """A GPU does not tell the error that a function raised; the CPU does, for the same episode."""
+        if (record.length >= 0).all():
+            return
+        genome, episode = map(int, np.argwhere(record.length < 0)[0])
+        again = record._replace(**{name: getattr(record, name)[:1].copy() for name in Record._fields[:4]})
+        one = np.array([genome])
+        self._play_on_cpu(
+            genomes.take(one),
+            play._replace(first=genome),
+            self.senses(),
+            self.reach(genomes.take(one)),
+            again,
+            _width(record.reward.shape[1]),
+        )
+        raise RuntimeError(f"{self.name}: a function raised an error in episode {episode} of genome {genome}")
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""
@@ -259,6 +291,12 @@ class Rollout(Episodic):
         )
 
 
+def _player(devices: tuple[str, ...]) -> Any:
+    from evaluators.gpu import Player
+
+    return Player(devices)
+
+
 def _episodes(record: Record) -> Episodes:
     return Episodes(record.reward, record.length, record.terminated)
 
@@ -272,7 +310,6 @@ def new_lanes(environment: Environment, networks: Networks, width: int, dimensio
     """Scratch for any of the networks."""
     programs = networks.programs
     slots = networks.num_inputs + networks.bias_input + int(programs.node_count.max())
-    even = np.ones((slots, width), np.float32)
     return Lanes(
         state=np.zeros((len(environment.state_names), width), environment.precision),
         observation=np.zeros((networks.num_inputs, width), environment.precision),
@@ -284,7 +321,6 @@ def new_lanes(environment: Environment, networks: Networks, width: int, dimensio
         alive=np.zeros(width, bool),
         doubt=np.zeros(width, np.float32),
         stream=np.zeros(width, np.uint64),
-        even=even,
-        odd=even if networks.feed_forward else np.ones_like(even),
+        values=np.zeros((1 if networks.feed_forward else 2, slots, width), np.float32),
         gathered=np.zeros(int(np.diff(programs.link_start).max()), np.float32),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.backend import resolve_device
+from evaluators.backend import arrays_of, resolve_device
 from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import score_range
 from evaluators.loss import LOSSES
@@ -37,11 +37,12 @@ class Supervised:
             each; or 0 and 1 of shape (samples, 1); or each class's probability, of shape (samples, classes).
         fitness: One of these names, or a function `f(outputs, targets)` that gives every genome's fitness:
             outputs float32 of shape (genomes, samples, outputs), targets float32 of shape (samples, outputs),
-            result of shape (genomes,), higher is better.
+            result of shape (genomes,), higher is better. On a GPU (the first, of several), they are cupy's, and the
+            result may be.
         steps: Recurrent networks start with a state of 0 and make so many steps with the same inputs before
             their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
             Ignored for feed-forward networks.
-        device: "auto" or "cpu".
+        device: See `evaluators.backend.resolve_device`.
 
     Attributes:
         num_inputs: Inputs that the networks must have.
@@ -71,9 +72,11 @@ class Supervised:
         check_size("targets", "samples", len(self.targets), len(self.inputs))
         self.fitness = fitness
         self.steps = int(steps)
-        self.device = resolve_device(device)
+        self.devices = resolve_device(device)
         self._target_rows = np.ascontiguousarray(self.targets.T)
-        self._input_rows = {bias: self._rows(bias) for bias in (False, True)}
+        self._input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
+        self._own_data: tuple[Any, Any] | None = None  # inputs and targets on the first device
+        self._scorer = None if self.devices == ("cpu",) or callable(fitness) else self._new_scorer()
 
     @property
     def num_inputs(self) -> int:
@@ -98,41 +101,55 @@ class Supervised:
         check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
         if callable(self.fitness):
             return self._own_fitness(genomes, self.fitness)
-        totals = np.empty(len(genomes))
-        parallel.over(
-            score_range(),
-            len(genomes),
-            genomes.arrays,
-            self._input_rows[genomes.bias_input],
-            self._target_rows,
-            LOSSES.index(self.fitness),
-            not genomes.feed_forward,
-            1 if genomes.feed_forward else self.steps,
-            totals,
-            cost=max(1.0, len(self.targets) / 16),
+        loss, steps = LOSSES.index(self.fitness), 1 if genomes.feed_forward else self.steps
+        totals = (
+            self._scorer(genomes, loss, steps) if self._scorer else self._score_on_cpu(genomes, loss, steps)
         )
         if self.fitness == "accuracy":
             return totals / len(self.targets)
         count = len(self.targets) if self.fitness == "cross_entropy" else self.targets.size
         return -totals / count
 
+    def _new_scorer(self) -> Any:
+        from evaluators.gpu import Scorer
+
+        return Scorer(self.devices, self._input_rows, self._target_rows)
+
+    def _score_on_cpu(self, genomes: Genomes, loss: int, steps: int) -> np.ndarray:
+        totals = np.empty(len(genomes))
+        parallel.over(
+            score_range(),
+            len(genomes),
+            genomes.arrays,
+            self._input_rows,
+            genomes.input_count,
+            self._target_rows,
+            loss,
+            not genomes.feed_forward,
+            steps,
+            totals,
+            cost=max(1.0, len(self.targets) / 16),
+        )
+        return totals
+
     def _own_fitness(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
-        networks = compile(genomes, self.device)
+        device = self.devices[0]
+        arrays = arrays_of(device)
+        if self._own_data is None:
+            with arrays.current():
+                self._own_data = arrays.to_device(self.inputs), arrays.to_device(self.targets)
+        inputs, targets = self._own_data
+        networks = compile(genomes, device)
         for _ in range(1 if genomes.feed_forward else self.steps):
-            outputs = networks.activate(self.inputs)
-        result = np.asarray(fitness(outputs, self.targets))
+            outputs = networks.activate(inputs)
+        with arrays.current():
+            result = arrays.to_host(fitness(outputs, targets))
         if result.shape != (len(genomes),) or result.dtype.kind not in "fiub":
             raise ValueError(
                 f"fitness: expected the function to give numbers of shape ({len(genomes)},), "
                 f"got dtype {result.dtype} of shape {result.shape}"
             )
         return result.astype(np.float64)
-
-    def _rows(self, bias_input: bool) -> np.ndarray:
-        """The inputs as the kernels want them, of shape (1, 1, inputs, samples), the bias input last."""
-        rows = np.ones((1, 1, self.num_inputs + bias_input, len(self.inputs)), np.float32)
-        rows[0, 0, : self.num_inputs] = self.inputs.T
-        return rows
 
 
 def _targets(targets: Any) -> np.ndarray:

@@ -7,8 +7,16 @@ import signal
 
 import numpy as np
 
-from experiments.experiment import Experiment
+from evaluators.backend import describe
+from experiments.experiment import Evaluator, Experiment
 from neat import Config, Population, breeding, jit, parallel
+
+
+def tell_device(evaluator: Evaluator) -> None:
+    """Print where networks are evaluated, if there is a choice."""
+    devices = getattr(evaluator, "devices", None)
+    if devices:
+        print(describe(devices), flush=True)
 
 
 def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bool) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import tyro
 from pydantic import BaseModel
@@ -52,8 +52,8 @@ class Options:
     """Folder of a run that is to go on from its newest checkpoint."""
     checkpoint_every: int = 10
     """Generations between checkpoints."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks are evaluated."""
+    device: str = "auto"
+    """Where networks are evaluated: cpu, cuda, cuda:1, or cuda:* for all GPUs; auto: a GPU if there is one."""
     threads: int | None = None
     """Threads that share the genomes; default: one per core. The run is the same with any number."""
     lineage: bool = True

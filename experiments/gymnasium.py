@@ -90,9 +90,9 @@ class Gymnasium(Experiment):
     def evaluator(self, device: str) -> Evaluator:
         """Episodes of the environment."""
         from evaluators import Gymnasium as Evaluator
-        from evaluators.backend import resolve_device
 
-        resolve_device(device)
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"device: Gymnasium's environments are stepped by the CPU, got {device!r}")
         if self.target is not None and not math.isfinite(self.target):
             raise ValueError(f"target: must be finite, got {self.target}")
         # A daemon, which compiles ahead, may not have processes of its own.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import folder as folders
-from experiments.compiling import compile_ahead
+from experiments.compiling import compile_ahead, tell_device
 from experiments.experiment import Evaluator, Experiment, named
 from experiments.flags import CommandLine, Options, flag
 from experiments.settings import config_for, contradiction
@@ -101,6 +101,7 @@ def _run(
         reporters.append(reporting.TensorBoard(folder / "tensorboard"))
     terminal = reporting.Terminal(verbose=options.verbose)
     if not options.quiet:
+        tell_device(evaluator)
         reporters.append(terminal)
     try:
         result = population.run(

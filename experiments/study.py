@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from experiments import folder as folders
-from experiments.compiling import compile_ahead
+from experiments.compiling import compile_ahead, tell_device
 from experiments.experiment import Experiment, named
 from experiments.flags import CommandLine, Options
 from experiments.settings import config_for
@@ -72,6 +72,8 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
         "settings": [setting.label for setting in settings],
     }
     folders.describe(folder, settings[0].config, content, command)
+    if not options.quiet:
+        tell_device(experiment.evaluator(options.device))
     compile_ahead(experiment, settings[0].config, options.device, options.quiet)
     rows = folder / "summary.csv"
     try:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from neat.genome import DTYPES, GenomeArrays
+
+_allocate: Callable[[int, Any], np.ndarray] = np.empty
+
+
+def allocate_with(function: Callable[[int, Any], np.ndarray]) -> None:
+    """Keep populations from now on in what `function(size, dtype)` gives, from which a device copies fast, say."""
+    global _allocate
+    _allocate = function
 
 
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     """Uninitialised GenomeArrays of these sizes."""
     sizes = [genomes + 1] * 2 + [nodes] * 5 + [connections] * 5
-    return GenomeArrays(*map(np.empty, sizes, DTYPES))
+    return GenomeArrays(*map(_allocate, sizes, DTYPES))
 
 
 def trim(arrays: GenomeArrays, genomes: int, nodes: int, connections: int) -> GenomeArrays:

@@ -76,11 +76,14 @@ def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **
         bind: Jitted functions and constants, by the global name that the template uses.
         **options: numba's.
     """
-    clone = types.FunctionType(
-        template.__code__, {**template.__globals__, **bind}, template.__name__, template.__defaults__
-    )
-    clone.__module__ = template.__module__
-    return _compile(clone, f"{template.__qualname__}-{name}", options)
+    return _compile(_clone(template, bind), f"{template.__qualname__}-{name}", options)
+
+
+def variant(template: Callable[..., Any], name: str, bind: dict[str, Any]) -> Any:
+    """The copy that `specialise` compiles, for another compiler with numba's cache: named after all it can reach."""
+    clone = _clone(template, bind)
+    _name(clone, f"{template.__qualname__}-{name}", {})
+    return clone
 
 
 def is_built(dispatcher: Any) -> bool:
@@ -98,26 +101,39 @@ def cause(error: Exception) -> str:
     return next((line for line in lines if line and not line.startswith(headings)), repr(error))
 
 
-def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
+def prune(python_function: Any, folder: Path) -> None:
+    """Delete the builds of earlier versions of a kernel or a variant from numba's cache."""
+    name, tag = python_function.__qualname__.rsplit("-", 1)
+    prefix = f"{_file_stem(python_function)}.{name}-"
+    for file in folder.glob(f"{prefix}*.nb[ic]"):
+        rest = file.name[len(prefix) :]
+        if not rest.startswith(tag) and rest[16:17] == "-":
+            file.unlink(missing_ok=True)
+
+
+def _clone(template: Any, bind: dict[str, Any]) -> Any:
+    clone = types.FunctionType(
+        template.__code__, {**template.__globals__, **bind}, template.__name__, template.__defaults__
+    )
+    clone.__module__ = template.__module__
+    return clone
+
+
+def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
     tag = hashlib.sha256(_fingerprint(python_function, set()) + repr(sorted(options.items())).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
+
+
+def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
+    _name(python_function, name, options)
     dispatcher = numba.njit(cache=True, nogil=True, **options)(python_function)
-    if dispatcher is python_function:  # numba's compiler is switched off (NUMBA_DISABLE_JIT)
-        return dispatcher
-    _prune(Path(dispatcher._cache.cache_path), f"{_file_stem(python_function)}.{name}-", tag.hexdigest()[:16])
+    if dispatcher is not python_function:  # numba's compiler is switched on
+        prune(python_function, Path(dispatcher._cache.cache_path))
     return dispatcher
 
 
 def _file_stem(python_function: Any) -> str:
     return Path(python_function.__code__.co_filename).stem
-
-
-def _prune(folder: Path, prefix: str, tag: str) -> None:
-    """Delete the builds of earlier versions of a kernel."""
-    for file in folder.glob(f"{prefix}*.nb[ic]"):
-        rest = file.name[len(prefix) :]
-        if not rest.startswith(tag) and rest[16:17] == "-":
-            file.unlink(missing_ok=True)
 
 
 def _fingerprint(item: Any, seen: set[int]) -> bytes:

@@ -102,9 +102,11 @@ class Reference:
         return ACTIVATIONS[node["activation"]](total)
 
 
-def random_genome(rng, *, feed_forward=True, bias_input=False, activations=None, aggregations=None, hidden=6):
+def random_genome(
+    rng, *, feed_forward=True, bias_input=False, activations=None, aggregations=None, hidden=6, sizes=None
+):
     """Plain data of a random genome (`rng`: random.Random): some connections disabled, some nodes unreachable."""
-    num_inputs, num_outputs = rng.randint(1, 4), rng.randint(1, 3)
+    num_inputs, num_outputs = sizes or (rng.randint(1, 4), rng.randint(1, 3))
     first = num_inputs + bias_input
     outputs = list(range(first, first + num_outputs))
     ids = [*outputs, *sorted(rng.sample(range(first + num_outputs, 60), rng.randint(0, hidden)))]

@@ -62,7 +62,7 @@ BAD = [
     ("xor --runs 2 --workers 5000", r"workers: must be at most 1024, got 5000"),
     ("xor --reproduction.elites 99999999999999999999", r"reproduction\.elites: .* less than 2147483648"),
     ("xor --checkpoint-every 0", r"checkpoint_every: must be at least 1, got 0"),
-    ("xor --device tpu", r"invalid choice 'tpu' for argument '--device'"),
+    ("xor --device tpu", r"device: expected 'auto', 'cpu', .*, got 'tpu'"),
     ("xor --quiet --verbose", r"quiet: cannot be combined with verbose"),
     ("xor --preset stanley2020", r"preset: must be one of .*, got 'stanley2020'"),
     ("xor --config nowhere.toml", r"nowhere.toml: cannot be read: No such file"),

@@ -169,10 +169,7 @@ BAD = [
     ),
     (dict(steps=0), "steps: expected an integer of at least 1, got 0"),
     (dict(steps=1.5), "steps: expected an integer of at least 1, got 1.5"),
-    (
-        dict(device="cuda:0"),
-        "device: this version evaluates on the CPU only, got 'cuda:0'; use 'auto' or 'cpu'",
-    ),
+    (dict(device="cuda:"), "device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got 'cuda:'"),
 ]
 
 

@@ -1,0 +1,474 @@
+"""The GPU's kernels: one thread for some samples of a network, or for one of its episodes.
+
+What happens to a network is said elsewhere, in the functions that the CPU's loops call too. A block is one warp: its
+threads work on the networks of one slice (see `evaluators.interleaved`), each with scratch whose words lie 32 apart,
+so that threads side by side meet in no bank of the shared memory whatever they read.
+
+Scratch is in shared memory; of networks that are too large for that, in device memory (`spare`), which is another build
+of a kernel. Kernels are compiled for the signatures given here, ahead of their first launch, and kept on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import config, cuda, types
+from numba.cuda.cudadrv.driver import CudaAPIError
+
+from evaluators import actions
+from evaluators.environments.environment import Discrete, Environment
+from evaluators.episode import Lanes, Play, Reach, Record, Senses, episode_pass
+from evaluators.forward import forward_in_registers
+from evaluators.interleaved import program_at, scratch_at
+from evaluators.intrinsics import strided
+from evaluators.passes import activation_pass, score_pass
+from evaluators.program import write_program
+from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.jit import inner_function, prune, variant
+
+WARP = 32
+FAILURES = (CudaAPIError,)
+SAMPLES = 4  # of a thread side by side, in registers
+
+# Each build of a kernel has its own of these (see `_kernel`).
+IN_SHARED = True
+STATES = OBSERVATIONS = DIMENSIONS = 1
+PRECISION: Any = types.float32
+activate_network: Any = None
+score_network: Any = None
+play_episodes: Any = None
+
+
+class Genes(NamedTuple):
+    """What a network is made of: these of neat.genome.GenomeArrays."""
+
+    node_offset: Any
+    connection_offset: Any
+    node_bias: Any
+    node_response: Any
+    node_activation: Any
+    node_aggregation: Any
+    connection_source: Any
+    connection_target: Any
+    connection_weight: Any
+    connection_enabled: Any
+
+
+class Place(NamedTuple):
+    """The programs of P networks in the device's memory."""
+
+    order: Any  # as in Layout
+    start: Any
+    nodes: Any
+    links: Any
+    integers: Any  # int32 (words,)
+    numbers: Any  # the same memory as float32
+    width: Any  # uint32, of the slices
+    count: Any  # networks
+    input_count: Any
+    num_outputs: Any
+
+
+class Batch(NamedTuple):
+    """What `_activate` reads and writes."""
+
+    inputs: Any  # float32 (times, 1 or n, inputs, samples), with any strides
+    outputs: Any  # float32 (n, times, samples, outputs)
+
+
+class Part(NamedTuple):
+    """What a launch does, and its scratch."""
+
+    begin: Any  # task
+    end: Any
+    buffers: Any  # of values: 2 for recurrent networks
+    slots: Any  # inputs and nodes of the largest network
+    links: Any  # of the largest, where an aggregation needs them side by side
+    words: Any  # of each thread
+    spare: Any  # float32, or int32 for `_compile`: scratch of all blocks, unless it is in shared memory
+
+
+@inner_function
+def _program(place, networks):
+    return program_at(
+        place, networks.width, networks, networks.integers, networks.numbers, networks.num_outputs
+    )
+
+
+def _compile(genes, networks, part):
+    """Order networks `begin` to `end`, by place, and write their programs: a thread for each."""
+    lane = cuda.threadIdx.x
+    if IN_SHARED:
+        room = cuda.shared.array(0, types.int32)
+        first = lane
+    else:
+        room = part.spare
+        first = cuda.blockIdx.x * part.words * WARP + lane
+    for place in range(part.begin + cuda.blockIdx.x * WARP + lane, part.end, np.int64(cuda.gridDim.x) * WARP):
+        program = _program(place, networks)
+        program.node_start[0] = 0
+        scratch = scratch_at(room, first, WARP, part.slots, part.links)
+        write_program(
+            genes, networks.order[place], networks.input_count, networks.num_outputs, program, 0, scratch
+        )
+
+
+def _activate(chosen, ranks, position, networks, batch, state_start, state, part):
+    """Activate networks (see `passes.activation_pass`). A task is one of `ranks`, of which a block takes `width`.
+
+    Args:
+        chosen: int64 (n,), networks.
+        ranks: int32 (n,), positions in `chosen`, in the order of the work.
+        position: int32 (P,), where each network is in `networks.order`.
+        networks: A Place.
+        batch: A Batch.
+        state_start: int64 (P+1,), where each network's state begins.
+        state: float32, in it a network's state: after each other, its threads' values as (nodes, samples).
+        part: A Part.
+    """
+    lane = cuda.threadIdx.x
+    if IN_SHARED:
+        room = cuda.shared.array(0, types.float32)
+        first = lane
+    else:
+        room = part.spare
+        first = cuda.blockIdx.x * part.words * WARP + lane
+    values, gathered = _scratch(room, first, part, SAMPLES)
+    width = np.int64(networks.width)
+    turn, turns = lane // width, WARP // width
+    samples = batch.inputs.shape[3]
+    for task in range(part.begin + cuda.blockIdx.x * width, part.end, cuda.gridDim.x * width):
+        if task + lane % width < part.end:
+            rank = ranks[task + lane % width]
+            network = chosen[rank]
+            before = turn * (samples // turns) + min(turn, samples % turns)  # samples of the threads before
+            start = state_start[network]
+            if part.buffers > 1:
+                start += (state_start[network + 1] - start) // samples * before
+            activate_network(
+                _program(position[network], networks),
+                0,
+                rank,
+                batch.inputs[:, :, :, turn::turns],
+                networks.input_count,
+                start,
+                state,
+                batch.outputs[:, :, turn::turns],
+                values,
+                gathered,
+                SAMPLES,
+            )
+
+
+def _score(networks, inputs, targets, loss, steps, piece, totals, part):
+    """Score networks (see `passes.score_pass`). A task is a slice and a piece of the samples.
+
+    Args:
+        networks: A Place.
+        inputs: float32 (1, 1, inputs, samples).
+        targets: float32 (outputs, samples).
+        loss: Position in `loss.LOSSES`.
+        steps: Steps of recurrent networks.
+        piece: Samples in each piece but the last.
+        totals: float64 (pieces, P), the sum of the loss over a piece.
+        part: A Part.
+    """
+    lane = cuda.threadIdx.x
+    sums = cuda.shared.array(WARP, types.float64)
+    if IN_SHARED:
+        room = cuda.shared.array(0, types.float32)
+        first = lane
+    else:
+        room = part.spare
+        first = cuda.blockIdx.x * part.words * WARP + lane
+    values, gathered = _scratch(room, first, part, SAMPLES)
+    width = np.int64(networks.width)
+    turn, turns = lane // width, WARP // width
+    pieces, samples = totals.shape[0], inputs.shape[3]
+    for task in range(part.begin + cuda.blockIdx.x, part.end, cuda.gridDim.x):
+        place, number = task // pieces * width + lane % width, task % pieces
+        begin, end = number * piece + turn, min((number + 1) * piece, samples)
+        sums[lane] = 0.0
+        if place < networks.count and begin < end:
+            sums[lane] = score_network(
+                _program(place, networks),
+                0,
+                inputs[:, :, :, begin:end:turns],
+                networks.input_count,
+                targets[:, begin:end:turns],
+                loss,
+                steps,
+                True,
+                values,
+                gathered,
+                SAMPLES,
+            )
+        cuda.syncthreads()
+        if place < networks.count and turn == 0:
+            total = 0.0
+            for other in range(lane, WARP, width):
+                total += sums[other]
+            totals[number, networks.order[place]] = total
+        cuda.syncthreads()
+
+
+def _play(networks, constants, play, senses, reach, record, part):
+    """Play episodes (see `episode.episode_pass`), each by a thread. A task is one episode of a slice's networks."""
+    lane = cuda.threadIdx.x
+    if IN_SHARED:
+        room = cuda.shared.array(0, types.float32)
+        first = lane
+    else:
+        room = part.spare
+        first = cuda.blockIdx.x * part.words * WARP + lane
+    values, gathered = _scratch(room, first, part, 1)
+    lanes = Lanes(
+        state=cuda.local.array((STATES, 1), PRECISION),
+        observation=cuda.local.array((OBSERVATIONS, 1), PRECISION),
+        choice=cuda.local.array(1, types.int64),
+        action=cuda.local.array((DIMENSIONS, 1), types.float32),
+        reward=cuda.local.array(1, types.float64),
+        total=cuda.local.array(1, types.float64),
+        ended=cuda.local.array(1, types.boolean),
+        alive=cuda.local.array(1, types.boolean),
+        doubt=cuda.local.array(1, types.float32),
+        stream=cuda.local.array(1, types.uint64),
+        values=values,
+        gathered=gathered,
+    )
+    episodes = record.reward.shape[1]
+    for task in range(part.begin + cuda.blockIdx.x, part.end, cuda.gridDim.x):
+        place = task // episodes * WARP + lane
+        if place < networks.count:
+            play_episodes(
+                _program(place, networks),
+                0,
+                networks.order[place],
+                task % episodes,
+                networks.input_count,
+                constants,
+                play,
+                senses,
+                reach,
+                record,
+                lanes,
+            )
+
+
+@inner_function
+def _scratch(room, first, part, samples):
+    """A thread's values (see `evaluators.passes`), and room for a node's links: `Part.words` in all."""
+    size = part.slots * samples * WARP
+    values = strided(room, first, (part.buffers, part.slots, samples), (size, samples * WARP, WARP))
+    return values, strided(room, first + part.buffers * size, (part.links,), (WARP,))
+
+
+def _array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:
+    return types.Array(element, dimensions, layout)
+
+
+_F4, _F8, _I4, _I8, _U1, _B1 = (
+    types.float32,
+    types.float64,
+    types.int32,
+    types.int64,
+    types.uint8,
+    types.boolean,
+)
+
+
+def _tuple(cls: Any, *fields: Any) -> Any:
+    return types.NamedTuple(fields, cls)
+
+
+_GENES = _tuple(
+    Genes,
+    *[_array(e) for e in (_I8, _I8, _F4, _F4, _U1, _U1, _I4, _I4, _F4, _B1)],
+)
+_PLACE = _tuple(
+    Place,
+    _array(_I4),
+    _array(_I8),
+    _array(_I4),
+    _array(_I4),
+    _array(_I4),
+    _array(_F4),
+    types.uint32,
+    _I8,
+    _I8,
+    _I8,
+)
+
+
+def _part(spare: Any) -> Any:
+    return _tuple(Part, _I8, _I8, _I8, _I8, _I8, _I8, _array(spare))
+
+
+class Kernel(NamedTuple):
+    """A kernel's source and what it is compiled for."""
+
+    function: Any
+    signature: Any
+
+
+def _kernel(template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]) -> Any:
+    return Kernel(variant(template, name, bind), types.void(*arguments))
+
+
+@functools.cache
+def compile_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `_compile`."""
+    place = "shared" if in_shared else "device"
+    return _kernel(_compile, place, {"IN_SHARED": in_shared}, (_GENES, _PLACE, _part(_I4)))
+
+
+def activate_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `_activate` for the table as it is now."""
+    arguments = (
+        _array(_I8),
+        _array(_I4),
+        _array(_I4),
+        _PLACE,
+        _tuple(Batch, _array(_F4, 4, "A"), _array(_F4, 4)),
+        _array(_I8),
+        _array(_F4),
+        _part(_F4),
+    )
+    return _over_samples(_activate, "activate_network", activation_pass, arguments, in_shared, *_table())
+
+
+def score_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `_score` for the table as it is now."""
+    arguments = (
+        _PLACE,
+        _array(_F4, 4),
+        _array(_F4, 2),
+        _I8,
+        _I8,
+        _I8,
+        _array(_F8, 2),
+        _part(_F4),
+    )
+    return _over_samples(_score, "score_network", score_pass, arguments, in_shared, *_table())
+
+
+def _table() -> tuple[int, int]:
+    return len(ACTIVATIONS), len(AGGREGATIONS)
+
+
+@functools.cache
+def _over_samples(
+    template: Any, name: str, build: Any, arguments: Any, in_shared: bool, activations: int, aggregations: int
+) -> Kernel:
+    forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], SAMPLES)
+    place = "shared" if in_shared else "device"
+    return _kernel(
+        template,
+        f"{place}-{activations}-{aggregations}",
+        {name: build(forward), "IN_SHARED": in_shared},
+        arguments,
+    )
+
+
+def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Kernel:
+    """The kernel of `_play` for environments like this one and a way to decide (see `evaluators.actions`)."""
+    dimensions = 1 if isinstance(environment.actions, Discrete) else len(environment.actions.low)
+    sizes = len(environment.constants), len(environment.state_names), environment.num_observations, dimensions
+    return _playing(type(environment), sizes, decision, in_shared, *_table())
+
+
+@functools.cache
+def _playing(
+    environment: type[Environment],
+    sizes: tuple[int, int, int, int],
+    decision: str,
+    in_shared: bool,
+    activations: int,
+    aggregations: int,
+) -> Kernel:
+    constants, states, observations, dimensions = sizes
+    precision = _F4 if environment.precision is np.float32 else _F8
+    forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], 1)
+    reset, observe, step = map(inner_function, environment.functions().values())
+    bind = {
+        "play_episodes": episode_pass(
+            forward, reset, observe, step, getattr(actions, decision), decision != "scaled"
+        ),
+        "STATES": states,
+        "OBSERVATIONS": observations,
+        "DIMENSIONS": dimensions,
+        "PRECISION": precision,
+        "IN_SHARED": in_shared,
+    }
+    place = "shared" if in_shared else "device"
+    name = (
+        f"{environment.__module__}.{environment.__qualname__}-{decision}-{place}-{activations}-{aggregations}"
+    )
+    arguments = (
+        _PLACE,
+        types.UniTuple(precision, constants),
+        _tuple(Play, _array(_F8, 2), _I8, _I8, types.uint64, _I8, _B1, _I8, _I8, _B1, _B1),
+        _tuple(Senses, _array(_F4), _array(_F4), _F4),
+        _tuple(Reach, _array(_F4, 2), _array(_F4, 2), _array(_F4), _array(_F4)),
+        _tuple(
+            Record,
+            _array(_F8, 2),
+            _array(_I8, 2),
+            _array(_B1, 2),
+            _array(_B1, 2),
+            _array(_F8, 4),
+            _array(_F8, 2),
+        ),
+        _part(_F4),
+    )
+    return _kernel(_play, name, bind, arguments)
+
+
+@functools.cache
+def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Any:
+    """The kernel compiled for the current device, or found on disk; its blocks may have so much shared memory."""
+    if config.ENABLE_CUDASIM:
+        return cuda.jit(kernel.signature)(kernel.function)
+    from numba.cuda.cudadrv.driver import binding, driver
+
+    from evaluators.lowering import as_on_the_cpu
+
+    with as_on_the_cpu():
+        dispatcher = cuda.jit(kernel.signature, cache=True, lto=False)(kernel.function)
+    prune(kernel.function, Path(dispatcher._cache.cache_path))
+    function = next(iter(dispatcher.overloads.values()))._codelibrary.get_cufunc()
+    attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    driver.cuKernelSetAttribute(attribute, dynamic_bytes, function.handle, function.device.id)
+    return dispatcher
+
+
+def is_built(kernel: Kernel) -> bool:
+    """Whether a build of this kernel, as its code is now, lies on disk."""
+    from numba.cuda.dispatcher import CUDACache
+
+    folder = Path(CUDACache(kernel.function).cache_path)
+    return any(folder.glob(f"{Path(__file__).stem}.{kernel.function.__qualname__}-*.nbi"))
+
+
+def start(kernel: Any, blocks: int, dynamic_bytes: int, stream: int, *arguments: Any) -> None:
+    """Launch what `built` gave."""
+    kernel[blocks, WARP, cuda.external_stream(stream) if stream else 0, dynamic_bytes](*arguments)
+
+
+def argument(array: Any) -> Any:
+    """An array as kernels take it at once."""
+    return array if config.ENABLE_CUDASIM else cuda.as_cuda_array(array, sync=False)
+
+
+def as_numbers(integers: Any) -> Any:
+    """The same memory as float32."""
+    return integers.view(np.float32)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the driver said so."""
+    return isinstance(error, FAILURES) and "OUT_OF_MEMORY" in str(error)

@@ -1,0 +1,158 @@
+"""Where the programs of networks lie in a GPU's memory: word by word beside each other.
+
+A slice is the programs of `width` networks that threads side by side work on. Word k of a slice's first network is
+followed by word k of its second, so that these threads read words side by side; a slice has room for the largest of
+its networks, so networks of like sizes share one. With a width of 1, a program lies in one piece: for the threads of
+a block that all work on the same network.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from evaluators.intrinsics import strided
+from evaluators.program import Programs, Scratch
+from neat.jit import inner_function, lean_kernel
+
+# Networks of up to so many nodes are treated alike; beyond, each doubling is a level of its own, with its own launches:
+# scratch is as large as a level's largest network needs.
+_SMALL = 32
+_LEVELS = 48
+_BINS = 1024  # by connections, within a level; larger genomes share the last
+
+_HEADER = 2
+_PER_NODE = 5
+_PER_LINK = 2
+
+
+class Layout(NamedTuple):
+    """Where the programs of P networks lie."""
+
+    order: (
+        np.ndarray
+    )  # int32 (P,), the network at each place: slice by slice, networks of like sizes together
+    start: np.ndarray  # int64 (slices + 1,), a slice's first word
+    nodes: np.ndarray  # int32 (slices,), its room, for the nodes of each network
+    links: np.ndarray  # int32 (slices,), for the links of each
+    levels: np.ndarray  # int64 (levels, 4): first slice, last slice + 1, most nodes, most links
+
+
+def layout(node_offset: np.ndarray, connection_offset: np.ndarray, num_outputs: int, width: int) -> Layout:
+    """Lay out the programs of genomes with these offsets, int64 (P+1,), in slices of `width` networks.
+
+    The room is for all genes, of which a program may need fewer.
+    """
+    count = len(node_offset) - 1
+    slices = -(-count // width)
+    plan = Layout(
+        np.empty(count, np.int32),
+        np.empty(slices + 1, np.int64),
+        np.empty(slices, np.int32),
+        np.empty(slices, np.int32),
+        np.empty((_LEVELS, 4), np.int64),
+    )
+    levels = _plan(
+        node_offset, connection_offset, num_outputs, width, np.zeros(_LEVELS * _BINS + 1, np.int64), plan
+    )
+    return plan._replace(levels=plan.levels[:levels])
+
+
+@inner_function
+def _level(nodes):
+    level = 0
+    while nodes > _SMALL:
+        nodes = (nodes + 1) // 2
+        level += 1
+    return level
+
+
+@lean_kernel
+def _plan(node_offset, connection_offset, num_outputs, width, begins, plan):
+    """Fill a Layout. `begins`: zeros, int64 (levels * bins + 1,). Returns the number of levels in use."""
+    count = len(plan.order)
+    for place in range(2):  # a counting sort: count, then put
+        for genome in range(count):
+            nodes = node_offset[genome + 1] - node_offset[genome]
+            links = connection_offset[genome + 1] - connection_offset[genome]
+            key = _level(nodes) * _BINS + min(links, _BINS - 1)
+            if place:
+                plan.order[begins[key]] = genome
+                begins[key] += 1
+            else:
+                begins[key + 1] += 1
+        if not place:
+            for key in range(1, len(begins)):
+                begins[key] += begins[key - 1]
+    levels, last = 0, -1
+    plan.start[0] = 0
+    for part in range(len(plan.nodes)):
+        nodes, links = 0, 0
+        for position in range(part * width, min(count, (part + 1) * width)):
+            genome = plan.order[position]
+            nodes = max(nodes, node_offset[genome + 1] - node_offset[genome])
+            links = max(links, connection_offset[genome + 1] - connection_offset[genome])
+        plan.nodes[part], plan.links[part] = nodes, links
+        rows = _HEADER + num_outputs + _PER_NODE * nodes + _PER_LINK * links
+        plan.start[part + 1] = plan.start[part] + rows * width
+        if _level(nodes) != last:
+            last = _level(nodes)
+            plan.levels[levels, 0] = part
+            plan.levels[levels, 2:] = 0
+            levels += 1
+        plan.levels[levels - 1, 1] = part + 1
+        plan.levels[levels - 1, 2] = max(plan.levels[levels - 1, 2], nodes)
+        plan.levels[levels - 1, 3] = max(plan.levels[levels - 1, 3], links)
+    return levels
+
+
+@inner_function
+def program_at(place, width, plan, integers, numbers, num_outputs):
+    """The program at a place, as Programs of one network.
+
+    Args:
+        place: Position in `plan.order`.
+        width: Of the slices.
+        plan: A Layout.
+        integers: int32 (words,).
+        numbers: The same memory as float32.
+        num_outputs: Outputs of each network.
+    """
+    part = place // np.int64(width)
+    nodes, links = np.int64(plan.nodes[part]), np.int64(plan.links[part])
+    first = plan.start[part] + place % np.int64(width)
+    node = first + (_HEADER + num_outputs) * np.int64(width)
+    link = node + _PER_NODE * nodes * np.int64(width)
+    zero = strided(integers, first, (1,), (width,))
+    return Programs(
+        node_start=zero,
+        link_start=zero,
+        node_count=strided(integers, first + width, (1,), (width,)),
+        node_bias=strided(numbers, node, (nodes,), (width,)),
+        node_response=strided(numbers, node + nodes * width, (nodes,), (width,)),
+        node_activation=strided(integers, node + 2 * nodes * width, (nodes,), (width,)),
+        node_aggregation=strided(integers, node + 3 * nodes * width, (nodes,), (width,)),
+        link_end=strided(integers, node + 4 * nodes * width, (nodes,), (width,)),
+        link_source=strided(integers, link, (links,), (width,)),
+        link_weight=strided(numbers, link + links * width, (links,), (width,)),
+        output_slot=strided(integers, first + _HEADER * width, (1, num_outputs), (0, width)),
+    )
+
+
+def scratch_words(slots: int, links: int) -> int:
+    """Words that `scratch_at` lays out."""
+    return 5 * slots + links
+
+
+@inner_function
+def scratch_at(room, first, stride, slots, links):
+    """A Scratch for ordering a network, whose words lie `stride` apart in `room`, int32, from `first` on."""
+    return Scratch(
+        first=strided(room, first, (slots,), (stride,)),
+        following=strided(room, first + 5 * slots * stride, (links,), (stride,)),
+        cursor=strided(room, first + slots * stride, (slots,), (stride,)),
+        slot=strided(room, first + 2 * slots * stride, (slots,), (stride,)),
+        order=strided(room, first + 3 * slots * stride, (slots,), (stride,)),
+        stack=strided(room, first + 4 * slots * stride, (slots,), (stride,)),
+    )

@@ -1,0 +1,157 @@
+"""What every device must compute alike: cases that give arrays, to be compared between devices.
+
+As a script, in the simulator (which runs kernels as plain Python, and in which nothing else is compiled): the arrays of
+all cases on "cuda", into the file that is named.
+"""
+
+import random
+import sys
+
+import numpy as np
+
+import evaluators
+from evaluators.environments import (
+    Acrobot,
+    CartPole,
+    DampedDoublePole,
+    DoublePole,
+    MountainCar,
+    MountainCarContinuous,
+    Pendulum,
+    PreyCapture,
+    TMaze,
+)
+from neat.genome import Genomes
+from tests.reference import random_genome
+from tests.wandering import Drift, Walk
+
+ENVIRONMENTS = {
+    "CartPole": CartPole(time_limit=25),
+    "CartPole by threshold": CartPole(time_limit=25),
+    "MountainCar": MountainCar(time_limit=12),
+    "MountainCarContinuous": MountainCarContinuous(time_limit=12),
+    "Acrobot": Acrobot(time_limit=6),
+    "Pendulum": Pendulum(time_limit=12),
+    "DoublePole": DoublePole.stanley(time_limit=8),
+    "DoublePole without velocities": DoublePole.stanley(velocities=False, time_limit=8),
+    "DampedDoublePole": DampedDoublePole(time_limit=8),
+    "TMaze": TMaze(),
+    "PreyCapture": PreyCapture(time_limit=10),
+    "Walk": Walk(time_limit=15),
+    "Drift": Drift(time_limit=15),
+}
+
+
+def genomes(count, sizes, seed=0, **options):
+    rng = random.Random(seed)
+    batch = Genomes.from_list([random_genome(rng, sizes=sizes, **options) for _ in range(count)])
+    batch.seed, batch.generation = 7, 3
+    return batch
+
+
+def numbers(*shape):
+    return np.random.default_rng(5).uniform(-2, 2, shape).astype(np.float32)
+
+
+def host(array):
+    return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def supervised(device, fitness, samples, feed_forward=True, bias_input=False, outputs=2, count=37):
+    inputs = numbers(samples, 3)
+    probabilities = np.abs(numbers(samples, outputs))
+    targets = {
+        "cross_entropy": probabilities / (1 if outputs == 1 else probabilities.sum(axis=1, keepdims=True)),
+        "accuracy": np.arange(samples) % (2 if outputs == 1 else outputs),
+    }.get(fitness, numbers(samples, outputs))
+    targets = np.minimum(targets, 1) if fitness == "cross_entropy" else targets
+    evaluator = evaluators.Supervised(inputs, targets, fitness=fitness, steps=3, device=device)
+    batch = genomes(count, (3, outputs), feed_forward=feed_forward, bias_input=bias_input)
+    return {"fitness": evaluator(batch), "again": evaluator(batch)}
+
+
+def own_function(device):
+    evaluator = evaluators.Supervised(
+        numbers(9, 3), numbers(9, 2), fitness=lambda z, t: -((z - t) ** 2).sum(axis=(1, 2)), device=device
+    )
+    return {
+        "fitness": evaluator(genomes(20, (3, 2))),
+        "recurrent": evaluator(genomes(8, (3, 2), feed_forward=False)),
+    }
+
+
+def activated(device, feed_forward, samples):
+    networks = evaluators.compile(genomes(21, (3, 2), feed_forward=feed_forward, bias_input=True), device)
+    each = numbers(21, samples, 3)
+    some = [4, 0, 20, 7]
+    result = {
+        "shared": networks.activate(each[0]),
+        "each": networks.activate(each),
+        "some": networks.activate(each[:4], genomes=some),
+        "sequence": networks.activate_sequence(numbers(3, samples, 3)),
+    }
+    networks.reset(some)
+    result["after a reset of some"] = networks.activate(each[0])
+    networks.reset()
+    result["fewer"] = networks.activate(each[0, :1])
+    return {name: host(array) for name, array in result.items()}
+
+
+def rollout(device, environment, count=9, feed_forward=True, hidden=3, **options):
+    evaluator = evaluators.Rollout(environment, episodes=2, device=device, **options)
+    batch = genomes(
+        count, (evaluator.num_inputs, evaluator.num_outputs), feed_forward=feed_forward, hidden=hidden
+    )
+    fitness = evaluator(batch)
+    played = evaluator.play(batch, 2, trial=1)
+    trace = evaluator.trace(batch[0])
+    return {
+        "fitness": fitness,
+        "again": evaluator(batch),
+        "reward": played.reward,
+        "length": played.length,
+        "terminated": played.terminated,
+        "trace": np.concatenate([trace.state[1:], trace.action, trace.reward[:, np.newaxis]], axis=1),
+        **evaluator.state(),
+    }
+
+
+CASES = {
+    **{f"{fitness}, 4 samples": (supervised, fitness, 4) for fitness in ("squared_error", "absolute_error")},
+    **{
+        f"{fitness}, 3 classes": (supervised, fitness, 11, True, False, 3)
+        for fitness in ("cross_entropy", "accuracy")
+    },
+    **{
+        f"{fitness}, 1 output": (supervised, fitness, 11, True, True, 1)
+        for fitness in ("cross_entropy", "accuracy")
+    },
+    "recurrent": (supervised, "squared_error", 4, False),
+    "recurrent with a bias input": (supervised, "absolute_error", 10, False, True),
+    "several threads for a network": (supervised, "squared_error", 60, True, True),
+    "a warp for a network, in pieces": (supervised, "squared_error", 290, True, False, 2, 5),
+    "a single genome": (supervised, "squared_error", 5, True, False, 2, 1),
+    "a person's function": (own_function,),
+    "networks": (activated, True, 5),
+    "recurrent networks": (activated, False, 5),
+    "recurrent networks, one sample": (activated, False, 1),
+    **{
+        name: (rollout, environment, 9, name not in ("TMaze", "DoublePole without velocities"))
+        for name, environment in ENVIRONMENTS.items()
+    },
+}
+OPTIONS = {
+    "CartPole by threshold": {"actions": "threshold", "starts": "genome", "combine": "min"},
+    "MountainCarContinuous": {"observations": "normalised"},
+    "Walk": {"starts": "genome", "observations": "raw", "combine": "sum"},
+}
+
+
+def run(name, device):
+    function, *arguments = CASES[name]
+    return function(device, *arguments, **OPTIONS.get(name, {}))
+
+
+if __name__ == "__main__":
+    file, names = sys.argv[1], sys.argv[2:]
+    np.savez(file, **{f"{name}/{key}": value for name in names for key, value in run(name, "cuda").items()})

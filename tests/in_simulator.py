@@ -1,0 +1,179 @@
+"""Run by test_simulator.py in the simulator: what the kernels' launchers do when memory is short or something fails."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import evaluators
+from evaluators import backend, cuda, gpu
+from evaluators.environments import CartPole
+from tests.device_cases import genomes, numbers
+from tests.wandering import Walk
+
+ARRAYS = backend.arrays_of("cuda:0")
+
+
+def supervised(count=30, feed_forward=True):
+    evaluator = evaluators.Supervised(numbers(6, 3), numbers(6, 2), device="cuda")
+    return evaluator, genomes(count, (3, 2), feed_forward=feed_forward)
+
+
+def test_scratch_in_device_memory(monkeypatch):
+    """Of networks too large for shared memory; a block then takes several of their slices."""
+    evaluator, batch = supervised(70, feed_forward=False)
+    rollout, players = evaluators.Rollout(Walk(time_limit=5), episodes=2, device="cuda"), genomes(40, (1, 3))
+    networks = evaluators.compile(batch, "cuda")
+    expected = evaluator(batch), rollout(players), networks.activate(numbers(6, 3))
+    monkeypatch.setattr(ARRAYS, "shared_bytes", 0)
+    monkeypatch.setattr(gpu, "_BLOCKS", 1)
+    again = evaluators.compile(batch, "cuda")
+    for got, whole in zip(
+        (evaluator(batch), rollout(players), again.activate(numbers(6, 3))), expected, strict=True
+    ):
+        np.testing.assert_array_equal(got, whole)
+
+
+def test_a_population_larger_than_the_memory_is_evaluated_in_parts(monkeypatch):
+    evaluator, batch = supervised(50)
+    rollout = evaluators.Rollout(Walk(time_limit=5), episodes=2, starts="genome", device="cuda")
+    players = genomes(30, (1, 3))
+    expected, reward = evaluator(batch), rollout(players)
+    ranges = []
+    original = gpu._fitting
+    monkeypatch.setattr(gpu, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
+    np.testing.assert_array_equal(evaluator(batch), expected)
+    np.testing.assert_array_equal(rollout(players), reward)
+    assert len(ranges) > 4
+    assert max(end - begin for begin, end in ranges) < 20
+
+
+def test_memory_that_runs_out_in_the_middle(monkeypatch):
+    evaluator, batch = supervised(40)
+    expected = evaluator(batch)
+    sizes = []
+    genes = gpu.DeviceGenes
+
+    def short_of_memory(work, genomes, begin, end):
+        sizes.append(end - begin)
+        if end - begin > 12:
+            raise MemoryError("full")
+        return genes(work, genomes, begin, end)
+
+    monkeypatch.setattr(gpu, "DeviceGenes", short_of_memory)
+    np.testing.assert_array_equal(evaluator(batch), expected)
+    assert sizes == [40, 20, 10, 10, 20, 10, 10]
+    monkeypatch.setattr(gpu, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
+    with pytest.raises(MemoryError, match=r"^cuda:0: genome 0 does not fit in its memory: full$"):
+        evaluator(batch)
+
+
+def test_a_kernel_that_fails(monkeypatch):
+    evaluator, batch = supervised()
+
+    def fails(*arguments):
+        raise cuda.FAILURES[0](700, "an illegal memory access was encountered")
+
+    monkeypatch.setattr(cuda, "start", fails)
+    with pytest.raises(
+        RuntimeError, match=r"^cuda:0: the GPU failed, .* illegal memory access .* checkpoint"
+    ):
+        evaluator(batch)
+
+
+def test_several_gpus(monkeypatch):
+    """The simulator has one; here two names stand for it, one after the other."""
+    monkeypatch.setattr(backend, "_simulated_gpus", 2)
+
+    class Serial:
+        def __init__(self, workers):
+            assert workers == 2
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda self, *error: None  # noqa: E731
+        map = staticmethod(map)
+
+    evaluator, batch = supervised(33)
+    expected = evaluator(batch)
+    monkeypatch.setattr(gpu, "ThreadPoolExecutor", Serial)
+    used = []
+    original = gpu._fitting
+    monkeypatch.setattr(gpu, "_fitting", lambda *a: used.append(a[:3]) or original(*a))
+    both = evaluators.Supervised(numbers(6, 3), numbers(6, 2), device="cuda:*")
+    assert both.devices == ("cuda:0", "cuda:1")
+    np.testing.assert_array_equal(both(batch), expected)
+    assert [device for device, *_ in used] == ["cuda:0", "cuda:1"]
+    assert [end - begin for _, begin, end in used] == pytest.approx(
+        [16.5, 16.5], abs=6
+    )  # alike by their genes
+    with pytest.raises(ValueError, match=r"^device: networks are on one device, got 'cuda:\*', which are 2$"):
+        evaluators.compile(batch, "cuda:*")
+
+
+def test_nan_weights():
+    evaluator, batch = supervised(6)
+    batch.arrays.connection_weight[batch.arrays.connection_offset[2] : batch.arrays.connection_offset[3]] = (
+        np.nan
+    )
+    fitness = evaluator(batch)
+    assert np.isfinite(fitness[[0, 1, 3, 4, 5]]).all()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hot(Walk):
+    @staticmethod
+    def step(state, action, constants, random):
+        state[1] += np.float32(1.0)
+        if state[1] > 250:
+            raise ValueError("the motor is hot")
+        return np.float32(0.0), False
+
+
+def test_an_error_in_a_function_of_an_environment(monkeypatch):
+    """A GPU only stops; the CPU plays the episode again and says why."""
+
+    def stops(*arguments):  # as a kernel does
+        return None
+
+    rollout = evaluators.Rollout(Hot(time_limit=300), episodes=2, device="cuda")
+    monkeypatch.setattr(cuda, "start", stops)
+    with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
+        rollout(genomes(3, (1, 3)))
+    walk = evaluators.Rollout(Walk(time_limit=5), episodes=2, device="cuda")
+    with pytest.raises(RuntimeError, match=r"^Walk: a function raised an error in episode 0 of genome 0$"):
+        walk(genomes(3, (1, 3)))
+
+
+def test_genomes_of_all_sizes_side_by_side():
+    """Levels of sizes, each with launches of its own."""
+    sizes = [0, 3, 40, 1, 90, 5]
+    batch = [genomes(1, (3, 2), seed=k, hidden=0)[0].to_dict() for k in range(len(sizes))]
+    for one, hidden in zip(batch, sizes, strict=True):
+        for k in range(hidden):
+            node = {"id": 100 + k, "bias": 0.1, "response": 1.0, "activation": "tanh", "aggregation": "sum"}
+            one["nodes"].append(node)
+            ends = [(0, 100 + k), (100 + k, 3)]
+            for source, target in ends:
+                link = {"source": source, "target": target, "weight": 0.3, "enabled": True}
+                one["connections"].append({"innovation": 1000 + len(one["connections"]), **link})
+    batch = evaluators.network.Genomes.from_list(batch)
+    for samples, width, levels in ((6, 16, 1), (70, 1, 3)):
+        evaluator = evaluators.Supervised(numbers(samples, 3), numbers(samples, 2), device="cuda")
+        alone = [evaluator(batch.take(np.array([k])))[0] for k in range(len(sizes))]
+        np.testing.assert_array_equal(evaluator(batch), alone)
+        offsets = batch.arrays.node_offset, batch.arrays.connection_offset
+        assert gpu.WARP // gpu.turns_for(samples) == width
+        assert len(gpu.layout(*offsets, 2, width).levels) == levels
+
+
+def test_devices_are_checked():
+    with pytest.raises(
+        ValueError, match=r"^device: expected cuda:0 to cuda:0, which this machine has, got 'cuda:3'$"
+    ):
+        evaluators.Rollout(CartPole(), device="cuda:3")
+    assert backend.resolve_device("auto") == ("cpu",)
+    networks = evaluators.compile(genomes(2, (3, 2)), "cuda")
+    assert networks.device == "cuda:0"
+    with pytest.raises(ValueError, match=r"^x: expected finite float32 numbers, got nan at \(0, 1\)$"):
+        networks.activate([[0.0, np.nan, 1.0]])
