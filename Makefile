@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint benchmark
+.PHONY: demo test lint benchmark gpu
 
 demo: .venv/installed  ## Evolve XOR and draw the run
 	$(BIN)/python -m experiments xor
@@ -18,6 +18,10 @@ lint: .venv/installed-dev  ## Check style and types
 benchmark: .venv/installed-dev  ## Measure speed
 	$(BIN)/python -m benchmarks
 
+gpu: .venv/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
+	$(BIN)/python -m pytest -m gpu -n 4
+	$(BIN)/python -m benchmarks gpu
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + \
 		"; name another with make PYTHON=…" if sys.version_info < (3, 11) else 0)'
@@ -30,3 +34,7 @@ benchmark: .venv/installed-dev  ## Measure speed
 .venv/installed-dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ .venv/installed
+
+.venv/installed-gpu: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cuda]'
+	@touch $@ .venv/installed-dev .venv/installed

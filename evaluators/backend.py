@@ -72,6 +72,9 @@ class Arrays:
         """The stream of the moment, as CUDA's handle."""
         return 0
 
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
         """Make this device the current one."""
@@ -113,6 +116,9 @@ class _Cupy(Arrays):
 
     def stream(self) -> int:
         return self.xp.cuda.get_current_stream().ptr
+
+    def synchronize(self) -> None:
+        self.xp.cuda.get_current_stream().synchronize()
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:

@@ -218,15 +218,18 @@ def _gathers(node_aggregation: np.ndarray) -> bool:
 
 
 def in_parts(
-    devices: tuple[str, ...], genomes: Genomes, per_genome: int, work: Callable[[str, int, int], Any]
+    spaces: dict[str, Workspace],
+    genomes: Genomes,
+    per_genome: int,
+    work: Callable[[Workspace, int, int], Any],
 ) -> list[Any]:
-    """Call `work(device, begin, end)` for ranges of genomes that fit in memory, on all devices side by side.
+    """Call `work(workspace, begin, end)` for ranges of genomes that fit in memory, on all devices side by side.
 
     Args:
-        devices: GPUs.
+        spaces: A workspace for each GPU; if its memory runs out, it forgets everything.
         genomes: What is split, evenly by their genes.
         per_genome: Bytes for each genome, beside its genes and its program.
-        work: Leaves nothing on its way when it returns.
+        work: Has waited for its device when it returns.
 
     Returns:
         What the calls gave, in the order of the genomes.
@@ -241,7 +244,8 @@ def in_parts(
         + arrays.connection_offset * _PER_CONNECTION
         + np.arange(count + 1) * (_PER_GENOME + per_genome)
     )
-    free = min(arrays_of(device).free_bytes() for device in devices) * _USABLE
+    devices = list(spaces.values())
+    free = min(space.arrays.free_bytes() for space in devices) * _USABLE
     parts = len(devices) * math.ceil(float(cost[-1]) / (free * len(devices)))
     cuts = np.searchsorted(cost, np.linspace(0.0, float(cost[-1]), parts + 1)[1:-1])
     bounds = np.unique(np.concatenate([[0], cuts, [count]])).tolist()
@@ -258,26 +262,27 @@ def in_parts(
     return [result for results in in_order for result in results]
 
 
-def _fitting(device: str, begin: int, end: int, work: Callable[[str, int, int], Any]) -> list[Any]:
+def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, int, int], Any]) -> list[Any]:
     """The result of a range, or of its halves if it does not fit in memory."""
-    arrays = arrays_of(device)
+    arrays = space.arrays
     try:
         with arrays.current():
-            return [work(device, begin, end)]
+            return [work(space, begin, end)]
     except Exception as error:
         if not isinstance(error, arrays.out_of_memory) and not cuda.is_out_of_memory(error):
             if isinstance(error, (*arrays.failure, *cuda.FAILURES)):
                 raise RuntimeError(
-                    f"{device}: the GPU failed, and this process cannot use it any more: {error}; "
+                    f"{arrays.device}: the GPU failed, and this process cannot use it any more: {error}; "
                     "a run goes on from its last checkpoint in a new process"
                 ) from error
             raise
         reason = error
     if end - begin == 1:
-        raise MemoryError(f"{device}: genome {begin} does not fit in its memory: {reason}") from reason
-    arrays.release()
+        raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
+    with arrays.current():
+        space.forget()
     middle = (begin + end) // 2
-    return _fitting(device, begin, middle, work) + _fitting(device, middle, end, work)
+    return _fitting(space, begin, middle, work) + _fitting(space, middle, end, work)
 
 
 class Scorer:
@@ -290,13 +295,13 @@ class Scorer:
     """
 
     def __init__(self, devices: tuple[str, ...], inputs: np.ndarray, targets: np.ndarray) -> None:
-        self._devices = devices
         self._samples = targets.shape[1]
-        self._work = {device: Workspace(device) for device in devices}
-        for device, work in self._work.items():
-            with arrays_of(device).current():
-                work.put_shaped("inputs", inputs)
-                work.put_shaped("targets", targets)
+        self._spaces = {device: Workspace(device) for device in devices}
+        self._data = {device: Workspace(device) for device in devices}
+        for data in self._data.values():
+            with data.arrays.current():
+                data.put_shaped("inputs", inputs)
+                data.put_shaped("targets", targets)
         self._turns = turns_for(self._samples)
         tile = self._turns * SAMPLES
         self._piece = tile * math.ceil(
@@ -307,16 +312,16 @@ class Scorer:
     def __call__(self, genomes: Genomes, loss: int, steps: int) -> np.ndarray:
         """Every genome's sum, float64 (genomes,)."""
 
-        def score(device: str, begin: int, end: int) -> np.ndarray:
-            work = self._work[device]
+        def score(work: Workspace, begin: int, end: int) -> np.ndarray:
+            data = self._data[work.arrays.device]
             programs = Programs(DeviceGenes(work, genomes, begin, end), WARP // self._turns)
             programs.launch(
                 cuda.score_kernel,
                 SAMPLES,
                 lambda first: first * self._pieces,
                 programs.place,
-                work.argument("inputs"),
-                work.argument("targets"),
+                data.argument("inputs"),
+                data.argument("targets"),
                 loss,
                 steps,
                 self._piece,
@@ -324,15 +329,14 @@ class Scorer:
             )
             return work.get("totals").sum(axis=0)
 
-        return np.concatenate(in_parts(self._devices, genomes, 8 * self._pieces, score))
+        return np.concatenate(in_parts(self._spaces, genomes, 8 * self._pieces, score))
 
 
 class Player:
     """Episodes of networks on GPUs (see `evaluators.episode`)."""
 
     def __init__(self, devices: tuple[str, ...]) -> None:
-        self._devices = devices
-        self._work = {device: Workspace(device) for device in devices}
+        self._spaces = {device: Workspace(device) for device in devices}
 
     def __call__(
         self,
@@ -348,8 +352,7 @@ class Player:
         kernel_for = functools.partial(cuda.play_kernel, environment, decision)
         count, episodes = record.reward.shape
 
-        def play_part(device: str, begin: int, end: int) -> None:
-            work = self._work[device]
+        def play_part(work: Workspace, begin: int, end: int) -> None:
             programs = Programs(DeviceGenes(work, genomes, begin, end), WARP)
             results = {name: getattr(record, name)[begin:end] for name in _RESULTS}
             results["trace"] = record.trace
@@ -379,7 +382,7 @@ class Player:
                 if result.size:
                     result[...] = work.get(name)
 
-        in_parts(self._devices, genomes, sum(getattr(record, n).nbytes for n in _RESULTS) // count, play_part)
+        in_parts(self._spaces, genomes, sum(getattr(record, n).nbytes for n in _RESULTS) // count, play_part)
 
     def is_built(self, environment: Environment, decision: str) -> bool:
         """Whether the kernel was compiled before, by any process."""

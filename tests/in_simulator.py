@@ -64,6 +64,7 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
     monkeypatch.setattr(gpu, "DeviceGenes", short_of_memory)
     np.testing.assert_array_equal(evaluator(batch), expected)
     assert sizes == [40, 20, 10, 10, 20, 10, 10]
+    assert set(evaluator._scorer._spaces["cuda:0"]._rooms) >= {"program", "totals"}
     monkeypatch.setattr(gpu, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
     with pytest.raises(MemoryError, match=r"^cuda:0: genome 0 does not fit in its memory: full$"):
         evaluator(batch)
@@ -99,7 +100,9 @@ def test_several_gpus(monkeypatch):
     monkeypatch.setattr(gpu, "ThreadPoolExecutor", Serial)
     used = []
     original = gpu._fitting
-    monkeypatch.setattr(gpu, "_fitting", lambda *a: used.append(a[:3]) or original(*a))
+    monkeypatch.setattr(
+        gpu, "_fitting", lambda *a: used.append((a[0].arrays.device, *a[1:3])) or original(*a)
+    )
     both = evaluators.Supervised(numbers(6, 3), numbers(6, 2), device="cuda:*")
     assert both.devices == ("cuda:0", "cuda:1")
     np.testing.assert_array_equal(both(batch), expected)
@@ -177,3 +180,25 @@ def test_devices_are_checked():
     assert networks.device == "cuda:0"
     with pytest.raises(ValueError, match=r"^x: expected finite float32 numbers, got nan at \(0, 1\)$"):
         networks.activate([[0.0, np.nan, 1.0]])
+
+
+def test_the_benchmark_measures_what_it_says(monkeypatch):
+    """But for the times, which the simulator has not."""
+    from benchmarks import gpu as benchmark
+
+    for name, value in {"GENOMES": 6, "SAMPLES": 5, "STEPS": 4, "EPISODES": 2, "MANY": 40}.items():
+        monkeypatch.setattr(benchmark, name, value)
+    monkeypatch.setattr(benchmark, "_on_device", lambda call, repeats: benchmark._on_host(call, repeats))
+    floors = {"shared_reads": 1e12, "multiply_adds": 1e12, "copy_bytes": 1e12}
+    result = {
+        "device": "simulated",
+        "floors": floors,
+        "forward": [benchmark._forward(name, floors, 1) for name in ("relu", "tanh")],
+        "cartpole": benchmark._cartpole(1),
+        "many": benchmark._many(1),
+        "few": {"gpu": 1.0, "cpu": 1.0},
+        "profile": [{"population": 150, "copy": 1.0}],
+        "parity": {"episodes": 10, "episodes_that_differ": 1, "same_champion": {"XOR": True}},
+    }
+    assert result["cartpole"]["steps"] == 6 * 2 * 4
+    assert all("|" in table.markdown() for table in benchmark.tables(result))
