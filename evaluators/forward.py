@@ -116,8 +116,8 @@ def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Cal
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
         for k in range(programs.node_count[network]):
-            node = first_node + k
-            row = input_count + k
+            node = np.uint32(first_node + k)  # without a sign: numba then does not ask whether it counts from the end
+            row = np.uint32(input_count + k)
             end = programs.link_end[node]
             if begin == end:
                 _clear(write, row, width)
