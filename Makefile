@@ -19,7 +19,7 @@ benchmark: .venv/installed-dev  ## Measure speed
 	$(BIN)/python -m benchmarks
 
 gpu: .venv/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
-	$(BIN)/python -m pytest -m gpu -n 4
+	$(BIN)/python -m pytest -m gpu -n 4 --dist loadgroup
 	$(BIN)/python -m benchmarks gpu
 
 .venv/bin/python:

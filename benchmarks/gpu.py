@@ -223,8 +223,8 @@ def _profile(population: int, repeats: int) -> dict[str, Any]:
         genomes = run_.ask()
         with (
             mock.patch.object(gpu, "DeviceGenes", timed("copy", gpu.DeviceGenes)),
-            mock.patch.object(gpu, "Programs", timed("compile", gpu.Programs)),
-            mock.patch.object(gpu.Programs, "launch", timed("kernel", gpu.Programs.launch)),
+            mock.patch.object(gpu, "DevicePrograms", timed("compile", gpu.DevicePrograms)),
+            mock.patch.object(gpu.DevicePrograms, "launch", timed("kernel", gpu.DevicePrograms.launch)),
             mock.patch.object(gpu.Workspace, "get", timed("copy back", gpu.Workspace.get)),
         ):
             fitness = evaluator(genomes)

@@ -87,7 +87,8 @@ class _Cupy(Arrays):
         import cupyx
 
         super().__init__(device)
-        buffers.allocate_with(cupyx.empty_pinned)  # such memory is copied at once, and while the CPU goes on
+        self._empty_pinned = cupyx.empty_pinned
+        buffers.allocate_with(self._pinned)
         self.xp = cupy
         self._index = int(device.partition(":")[2])
         attributes = cupy.cuda.Device(self._index).attributes
@@ -96,10 +97,21 @@ class _Cupy(Arrays):
         self.out_of_memory = (cupy.cuda.memory.OutOfMemoryError,)
         self.failure = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError)
 
+    def _pinned(self, size: int, dtype: Any) -> np.ndarray:
+        """An array of the host that the device can copy from directly, where there is memory left for it."""
+        try:
+            return self._empty_pinned((int(size),), dtype)
+        except self.failure:
+            return np.empty(size, dtype)
+
     def fill(self, target: Any, source: np.ndarray) -> None:
         target[: source.size].set(source.ravel(), stream=self.xp.cuda.get_current_stream())
 
     def to_device(self, array: Any) -> Any:
+        with self.current():
+            return self._to_device(array)
+
+    def _to_device(self, array: Any) -> Any:
         if hasattr(array, "__cuda_array_interface__") or isinstance(array, np.ndarray):
             return self.xp.asarray(array)
         return self.xp.from_dlpack(array) if hasattr(array, "__dlpack__") else self.xp.asarray(array)
@@ -108,8 +120,9 @@ class _Cupy(Arrays):
         return self.xp.asnumpy(array)
 
     def free_bytes(self) -> int:
-        free, _ = self.xp.cuda.runtime.memGetInfo()
-        return int(free) + self.xp.get_default_memory_pool().free_bytes()
+        with self.current():
+            free, _ = self.xp.cuda.runtime.memGetInfo()
+            return int(free) + self.xp.get_default_memory_pool().free_bytes()
 
     def release(self) -> None:
         self.xp.get_default_memory_pool().free_all_blocks()
@@ -153,11 +166,14 @@ def resolve_device(device: str) -> tuple[str, ...]:
         raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {device!r}")
     reason = _why_not()
     if device == "auto":
-        chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else ("cuda:0",)
+        chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else (_best(),)
     elif reason:
         raise ValueError(f"device: {reason}, got {device!r}; use 'cpu'")
     else:
         chosen = _numbered(device, _count())
+        reason = next(filter(None, map(_too_old, chosen)), None)
+        if reason:
+            raise ValueError(f"device: {reason}, got {device!r}")
     _log_once(describe(chosen))
     return chosen
 
@@ -204,14 +220,24 @@ def _why_not() -> str | None:
         return f"the NVIDIA driver gives no GPU ({error})"
     if count == 0:
         return "the NVIDIA driver gives no GPU"
-    old = [k for k in range(count) if _capability(k) < OLDEST]
-    if old:
-        major, minor = _capability(old[0])
-        return (
-            f"cuda:{old[0]} has compute capability {major}.{minor}, "
-            f"and {OLDEST[0]}.{OLDEST[1]} or more is needed"
-        )
+    if all(_too_old(f"cuda:{k}") for k in range(count)):
+        return _too_old("cuda:0")
     return None
+
+
+def _best() -> str:
+    """The first GPU that is not too old."""
+    return next(device for device in _numbered("cuda:*", _count()) if not _too_old(device))
+
+
+def _too_old(device: str) -> str | None:
+    if SIMULATED:
+        return None
+    capability = _capability(int(device.partition(":")[2]))
+    if capability >= OLDEST:
+        return None
+    (major, minor), (least, part) = capability, OLDEST
+    return f"{device} has compute capability {major}.{minor}, and {least}.{part} or more is needed"
 
 
 def _has_driver() -> bool:

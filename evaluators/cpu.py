@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from evaluators import actions
+from evaluators.backward import backward_function, gradient_pass
 from evaluators.environments.environment import Environment
 from evaluators.episode import episode_pass
 from evaluators.forward import forward_function
 from evaluators.passes import activation_pass, score_pass
-from evaluators.program import new_programs, new_scratch, write_program
+from evaluators.program import new_programs, new_scratch, write_origins, write_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.jit import function, inner_function, kernel, shared_function, specialise
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
 TILE = 512
+GRADIENT_TILE = 256  # two rows for each node
 
 
 @shared_function
@@ -47,6 +49,16 @@ def compile_range(begin, end, arrays, input_count, num_outputs, programs):
     scratch = new_scratch(input_count + nodes, links)
     for genome in range(begin, end):
         write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+
+
+@kernel
+def origins_range(begin, end, arrays, input_count, num_outputs, programs, node_origin, link_origin):
+    """As `compile_range`, and which genes the programs come from (see `program.write_origins`)."""
+    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+    scratch = new_scratch(input_count + nodes, links)
+    for genome in range(begin, end):
+        write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+        write_origins(arrays, genome, input_count, programs, genome, scratch, node_origin, link_origin)
 
 
 def _activate_range(
@@ -100,6 +112,40 @@ def _score_range(begin, end, arrays, inputs, input_count, targets, loss, recurre
         )
 
 
+def _gradient_range(
+    begin, end, programs, inputs, input_count, targets, loss, scale, recurrent, steps, gradient, totals
+):
+    """The gradients of networks `begin` to `end` (see `backward.gradient_pass`), and their losses into `totals`."""
+    nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
+    slots, columns = input_count + nodes, min(inputs.shape[3], GRADIENT_TILE)
+    values = np.empty((steps + 1 if recurrent else 1, slots, columns), np.float32)
+    adjoints = np.zeros((2 if recurrent else 1, slots, columns), np.float32)
+    aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
+    for network in range(begin, end):
+        first, last = programs.node_start[network], programs.node_start[network + 1]
+        gradient.node_bias[first:last] = np.float32(0.0)
+        gradient.node_response[first:last] = np.float32(0.0)
+        gradient.link_weight[programs.link_start[network] : programs.link_start[network + 1]] = np.float32(
+            0.0
+        )
+        totals[network] = differentiate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            programs,
+            network,
+            inputs,
+            input_count,
+            targets,
+            loss,
+            scale,
+            steps,
+            values,
+            adjoints,
+            aggregate,
+            gathered,
+            gradient,
+            GRADIENT_TILE,
+        )
+
+
 def activate_range() -> Any:
     """The kernel of `_activate_range` for the table as it is now."""
     return _specialised(
@@ -110,6 +156,19 @@ def activate_range() -> Any:
 def score_range() -> Any:
     """The kernel of `_score_range` for the table as it is now."""
     return _specialised(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+def gradient_range() -> Any:
+    """The kernel of `_gradient_range` for the table as it is now."""
+    return _differentiating(len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+@functools.cache
+def _differentiating(activations: int, aggregations: int) -> Any:
+    backward = backward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+    differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
+    bind = {"differentiate_network": differentiate_network}
+    return specialise(_gradient_range, f"{activations}-{aggregations}", bind)
 
 
 @functools.cache

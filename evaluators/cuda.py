@@ -11,6 +11,8 @@ of a kernel. Kernels are compiled for the signatures given here, ahead of their 
 from __future__ import annotations
 
 import functools
+import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,11 +32,24 @@ from evaluators.program import write_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.jit import inner_function, prune, variant
 
+_LOWERING = hashlib.sha256(Path(__file__).with_name("lowering.py").read_bytes()).hexdigest()
+
 WARP = 32
-FAILURES = (CudaAPIError,)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    if config.ENABLE_CUDASIM:
+        return (CudaAPIError,)
+    from cuda.core._utils.cuda_utils import CUDAError  # of launches
+
+    return CudaAPIError, CUDAError
+
+
+FAILURES = _failures()
+
 SAMPLES = 4  # of a thread side by side, in registers
 
-# Each build of a kernel has its own of these (see `_kernel`).
+# Each build of a kernel has its own of these (see `_variant_of`).
 IN_SHARED = True
 STATES = OBSERVATIONS = DIMENSIONS = 1
 PRECISION: Any = types.float32
@@ -58,7 +73,7 @@ class Genes(NamedTuple):
     connection_enabled: Any
 
 
-class Place(NamedTuple):
+class Interleaved(NamedTuple):
     """The programs of P networks in the device's memory."""
 
     order: Any  # as in Layout
@@ -124,7 +139,7 @@ def _activate(chosen, ranks, position, networks, batch, state_start, state, part
         chosen: int64 (n,), networks.
         ranks: int32 (n,), positions in `chosen`, in the order of the work.
         position: int32 (P,), where each network is in `networks.order`.
-        networks: A Place.
+        networks: A Interleaved.
         batch: A Batch.
         state_start: int64 (P+1,), where each network's state begins.
         state: float32, in it a network's state: after each other, its threads' values as (nodes, samples).
@@ -168,7 +183,7 @@ def _score(networks, inputs, targets, loss, steps, piece, totals, part):
     """Score networks (see `passes.score_pass`). A task is a slice and a piece of the samples.
 
     Args:
-        networks: A Place.
+        networks: A Interleaved.
         inputs: float32 (1, 1, inputs, samples).
         targets: float32 (outputs, samples).
         loss: Position in `loss.LOSSES`.
@@ -271,14 +286,8 @@ def _array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:
     return types.Array(element, dimensions, layout)
 
 
-_F4, _F8, _I4, _I8, _U1, _B1 = (
-    types.float32,
-    types.float64,
-    types.int32,
-    types.int64,
-    types.uint8,
-    types.boolean,
-)
+_F4, _F8, _I4, _I8 = types.float32, types.float64, types.int32, types.int64
+_U1, _B1 = types.uint8, types.boolean
 
 
 def _tuple(cls: Any, *fields: Any) -> Any:
@@ -289,8 +298,8 @@ _GENES = _tuple(
     Genes,
     *[_array(e) for e in (_I8, _I8, _F4, _F4, _U1, _U1, _I4, _I4, _F4, _B1)],
 )
-_PLACE = _tuple(
-    Place,
+_INTERLEAVED = _tuple(
+    Interleaved,
     _array(_I4),
     _array(_I8),
     _array(_I4),
@@ -315,15 +324,18 @@ class Kernel(NamedTuple):
     signature: Any
 
 
-def _kernel(template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]) -> Any:
-    return Kernel(variant(template, name, bind), types.void(*arguments))
+def _variant_of(
+    template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
+) -> Any:
+    return Kernel(variant(template, name, bind, lowering=_LOWERING), types.void(*arguments))
 
 
 @functools.cache
 def compile_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_compile`."""
-    place = "shared" if in_shared else "device"
-    return _kernel(_compile, place, {"IN_SHARED": in_shared}, (_GENES, _PLACE, _part(_I4)))
+    return _variant_of(
+        _compile, _memory(in_shared), {"IN_SHARED": in_shared}, (_GENES, _INTERLEAVED, _part(_I4))
+    )
 
 
 def activate_kernel(in_shared: bool) -> Kernel:
@@ -332,7 +344,7 @@ def activate_kernel(in_shared: bool) -> Kernel:
         _array(_I8),
         _array(_I4),
         _array(_I4),
-        _PLACE,
+        _INTERLEAVED,
         _tuple(Batch, _array(_F4, 4, "A"), _array(_F4, 4)),
         _array(_I8),
         _array(_F4),
@@ -344,7 +356,7 @@ def activate_kernel(in_shared: bool) -> Kernel:
 def score_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_score` for the table as it is now."""
     arguments = (
-        _PLACE,
+        _INTERLEAVED,
         _array(_F4, 4),
         _array(_F4, 2),
         _I8,
@@ -356,6 +368,10 @@ def score_kernel(in_shared: bool) -> Kernel:
     return _over_samples(_score, "score_network", score_pass, arguments, in_shared, *_table())
 
 
+def _memory(in_shared: bool) -> str:
+    return "shared" if in_shared else "device"
+
+
 def _table() -> tuple[int, int]:
     return len(ACTIVATIONS), len(AGGREGATIONS)
 
@@ -365,10 +381,9 @@ def _over_samples(
     template: Any, name: str, build: Any, arguments: Any, in_shared: bool, activations: int, aggregations: int
 ) -> Kernel:
     forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], SAMPLES)
-    place = "shared" if in_shared else "device"
-    return _kernel(
+    return _variant_of(
         template,
-        f"{place}-{activations}-{aggregations}",
+        f"{_memory(in_shared)}-{activations}-{aggregations}",
         {name: build(forward), "IN_SHARED": in_shared},
         arguments,
     )
@@ -409,7 +424,7 @@ def _playing(
         f"{environment.__module__}.{environment.__qualname__}-{decision}-{place}-{activations}-{aggregations}"
     )
     arguments = (
-        _PLACE,
+        _INTERLEAVED,
         types.UniTuple(precision, constants),
         _tuple(Play, _array(_F8, 2), _I8, _I8, types.uint64, _I8, _B1, _I8, _I8, _B1, _B1),
         _tuple(Senses, _array(_F4), _array(_F4), _F4),
@@ -425,7 +440,10 @@ def _playing(
         ),
         _part(_F4),
     )
-    return _kernel(_play, name, bind, arguments)
+    return _variant_of(_play, name, bind, arguments)
+
+
+_compiling = threading.Lock()  # several GPUs have a thread each
 
 
 @functools.cache
@@ -437,7 +455,7 @@ def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Any:
 
     from evaluators.lowering import as_on_the_cpu
 
-    with as_on_the_cpu():
+    with _compiling, as_on_the_cpu():
         dispatcher = cuda.jit(kernel.signature, cache=True, lto=False)(kernel.function)
     prune(kernel.function, Path(dispatcher._cache.cache_path))
     function = next(iter(dispatcher.overloads.values()))._codelibrary.get_cufunc()
@@ -456,7 +474,12 @@ def is_built(kernel: Kernel) -> bool:
 
 def start(kernel: Any, blocks: int, dynamic_bytes: int, stream: int, *arguments: Any) -> None:
     """Launch what `built` gave."""
-    kernel[blocks, WARP, cuda.external_stream(stream) if stream else 0, dynamic_bytes](*arguments)
+    kernel[blocks, WARP, _stream(stream), dynamic_bytes](*arguments)
+
+
+@functools.lru_cache(maxsize=64)
+def _stream(handle: int) -> Any:
+    return cuda.external_stream(handle) if handle else 0
 
 
 def argument(array: Any) -> Any:

@@ -36,7 +36,7 @@ def activation_switch(
     {keyword} index == {index}:
         for sample in range(width):
             values[row, sample] = case_{index}(bias + response * values[row, sample])"""
-    return _switch(
+    return switch(
         "activate", "index, bias, response, values, row, width", case, [e.function for e in table], compiled
     )
 
@@ -57,7 +57,7 @@ def aggregation_switch(
     {{keyword}} index == {{index}}:
         case_{{index}}({parameters})"""
     functions = [add if entry.name == "sum" else _over_rows(entry) for entry in table]
-    return _switch("aggregate", f"index, {parameters}", case, functions, compiled)
+    return switch("aggregate", f"index, {parameters}", case, functions, compiled)
 
 
 def _position_of_sum(table: Sequence[Aggregation]) -> int:
@@ -79,7 +79,7 @@ def forward_function(
     """
     activate_row = activation_switch(activation_table)
     activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
-    aggregate_rows = aggregation_switch(aggregation_table, _add)
+    aggregate_rows = aggregate_function(aggregation_table)
     summing = _position_of_sum(aggregation_table)
 
     @pasted_function
@@ -99,6 +99,11 @@ def forward_function(
     return _forward(aggregate, activate)
 
 
+def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
+    """What `aggregation_switch` builds, for long rows."""
+    return aggregation_switch(table, _add)
+
+
 def forward_in_registers(
     activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation], samples: int
 ) -> Callable[..., Any]:
@@ -116,7 +121,9 @@ def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Cal
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
         for k in range(programs.node_count[network]):
-            node = np.uint32(first_node + k)  # without a sign: numba then does not ask whether it counts from the end
+            node = np.uint32(
+                first_node + k
+            )  # without a sign: numba then does not ask whether it counts from the end
             row = np.uint32(input_count + k)
             end = programs.link_end[node]
             if begin == end:
@@ -160,13 +167,14 @@ def _clear(out, row, width):
         out[row, sample] = _0
 
 
-def _switch(
+def switch(
     name: str,
     parameters: str,
     case: str,
     functions: Sequence[Callable[..., Any]],
     compiled: Callable[..., Any] = fused_shared_function,
 ) -> Callable[..., Any]:
+    """A jitted function of these parameters that does `case` for the function at position `index`, by that name."""
     lines = [f"def {name}({parameters}):"]
     for index in range(len(functions)):
         lines.append(case.format(index=index, keyword="elif" if index else "if"))
@@ -196,7 +204,7 @@ def _first_pass() -> Callable[..., Any]:
     case = f"""
     {{keyword}} count == {{index}} + 1:
         case_{{index}}({parameters})"""
-    return _switch(
+    return switch(
         "start", f"count, {parameters}", case, [_sum_pass(links, "zero") for links in range(1, _LINKS + 1)]
     )
 

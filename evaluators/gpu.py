@@ -17,7 +17,7 @@ import numpy as np
 
 from evaluators import cuda
 from evaluators.backend import Arrays, arrays_of
-from evaluators.cuda import SAMPLES, WARP, Batch, Genes, Kernel, Part, Place
+from evaluators.cuda import SAMPLES, WARP, Batch, Genes, Interleaved, Kernel, Part
 from evaluators.environments.environment import Environment
 from evaluators.episode import Play, Reach, Record, Senses
 from evaluators.interleaved import Layout, layout, scratch_words
@@ -26,6 +26,7 @@ from neat.genome import Genomes
 
 _BLOCKS = 16  # of a launch with scratch in device memory, for each multiprocessor
 _RESERVED = 1024  # bytes of a block's shared memory that are not scratch
+_SPARE = 0.25  # of the free memory, for scratch
 _PIECES = 64  # at most, of the samples
 _RESULTS = ("reward", "length", "terminated", "sound", "moment")
 _USABLE = 0.8  # of the free memory
@@ -79,6 +80,11 @@ class Workspace:
         """A copy of it for the host."""
         return self.arrays.to_host(self._rooms[name][0])
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory of all the arrays."""
+        return sum(int(array.nbytes) for array, _ in self._rooms.values())
+
     def forget(self) -> None:
         """Give all memory back."""
         self._rooms.clear()
@@ -110,7 +116,7 @@ class DeviceGenes:
         )
 
 
-class Programs:
+class DevicePrograms:
     """The programs of genomes, written on their device.
 
     Args:
@@ -118,7 +124,7 @@ class Programs:
         width: Networks of a slice (see `evaluators.interleaved`).
 
     Attributes:
-        place: What kernels take.
+        interleaved: What kernels take.
         layout: The same on the host.
     """
 
@@ -129,7 +135,7 @@ class Programs:
         order, start, nodes_room, links_room = (
             of.work.put(f"layout {name}", getattr(self.layout, name)) for name in Layout._fields[:4]
         )
-        self.place = Place(
+        self.interleaved = Interleaved(
             order=order,
             start=start,
             nodes=nodes_room,
@@ -146,7 +152,13 @@ class Programs:
             slots = of.input_count + nodes
             part = Part(begin, end, 1, slots, links, scratch_words(slots, links), None)
             launch(
-                of.work, cuda.compile_kernel, -(-(end - begin) // WARP), np.int32, part, of.genes, self.place
+                of.work,
+                cuda.compile_kernel,
+                -(-(end - begin) // WARP),
+                np.int32,
+                part,
+                of.genes,
+                self.interleaved,
             )
 
     def launch(
@@ -194,7 +206,8 @@ def launch(
     limit = arrays.shared_bytes - _RESERVED
     in_shared = room <= limit
     if not in_shared:
-        blocks = min(blocks, arrays.multiprocessors * _BLOCKS)
+        fit = int((arrays.free_bytes() + work.held_bytes) * _SPARE / room)
+        blocks = max(1, min(blocks, arrays.multiprocessors * _BLOCKS, fit))
     if blocks == 0:
         return
     spare = work.room(f"spare {dtype.__name__}", 1 if in_shared else blocks * part.words * WARP, dtype)
@@ -245,7 +258,7 @@ def in_parts(
         + np.arange(count + 1) * (_PER_GENOME + per_genome)
     )
     devices = list(spaces.values())
-    free = min(space.arrays.free_bytes() for space in devices) * _USABLE
+    free = min(max(1, space.arrays.free_bytes() + space.held_bytes) for space in devices) * _USABLE
     parts = len(devices) * math.ceil(float(cost[-1]) / (free * len(devices)))
     cuts = np.searchsorted(cost, np.linspace(0.0, float(cost[-1]), parts + 1)[1:-1])
     bounds = np.unique(np.concatenate([[0], cuts, [count]])).tolist()
@@ -276,7 +289,7 @@ def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, 
                     "a run goes on from its last checkpoint in a new process"
                 ) from error
             raise
-        reason = error
+        reason = error.with_traceback(None)  # which would keep the arrays of what failed
     if end - begin == 1:
         raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
     with arrays.current():
@@ -314,12 +327,12 @@ class Scorer:
 
         def score(work: Workspace, begin: int, end: int) -> np.ndarray:
             data = self._data[work.arrays.device]
-            programs = Programs(DeviceGenes(work, genomes, begin, end), WARP // self._turns)
+            programs = DevicePrograms(DeviceGenes(work, genomes, begin, end), WARP // self._turns)
             programs.launch(
                 cuda.score_kernel,
                 SAMPLES,
                 lambda first: first * self._pieces,
-                programs.place,
+                programs.interleaved,
                 data.argument("inputs"),
                 data.argument("targets"),
                 loss,
@@ -327,7 +340,8 @@ class Scorer:
                 self._piece,
                 work.shaped("totals", (self._pieces, end - begin), np.float64),
             )
-            return work.get("totals").sum(axis=0)
+            # One after the other: the order of numpy's own sum depends on the shape.
+            return functools.reduce(np.add, work.get("totals"), np.zeros(end - begin))
 
         return np.concatenate(in_parts(self._spaces, genomes, 8 * self._pieces, score))
 
@@ -353,7 +367,7 @@ class Player:
         count, episodes = record.reward.shape
 
         def play_part(work: Workspace, begin: int, end: int) -> None:
-            programs = Programs(DeviceGenes(work, genomes, begin, end), WARP)
+            programs = DevicePrograms(DeviceGenes(work, genomes, begin, end), WARP)
             results = {name: getattr(record, name)[begin:end] for name in _RESULTS}
             results["trace"] = record.trace
             rooms = {
@@ -366,7 +380,7 @@ class Player:
                 kernel_for,
                 1,
                 lambda first: first * episodes,
-                programs.place,
+                programs.interleaved,
                 environment.constants,
                 play._replace(start=work.put_shaped("start states", play.start), first=begin),
                 senses._replace(**{k: work.put_shaped(k, getattr(senses, k)) for k in ("offset", "factor")}),
@@ -397,7 +411,8 @@ class Activator:
         self.arrays = self._work.arrays
         with self.arrays.current():
             self._genes = DeviceGenes(self._work, genomes, 0, len(genomes))
-        self._programs: Programs | None = None
+            self.arrays.synchronize()  # the genomes' arrays may be used again at once
+        self._programs: DevicePrograms | None = None
         self._width = 0
         self._position = np.empty(len(genomes), np.int32)
         self._chosen = np.empty(0, np.int64)
@@ -417,9 +432,14 @@ class Activator:
     def clear(self, networks: np.ndarray) -> None:
         """Set the state of these networks to 0."""
         with self.arrays.current():
-            state = self._work.array("state")
-            for network in networks:
-                state[self._state_start[network] : self._state_start[network + 1]] = 0.0
+            state, start = self._work.array("state"), self._state_start
+            if 4 * len(networks) < len(self):
+                for network in networks:
+                    state[start[network] : start[network + 1]] = 0.0
+                return
+            chosen = np.zeros(len(self), bool)
+            chosen[networks] = True
+            state[: start[-1]][self.arrays.to_device(np.repeat(chosen, np.diff(start)))] = 0.0
 
     def activate(self, x: Any, networks: np.ndarray) -> Any:
         """Outputs, float32 (n, times, samples, outputs), for `x`, float32 (times, 1 or n, samples, inputs)."""
@@ -437,7 +457,7 @@ class Activator:
                 work.argument("chosen"),
                 work.argument("ranks"),
                 work.argument("position"),
-                programs.place,
+                programs.interleaved,
                 Batch(cuda.argument(x.swapaxes(2, 3)), cuda.argument(outputs)),
                 work.argument("state start"),
                 work.argument("state"),
@@ -445,9 +465,9 @@ class Activator:
             )
         return outputs
 
-    def _programs_for(self, width: int) -> Programs:
+    def _programs_for(self, width: int) -> DevicePrograms:
         if self._programs is None or self._width != width:
-            self._programs, self._width = Programs(self._genes, width), width
+            self._programs, self._width = DevicePrograms(self._genes, width), width
             self._position[self._programs.layout.order] = np.arange(len(self), dtype=np.int32)
             self._work.put("position", self._position)
             self._chosen = np.empty(0, np.int64)

@@ -162,7 +162,7 @@ class Gymnasium(Episodic):
             self._vector = open_slots(self._make, self.slots, self.vectorization_mode == "async")
         vector, episodes, tasks = self._vector, seeds.shape[1], seeds.size
         players = genomes.take(np.repeat(np.arange(len(genomes)), episodes))  # a state for each task
-        networks, (low, high) = compile(players), output_ranges(players)
+        networks, (low, high) = compile(players, "cpu"), output_ranges(players)
         record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
         space = vector.action_space
         actions = np.zeros(space.shape or (), space.dtype)

@@ -70,15 +70,10 @@ def _cross_entropy(values, slot, network, sample, targets, target):
         z = values[slot[network, 0], sample]
         softplus = (z if z > _0 else _0) + elementary.log1p(elementary.exp(-abs(z)))
         return np.float64(softplus - targets[0, target] * z)
-    highest = values[slot[network, 0], sample]
-    for output in range(1, slot.shape[1]):
-        z = values[slot[network, output], sample]
-        highest = z if z > highest else highest
-    total, expected = _0, _0
+    highest, total = _softmax(values, slot, network, sample)
+    expected = _0
     for output in range(slot.shape[1]):
-        z = values[slot[network, output], sample] - highest
-        total += elementary.exp(z)
-        expected += targets[output, target] * z
+        expected += targets[output, target] * (values[slot[network, output], sample] - highest)
     return np.float64(elementary.log(total) - expected)
 
 
@@ -97,3 +92,49 @@ def _is_right(values, slot, network, sample, targets, target):
         if output != label and not values[slot[network, output], sample] < best:
             return 0.0
     return 1.0
+
+
+@function
+def tile_slopes(loss, values, slot, network, targets, begin, width, scale, adjoint):
+    """Add `scale` times ∂/∂z of a loss (its rows sum to 1, for a cross entropy) to the outputs' rows of `adjoint`.
+
+    Args:
+        loss: Position in LOSSES, not that of accuracy.
+        values: As for `tile_loss`, like the rest.
+        slot: The outputs' slots.
+        network: Which network's.
+        targets: float32 (outputs, samples of the data set).
+        begin: Sample at which the tile begins.
+        width: Samples in the tile.
+        scale: float32.
+        adjoint: float32, of the shape of `values`.
+    """
+    for sample in range(width):
+        target = np.uintp(begin + sample)
+        highest, total = _0, _0
+        if loss == _CROSS_ENTROPY:
+            highest, total = _softmax(values, slot, network, sample)
+        for output in range(slot.shape[1]):
+            z, t = values[slot[network, output], sample], targets[output, target]
+            if loss == _SQUARED_ERROR:
+                slope = z - t + (z - t)
+            elif loss == _ABSOLUTE_ERROR:
+                slope = np.float32(1.0) if z > t else np.float32(-1.0) if z < t else _0
+            elif slot.shape[1] == 1:
+                slope = np.float32(1.0) / (np.float32(1.0) + elementary.exp(-z)) - t
+            else:
+                slope = elementary.exp(z - highest) / total - t
+            adjoint[slot[network, output], sample] += scale * slope
+
+
+@function
+def _softmax(values, slot, network, sample):
+    """The highest output z and Σ exp(z - highest)."""
+    highest = values[slot[network, 0], sample]
+    for output in range(1, slot.shape[1]):
+        z = values[slot[network, output], sample]
+        highest = z if z > highest else highest
+    total = _0
+    for output in range(slot.shape[1]):
+        total += elementary.exp(values[slot[network, output], sample] - highest)
+    return highest, total

@@ -14,12 +14,13 @@ from neat import parallel
 from neat.genome import Genome, Genomes
 
 
-def compile(genomes: Genomes | Genome, device: str = "auto") -> Networks:
+def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
     """Compile genomes to networks: what no output can see is left out, the rest is put in order.
 
     Args:
         genomes: `neat.Genomes`, or a single `neat.Genome`.
-        device: "auto", "cpu", "cuda" or "cuda:1" (see `evaluators.backend.resolve_device`).
+        device: "cpu", "cuda", "cuda:1" or "auto" (see `evaluators.backend.resolve_device`). What networks give is an
+            array of that device: numpy's unless one asks for something else.
 
     Raises:
         ValueError: The device is not there, or this is no genome.
@@ -46,9 +47,18 @@ def on_cpu(programs: Programs, num_inputs: int, bias_input: bool, feed_forward: 
 
 
 def _programs(genomes: Genomes) -> Programs:
+    programs = room_for(genomes)
+    parallel.over(
+        compile_range, len(genomes), genomes.arrays, genomes.input_count, genomes.num_outputs, programs
+    )
+    return programs
+
+
+def room_for(genomes: Genomes) -> Programs:
+    """Programs that are not yet written."""
     arrays = genomes.arrays
     nodes, links = len(arrays.node_id), len(arrays.connection_weight)
-    programs = Programs(
+    return Programs(
         node_start=arrays.node_offset.copy(),  # the networks may outlive the genomes' arrays
         link_start=arrays.connection_offset.copy(),
         node_count=np.empty(len(genomes), np.int64),
@@ -61,8 +71,6 @@ def _programs(genomes: Genomes) -> Programs:
         link_weight=np.empty(links, np.float32),
         output_slot=np.empty((len(genomes), genomes.num_outputs), np.int32),
     )
-    parallel.over(compile_range, len(genomes), arrays, genomes.input_count, genomes.num_outputs, programs)
-    return programs
 
 
 class Engine(Protocol):
@@ -130,7 +138,8 @@ class Networks:
     samples of a call are independent states side by side; time is successive calls, or `activate_sequence`.
 
     On a GPU, inputs may be cupy's arrays, or anybody's with `__cuda_array_interface__` or DLPack, which are read where
-    they are, and outputs are cupy's. A call returns before the GPU is done, as cupy's own do, on cupy's current stream.
+    they are, and outputs are cupy's. A call returns before the GPU is done, as cupy's own do, on cupy's current stream;
+    the same networks are for one stream at a time.
 
     Attributes:
         num_inputs: Inputs of each network, without the bias input.
@@ -152,8 +161,11 @@ class Networks:
 
     @property
     def programs(self) -> Programs:
-        """The networks as arrays; on the CPU only."""
-        assert isinstance(self._engine, _Cpu)
+        """The networks as arrays; ValueError if they are not on the CPU."""
+        if not isinstance(self._engine, _Cpu):
+            raise ValueError(
+                f'programs: those of networks on the CPU can be seen; compile(…, "cpu"), got {self.device}'
+            )
         return self._engine.programs
 
     @property
@@ -244,7 +256,8 @@ class Networks:
 
     def _check(self, x: Any, shapes: str, dimensions: int, genomes: int) -> Any:
         """Inputs with a first dimension of 1 or `genomes`."""
-        array = as_float32("x", x, self._engine.arrays)
+        with self._engine.arrays.current():
+            array = as_float32("x", x, self._engine.arrays)
         if array.ndim == dimensions:
             array = array[np.newaxis]
         elif array.ndim != dimensions + 1:

@@ -19,7 +19,7 @@ from neat.jit import inner_function
 
 
 @inner_function
-def _load_inputs(inputs, time, given, begin, width, input_count, values):
+def load_inputs(inputs, time, given, begin, width, input_count, values):
     """Copy a tile of `inputs`, float32 (times, networks, inputs, samples), into the first rows of `values`.
 
     The rows from there to `input_count` are the bias input's, if there is one.
@@ -70,7 +70,8 @@ def _store_outputs(programs, network, place, values, outputs, time, begin, width
 
 
 @inner_function
-def _clear_nodes(values, input_count, node_count, width):
+def clear_nodes(values, input_count, node_count, width):
+    """Set the nodes' rows of `values` to 0."""
     for row in range(input_count, input_count + node_count):
         for sample in range(width):
             values[row, sample] = np.float32(0.0)
@@ -99,7 +100,7 @@ def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
                 _load_state(state, start, samples, begin, width, input_count, node_count, values[0])
             for time in range(times):
                 read, write = read_and_write(values, time)
-                _load_inputs(inputs, time, given, begin, width, input_count, read)
+                load_inputs(inputs, time, given, begin, width, input_count, read)
                 forward(programs, network, input_count, read, write, width, gathered)
                 _store_outputs(programs, network, place, write, outputs, time, begin, width)
             if recurrent:
@@ -129,9 +130,9 @@ def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
             width = min(tile, samples - begin)
             if fresh or samples > tile:
                 for buffer in range(len(values)):
-                    _load_inputs(inputs, 0, 0, begin, width, input_count, values[buffer])
+                    load_inputs(inputs, 0, 0, begin, width, input_count, values[buffer])
             if len(values) > 1:
-                _clear_nodes(values[0], input_count, node_count, width)
+                clear_nodes(values[0], input_count, node_count, width)
             for step in range(steps):
                 read, write = read_and_write(values, step)
                 forward(programs, network, input_count, read, write, width, gathered)

@@ -105,7 +105,7 @@ class PerGenome:
             ValueError: The function gave something that is not a number.
             RuntimeError: The function raised an error in a worker, or a worker died.
         """
-        networks = compile(genomes)
+        networks = compile(genomes, "cpu")
         if self.workers == 1:
             return np.array([_call(self.function, networks, index) for index in range(len(networks))])
         chunks = np.array_split(np.arange(len(networks)), min(len(networks), 4 * self.workers))

@@ -95,6 +95,31 @@ def write_program(arrays, genome, input_count, num_outputs, programs, network, s
 
 
 @inner_function
+def write_origins(arrays, genome, input_count, programs, network, scratch, node_origin, link_origin):
+    """Which genes the nodes and links of a program come from; right after `write_program`, with its scratch.
+
+    Args:
+        arrays: A GenomeArrays.
+        genome: Number in it.
+        input_count: As for `write_program`.
+        programs: Programs.
+        network: Number of the program.
+        scratch: As `write_program` left it.
+        node_origin: int64 (nodes,), the positions in `arrays`, written.
+        link_origin: int64 (links,).
+    """
+    link = programs.link_start[network]
+    for k in range(programs.node_count[network]):
+        node = scratch.order[k]
+        node_origin[programs.node_start[network] + k] = arrays.node_offset[genome] + node - input_count
+        place = scratch.first[node]
+        while place >= 0:
+            link_origin[link] = arrays.connection_offset[genome] + place
+            place = scratch.following[place]
+            link += 1
+
+
+@inner_function
 def _list_by_target(arrays, begin, end, input_count, slots, scratch):
     """Every target's enabled connections as a linked list, in order of innovation; and every slot unknown."""
     for index in range(slots):

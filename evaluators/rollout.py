@@ -245,21 +245,21 @@ class Rollout(Episodic):
             raise RuntimeError(f"{self.name}: {type(error).__name__}: {cause(error)}") from error
 
     def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
-        """A GPU does not tell the error that a function raised; the CPU does, for the same episode."""
-        if (record.length >= 0).all():
+        """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
+        unfinished = np.flatnonzero((record.length < 0).any(axis=1))
+        if len(unfinished) == 0:
             return
-        genome, episode = map(int, np.argwhere(record.length < 0)[0])
-        again = record._replace(**{name: getattr(record, name)[:1].copy() for name in Record._fields[:4]})
-        one = np.array([genome])
-        self._play_on_cpu(
-            genomes.take(one),
-            play._replace(first=genome),
-            self.senses(),
-            self.reach(genomes.take(one)),
-            again,
-            _width(record.reward.shape[1]),
+        for genome in map(int, unfinished):
+            one = genomes.take(np.array([genome]))
+            again = record._replace(**{name: getattr(record, name)[:1].copy() for name in Record._fields[:4]})
+            first = play._replace(first=genome)
+            self._play_on_cpu(
+                one, first, self.senses(), self.reach(one), again, _width(len(record.reward[0]))
+            )
+        episode = int(np.argmax(record.length[unfinished[0]] < 0))
+        raise RuntimeError(
+            f"{self.name}: a function raised an error in episode {episode} of genome {unfinished[0]}"
         )
-        raise RuntimeError(f"{self.name}: a function raised an error in episode {episode} of genome {genome}")
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""

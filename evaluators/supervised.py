@@ -43,10 +43,17 @@ class Supervised:
             their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
             Ignored for feed-forward networks.
         device: See `evaluators.backend.resolve_device`.
+        learn_steps: Each genome is trained by gradients for so many steps before its fitness is taken (see
+            `evaluators.gradient.fit_weights`); on the CPU.
+        optimiser: Makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
+        inherit: Whether genomes hand down what they have learned (Lamarck) or only their fitness tells (Baldwin).
 
     Attributes:
+        learned: The last call's genomes as they were after training, if they hand it down, else None.
         num_inputs: Inputs that the networks must have.
         num_outputs: Outputs that they must have.
+        input_rows: float32 (1, 1, inputs, samples), as kernels take them.
+        target_rows: float32 (outputs, samples).
 
     Raises:
         ValueError: Something is missing, of another shape, not finite, or not known.
@@ -59,6 +66,9 @@ class Supervised:
         fitness: str | Callable[[np.ndarray, np.ndarray], Any] = "squared_error",
         steps: int = 5,
         device: str = "auto",
+        learn_steps: int = 0,
+        optimiser: Callable[[list[Any]], Any] | None = None,
+        inherit: bool = True,
     ) -> None:
         if not callable(fitness) and fitness not in LOSSES:
             known = ", ".join(LOSSES)
@@ -73,8 +83,11 @@ class Supervised:
         self.fitness = fitness
         self.steps = int(steps)
         self.devices = resolve_device(device)
-        self._target_rows = np.ascontiguousarray(self.targets.T)
-        self._input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
+        self.target_rows = np.ascontiguousarray(self.targets.T)
+        self.input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
+        self.learned: Genomes | None = None
+        self._inherit = inherit
+        self._trainer = self._new_trainer(learn_steps, optimiser) if learn_steps else None
         self._own_data: tuple[Any, Any] | None = None  # inputs and targets on the first device
         self._scorer = None if self.devices == ("cpu",) or callable(fitness) else self._new_scorer()
 
@@ -99,21 +112,37 @@ class Supervised:
         check_current(genomes)
         check_size("genomes", "inputs, as the data set has", genomes.num_inputs, self.num_inputs)
         check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
+        if self._trainer:
+            result = self._trainer(genomes)
+            self.learned = result.genomes if self._inherit else None
+            return result.fitness
         if callable(self.fitness):
             return self._own_fitness(genomes, self.fitness)
         loss, steps = LOSSES.index(self.fitness), 1 if genomes.feed_forward else self.steps
         totals = (
             self._scorer(genomes, loss, steps) if self._scorer else self._score_on_cpu(genomes, loss, steps)
         )
+        return totals / self.divisor
+
+    @property
+    def divisor(self) -> int:
+        """What makes a fitness of the sum of a named loss over the data set."""
         if self.fitness == "accuracy":
-            return totals / len(self.targets)
-        count = len(self.targets) if self.fitness == "cross_entropy" else self.targets.size
-        return -totals / count
+            return len(self.targets)
+        return -(len(self.targets) if self.fitness == "cross_entropy" else self.targets.size)
+
+    def _new_trainer(self, steps: int, optimiser: Callable[[list[Any]], Any] | None) -> Any:
+        from evaluators.gradient import optim
+        from evaluators.gradient.topologies import Trainer
+
+        if self.devices != ("cpu",):
+            raise ValueError(f"learn_steps: genomes learn on the CPU, got device {', '.join(self.devices)}")
+        return Trainer(self, optimiser or (lambda parameters: optim.Adam(parameters, 0.01)), steps)
 
     def _new_scorer(self) -> Any:
         from evaluators.gpu import Scorer
 
-        return Scorer(self.devices, self._input_rows, self._target_rows)
+        return Scorer(self.devices, self.input_rows, self.target_rows)
 
     def _score_on_cpu(self, genomes: Genomes, loss: int, steps: int) -> np.ndarray:
         totals = np.empty(len(genomes))
@@ -121,9 +150,9 @@ class Supervised:
             score_range(),
             len(genomes),
             genomes.arrays,
-            self._input_rows,
+            self.input_rows,
             genomes.input_count,
-            self._target_rows,
+            self.target_rows,
             loss,
             not genomes.feed_forward,
             steps,

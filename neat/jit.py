@@ -49,6 +49,9 @@ fused_shared_function: Any = functools.partial(shared_function, fastmath={"contr
 fused_inner_function: Any = functools.partial(inner_function, fastmath={"contract"})
 fused_pasted_function: Any = functools.partial(pasted_function, fastmath={"contract"})
 
+# The same, where sums may also be added up in the order that vectors like: for gradients, which nothing compares.
+reordered_inner_function: Any = functools.partial(inner_function, fastmath={"contract", "reassoc"})
+
 
 def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile `python_function` on first use and keep the build on disk; it runs without Python's global lock.
@@ -79,10 +82,13 @@ def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **
     return _compile(_clone(template, bind), f"{template.__qualname__}-{name}", options)
 
 
-def variant(template: Callable[..., Any], name: str, bind: dict[str, Any]) -> Any:
-    """The copy that `specialise` compiles, for another compiler with numba's cache: named after all it can reach."""
+def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
+    """The copy that `specialise` compiles, for another compiler with numba's cache.
+
+    It is named after all that it can reach, and after the options, whatever else its build depends on.
+    """
     clone = _clone(template, bind)
-    _name(clone, f"{template.__qualname__}-{name}", {})
+    _name(clone, f"{template.__qualname__}-{name}", options)
     return clone
 
 
@@ -138,14 +144,14 @@ def _file_stem(python_function: Any) -> str:
 
 def _fingerprint(item: Any, seen: set[int]) -> bytes:
     """Hash of a function's code and of every global and closure value that it can reach."""
-    python_function = getattr(item, "py_func", item)
+    python_function = getattr(item, "py_func", getattr(item, "_defn", item))  # a dispatcher's, an intrinsic's
     if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
         return b""
     seen.add(id(python_function))
     digest = hashlib.sha256(repr(getattr(item, "targetoptions", None)).encode())
 
     def add_value(value: Any) -> None:
-        if isinstance(value, types.FunctionType | Dispatcher):
+        if isinstance(value, types.FunctionType | Dispatcher) or hasattr(value, "_defn"):
             digest.update(_fingerprint(value, seen))
         elif isinstance(value, np.ndarray):
             digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())

@@ -128,16 +128,31 @@ class Population:
         """The current generation, to be read only. Its arrays are used again two generations later."""
         return self.genomes
 
-    def tell(self, fitness: np.ndarray) -> None:
+    def tell(self, fitness: np.ndarray, learned: Genomes | None = None) -> None:
         """Speciate, select and reproduce; `generation` and `genomes` are then the next ones.
 
         Args:
             fitness: Shape (population_size,), higher is better. NaN and −inf count as the worst.
+            learned: The same genomes with other weights, biases and responses, which they have learned and hand down
+                (Lamarckian inheritance).
 
         Raises:
-            ValueError: Another shape, +inf, or no valid value at all.
+            ValueError: Another shape, +inf, or no valid value at all; or these are not the same genomes.
         """
-        self._tell(self._validated(fitness))
+        valid = self._validated(fitness)
+        if learned is not None:
+            self._take_over(learned)
+        self._tell(valid)
+
+    def _take_over(self, learned: Genomes) -> None:
+        arrays, others = self.genomes.arrays, learned.arrays
+        for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
+            if not np.array_equal(getattr(arrays, name), getattr(others, name)):
+                raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
+        for name in ("node_bias", "node_response", "connection_weight"):
+            if not np.isfinite(getattr(others, name)).all():
+                raise ValueError(f"learned: expected finite numbers, {name} has others")
+            getattr(arrays, name)[:] = getattr(others, name)
 
     def _tell(self, valid_fitness: np.ndarray) -> None:
         ranking, summary = self._speciate(valid_fitness)
@@ -167,8 +182,9 @@ class Population:
 
         Args:
             evaluator: Takes Genomes, returns their fitness, shape (population_size,). It may have `state()`, which
-                gives arrays by name for a checkpoint, and `restore(arrays)`; and `validate(genomes)`, which gives
-                fitness in fresh trials, where one call's fitness depends on luck.
+                gives arrays by name for a checkpoint, and `restore(arrays)`; `validate(genomes)`, which gives fitness
+                in fresh trials, where one call's fitness depends on luck; and `learned`, the last call's genomes with
+                the weights that they have learned and hand down, or None.
             generations: Generations in all; a loaded run goes on up to this.
             fitness_target: Stop once a fitness reaches it.
             solved: Stop once this holds for a generation's champion.
@@ -202,6 +218,9 @@ class Population:
             start = time.perf_counter()
             genomes = self.ask()
             fitness = self._validated(evaluator(genomes))
+            learned = getattr(evaluator, "learned", None)
+            if learned is not None:
+                self._take_over(learned)
             evaluated = time.perf_counter()
             if hasattr(evaluator, "validate"):
                 self.candidates.note(genomes, fitness)

@@ -1,5 +1,8 @@
 """Run by test_simulator.py in the simulator: what the kernels' launchers do when memory is short or something fails."""
 
+import contextlib
+import gc
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +45,8 @@ def test_a_population_larger_than_the_memory_is_evaluated_in_parts(monkeypatch):
     ranges = []
     original = gpu._fitting
     monkeypatch.setattr(gpu, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    evaluator._scorer._spaces["cuda:0"].forget()
+    rollout._player._spaces["cuda:0"].forget()
     monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
     np.testing.assert_array_equal(evaluator(batch), expected)
     np.testing.assert_array_equal(rollout(players), reward)
@@ -68,6 +73,83 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
     monkeypatch.setattr(gpu, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
     with pytest.raises(MemoryError, match=r"^cuda:0: genome 0 does not fit in its memory: full$"):
         evaluator(batch)
+
+
+def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
+    evaluator, batch = supervised(40)
+    spaces = evaluator._scorer._spaces["cuda:0"]
+    alive = []
+    launch = gpu.launch
+
+    def short_of_memory(work, kernel_for, blocks, dtype, part, *arguments):
+        here = work.array("node_bias")
+        if part.end - part.begin > 12:
+            alive.append(weakref.ref(here))
+            raise MemoryError("full")
+        assert all(array() is None for array in alive)
+        launch(work, kernel_for, blocks, dtype, part, *arguments)
+
+    expected = evaluator(batch)
+    spaces.forget()
+    monkeypatch.setattr(gpu, "launch", short_of_memory)
+    gc.disable()
+    try:
+        np.testing.assert_array_equal(evaluator(batch), expected)
+    finally:
+        gc.enable()
+    assert len(alive) == 3
+
+
+def test_many_pieces_are_added_alike_for_one_genome_and_for_several():
+    inputs, targets = numbers(1300, 2), numbers(1300, 1)
+    evaluator = evaluators.Supervised(inputs, targets, device="cuda")
+    batch = genomes(2, (2, 1), hidden=0)
+    alone = [evaluator(batch.take(np.array([k])))[0] for k in range(2)]
+    np.testing.assert_array_equal(evaluator(batch), alone)
+
+
+def test_everything_for_a_device_is_done_while_it_is_the_current_one(monkeypatch):
+    """Of several, another than the first would get the wrong memory."""
+    monkeypatch.setattr(backend, "_simulated_gpus", 2)
+    arrays = backend.arrays_of("cuda:1")
+    depth, outside = [0], []
+
+    @contextlib.contextmanager
+    def current():
+        depth[0] += 1
+        yield
+        depth[0] -= 1
+
+    monkeypatch.setattr(arrays, "current", current)
+    for name in ("empty", "fill", "to_host", "stream"):
+        original = getattr(arrays, name)
+
+        def watched(*arguments, name=name, original=original):
+            if not depth[0]:
+                outside.append(name)
+            return original(*arguments)
+
+        monkeypatch.setattr(arrays, name, watched)
+    batch = genomes(5, (3, 2))
+    evaluators.Supervised(numbers(6, 3), numbers(6, 2), device="cuda:1")(batch)
+    own = evaluators.Supervised(
+        numbers(6, 3), numbers(6, 2), fitness=lambda z, t: z.sum(axis=(1, 2)), device="cuda:1"
+    )
+    own(batch)
+    evaluators.Rollout(Walk(time_limit=3), device="cuda:1")(genomes(3, (1, 3)))
+    networks = evaluators.compile(genomes(4, (3, 2), feed_forward=False), "cuda:1")
+    networks.activate(numbers(6, 3))
+    networks.reset([1])
+    networks.reset([0, 1, 2])
+    assert not outside
+
+
+def test_evaluators_of_the_cpu_stay_there():
+    """Whatever "auto" is."""
+    batch = genomes(3, (3, 2))
+    assert evaluators.compile(batch).device == "cpu"
+    with pytest.raises(ValueError, match=r"^programs: .*, got cuda:0$"):
+        _ = evaluators.compile(batch, "cuda").programs
 
 
 def test_a_kernel_that_fails(monkeypatch):

@@ -15,6 +15,7 @@ from evaluators.intrinsics import column
 from neat.jit import cause, inner_function, specialise
 
 _STEPS = 200
+_UNSET = -2
 _4 = np.float32(4.0)
 
 
@@ -39,6 +40,10 @@ def check(environment: Environment) -> None:
         raise ValueError(_uncompiled(environment) or f"{environment.name}: {cause(error)}") from None
     except Exception as error:
         raise ValueError(f"{environment.name}: {type(error).__name__}: {error}") from None
+    if fault == _UNSET:
+        raise ValueError(
+            f"{environment.name}: reset must write a finite number to every element of the state"
+        )
     if fault >= 0:
         raise ValueError(f"{environment.name}: an observation or a reward is not finite in step {fault + 1}")
 
@@ -78,22 +83,35 @@ def _check_box(label: str, box: Any) -> None:
 
 
 def _trial(states, observations, low, high, vector, constants, steps):
-    """Play with actions that go through the space. Returns the first step with something not finite, or -1."""
+    """Play with actions that go through the space.
+
+    Returns the first step with something not finite, or -1, or _UNSET. Before the functions write them, the arrays hold
+    NaN: on a GPU they hold anything.
+    """
     state, observation = column(states, 0), column(observations, 0)
     terminated = True
     for time in range(steps):
         random = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(time))
         if terminated:
+            state[:] = np.nan
             reset(state, constants, random)  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            if not _is_finite(state):
+                return _UNSET
+        observation[:] = np.nan
         observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
         action = between(low, high, time, vector)  # type: ignore[name-defined]  # noqa: F821
         reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
-        total = np.float64(reward)
-        for value in observation:
-            total += value
-        if not abs(total) < np.inf:
+        if not (_is_finite(observation) and abs(np.float64(reward)) < np.inf):
             return time
     return -1
+
+
+@inner_function
+def _is_finite(values):
+    finite = True
+    for value in values:
+        finite &= abs(value) < np.inf
+    return finite
 
 
 @inner_function

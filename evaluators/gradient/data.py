@@ -1,0 +1,41 @@
+"""Data made ready for training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evaluators.checks import as_float64
+
+
+class Standardise:
+    """Features with the mean 0 and the standard deviation 1 on the training set, by whose numbers others are treated.
+
+    Args:
+        training: Inputs of the training set, shape (samples, …).
+
+    Attributes:
+        mean: float64, shape (…).
+        deviation: float64, shape (…); 1 for a feature that does not vary.
+
+    Raises:
+        ValueError: There is no sample, or a number is not finite.
+    """
+
+    def __init__(self, training: Any) -> None:
+        array = as_float64("training", training)
+        if array.ndim < 2 or not array.size:
+            raise ValueError(f"training: expected shape (samples, features), got {array.shape}")
+        self.mean = array.mean(axis=0)
+        deviation = array.std(axis=0)
+        # Rounding alone can leave a little where nothing varies.
+        varies = (array != array[0]).any(axis=0)
+        self.deviation = np.where(varies & (deviation > 0), deviation, 1.0)
+
+    def __call__(self, inputs: Any) -> np.ndarray:
+        """Inputs of any set, float64 of the same shape; ValueError if the features are others."""
+        array = as_float64("inputs", inputs)
+        if array.shape[1:] != self.mean.shape:
+            raise ValueError(f"inputs: expected samples of shape {self.mean.shape}, got {array.shape[1:]}")
+        return (array - self.mean) / self.deviation

@@ -1,0 +1,51 @@
+"""First values of weights.
+
+With fan_in and fan_out the numbers of inputs and outputs that a weight's neuron is connected to, the variance of a
+weight is
+
+- `glorot`: 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 12),
+- `he`: 2 / fan_in (He et al. 2015, equation 10), for relu,
+- `lecun`: 1 / fan_in (LeCun et al. 1998, equation 16), for selu and tanh.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from evaluators.gradient import draws
+
+Initialiser = Callable[[tuple[int, ...], int, int, int], np.ndarray]
+"""Gives values of a shape for a seed, a stream and an index."""
+
+_VARIANCES: dict[str, Callable[[int, int], float]] = {
+    "glorot": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "he": lambda fan_in, fan_out: 2 / fan_in,
+    "lecun": lambda fan_in, fan_out: 1 / fan_in,
+}
+
+NAMES = tuple(f"{name}_{shape}" for name in _VARIANCES for shape in ("uniform", "normal"))
+
+
+def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
+    """One of NAMES for a weight with these connections; ValueError if there is none of that name."""
+    if name not in NAMES:
+        raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {name!r}")
+    rule, _, distribution = name.partition("_")
+    deviation = math.sqrt(_VARIANCES[rule](fan_in, fan_out))
+
+    def draw(shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
+        if distribution == "normal":
+            return deviation * draws.normal(seed, draws.WEIGHT, stream, index, shape)
+        # A uniform number in (-a, a) has the variance a²/3.
+        unit = 2 * draws.uniform(seed, draws.WEIGHT, stream, index, shape).astype(np.float64) - 1
+        return math.sqrt(3) * deviation * unit
+
+    return draw
+
+
+def filled(value: float) -> Initialiser:
+    """The same value everywhere."""
+    return lambda shape, seed, stream, index: np.full(shape, value)

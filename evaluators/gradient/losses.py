@@ -1,0 +1,227 @@
+"""Losses: one number for the outputs of a batch, the mean over its samples.
+
+With weights, the mean is weighted: Σ w l / Σ w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from evaluators.gradient import operations
+from evaluators.gradient.autograd import Tensor, record
+from evaluators.gradient.operations.shaping import check_index
+from evaluators.gradient.place import arrays_holding, check_finite, namespace, to_numbers
+from evaluators.gradient.ranges import check_above, check_least
+
+
+def mean_squared(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
+    """The mean of (z − t)² over samples and outputs.
+
+    Args:
+        outputs: z, shape (samples, …).
+        targets: t, an array of the same shape.
+        sample_weights: Array of shape (samples,), none below 0.
+
+    Raises:
+        ValueError: The shapes do not fit, the batch is empty, or a target or weight is not allowed.
+    """
+    return _of_errors("mean_squared", outputs, targets, sample_weights, lambda xp, e: (e * e, 2 * e))
+
+
+def mean_absolute(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
+    """The mean of |z − t| over samples and outputs; as `mean_squared`."""
+    return _of_errors("mean_absolute", outputs, targets, sample_weights, lambda xp, e: (abs(e), xp.sign(e)))
+
+
+def huber(outputs: Tensor, targets: Any, delta: float = 1.0, sample_weights: Any = None) -> Tensor:
+    """The mean of e² / 2 where |e| <= delta, else of delta · (|e| − delta / 2) (Huber 1964); as `mean_squared`.
+
+    Raises:
+        ValueError: Also if `delta` is not above 0.
+    """
+    delta = check_above("delta", delta)
+
+    def value_and_slope(xp: Any, e: Any) -> tuple[Any, Any]:
+        slope = xp.clip(e, -delta, delta)
+        return slope * (e - slope / 2), slope
+
+    return _of_errors("huber", outputs, targets, sample_weights, value_and_slope)
+
+
+def _of_errors(
+    name: str, outputs: Tensor, targets: Any, sample_weights: Any, value_and_slope: Callable[[Any, Any], Any]
+) -> Tensor:
+    z = outputs._data
+    error = z - _targets(name, targets, z, z.shape)
+    value, slope = value_and_slope(namespace(z), error)
+    weight = _sample_weights(name, sample_weights, z)
+    if weight is None:
+        return record(name, value.mean(), (outputs,), lambda g: (slope * (g / z.size),))
+    weight = weight.reshape(-1, *(1,) * (z.ndim - 1))
+    total = weight.sum() * (z.size // len(z))
+    return record(
+        name, (weight * value).sum() / total, (outputs,), lambda g: (slope * (weight * (g / total)),)
+    )
+
+
+def softmax_cross_entropy(
+    logits: Tensor, targets: Any, sample_weights: Any = None, class_weights: Any = None
+) -> Tensor:
+    """The mean over samples of −Σ t ln softmax(z), where nothing overflows.
+
+    A sample's weight is sample_weights · Σ class_weights · t, and class weights multiply the terms of the sum.
+
+    Args:
+        logits: z, shape (…, classes).
+        targets: Integer labels of shape (…); or one-hot or soft targets t of the logits' shape.
+        sample_weights: Array of shape (…), none below 0.
+        class_weights: Array of shape (classes,), none below 0.
+
+    Raises:
+        ValueError: The shapes do not fit, the batch is empty, a label is out of range, or a number is not allowed.
+    """
+    name = "softmax_cross_entropy"
+    z, xp = logits._data, namespace(logits._data)
+    t = _class_targets(name, targets, z)
+    if class_weights is not None:
+        t = t * _weights(name, "class_weights", class_weights, z, z.shape[-1:])
+    weight = _sample_weights(name, sample_weights, z, z.shape[:-1])
+    if weight is not None:
+        t = t * weight[..., np.newaxis]
+    mass = t.sum(axis=-1, keepdims=True)
+    # Without weights the mean is over samples, whatever the targets' rows sum to.
+    total = mass.sum() if weight is not None or class_weights is not None else z.size // z.shape[-1]
+    shifted = z - z.max(axis=-1, keepdims=True)
+    power = xp.exp(shifted)
+    powers = power.sum(axis=-1, keepdims=True)
+
+    def backward(g: Any) -> tuple[Any]:
+        return ((power * (mass / powers) - t) * (g / total),)
+
+    value = (mass * xp.log(powers)).sum() - (t * shifted).sum()
+    return record(name, value / total, (logits,), backward)
+
+
+def kl_divergence(logits: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
+    """The mean over samples of Σ t (ln t − ln softmax(z)); arguments as for `softmax_cross_entropy`."""
+    z, xp = logits._data, namespace(logits._data)
+    t = _class_targets("kl_divergence", targets, z)
+    entropy = -(t * xp.log(xp.where(t > 0, t, 1).astype(z.dtype))).sum(axis=-1)
+    weight = _sample_weights("kl_divergence", sample_weights, z, z.shape[:-1])
+    mean = entropy.mean() if weight is None else (weight * entropy).sum() / weight.sum()
+    return softmax_cross_entropy(logits, targets, sample_weights) - float(mean)
+
+
+def binary_cross_entropy(
+    logits: Tensor, targets: Any, sample_weights: Any = None, class_weights: Any = None
+) -> Tensor:
+    """The mean over samples and outputs of −t ln σ(z) − (1 − t) ln σ(−z), where nothing overflows.
+
+    Args:
+        logits: z, shape (samples, …).
+        targets: t in [0, 1], of the same shape.
+        sample_weights: Array of shape (samples,), none below 0.
+        class_weights: Of t = 0 and t = 1: array of shape (2,), none below 0.
+
+    Raises:
+        ValueError: The shapes do not fit, the batch is empty, or a number is not allowed.
+    """
+    name = "binary_cross_entropy"
+    z, xp = logits._data, namespace(logits._data)
+    t = _targets(name, targets, z, z.shape)
+    _check_probabilities(name, t)
+    positive, negative = t, 1 - t
+    if class_weights is not None:
+        both = _weights(name, "class_weights", class_weights, z, (2,))
+        positive, negative = t * both[1], negative * both[0]
+    weight = _sample_weights(name, sample_weights, z)
+    if weight is not None:
+        weight = weight.reshape(-1, *(1,) * (z.ndim - 1))
+        positive, negative = positive * weight, negative * weight
+    total = z.size if weight is None and class_weights is None else (positive + negative).sum()
+    tail = xp.log1p(xp.exp(-abs(z)))
+    value = positive * (tail + xp.maximum(-z, 0)) + negative * (tail + xp.maximum(z, 0))
+
+    def backward(g: Any) -> tuple[Any]:
+        of_one = xp.exp(xp.minimum(z, 0)) / (1 + xp.exp(-abs(z)))  # σ(z)
+        return ((negative * of_one - positive * (1 - of_one)) * (g / total),)
+
+    return record(name, value.sum() / total, (logits,), backward)
+
+
+def l1(parameters: Iterable[Tensor], strength: float) -> Tensor:
+    """strength · Σ |w| over all parameters, to be added to a loss."""
+    return _penalty("l1", parameters, strength, lambda w: operations.absolute(w).sum())
+
+
+def l2(parameters: Iterable[Tensor], strength: float) -> Tensor:
+    """strength · Σ w² over all parameters, to be added to a loss."""
+    return _penalty("l2", parameters, strength, lambda w: (w * w).sum())
+
+
+def _penalty(
+    name: str, parameters: Iterable[Tensor], strength: float, size: Callable[[Tensor], Tensor]
+) -> Tensor:
+    strength = check_least("strength", strength)
+    sizes = [size(parameter) for parameter in parameters]
+    if not sizes:
+        raise ValueError(f"{name}: expected at least one parameter, got none")
+    total = sizes[0]
+    for one in sizes[1:]:
+        total = total + one
+    return total * strength
+
+
+def _targets(name: str, targets: Any, like: Any, shape: tuple[int, ...]) -> Any:
+    """As an array of the same dtype and device as `like`, of this shape, finite."""
+    if isinstance(targets, Tensor):
+        if targets.requires_grad:
+            raise ValueError(f"{name}: targets must not require gradients")
+        targets = targets._data
+    array = to_numbers(f"{name}: targets", targets, arrays_holding(like))
+    if array.shape != shape:
+        raise ValueError(f"{name}: outputs of shape {shape} and targets of shape {array.shape} do not fit")
+    if like.size == 0:
+        raise ValueError(f"{name}: expected at least one sample, got outputs of shape {shape}")
+    array = array.astype(like.dtype, copy=False)
+    check_finite(f"{name}: targets", array)
+    return array
+
+
+def _class_targets(name: str, targets: Any, z: Any) -> Any:
+    """Each class's probability, of the logits' shape."""
+    if z.ndim == 0 or z.size == 0:
+        raise ValueError(f"{name}: expected logits of at least one sample and class, got shape {z.shape}")
+    given = targets._data if isinstance(targets, Tensor) else targets
+    if np.shape(given) != z.shape[:-1]:
+        t = _targets(name, targets, z, z.shape)
+        _check_probabilities(name, t)
+        return t
+    labels = check_index(f"{name}: labels", given, z.shape[:-1], z.shape[-1], z)
+    return (labels[..., np.newaxis] == namespace(z).arange(z.shape[-1])).astype(z.dtype)
+
+
+def _check_probabilities(name: str, t: Any) -> None:
+    if not 0 <= float(t.min()) <= float(t.max()) <= 1:
+        wrong = float(t.min()) if float(t.min()) < 0 else float(t.max())
+        raise ValueError(f"{name}: expected targets from 0 to 1, got {wrong}")
+
+
+def _sample_weights(name: str, weights: Any, like: Any, shape: tuple[int, ...] | None = None) -> Any:
+    shape = like.shape[:1] if shape is None else shape
+    return None if weights is None else _weights(name, "sample_weights", weights, like, shape)
+
+
+def _weights(name: str, which: str, weights: Any, like: Any, shape: tuple[int, ...]) -> Any:
+    array = to_numbers(f"{name}: {which}", weights, arrays_holding(like)).astype(like.dtype, copy=False)
+    if array.shape != shape:
+        raise ValueError(f"{name}: {which}: expected shape {shape}, got {array.shape}")
+    check_finite(f"{name}: {which}", array)
+    if float(array.min()) < 0 or float(array.max()) == 0:
+        raise ValueError(
+            f"{name}: {which}: expected numbers of at least 0, not all 0, got {float(array.min())}"
+        )
+    return array

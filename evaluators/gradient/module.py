@@ -1,0 +1,304 @@
+"""What layers and models have in common: parameters, their first values, modes, state."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from evaluators.backend import HOST, Arrays
+from evaluators.gradient.autograd import Tensor, no_grad
+from evaluators.gradient.draws import check_seed
+from evaluators.gradient.initialisation import Initialiser
+from evaluators.gradient.place import arrays_holding, arrays_on, check_finite, float_dtype, to_host
+
+Observer = Callable[["Module", Tensor, Tensor], None]
+Self = TypeVar("Self", bound="Module")
+
+_observers: list[Observer] = []
+
+
+@contextlib.contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Within it, `observer(module, input, output)` is called after each module's forward pass."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
+
+
+class Parameter(Tensor):
+    """A tensor that is trained. Its first values are drawn when it is first used, from its place in the model.
+
+    Args:
+        shape: Of the array.
+        initialiser: Gives the first values.
+    """
+
+    __slots__ = ("_arrays", "_dtype", "_initialiser", "_place", "_shape")
+
+    def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
+        self.grad = None
+        self.requires_grad = True
+        self._node = None
+        self._version = 0
+        self._shape = shape
+        self._initialiser = initialiser
+        self._place = (0, 0, 0)
+        self._arrays: Arrays = HOST
+        self._dtype = np.dtype(np.float32)
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here only for what has not been set.
+        if name != "_data":
+            raise AttributeError(name)
+        drawn = self._initialiser(self._shape, *self._place).astype(self._dtype)
+        self._data = self._arrays.to_device(drawn)
+        return self._data
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64."""
+        return self._dtype
+
+    @property
+    def device(self) -> str:
+        """Where the array is: "cpu", "cuda:0", …"""
+        return self._arrays.device
+
+    def draw_from(self, seed: int, stream: int, index: int) -> None:
+        """Have first values drawn from this seed, stream and index."""
+        self._place = (seed, stream, index)
+        if self._is_drawn():
+            self.data = self._arrays.to_device(self._initialiser(self._shape, *self._place))
+
+    def to(self, arrays: Arrays, dtype: np.dtype) -> None:
+        """Move the values to a device, and round them to a dtype."""
+        if self._is_drawn():
+            self._data = arrays.to_device(to_host(self._data).astype(dtype))
+        self._arrays, self._dtype = arrays, dtype
+        self.grad = None
+        self._version += 1
+
+    def _is_drawn(self) -> bool:
+        try:
+            object.__getattribute__(self, "_data")
+        except AttributeError:
+            return False
+        return True
+
+
+class _Placing(type):
+    """Gives the parameters of a module that has just been made their places in it.
+
+    A model is made after its layers, so that in the end each layer has its place in the whole.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        module = super().__call__(*args, **kwargs)
+        module._place(0, again=False)
+        return module
+
+
+class Module(metaclass=_Placing):
+    """A layer, or a model made of modules, which are attributes of it, or stand in lists that are.
+
+    A subclass says in `forward` what it computes. Where the same module stands twice, it is one: its parameters and
+    statistics are shared.
+
+    Attributes:
+        seed: Of first values and of dropout; `initialise` sets it.
+        training: Whether it behaves as in training rather than in evaluation; `train` and `eval` set it.
+        buffers: Names of attributes other than parameters that belong to its state: arrays or integers.
+    """
+
+    training = True
+    buffers: tuple[str, ...] = ()
+    seed = 0
+    _stream = 0
+    _is_seeded = False  # by a person; being made part of a model does not change it then
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def __call__(self, x: Any) -> Tensor:
+        """The output for an input, a tensor or an array that is made one of the parameters' dtype and device."""
+        if not isinstance(x, Tensor):
+            parameters = self.parameters()
+            x = Tensor(x, dtype=parameters[0].dtype, device=parameters[0].device) if parameters else Tensor(x)
+        output = self.forward(x)
+        for observer in _observers:
+            observer(self, x, output)
+        return output
+
+    def modules(self) -> list[tuple[str, Module]]:
+        """This module and all in it, each once, with the path that leads to it, such as "layers.0"."""
+        found: dict[Module, str] = {}
+        waiting: list[tuple[str, Module]] = [("", self)]
+        while waiting:
+            path, module = waiting.pop()
+            if module not in found:
+                found[module] = path
+                waiting.extend(reversed(list(module._children(f"{path}." if path else ""))))
+        return [(path, module) for module, path in found.items()]
+
+    def _children(self, prefix: str) -> Iterator[tuple[str, Module]]:
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield f"{prefix}{name}", value
+            elif isinstance(value, list | tuple):
+                for k, element in enumerate(value):
+                    if isinstance(element, Module):
+                        yield f"{prefix}{name}.{k}", element
+
+    def _own_parameters(self) -> list[tuple[str, Parameter]]:
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """The parameters by their path, such as "layers.0.weight"; each once."""
+        named = {
+            f"{path}.{name}".lstrip("."): parameter
+            for path, module in self.modules()
+            for name, parameter in module._own_parameters()
+        }
+        once: dict[int, tuple[str, Parameter]] = {}
+        for name, parameter in named.items():
+            once.setdefault(id(parameter), (name, parameter))
+        return dict(once.values())
+
+    def parameters(self) -> list[Parameter]:
+        """The parameters, each once, in the order in which the modules were given."""
+        return list(self.named_parameters().values())
+
+    def initialise(self: Self, seed: int) -> Self:
+        """Draw all first values anew from this seed, dropout's numbers too; without it, it is 0."""
+        check_seed(seed)
+        self._place(int(seed), again=True)
+        return self
+
+    def _place(self, seed: int, again: bool) -> None:
+        for stream, (_, module) in enumerate(self.modules()):
+            if module._is_seeded and not again:
+                continue
+            module.seed, module._stream, module._is_seeded = seed, stream, again
+            for index, (_, parameter) in enumerate(module._own_parameters()):
+                if again or not parameter._is_drawn():
+                    parameter.draw_from(seed, stream, index)
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Let the whole model behave as in training."""
+        for _, module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """Let the whole model behave as in evaluation."""
+        return self.train(False)
+
+    def freeze(self: Self, frozen: bool = True) -> Self:
+        """Keep the parameters as they are, or with False let them be trained again; statistics still move."""
+        for parameter in self.parameters():
+            parameter.requires_grad = not frozen
+            parameter.grad = None
+        return self
+
+    def to(self: Self, device: str | None = None, dtype: Any = None) -> Self:
+        """Move the model to a device, or round it to a dtype. Make optimisers after this.
+
+        Raises:
+            ValueError: The device is not there, or the dtype is neither float32 nor float64.
+        """
+        wanted = None if device is None else arrays_on(device)
+        for _, module in self.modules():
+            for _, parameter in module._own_parameters():
+                kept = parameter.dtype if dtype is None else float_dtype(dtype)
+                parameter.to(wanted or parameter._arrays, kept)
+            for name in module.buffers:
+                value = getattr(module, name)
+                if not isinstance(value, int):
+                    value = value if dtype is None else value.astype(float_dtype(dtype))
+                    setattr(module, name, wanted.to_device(to_host(value)) if wanted else value)
+        return self
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that evaluation and further training depend on, as arrays of the host by path."""
+        arrays = {name: to_host(p.data).copy() for name, p in self.named_parameters().items()}
+        for path, module in self.modules():
+            for name in module.buffers:
+                value = getattr(module, name)
+                arrays[f"{path}.{name}".lstrip(".")] = np.array(
+                    value if isinstance(value, int) else to_host(value)
+                )
+        return arrays
+
+    def restore(self: Self, arrays: dict[str, np.ndarray]) -> Self:
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: An array is missing, left over, of another shape, or not finite; nothing is changed then.
+        """
+        mine = self.state()
+        if mine.keys() != arrays.keys():
+            different = min(mine.keys() ^ arrays.keys())
+            what = "missing" if different in mine else "not part of this model"
+            raise ValueError(f"state: {different} is {what}")
+        for name, array in arrays.items():
+            if array.shape != mine[name].shape:
+                raise ValueError(f"state: {name}: expected shape {mine[name].shape}, got {array.shape}")
+            check_finite(f"state: {name}", array)
+        for name, parameter in self.named_parameters().items():
+            parameter.data = parameter._arrays.to_device(arrays[name])
+        for path, module in self.modules():
+            for name in module.buffers:
+                value, array = getattr(module, name), arrays[f"{path}.{name}".lstrip(".")]
+                if isinstance(value, int):
+                    setattr(module, name, int(array))
+                else:
+                    value[...] = arrays_holding(value).to_device(array)
+        return self
+
+    def population_statistics(self: Self, data: Iterable[Any]) -> Self:
+        """Give each BatchNorm the mean of its inputs' statistics over `data` (Ioffe and Szegedy 2015, Algorithm 2).
+
+        The moving averages are replaced by the exact means, over the batches, of μ_B and of m / (m − 1) · σ²_B. All
+        else behaves as in evaluation.
+
+        Args:
+            data: Batches of the same size, what the module is called with.
+
+        Raises:
+            ValueError: There is none, or one has another size.
+        """
+        modes = [(module, module.training) for _, module in self.modules()]
+        for module, _ in modes:
+            module.training = False
+            module._average(True)
+        size = None
+        try:
+            with no_grad():
+                for k, batch in enumerate(data):
+                    if size is not None and len(batch) != size:
+                        raise ValueError(
+                            f"data: expected batches of {size} samples, got {len(batch)} in batch {k}"
+                        )
+                    size = len(batch)
+                    self(batch)
+        finally:
+            for module, mode in modes:
+                module.training = mode
+                module._average(False)
+        if size is None:
+            raise ValueError("data: expected at least one batch, got none")
+        return self
+
+    def _average(self, averaging: bool) -> None:
+        """Begin or end `population_statistics`."""

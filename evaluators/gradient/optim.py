@@ -1,0 +1,246 @@
+"""Optimisers, and what can be done with gradients before their steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from evaluators.gradient.autograd import Tensor
+from evaluators.gradient.gradients import average_gradients, clip_by_norm
+from evaluators.gradient.optimiser import Optimiser, Rate
+from evaluators.gradient.place import namespace
+from evaluators.gradient.ranges import check_fraction, check_least
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimiser",
+    "RMSprop",
+    "average_gradients",
+    "clip_by_norm",
+]
+
+
+def _values(members: Sequence[Tensor]) -> Any:
+    return namespace(members[0].data).concatenate([p._data.ravel() for p in members])
+
+
+class SGD(Optimiser):
+    """Gradient descent: b ← μ b + g, w ← w − η b; with Nesterov's momentum, w ← w − η (g + μ b).
+
+    The rate stands outside of the buffer b, so that a new one acts at once (Sutskever et al. 2013, as PyTorch has it).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        momentum: μ, at least 0 and below 1.
+        nesterov: Look ahead; needs momentum.
+        weight_decay: λ: λ w is added to the gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.momentum = check_fraction("momentum", momentum)
+        if nesterov and not momentum:
+            raise ValueError("nesterov: needs momentum above 0, got 0")
+        self.nesterov = nesterov
+        self.weight_decay = check_least("weight_decay", weight_decay)
+        self.averages = ("buffer",) if momentum else ()
+        super().__init__(parameters, learning_rate)
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        if self.weight_decay:
+            gradient += self.weight_decay * _values(members)
+        if vectors:
+            (buffer,) = vectors
+            buffer *= self.momentum
+            buffer += gradient
+            gradient = gradient + self.momentum * buffer if self.nesterov else buffer
+        return rate * gradient
+
+
+class Adagrad(Optimiser):
+    """s ← s + g², w ← w − η g / (sqrt(s) + ε) (Duchi, Hazan and Singer 2011, Figure 1, diagonal).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        epsilon: ε.
+    """
+
+    averages = ("sum",)
+
+    def __init__(
+        self, parameters: Iterable[Tensor], learning_rate: Rate = 0.01, epsilon: float = 1e-10
+    ) -> None:
+        self.epsilon = check_least("epsilon", epsilon)
+        super().__init__(parameters, learning_rate)
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        (total,) = vectors
+        total += gradient * gradient
+        gradient /= self._xp.sqrt(total) + self.epsilon
+        gradient *= rate
+        return gradient
+
+
+class Adadelta(Optimiser):
+    """E ← ρ E + (1 − ρ) g², d = sqrt(D + ε) / sqrt(E + ε) g, D ← ρ D + (1 − ρ) d², w ← w − η d.
+
+    Zeiler 2012, Algorithm 1, with a rate, which is 1 there.
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        decay: ρ.
+        epsilon: ε.
+    """
+
+    averages = ("square", "change")
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 1.0,
+        decay: float = 0.9,
+        epsilon: float = 1e-6,
+    ) -> None:
+        self.decay = check_fraction("decay", decay)
+        self.epsilon = check_least("epsilon", epsilon)
+        super().__init__(parameters, learning_rate)
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        square, change = vectors
+        square *= self.decay
+        square += (1 - self.decay) * gradient * gradient
+        gradient *= self._xp.sqrt((change + self.epsilon) / (square + self.epsilon))
+        change *= self.decay
+        change += (1 - self.decay) * gradient * gradient
+        gradient *= rate
+        return gradient
+
+
+class RMSprop(Optimiser):
+    """v ← ρ v + (1 − ρ) g², w ← w − η g / (sqrt(v) + ε) (Tieleman and Hinton 2012, lecture 6.5).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        decay: ρ.
+        epsilon: ε.
+        epsilon_inside: Divide by sqrt(v + ε) instead.
+    """
+
+    averages = ("square",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 0.01,
+        decay: float = 0.99,
+        epsilon: float = 1e-8,
+        epsilon_inside: bool = False,
+    ) -> None:
+        self.decay = check_fraction("decay", decay)
+        self.epsilon = check_least("epsilon", epsilon)
+        self.epsilon_inside = epsilon_inside
+        super().__init__(parameters, learning_rate)
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        (square,) = vectors
+        square *= self.decay
+        square += (1 - self.decay) * gradient * gradient
+        sqrt = self._xp.sqrt
+        gradient /= sqrt(square + self.epsilon) if self.epsilon_inside else sqrt(square) + self.epsilon
+        gradient *= rate
+        return gradient
+
+
+class Adam(Optimiser):
+    """Adaptive moments (Kingma and Ba 2015), in both of the paper's formulations.
+
+    m ← β1 m + (1 − β1) g and v ← β2 v + (1 − β2) g². By Algorithm 1, w ← w − η m̂ / (sqrt(v̂) + ε) with
+    m̂ = m / (1 − β1^t) and v̂ = v / (1 − β2^t). In the form that stands before Section 2.1,
+    w ← w − η_t m / (sqrt(v) + ε̂) with η_t = η sqrt(1 − β2^t) / (1 − β1^t): the same where ε̂ = ε sqrt(1 − β2^t).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        betas: β1 and β2.
+        epsilon: ε of Algorithm 1.
+        epsilon_hat: ε̂ of the other form, which is then used in place of Algorithm 1.
+    """
+
+    averages = ("mean", "square")
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        epsilon_hat: float | None = None,
+    ) -> None:
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ValueError(f"betas: expected two numbers, got {betas!r}")
+        self.betas = check_fraction("betas", betas[0]), check_fraction("betas", betas[1])
+        self.epsilon = check_least("epsilon", epsilon)
+        self.epsilon_hat = None if epsilon_hat is None else check_least("epsilon_hat", epsilon_hat)
+        super().__init__(parameters, learning_rate)
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        mean, square = vectors
+        beta1, beta2 = self.betas
+        mean *= beta1
+        mean += (1 - beta1) * gradient
+        gradient *= gradient
+        gradient *= 1 - beta2
+        square *= beta2
+        square += gradient
+        correction = math.sqrt(1 - beta2**self.steps)
+        epsilon_hat = self.epsilon * correction if self.epsilon_hat is None else self.epsilon_hat
+        divisor = self._xp.sqrt(square, out=gradient)
+        divisor += epsilon_hat
+        change = self._xp.divide(mean, divisor, out=divisor)
+        change *= rate * correction / (1 - beta1**self.steps)
+        return change
+
+
+class AdamW(Adam):
+    """Adam that also takes η λ w off the weights, apart from the gradient (Loshchilov and Hutter 2019, Algorithm 2).
+
+    The rate η multiplies λ as in PyTorch; in the paper, only a schedule does.
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        betas: See Adam.
+        epsilon: See Adam.
+        weight_decay: λ.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        self.weight_decay = check_least("weight_decay", weight_decay)
+        super().__init__(parameters, learning_rate, betas, epsilon)
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        change = super()._change(gradient, members, rate, *vectors)
+        change += rate * self.weight_decay * _values(members)
+        return change

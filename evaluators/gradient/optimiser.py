@@ -1,0 +1,134 @@
+"""What optimisers have in common: each says, from a gradient, what is subtracted from the parameters.
+
+They work on all parameters as one vector, which takes a few large operations instead of many small ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from evaluators.gradient.autograd import Tensor
+from evaluators.gradient.place import arrays_holding, namespace, to_host
+from evaluators.gradient.schedules import Schedule, check_rate
+
+Rate = float | Schedule
+
+
+class Optimiser:
+    """The base of all.
+
+    A frozen parameter, or one that took no part in the loss, stays as it is, and so do its averages.
+
+    Args:
+        parameters: Tensors of one dtype on one device.
+        learning_rate: A number, or a schedule: a function of the steps made so far.
+
+    Attributes:
+        parameters: As given.
+        steps: How many have been made.
+        averages: Names of the vectors that it keeps.
+
+    Raises:
+        ValueError: There is no parameter, one is given twice, or a number is not allowed.
+    """
+
+    averages: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
+            raise ValueError("parameters: expected at least one tensor, and nothing else")
+        if len({id(p) for p in self.parameters}) < len(self.parameters):
+            raise ValueError("parameters: one is given twice")
+        if len({(p.dtype, p.device) for p in self.parameters}) > 1:
+            raise ValueError("parameters: expected one dtype and one device")
+        self.learning_rate = learning_rate
+        self.steps = 0
+        self._end = np.cumsum([0, *(math.prod(p.shape) for p in self.parameters)]).tolist()
+        first = self.parameters[0].data
+        self._xp = namespace(first)
+        self._vectors = {name: self._xp.zeros(self._end[-1], first.dtype) for name in self.averages}
+
+    @property
+    def learning_rate(self) -> Rate:
+        """As given; a new one applies from the next step."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        self._learning_rate = value if callable(value) else check_rate(value)
+
+    @property
+    def rate(self) -> float:
+        """The number that the next step uses; ValueError if a schedule gives one that is not allowed."""
+        value = self._learning_rate
+        return check_rate(value(self.steps), f" at step {self.steps}") if callable(value) else value
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Change the parameters once, in place.
+
+        Raises:
+            ValueError: No parameter has a gradient, or the rate is not allowed; nothing is changed then.
+        """
+        rate = self.rate
+        runs = list(self._runs())
+        if not runs:
+            raise ValueError("step: no parameter has a gradient; call backward of a loss first")
+        self.steps += 1
+        for first, last in runs:
+            members, begin = self.parameters[first:last], self._end[first]
+            vectors = [vector[begin : self._end[last]] for vector in self._vectors.values()]
+            gradient = self._xp.concatenate([p.grad.ravel() for p in members])
+            change = self._change(gradient, members, rate, *vectors)
+            for k, parameter in enumerate(members, first):
+                part = change[self._end[k] - begin : self._end[k + 1] - begin]
+                parameter._data -= part.reshape(parameter.shape)
+                parameter._version += 1
+
+    def _runs(self) -> Iterator[tuple[int, int]]:
+        """Ranges of neighbouring parameters that have a gradient."""
+        first = None
+        for k, parameter in enumerate((*self.parameters, None)):
+            if parameter is None or parameter.grad is None or not parameter.requires_grad:
+                if first is not None:
+                    yield first, k
+                first = None
+            elif first is None:
+                first = k
+
+    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+        """What is subtracted from the parameters `members`, as a vector.
+
+        Args:
+            gradient: Vector, to overwrite at will.
+            members: Of whose gradients it consists.
+            rate: Learning rate.
+            *vectors: Their parts of the averages, changed in place.
+        """
+        raise NotImplementedError
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What further steps depend on, besides the arguments, as arrays of the host."""
+        return {"steps": np.array(self.steps), **{k: to_host(v).copy() for k, v in self._vectors.items()}}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave; ValueError if that was of another optimiser."""
+        mine = self.state()
+        if {name: a.shape for name, a in mine.items()} != {name: a.shape for name, a in arrays.items()}:
+            raise ValueError(f"state: expected {_shapes(mine)}, got {_shapes(arrays)}")
+        self.steps = int(arrays["steps"])
+        for name, vector in self._vectors.items():
+            vector[...] = arrays_holding(vector).to_device(arrays[name])
+
+
+def _shapes(arrays: dict[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} of shape {array.shape}" for name, array in arrays.items())

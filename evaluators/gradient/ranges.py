@@ -1,0 +1,39 @@
+"""Checking the numbers that people pass."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def check_fraction(name: str, value: Any) -> float:
+    """As Python's float; ValueError unless it is a number of at least 0 and below 1."""
+    number = _number(value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {value!r}")
+    return number
+
+
+def check_least(name: str, value: Any, where: str = "") -> float:
+    """As Python's float; ValueError unless it is a finite number of at least 0. `where` ends the message."""
+    number = _number(value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {value!r}{where}")
+    return number
+
+
+def check_above(name: str, value: Any) -> float:
+    """As Python's float; ValueError unless it is a finite number above 0."""
+    number = _number(value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
+    return number
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool | str):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,109 @@
+"""Reporters: what training tells while it goes on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EPOCH = np.dtype(
+    [
+        ("epoch", np.int64),
+        ("step", np.int64),
+        ("learning_rate", np.float64),
+        ("training_loss", np.float64),
+        ("validation_loss", np.float64),
+        ("validation_score", np.float64),
+    ]
+)
+"""A row of the history: the epoch, from 0; steps made in all; the last step's rate; the mean loss of the epoch's
+batches while they were learnt; loss and score on the validation set after it, NaN without one."""
+
+
+class Reporter:
+    """Is told what happens; every method does nothing until a subclass says otherwise."""
+
+    def start(self, history: np.ndarray, epochs: int) -> None:
+        """Before the first epoch, or the first after resuming; training goes on up to `epochs`."""
+
+    def epoch(self, history: np.ndarray) -> None:
+        """After each epoch: `history[-1]` is its row, of dtype EPOCH."""
+
+    def finish(self, history: np.ndarray) -> None:
+        """After the last epoch, or when an error ends training."""
+
+
+class Metrics(Reporter):
+    """metrics.csv, a row for each epoch; the same training writes the same bytes, resumed or not.
+
+    Args:
+        folder: Existing folder to write in.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._path = Path(folder) / "metrics.csv"
+        self._file: IO[str] | None = None
+
+    def start(self, history: np.ndarray, epochs: int) -> None:
+        """Write what the history knows already."""
+        self._file = self._path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(EPOCH.names or ())
+        self._write(history)
+
+    def epoch(self, history: np.ndarray) -> None:
+        """Append the epoch's row."""
+        self._write(history[-1:])
+
+    def finish(self, history: np.ndarray) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, rows: Iterable[Any]) -> None:
+        assert self._file is not None
+        self._writer.writerows(row.item() for row in rows)
+        self._file.flush()
+
+
+class Terminal(Reporter):
+    """A bar with both losses.
+
+    Args:
+        console: Where to write; default: standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console
+
+    def start(self, history: np.ndarray, epochs: int) -> None:
+        """Open the bar."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            MofNCompleteColumn(),
+            BarColumn(bar_width=10),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=self._console,
+        )
+        self._task = self._progress.add_task("", total=epochs, completed=len(history))
+        self._progress.start()
+
+    def epoch(self, history: np.ndarray) -> None:
+        """Show the losses."""
+        row = history[-1]
+        text = f"training {row['training_loss']:.4g}"
+        if not np.isnan(row["validation_loss"]):
+            text += f"  validation {row['validation_loss']:.4g}"
+        self._progress.update(self._task, completed=len(history), description=text)
+
+    def finish(self, history: np.ndarray) -> None:
+        """Take the bar off."""
+        self._progress.stop()

@@ -1,0 +1,211 @@
+"""Gradients through evolved networks: a whole population is trained at once, each genome with a topology of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from evaluators.backward import AGGREGATIONS_WITH_SLOPES, Gradient
+from evaluators.checks import check_choice, check_count, check_current, check_size
+from evaluators.cpu import gradient_range, origins_range
+from evaluators.gradient.autograd import Tensor
+from evaluators.gradient.optim import Optimiser
+from evaluators.loss import LOSSES
+from evaluators.network import room_for
+from evaluators.slopes import SLOPES
+from evaluators.supervised import Supervised
+from neat import parallel
+from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.genome import Genome, Genomes
+
+Trained = Literal["weight", "bias", "response"]
+
+_NAMES = get_args(Trained)
+_WITH_SLOPES = ("squared_error", "absolute_error", "cross_entropy")
+
+
+class Learned(NamedTuple):
+    """What training came to."""
+
+    genomes: Genomes
+    """With the trained numbers; a genome whose training left the finite numbers is as it was."""
+    fitness: np.ndarray
+    """float64 (genomes,), after training."""
+    fitness_before: np.ndarray
+    """float64 (genomes,)."""
+    diverged: np.ndarray
+    """bool (genomes,): training left the finite numbers."""
+
+
+def fit_weights(
+    genomes: Genomes | Genome,
+    inputs: Any,
+    targets: Any,
+    optimiser: Callable[[list[Tensor]], Optimiser],
+    steps: int,
+    fitness: str = "squared_error",
+    recurrent_steps: int = 5,
+    train: Sequence[Trained] = ("weight", "bias"),
+) -> Learned:
+    """Train the weights of all genomes at once, each on all samples in each step.
+
+    The losses are independent, so that an optimiser that treats each number by itself (all but those that clip by the
+    norm) trains each genome as it would alone.
+
+    Args:
+        genomes: Genomes whose activations and aggregations have slopes.
+        inputs: As for `evaluators.Supervised`.
+        targets: As for `evaluators.Supervised`.
+        optimiser: Makes it from a list of parameters, `lambda parameters: optim.Adam(parameters, 0.01)`.
+        steps: Of the optimiser.
+        fitness: What is improved: `squared_error`, `absolute_error` or `cross_entropy`.
+        recurrent_steps: Steps of recurrent networks, through which the gradient goes back in time.
+        train: Which numbers.
+
+    Raises:
+        ValueError: An argument is not allowed, or an activation or an aggregation has no slope.
+    """
+    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
+    if not isinstance(batch, Genomes):
+        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    data = Supervised(inputs, targets, fitness, recurrent_steps, "cpu")
+    return Trainer(data, optimiser, steps, train)(batch)
+
+
+class Trainer:
+    """`fit_weights` for a data set, to be called with genomes again and again."""
+
+    def __init__(
+        self,
+        data: Supervised,
+        optimiser: Callable[[list[Tensor]], Optimiser],
+        steps: int,
+        train: Sequence[Trained] = ("weight", "bias"),
+    ) -> None:
+        if data.fitness not in _WITH_SLOPES:
+            raise ValueError(
+                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {data.fitness!r}"
+            )
+        check_count("steps", steps)
+        if isinstance(train, str) or not train:
+            raise ValueError(f"train: expected some of {', '.join(get_args(Trained))}, got {train!r}")
+        for name in train:
+            check_choice("train", name, get_args(Trained))
+        if not callable(optimiser):
+            raise ValueError(
+                f"optimiser: expected a function of a list of parameters, got {type(optimiser).__name__}"
+            )
+        self._data = data
+        self._optimiser = optimiser
+        self._steps = int(steps)
+        self._train = tuple(train)
+
+    def __call__(self, genomes: Genomes) -> Learned:
+        """Train these genomes."""
+        data = self._data
+        check_current(genomes)
+        check_size("genomes", "inputs, as the data set has", genomes.num_inputs, data.num_inputs)
+        check_size("genomes", "outputs, as the targets have", genomes.num_outputs, data.num_outputs)
+        _check_slopes(genomes)
+        work = _Networks(genomes, data)
+        parameters = [Tensor(values, requires_grad=True) for values in work.numbers]
+        chosen = [parameters[_NAMES.index(name)] for name in self._train]
+        optimiser = self._optimiser(chosen)
+        totals = work.differentiate(parameters)
+        before = totals / data.divisor
+        for _ in range(self._steps):
+            for parameter, gradient in zip(parameters, work.gradient, strict=True):
+                parameter.grad = gradient
+            optimiser.step()
+            totals = work.differentiate(parameters)
+        fitness = totals / data.divisor
+        learned, finite = work.genomes_with(parameters)
+        diverged = ~(finite & np.isfinite(fitness))
+        return Learned(learned, np.where(diverged, before, fitness), before, diverged)
+
+
+class _Networks:
+    """Genomes as programs that can be differentiated."""
+
+    def __init__(self, genomes: Genomes, data: Supervised) -> None:
+        arrays = genomes.arrays
+        self._genomes = genomes
+        self._data = data
+        self._programs = room_for(genomes)
+        self._origins = np.full(len(arrays.node_id), -1), np.full(len(arrays.connection_weight), -1)
+        for values in self.numbers:
+            values.fill(0.0)  # what no output can see
+        parallel.over(
+            origins_range,
+            len(genomes),
+            arrays,
+            genomes.input_count,
+            genomes.num_outputs,
+            self._programs,
+            *self._origins,
+        )
+        self.gradient = Gradient(*map(np.zeros_like, self.numbers))
+
+    @property
+    def numbers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights, biases and responses, in the programs' order."""
+        return self._programs.link_weight, self._programs.node_bias, self._programs.node_response
+
+    def differentiate(self, parameters: Sequence[Tensor]) -> np.ndarray:
+        """Every genome's loss over the data set, float64 (genomes,), for these numbers; fills `gradient`."""
+        weight, bias, response = (parameter.data for parameter in parameters)
+        programs = self._programs._replace(link_weight=weight, node_bias=bias, node_response=response)
+        genomes, data = self._genomes, self._data
+        totals = np.empty(len(genomes))
+        parallel.over(
+            gradient_range(),
+            len(genomes),
+            programs,
+            data.input_rows,
+            genomes.input_count,
+            data.target_rows,
+            LOSSES.index(data.fitness),
+            np.float32(-1.0 / data.divisor),
+            not genomes.feed_forward,
+            1 if genomes.feed_forward else data.steps,
+            self.gradient,
+            totals,
+            cost=max(1.0, len(data.targets) / 4),
+        )
+        return totals
+
+    def genomes_with(self, parameters: Sequence[Tensor]) -> tuple[Genomes, np.ndarray]:
+        """Copies of the genomes with these numbers where they are finite, and which they are, bool (genomes,)."""
+        weight, bias, response = (parameter.data for parameter in parameters)
+        node, link = self._origins
+        arrays = self._genomes.arrays
+        finite = _all_finite(weight, arrays.connection_offset) & _all_finite(bias, arrays.node_offset)
+        finite &= _all_finite(response, arrays.node_offset)
+        seen_node = (node >= 0) & np.repeat(finite, np.diff(arrays.node_offset))
+        seen_link = (link >= 0) & np.repeat(finite, np.diff(arrays.connection_offset))
+        result = self._genomes.take(np.arange(len(self._genomes)))
+        result.arrays.node_bias[node[seen_node]] = bias[seen_node]
+        result.arrays.node_response[node[seen_node]] = response[seen_node]
+        result.arrays.connection_weight[link[seen_link]] = weight[seen_link]
+        return result, finite
+
+
+def _all_finite(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Whether all of each genome's are, bool (genomes,)."""
+    wrong = np.concatenate([[0], np.cumsum(~np.isfinite(values))])
+    return wrong[offset[1:]] == wrong[offset[:-1]]
+
+
+def _check_slopes(genomes: Genomes) -> None:
+    arrays = genomes.arrays
+    for kind, table, used, known in (
+        ("activation", ACTIVATIONS, arrays.node_activation, SLOPES),
+        ("aggregation", AGGREGATIONS, arrays.node_aggregation, AGGREGATIONS_WITH_SLOPES),
+    ):
+        for position in np.unique(used):
+            if table[position].name not in known:
+                raise ValueError(
+                    f"{kind}: {table[position].name} has no slope to train with; those that have: {', '.join(known)}"
+                )

@@ -1,0 +1,312 @@
+"""Training a model on a data set."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.checks import check_count
+from evaluators.gradient.autograd import Tensor, constant, no_grad
+from evaluators.gradient.draws import check_seed, permutation
+from evaluators.gradient.files import CheckpointError, read_arrays, write_arrays
+from evaluators.gradient.module import Module, observing
+from evaluators.gradient.optim import Optimiser, clip_by_norm
+from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_numbers
+from evaluators.gradient.reporting import EPOCH, Reporter
+
+Loss = Callable[[Tensor, Any], Tensor]
+Score = Callable[[Tensor, Any], float]
+Data = tuple[Any, Any]
+
+FORMAT = 1
+
+
+class Fitted(NamedTuple):
+    """What `fit` gives.
+
+    Attributes:
+        history: An array of dtype `reporting.EPOCH`, a row for each epoch.
+        best_epoch: The epoch with the least validation loss, whose parameters the model now has; without a
+            validation set, the last.
+        test_loss: Of the model as it now is, NaN without a test set.
+        test_score: The same of the score.
+    """
+
+    history: np.ndarray
+    best_epoch: int
+    test_loss: float
+    test_score: float
+
+
+def fit(
+    model: Module,
+    data: Data,
+    loss: Loss,
+    optimiser: Optimiser,
+    epochs: int,
+    batch_size: int = 32,
+    validation: Data | None = None,
+    test: Data | None = None,
+    score: Score | None = None,
+    patience: int | None = None,
+    clip_norm: float | None = None,
+    seed: int = 0,
+    reporters: Sequence[Reporter] = (),
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> Fitted:
+    """Train a model; it ends in evaluation mode.
+
+    The batches are the samples in an order drawn anew for each epoch, from the seed; the last may be smaller.
+
+    Args:
+        model: Has its parameters where the data shall be.
+        data: Inputs, of shape (samples, …), and targets, of shape (samples, …): what `loss` takes.
+        loss: Gives the mean loss, one number, of outputs and targets; see `losses`.
+        optimiser: Of the model's parameters.
+        epochs: How often to go through the data in all, those before resuming included.
+        batch_size: Samples of a step.
+        validation: Inputs and targets on which the loss is measured after each epoch.
+        test: Inputs and targets on which it is measured once, at the end.
+        score: A further measure of outputs and targets, for validation and test; see `metrics`.
+        patience: End after so many epochs without a lower validation loss.
+        clip_norm: See `optim.clip_by_norm`.
+        seed: Of the order; `Module.initialise` has that of weights and dropout.
+        reporters: Are told of each epoch.
+        checkpoint: File that is written after each epoch.
+        resume: Go on from that file, as if it had never stopped; without one, begin.
+
+    Raises:
+        ValueError: An argument is not allowed, the data do not fit or are not finite, or the loss is not one finite
+            number: the message has the step, and the layer in which the first such number arose.
+        CheckpointError: The checkpoint is damaged, or of other training.
+    """
+    _check_arguments(model, optimiser, epochs, batch_size, validation, patience, seed, checkpoint, resume)
+    like = optimiser.parameters[0]
+    with arrays_on(like.device).current():
+        data = _load("data", data, like)
+        validation = None if validation is None else _load("validation", validation, like)
+        test = None if test is None else _load("test", test, like)
+        run = _Run(model, loss, score, optimiser, batch_size, clip_norm, seed, data, validation)
+        if checkpoint is not None and resume and Path(checkpoint).exists():
+            run.restore(checkpoint)
+        run.go(epochs, patience, reporters, checkpoint)
+        model.eval()
+        tested = run.measure("test", test) if test else (math.nan, math.nan)
+    return Fitted(run.history, run.best_epoch, *tested)
+
+
+@contextlib.contextmanager
+def _reporting(reporters: Sequence[Reporter], run: _Run, epochs: int) -> Iterator[None]:
+    started = []
+    try:
+        for reporter in reporters:
+            reporter.start(run.history, epochs)
+            started.append(reporter)
+        yield
+    finally:
+        for reporter in started:
+            reporter.finish(run.history)
+
+
+def _check_arguments(
+    model: Module,
+    optimiser: Optimiser,
+    epochs: int,
+    batch_size: int,
+    validation: Data | None,
+    patience: int | None,
+    seed: int,
+    checkpoint: str | Path | None,
+    resume: bool,
+) -> None:
+    if not isinstance(model, Module):
+        raise ValueError(f"model: expected a Module, got {type(model).__name__}")
+    if not isinstance(optimiser, Optimiser):
+        raise ValueError(f"optimiser: expected one of optim's, got {type(optimiser).__name__}")
+    mine = {id(parameter) for parameter in model.parameters()}
+    if not all(id(parameter) in mine for parameter in optimiser.parameters):
+        raise ValueError("optimiser: has parameters that are not the model's")
+    check_count("epochs", epochs)
+    check_count("batch_size", batch_size)
+    if patience is not None:
+        check_count("patience", patience)
+        if validation is None:
+            raise ValueError("patience: needs a validation set, got none")
+    check_seed(seed)
+    if resume and checkpoint is None:
+        raise ValueError("resume: needs a checkpoint, got none")
+
+
+def _load(name: str, data: Data, like: Tensor) -> Data:
+    """Inputs and targets on the device of `like`, checked once."""
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise ValueError(f"{name}: expected inputs and targets, got {type(data).__name__}")
+    arrays = arrays_on(like.device)
+    inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
+    targets = to_numbers(f"{name}: targets", data[1], arrays)
+    if targets.dtype.kind == "f":
+        check_finite(f"{name}: targets", targets)
+    if inputs.ndim < 2 or not inputs.size:
+        raise ValueError(f"{name}: inputs: expected shape (samples, …) with at least one, got {inputs.shape}")
+    if targets.shape[:1] != inputs.shape[:1]:
+        raise ValueError(
+            f"{name}: expected a target for each of {len(inputs)} inputs, got shape {targets.shape}"
+        )
+    return inputs, targets
+
+
+class _Run:
+    """The state of training between two epochs."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        score: Score | None,
+        optimiser: Optimiser,
+        batch_size: int,
+        clip_norm: float | None,
+        seed: int,
+        data: Data,
+        validation: Data | None,
+    ) -> None:
+        self._model, self._loss, self._score, self._optimiser = model, loss, score, optimiser
+        self._batch_size, self._clip_norm, self._seed = batch_size, clip_norm, seed
+        self._data, self._validation = data, validation
+        self._best: dict[str, np.ndarray] = {}
+        self.history = np.empty(0, EPOCH)
+
+    def go(
+        self,
+        epochs: int,
+        patience: int | None,
+        reporters: Sequence[Reporter],
+        checkpoint: str | Path | None,
+    ) -> None:
+        """Train up to so many epochs in all; the model ends as it was after the best."""
+        with _reporting(reporters, self, epochs):
+            while len(self.history) < epochs and not self._has_lost_patience(patience):
+                self._epoch()
+                if checkpoint is not None:
+                    write_arrays(checkpoint, self.state())
+                for reporter in reporters:
+                    reporter.epoch(self.history)
+        if self._best:
+            self._model.restore(self._best)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first with the least validation loss; without a validation set, the last."""
+        if self._validation is None:
+            return len(self.history) - 1
+        return int(np.argmin(self.history["validation_loss"]))
+
+    def _has_lost_patience(self, patience: int | None) -> bool:
+        """Whether so many epochs brought no lower validation loss."""
+        done = len(self.history)
+        return patience is not None and done > 0 and done - 1 - self.best_epoch >= patience
+
+    def _epoch(self) -> None:
+        """Go through the data once, then through the validation set."""
+        inputs, targets = self._data
+        xp, epoch = namespace(inputs), len(self.history)
+        order = xp.asarray(permutation(self._seed, epoch, len(inputs)))
+        self._model.train()
+        total = 0.0
+        for begin in range(0, len(inputs), self._batch_size):
+            rate = self._optimiser.rate
+            chosen = order[begin : begin + self._batch_size]
+            total += self._step(inputs[chosen], targets[chosen], epoch) * len(chosen)
+        name = f"validation after epoch {epoch}"
+        measured = self.measure(name, self._validation) if self._validation else (math.nan, math.nan)
+        row = (epoch, self._optimiser.steps, rate, total / len(inputs), *measured)
+        self.history = np.append(self.history, np.array([row], EPOCH))
+        if self._validation and self.best_epoch == epoch:
+            self._best = self._model.state()
+
+    def _step(self, inputs: Any, targets: Any, epoch: int) -> float:
+        self._optimiser.zero_grad()
+        outputs = self._model(constant(inputs))
+        loss = self._loss(outputs, targets)
+        if not isinstance(loss, Tensor) or loss.data.size != 1:
+            what = f"shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise ValueError(f"loss: expected a tensor that is one number, got {what}")
+        value = loss.item()
+        if not math.isfinite(value):
+            where = first_not_finite(self._model, inputs)
+            raise ValueError(f"loss: {value} at step {self._optimiser.steps} (epoch {epoch}): {where}")
+        loss.backward()
+        if self._clip_norm is not None:
+            clip_by_norm(self._optimiser.parameters, self._clip_norm)
+        self._optimiser.step()
+        return value
+
+    def measure(self, name: str, data: Data) -> tuple[float, float]:
+        """Loss and score of the model in evaluation."""
+        inputs, targets = data
+        self._model.eval()
+        with no_grad():
+            parts = range(0, len(inputs), self._batch_size)
+            batches = [self._model(constant(inputs[k : k + self._batch_size])).data for k in parts]
+            outputs = constant(namespace(inputs).concatenate(batches))
+            loss = self._loss(outputs, targets).item()
+            if not math.isfinite(loss):
+                raise ValueError(f"{name}: loss {loss}: {first_not_finite(self._model, inputs)}")
+            return loss, math.nan if self._score is None else float(self._score(outputs, targets))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the rest depends on, as arrays of the host."""
+        parts = {"model": self._model.state(), "optimiser": self._optimiser.state(), "best": self._best}
+        named = {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+        return {"format": np.array(FORMAT), "settings": self._settings(), "history": self.history, **named}
+
+    def _settings(self) -> np.ndarray:
+        validated = len(self._validation[0]) if self._validation else 0
+        return np.array([self._seed, self._batch_size, len(self._data[0]), validated], np.uint64)
+
+    def restore(self, path: str | Path) -> None:
+        """Take back what `state` gave."""
+        arrays = read_arrays(path)
+        if int(arrays.get("format", -1)) != FORMAT:
+            raise CheckpointError(f"{path}: is no checkpoint of training in format {FORMAT}")
+        names = "seed", "batch_size", "samples", "samples for validation"
+        for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
+            if mine != theirs:
+                raise CheckpointError(f"{path}: is of training with {name} {theirs}, not {mine}")
+        try:
+            self._optimiser.restore(_under("optimiser", arrays))
+            self._model.restore(_under("model", arrays))
+        except ValueError as error:
+            raise CheckpointError(f"{path}: {error}") from None
+        self._best = _under("best", arrays)
+        self.history = arrays["history"]
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    length = len(prefix) + 1
+    return {name[length:]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def first_not_finite(model: Module, inputs: Any) -> str:
+    """Where the first number that is not finite stands when a model is given these inputs, in words."""
+    for name, parameter in model.named_parameters().items():
+        if not namespace(parameter.data).isfinite(parameter.data).all():
+            return f"the parameter {name} is not finite"
+    paths = {module: path for path, module in model.modules()}
+    found: list[str] = []
+
+    def observe(module: Module, x: Tensor, y: Tensor) -> None:
+        if not found and not namespace(y.data).isfinite(y.data).all():
+            found.append(
+                f"the layer {paths[module]} ({type(module).__name__}) gives the first that is not finite"
+            )
+
+    with no_grad(), observing(observe):
+        model(constant(inputs))
+    return found[0] if found else "all layers are finite, so it arises in the loss"

@@ -1,0 +1,387 @@
+import copy
+import re
+
+import numpy as np
+import pytest
+
+from evaluators import gradient
+from evaluators.gradient import Tensor, check_gradients, draws, initialisation, losses, nn, no_grad, optim
+
+
+def refuses(message):
+    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
+
+
+def mlp():
+    return nn.Sequential(
+        nn.Dense(4, 8), nn.Activation("tanh"), nn.BatchNorm(8), nn.Dropout(0.4), nn.Dense(8, 3)
+    )
+
+
+LAYERS = {
+    "Dense": (lambda: nn.Dense(4, 3), (5, 4)),
+    "Dense without bias": (lambda: nn.Dense(4, 3, bias=False), (5, 4)),
+    "Conv2d": (lambda: nn.Conv2d(2, 3, (3, 2), stride=(1, 2), padding="same"), (2, 2, 4, 5)),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), (2, 3, 4, 6)),
+    "Flatten": (nn.Flatten, (2, 3, 2)),
+    "BatchNorm": (lambda: nn.BatchNorm(3), (5, 3)),
+    "BatchNorm of images": (lambda: nn.BatchNorm(3), (2, 3, 2, 2)),
+    "BatchNorm in evaluation": (lambda: nn.BatchNorm(3).eval(), (5, 3)),
+    "Activation": (lambda: nn.Activation("sigmoid"), (5, 3)),
+    "Sequential": (lambda: nn.Sequential(nn.Dense(4, 3), nn.Activation("tanh"), nn.BatchNorm(3)), (5, 4)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_of_layers(name, tensor, device):
+    make, shape = LAYERS[name]
+    layer = make().to(device, np.float64)
+    for parameter in layer.parameters():
+        parameter.data = parameter.data + 0.3  # so that no bias is 0 and no scale 1
+    check_gradients(layer, [tensor(shape)], layer.parameters())
+
+
+# --- first values
+
+
+@pytest.mark.parametrize("name", initialisation.NAMES)
+def test_initialisations_have_their_variance(name):
+    inputs, outputs = 300, 200
+    weight = nn.Dense(inputs, outputs, initialisation=name).weight.data
+    rule, _, distribution = name.partition("_")
+    variance = {"glorot": 2 / (inputs + outputs), "he": 2 / inputs, "lecun": 1 / inputs}[rule]
+    assert weight.dtype == np.float32
+    assert abs(weight.mean()) < 5 * np.sqrt(variance / weight.size)
+    assert weight.var() == pytest.approx(variance, rel=0.03)
+    kurtosis = ((weight - weight.mean()) ** 4).mean() / weight.var() ** 2
+    assert kurtosis == pytest.approx(1.8 if distribution == "uniform" else 3.0, rel=0.05)
+    if distribution == "uniform":
+        assert abs(weight).max() <= np.sqrt(3 * variance) * (1 + 1e-6)
+
+
+def test_fans_of_a_convolution():
+    layer = nn.Conv2d(30, 40, (3, 5), initialisation="glorot_normal")
+    assert layer.weight.data.var() == pytest.approx(2 / (15 * 70), rel=0.05)
+
+
+def test_weights_depend_on_seed_and_place_alone():
+    before = np.random.get_state()[1].copy()
+    first, second = mlp(), mlp()
+    for name, array in first.state().items():
+        np.testing.assert_array_equal(array, second.state()[name])
+    assert (np.random.get_state()[1] == before).all()
+    other = mlp().initialise(1)
+    assert (other.state()["layers.0.weight"] != first.state()["layers.0.weight"]).all()
+    np.testing.assert_array_equal(
+        first.initialise(1).state()["layers.4.weight"], other.state()["layers.4.weight"]
+    )
+    np.testing.assert_array_equal(
+        first.initialise(0).state()["layers.4.weight"], second.state()["layers.4.weight"]
+    )
+
+
+def test_equal_layers_of_a_model_have_weights_of_their_own():
+    model = nn.Sequential(nn.Dense(5, 5), nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5)))
+    weights = [p.data for p in model.parameters() if p.ndim == 2]
+    assert len(weights) == 3
+    for k in range(3):
+        assert not np.isin(weights[k], weights[k - 1]).any()
+
+
+def test_a_layer_that_was_used_keeps_its_weights():
+    layer = nn.Dense(5, 5)
+    layer.weight.data[0, 0] = 7
+    before = layer.weight.data.copy()
+    nn.Sequential(nn.Flatten(), layer)
+    np.testing.assert_array_equal(layer.weight.data, before)
+
+
+def test_a_seed_that_was_chosen_stays():
+    part = nn.Sequential(nn.Dense(5, 5), nn.Dropout(0.5)).initialise(3)
+    alone = nn.Sequential(nn.Dense(5, 5), nn.Dropout(0.5)).initialise(3)
+    model = nn.Sequential(nn.Dense(5, 5), part)
+    x = np.ones((2, 5))
+    np.testing.assert_array_equal(part(x).data, alone(x).data)
+    model.initialise(4)
+    assert (part.layers[0].weight.data != alone.layers[0].weight.data).all()
+
+
+def test_the_random_words_are_philox():
+    from neat import rng
+
+    expected = [w for draw in range(3) for w in rng.block(np.uint64(5), 3, 2, 1, draw)]
+    np.testing.assert_array_equal(draws.words(5, 1, 2, 3, 10), np.array(expected, np.uint32)[:10])
+    numbers = draws.normal(0, 1, 0, 0, (100_000,))
+    assert abs(numbers.mean()) < 0.02
+    assert numbers.std() == pytest.approx(1, abs=0.01)
+    assert sorted(draws.permutation(0, 0, 50)) == list(range(50))
+    assert (draws.permutation(0, 0, 50) != draws.permutation(0, 1, 50)).any()
+
+
+def test_a_dtype_is_rounded_to_and_draws_the_same():
+    first, second = nn.Dense(4, 3), nn.Dense(4, 3).to(dtype=np.float64)
+    assert second.weight.dtype == second(np.zeros((1, 4))).dtype == np.float64
+    np.testing.assert_array_equal(first.weight.data, second.weight.data.astype(np.float32))
+    assert second.to(dtype="float32").weight.data.dtype == np.float32
+
+
+# --- modes, sharing, freezing
+
+
+def test_one_call_sets_the_mode_of_all():
+    model = nn.Sequential(nn.Dense(2, 2), nn.Sequential(nn.Dropout(0.5), nn.BatchNorm(2)))
+    assert all(module.training for _, module in model.modules())
+    assert model.eval() is model
+    assert not any(module.training for _, module in model.modules())
+    model.train()
+    assert all(module.training for _, module in model.modules())
+
+
+def test_dropout(device, host):
+    layer = nn.Dropout(0.25).to(device)
+    x = Tensor(np.ones((200, 50)), True, device=device)
+    first, second = layer(x), layer(x)
+    assert set(np.unique(host(first)).tolist()) == {0.0, np.float32(4 / 3).item()}
+    assert host(first).mean() == pytest.approx(1, abs=0.02)
+    assert (host(first) != host(second)).any()
+    first.sum().backward()
+    np.testing.assert_array_equal(host(x.grad), host(first))
+    assert layer.eval()(x) is x
+    again = nn.Dropout(0.25)
+    np.testing.assert_array_equal(host(again(x)), host(first))
+    assert (host(nn.Dropout(0.25).initialise(1)(x)) != host(first)).any()
+
+
+def test_a_shared_module_is_one():
+    shared = nn.BatchNorm(3)
+    model = nn.Sequential(shared, nn.Activation("tanh"), shared)
+    assert [name for name in model.named_parameters()] == ["layers.0.scale", "layers.0.shift"]
+    before = shared.running_mean.copy()
+    model(np.random.default_rng(0).normal(1, 1, (8, 3)))
+    once = nn.BatchNorm(3)
+    once(np.random.default_rng(0).normal(1, 1, (8, 3)))
+    assert (shared.running_mean != before).all()
+    assert (shared.running_mean != once.running_mean).any()  # it has followed two inputs
+
+
+def test_frozen_parameters_stay():
+    model = nn.Sequential(nn.Dense(3, 3).freeze(), nn.Dense(3, 2))
+    before = model.state()
+    optimiser = optim.Adam(model.parameters(), 0.1)
+    for frozen in (True, False):
+        model.layers[0].freeze(frozen)
+        optimiser.zero_grad()
+        losses.mean_squared(model(np.ones((4, 3))), np.ones((4, 2))).backward()
+        optimiser.step()
+        moved = (model.state()["layers.0.weight"] != before["layers.0.weight"]).any()
+        assert moved != frozen
+    assert (model.state()["layers.1.weight"] != before["layers.1.weight"]).any()
+
+
+def test_a_persons_own_module():
+    class Residual(nn.Module):
+        def __init__(self):
+            self.inner = [nn.Dense(4, 4), nn.Dense(4, 4)]
+            self.gate = nn.Parameter((4,), initialisation.filled(0.5))
+
+        def forward(self, x):
+            for layer in self.inner:
+                x = x + layer(x).sum() * self.gate
+            return x
+
+    model = Residual()
+    assert list(model.named_parameters()) == [
+        "gate",
+        "inner.0.weight",
+        "inner.0.bias",
+        "inner.1.weight",
+        "inner.1.bias",
+    ]
+    model(np.ones((2, 4))).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    twin = copy.deepcopy(model)
+    twin.gate.data = twin.gate.data * 0
+    assert (model.gate.data == 0.5).all()
+
+
+# --- batch normalisation, against plain numpy
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 2, 5)], ids=str)
+def test_batch_norm_in_training_and_evaluation(shape, tensor, device, host):
+    layer = nn.BatchNorm(3, decay=0.8, epsilon=1e-3).to(device, np.float64)
+    layer.scale.data, layer.shift.data = tensor([0.5, 1.0, 2.0]).data, tensor([1.0, 0.0, -1.0]).data
+    mean, variance = np.zeros(3), np.ones(3)
+    for _ in range(4):
+        x = tensor(shape)
+        y = host(layer(x))
+        for c in range(3):
+            values = host(x)[:, c].ravel()
+            mu = sum(values) / len(values)
+            squares = sum((v - mu) ** 2 for v in values)
+            expected = (values - mu) / np.sqrt(squares / len(values) + 1e-3)
+            expected = host(layer.scale)[c] * expected + host(layer.shift)[c]
+            np.testing.assert_allclose(y[:, c].ravel(), expected, rtol=1e-10)
+            mean[c] = 0.8 * mean[c] + 0.2 * mu
+            variance[c] = 0.8 * variance[c] + 0.2 * squares / (len(values) - 1)
+        np.testing.assert_allclose(host(layer.running_mean), mean, rtol=1e-12)
+        np.testing.assert_allclose(host(layer.running_variance), variance, rtol=1e-12)
+    layer.eval()
+    x = tensor(shape)
+    for c in range(3):
+        expected = (host(x)[:, c] - mean[c]) / np.sqrt(variance[c] + 1e-3)
+        expected = host(layer.scale)[c] * expected + host(layer.shift)[c]
+        np.testing.assert_allclose(host(layer(x))[:, c], expected, rtol=1e-10)
+    np.testing.assert_allclose(host(layer.running_mean), mean, rtol=1e-12)
+
+
+def test_population_statistics(tensor, device, host):
+    batches = [tensor((8, 3)) for _ in range(5)]
+    layer = nn.BatchNorm(3).to(device, np.float64)
+    layer(tensor((4, 3)))  # what the moving averages know is forgotten
+    assert layer.eval().population_statistics(batches) is layer
+    assert not layer.training
+    arrays = [host(batch) for batch in batches]
+    np.testing.assert_allclose(host(layer.running_mean), np.mean([a.mean(0) for a in arrays], 0), rtol=1e-13)
+    expected = np.mean([a.var(0) * 8 / 7 for a in arrays], 0)
+    np.testing.assert_allclose(host(layer.running_variance), expected, rtol=1e-13)
+    again = nn.BatchNorm(3).to(device, np.float64).population_statistics(iter(batches))
+    np.testing.assert_array_equal(host(again.running_variance), host(layer.running_variance))
+
+
+def test_population_statistics_of_a_model():
+    generator = np.random.default_rng(0)
+    model = mlp().to(dtype=np.float64)
+    data = generator.normal(size=(6, 10, 4))
+    model.population_statistics(data)
+    assert all(module.training for _, module in model.modules())
+    norm, dropout = model.layers[2], model.layers[3]
+    assert dropout.calls == 0  # which is off
+    hidden = [np.tanh(batch @ model.layers[0].weight.data + model.layers[0].bias.data) for batch in data]
+    np.testing.assert_allclose(norm.running_mean, np.mean([h.mean(0) for h in hidden], 0), rtol=1e-12)
+    np.testing.assert_allclose(
+        norm.running_variance, np.mean([h.var(0) * 10 / 9 for h in hidden], 0), rtol=1e-12
+    )
+    with refuses("data: expected batches of 10 samples, got 9 in batch 1"):
+        model.population_statistics([data[0], data[1][:9]])
+    with refuses("data: expected at least one batch, got none"):
+        model.population_statistics([])
+
+
+# --- state
+
+
+def test_state_goes_out_and_in():
+    model, other = mlp(), mlp().initialise(3)
+    model(np.ones((5, 4)) * np.arange(5)[:, None])
+    state = model.state()
+    assert {"layers.0.weight", "layers.2.running_mean", "layers.3.calls"} < set(state)
+    other.restore(state)
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    np.testing.assert_array_equal(model(x).data, other(x).data)
+    np.testing.assert_array_equal(model.eval()(x).data, other.eval()(x).data)
+    with refuses("state: layers.0.bias is missing"):
+        other.restore({k: v for k, v in state.items() if k != "layers.0.bias"})
+    with refuses("state: extra is not part of this model"):
+        other.restore({**state, "extra": np.zeros(1)})
+    with refuses("state: layers.0.bias: expected shape (8,), got (9,)"):
+        other.restore({**state, "layers.0.bias": np.zeros(9)})
+    with refuses("state: layers.0.bias: expected finite numbers, got nan at (0,)"):
+        other.restore({**state, "layers.0.bias": np.full(8, np.nan)})
+
+
+def test_summary():
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding="same"),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dense(4 * 4 * 4, 10),
+    )
+    table = nn.summary(model, (1, 8, 8))
+    assert [(row.path, row.kind) for row in table.rows] == [
+        ("layers.0", "Conv2d"),
+        ("layers.1", "MaxPool2d"),
+        ("layers.2", "Flatten"),
+        ("layers.3", "Dense"),
+    ]
+    assert table.rows[0].output == (4, 8, 8)
+    assert [row.parameters for row in table.rows] == [40, 0, 0, 650]
+    assert [row.multiplications for row in table.rows] == [36 * 64, 0, 0, 640]
+    assert table.rows[0].bytes == 4 * (40 + 4 * 64)
+    assert table.total.parameters == 690
+    assert table.total.multiplications == 36 * 64 + 640
+    assert str(table).splitlines()[0].split() == [
+        "layer",
+        "kind",
+        "output",
+        "parameters",
+        "multiplications",
+        "bytes",
+    ]
+    assert model.training
+    with refuses("conv2d: input of shape (1, 2, 8, 8) does not fit weight of shape (4, 1, 3, 3)"):
+        nn.summary(model, (2, 8, 8))
+
+
+MISTAKES = [
+    (lambda: nn.Dense(0, 3), "inputs: expected an integer from 1 to"),
+    (lambda: nn.Dense(3, 2.5), "outputs: expected an integer from 1 to"),
+    (
+        lambda: nn.Dense(3, 2, initialisation="he"),
+        "initialisation: must be one of glorot_uniform, glorot_normal, he_",
+    ),
+    (
+        lambda: nn.Dense(3, 2)(np.ones((4, 5))),
+        "dense: input of shape (4, 5) does not fit weight of shape (3, 2)",
+    ),
+    (lambda: nn.Dense(3, 2)([[1, 2, np.nan]]), "data: expected finite numbers, got nan at (0, 2)"),
+    (
+        lambda: nn.Dense(3, 2)(Tensor(np.ones((4, 3)), dtype=np.float64)),
+        "dense: dtypes float32 and float64 do not mix",
+    ),
+    (lambda: nn.Dropout(1.0), "rate: expected a number of at least 0 and below 1, got 1.0"),
+    (lambda: nn.BatchNorm(3, decay=1), "decay: expected a number of at least 0 and below 1, got 1"),
+    (lambda: nn.BatchNorm(3, epsilon=-1), "epsilon: expected a finite number of at least 0, got -1"),
+    (lambda: nn.BatchNorm(3)(np.ones((4, 2))), "batch_norm: expected shape (samples, 3, …), got (4, 2)"),
+    (
+        lambda: nn.BatchNorm(3)(np.ones((1, 3))),
+        "batch_norm: expected more than one value per channel in training, got shape (1, 3)",
+    ),
+    (lambda: nn.BatchNorm(3)(np.ones((0, 3))), "batch_norm: expected more than one value per channel"),
+    (lambda: nn.Activation("step"), "activation 'step' has no derivative to train with"),
+    (
+        lambda: nn.Conv2d(1, 1, 3, padding="full"),
+        "padding: must be 'same', 'valid' or an integer of at least 0, got",
+    ),
+    (
+        lambda: nn.Conv2d(1, 1, 3, padding=-1),
+        "padding: must be 'same', 'valid' or an integer of at least 0, got -1",
+    ),
+    (lambda: nn.Conv2d(1, 1, 3, stride=0), "stride: expected an integer from 1 to"),
+    (
+        lambda: nn.Conv2d(1, 1, 5)(np.ones((1, 1, 4, 4))),
+        "conv2d: a window of 5 does not fit 4 with 0 of padding",
+    ),
+    (
+        lambda: nn.Conv2d(1, 1, 3, stride=2, exact=True)(np.ones((1, 1, 4, 5))),
+        "conv2d: stride 2 does not divide 4 - 3 + 0, as exact=True asks",
+    ),
+    (lambda: nn.MaxPool2d(2, padding=2), "padding: expected at most half the window of 2, got 2"),
+    (lambda: nn.Sequential(), "layers: expected at least one module, got none"),
+    (lambda: nn.Sequential(nn.Dense(1, 1), "relu"), "layers: expected modules, got str at 1"),
+    (lambda: nn.Dense(1, 1).initialise(-1), "seed: expected an integer from 0 to 2^64 - 1, got -1"),
+    (lambda: nn.Dense(1, 1).to("tpu"), "device: expected 'auto', 'cpu'"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=range(len(MISTAKES)))
+def test_mistakes(mistake, message):
+    with refuses(message):
+        mistake()
+
+
+def test_evaluation_takes_a_single_sample():
+    model = mlp().eval()
+    with no_grad():
+        assert model(np.ones((1, 4))).shape == (1, 3)
+    assert gradient.nn is nn
