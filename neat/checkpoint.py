@@ -1,15 +1,7 @@
-"""Checkpoints: a run's whole state in one npz file, without code in it, checked to the last bit when it is loaded.
-
-The file is an ordinary npz (a zip of npy files, no pickles). The zip's comment is the SHA-256 digest of all the bytes
-before it.
-"""
+"""Checkpoints: a run's whole state in one file of arrays (see `neat.archive`)."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
+from neat.archive import CheckpointError, read_arrays, write_arrays
 from neat.config import Config
 from neat.genome import GenomeArrays
 from neat.history import GENERATION, SPECIES, History
@@ -27,11 +20,6 @@ if TYPE_CHECKING:
     from neat.genome import Genome
 
 FORMAT = 2
-_DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
-
-
-class CheckpointError(ValueError):
-    """A file that is no checkpoint, is damaged, or comes from another version."""
 
 
 def save(population: Population, path: str | Path) -> None:
@@ -65,43 +53,6 @@ def load(path: str | Path) -> Population:
         raise CheckpointError(f"{path}: is no checkpoint of a run: {error}") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-
-
-def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write named arrays and their digest to a temporary file, flush it, and rename it to `path`."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = b"0" * _DIGEST_LENGTH
-    content = buffer.getvalue()[:-_DIGEST_LENGTH]
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content + hashlib.sha256(content).hexdigest().encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays that `write_arrays` wrote.
-
-    Raises:
-        CheckpointError: The file cannot be read or is damaged; the message names it.
-    """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    if not content.startswith(b"PK"):
-        raise CheckpointError(f"{path}: is no checkpoint: it does not begin as an npz file")
-    if hashlib.sha256(content[:-_DIGEST_LENGTH]).hexdigest().encode() != content[-_DIGEST_LENGTH:]:
-        raise CheckpointError(f"{path}: is damaged: its {len(content)} bytes do not match their digest")
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
 
 
 def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ LAYERS = (
         "activations",
         "validation",
         "sorting",
+        "archive",
         "history",
     },
     {"config", "plain_data"},
@@ -33,6 +34,7 @@ LAYERS = (
 )
 KERNELS = (("evaluators", "cuda"), ("evaluators", "lowering"))
 EVALUATORS_MAY = {
+    "archive",
     "buffers",
     "config",
     "rng",

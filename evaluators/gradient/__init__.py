@@ -4,9 +4,9 @@ from evaluators.gradient import initialisation, losses, metrics, nn, operations,
 from evaluators.gradient.autograd import Tensor, no_grad
 from evaluators.gradient.checking import check_gradients
 from evaluators.gradient.data import Standardise
-from evaluators.gradient.files import CheckpointError
 from evaluators.gradient.topologies import Learned, fit_weights
 from evaluators.gradient.training import Fitted, fit
+from neat.archive import CheckpointError
 
 __all__ = [
     "CheckpointError",

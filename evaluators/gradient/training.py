@@ -13,11 +13,11 @@ import numpy as np
 from evaluators.checks import check_count
 from evaluators.gradient.autograd import Tensor, constant, no_grad
 from evaluators.gradient.draws import check_seed, permutation
-from evaluators.gradient.files import CheckpointError, read_arrays, write_arrays
 from evaluators.gradient.module import Module, observing
 from evaluators.gradient.optim import Optimiser, clip_by_norm
 from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_numbers
 from evaluators.gradient.reporting import EPOCH, Reporter
+from neat.archive import CheckpointError, read_arrays, write_arrays
 
 Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]

@@ -1,6 +1,7 @@
-"""Named arrays in one file without code in it: as neat.checkpoint's, which evaluators may not import.
+"""Named arrays in one file, without code in it, checked to the last bit when it is read.
 
-An npz whose zip comment is the SHA-256 digest of all the bytes before it.
+The file is an ordinary npz (a zip of npy files, no pickles). The zip's comment is the SHA-256 digest of all the bytes
+before it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint, or is damaged."""
+    """A file that is no checkpoint, is damaged, or comes from another version."""
 
 
 def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
