@@ -29,6 +29,7 @@ PARTS = (
     "physics",
     "rollout",
     "control",
+    "learns",
 )
 ASKED_FOR = ("gpu",)  # needs what most machines have not
 HERE = Path(__file__).parent

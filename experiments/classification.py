@@ -33,6 +33,8 @@ class Classification(Experiment):
     """Share of each class that is held out."""
     split_seed: int = 0
     """Seed of what is held out, the same for all runs of a study."""
+    learn_steps: int = 0
+    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
 
     generations = 200
     needs = {"genome": {"output_activation": "identity"}}
@@ -52,7 +54,12 @@ class Classification(Experiment):
         train = self._split.train
         targets = np.eye(len(self._classes), dtype=np.float32)[self._truth[train]]
         return evaluators.Supervised(
-            self._features[train], targets, fitness="cross_entropy", steps=STEPS, device=device
+            self._features[train],
+            targets,
+            fitness="cross_entropy",
+            steps=STEPS,
+            device=device,
+            learn_steps=self.learn_steps,
         )
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:

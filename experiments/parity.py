@@ -25,6 +25,8 @@ class Parity(Experiment):
 
     bits: int = 3
     """Bits, 2 to 16."""
+    learn_steps: int = 0
+    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
 
     generations = 300
     settings = {"population_size": 300, "genome": {"output_activation": "sigmoid"}}
@@ -42,7 +44,9 @@ class Parity(Experiment):
         """All patterns."""
         import evaluators
 
-        return evaluators.Supervised(*self.samples(), steps=STEPS, device=device)
+        return evaluators.Supervised(
+            *self.samples(), steps=STEPS, device=device, learn_steps=self.learn_steps
+        )
 
     def solved(self, evaluator: Any) -> Callable[[Genome], bool]:
         """All outputs are on the right side of 0.5."""

@@ -40,6 +40,8 @@ class Regression(Experiment):
     """Share of the samples that is held out."""
     split_seed: int = 0
     """Seed of the samples and of what is held out, the same for all runs of a study."""
+    learn_steps: int = 0
+    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
 
     generations = 200
     needs = {"genome": {"output_activation": "identity"}}
@@ -63,7 +65,9 @@ class Regression(Experiment):
 
         features, target = self._standardised
         train = self._split.train
-        return evaluators.Supervised(features[train], target[train], steps=STEPS, device=device)
+        return evaluators.Supervised(
+            features[train], target[train], steps=STEPS, device=device, learn_steps=self.learn_steps
+        )
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """Root mean squared error in the target's unit and R², on both parts."""

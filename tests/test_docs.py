@@ -34,3 +34,14 @@ def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
     env = Thermostat().to_gymnasium()
     observation, _ = env.reset(seed=1)
     assert env.observation_space.contains(observation)
+
+
+def test_the_pages_on_gradients(capsys):
+    namespace = {}
+    *through_networks, layers = blocks("docs/gradient.md")
+    for block in through_networks:
+        exec(block, namespace)
+    assert namespace["population"].generation == 12
+    assert namespace["result"].champion_fitness > namespace["learned"].fitness_before.max()
+    exec(layers, {})
+    assert capsys.readouterr().out

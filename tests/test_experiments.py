@@ -462,3 +462,16 @@ def test_wilson():
 
 def test_slugs_are_file_names():
     assert study.Setting("my file, global", None).slug == "my-file-global"
+
+
+@pytest.mark.parametrize("name", ["regression", "classification", "parity"])
+def test_genomes_that_learn(name):
+    """The population as a whole is better after as many generations."""
+    mean = []
+    for steps in (0, 25):
+        output = f"learn{steps}"
+        line = f"{name} --generations 6 --population-size 40 --learn-steps {steps} --output {output} --quiet"
+        assert main(line.split()) == 0
+        with Path(output, "metrics.csv").open(encoding="utf-8") as file:
+            mean.append(float(list(csv.DictReader(file))[-1]["mean"]))
+    assert mean[1] > mean[0]

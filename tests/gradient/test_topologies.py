@@ -362,5 +362,5 @@ def test_learned_genomes_must_be_the_generations():
 def test_only_named_losses_with_slopes_can_be_learned():
     with pytest.raises(ValueError, match=r"^fitness: expected one with a slope"):
         evaluators.Supervised(*XOR, fitness="accuracy", learn_steps=3, device="cpu")
-    with pytest.raises(ValueError, match=r"^steps: expected an integer from 1"):
+    with pytest.raises(ValueError, match=r"^learn_steps: expected an integer from 0"):
         evaluators.Supervised(*XOR, learn_steps=-1, device="cpu")
