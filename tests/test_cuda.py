@@ -37,6 +37,7 @@ KERNELS = {
     **{
         f"play {name}": (cuda.play_kernel, environment, decision_of(name, environment), True)
         for name, environment in ENVIRONMENTS.items()
+        if name not in ("Walk", "DoublePole without velocities")  # of types that the others have too
     },
     "play CartPole, device": (cuda.play_kernel, ENVIRONMENTS["CartPole"], "argmax", False),
 }
