@@ -1,8 +1,8 @@
 """A training step of a small network, beside plain numpy and PyTorch on the same CPU; run by hand.
 
-    python3 -m venv /tmp/torch
-    /tmp/torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 /tmp/torch/bin/python -m benchmarks.gradient_step
+    python3 -m venv .venv-torch
+    .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-torch/bin/python -m benchmarks.gradient_step
 
 64-128-128-10, relu, softmax cross-entropy, a batch of 256, float32. Without PyTorch, its column is left out. The
 three take turns, so that a busy machine slows all alike.

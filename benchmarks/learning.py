@@ -1,8 +1,8 @@
 """A step of training 1,000 evolved networks at once, beside two ways to do it in PyTorch on the same CPU; run by hand.
 
-    python3 -m venv /tmp/torch
-    /tmp/torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
-    /tmp/torch/bin/python -m benchmarks.learning
+    python3 -m venv .venv-torch
+    .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
+    .venv-torch/bin/python -m benchmarks.learning
 
 Each network has its own topology (33 nodes, 231 connections, tanh); 256 samples, squared error, Adam. The loop takes
 the networks one by one, node by node, over all samples; the padded way takes node k of all networks at once, as a

@@ -1,8 +1,8 @@
 """Layers, losses and optimisers beside PyTorch's, in float64: the largest relative difference of each; run by hand.
 
-    python3 -m venv /tmp/torch
-    /tmp/torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
-    /tmp/torch/bin/python -m benchmarks.torch_reference
+    python3 -m venv .venv-torch
+    .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
+    .venv-torch/bin/python -m benchmarks.torch_reference
 
 It ends with an error where a difference is above 1e-10.
 """

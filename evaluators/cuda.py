@@ -103,8 +103,8 @@ class Part(NamedTuple):
     buffers: Any  # of values: 2 for recurrent networks
     slots: Any  # inputs and nodes of the largest network
     links: Any  # of the largest, where an aggregation needs them side by side
-    words: Any  # of each thread
-    spare: Any  # float32, or int32 for `_compile`: scratch of all blocks, unless it is in shared memory
+    apart: Any  # words from a block's scratch to the next one's; 0 in shared memory
+    spare: Any  # float32, or int32 for `_compile`: scratch of all blocks, unless in shared memory
 
 
 @inner_function
@@ -117,12 +117,8 @@ def _program(place, networks):
 def _compile(genes, networks, part):
     """Order networks `begin` to `end`, by place, and write their programs: a thread for each."""
     lane = cuda.threadIdx.x
-    if IN_SHARED:
-        room = cuda.shared.array(0, types.int32)
-        first = lane
-    else:
-        room = part.spare
-        first = cuda.blockIdx.x * part.words * WARP + lane
+    room = cuda.shared.array(0, types.int32) if IN_SHARED else part.spare
+    first = cuda.blockIdx.x * part.apart + lane
     for place in range(part.begin + cuda.blockIdx.x * WARP + lane, part.end, np.int64(cuda.gridDim.x) * WARP):
         program = _program(place, networks)
         program.node_start[0] = 0
@@ -139,19 +135,15 @@ def _activate(chosen, ranks, position, networks, batch, state_start, state, part
         chosen: int64 (n,), networks.
         ranks: int32 (n,), positions in `chosen`, in the order of the work.
         position: int32 (P,), where each network is in `networks.order`.
-        networks: A Interleaved.
+        networks: An Interleaved.
         batch: A Batch.
         state_start: int64 (P+1,), where each network's state begins.
         state: float32, in it a network's state: after each other, its threads' values as (nodes, samples).
         part: A Part.
     """
     lane = cuda.threadIdx.x
-    if IN_SHARED:
-        room = cuda.shared.array(0, types.float32)
-        first = lane
-    else:
-        room = part.spare
-        first = cuda.blockIdx.x * part.words * WARP + lane
+    room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
+    first = cuda.blockIdx.x * part.apart + lane
     values, gathered = _scratch(room, first, part, SAMPLES)
     width = np.int64(networks.width)
     turn, turns = lane // width, WARP // width
@@ -183,7 +175,7 @@ def _score(networks, inputs, targets, loss, steps, piece, totals, part):
     """Score networks (see `passes.score_pass`). A task is a slice and a piece of the samples.
 
     Args:
-        networks: A Interleaved.
+        networks: An Interleaved.
         inputs: float32 (1, 1, inputs, samples).
         targets: float32 (outputs, samples).
         loss: Position in `loss.LOSSES`.
@@ -194,12 +186,8 @@ def _score(networks, inputs, targets, loss, steps, piece, totals, part):
     """
     lane = cuda.threadIdx.x
     sums = cuda.shared.array(WARP, types.float64)
-    if IN_SHARED:
-        room = cuda.shared.array(0, types.float32)
-        first = lane
-    else:
-        room = part.spare
-        first = cuda.blockIdx.x * part.words * WARP + lane
+    room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
+    first = cuda.blockIdx.x * part.apart + lane
     values, gathered = _scratch(room, first, part, SAMPLES)
     width = np.int64(networks.width)
     turn, turns = lane // width, WARP // width
@@ -234,12 +222,8 @@ def _score(networks, inputs, targets, loss, steps, piece, totals, part):
 def _play(networks, constants, play, senses, reach, record, part):
     """Play episodes (see `episode.episode_pass`), each by a thread. A task is one episode of a slice's networks."""
     lane = cuda.threadIdx.x
-    if IN_SHARED:
-        room = cuda.shared.array(0, types.float32)
-        first = lane
-    else:
-        room = part.spare
-        first = cuda.blockIdx.x * part.words * WARP + lane
+    room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
+    first = cuda.blockIdx.x * part.apart + lane
     values, gathered = _scratch(room, first, part, 1)
     lanes = Lanes(
         state=cuda.local.array((STATES, 1), PRECISION),
@@ -276,7 +260,7 @@ def _play(networks, constants, play, senses, reach, record, part):
 
 @inner_function
 def _scratch(room, first, part, samples):
-    """A thread's values (see `evaluators.passes`), and room for a node's links: `Part.words` in all."""
+    """A thread's values (see `evaluators.passes`), and room for the links of a node."""
     size = part.slots * samples * WARP
     values = strided(room, first, (part.buffers, part.slots, samples), (size, samples * WARP, WARP))
     return values, strided(room, first + part.buffers * size, (part.links,), (WARP,))

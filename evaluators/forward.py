@@ -121,9 +121,8 @@ def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Cal
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
         for k in range(programs.node_count[network]):
-            node = np.uint32(
-                first_node + k
-            )  # without a sign: numba then does not ask whether it counts from the end
+            # Without a sign: numba then does not ask whether an index counts from the end.
+            node = np.uint32(first_node + k)
             row = np.uint32(input_count + k)
             end = programs.link_end[node]
             if begin == end:

@@ -150,11 +150,12 @@ class DevicePrograms:
         for first, last, nodes, links in self.layout.levels.tolist():
             begin, end = first * width, min(of.count, last * width)
             slots = of.input_count + nodes
-            part = Part(begin, end, 1, slots, links, scratch_words(slots, links), None)
+            part = Part(begin, end, 1, slots, links, 0, None)
             launch(
                 of.work,
                 cuda.compile_kernel,
                 -(-(end - begin) // WARP),
+                scratch_words(slots, links),
                 np.int32,
                 part,
                 of.genes,
@@ -181,11 +182,12 @@ class DevicePrograms:
         for first, last, nodes, links in self.layout.levels.tolist():
             slots, gathered = self.of.input_count + nodes, links * self.of.gathers
             words = self.of.buffers * slots * samples + gathered
-            part = Part(tasks(first), tasks(last), self.of.buffers, slots, gathered, words, None)
+            part = Part(tasks(first), tasks(last), self.of.buffers, slots, gathered, 0, None)
             launch(
                 self.of.work,
                 kernel_for,
                 -(-(part.end - part.begin) // per_block),
+                words,
                 np.float32,
                 part,
                 *arguments,
@@ -196,13 +198,14 @@ def launch(
     work: Workspace,
     kernel_for: Callable[[bool], Kernel],
     blocks: int,
+    words: int,
     dtype: Any,
     part: Part,
     *arguments: Any,
 ) -> None:
-    """Launch a kernel over a part of its tasks, with its scratch."""
+    """Launch a kernel over a part of its tasks, with scratch of so many words of `dtype` for each thread."""
     arrays = work.arrays
-    room = part.words * WARP * np.dtype(dtype).itemsize
+    room = words * WARP * np.dtype(dtype).itemsize
     limit = arrays.shared_bytes - _RESERVED
     in_shared = room <= limit
     if not in_shared:
@@ -210,10 +213,16 @@ def launch(
         blocks = max(1, min(blocks, arrays.multiprocessors * _BLOCKS, fit))
     if blocks == 0:
         return
-    spare = work.room(f"spare {dtype.__name__}", 1 if in_shared else blocks * part.words * WARP, dtype)
+    apart = 0 if in_shared else words * WARP
+    spare = work.room(f"spare {dtype.__name__}", max(1, blocks * apart), dtype)
     kernel = cuda.built(kernel_for(in_shared), arrays.device, limit)
     cuda.start(
-        kernel, blocks, room if in_shared else 0, arrays.stream(), *arguments, part._replace(spare=spare)
+        kernel,
+        blocks,
+        room if in_shared else 0,
+        arrays.stream(),
+        *arguments,
+        part._replace(apart=apart, spare=spare),
     )
 
 

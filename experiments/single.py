@@ -52,13 +52,12 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
     if "settings" in content:
         raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
     arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in content["arguments"].items()}
+    experiment = named(name)(**arguments)  # fields that the run's version did not have are as they were then
     for field, value in line.experiment.items():
-        if arguments[field] != value:
-            raise ValueError(
-                f"{field}: the run has {arguments[field]!r}, which a resumed run keeps, got {value!r}"
-            )
+        kept = getattr(experiment, field)
+        if kept != value:
+            raise ValueError(f"{field}: the run has {kept!r}, which a resumed run keeps, got {value!r}")
     options = Options(**{**content["options"], **line.options})
-    experiment = named(name)(**arguments)
     evaluator = experiment.evaluator(options.device)
     population = _population(folder)
     wrong = contradiction(population.config, line.settings)

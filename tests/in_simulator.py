@@ -81,13 +81,13 @@ def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
     alive = []
     launch = gpu.launch
 
-    def short_of_memory(work, kernel_for, blocks, dtype, part, *arguments):
+    def short_of_memory(work, kernel_for, blocks, words, dtype, part, *arguments):
         here = work.array("node_bias")
         if part.end - part.begin > 12:
             alive.append(weakref.ref(here))
             raise MemoryError("full")
         assert all(array() is None for array in alive)
-        launch(work, kernel_for, blocks, dtype, part, *arguments)
+        launch(work, kernel_for, blocks, words, dtype, part, *arguments)
 
     expected = evaluator(batch)
     spaces.forget()

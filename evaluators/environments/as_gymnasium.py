@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
+from evaluators.environments.check import check
 from evaluators.environments.environment import Box, Environment
 from neat.jit import inner_function, specialise
 from neat.rng import EVALUATION
@@ -29,7 +30,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
     goes on, as Gymnasium's own environments do.
 
     Args:
-        environment: The environment.
+        environment: The environment; it is checked as `evaluators.Rollout` does.
 
     Attributes:
         environment: The environment.
@@ -40,6 +41,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
     metadata = {"render_modes": []}  # noqa: RUF012  as gymnasium.Env has it
 
     def __init__(self, environment: Environment) -> None:
+        check(environment)
         self.environment = environment
         seen = environment.observations
         limit = (np.inf,) * len(seen.low)
