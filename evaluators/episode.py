@@ -87,15 +87,22 @@ class Lanes(NamedTuple):
 
 
 @inner_function
+def as_input(observation, offset, factor, limit):
+    """One number of an observation as a network's input (see Senses)."""
+    value = np.float32(observation - offset) * factor
+    value = value if value < limit else limit
+    return value if value > -limit else -limit
+
+
+@inner_function
 def sense(lanes, senses, values, width):
     """Observations to the first rows of `values`."""
     for row in range(lanes.observation.shape[0]):
         offset, factor, limit = senses.offset[row], senses.factor[row], senses.limit
         for lane in range(width):
-            value = np.float32(lanes.observation[row, lane] - offset) * factor
-            lanes.doubt[lane] += value * _0
-            value = value if value < limit else limit
-            values[row, lane] = value if value > -limit else -limit
+            observation = lanes.observation[row, lane]
+            lanes.doubt[lane] += np.float32(observation) * _0
+            values[row, lane] = as_input(observation, offset, factor, limit)
 
 
 @inner_function

@@ -1,8 +1,17 @@
-"""The mean and the deviation of all observations so far."""
+"""How observations become inputs: as they are, by their bounds, or by the mean and the deviation of all so far."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+
+from evaluators.environments import Environment
+from evaluators.episode import Senses
+
+Observations = Literal["scaled", "raw", "normalised"]
+
+_NORMAL_LIMIT = np.float32(10.0)  # standard deviations
 
 
 class Normaliser:
@@ -37,3 +46,18 @@ class Normaliser:
         """Take back what `state` gave."""
         self.count = int(arrays["count"])
         self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
+
+
+def senses_for(
+    environment: Environment, observations: Observations, normaliser: Normaliser | None = None
+) -> Senses:
+    """As the kernels take it; `normaliser` is for "normalised"."""
+    low, high = np.array(environment.observations)
+    bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
+    offset, factor = np.zeros(len(low)), np.ones(len(low))
+    offset[bounded] = (low[bounded] + high[bounded]) / 2
+    factor[bounded] = 2 / (high[bounded] - low[bounded])
+    limit = np.float32(np.inf)
+    if normaliser is not None:
+        offset, factor, limit = normaliser.mean, 1 / normaliser.deviation, _NORMAL_LIMIT
+    return Senses(offset.astype(np.float32), factor.astype(np.float32), limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -24,15 +24,11 @@ from evaluators.episodic import (
     check_trial,
 )
 from evaluators.network import Networks, compile
-from evaluators.normaliser import Normaliser
+from evaluators.normaliser import Normaliser, Observations, senses_for
 from evaluators.spaces import output_ranges
 from neat import parallel
 from neat.genome import Genome, Genomes
 from neat.jit import cause, is_built
-
-Observations = Literal["scaled", "raw", "normalised"]
-
-_NORMAL_LIMIT = np.float32(10.0)  # standard deviations
 
 
 class Trace(NamedTuple):
@@ -263,15 +259,7 @@ class Rollout(Episodic):
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""
-        low, high = np.array(self.environment.observations)
-        bounded = np.isfinite(low) & np.isfinite(high) & (self.observations == "scaled")
-        offset, factor = np.zeros(len(low)), np.ones(len(low))
-        offset[bounded] = (low[bounded] + high[bounded]) / 2
-        factor[bounded] = 2 / (high[bounded] - low[bounded])
-        limit = np.float32(np.inf)
-        if self._normaliser is not None:
-            offset, factor, limit = self._normaliser.mean, 1 / self._normaliser.deviation, _NORMAL_LIMIT
-        return Senses(offset.astype(np.float32), factor.astype(np.float32), limit)
+        return senses_for(self.environment, self.observations, self._normaliser)
 
     def reach(self, genomes: Genomes) -> Reach:
         """How these genomes' outputs become actions, as the kernels take it."""

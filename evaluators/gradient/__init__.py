@@ -1,6 +1,16 @@
 """Training by gradients: reverse-mode differentiation, layers, losses and optimisers over numpy or cupy."""
 
-from evaluators.gradient import initialisation, losses, metrics, nn, operations, optim, reporting, schedules
+from evaluators.gradient import (
+    initialisation,
+    losses,
+    metrics,
+    nn,
+    operations,
+    optim,
+    ppo,
+    reporting,
+    schedules,
+)
 from evaluators.gradient.autograd import Tensor, no_grad
 from evaluators.gradient.checking import check_gradients
 from evaluators.gradient.data import Standardise
@@ -24,6 +34,7 @@ __all__ = [
     "no_grad",
     "operations",
     "optim",
+    "ppo",
     "reporting",
     "schedules",
 ]

@@ -16,6 +16,7 @@ from neat.jit import kernel
 WEIGHT = 2**31
 DROPOUT = 2**31 + 1
 ORDER = 2**31 + 2
+ACTION = 2**31 + 3
 
 
 @kernel

@@ -6,6 +6,8 @@ weight is
 - `glorot`: 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 12),
 - `he`: 2 / fan_in (He et al. 2015, equation 10), for relu,
 - `lecun`: 1 / fan_in (LeCun et al. 1998, equation 16), for selu and tanh.
+
+`orthogonal` is for deep networks and for reinforcement learning.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from evaluators.gradient import draws
+from evaluators.gradient.ranges import check_above
 
 Initialiser = Callable[[tuple[int, ...], int, int, int], np.ndarray]
 """Gives values of a shape for a seed, a stream and an index."""
@@ -42,6 +45,20 @@ def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
         # A uniform number in (-a, a) has the variance a²/3.
         unit = 2 * draws.uniform(seed, draws.WEIGHT, stream, index, shape).astype(np.float64) - 1
         return math.sqrt(3) * deviation * unit
+
+    return draw
+
+
+def orthogonal(gain: float = 1.0) -> Initialiser:
+    """gain times a random matrix with orthonormal rows or columns (Saxe et al. 2014), for weights of two dimensions."""
+    gain = check_above("gain", gain)
+
+    def draw(shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
+        rows, columns = shape
+        tall = (max(shape), min(shape))
+        q, r = np.linalg.qr(draws.normal(seed, draws.WEIGHT, stream, index, tall))
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # which makes all directions equally likely (Mezzadri 2007)
+        return gain * (q if rows >= columns else q.T)
 
     return draw
 

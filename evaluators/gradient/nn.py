@@ -10,7 +10,7 @@ from evaluators.checks import check_count
 from evaluators.gradient import draws, operations
 from evaluators.gradient.autograd import Tensor, constant
 from evaluators.gradient.convolution import Conv2d, MaxPool2d
-from evaluators.gradient.initialisation import filled, scaled
+from evaluators.gradient.initialisation import Initialiser, filled, scaled
 from evaluators.gradient.module import Module, Parameter, observing
 from evaluators.gradient.operations.activations import check_differentiable
 from evaluators.gradient.operations.normalisation import batch_moments, normalise
@@ -66,7 +66,7 @@ class Dense(Module):
         inputs: Features of a sample.
         outputs: Neurons.
         bias: Whether there is one; it begins at 0.
-        initialisation: See `initialisation.NAMES`.
+        initialisation: One of `initialisation.NAMES`, or such as `initialisation.orthogonal()`.
 
     Attributes:
         weight: Shape (inputs, outputs).
@@ -74,11 +74,16 @@ class Dense(Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, bias: bool = True, initialisation: str = "glorot_uniform"
+        self,
+        inputs: int,
+        outputs: int,
+        bias: bool = True,
+        initialisation: str | Initialiser = "glorot_uniform",
     ) -> None:
         check_count("inputs", inputs)
         check_count("outputs", outputs)
-        self.weight = Parameter((inputs, outputs), scaled(initialisation, inputs, outputs))
+        draw = initialisation if callable(initialisation) else scaled(initialisation, inputs, outputs)
+        self.weight = Parameter((inputs, outputs), draw)
         self.bias = Parameter((outputs,), filled(0.0)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:

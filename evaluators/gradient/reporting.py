@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ EPOCH = np.dtype(
 """A row of the history: the epoch, from 0; steps made in all; the last step's rate; the mean loss of the epoch's
 batches while they were learnt; loss and score on the validation set after it, NaN without one."""
 
+_SHOWN = ("training_loss", "validation_loss", "reward")
+
 
 class Reporter:
     """Is told what happens; every method does nothing until a subclass says otherwise."""
@@ -33,10 +36,26 @@ class Reporter:
         """Before the first epoch, or the first after resuming; training goes on up to `epochs`."""
 
     def epoch(self, history: np.ndarray) -> None:
-        """After each epoch: `history[-1]` is its row, of dtype EPOCH."""
+        """After each epoch, or update of PPO: `history[-1]` is its row, of dtype EPOCH or `ppo.UPDATE`."""
 
     def finish(self, history: np.ndarray) -> None:
         """After the last epoch, or when an error ends training."""
+
+
+@contextlib.contextmanager
+def reporting(
+    reporters: Sequence[Reporter], history: Callable[[], np.ndarray], epochs: int
+) -> Iterator[None]:
+    """Within it, the reporters have started; those that have are told when it ends."""
+    started = []
+    try:
+        for reporter in reporters:
+            reporter.start(history(), epochs)
+            started.append(reporter)
+        yield
+    finally:
+        for reporter in started:
+            reporter.finish(history())
 
 
 class Metrics(Reporter):
@@ -54,7 +73,7 @@ class Metrics(Reporter):
         """Write what the history knows already."""
         self._file = self._path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(EPOCH.names or ())
+        self._writer.writerow(history.dtype.names or ())
         self._write(history)
 
     def epoch(self, history: np.ndarray) -> None:
@@ -73,7 +92,7 @@ class Metrics(Reporter):
 
 
 class Terminal(Reporter):
-    """A bar with both losses.
+    """A bar with both losses, or with the mean reward.
 
     Args:
         console: Where to write; default: standard output.
@@ -99,9 +118,8 @@ class Terminal(Reporter):
     def epoch(self, history: np.ndarray) -> None:
         """Show the losses."""
         row = history[-1]
-        text = f"training {row['training_loss']:.4g}"
-        if not np.isnan(row["validation_loss"]):
-            text += f"  validation {row['validation_loss']:.4g}"
+        shown = [name for name in _SHOWN if name in row.dtype.names and not np.isnan(row[name])]
+        text = "  ".join(f"{name.removesuffix('_loss')} {row[name]:.4g}" for name in shown)
         self._progress.update(self._task, completed=len(history), description=text)
 
     def finish(self, history: np.ndarray) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from evaluators.gradient.draws import check_seed, permutation
 from evaluators.gradient.module import Module, observing
 from evaluators.gradient.optim import Optimiser, clip_by_norm
 from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_numbers
-from evaluators.gradient.reporting import EPOCH, Reporter
+from evaluators.gradient.reporting import EPOCH, Reporter, reporting
 from neat.archive import CheckpointError, read_arrays, write_arrays
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -101,19 +100,6 @@ def fit(
     return Fitted(run.history, run.best_epoch, *tested)
 
 
-@contextlib.contextmanager
-def _reporting(reporters: Sequence[Reporter], run: _Run, epochs: int) -> Iterator[None]:
-    started = []
-    try:
-        for reporter in reporters:
-            reporter.start(run.history, epochs)
-            started.append(reporter)
-        yield
-    finally:
-        for reporter in started:
-            reporter.finish(run.history)
-
-
 def _check_arguments(
     model: Module,
     optimiser: Optimiser,
@@ -190,7 +176,7 @@ class _Run:
         checkpoint: str | Path | None,
     ) -> None:
         """Train up to so many epochs in all; the model ends as it was after the best."""
-        with _reporting(reporters, self, epochs):
+        with reporting(reporters, lambda: self.history, epochs):
             while len(self.history) < epochs and not self._has_lost_patience(patience):
                 self._epoch()
                 if checkpoint is not None:

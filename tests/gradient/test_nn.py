@@ -44,6 +44,17 @@ def test_gradients_of_layers(name, tensor, device):
 # --- first values
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(30, 8), (8, 30), (12, 12)])
+def test_orthogonal_initialisation(inputs, outputs):
+    weight = nn.Dense(inputs, outputs, initialisation=initialisation.orthogonal(2.0)).weight.data.astype(
+        float
+    )
+    square = weight @ weight.T if inputs < outputs else weight.T @ weight
+    np.testing.assert_allclose(square, 4 * np.eye(min(inputs, outputs)), atol=1e-5)
+    with refuses("gain: "):
+        initialisation.orthogonal(0.0)
+
+
 @pytest.mark.parametrize("name", initialisation.NAMES)
 def test_initialisations_have_their_variance(name):
     inputs, outputs = 300, 200

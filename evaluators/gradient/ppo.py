@@ -1,0 +1,444 @@
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) on the environments of this package."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from evaluators.environments import Environment
+from evaluators.environments.check import check
+from evaluators.gradient.acting import Slots, Steps, kernels, new_scratch
+from evaluators.gradient.autograd import Tensor, constant, no_grad, record
+from evaluators.gradient.draws import check_seed, permutation
+from evaluators.gradient.optim import Adam, clip_by_norm
+from evaluators.gradient.place import arrays_on, namespace, to_host
+from evaluators.gradient.policy import Policy, check_sound, run_over
+from evaluators.gradient.reporting import Reporter, reporting
+from evaluators.normaliser import Normaliser, Observations, senses_for
+from neat.config import NonNegative, OneOrMore, Positive, Rate, Size
+from neat.jit import kernel
+from neat.validation import ActivationName, Model
+
+UPDATE = np.dtype(
+    [
+        ("update", np.int64),
+        ("steps", np.int64),
+        ("episodes", np.int64),
+        ("reward", np.float64),
+        ("learning_rate", np.float64),
+        ("policy_loss", np.float64),
+        ("value_loss", np.float64),
+        ("entropy", np.float64),
+        ("approximate_kl", np.float64),
+        ("clip_fraction", np.float64),
+        ("explained_variance", np.float64),
+    ]
+)
+"""A row of the history: the update, from 0; environment steps and episodes ended in all; the mean reward of the
+episodes that ended in it, NaN if none did; its learning rate; means over its minibatches of the clipped objective's
+loss, of the value loss, of the entropy (see `distributions` on why it can be below 0), of the divergence from the
+policy that acted, ⟨r − 1 − ln r⟩ (Schulman 2020), and of the share of samples with a ratio beyond the clip;
+1 − Var(R − V) / Var(R) of the values V before it and the returns R, NaN where these are all equal."""
+
+
+class Settings(Model):
+    """How PPO learns."""
+
+    steps: OneOrMore = 100_000
+    """Environment steps in all; there are as many whole updates as fit in."""
+    slots: Size = 8
+    """Episodes side by side."""
+    rollout: Size = 128
+    """Steps in each of them between updates."""
+    epochs: OneOrMore = 10
+    """How often an update goes through the steps."""
+    minibatch_size: OneOrMore = 128
+    """Steps for one step of the optimiser; the last of an epoch may have fewer."""
+    gamma: Rate = 0.99
+    """Discount γ."""
+    gae_lambda: Rate = 0.95
+    """λ of the advantage estimate."""
+    clip: Positive = 0.2
+    """ε: the ratio of probabilities is clipped to [1 − ε, 1 + ε]."""
+    clip_values: bool = False
+    """Clip the critic's change too, to ±ε (as in the original's code)."""
+    normalise_advantages: bool = True
+    """Bring the advantages of a minibatch to mean 0 and deviation 1."""
+    value_weight: NonNegative = 0.5
+    """Of the value loss, half the mean square."""
+    entropy_weight: NonNegative = 0.0
+    """Of the entropy, which is to be high."""
+    max_norm: Positive = 0.5
+    """Gradients beyond this norm are scaled down to it."""
+    most_divergence: Positive | None = None
+    """End an update when a minibatch's divergence from the policy that acted passes this."""
+    learning_rate: Positive = 3e-4
+    """Adam's, at first."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """Whether the rate falls to 0 over all updates."""
+    epsilon: Positive = 1e-5
+    """Adam's ε."""
+    observations: Observations = "normalised"
+    """As in `evaluators.Rollout`; normalised by what was seen before the update."""
+    scale_rewards: bool = False
+    """Divide rewards by the deviation of the discounted reward so far (Engstrom et al. 2020)."""
+    hidden: tuple[Size, ...] = (64, 64)
+    """Sizes of the hidden layers."""
+    activation: ActivationName = "tanh"
+    """Of the hidden layers."""
+    deviation: Positive = 1.0
+    """Of continuous actions at first, where −1 and 1 are their bounds."""
+
+
+TASKS = {
+    "CartPole": Settings(
+        rollout=32,
+        epochs=20,
+        minibatch_size=256,
+        gamma=0.98,
+        gae_lambda=0.8,
+        learning_rate=1e-3,
+        observations="raw",
+    ),
+    "Acrobot": Settings(steps=500_000, slots=16, rollout=256, epochs=4, gae_lambda=0.94, minibatch_size=64),
+    "Pendulum": Settings(
+        steps=500_000, slots=4, rollout=512, gamma=0.9, learning_rate=1e-3, minibatch_size=64
+    ),
+}
+"""By an environment's name, what works for it; others begin with `Settings()`."""
+
+
+def settings_for(environment: Environment) -> Settings:
+    """The settings of TASKS, or the default ones."""
+    return TASKS.get(environment.name, Settings())
+
+
+class Trained(NamedTuple):
+    """What `train` gives.
+
+    Attributes:
+        policy: As after the last update.
+        history: An array of dtype UPDATE, a row for each update.
+    """
+
+    policy: Policy
+    history: np.ndarray
+
+
+def train(
+    environment: Environment,
+    settings: Settings | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    reporters: Sequence[Reporter] = (),
+) -> Trained:
+    """Train a policy for an environment.
+
+    Args:
+        environment: An instance of an `evaluators.environments.Environment`.
+        settings: Default: those of TASKS.
+        seed: Of all that is drawn; the same seed gives the same policy.
+        device: Where the networks learn; episodes are played on the CPU. See `evaluators.backend.resolve_device`.
+        reporters: Are told of each update.
+
+    Raises:
+        ValueError: An argument is not allowed, or an observation, a reward or a loss was not finite.
+        RuntimeError: One of the environment's functions raised an error.
+    """
+    learner = Learner(environment, settings, seed, device)
+    with reporting(reporters, lambda: learner.history, learner.updates):
+        while len(learner.history) < learner.updates:
+            learner.update()
+            for reporter in reporters:
+                reporter.epoch(learner.history)
+    return Trained(learner.policy, learner.history)
+
+
+class Learner:
+    """PPO, one update at a time.
+
+    Args:
+        environment: See `train`.
+        settings: See `train`.
+        seed: See `train`.
+        device: See `train`.
+
+    Attributes:
+        policy: As it is now.
+        history: An array of dtype UPDATE, a row for each update so far.
+        updates: How many the settings ask for.
+
+    Raises:
+        ValueError: An argument is not allowed.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        check(environment)
+        check_seed(seed)
+        if settings is not None and not isinstance(settings, Settings):
+            raise ValueError(f"settings: expected ppo.Settings, got {type(settings).__name__}")
+        self.environment, self.seed = environment, seed
+        self.settings = s = settings or settings_for(environment)
+        self.updates = s.steps // (s.slots * s.rollout)
+        if self.updates == 0:
+            raise ValueError(
+                f"steps: expected at least slots · rollout = {s.slots * s.rollout}, got {s.steps}"
+            )
+        self._arrays = arrays_on(device)
+        self.policy = Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(device)
+        self.policy.set_senses(senses_for(environment, s.observations))
+        self.history = np.empty(0, UPDATE)
+        self._optimiser = Adam(self.policy.parameters(), s.learning_rate, epsilon=s.epsilon)
+        self._observed = Normaliser(environment.num_observations) if s.observations == "normalised" else None
+        self._returned = Normaliser(1)
+        self._discounted = np.zeros(s.slots)
+        self._permutations = 0
+        self._slots = Slots(
+            np.zeros((s.slots, len(environment.state_names)), environment.precision),
+            np.zeros(s.slots, np.int64),
+            np.zeros(s.slots, np.int64),
+            np.zeros(s.slots),
+        )
+
+    def update(self) -> None:
+        """Act for some steps, then learn from them."""
+        s = self.settings
+        with self._arrays.current():
+            done = len(self.history)
+            rate = s.learning_rate * (1 - done / self.updates if s.schedule == "linear" else 1)
+            self._optimiser.learning_rate = rate
+            steps = self._act(done)
+            batch, explained = self._batch(steps)
+            measures = self._learn(batch)
+            if self._observed is not None:
+                self._observed.add(steps.moment, steps.reward.size)
+                self.policy.set_senses(senses_for(self.environment, s.observations, self._observed))
+        ended = steps.terminated | steps.truncated
+        episodes = int(ended.sum())
+        reward = steps.total[ended].mean() if episodes else np.nan
+        before = self.history["episodes"][-1] if done else 0
+        row = (done, (done + 1) * ended.size, before + episodes, reward, rate, *measures, explained)
+        self.history = np.append(self.history, np.array([row], UPDATE))
+
+    def _act(self, update: int) -> Steps:
+        environment, policy, (slots, count) = self.environment, self.policy, self._shape
+        actor, observations = policy.as_actor(), environment.num_observations
+        steps = Steps(
+            np.empty((slots, count + 1, observations), np.float32),
+            np.empty((slots, count, len(actor.deviation)), np.float32),
+            np.empty((slots, count)),
+            np.empty((slots, count), bool),
+            np.empty((slots, count), bool),
+            np.empty((slots, count, observations), np.float32),
+            np.empty((slots, count)),
+            np.zeros((slots, 2, observations)),
+        )
+        sound = np.ones(slots, bool)
+        collect, _ = kernels(type(environment), policy.activation, policy.discrete)
+        run_over(
+            environment,
+            collect,
+            slots,
+            count,
+            np.uint64(self.seed),
+            np.uint64(update),
+            int(environment.time_limit),
+            environment.constants,
+            policy.senses(),
+            actor,
+            self._slots,
+            steps,
+            sound,
+            scratch=lambda: (new_scratch(environment, actor),),
+        )
+        check_sound(environment, sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot")
+        return steps
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.settings.slots, self.settings.rollout
+
+    def _batch(self, steps: Steps) -> tuple[_Batch, float]:
+        """The steps as samples on the device, and the explained variance."""
+        s, policy = self.settings, self.policy
+        to_device = self._arrays.to_device
+        features = steps.inputs.shape[2]
+        seen = np.concatenate([steps.inputs.reshape(-1, features), steps.cut[steps.truncated]])
+        inputs = to_device(np.ascontiguousarray(steps.inputs[:, :-1]).reshape(-1, features))
+        drawn = steps.drawn.reshape(len(inputs), -1)
+        chosen = to_device(drawn[:, 0].astype(np.int64) if policy.discrete else drawn)
+        with no_grad():
+            everywhere = to_host(policy.value(constant(to_device(seen))).data)
+            log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen).data
+        values = everywhere[: steps.inputs.shape[0] * steps.inputs.shape[1]].reshape(steps.inputs.shape[:2])
+        following = values[:, 1:].astype(np.float64)
+        following[steps.truncated] = everywhere[values.size :]
+        following[steps.terminated] = 0.0
+        ended = steps.terminated | steps.truncated
+        rewards = steps.reward / self._reward_scale(steps.reward, ended) if s.scale_rewards else steps.reward
+        advantages = advantages_of(rewards, values[:, :-1], following, ended, s.gamma, s.gae_lambda)
+        returns = advantages + values[:, :-1]
+        variance = returns.var()
+        explained = 1 - advantages.var() / variance if variance > 0 else np.nan
+        columns = (values[:, :-1], advantages, returns)
+        placed = [to_device(np.ascontiguousarray(c, np.float32).reshape(-1)) for c in columns]
+        return _Batch(inputs, chosen, log_probability, *placed), explained
+
+    def _reward_scale(self, rewards: np.ndarray, ended: np.ndarray) -> float:
+        """The deviation of the discounted reward so far."""
+        totals = np.empty_like(rewards)
+        for now in range(rewards.shape[1]):
+            self._discounted = self._discounted * self.settings.gamma + rewards[:, now]
+            totals[:, now] = self._discounted
+            self._discounted = np.where(ended[:, now], 0.0, self._discounted)
+        about = np.float64(np.float32(self._returned.mean))
+        moment = np.array([[(totals - about).sum()], [((totals - about) ** 2).sum()]])
+        self._returned.add(moment, totals.size)
+        return float(self._returned.deviation[0])
+
+    def _learn(self, batch: _Batch) -> np.ndarray:
+        """Go through the batch some times; returns the measures' means over the minibatches."""
+        s, count = self.settings, len(batch.inputs)
+        measures: list[tuple[float, ...]] = []
+        for _ in range(s.epochs):
+            order = self._arrays.to_device(permutation(self.seed, self._permutations, count))
+            self._permutations += 1
+            for begin in range(0, count, s.minibatch_size):
+                chosen = order[begin : begin + s.minibatch_size]
+                part = _Batch(*(column[chosen] for column in batch))
+                measures.append(self._step(part))
+                if s.most_divergence is not None and measures[-1][3] > s.most_divergence:
+                    return np.mean(measures, axis=0)
+        return np.mean(measures, axis=0)
+
+    def _step(self, part: _Batch) -> tuple[float, ...]:
+        s, policy = self.settings, self.policy
+        inputs = constant(part.inputs)
+        advantages = part.advantage
+        if s.normalise_advantages and len(advantages) > 1:
+            advantages = (advantages - advantages.mean()) / (advantages.std(ddof=1) + 1e-8)
+        distribution = policy.distribution(policy(inputs))
+        log_probability = distribution.log_probability(part.drawn)
+        of_policy = clipped_loss(log_probability, part.log_probability, advantages, s.clip)
+        of_value = value_loss(
+            policy.value(inputs), part.value, part.returned, s.clip if s.clip_values else None
+        )
+        entropy = distribution.entropy()
+        loss = of_policy + s.value_weight * of_value
+        if s.entropy_weight:
+            loss = loss - s.entropy_weight * entropy
+        if not math.isfinite(loss.item()):
+            raise ValueError(
+                f"loss: {loss.item()} in update {len(self.history)}: policy {of_policy.item()}, "
+                f"value {of_value.item()}, entropy {entropy.item()}"
+            )
+        self._optimiser.zero_grad()
+        loss.backward()
+        clip_by_norm(self._optimiser.parameters, s.max_norm)
+        self._optimiser.step()
+        log_ratio = log_probability.data - part.log_probability
+        ratio = namespace(log_ratio).exp(log_ratio)
+        divergence = float((ratio - 1 - log_ratio).mean())
+        clipped = float((abs(ratio - 1) > s.clip).mean())
+        return of_policy.item(), of_value.item(), entropy.item(), divergence, clipped
+
+
+class _Batch(NamedTuple):
+    """Samples, on the learner's device."""
+
+    inputs: Any  # float32 (samples, observations)
+    drawn: Any  # int64 (samples,) or float32 (samples, dimensions)
+    log_probability: Any  # float32 (samples,), of the policy that acted
+    value: Any  # float32 (samples,), of the critic before the update
+    advantage: Any  # float32 (samples,)
+    returned: Any  # float32 (samples,)
+
+
+def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: float) -> Tensor:
+    """Minus the mean of min(r A, clip(r, 1 − ε, 1 + ε) A) (Schulman et al. 2017, equation 7).
+
+    Args:
+        log_probability: Of what was done, by the policy as it is; shape (samples,).
+        before: By the policy that did it, an array of that shape; r is the ratio of the probabilities.
+        advantages: A, an array of that shape.
+        clip: ε.
+    """
+    xp = namespace(advantages)
+    ratio = xp.exp(log_probability.data - before)
+    gain = ratio * advantages
+    limited = xp.clip(ratio, 1 - clip, 1 + clip) * advantages
+    followed = gain <= limited
+    value = -xp.where(followed, gain, limited).mean()
+    return record("clipped_loss", value, (log_probability,), lambda g: (followed * gain * (-g / len(gain)),))
+
+
+def value_loss(values: Tensor, before: Any, returns: Any, clip: float | None = None) -> Tensor:
+    """Half the mean of (V − R)², or of what is the larger with V's change limited to ±ε.
+
+    Args:
+        values: V, shape (samples,).
+        before: The values when the policy acted, an array of that shape.
+        returns: R, an array of that shape.
+        clip: ε.
+    """
+    xp = namespace(returns)
+    error = values.data - returns
+    slope = error
+    if clip is not None:
+        change = values.data - before
+        limited = before + xp.clip(change, -clip, clip) - returns
+        kept = abs(error) >= abs(limited)
+        slope = error * (kept | (abs(change) <= clip))
+        error = xp.where(kept, error, limited)
+    value = 0.5 * (error * error).mean()
+    return record("value_loss", value, (values,), lambda g: (slope * (g / len(slope)),))
+
+
+def advantages_of(
+    rewards: np.ndarray,
+    values: np.ndarray,
+    following: np.ndarray,
+    ended: np.ndarray,
+    gamma: float,
+    gae_lambda: float,
+) -> np.ndarray:
+    """Generalised advantage estimates, Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ V'_t − V_t, up to the episode's end.
+
+    (Schulman et al. 2016, equation 16.) A time limit is no termination: the episode could have gone on, so that V' is
+    the critic's value of where it was cut off.
+
+    Args:
+        rewards: r, float (slots, steps).
+        values: V, of the states before the steps, float (slots, steps).
+        following: V', of the states after the steps: 0 where an episode terminated; float64 (slots, steps).
+        ended: Whether the episode ended with the step, in either way; bool (slots, steps).
+        gamma: γ.
+        gae_lambda: λ.
+
+    Returns:
+        float64 (slots, steps).
+    """
+    result = np.empty(rewards.shape)
+    _estimate(rewards, values, following, ended, gamma, gamma * gae_lambda, result)
+    return result
+
+
+@kernel
+def _estimate(rewards, values, following, ended, gamma, decay, result):
+    for slot in range(rewards.shape[0]):
+        later = 0.0
+        for now in range(rewards.shape[1] - 1, -1, -1):
+            if ended[slot, now]:
+                later = 0.0
+            error = rewards[slot, now] + gamma * following[slot, now] - np.float64(values[slot, now])
+            later = error + decay * later
+            result[slot, now] = later
