@@ -30,6 +30,7 @@ PARTS = (
     "rollout",
     "control",
     "learns",
+    "ppo",
 )
 ASKED_FOR = ("gpu",)  # needs what most machines have not
 HERE = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""Telling classes apart: a CSV file, the irises, or two spirals."""
+"""Telling classes apart: a CSV file, the irises, written digits, or two spirals."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.data import Data, Split, check_split, iris, read_csv, spirals, split, standardised
-from experiments.experiment import STEPS, Experiment, predictions
+from experiments.data import Data, Split, check_split, digits, iris, read_csv, spirals, split, standardised
+from experiments.prediction import Prediction, Sets, accuracy, predictions
 
 if TYPE_CHECKING:
-    import evaluators
     from neat import Genome
 
-_BUILT_IN = {"iris": iris, "spirals": spirals}
+_BUILT_IN = {"iris": iris, "digits": digits, "spirals": spirals}
 
 
 @dataclass(frozen=True)
-class Classification(Experiment):
+class Classification(Prediction):
     """Classes of samples; fitness is minus the cross-entropy on the training part.
 
     Features are standardised with the training part's mean and deviation, each class has an output.
     """
 
     data: str = "spirals"
-    """CSV file with a header, or "iris", or "spirals"."""
+    """CSV file with a header, or "iris", "digits" or "spirals"."""
     label: str | None = None
     """The file's column with the classes; all others are inputs."""
     test_share: float = 0.25
@@ -37,6 +36,8 @@ class Classification(Experiment):
     """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
 
     generations = 200
+    loss = "cross_entropy"
+    score_name = "test accuracy"
     needs = {"genome": {"output_activation": "identity"}}
 
     def __post_init__(self) -> None:
@@ -47,27 +48,21 @@ class Classification(Experiment):
             )
         check_split(self.test_share, self.split_seed)
 
-    def evaluator(self, device: str) -> evaluators.Supervised:
-        """The training part."""
-        import evaluators
+    def sets(self) -> Sets:
+        """Standardised features, and 1 for a sample's class, 0 for the others."""
+        targets = np.eye(len(self._classes), dtype=np.float32)[self._truth]
+        return Sets(self._features, targets, *self._split)
 
-        train = self._split.train
-        targets = np.eye(len(self._classes), dtype=np.float32)[self._truth[train]]
-        return evaluators.Supervised(
-            self._features[train],
-            targets,
-            fitness="cross_entropy",
-            steps=STEPS,
-            device=device,
-            learn_steps=self.learn_steps,
-        )
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """The share of samples whose class has the greatest output."""
+        return accuracy(outputs, targets)
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
-        """Accuracy on both parts: the share of samples whose class has the greatest output."""
-        outputs = predictions(champion, self._features)
-        right = outputs.argmax(axis=1) == self._truth
-        train, test = self._split
-        return {"train accuracy": float(right[train].mean()), "test accuracy": float(right[test].mean())}
+        """Accuracy on both parts."""
+        inputs, targets, train, test = self.sets()
+        outputs = predictions(champion, inputs)
+        parts = {"train": train, "test": test}
+        return {f"{name} accuracy": self.score(outputs[part], targets[part]) for name, part in parts.items()}
 
     @cached_property
     def _data(self) -> Data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -115,17 +115,23 @@ def _number(text: str, column: str) -> float:
 
 
 def iris() -> Data:
-    """Fisher's irises (1936), from scikit-learn.
-
-    Raises:
-        ImportError: scikit-learn is not installed; it comes with `batchneat[datasets]`.
-    """
-    try:
-        from sklearn.datasets import load_iris
-    except ImportError:
-        raise ImportError("data: iris needs scikit-learn: pip install 'batchneat[datasets]'") from None
-    bunch = load_iris()
+    """Fisher's irises (1936), from scikit-learn; ImportError without it."""
+    bunch = _datasets("iris").load_iris()
     return Data(bunch.data, bunch.target_names[bunch.target], list(bunch.feature_names))
+
+
+def digits() -> Data:
+    """1,797 written digits of 8 × 8 pixels (Alpaydin and Kaynak 1998), from scikit-learn; ImportError without it."""
+    bunch = _datasets("digits").load_digits()
+    return Data(bunch.data, bunch.target_names[bunch.target].astype(str), list(bunch.feature_names))
+
+
+def _datasets(name: str) -> Any:
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise ImportError(f"data: {name} needs scikit-learn: pip install 'batchneat[datasets]'") from None
+    return datasets
 
 
 def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data:

@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import numpy as np
-
 from neat.config import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from neat import Genome, Genomes
 
 STEPS = 5  # of a recurrent network before its outputs are read
@@ -98,16 +98,6 @@ class Experiment(ABC):
     def show(self, champion: Genome, evaluator: Any, folder: Path) -> list[Path]:
         """Draw what the champion does; returns the pictures."""
         return []
-
-
-def predictions(champion: Genome, inputs: np.ndarray) -> np.ndarray:
-    """The network's outputs, float32 (samples, outputs), as the evaluator sees them."""
-    import evaluators
-
-    networks = evaluators.compile(champion, device="cpu")
-    for _ in range(1 if champion.feed_forward else STEPS):
-        outputs = networks.activate(inputs)
-    return outputs[0]
 
 
 def named(name: str) -> type[Experiment]:

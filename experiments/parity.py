@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.experiment import STEPS, Experiment
-from experiments.xor import right_side_of_half
+from experiments.prediction import Prediction, Sets, all_right, share_right
 
 if TYPE_CHECKING:
-    import evaluators
     from neat import Genome
 
 _MOST_BITS = 16
 
 
 @dataclass(frozen=True)
-class Parity(Experiment):
+class Parity(Prediction):
     """Parity of a number of bits; fitness is minus the mean squared error over all patterns."""
 
     bits: int = 3
@@ -29,25 +27,23 @@ class Parity(Experiment):
     """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
 
     generations = 300
+    score_name = "share of patterns right"
     settings = {"population_size": 300, "genome": {"output_activation": "sigmoid"}}
 
     def __post_init__(self) -> None:
         if not 2 <= self.bits <= _MOST_BITS:
             raise ValueError(f"bits: must be from 2 to {_MOST_BITS}, got {self.bits}")
 
-    def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """All patterns of the bits, float32 (2**bits, bits), and their parity, (2**bits, 1)."""
+    def sets(self) -> Sets:
+        """All patterns of the bits, (2**bits, bits), and their parity, (2**bits, 1)."""
         inputs = np.array(list(itertools.product((0, 1), repeat=self.bits)), np.float32)
-        return inputs, inputs.sum(axis=1, keepdims=True) % 2
+        everything = np.arange(len(inputs))
+        return Sets(inputs, inputs.sum(axis=1, keepdims=True) % 2, everything, everything)
 
-    def evaluator(self, device: str) -> evaluators.Supervised:
-        """All patterns."""
-        import evaluators
-
-        return evaluators.Supervised(
-            *self.samples(), steps=STEPS, device=device, learn_steps=self.learn_steps
-        )
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """The share of outputs on the right side of 0.5."""
+        return share_right(outputs, targets)
 
     def solved(self, evaluator: Any) -> Callable[[Genome], bool]:
         """All outputs are on the right side of 0.5."""
-        return right_side_of_half(*self.samples())
+        return all_right(self)

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.data import GREATEST, Data, Split, check_split, read_csv, split, standardised
-from experiments.experiment import STEPS, Experiment, predictions
 from experiments.formula import Formula
+from experiments.prediction import Prediction, Sets, predictions
 
 if TYPE_CHECKING:
-    import evaluators
     from neat import Genome
 
 DEFAULT_FORMULA = "x * sin(x)"
 
 
 @dataclass(frozen=True)
-class Regression(Experiment):
+class Regression(Prediction):
     """A formula or a column of a CSV file; fitness is minus the mean squared error on the training part.
 
     Features and target are standardised with the training part's mean and deviation.
@@ -44,6 +43,7 @@ class Regression(Experiment):
     """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
 
     generations = 200
+    score_name = "test R²"
     needs = {"genome": {"output_activation": "identity"}}
 
     def __post_init__(self) -> None:
@@ -59,28 +59,28 @@ class Regression(Experiment):
             raise ValueError(f"samples: must be from 4 to 10000000, got {self.samples}")
         check_split(self.test_share, self.split_seed)
 
-    def evaluator(self, device: str) -> evaluators.Supervised:
-        """The training part."""
-        import evaluators
-
-        features, target = self._standardised
+    def sets(self) -> Sets:
+        """Standardised features and targets."""
         train = self._split.train
-        return evaluators.Supervised(
-            features[train], target[train], steps=STEPS, device=device, learn_steps=self.learn_steps
-        )
+        features = standardised(self._data.features, train)
+        return Sets(features, standardised(self._data.target[:, None], train), *self._split)
+
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """R², the share of the variance that is explained; NaN where there is none."""
+        truth = targets.astype(np.float64)
+        variance = float(truth.var())
+        return 1 - float(((outputs - truth) ** 2).mean()) / variance if variance > 0 else float("nan")
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """Root mean squared error in the target's unit and R², on both parts."""
-        features, target = self._standardised
-        outputs = predictions(champion, features)
-        deviation = float(self._data.target[self._split.train].std()) or 1.0
+        inputs, targets, train, test = self.sets()
+        outputs = predictions(champion, inputs)
+        deviation = float(self._data.target[train].std()) or 1.0
         result = {}
-        for part, index in zip(("train", "test"), self._split, strict=True):
-            truth = target[index].astype(np.float64)
-            error = float(((outputs[index] - truth) ** 2).mean())
-            variance = float(truth.var())
-            result[f"{part} RMSE"] = error**0.5 * deviation
-            result[f"{part} R²"] = 1 - error / variance if variance > 0 else float("nan")
+        for name, part in (("train", train), ("test", test)):
+            error = ((outputs[part] - targets[part].astype(np.float64)) ** 2).mean()
+            result[f"{name} RMSE"] = float(error) ** 0.5 * deviation
+            result[f"{name} R²"] = self.score(outputs[part], targets[part])
         return result
 
     @cached_property
@@ -102,8 +102,3 @@ class Regression(Experiment):
     @cached_property
     def _split(self) -> Split:
         return split(len(self._data.target), self.test_share, self.split_seed)
-
-    @cached_property
-    def _standardised(self) -> tuple[np.ndarray, np.ndarray]:
-        train = self._split.train
-        return standardised(self._data.features, train), standardised(self._data.target[:, None], train)

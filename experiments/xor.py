@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.experiment import STEPS, Experiment, Published, predictions
+from experiments.experiment import STEPS, Published
+from experiments.prediction import Prediction, Sets, all_right, share_right
 
 if TYPE_CHECKING:
     import evaluators
@@ -19,7 +20,7 @@ TARGETS = np.array([[0], [1], [1], [0]], np.float32)
 
 
 @dataclass(frozen=True)
-class Xor(Experiment):
+class Xor(Prediction):
     """Exclusive or of two bits, with the fitness and the criterion of the 2002 paper."""
 
     generations = 300
@@ -27,6 +28,17 @@ class Xor(Experiment):
         Published("NEAT, 2002", 1.0, 32, 4755, 2553, 13459, 2.35, 7.48),
         Published("goNEAT", evaluations=7753),
     )
+
+    score_name = "share of patterns right"
+
+    def sets(self) -> Sets:
+        """The four samples."""
+        everything = np.arange(len(INPUTS))
+        return Sets(INPUTS, TARGETS, everything, everything)
+
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """The share of outputs on the right side of 0.5."""
+        return share_right(outputs, targets)
 
     def evaluator(self, device: str) -> evaluators.Supervised:
         """The four samples."""
@@ -36,19 +48,10 @@ class Xor(Experiment):
 
     def solved(self, evaluator: Any) -> Callable[[Genome], bool]:
         """All outputs are on the right side of 0.5."""
-        return right_side_of_half(INPUTS, TARGETS)
+        return all_right(self)
 
 
 def xor_fitness(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """(4 − Σ|e|)², and 0 for errors above 4, which only outputs below 0 or above 1 can make."""
     error = np.abs(outputs - targets).sum(axis=(1, 2), dtype=np.float64)
     return np.maximum(len(targets) - error, 0.0) ** 2
-
-
-def right_side_of_half(inputs: np.ndarray, targets: np.ndarray) -> Callable[[Genome], bool]:
-    """A criterion: the network's outputs are on the targets' side of 0.5, for all samples."""
-
-    def holds(champion: Genome) -> bool:
-        return bool(((predictions(champion, inputs) > 0.5) == (targets > 0.5)).all())
-
-    return holds

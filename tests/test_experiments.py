@@ -363,7 +363,7 @@ def test_xor_fitness():
 
 
 def test_parity_samples():
-    inputs, targets = named("parity")(bits=3).samples()
+    inputs, targets, *_ = named("parity")(bits=3).sets()
     assert inputs.shape == (8, 3) and targets.ravel().tolist() == [0, 1, 1, 0, 1, 0, 0, 1]
 
 

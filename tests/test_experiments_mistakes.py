@@ -105,7 +105,7 @@ BAD = [
     ("regression --samples 2", r"samples: must be from 4 to 10000000, got 2"),
     ("regression --test-share 1", r"test_share: must lie between 0 and 1, got 1.0"),
     ("regression --split-seed -1", r"split_seed: must be at least 0, got -1"),
-    ("classification --data good.csv", r"label: names a column of a CSV file, not with iris, spirals; got None"),
+    ("classification --data good.csv", r"label: names a column of a CSV file, not with iris, digits, spirals; got None"),
     ("classification --data spirals --label a", r"label: names a column of a CSV file, .* got 'a' with data spirals"),
     ("classification --data good.csv --label a", r"column 'kind': must be a number, got 'u'"),
     ("classification --data lonely.csv --label kind", r"expected 2 samples of class 'v' at least, .* got 1"),

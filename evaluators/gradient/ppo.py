@@ -104,6 +104,7 @@ TASKS = {
         observations="raw",
     ),
     "Acrobot": Settings(steps=500_000, slots=16, rollout=256, epochs=4, gae_lambda=0.94, minibatch_size=64),
+    "MountainCarContinuous": Settings(),
     "Pendulum": Settings(
         steps=500_000, slots=4, rollout=512, gamma=0.9, learning_rate=1e-3, minibatch_size=64
     ),
