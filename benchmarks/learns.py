@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Table, seconds
-from evaluators.gradient import Standardise, fit, losses, metrics, nn, optim, schedules
+from evaluators.gradient import Standardise, fit, losses, metrics, optim, schedules
+from experiments.baselines import DIGITS_CNN, DIGITS_MLP, SPIRALS_MLP, Baseline
 
 SPLITS, TEST_SHARE, VALIDATION_SHARE = 10, 0.2, 0.1
-EPOCHS, BATCH = {"MLP": 60, "CNN": 20, "spirals": 200}, 64
+BASELINES = {"MLP": DIGITS_MLP, "CNN": DIGITS_CNN}
 TARGETS = {"MLP": 0.965, "CNN": 0.98}
 
 
@@ -22,36 +23,6 @@ def run(quick: bool) -> dict[str, Any]:
         "digits": {name: [_digits(name, split) for split in splits] for name in TARGETS},
         "spirals": [_spirals(seed) for seed in splits],
     }
-
-
-def _mlp() -> nn.Module:
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Dense(64, 128, initialisation="he_normal"),
-        nn.Activation("relu"),
-        nn.Dropout(0.3),
-        nn.Dense(128, 128, initialisation="he_normal"),
-        nn.Activation("relu"),
-        nn.Dropout(0.3),
-        nn.Dense(128, 10),
-    )
-
-
-def _cnn() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding="same", initialisation="he_normal"),
-        nn.BatchNorm(16),
-        nn.Activation("relu"),
-        nn.Conv2d(16, 32, 3, padding="same", initialisation="he_normal"),
-        nn.BatchNorm(32),
-        nn.Activation("relu"),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Dropout(0.3),
-        nn.Dense(32 * 4 * 4, 64, initialisation="he_normal"),
-        nn.Activation("relu"),
-        nn.Dense(64, 10),
-    )
 
 
 @functools.cache
@@ -79,10 +50,7 @@ def _digits(name: str, split: int) -> dict[str, float]:
     test, validation, training = _stratified(labels, (TEST_SHARE, VALIDATION_SHARE), 1000 + split)
     scale = Standardise(images[training])
     sets = [(scale(images[part]), labels[part]) for part in (training, validation, test)]
-    model = (_mlp() if name == "MLP" else _cnn()).initialise(split)
-    steps = EPOCHS[name] * -(-len(training) // BATCH)
-    optimiser = optim.AdamW(model.parameters(), schedules.cosine(2e-3, steps), weight_decay=1e-2)
-    return _fitted(model, sets, optimiser, split, EPOCHS[name])
+    return _fitted(BASELINES[name], sets, split)
 
 
 def _spirals(seed: int) -> dict[str, float]:
@@ -94,30 +62,29 @@ def _spirals(seed: int) -> dict[str, float]:
     points = np.stack([np.cos(turned), np.sin(turned)], 1) * angle[:, np.newaxis] / (3 * np.pi)
     points += draw.normal(0, 0.02, points.shape)
     parts = [slice(0, 400), slice(400, 600), slice(600, 1000)]
-    layers: list[nn.Module] = []
-    for inputs, outputs in ((2, 64), (64, 64)):
-        layers += [nn.Dense(inputs, outputs, initialisation="he_normal"), nn.Activation("relu")]
-    model = nn.Sequential(*layers, nn.Dense(64, 2)).initialise(seed)
     scale = Standardise(points[parts[0]])
-    sets = [(scale(points[part]), labels[part]) for part in parts]
-    steps = EPOCHS["spirals"] * -(-400 // BATCH)
-    optimiser = optim.Adam(model.parameters(), schedules.cosine(1e-2, steps))
-    return _fitted(model, sets, optimiser, seed, EPOCHS["spirals"])
+    return _fitted(SPIRALS_MLP, [(scale(points[part]), labels[part]) for part in parts], seed)
 
 
-def _fitted(
-    model: nn.Module, sets: list[Any], optimiser: Any, seed: int, epochs: int = EPOCHS
-) -> dict[str, float]:
+def _fitted(baseline: Baseline, sets: list[Any], seed: int) -> dict[str, float]:
+    (inputs, labels), validation, test = sets
+    model = baseline.model(inputs[0].size, int(labels.max()) + 1).initialise(seed)
+    steps = baseline.epochs * -(-len(inputs) // baseline.batch_size)
+    optimiser = optim.AdamW(
+        model.parameters(),
+        schedules.cosine(baseline.learning_rate, steps),
+        weight_decay=baseline.weight_decay,
+    )
     begin = time.perf_counter()
     fitted = fit(
         model,
-        sets[0],
+        (inputs, labels),
         losses.softmax_cross_entropy,
         optimiser,
-        epochs=epochs,
-        batch_size=BATCH,
-        validation=sets[1],
-        test=sets[2],
+        epochs=baseline.epochs,
+        batch_size=baseline.batch_size,
+        validation=validation,
+        test=test,
         score=metrics.accuracy,
         seed=seed,
     )

@@ -35,8 +35,13 @@ def _dispatch(command: list[str]) -> None:
         print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
         for name in experiment.NAMES:
             print(f"  {name:<16}{(experiment.named(name).__doc__ or '').splitlines()[0]}")
+        print(f"  {'compare':<16}Evolution and gradients side by side; --task TASK, --seeds N.")
         return
     name, *rest = command
+    if name == "compare":
+        from experiments.compare import compare
+
+        return compare(rest, command)
     line = flags.parse(name, experiment.named(name), rest)
     options = flags.Options(**line.options)
     if options.threads is not None:

@@ -128,6 +128,21 @@ def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> Comm
     return CommandLine(**chosen)
 
 
+def read(cls: type[Any], name: str, arguments: list[str]) -> Any:
+    """An instance of a dataclass from the arguments that follow a command's name.
+
+    Raises:
+        ValueError: An argument is unknown, not of its type, or not allowed.
+        SystemExit: Help was asked for, and has been printed.
+    """
+    _given(arguments, {form: path for path in _paths(cls) for form in _forms(path)})
+    whole = _mirror(cls, {}, set(_paths(cls)), True)
+    parsed = _quietly(
+        lambda: tyro.cli(whole, prog=f"experiments {name}", description=inspect.getdoc(cls), args=arguments)
+    )
+    return cls(**vars(parsed))
+
+
 def flag(path: str) -> str:
     """The flag of a field: "genome.bias_input" is --genome.bias-input."""
     return "--" + path.replace("_", "-")
@@ -252,7 +267,7 @@ def _first_paragraph(box: str) -> str:
     lines = [line.strip("│ ") for line in box.splitlines()]
     words = []
     for line in lines[1:]:
-        if not line.strip("─╰╯"):
+        if not line.strip("─╰╯-"):
             break
         words.append(line)
     return " ".join(words) or " ".join(lines)

@@ -33,7 +33,7 @@ _LEFT_BY_RUNS = (
         "summary.*",
     ),
     *("config*.toml", "champion*.json", "champion*.svg", "runs*.svg", "fitness.svg", "species.svg"),
-    *("behaviour*.svg", "behaviour*.gif"),
+    *("behaviour*.svg", "behaviour*.gif", "curves.csv", "compare.svg"),
 )
 
 
@@ -67,7 +67,12 @@ def create(experiment: str, output: Path | None, overwrite: bool) -> Path:
 def describe(folder: Path, config: Config, content: dict[str, Any], command: Sequence[str]) -> None:
     """Write config.toml, and run.json with `content`, the command line, the versions and the platform."""
     (folder / CONFIG).write_text(config.to_toml(), "utf-8")
-    write_json(folder / RUN, {**content, "starts": [_start(command)]})
+    write_json(folder / RUN, {**content, **started(command)})
+
+
+def started(command: Sequence[str]) -> dict[str, Any]:
+    """What run.json says of the first start."""
+    return {"starts": [_start(command)]}
 
 
 def describe_resumed(folder: Path, generations: int, command: Sequence[str]) -> None:
@@ -120,6 +125,8 @@ def _finite(content: Any) -> Any:
         return {name: _finite(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
         return [_finite(value) for value in content]
+    if isinstance(content, Path):
+        return str(content)
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 

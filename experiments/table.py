@@ -64,13 +64,13 @@ def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, An
         rows.append([
             label,
             f"{row['solved']} of {row['runs']}" if experiment.has_criterion else "–",
-            _number(row["generations"].mean, 1),
-            _number(evaluations.mean),
-            f"{_number(evaluations.low)} – {_number(evaluations.high)}",
-            _number(evaluations.sd),
-            _number(evaluations.greatest),
-            f"{_number(row['hidden_nodes'].mean, 2)} ± {_number(row['hidden_nodes'].sd, 2)}",
-            f"{_number(row['enabled_connections'].mean, 2)} ± {_number(row['enabled_connections'].sd, 2)}",
+            number(row["generations"].mean, 1),
+            number(evaluations.mean),
+            f"{number(evaluations.low)} – {number(evaluations.high)}",
+            number(evaluations.sd),
+            number(evaluations.greatest),
+            f"{number(row['hidden_nodes'].mean, 2)} ± {number(row['hidden_nodes'].sd, 2)}",
+            f"{number(row['enabled_connections'].mean, 2)} ± {number(row['enabled_connections'].sd, 2)}",
         ])  # fmt: skip
     rows += [_published(row) for row in experiment.published]
     caption = "Hidden nodes and enabled connections (mean ± sd) are the champions'."
@@ -79,7 +79,7 @@ def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, An
             "Runs that failed count with all their generations; "
             "hidden nodes and enabled connections (mean ± sd) are the solutions'."
         )
-    _print_table(_HEADERS, rows, caption)
+    print_table(_HEADERS, rows, caption)
 
 
 def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
@@ -91,28 +91,30 @@ def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
             interval = f"{s.low:.4g} – {s.high:.4g}"
             rows.append([label, name, f"{s.mean:.4g}", interval, *(f"{v:.4g}" for v in s[4:])])
     headers = ("", "champion's", "mean", "95 % interval", "sd", "median", "least", "greatest")
-    _print_table(headers, rows, "Intervals of means are Student's.")
+    print_table(headers, rows, "Intervals of means are Student's.")
 
 
 def _published(row: Published) -> list[str]:
     return [
         row.source,
         "–" if row.success is None else f"{row.success:.0%}",
-        _number(row.generations),
-        _number(row.evaluations),
+        number(row.generations),
+        number(row.evaluations),
         "–",
-        _number(row.sd),
-        _number(row.worst),
-        _number(row.hidden_nodes, 2),
-        _number(row.enabled_connections, 2),
+        number(row.sd),
+        number(row.worst),
+        number(row.hidden_nodes, 2),
+        number(row.enabled_connections, 2),
     ]
 
 
-def _number(value: float | None, digits: int = 0) -> str:
+def number(value: float | None, digits: int = 0) -> str:
+    """As text, "–" where there is none."""
     return "–" if value is None or value != value else f"{value:,.{digits}f}"
 
 
-def _print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
+def print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
+    """To the terminal, or 140 columns wide elsewhere."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

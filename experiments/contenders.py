@@ -1,0 +1,263 @@
+"""The ways to solve a task that `compare` lays side by side; each gives a learning curve.
+
+Work is counted in evaluations, passes of a network over the training data, where a gradient counts as three (forward,
+and backward at twice the price), or in environment steps. Neither work nor time includes taking the scores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from experiments import baselines
+from experiments.acrobot import Acrobot
+from experiments.baselines import Baseline
+from experiments.cartpole import Cartpole
+from experiments.classification import Classification
+from experiments.control import REPORTED, UNSEEN, Control
+from experiments.curves import Point
+from experiments.flags import Options
+from experiments.mountain_car_continuous import MountainCarContinuous
+from experiments.parity import Parity
+from experiments.pendulum import Pendulum
+from experiments.prediction import Prediction, predictions
+from experiments.regression import Regression
+from experiments.settings import config_for
+from experiments.xor import Xor
+
+if TYPE_CHECKING:
+    from neat import Genome
+
+LEARN_STEPS = 10
+_GRADIENT = 3  # evaluations
+_SCORES = 50  # of a policy, while it learns
+
+
+@dataclass
+class Curve:
+    """A run's scores, and the time that it takes without taking them."""
+
+    points: list[Point] = field(default_factory=list)
+    _begin: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.perf_counter() - self._begin
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[float]:
+        """Within it, no time goes by; gives the time so far."""
+        begin = time.perf_counter()
+        yield begin - self._begin
+        self._begin += time.perf_counter() - begin
+
+    def add(self, work: float, score: Callable[[], float]) -> None:
+        """Take the score at this point."""
+        with self.stopped() as seconds:
+            self.points.append(Point(work, seconds, score()))
+
+
+class Outcome(NamedTuple):
+    """What came of a run."""
+
+    parameters: int
+    """Weights and biases of the network that decides."""
+    score: float
+    """Of the final one."""
+    curve: list[Point]
+
+
+class Contest(NamedTuple):
+    """A task and who takes part."""
+
+    experiment: Callable[[int, int], Prediction | Control]
+    """The task for a seed, which divides its data, and a number of learning steps."""
+    baselines: dict[str, Baseline]
+    """Of a data set; in an environment, PPO takes part."""
+
+
+TASKS = {
+    "xor": Contest(
+        lambda seed, learn: Parity(bits=2, learn_steps=learn) if learn else Xor(), {"MLP": baselines.XOR_MLP}
+    ),
+    "parity": Contest(lambda seed, learn: Parity(bits=4, learn_steps=learn), {"MLP": baselines.PARITY_MLP}),
+    "spirals": Contest(
+        lambda seed, learn: Classification(split_seed=seed, learn_steps=learn),
+        {"MLP": baselines.SPIRALS_MLP},
+    ),
+    "iris": Contest(
+        lambda seed, learn: Classification(data="iris", split_seed=seed, learn_steps=learn),
+        {"MLP": baselines.IRIS_MLP},
+    ),
+    "digits": Contest(
+        lambda seed, learn: Classification(data="digits", split_seed=seed, learn_steps=learn),
+        {"MLP": baselines.DIGITS_MLP, "CNN": baselines.DIGITS_CNN},
+    ),
+    "regression": Contest(
+        lambda seed, learn: Regression(split_seed=seed, learn_steps=learn), {"MLP": baselines.REGRESSION_MLP}
+    ),
+    "cartpole": Contest(lambda seed, learn: Cartpole(), {}),
+    "acrobot": Contest(lambda seed, learn: Acrobot(), {}),
+    "mountain-car-continuous": Contest(lambda seed, learn: MountainCarContinuous(), {}),
+    "pendulum": Contest(lambda seed, learn: Pendulum(), {}),
+}
+
+
+def contenders(task: str) -> dict[str, Callable[[int, float], Outcome]]:
+    """For each name a function that runs it with a seed, and with a share of its usual length."""
+    contest = TASKS[task]
+    if isinstance(contest.experiment(0, 0), Control):
+        return {
+            "NEAT": lambda seed, share: _evolve_control(contest, seed, share),
+            "PPO": lambda seed, share: _train_policy(contest, seed, share),
+        }
+
+    def training(baseline: Baseline) -> Callable[[int, float], Outcome]:
+        return lambda seed, share: _train_network(contest, baseline, seed, share)
+
+    return {
+        "NEAT": lambda seed, share: _evolve(contest, seed, share, 0),
+        "NEAT, learning": lambda seed, share: _evolve(contest, seed, share, LEARN_STEPS),
+        **{name: training(baseline) for name, baseline in contest.baselines.items()},
+    }
+
+
+def score_name(task: str) -> str:
+    """What a task's score is."""
+    experiment = TASKS[task].experiment(0, 0)
+    return (
+        experiment.score_name if isinstance(experiment, Prediction) else f"reward over {UNSEEN} fresh starts"
+    )
+
+
+def work_name(task: str) -> str:
+    """What a task's work is counted in."""
+    return "evaluations" if isinstance(TASKS[task].experiment(0, 0), Prediction) else "environment steps"
+
+
+def target(task: str) -> float | None:
+    """The score with which a task counts as solved."""
+    experiment = TASKS[task].experiment(0, 0)
+    return experiment.target if isinstance(experiment, Control) else 1.0 if experiment.has_criterion else None
+
+
+def _evolve(contest: Contest, seed: int, share: float, learn_steps: int) -> Outcome:
+    """Evolution on a data set, to the same number of evaluations with learning and without."""
+    from neat import Population
+
+    experiment = contest.experiment(seed, learn_steps)
+    assert isinstance(experiment, Prediction)
+    evaluator = experiment.evaluator("cpu")
+    config = config_for(experiment, evaluator, Options(), {"seed": seed})
+    price = config.population_size * (1 + _GRADIENT * learn_steps)
+    budget = share * experiment.generations * config.population_size
+    inputs, targets, _, test = experiment.sets()
+    solved = experiment.solved(evaluator)
+
+    def score(champion: Genome) -> float:
+        return experiment.score(predictions(champion, inputs[test]), targets[test])
+
+    population, curve = Population(config), Curve()
+
+    def note(champion: Genome) -> bool:
+        curve.add(population.generation * price, lambda: score(champion))
+        return solved is not None and solved(champion)
+
+    result = population.run(evaluator, generations=max(1, round(budget / price)), solved=note)
+    return _of_champion(result.champion, score(result.champion), curve)
+
+
+def _evolve_control(contest: Contest, seed: int, share: float) -> Outcome:
+    from neat import Population
+
+    experiment = contest.experiment(seed, 0)
+    assert isinstance(experiment, Control)
+    evaluator = experiment.evaluator("cpu")
+    config = config_for(experiment, evaluator, Options(), {"seed": seed})
+    solved, curve = experiment.solved(evaluator), Curve()
+
+    def score(champion: Genome) -> float:
+        return float(evaluator.play(champion, UNSEEN, trial=REPORTED).reward.mean())
+
+    def note(champion: Genome) -> bool:
+        curve.add(evaluator.steps, lambda: score(champion))
+        return solved is not None and solved(champion)
+
+    generations = max(1, round(share * experiment.generations))
+    result = Population(config).run(evaluator, generations=generations, solved=note)
+    return _of_champion(result.champion, score(result.champion), curve)
+
+
+def _of_champion(champion: Genome, score: float, curve: Curve) -> Outcome:
+    enabled = sum(connection["enabled"] for connection in champion.connections)
+    return Outcome(enabled + len(champion.nodes), score, curve.points)
+
+
+def _train_network(contest: Contest, baseline: Baseline, seed: int, share: float) -> Outcome:
+    from evaluators.gradient import fit, losses, optim, reporting, schedules
+
+    experiment = contest.experiment(seed, 0)
+    assert isinstance(experiment, Prediction)
+    inputs, targets, train, test = experiment.sets()
+    inputs = inputs.reshape(len(inputs), *baseline.shape)
+    model = baseline.model(inputs[0].size, targets.shape[1]).initialise(seed)
+    epochs = max(1, round(share * baseline.epochs))
+    steps = epochs * -(-len(train) // baseline.batch_size)
+    rate = schedules.cosine(baseline.learning_rate, steps)
+    optimiser = optim.AdamW(model.parameters(), rate, weight_decay=baseline.weight_decay)
+    loss: dict[str, Any] = {
+        "squared_error": losses.mean_squared,
+        "cross_entropy": losses.softmax_cross_entropy,
+    }
+    curve = Curve()
+
+    class Scores(reporting.Reporter):
+        def epoch(self, history: np.ndarray) -> None:
+            curve.add(_GRADIENT * len(history), score)
+
+    def score() -> float:
+        return experiment.score(model.eval()(inputs[test]).data, targets[test])
+
+    fit(
+        model,
+        (inputs[train], targets[train]),
+        loss[experiment.loss],
+        optimiser,
+        epochs,
+        baseline.batch_size,
+        seed=seed,
+        reporters=[Scores()],
+    )
+    return Outcome(_size(model), score(), curve.points)
+
+
+def _train_policy(contest: Contest, seed: int, share: float) -> Outcome:
+    from evaluators.gradient import ppo
+
+    experiment = contest.experiment(seed, 0)
+    assert isinstance(experiment, Control)
+    environment = experiment.environment()
+    settings = ppo.settings_for(environment)
+    steps = max(settings.slots * settings.rollout, round(share * settings.steps))
+    learner = ppo.Learner(environment, settings.model_copy(update={"steps": steps}), seed)
+    curve = Curve()
+
+    def score() -> float:
+        return float(learner.policy.play(UNSEEN, trial=REPORTED).reward.mean())
+
+    while len(learner.history) < learner.updates:
+        learner.update()
+        done = len(learner.history)
+        if done * _SCORES // learner.updates > (done - 1) * _SCORES // learner.updates:
+            curve.add(int(learner.history["steps"][-1]), score)
+    return Outcome(_size(learner.policy.actor), score(), curve.points)
+
+
+def _size(model: Any) -> int:
+    return sum(parameter.data.size for parameter in model.parameters())
