@@ -18,7 +18,8 @@ import torch
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
 from evaluators import Supervised, compile
 from evaluators.gradient import Tensor, optim
-from evaluators.gradient.topologies import _Networks
+from evaluators.gradient.topologies import _Networks, _OnCpu
+from evaluators.loss import LOSSES
 
 GENOMES, SAMPLES, ROUNDS = 1_000, 256, 7
 LOOPED = 20  # of the networks, since the loop takes so long; its time is that of all
@@ -30,13 +31,18 @@ Y = GENERATOR.normal(size=(SAMPLES, 1)).astype(np.float32)
 
 
 def ours(genomes):
-    work = _Networks(genomes, Supervised(X, Y, device="cpu"))
-    parameters = [Tensor(numbers, requires_grad=True) for numbers in work.numbers]
+    networks, data = _Networks(genomes), Supervised(X, Y, device="cpu")
+    engine = _OnCpu(networks.programs, genomes, data)
+    parameters = [Tensor(numbers, requires_grad=True) for numbers in networks.numbers]
     optimiser = optim.Adam(parameters[:2], RATE)
 
     def step():
-        totals = work.differentiate(parameters)
-        for parameter, gradient in zip(parameters[:2], work.gradient, strict=False):
+        totals = engine(
+            [parameter.data for parameter in parameters],
+            LOSSES.index("squared_error"),
+            np.float32(-1 / data.divisor),
+        )
+        for parameter, gradient in zip(parameters[:2], engine.gradient, strict=False):
             parameter.grad = gradient
         optimiser.step()
         return totals / SAMPLES

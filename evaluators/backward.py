@@ -31,11 +31,19 @@ _1 = np.float32(1.0)
 
 
 class Gradient(NamedTuple):
-    """∂L/∂ of each number of some programs."""
+    """∂L/∂ of each number of programs."""
 
     link_weight: np.ndarray  # float32 (links,)
     node_bias: np.ndarray  # float32 (nodes,)
     node_response: np.ndarray  # float32 (nodes,)
+
+
+@pasted_function
+def clear_gradient(gradient):
+    """Set all of a Gradient to 0."""
+    for numbers in gradient:
+        for k in range(len(numbers)):
+            numbers[k] = _0
 
 
 @reordered_inner_function

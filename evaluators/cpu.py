@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from evaluators import actions
-from evaluators.backward import backward_function, gradient_pass
+from evaluators.backward import Gradient, backward_function, clear_gradient, gradient_pass
 from evaluators.environments.environment import Environment
 from evaluators.episode import episode_pass
 from evaluators.forward import forward_function
 from evaluators.passes import activation_pass, score_pass
-from evaluators.program import new_programs, new_scratch, write_origins, write_program
+from evaluators.program import new_programs, new_scratch, single_program, write_origins, write_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.jit import function, inner_function, kernel, shared_function, specialise
 
@@ -113,24 +113,28 @@ def _score_range(begin, end, arrays, inputs, input_count, targets, loss, recurre
 
 
 def _gradient_range(
-    begin, end, programs, inputs, input_count, targets, loss, scale, recurrent, steps, gradient, totals
+    begin, end, programs, inputs, input_count, targets, loss, scale, recurrent, steps, zero, gradient, totals
 ):
-    """The gradients of networks `begin` to `end` (see `backward.gradient_pass`), and their losses into `totals`."""
+    """The gradients of networks `begin` to `end` (see `backward.gradient_pass`), and their losses into `totals`.
+
+    `programs` and `zero`: as for `program.single_program`.
+    """
     nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
     slots, columns = input_count + nodes, min(inputs.shape[3], GRADIENT_TILE)
     values = np.empty((steps + 1 if recurrent else 1, slots, columns), np.float32)
     adjoints = np.zeros((2 if recurrent else 1, slots, columns), np.float32)
     aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
     for network in range(begin, end):
-        first, last = programs.node_start[network], programs.node_start[network + 1]
-        gradient.node_bias[first:last] = np.float32(0.0)
-        gradient.node_response[first:last] = np.float32(0.0)
-        gradient.link_weight[programs.link_start[network] : programs.link_start[network + 1]] = np.float32(
-            0.0
+        first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
+        mine = Gradient(
+            gradient.link_weight[programs.link_start[network] : programs.link_start[network + 1]],
+            gradient.node_bias[first_node:last_node],
+            gradient.node_response[first_node:last_node],
         )
+        clear_gradient(mine)
         totals[network] = differentiate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs,
-            network,
+            single_program(programs, network, zero),
+            0,
             inputs,
             input_count,
             targets,
@@ -141,7 +145,7 @@ def _gradient_range(
             adjoints,
             aggregate,
             gathered,
-            gradient,
+            mine,
             GRADIENT_TILE,
         )
 

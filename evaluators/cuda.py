@@ -29,6 +29,7 @@ from evaluators.interleaved import program_at, scratch_at
 from evaluators.intrinsics import strided
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import write_program
+from evaluators.signatures import B1, F4, F8, I4, I8, U1, array, named
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.jit import inner_function, prune, variant
 
@@ -49,7 +50,7 @@ FAILURES = _failures()
 
 SAMPLES = 4  # of a thread side by side, in registers
 
-# Each build of a kernel has its own of these (see `_variant_of`).
+# Each build of a kernel has its own of these (see `kernel_of`).
 IN_SHARED = True
 STATES = OBSERVATIONS = DIMENSIONS = 1
 PRECISION: Any = types.float32
@@ -266,39 +267,28 @@ def _scratch(room, first, part, samples):
     return values, strided(room, first + part.buffers * size, (part.links,), (WARP,))
 
 
-def _array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:
-    return types.Array(element, dimensions, layout)
-
-
-_F4, _F8, _I4, _I8 = types.float32, types.float64, types.int32, types.int64
-_U1, _B1 = types.uint8, types.boolean
-
-
-def _tuple(cls: Any, *fields: Any) -> Any:
-    return types.NamedTuple(fields, cls)
-
-
-_GENES = _tuple(
+_GENES = named(
     Genes,
-    *[_array(e) for e in (_I8, _I8, _F4, _F4, _U1, _U1, _I4, _I4, _F4, _B1)],
+    *[array(e) for e in (I8, I8, F4, F4, U1, U1, I4, I4, F4, B1)],
 )
-_INTERLEAVED = _tuple(
+_INTERLEAVED = named(
     Interleaved,
-    _array(_I4),
-    _array(_I8),
-    _array(_I4),
-    _array(_I4),
-    _array(_I4),
-    _array(_F4),
+    array(I4),
+    array(I8),
+    array(I4),
+    array(I4),
+    array(I4),
+    array(F4),
     types.uint32,
-    _I8,
-    _I8,
-    _I8,
+    I8,
+    I8,
+    I8,
 )
 
 
-def _part(spare: Any) -> Any:
-    return _tuple(Part, _I8, _I8, _I8, _I8, _I8, _I8, _array(spare))
+def part_of(spare: Any) -> Any:
+    """A Part's type, for scratch of this one."""
+    return named(Part, I8, I8, I8, I8, I8, I8, array(spare))
 
 
 class Kernel(NamedTuple):
@@ -308,55 +298,58 @@ class Kernel(NamedTuple):
     signature: Any
 
 
-def _variant_of(
+def kernel_of(
     template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
-) -> Any:
+) -> Kernel:
+    """A template with these globals, to be compiled for these types."""
     return Kernel(variant(template, name, bind, lowering=_LOWERING), types.void(*arguments))
 
 
 @functools.cache
 def compile_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_compile`."""
-    return _variant_of(
-        _compile, _memory(in_shared), {"IN_SHARED": in_shared}, (_GENES, _INTERLEAVED, _part(_I4))
+    return kernel_of(
+        _compile, memory(in_shared), {"IN_SHARED": in_shared}, (_GENES, _INTERLEAVED, part_of(I4))
     )
 
 
 def activate_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_activate` for the table as it is now."""
     arguments = (
-        _array(_I8),
-        _array(_I4),
-        _array(_I4),
+        array(I8),
+        array(I4),
+        array(I4),
         _INTERLEAVED,
-        _tuple(Batch, _array(_F4, 4, "A"), _array(_F4, 4)),
-        _array(_I8),
-        _array(_F4),
-        _part(_F4),
+        named(Batch, array(F4, 4, "A"), array(F4, 4)),
+        array(I8),
+        array(F4),
+        part_of(F4),
     )
-    return _over_samples(_activate, "activate_network", activation_pass, arguments, in_shared, *_table())
+    return _over_samples(_activate, "activate_network", activation_pass, arguments, in_shared, *table())
 
 
 def score_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_score` for the table as it is now."""
     arguments = (
         _INTERLEAVED,
-        _array(_F4, 4),
-        _array(_F4, 2),
-        _I8,
-        _I8,
-        _I8,
-        _array(_F8, 2),
-        _part(_F4),
+        array(F4, 4),
+        array(F4, 2),
+        I8,
+        I8,
+        I8,
+        array(F8, 2),
+        part_of(F4),
     )
-    return _over_samples(_score, "score_network", score_pass, arguments, in_shared, *_table())
+    return _over_samples(_score, "score_network", score_pass, arguments, in_shared, *table())
 
 
-def _memory(in_shared: bool) -> str:
+def memory(in_shared: bool) -> str:
+    """Where scratch is, in a build's name."""
     return "shared" if in_shared else "device"
 
 
-def _table() -> tuple[int, int]:
+def table() -> tuple[int, int]:
+    """The activations and aggregations that there are now."""
     return len(ACTIVATIONS), len(AGGREGATIONS)
 
 
@@ -365,9 +358,9 @@ def _over_samples(
     template: Any, name: str, build: Any, arguments: Any, in_shared: bool, activations: int, aggregations: int
 ) -> Kernel:
     forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], SAMPLES)
-    return _variant_of(
+    return kernel_of(
         template,
-        f"{_memory(in_shared)}-{activations}-{aggregations}",
+        f"{memory(in_shared)}-{activations}-{aggregations}",
         {name: build(forward), "IN_SHARED": in_shared},
         arguments,
     )
@@ -377,7 +370,7 @@ def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Ker
     """The kernel of `_play` for environments like this one and a way to decide (see `evaluators.actions`)."""
     dimensions = 1 if isinstance(environment.actions, Discrete) else len(environment.actions.low)
     sizes = len(environment.constants), len(environment.state_names), environment.num_observations, dimensions
-    return _playing(type(environment), sizes, decision, in_shared, *_table())
+    return _playing(type(environment), sizes, decision, in_shared, *table())
 
 
 @functools.cache
@@ -390,7 +383,7 @@ def _playing(
     aggregations: int,
 ) -> Kernel:
     constants, states, observations, dimensions = sizes
-    precision = _F4 if environment.precision is np.float32 else _F8
+    precision = F4 if environment.precision is np.float32 else F8
     forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], 1)
     reset, observe, step = map(inner_function, environment.functions().values())
     bind = {
@@ -410,21 +403,21 @@ def _playing(
     arguments = (
         _INTERLEAVED,
         types.UniTuple(precision, constants),
-        _tuple(Play, _array(_F8, 2), _I8, _I8, types.uint64, _I8, _B1, _I8, _I8, _B1, _B1),
-        _tuple(Senses, _array(_F4), _array(_F4), _F4),
-        _tuple(Reach, _array(_F4, 2), _array(_F4, 2), _array(_F4), _array(_F4)),
-        _tuple(
+        named(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
+        named(Senses, array(F4), array(F4), F4),
+        named(Reach, array(F4, 2), array(F4, 2), array(F4), array(F4)),
+        named(
             Record,
-            _array(_F8, 2),
-            _array(_I8, 2),
-            _array(_B1, 2),
-            _array(_B1, 2),
-            _array(_F8, 4),
-            _array(_F8, 2),
+            array(F8, 2),
+            array(I8, 2),
+            array(B1, 2),
+            array(B1, 2),
+            array(F8, 4),
+            array(F8, 2),
         ),
-        _part(_F4),
+        part_of(F4),
     )
-    return _variant_of(_play, name, bind, arguments)
+    return kernel_of(_play, name, bind, arguments)
 
 
 _compiling = threading.Lock()  # several GPUs have a thread each
@@ -468,7 +461,7 @@ def _stream(handle: int) -> Any:
 
 def argument(array: Any) -> Any:
     """An array as kernels take it at once."""
-    return array if config.ENABLE_CUDASIM else cuda.as_cuda_array(array, sync=False)
+    return array if config.ENABLE_CUDASIM else cuda.as_cudaarray(array, sync=False)
 
 
 def as_numbers(integers: Any) -> Any:

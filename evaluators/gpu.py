@@ -200,10 +200,13 @@ def launch(
     blocks: int,
     words: int,
     dtype: Any,
-    part: Part,
+    part: Any,
     *arguments: Any,
 ) -> None:
-    """Launch a kernel over a part of its tasks, with scratch of so many words of `dtype` for each thread."""
+    """Launch a kernel with scratch of so many words of `dtype` for each thread.
+
+    Its last argument is `part`, a Part or another with `apart` and `spare`, which are set here.
+    """
     arrays = work.arrays
     room = words * WARP * np.dtype(dtype).itemsize
     limit = arrays.shared_bytes - _RESERVED

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.jit import function, inner_function
+from neat.jit import function, inner_function, pasted_function
 
 _UNSEEN = np.int32(-1)
 _SEEN = np.int32(-2)
@@ -72,6 +72,29 @@ def new_programs(nodes, links, outputs):
         np.empty(links, np.int32),
         np.empty(links, np.float32),
         np.empty((1, outputs), np.int32),
+    )
+
+
+@pasted_function
+def single_program(programs, network, zero):
+    """Program number `network` alone, as number 0, if the `link_end` of `programs` count from its first link.
+
+    `zero`: int64 (1,), the number 0.
+    """
+    first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
+    first_link, last_link = programs.link_start[network], programs.link_start[network + 1]
+    return Programs(
+        node_start=zero,
+        link_start=zero,
+        node_count=programs.node_count[network : network + 1],
+        node_bias=programs.node_bias[first_node:last_node],
+        node_response=programs.node_response[first_node:last_node],
+        node_activation=programs.node_activation[first_node:last_node],
+        node_aggregation=programs.node_aggregation[first_node:last_node],
+        link_end=programs.link_end[first_node:last_node],
+        link_source=programs.link_source[first_link:last_link],
+        link_weight=programs.link_weight[first_link:last_link],
+        output_slot=programs.output_slot[network : network + 1],
     )
 
 

@@ -44,7 +44,7 @@ class Supervised:
             Ignored for feed-forward networks.
         device: See `evaluators.backend.resolve_device`.
         learn_steps: Each genome is trained by gradients for so many steps before its fitness is taken (see
-            `evaluators.gradient.fit_weights`); on the CPU.
+            `evaluators.gradient.fit_weights`).
         optimiser: Makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
         inherit: Whether genomes hand down what they have learned (Lamarck) or only their fitness tells (Baldwin).
 
@@ -83,14 +83,15 @@ class Supervised:
         self.fitness = fitness
         self.steps = int(steps)
         check_count("learn_steps", learn_steps, 0)
-        self.devices = resolve_device("cpu" if learn_steps and device == "auto" else device)
+        self.devices = resolve_device(device)
         self.target_rows = np.ascontiguousarray(self.targets.T)
         self.input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
         self.learned: Genomes | None = None
         self._inherit = inherit
         self._trainer = self._new_trainer(learn_steps, optimiser) if learn_steps else None
         self._own_data: tuple[Any, Any] | None = None  # inputs and targets on the first device
-        self._scorer = None if self.devices == ("cpu",) or callable(fitness) else self._new_scorer()
+        on_gpu = self.devices != ("cpu",) and not callable(fitness) and not learn_steps
+        self._scorer = self._new_scorer() if on_gpu else None
 
     @property
     def num_inputs(self) -> int:
@@ -136,8 +137,6 @@ class Supervised:
         from evaluators.gradient import optim
         from evaluators.gradient.topologies import Trainer
 
-        if self.devices != ("cpu",):
-            raise ValueError(f"learn_steps: genomes learn on the CPU, got device {', '.join(self.devices)}")
         return Trainer(self, optimiser or (lambda parameters: optim.Adam(parameters, 0.01)), steps)
 
     def _new_scorer(self) -> Any:

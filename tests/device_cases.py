@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 import evaluators
+from evaluators.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.environments import (
     Acrobot,
     CartPole,
@@ -21,6 +22,7 @@ from evaluators.environments import (
     PreyCapture,
     TMaze,
 )
+from evaluators.gradient import fit_weights, optim
 from neat.genome import Genomes
 from tests.reference import random_genome
 from tests.wandering import Drift, Walk
@@ -116,7 +118,50 @@ def rollout(device, environment, count=9, feed_forward=True, hidden=3, **options
     }
 
 
+def learned(device, fitness, samples, feed_forward=True, outputs=2, count=7):
+    """What a step of gradient descent with a rate of 1 makes of weights and biases; and some steps of Adam."""
+    batch = genomes(
+        count,
+        (3, outputs),
+        feed_forward=feed_forward,
+        bias_input=not feed_forward,
+        activations=["tanh", "sigmoid", "sin", "relu", "abs", "gauss", "identity"],
+        aggregations=sorted(AGGREGATIONS_WITH_SLOPES),
+    )
+    targets = numbers(samples, outputs)
+    if fitness == "cross_entropy":
+        targets = np.arange(samples) % outputs
+    result = {}
+    for name, steps, make in (
+        ("descent", 1, lambda parameters: optim.SGD(parameters, 1.0)),
+        ("Adam", 3, lambda parameters: optim.Adam(parameters, 0.01)),
+    ):
+        made = fit_weights(
+            batch,
+            numbers(samples, 3),
+            targets,
+            make,
+            steps,
+            fitness,
+            recurrent_steps=3,
+            train=("weight", "bias", "response"),
+            device=device,
+        )
+        arrays = made.genomes.arrays
+        result[f"{name}: before"] = made.fitness_before
+        if name == "descent":
+            for which in ("connection_weight", "node_bias", "node_response"):
+                result[which] = getattr(arrays, which) - getattr(batch.arrays, which)
+        else:
+            result[f"{name}: after"] = made.fitness
+    return result
+
+
 CASES = {
+    "learned": (learned, "squared_error", 7),
+    "learned, many samples": (learned, "absolute_error", 70, True, 2, 3),
+    "learned, classes": (learned, "cross_entropy", 9, True, 3),
+    "learned, recurrent": (learned, "squared_error", 5, False),
     **{f"{fitness}, 4 samples": (supervised, fitness, 4) for fitness in ("squared_error", "absolute_error")},
     **{
         f"{fitness}, 3 classes": (supervised, fitness, 11, True, False, 3)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import evaluators
-from evaluators import backend, cuda, gpu
+from evaluators import backend, cuda, gpu, gpu_backward
 from evaluators.environments import CartPole
+from evaluators.gradient import fit_weights, optim
 from tests.device_cases import genomes, numbers
 from tests.wandering import Walk
 
@@ -284,3 +285,35 @@ def test_the_benchmark_measures_what_it_says(monkeypatch):
     }
     assert result["cartpole"]["steps"] == 6 * 2 * 4
     assert all("|" in table.markdown() for table in benchmark.tables(result))
+
+
+def test_learning_in_parts_and_with_scratch_in_device_memory(monkeypatch):
+    batch = genomes(9, (3, 2), activations=["tanh"], aggregations=["sum", "max"], hidden=3)
+
+    def learned():
+        make = lambda parameters: optim.Adam(parameters, 0.01)  # noqa: E731
+        return fit_weights(batch, numbers(5, 3), numbers(5, 2), make, 2, device="cuda")
+
+    whole = learned()
+    assert (whole.fitness > whole.fitness_before).all()
+    monkeypatch.setattr(ARRAYS, "shared_bytes", 0)
+    monkeypatch.setattr(gpu_backward, "_BLOCKS", 2)  # which take several networks each
+    ranges = []
+    original = gpu._fitting
+    monkeypatch.setattr(gpu, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 4_000)
+    again = learned()
+    assert len(ranges) > 2
+    np.testing.assert_array_equal(again.fitness, whole.fitness)
+    for name in ("node_bias", "connection_weight"):
+        np.testing.assert_array_equal(
+            getattr(again.genomes.arrays, name), getattr(whole.genomes.arrays, name)
+        )
+
+
+def test_learning_within_evolution():
+    evaluator = evaluators.Supervised(numbers(4, 3), numbers(4, 2), device="cuda", learn_steps=2)
+    batch = genomes(4, (3, 2), activations=["tanh"], aggregations=["sum"], hidden=2)
+    before = evaluators.Supervised(numbers(4, 3), numbers(4, 2), device="cuda")(batch)
+    assert (evaluator(batch) > before).all()
+    assert (evaluator.learned.arrays.connection_weight != batch.arrays.connection_weight).any()

@@ -16,7 +16,7 @@ if __import__("numba").config.ENABLE_CUDASIM:
 from numba import types
 from numba.cuda import compiler
 
-from evaluators import cuda
+from evaluators import cuda, cuda_backward
 from evaluators.lowering import as_on_the_cpu
 from neat.jit import fused_inner_function, inner_function
 from tests.device_cases import ENVIRONMENTS
@@ -34,6 +34,10 @@ KERNELS = {
     **{f"compile, {place}": (cuda.compile_kernel, place == "shared") for place in ("shared", "device")},
     **{f"activate, {place}": (cuda.activate_kernel, place == "shared") for place in ("shared", "device")},
     **{f"score, {place}": (cuda.score_kernel, place == "shared") for place in ("shared", "device")},
+    **{
+        f"differentiate, {place}": (cuda_backward.differentiate_kernel, place == "shared")
+        for place in ("shared", "device")
+    },
     **{
         f"play {name}": (cuda.play_kernel, environment, decision_of(name, environment), True)
         for name, environment in ENVIRONMENTS.items()

@@ -32,7 +32,7 @@ LAYERS = (
     {"population"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
-KERNELS = (("evaluators", "cuda"), ("evaluators", "lowering"))
+KERNELS = (("evaluators", "cuda"), ("evaluators", "cuda_backward"), ("evaluators", "lowering"))
 EVALUATORS_MAY = {
     "archive",
     "buffers",

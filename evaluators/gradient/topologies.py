@@ -12,8 +12,10 @@ from evaluators.checks import check_choice, check_count, check_current, check_si
 from evaluators.cpu import gradient_range, origins_range
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.optim import Optimiser
+from evaluators.gradient.place import to_host
 from evaluators.loss import LOSSES
 from evaluators.network import room_for
+from evaluators.program import Programs
 from evaluators.slopes import SLOPES
 from evaluators.supervised import Supervised
 from neat import parallel
@@ -23,6 +25,7 @@ from neat.genome import Genome, Genomes
 Trained = Literal["weight", "bias", "response"]
 
 _NAMES = get_args(Trained)
+_BYTES = 256  # for each genome, beside what its genes take
 _WITH_SLOPES = ("squared_error", "absolute_error", "cross_entropy")
 
 
@@ -48,6 +51,7 @@ def fit_weights(
     fitness: str = "squared_error",
     recurrent_steps: int = 5,
     train: Sequence[Trained] = ("weight", "bias"),
+    device: str = "cpu",
 ) -> Learned:
     """Train the weights of all genomes at once, each on all samples in each step.
 
@@ -63,6 +67,7 @@ def fit_weights(
         fitness: What is improved: `squared_error`, `absolute_error` or `cross_entropy`.
         recurrent_steps: Steps of recurrent networks, through which the gradient goes back in time.
         train: Which numbers.
+        device: Where they are trained (see `evaluators.backend.resolve_device`); the optimiser's parameters are there.
 
     Raises:
         ValueError: An argument is not allowed, or an activation or an aggregation has no slope.
@@ -70,7 +75,7 @@ def fit_weights(
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
-    data = Supervised(inputs, targets, fitness, recurrent_steps, "cpu")
+    data = Supervised(inputs, targets, fitness, recurrent_steps, device)
     return Trainer(data, optimiser, steps, train)(batch)
 
 
@@ -101,6 +106,7 @@ class Trainer:
         self._optimiser = optimiser
         self._steps = int(steps)
         self._train = tuple(train)
+        self._spaces = {} if data.devices == ("cpu",) else _workspaces(data.devices)
 
     def __call__(self, genomes: Genomes) -> Learned:
         """Train these genomes."""
@@ -109,33 +115,64 @@ class Trainer:
         check_size("genomes", "inputs, as the data set has", genomes.num_inputs, data.num_inputs)
         check_size("genomes", "outputs, as the targets have", genomes.num_outputs, data.num_outputs)
         _check_slopes(genomes)
-        work = _Networks(genomes, data)
-        parameters = [Tensor(values, requires_grad=True) for values in work.numbers]
-        chosen = [parameters[_NAMES.index(name)] for name in self._train]
-        optimiser = self._optimiser(chosen)
-        totals = work.differentiate(parameters)
-        before = totals / data.divisor
+        if not self._spaces:
+            networks = _Networks(genomes)
+            return self._fit(networks, _OnCpu(networks.programs, genomes, data), "cpu")
+        from evaluators.gpu import in_parts
+        from evaluators.gpu_backward import Differentiator
+
+        def fit_part(work: Any, begin: int, end: int) -> Learned:
+            part = genomes.take(np.arange(begin, end))
+            networks, steps = _Networks(part), 0 if genomes.feed_forward else data.steps
+            rows = data.input_rows, data.target_rows
+            engine = Differentiator(work, networks.programs, genomes.input_count, steps, *rows)
+            return self._fit(networks, engine, work.arrays.device)
+
+        parts = in_parts(self._spaces, genomes, _BYTES, fit_part)
+        return _joined(genomes, parts)
+
+    def _fit(self, networks: _Networks, engine: Any, device: str) -> Learned:
+        """Train networks with what differentiates them."""
+        divisor = self._data.divisor
+        loss = LOSSES.index(str(self._data.fitness)), np.float32(-1.0 / divisor)
+        parameters = [Tensor(values, requires_grad=True, device=device) for values in networks.numbers]
+        optimiser = self._optimiser([parameters[_NAMES.index(name)] for name in self._train])
+        before = totals = engine([parameter.data for parameter in parameters], *loss)
         for _ in range(self._steps):
-            for parameter, gradient in zip(parameters, work.gradient, strict=True):
+            for parameter, gradient in zip(parameters, engine.gradient, strict=True):
                 parameter.grad = gradient
             optimiser.step()
-            totals = work.differentiate(parameters)
-        fitness = totals / data.divisor
-        learned, finite = work.genomes_with(parameters)
-        diverged = ~(finite & np.isfinite(fitness))
-        return Learned(learned, np.where(diverged, before, fitness), before, diverged)
+            totals = engine([parameter.data for parameter in parameters], *loss)
+        learned, finite = networks.genomes_with([to_host(parameter.data) for parameter in parameters])
+        diverged = ~(finite & np.isfinite(totals))
+        fitness = np.where(diverged, before, totals) / divisor
+        return Learned(learned, fitness, before / divisor, diverged)
+
+
+def _workspaces(devices: tuple[str, ...]) -> dict[str, Any]:
+    from evaluators.gpu import Workspace
+
+    return {device: Workspace(device) for device in devices}
+
+
+def _joined(genomes: Genomes, parts: list[Learned]) -> Learned:
+    """What several parts of the genomes learned, as one."""
+    result = genomes.take(np.arange(len(genomes)))
+    for name in ("node_bias", "node_response", "connection_weight"):
+        values = [getattr(part.genomes.arrays, name) for part in parts]
+        getattr(result.arrays, name)[:] = np.concatenate(values)
+    return Learned(result, *(np.concatenate([part[k] for part in parts]) for k in range(1, 4)))
 
 
 class _Networks:
     """Genomes as programs that can be differentiated."""
 
-    def __init__(self, genomes: Genomes, data: Supervised) -> None:
+    def __init__(self, genomes: Genomes) -> None:
         arrays = genomes.arrays
         self._genomes = genomes
-        self._data = data
-        self._programs = room_for(genomes)
+        programs = room_for(genomes)
         self._origins = np.full(len(arrays.node_id), -1), np.full(len(arrays.connection_weight), -1)
-        for values in self.numbers:
+        for values in (programs.link_weight, programs.node_bias, programs.node_response):
             values.fill(0.0)  # what no output can see
         parallel.over(
             origins_range,
@@ -143,42 +180,20 @@ class _Networks:
             arrays,
             genomes.input_count,
             genomes.num_outputs,
-            self._programs,
+            programs,
             *self._origins,
         )
-        self.gradient = Gradient(*map(np.zeros_like, self.numbers))
+        first_link = np.repeat(programs.link_start[:-1], np.diff(programs.node_start))
+        self.programs = programs._replace(link_end=programs.link_end - first_link)
 
     @property
     def numbers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights, biases and responses, in the programs' order."""
-        return self._programs.link_weight, self._programs.node_bias, self._programs.node_response
+        return self.programs.link_weight, self.programs.node_bias, self.programs.node_response
 
-    def differentiate(self, parameters: Sequence[Tensor]) -> np.ndarray:
-        """Every genome's loss over the data set, float64 (genomes,), for these numbers; fills `gradient`."""
-        weight, bias, response = (parameter.data for parameter in parameters)
-        programs = self._programs._replace(link_weight=weight, node_bias=bias, node_response=response)
-        genomes, data = self._genomes, self._data
-        totals = np.empty(len(genomes))
-        parallel.over(
-            gradient_range(),
-            len(genomes),
-            programs,
-            data.input_rows,
-            genomes.input_count,
-            data.target_rows,
-            LOSSES.index(data.fitness),
-            np.float32(-1.0 / data.divisor),
-            not genomes.feed_forward,
-            1 if genomes.feed_forward else data.steps,
-            self.gradient,
-            totals,
-            cost=max(1.0, len(data.targets) / 4),
-        )
-        return totals
-
-    def genomes_with(self, parameters: Sequence[Tensor]) -> tuple[Genomes, np.ndarray]:
+    def genomes_with(self, numbers: Sequence[np.ndarray]) -> tuple[Genomes, np.ndarray]:
         """Copies of the genomes with these numbers where they are finite, and which they are, bool (genomes,)."""
-        weight, bias, response = (parameter.data for parameter in parameters)
+        weight, bias, response = numbers
         node, link = self._origins
         arrays = self._genomes.arrays
         finite = _all_finite(weight, arrays.connection_offset) & _all_finite(bias, arrays.node_offset)
@@ -190,6 +205,35 @@ class _Networks:
         result.arrays.node_response[node[seen_node]] = response[seen_node]
         result.arrays.connection_weight[link[seen_link]] = weight[seen_link]
         return result, finite
+
+
+class _OnCpu:
+    """The gradients of networks over a data set; see `evaluators.gpu_backward.Differentiator`."""
+
+    def __init__(self, programs: Programs, genomes: Genomes, data: Supervised) -> None:
+        self._programs, self._data = programs, data
+        self._input_count, self._recurrent = genomes.input_count, not genomes.feed_forward
+        self.gradient = Gradient(*(np.zeros_like(getattr(programs, name)) for name in Gradient._fields))
+
+    def __call__(self, numbers: Sequence[np.ndarray], loss: int, scale: np.float32) -> np.ndarray:
+        data, totals = self._data, np.empty(len(self._programs.node_count))
+        parallel.over(
+            gradient_range(),
+            len(totals),
+            self._programs._replace(**dict(zip(Gradient._fields, numbers, strict=True))),
+            data.input_rows,
+            self._input_count,
+            data.target_rows,
+            loss,
+            scale,
+            self._recurrent,
+            data.steps if self._recurrent else 1,
+            np.zeros(1, np.int64),
+            self.gradient,
+            totals,
+            cost=max(1.0, len(data.targets) / 4),
+        )
+        return totals
 
 
 def _all_finite(values: np.ndarray, offset: np.ndarray) -> np.ndarray:

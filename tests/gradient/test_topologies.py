@@ -10,7 +10,8 @@ import evaluators
 import neat
 from evaluators.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.gradient import Tensor, fit_weights, operations, optim
-from evaluators.gradient.topologies import _Networks
+from evaluators.gradient.topologies import _Networks, _OnCpu
+from evaluators.loss import LOSSES
 from evaluators.slopes import SLOPES
 from neat import parallel
 from neat.activations import ACTIVATIONS
@@ -63,9 +64,10 @@ def gradients(data, inputs, targets, loss, steps):
     """The same by the kernel; 0 for what no output can see."""
     batch = Genomes.from_list([data])
     supervised = evaluators.Supervised(inputs, targets, fitness=loss, steps=steps, device="cpu")
-    work = _Networks(batch, supervised)
-    work.differentiate([Tensor(numbers) for numbers in work.numbers])
-    node, link = work._origins
+    networks = _Networks(batch)
+    work = _OnCpu(networks.programs, batch, supervised)
+    work(networks.numbers, LOSSES.index(loss), np.float32(-1 / supervised.divisor))
+    node, link = networks._origins
     a = batch.arrays
     result = {}
     for position, gene in enumerate(link):
@@ -244,8 +246,9 @@ def test_many_samples_go_tile_by_tile():
     parts = [evaluators.Supervised(inputs[k::2], targets[k::2], steps=4, device="cpu") for k in (0, 1)]
     found = []
     for data in (whole, *parts):
-        work = _Networks(batch, data)
-        work.differentiate([Tensor(numbers) for numbers in work.numbers])
+        networks = _Networks(batch)
+        work = _OnCpu(networks.programs, batch, data)
+        work(networks.numbers, 0, np.float32(-1 / data.divisor))
         found.append(work.gradient)
     for together, first, second in zip(*found, strict=True):
         np.testing.assert_allclose(together, (first + second) / 2, rtol=1e-3, atol=1e-6)

@@ -1,0 +1,20 @@
+"""The types that the GPU's kernels are compiled for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+
+F4, F8, I4, I8 = types.float32, types.float64, types.int32, types.int64
+U1, B1 = types.uint8, types.boolean
+
+
+def array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:
+    """An array's."""
+    return types.Array(element, dimensions, layout)
+
+
+def named(cls: Any, *fields: Any) -> Any:
+    """A NamedTuple's."""
+    return types.NamedTuple(fields, cls)
