@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ EPOCH = np.dtype(
 batches while they were learnt; loss and score on the validation set after it, NaN without one."""
 
 _SHOWN = ("training_loss", "validation_loss", "reward")
+_PAUSE = 0.1  # seconds between two changes of the bar within an epoch: as often as rich draws it
 
 
 class Reporter:
@@ -34,6 +36,9 @@ class Reporter:
 
     def start(self, history: np.ndarray, epochs: int) -> None:
         """Before the first epoch, or the first after resuming; training goes on up to `epochs`."""
+
+    def batch(self, done: int, total: int) -> None:
+        """After each batch of an epoch: so many are done, of `total`."""
 
     def epoch(self, history: np.ndarray) -> None:
         """After each epoch, or update of PPO: `history[-1]` is its row, of dtype EPOCH or `ppo.UPDATE`."""
@@ -92,7 +97,7 @@ class Metrics(Reporter):
 
 
 class Terminal(Reporter):
-    """A bar with both losses, or with the mean reward.
+    """A bar with both losses, or with the mean reward; within a long epoch, it moves with the batches.
 
     Args:
         console: Where to write; default: standard output.
@@ -109,19 +114,30 @@ class Terminal(Reporter):
             MofNCompleteColumn(),
             BarColumn(bar_width=10),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}{task.fields[batch]}"),
             console=self._console,
         )
-        self._task = self._progress.add_task("", total=epochs, completed=len(history))
+        self._task = self._progress.add_task("", total=epochs, completed=len(history), batch="")
+        self._epochs, self._changed = len(history), time.monotonic()
         self._progress.start()
+
+    def batch(self, done: int, total: int) -> None:
+        """Show how far the epoch is."""
+        if time.monotonic() - self._changed >= _PAUSE:
+            self._change(completed=self._epochs + done / total, batch=f"  batch {done}/{total}")
 
     def epoch(self, history: np.ndarray) -> None:
         """Show the losses."""
         row = history[-1]
         shown = [name for name in _SHOWN if name in row.dtype.names and not np.isnan(row[name])]
         text = "  ".join(f"{name.removesuffix('_loss')} {row[name]:.4g}" for name in shown)
-        self._progress.update(self._task, completed=len(history), description=text)
+        self._epochs = len(history)
+        self._change(completed=self._epochs, description=text, batch="")
 
     def finish(self, history: np.ndarray) -> None:
         """Take the bar off."""
         self._progress.stop()
+
+    def _change(self, **shown: Any) -> None:
+        self._progress.update(self._task, **shown)
+        self._changed = time.monotonic()

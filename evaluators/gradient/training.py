@@ -76,7 +76,7 @@ def fit(
         patience: End after so many epochs without a lower validation loss.
         clip_norm: See `optim.clip_by_norm`.
         seed: Of the order; `Module.initialise` has that of weights and dropout.
-        reporters: Are told of each epoch.
+        reporters: Are told of each epoch and of each batch.
         checkpoint: File that is written after each epoch.
         resume: Go on from that file, as if it had never stopped; without one, begin.
 
@@ -178,7 +178,7 @@ class _Run:
         """Train up to so many epochs in all; the model ends as it was after the best."""
         with reporting(reporters, lambda: self.history, epochs):
             while len(self.history) < epochs and not self._has_lost_patience(patience):
-                self._epoch()
+                self._epoch(reporters)
                 if checkpoint is not None:
                     write_arrays(checkpoint, self.state())
                 for reporter in reporters:
@@ -198,17 +198,19 @@ class _Run:
         done = len(self.history)
         return patience is not None and done > 0 and done - 1 - self.best_epoch >= patience
 
-    def _epoch(self) -> None:
+    def _epoch(self, reporters: Sequence[Reporter]) -> None:
         """Go through the data once, then through the validation set."""
         inputs, targets = self._data
         xp, epoch = namespace(inputs), len(self.history)
         order = xp.asarray(permutation(self._seed, epoch, len(inputs)))
         self._model.train()
-        total = 0.0
-        for begin in range(0, len(inputs), self._batch_size):
+        total, begins = 0.0, range(0, len(inputs), self._batch_size)
+        for done, begin in enumerate(begins, 1):
             rate = self._optimiser.rate
             chosen = order[begin : begin + self._batch_size]
             total += self._step(inputs[chosen], targets[chosen], epoch) * len(chosen)
+            for reporter in reporters:
+                reporter.batch(done, len(begins))
         name = f"validation after epoch {epoch}"
         measured = self.measure(name, self._validation) if self._validation else (math.nan, math.nan)
         row = (epoch, self._optimiser.steps, rate, total / len(inputs), *measured)

@@ -1,4 +1,5 @@
 import re
+import time
 
 import numpy as np
 import pytest
@@ -165,6 +166,9 @@ def test_reporters_are_told(tmp_path):
         def start(self, history, epochs):
             told.append(("start", len(history), epochs))
 
+        def batch(self, done, total):
+            told.append(("batch", done, total))
+
         def epoch(self, history):
             told.append(("epoch", history[-1]["epoch"]))
 
@@ -172,7 +176,8 @@ def test_reporters_are_told(tmp_path):
             told.append(("finish", len(history)))
 
     train(2, reporters=[Listener()])
-    assert told == [("start", 0, 2), ("epoch", 0), ("epoch", 1), ("finish", 2)]
+    batches = [("batch", k, 7) for k in range(1, 8)]
+    assert told == [("start", 0, 2), *batches, ("epoch", 0), *batches, ("epoch", 1), ("finish", 2)]
     told.clear()
     with pytest.raises(ValueError):
         model = model_of()
@@ -189,6 +194,23 @@ def test_a_bar_on_the_terminal():
     train(2, reporters=[reporting.Terminal(Console(file=text, force_terminal=True, width=120))])
     assert "2/2" in text.getvalue()
     assert "validation" in text.getvalue()
+
+
+def test_the_bar_moves_within_a_long_epoch():
+    import io
+
+    from rich.console import Console
+
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=120, color_system=None)
+    terminal, history = reporting.Terminal(console), np.zeros(1, reporting.EPOCH)
+    terminal.start(history, 2)
+    terminal.batch(1, 4)  # so soon after the last change it is left out
+    time.sleep(0.11)
+    terminal.batch(3, 4)
+    terminal.finish(history)
+    assert re.search(r"1/2 ━{8}╸ .* batch 3/4", text.getvalue())
+    assert "batch 1/4" not in text.getvalue()
 
 
 def test_metrics_csv(tmp_path):
