@@ -8,7 +8,7 @@ demo: .venv/installed  ## Evolve XOR and draw the run
 	$(BIN)/python -m experiments xor
 
 test: .venv/installed-dev  ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 2 for a mistake, 130 if interrupted."""
     command = list(sys.argv[1:] if arguments is None else arguments)
+    # Before numpy is loaded. Networks here are small; OpenBLAS's threads spin while they wait, and where others want
+    # the cores too, a step of training takes ten times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _dispatch(command)
     except KeyboardInterrupt as interruption:

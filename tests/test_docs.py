@@ -36,12 +36,16 @@ def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
     assert env.observation_space.contains(observation)
 
 
-def test_the_pages_on_gradients(capsys):
+def test_the_pages_on_gradients(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     namespace = {}
-    *through_networks, layers = blocks("docs/gradient.md")
+    *through_networks, layers, policy = blocks("docs/gradient.md")
     for block in through_networks:
         exec(block, namespace)
     assert namespace["population"].generation == 12
     assert namespace["result"].champion_fitness > namespace["learned"].fitness_before.max()
     exec(layers, {})
     assert capsys.readouterr().out
+    exec(policy, {})
+    assert float(capsys.readouterr().out) > 50  # at first some 20
+    assert (tmp_path / "metrics.csv").read_text().startswith("update,steps,episodes,reward,")
