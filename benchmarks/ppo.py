@@ -37,7 +37,7 @@ def _trained(task: tuple[str, int, bool]) -> dict[str, float]:
     environment = getattr(environments, name)()
     settings = ppo.settings_for(environment)
     if quick:
-        settings = settings.model_copy(update={"steps": settings.steps // 10})
+        settings = settings.updated(steps=settings.steps // 10)
     begin = time.perf_counter()
     policy = ppo.train(environment, settings, seed).policy
     taken = time.perf_counter() - begin

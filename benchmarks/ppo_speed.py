@@ -33,7 +33,7 @@ SETTINGS = ppo.Settings(
     clip_values=True,
     entropy_weight=0.01,
     value_weight=0.5,
-    max_norm=0.5,
+    max_gradient_norm=0.5,
     learning_rate=2.5e-4,
     observations="raw",
 )
@@ -54,7 +54,7 @@ def theirs(python: Path, script: Path) -> float:
 
 def main() -> None:
     python, script = (Path(argument).absolute() for argument in sys.argv[1:])
-    ppo.train(CartPole(), SETTINGS.model_copy(update={"steps": 1024}))
+    ppo.train(CartPole(), SETTINGS.updated(steps=1024))
     rows = []
     for _ in range(ROUNDS):
         rows.append((ours(), theirs(python, script)))

@@ -11,6 +11,7 @@ from evaluators.episode import Senses
 
 Observations = Literal["scaled", "raw", "normalised"]
 
+_ROUNDING = 1e-12  # relative, of a sum of squares
 _NORMAL_LIMIT = np.float32(10.0)  # standard deviations
 
 
@@ -24,9 +25,10 @@ class Normaliser:
 
     @property
     def deviation(self) -> np.ndarray:
-        """float64 (observations,); 1 where nothing has varied."""
-        deviation = np.sqrt(self.squares / max(self.count, 1))
-        return np.where(deviation > 0, deviation, 1.0)
+        """float64 (observations,); 1 where nothing has varied by more than rounding."""
+        variance = np.maximum(self.squares, 0.0) / max(self.count, 1)
+        varies = variance > _ROUNDING * (self.mean * self.mean + variance)
+        return np.sqrt(np.where(varies, variance, 1.0))
 
     def add(self, moment: np.ndarray, count: int) -> None:
         """Add observations: their sums of deviations from the mean and of squares, (…, 2, observations) in parts."""
@@ -57,7 +59,7 @@ def senses_for(
     offset, factor = np.zeros(len(low)), np.ones(len(low))
     offset[bounded] = (low[bounded] + high[bounded]) / 2
     factor[bounded] = 2 / (high[bounded] - low[bounded])
-    limit = np.float32(np.inf)
+    limit = np.finfo(np.float32).max
     if normaliser is not None:
         offset, factor, limit = normaliser.mean, 1 / normaliser.deviation, _NORMAL_LIMIT
     return Senses(offset.astype(np.float32), factor.astype(np.float32), limit)

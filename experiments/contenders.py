@@ -245,7 +245,7 @@ def _train_policy(contest: Contest, seed: int, share: float) -> Outcome:
     environment = experiment.environment()
     settings = ppo.settings_for(environment)
     steps = max(settings.slots * settings.rollout, round(share * settings.steps))
-    learner = ppo.Learner(environment, settings.model_copy(update={"steps": steps}), seed)
+    learner = ppo.Learner(environment, settings.updated(steps=steps), seed)
     curve = Curve()
 
     def score() -> float:

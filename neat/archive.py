@@ -56,3 +56,8 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{path}: is damaged: its {len(content)} bytes do not match their digest")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those whose names begin with `prefix` and a dot, without these."""
+    return {name.removeprefix(f"{prefix}."): a for name, a in arrays.items() if name.startswith(f"{prefix}.")}

@@ -10,6 +10,7 @@ import neat
 from evaluators import Network, Rollout
 from evaluators.environments import Box, CartPole, Discrete, Environment
 from evaluators.environments.environment import EPISODES
+from evaluators.normaliser import Normaliser
 from neat import checkpoint, parallel, rng
 from neat.jit import function, inner_function
 from tests.wandering import Drift, Walk
@@ -500,3 +501,13 @@ def test_bad_trials_and_no_genomes():
                 call()
     with pytest.raises(ValueError, match="genomes: expected at least one, got none"):
         rollout(genomes.take(np.array([], np.int64)))
+
+
+@pytest.mark.parametrize("value", [0.1, 123.456, -7.7])
+def test_what_does_not_vary_is_not_scaled_up(value):
+    normaliser = Normaliser(1)
+    for count in (300, 17, 4000):
+        deviation = np.full(count, value) - np.float64(np.float32(normaliser.mean[0]))
+        normaliser.add(np.array([[deviation.sum()], [(deviation**2).sum()]]), count)
+    assert normaliser.deviation[0] == 1
+    assert normaliser.mean[0] == pytest.approx(value)

@@ -14,7 +14,7 @@ from evaluators.environments import Environment
 from evaluators.environments.environment import EPISODES
 from evaluators.episode import as_input
 from evaluators.episodic import TRIAL
-from evaluators.gradient.draws import ACTION
+from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations, elementary, rng
 from neat.jit import fused_inner_function, inner_function, pasted_function, specialise
 from neat.rng import EVALUATION
@@ -78,8 +78,8 @@ def _categorical(outputs, actor, random, greedy, drawn, action):
         total = _0
         for k in range(actor.weight[-1].shape[1]):
             total += elementary.exp(outputs[k] - outputs[best])
-        seed, generation, slot, time = random
-        word, _, _, _ = rng.inline_block(seed, generation, slot, np.uint64(ACTION), time)
+        seed, generation, individual, purpose, time = random
+        word, _, _, _ = rng.inline_block(seed, generation, individual, purpose, time)
         left = rng.to_uniform(word) * total
         for k in range(actor.weight[-1].shape[1]):
             share = elementary.exp(outputs[k] - outputs[best])
@@ -94,13 +94,13 @@ def _categorical(outputs, actor, random, greedy, drawn, action):
 @inner_function
 def _gaussian(outputs, actor, random, greedy, drawn, action):
     """Normal around the outputs, or these; -1 … 1 are the actions' bounds, to which they are limited."""
-    seed, generation, slot, time = random
+    seed, generation, individual, purpose, time = random
     dimensions = np.uint64(len(actor.deviation))
     for k in range(len(actor.deviation)):
         value = outputs[k]
         if not greedy:
             draw = time * dimensions + np.uint64(k)
-            word0, word1, _, _ = rng.inline_block(seed, generation, slot, np.uint64(ACTION), draw)
+            word0, word1, _, _ = rng.inline_block(seed, generation, individual, purpose, draw)
             value += actor.deviation[k] * rng.to_normal(word0, word1)
         drawn[k] = value
         share = (value + _1) * _HALF
@@ -168,7 +168,7 @@ def _collect(begin, end, seed, update, limit, constants, senses, actor, slots, r
             action = act(  # type: ignore[name-defined]  # noqa: F821
                 record.inputs[slot, now],
                 actor,
-                (seed, update, individual, np.uint64(now)),
+                (seed, update, individual, np.uint64(ACTION), np.uint64(now)),
                 False,
                 record.drawn[slot, now],
                 scratch,
@@ -206,7 +206,7 @@ def _play(begin, end, trial, greedy, limit, constants, senses, actor, record, so
             action = act(  # type: ignore[name-defined]  # noqa: F821
                 scratch.inputs,
                 actor,
-                (_UNSET, np.uint64(trial), np.uint64(episode), np.uint64(time)),
+                (_UNSET, np.uint64(trial), np.uint64(episode), np.uint64(TRIAL_ACTION), np.uint64(time)),
                 greedy,
                 scratch.drawn,
                 scratch,
@@ -239,6 +239,7 @@ def kernels(environment: type[Environment], activation: str, discrete: bool) -> 
     activate = table[activations.activation_index(activation)].function
     bind = {name: inner_function(each) for name, each in environment.functions().items()}
     bind["act"] = _decision(activate, _categorical if discrete else _gaussian)
-    name = f"{environment.__module__}.{environment.__qualname__}-{activation}"
+    kind = "discrete" if discrete else "continuous"
+    name = f"{environment.__module__}.{environment.__qualname__}-{kind}-{activation}"
     collect, play = (specialise(each, name, bind, _nrt=False) for each in (_collect, _play))
     return collect, play

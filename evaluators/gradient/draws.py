@@ -17,6 +17,7 @@ WEIGHT = 2**31
 DROPOUT = 2**31 + 1
 ORDER = 2**31 + 2
 ACTION = 2**31 + 3
+TRIAL_ACTION = 2**31 + 4
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What PPO trains: an actor that decides and a critic that foretells the reward."""
+"""What PPO trains: an actor that decides and a critic that estimates the value of a state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from evaluators.gradient.distributions import Categorical, Gaussian
 from evaluators.gradient.initialisation import filled, orthogonal
 from evaluators.gradient.module import Module, Parameter
 from evaluators.gradient.nn import Activation, Dense, Sequential
+from evaluators.gradient.operations.activations import check_differentiable
 from evaluators.gradient.place import arrays_holding, to_host
+from evaluators.gradient.ranges import check_above
 from neat import parallel
 from neat.jit import cause
 
@@ -27,7 +29,7 @@ _COST = 5  # of a step, in the units of parallel.over
 
 
 class Policy(Module):
-    """A dense network that decides, and another of the same shape that foretells the discounted reward.
+    """A dense network that decides, the actor, and another of the same shape that estimates the value, the critic.
 
     Of a discrete space, the actor's outputs are the logits of the actions. Of a continuous one, they are the means of
     independent normal distributions whose deviations are parameters that do not depend on the state; −1 and 1 are the
@@ -46,6 +48,9 @@ class Policy(Module):
         offset: float32 (observations,); inputs are (observation − offset) · factor, within ±limit.
         factor: float32 (observations,).
         limit: float32 (1,).
+
+    Raises:
+        ValueError: An argument is not allowed.
     """
 
     buffers = ("offset", "factor", "limit")
@@ -58,6 +63,10 @@ class Policy(Module):
         deviation: float = 1.0,
     ) -> None:
         check(environment)
+        check_differentiable(activation)
+        deviation = check_above("deviation", deviation)
+        if not isinstance(hidden, tuple | list):
+            raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {hidden!r}")
         self.environment = environment
         self.activation = activation
         actions = environment.actions
@@ -69,7 +78,7 @@ class Policy(Module):
         self.log_deviation = None if self.discrete else Parameter((count,), filled(math.log(deviation)))
         self.offset = np.zeros(sizes[0], np.float32)
         self.factor = np.ones(sizes[0], np.float32)
-        self.limit = np.full(1, np.inf, np.float32)
+        self.limit = np.full(1, np.finfo(np.float32).max)
 
     def forward(self, x: Tensor) -> Tensor:
         """Inputs (samples, observations) to logits or means (samples, actions)."""

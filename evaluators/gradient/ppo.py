@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from evaluators.environments import Environment
+from evaluators.checks import check_count
+from evaluators.environments import Acrobot, CartPole, Environment, MountainCarContinuous, Pendulum
 from evaluators.environments.check import check
 from evaluators.gradient.acting import Slots, Steps, kernels, new_scratch
 from evaluators.gradient.autograd import Tensor, constant, no_grad, record
@@ -18,6 +20,7 @@ from evaluators.gradient.place import arrays_on, namespace, to_host
 from evaluators.gradient.policy import Policy, check_sound, run_over
 from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.normaliser import Normaliser, Observations, senses_for
+from neat.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.config import NonNegative, OneOrMore, Positive, Rate, Size
 from neat.jit import kernel
 from neat.validation import ActivationName, Model
@@ -71,10 +74,10 @@ class Settings(Model):
     """Of the value loss, half the mean square."""
     entropy_weight: NonNegative = 0.0
     """Of the entropy, which is to be high."""
-    max_norm: Positive = 0.5
+    max_gradient_norm: Positive = 0.5
     """Gradients beyond this norm are scaled down to it."""
-    most_divergence: Positive | None = None
-    """End an update when a minibatch's divergence from the policy that acted passes this."""
+    target_kl: Positive | None = None
+    """End an update when a minibatch's approximate KL divergence passes this."""
     learning_rate: Positive = 3e-4
     """Adam's, at first."""
     schedule: Literal["linear", "constant"] = "linear"
@@ -82,7 +85,7 @@ class Settings(Model):
     epsilon: Positive = 1e-5
     """Adam's ε."""
     observations: Observations = "normalised"
-    """As in `evaluators.Rollout`; normalised by what was seen before the update."""
+    """As in `evaluators.Rollout`; normalised by what was seen before the update, and raw in the first."""
     scale_rewards: bool = False
     """Divide rewards by the deviation of the discounted reward so far (Engstrom et al. 2020)."""
     hidden: tuple[Size, ...] = (64, 64)
@@ -92,9 +95,13 @@ class Settings(Model):
     deviation: Positive = 1.0
     """Of continuous actions at first, where −1 and 1 are their bounds."""
 
+    def updated(self, **changes: Any) -> Settings:
+        """With these fields changed; ValueError if one is not allowed."""
+        return Settings(**{**self.model_dump(), **changes})
 
-TASKS = {
-    "CartPole": Settings(
+
+TASKS: dict[type[Environment], Settings] = {
+    CartPole: Settings(
         rollout=32,
         epochs=20,
         minibatch_size=256,
@@ -103,18 +110,16 @@ TASKS = {
         learning_rate=1e-3,
         observations="raw",
     ),
-    "Acrobot": Settings(steps=500_000, slots=16, rollout=256, epochs=4, gae_lambda=0.94, minibatch_size=64),
-    "MountainCarContinuous": Settings(),
-    "Pendulum": Settings(
-        steps=500_000, slots=4, rollout=512, gamma=0.9, learning_rate=1e-3, minibatch_size=64
-    ),
+    Acrobot: Settings(steps=500_000, slots=16, rollout=256, epochs=4, gae_lambda=0.94, minibatch_size=64),
+    MountainCarContinuous: Settings(),
+    Pendulum: Settings(steps=500_000, slots=4, rollout=512, gamma=0.9, learning_rate=1e-3, minibatch_size=64),
 }
-"""By an environment's name, what works for it; others begin with `Settings()`."""
+"""What works for an environment; others begin with `Settings()`."""
 
 
 def settings_for(environment: Environment) -> Settings:
     """The settings of TASKS, or the default ones."""
-    return TASKS.get(environment.name, Settings())
+    return TASKS.get(type(environment), Settings())
 
 
 class Trained(NamedTuple):
@@ -135,6 +140,9 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     reporters: Sequence[Reporter] = (),
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 10,
+    resume: bool = False,
 ) -> Trained:
     """Train a policy for an environment.
 
@@ -144,15 +152,32 @@ def train(
         seed: Of all that is drawn; the same seed gives the same policy.
         device: Where the networks learn; episodes are played on the CPU. See `evaluators.backend.resolve_device`.
         reporters: Are told of each update.
+        checkpoint: File that keeps the newest state.
+        checkpoint_every: Updates between writing it; it is written at the end in any case.
+        resume: Go on from that file, as if training had never stopped; without one, begin.
 
     Raises:
         ValueError: An argument is not allowed, or an observation, a reward or a loss was not finite.
         RuntimeError: One of the environment's functions raised an error.
+        CheckpointError: The checkpoint is damaged, or of other training.
     """
     learner = Learner(environment, settings, seed, device)
+    check_count("checkpoint_every", checkpoint_every)
+    if resume and checkpoint is None:
+        raise ValueError("resume: needs a checkpoint, got none")
+    if checkpoint is not None and resume and Path(checkpoint).exists():
+        try:
+            learner.restore(read_arrays(checkpoint))
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise CheckpointError(f"{checkpoint}: {error}") from None
     with reporting(reporters, lambda: learner.history, learner.updates):
         while len(learner.history) < learner.updates:
             learner.update()
+            done = len(learner.history)
+            if checkpoint is not None and (done % checkpoint_every == 0 or done == learner.updates):
+                write_arrays(checkpoint, learner.state())
             for reporter in reporters:
                 reporter.epoch(learner.history)
     return Trained(learner.policy, learner.history)
@@ -211,10 +236,24 @@ class Learner:
         )
 
     def update(self) -> None:
-        """Act for some steps, then learn from them."""
-        s = self.settings
+        """Act for some steps, then learn from them; if that is interrupted, it has not been.
+
+        Raises:
+            ValueError: All updates have been made, or an observation, a reward or a loss was not finite.
+            RuntimeError: One of the environment's functions raised an error.
+        """
+        if len(self.history) == self.updates:
+            raise ValueError(f"update: all {self.updates} that the settings ask for have been made")
+        before = self.state()
+        try:
+            self._update()
+        except BaseException:
+            self.restore(before)
+            raise
+
+    def _update(self) -> None:
+        s, done = self.settings, len(self.history)
         with self._arrays.current():
-            done = len(self.history)
             rate = s.learning_rate * (1 - done / self.updates if s.schedule == "linear" else 1)
             self._optimiser.learning_rate = rate
             steps = self._act(done)
@@ -229,6 +268,40 @@ class Learner:
         before = self.history["episodes"][-1] if done else 0
         row = (done, (done + 1) * ended.size, before + episodes, reward, rate, *measures, explained)
         self.history = np.append(self.history, np.array([row], UPDATE))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the rest depends on, as arrays of the host."""
+        parts: dict[str, dict[str, np.ndarray]] = {
+            "policy": self.policy.state(),
+            "optimiser": self._optimiser.state(),
+            "slots": {name: array.copy() for name, array in self._slots._asdict().items()},
+            "returned": self._returned.state(),
+            "observed": self._observed.state() if self._observed is not None else {},
+        }
+        named = {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+        described = f"{self.environment!r}, seed {self.seed}, {self.settings!r}"
+        return {
+            "training": np.array(described),
+            "history": self.history,
+            "discounted": self._discounted,
+            "permutations": np.array(self._permutations),
+            **named,
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave; ValueError if that was of other training."""
+        mine = self.state()
+        if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
+            raise ValueError(f"state: is of other training: {arrays.get('training', 'not of PPO')}")
+        of = {part: under(part, arrays) for part in ("policy", "optimiser", "slots", "returned", "observed")}
+        self.policy.restore(of["policy"])
+        self._optimiser.restore(of["optimiser"])
+        self._slots = Slots(**{name: array.copy() for name, array in of["slots"].items()})
+        self._returned.restore(of["returned"])
+        if self._observed is not None:
+            self._observed.restore(of["observed"])
+        self.history, self._discounted = arrays["history"], arrays["discounted"]
+        self._permutations = int(arrays["permutations"])
 
     def _act(self, update: int) -> Steps:
         environment, policy, (slots, count) = self.environment, self.policy, self._shape
@@ -288,11 +361,9 @@ class Learner:
         rewards = steps.reward / self._reward_scale(steps.reward, ended) if s.scale_rewards else steps.reward
         advantages = advantages_of(rewards, values[:, :-1], following, ended, s.gamma, s.gae_lambda)
         returns = advantages + values[:, :-1]
-        variance = returns.var()
-        explained = 1 - advantages.var() / variance if variance > 0 else np.nan
         columns = (values[:, :-1], advantages, returns)
         placed = [to_device(np.ascontiguousarray(c, np.float32).reshape(-1)) for c in columns]
-        return _Batch(inputs, chosen, log_probability, *placed), explained
+        return _Batch(inputs, chosen, log_probability, *placed), explained_variance(values[:, :-1], returns)
 
     def _reward_scale(self, rewards: np.ndarray, ended: np.ndarray) -> float:
         """The deviation of the discounted reward so far."""
@@ -317,7 +388,7 @@ class Learner:
                 chosen = order[begin : begin + s.minibatch_size]
                 part = _Batch(*(column[chosen] for column in batch))
                 measures.append(self._step(part))
-                if s.most_divergence is not None and measures[-1][3] > s.most_divergence:
+                if s.target_kl is not None and measures[-1][3] > s.target_kl:
                     return np.mean(measures, axis=0)
         return np.mean(measures, axis=0)
 
@@ -344,13 +415,10 @@ class Learner:
             )
         self._optimiser.zero_grad()
         loss.backward()
-        clip_by_norm(self._optimiser.parameters, s.max_norm)
+        clip_by_norm(self._optimiser.parameters, s.max_gradient_norm)
         self._optimiser.step()
-        log_ratio = log_probability.data - part.log_probability
-        ratio = namespace(log_ratio).exp(log_ratio)
-        divergence = float((ratio - 1 - log_ratio).mean())
-        clipped = float((abs(ratio - 1) > s.clip).mean())
-        return of_policy.item(), of_value.item(), entropy.item(), divergence, clipped
+        changes = policy_change(log_probability.data - part.log_probability, s.clip)
+        return of_policy.item(), of_value.item(), entropy.item(), *changes
 
 
 class _Batch(NamedTuple):
@@ -362,6 +430,23 @@ class _Batch(NamedTuple):
     value: Any  # float32 (samples,), of the critic before the update
     advantage: Any  # float32 (samples,)
     returned: Any  # float32 (samples,)
+
+
+def policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
+    """The approximate KL divergence ⟨r − 1 − ln r⟩ (Schulman 2020), and the share of samples with |r − 1| > ε.
+
+    Args:
+        log_ratio: ln r, float array (samples,).
+        clip: ε.
+    """
+    ratio = namespace(log_ratio).exp(log_ratio)
+    return float((ratio - 1 - log_ratio).mean()), float((abs(ratio - 1) > clip).mean())
+
+
+def explained_variance(values: np.ndarray, returns: np.ndarray) -> float:
+    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for constant ones; NaN where the returns do not vary."""
+    variance = returns.var()
+    return float(1 - (returns - values).var() / variance) if variance > 0 else math.nan
 
 
 def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: float) -> Tensor:

@@ -16,7 +16,7 @@ from evaluators.gradient.module import Module, observing
 from evaluators.gradient.optim import Optimiser, clip_by_norm
 from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_numbers
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
-from neat.archive import CheckpointError, read_arrays, write_arrays
+from neat.archive import CheckpointError, read_arrays, under, write_arrays
 
 Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]
@@ -268,17 +268,12 @@ class _Run:
             if mine != theirs:
                 raise CheckpointError(f"{path}: is of training with {name} {theirs}, not {mine}")
         try:
-            self._optimiser.restore(_under("optimiser", arrays))
-            self._model.restore(_under("model", arrays))
+            self._optimiser.restore(under("optimiser", arrays))
+            self._model.restore(under("model", arrays))
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
-        self._best = _under("best", arrays)
+        self._best = under("best", arrays)
         self.history = arrays["history"]
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    length = len(prefix) + 1
-    return {name[length:]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
 
 
 def first_not_finite(model: Module, inputs: Any) -> str:

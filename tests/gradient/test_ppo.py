@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neat
-from evaluators import Rollout, environments
+from evaluators import Rollout
 from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environment, MountainCar, Pendulum
 from evaluators.environments.environment import uniform
-from evaluators.gradient import Tensor, check_gradients, ppo, reporting
+from evaluators.gradient import CheckpointError, Tensor, check_gradients, ppo, reporting
 from evaluators.gradient.distributions import Categorical, Gaussian
 from neat import parallel
+from neat.archive import read_arrays
 from tests.gradient.test_training import refuses, same
 
 ONE = np.float32(1.0)
@@ -23,7 +24,7 @@ QUICK = ppo.Settings(
 
 
 def quick(**changes):
-    return ppo.Settings(**{**QUICK.model_dump(), **changes})
+    return QUICK.updated(**changes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +211,11 @@ def test_gaussian_gradients(tensor):
     check_gradients(lambda m, s: Gaussian(m, s).entropy() * 1.0, [mean, log_deviation])
 
 
+def same_rows(first, second):
+    for name in ppo.UPDATE.names:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
 def as_genome(policy):
     """The actor as a genome, and how Rollout must observe for it."""
     environment = policy.environment
@@ -290,13 +296,13 @@ def test_learns_the_best_choice(device):
 
 
 def test_learns_a_number(device):
-    trained = ppo.train(Aim(), quick(observations="raw", steps=8192, scale_rewards=True), device=device)
-    assert trained.policy.play(episodes=1).reward.item() > -5 * 0.5**2
+    trained = ppo.train(Aim(), quick(observations="raw", steps=16_384, scale_rewards=True), device=device)
+    assert trained.policy.play(episodes=1).reward.item() > -5  # at first -20
     assert trained.history["entropy"][-1] < trained.history["entropy"][0]
 
 
 def test_learns_to_balance():
-    wanted = ppo.Settings(**{**ppo.TASKS["CartPole"].model_dump(), "steps": 20_000})
+    wanted = ppo.TASKS[CartPole].updated(steps=20_000)
     assert ppo.train(CartPole(), wanted, seed=1).policy.play(episodes=20).reward.mean() > 80  # at first 20
 
 
@@ -338,7 +344,7 @@ def test_the_same_seed_gives_the_same_policy():
         parallel.set_threads(threads)
     other = ppo.train(CartPole(), quick(steps=1024), seed=5)
     same(one.policy, again.policy)
-    np.testing.assert_array_equal(one.history, again.history)
+    same_rows(one.history, again.history)
     assert not np.array_equal(one.history["reward"], other.history["reward"])
 
 
@@ -348,10 +354,105 @@ def test_a_policy_is_kept_whole():
     np.testing.assert_array_equal(policy.play(episodes=4).reward, again.play(episodes=4).reward)
 
 
+@pytest.mark.parametrize("environment", [CartPole(), Pendulum()])
+def test_stopped_and_resumed_is_never_stopped(environment, tmp_path):
+    class Stop(reporting.Reporter):
+        def epoch(self, history):
+            if len(history) == 5:
+                raise KeyboardInterrupt
+
+    wanted = quick(steps=2048, scale_rewards=True)
+    whole = ppo.train(environment, wanted, seed=6)
+    file = tmp_path / "checkpoint.npz"
+    arguments = {"checkpoint": file, "checkpoint_every": 2, "resume": True}
+    with pytest.raises(KeyboardInterrupt):
+        ppo.train(environment, wanted, 6, reporters=[Stop()], **arguments)
+    assert len(read_arrays(file)["history"]) == 4
+    again = ppo.train(environment, wanted, 6, **arguments)
+    same(whole.policy, again.policy)
+    same_rows(whole.history, again.history)
+    with refuses(f"{file}: state: is of other training", CheckpointError):
+        ppo.train(environment, wanted, 7, **arguments)
+    file.write_bytes(file.read_bytes()[:-1])
+    with refuses(f"{file}: is damaged", CheckpointError):
+        ppo.train(environment, wanted, 6, **arguments)
+    with refuses("resume: needs a checkpoint"):
+        ppo.train(environment, wanted, resume=True)
+
+
+def test_an_update_that_is_interrupted_has_not_been(monkeypatch):
+    whole = ppo.train(CartPole(), quick(steps=1024), seed=8)
+    learner = ppo.Learner(CartPole(), quick(steps=1024), seed=8)
+    learner.update()
+    learn = ppo.clip_by_norm
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return learn(*arguments)
+
+    monkeypatch.setattr(ppo, "clip_by_norm", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        learner.update()
+    while len(learner.history) < learner.updates:
+        learner.update()
+    same(whole.policy, learner.policy)
+    same_rows(whole.history, learner.history)
+    with refuses("update: all 4 that the settings ask for have been made"):
+        learner.update()
+
+
+def test_change_of_the_policy():
+    before, now = np.array([0.2, 0.5, 0.9, 0.4]), np.array([0.2, 0.55, 0.5, 0.8])
+    ratio = now / before
+    divergence, clipped = ppo.policy_change(np.log(ratio), 0.2)
+    assert divergence == pytest.approx(sum(r - 1 - math.log(r) for r in ratio) / 4)
+    assert clipped == 0.5  # 1, 1.1, 0.56 and 2
+    # An unbiased estimate of KL(before ‖ now) where samples come from `before`.
+    draw = np.random.default_rng(0).choice(3, size=200_000, p=[0.2, 0.3, 0.5])
+    p, q = np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])
+    divergence, _ = ppo.policy_change(np.log(q / p)[draw], 0.2)
+    assert divergence == pytest.approx((p * np.log(p / q)).sum(), rel=0.02)
+
+
+def test_explained_variance():
+    returns = np.array([[1.0, 2.0, 4.0], [0.0, 3.0, 5.0]])
+    assert ppo.explained_variance(returns, returns) == 1
+    assert ppo.explained_variance(np.full((2, 3), 7.0), returns) == pytest.approx(0)
+    assert ppo.explained_variance(-returns, returns) == pytest.approx(-3)
+    assert math.isnan(ppo.explained_variance(returns, np.ones((2, 3))))
+
+
+def test_what_is_logged_is_of_the_policy_that_acted():
+    """In the first minibatch of an update, the policy is still the one that acted."""
+    row = ppo.train(CartPole(), quick(steps=256, epochs=1, minibatch_size=256)).history[0]
+    assert row["approximate_kl"] == pytest.approx(0, abs=1e-6)
+    assert row["clip_fraction"] == 0
+    rows = ppo.train(CartPole(), quick(steps=1024, epochs=10, learning_rate=0.03)).history
+    assert rows["clip_fraction"].max() > 0.05
+    assert (np.diff(rows["episodes"]) > 0).all()
+    assert rows["episodes"][-1] > 20
+
+
+def test_entropy_is_rewarded():
+    entropies = [
+        ppo.train(Bandit(), quick(observations="raw", entropy_weight=weight)).history["entropy"][-1]
+        for weight in (0.0, 10.0)
+    ]
+    assert entropies[0] < 0.7 < entropies[1]
+
+
+def test_values_are_clipped():
+    one, other = (ppo.train(Clock(), quick(steps=512, clip_values=clip, clip=0.01)) for clip in (False, True))
+    assert one.history["value_loss"][-1] < other.history["value_loss"][-1]
+
+
 def test_an_update_ends_when_the_policy_has_gone_far():
     wanted = quick(steps=256, learning_rate=0.05, epochs=50)
     far = ppo.train(CartPole(), wanted).history[0]
-    near = ppo.train(CartPole(), quick(**{**wanted.model_dump(), "most_divergence": 0.01})).history[0]
+    near = ppo.train(CartPole(), wanted.updated(target_kl=0.01)).history[0]
     assert near["approximate_kl"] < far["approximate_kl"]
 
 
@@ -367,7 +468,7 @@ def test_metrics_and_terminal(tmp_path, capsys):
 
 
 def test_every_environment_has_a_first_policy():
-    assert all(name in dir(environments) for name in ppo.TASKS)
+    assert all(issubclass(environment, Environment) for environment in ppo.TASKS)
     assert ppo.settings_for(CartPole()).gamma == 0.98
     assert ppo.settings_for(Bandit()) == ppo.Settings()
 
@@ -404,8 +505,15 @@ def test_refuses_mistakes():
         ppo.Policy(Noise(broken=1.0)).play(episodes=2000)
     with refuses("Noise: IndexError: a mistake in step", RuntimeError):
         ppo.train(Noise(broken=2.0), QUICK)
+    for arguments, message in (
+        ({"deviation": 0.0}, "deviation: expected a finite number above 0, got 0.0"),
+        ({"hidden": 8}, "hidden: expected sizes of layers"),
+        ({"hidden": (), "activation": "step"}, "activation 'step' has no derivative"),
+    ):
+        with refuses(message):
+            ppo.Policy(Aim(), **arguments)
     with refuses("episodes: "):
         ppo.Policy(CartPole()).play(episodes=0)
     with refuses("loss: "):
-        wanted = quick(learning_rate=1e30, max_norm=1e30)
+        wanted = quick(learning_rate=1e30, max_gradient_norm=1e30)
         ppo.train(Aim(goal=1e15), wanted)
