@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -11,13 +11,16 @@ from typing import IO, Any
 import numpy as np
 
 from experiments import folder as folders
-from experiments.contenders import TASKS, Outcome, contenders, score_name, target, work_name
-from experiments.curves import draw, scores_at
+from experiments.contenders import TASKS, Contender, Outcome, contenders, score_name, target, work_name
+from experiments.curves import draw, first_reaching
 from experiments.flags import read
-from experiments.statistics import summary
+from experiments.statistics import bootstrap
 from experiments.table import number, print_table
+from neat import parallel
 
 Outcomes = dict[str, list[Outcome]]
+
+_WARM_UP = 0.02  # of a run, for which everything is compiled
 
 
 @dataclass(frozen=True)
@@ -47,119 +50,113 @@ class Compare:
 
 
 def compare(arguments: list[str], command: Sequence[str]) -> None:
-    """Do all the runs; show and write the table and the figure."""
+    """Do all the runs; show and write the table and the figure, also of what was done before an interruption."""
     options = read(Compare, "compare", arguments)
     if options.threads is not None:
-        from neat import parallel
-
         parallel.set_threads(options.threads)
+    methods = contenders(options.task)
     folder = folders.create(f"compare-{options.task}", options.output, options.overwrite)
     description = {"experiment": "compare", "options": asdict(options), **folders.started(command)}
     folders.write_json(folder / folders.RUN, description)
-    rows = folder / "curves.csv"
-    try:
-        with rows.open("w", newline="", encoding="utf-8") as file:
-            outcomes = _outcomes(options, file)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted; {rows} has the runs that were done") from None
-    statistics = _statistics(options.task, outcomes)
-    folders.write_json(folder / "summary.json", statistics)
-    _print(options.task, statistics)
-    picture = folder / "compare.svg"
-    curves = {name: [run.curve for run in runs] for name, runs in outcomes.items()}
-    draw(curves, picture, work_name(options.task), score_name(options.task), target(options.task))
-    print(f"{picture}: the learning curves; {rows}: their points; {folder / 'summary.json'}: the table")
-
-
-def _outcomes(options: Compare, file: IO[str]) -> Outcomes:
-    """All runs, one after the other; the points of each are written when it is done."""
     outcomes: Outcomes = {}
-    work = work_name(options.task)
+    try:
+        with (folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:
+            for name, seed, outcome in _outcomes(methods, options, file):
+                outcomes.setdefault(name, []).append(outcome)
+                end = f"{outcome.end.work:,.0f} {work_name(options.task)}, {outcome.end.seconds:.3g} s"
+                print(f"  seed {seed}: {outcome.end.score:.4g} after {end}", flush=True)
+    except KeyboardInterrupt:
+        done = f"; {folder} has the runs that were done" if outcomes else ""
+        raise KeyboardInterrupt(f"interrupted{done}") from None
+    finally:
+        if outcomes:
+            _conclude(options.task, outcomes, folder)
+
+
+def _outcomes(
+    methods: dict[str, Contender], options: Compare, file: IO[str]
+) -> Iterator[tuple[str, int, Outcome]]:
+    """All runs, one after the other, with the method and the seed; the points of each are written when it is done."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["method", "seed", work.replace(" ", "_"), "seconds", "score"])
-    for name, run in contenders(options.task).items():
+    work = work_name(options.task).replace(" ", "_")
+    writer.writerow(["method", "seed", "parameters", work, "seconds", "score"])
+    for name, run in methods.items():
         print(f"{name}: compiling, then {options.seeds} runs", flush=True)
-        run(0, 1e-9)
-        outcomes[name] = []
+        run(0, _WARM_UP)
         for seed in range(options.seeds):
             outcome = run(seed, options.share)
-            outcomes[name].append(outcome)
-            writer.writerows([name, seed, *point] for point in outcome.curve)
+            writer.writerows([name, seed, outcome.parameters, *point] for point in outcome.curve)
             file.flush()
-            last = outcome.curve[-1]
-            end = f"{last.work:,.0f} {work}, {last.seconds:.3g} s"
-            print(f"  seed {seed}: {outcome.score:.4g} after {end}", flush=True)
-    return outcomes
+            yield name, seed, outcome
 
 
-def _statistics(task: str, outcomes: Outcomes) -> dict[str, Any]:
-    """Of each method; and of all at the work, and at the time, that the shortest has taken."""
-    ends = {
-        key: {
-            name: float(np.median([getattr(run.curve[-1], key) for run in runs]))
-            for name, runs in outcomes.items()
-        }
-        for key in ("work", "seconds")
-    }
-    common = {key: min(values.values()) for key, values in ends.items()}
-    aim = target(task)
-    result: dict[str, Any] = {}
+def _conclude(task: str, outcomes: Outcomes, folder: Path) -> None:
+    statistics = summarise(outcomes, target(task))
+    about = {"task": task, "work": work_name(task), "score": score_name(task)}
+    folders.write_json(folder / "summary.json", {**about, **statistics})
+    _print(task, statistics)
+    picture = folder / "compare.svg"
+    curves = {name: [run.curve for run in runs] for name, runs in outcomes.items()}
+    draw(curves, picture, work_name(task), score_name(task), target(task))
+    print(
+        f"{picture}: the learning curves; {folder / 'curves.csv'}: their points; "
+        f"{folder / 'summary.json'}: the table"
+    )
+
+
+def summarise(outcomes: Outcomes, aim: float | None) -> dict[str, Any]:
+    """Of each method, and what it took to a level: the target, or the least of the methods' median final scores."""
+    finals = {name: [run.end.score for run in runs] for name, runs in outcomes.items()}
+    level = min(float(np.median(scores)) for scores in finals.values()) if aim is None else aim
+    methods = {}
     for name, runs in outcomes.items():
-        curves, scores = [run.curve for run in runs], [run.score for run in runs]
-        result[name] = {
-            "parameters": float(np.median([run.parameters for run in runs])),
-            "work": ends["work"][name],
-            "seconds": ends["seconds"][name],
-            "score": summary(scores)._asdict(),
-            "reached": None if aim is None else sum(score >= aim for score in scores),
+        scores = finals[name]
+        points = [first_reaching(run.curve, level) for run in runs]
+        reached = [point for point in points if point is not None]
+        low, high = bootstrap(scores)
+        methods[name] = {
             "runs": len(runs),
-            "at_common_work": summary(scores_at(curves, "work", common["work"]))._asdict(),
-            "at_common_seconds": summary(scores_at(curves, "seconds", common["seconds"]))._asdict(),
+            "parameters": float(np.median([run.parameters for run in runs])),
+            "work": float(np.median([run.end.work for run in runs])),
+            "seconds": float(np.median([run.end.seconds for run in runs])),
+            "score": float(np.mean(scores)),
+            "low": low,
+            "high": high,
+            "worst": min(scores),
+            "best": max(scores),
+            "end_at_level": sum(score >= level for score in scores),
+            "reached_level": len(reached),
+            "work_to_level": float(np.median([point.work for point in reached])) if reached else None,
+            "seconds_to_level": float(np.median([point.seconds for point in reached])) if reached else None,
         }
-    return {
-        "task": task,
-        "work": work_name(task),
-        "score": score_name(task),
-        "target": aim,
-        "common": common,
-        "methods": result,
-    }
+    return {"target": aim, "level": level, "methods": methods}
 
 
 def _print(task: str, statistics: dict[str, Any]) -> None:
-    common, aim = statistics["common"], statistics["target"]
-    headers = (
-        "",
-        "parameters",
-        work_name(task),
-        "seconds",
-        score_name(task),
-        "95 % interval",
-        "worst",
-        "same work",
-        "same time",
-    )
+    work, level = work_name(task), statistics["level"]
+    headers = ("", "parameters", work, "seconds", score_name(task), "95 % interval", "worst")
+    to_level = (f"{work} to {level:.4g}", f"seconds to {level:.4g}", "runs that do")
     rows = []
     for name, of in statistics["methods"].items():
-        score = of["score"]
+        interval = "–" if of["runs"] < 2 else f"{of['low']:.4g} – {of['high']:.4g}"
+        seconds = of["seconds_to_level"]
         rows.append([
             name,
             number(of["parameters"]),
             number(of["work"]),
             f"{of['seconds']:.3g}",
-            f"{score['mean']:.4g}" + ("" if aim is None else f" ({of['reached']} of {of['runs']})"),
-            f"{score['low']:.4g} – {score['high']:.4g}",
-            f"{score['least']:.4g}",
-            _score(of["at_common_work"]["mean"]),
-            _score(of["at_common_seconds"]["mean"]),
+            f"{of['score']:.4g}",
+            interval,
+            f"{of['worst']:.4g}",
+            number(of["work_to_level"]),
+            "–" if seconds is None else f"{seconds:.3g}",
+            f"{of['reached_level']} of {of['runs']}",
         ])  # fmt: skip
-    reached = "" if aim is None else f" In brackets: runs that reach {aim:g}."
-    caption = (
-        f"Medians of parameters, {work_name(task)} and seconds; means of scores, with Student's interval.{reached} "
-        f"Same work: after {common['work']:,.0f} {work_name(task)}; same time: after {common['seconds']:.3g} s."
+    what = (
+        "the target" if statistics["target"] is not None else "the least of the methods' median final scores"
     )
-    print_table(headers, rows, caption)
-
-
-def _score(value: float) -> str:
-    return "–" if value != value else f"{value:.4g}"
+    caption = (
+        f"Medians of parameters, {work} and seconds, in all and until a run first reaches {level:.4g}, {what}; "
+        "means of final scores, with bootstrap intervals."
+    )
+    print_table((*headers, *to_level), rows, caption)

@@ -1,7 +1,8 @@
 """The ways to solve a task that `compare` lays side by side; each gives a learning curve.
 
 Work is counted in evaluations, passes of a network over the training data, where a gradient counts as three (forward,
-and backward at twice the price), or in environment steps. Neither work nor time includes taking the scores.
+and backward at twice the price), or in environment steps. Neither work nor time includes the fresh episodes and the
+test sets by which runs are scored, nor those by which they end; compiling comes before.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from experiments.pendulum import Pendulum
 from experiments.prediction import Prediction, predictions
 from experiments.regression import Regression
 from experiments.settings import config_for
-from experiments.xor import Xor
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -62,15 +62,24 @@ class Curve:
         with self.stopped() as seconds:
             self.points.append(Point(work, seconds, score()))
 
+    def finish(self, score: Callable[[], float]) -> list[Point]:
+        """Take the score of what the run gives in the end, and return all points."""
+        self.add(self.points[-1].work, score)
+        return self.points
+
 
 class Outcome(NamedTuple):
     """What came of a run."""
 
     parameters: int
     """Weights and biases of the network that decides."""
-    score: float
-    """Of the final one."""
     curve: list[Point]
+    """The last is of what the run gave."""
+
+    @property
+    def end(self) -> Point:
+        """The last point."""
+        return self.curve[-1]
 
 
 class Contest(NamedTuple):
@@ -83,9 +92,7 @@ class Contest(NamedTuple):
 
 
 TASKS = {
-    "xor": Contest(
-        lambda seed, learn: Parity(bits=2, learn_steps=learn) if learn else Xor(), {"MLP": baselines.XOR_MLP}
-    ),
+    "xor": Contest(lambda seed, learn: Parity(bits=2, learn_steps=learn), {"MLP": baselines.XOR_MLP}),
     "parity": Contest(lambda seed, learn: Parity(bits=4, learn_steps=learn), {"MLP": baselines.PARITY_MLP}),
     "spirals": Contest(
         lambda seed, learn: Classification(split_seed=seed, learn_steps=learn),
@@ -109,16 +116,23 @@ TASKS = {
 }
 
 
-def contenders(task: str) -> dict[str, Callable[[int, float], Outcome]]:
-    """For each name a function that runs it with a seed, and with a share of its usual length."""
+Contender = Callable[[int, float], Outcome]
+"""Runs with a seed, and with a share of the usual length."""
+
+
+def contenders(task: str) -> dict[str, Contender]:
+    """Those of a task, by name. Raises ImportError where its data cannot be had."""
     contest = TASKS[task]
-    if isinstance(contest.experiment(0, 0), Control):
+    experiment = contest.experiment(0, 0)
+    if isinstance(experiment, Prediction):
+        experiment.sets()
+    else:
         return {
             "NEAT": lambda seed, share: _evolve_control(contest, seed, share),
             "PPO": lambda seed, share: _train_policy(contest, seed, share),
         }
 
-    def training(baseline: Baseline) -> Callable[[int, float], Outcome]:
+    def training(baseline: Baseline) -> Contender:
         return lambda seed, share: _train_network(contest, baseline, seed, share)
 
     return {
@@ -167,10 +181,11 @@ def _evolve(contest: Contest, seed: int, share: float, learn_steps: int) -> Outc
 
     def note(champion: Genome) -> bool:
         curve.add(population.generation * price, lambda: score(champion))
-        return solved is not None and solved(champion)
+        with curve.stopped():
+            return solved is not None and solved(champion)
 
-    result = population.run(evaluator, generations=max(1, round(budget / price)), solved=note)
-    return _of_champion(result.champion, score(result.champion), curve)
+    champion = population.run(evaluator, generations=max(1, round(budget / price)), solved=note).champion
+    return Outcome(_genes(champion), curve.finish(lambda: score(champion)))
 
 
 def _evolve_control(contest: Contest, seed: int, share: float) -> Outcome:
@@ -187,16 +202,16 @@ def _evolve_control(contest: Contest, seed: int, share: float) -> Outcome:
 
     def note(champion: Genome) -> bool:
         curve.add(evaluator.steps, lambda: score(champion))
-        return solved is not None and solved(champion)
+        with curve.stopped():
+            return solved is not None and solved(champion)
 
     generations = max(1, round(share * experiment.generations))
-    result = Population(config).run(evaluator, generations=generations, solved=note)
-    return _of_champion(result.champion, score(result.champion), curve)
+    champion = Population(config).run(evaluator, generations=generations, solved=note).champion
+    return Outcome(_genes(champion), curve.finish(lambda: score(champion)))
 
 
-def _of_champion(champion: Genome, score: float, curve: Curve) -> Outcome:
-    enabled = sum(connection["enabled"] for connection in champion.connections)
-    return Outcome(enabled + len(champion.nodes), score, curve.points)
+def _genes(champion: Genome) -> int:
+    return sum(connection["enabled"] for connection in champion.connections) + len(champion.nodes)
 
 
 def _train_network(contest: Contest, baseline: Baseline, seed: int, share: float) -> Outcome:
@@ -234,7 +249,7 @@ def _train_network(contest: Contest, baseline: Baseline, seed: int, share: float
         seed=seed,
         reporters=[Scores()],
     )
-    return Outcome(_size(model), score(), curve.points)
+    return Outcome(_size(model), curve.finish(score))
 
 
 def _train_policy(contest: Contest, seed: int, share: float) -> Outcome:
@@ -256,7 +271,7 @@ def _train_policy(contest: Contest, seed: int, share: float) -> Outcome:
         done = len(learner.history)
         if done * _SCORES // learner.updates > (done - 1) * _SCORES // learner.updates:
             curve.add(int(learner.history["steps"][-1]), score)
-    return Outcome(_size(learner.policy.actor), score(), curve.points)
+    return Outcome(_size(learner.policy.actor), curve.finish(score))
 
 
 def _size(model: Any) -> int:

@@ -22,12 +22,12 @@ class Point(NamedTuple):
     score: float
 
 
-def scores_at(curves: Sequence[Sequence[Point]], key: str, at: float) -> np.ndarray:
-    """Each run's score when it had done so much ("work" or "seconds"): float64 (runs,), NaN before its first."""
-    return _on_grid(curves, key, np.array([at]))[:, 0]
+def first_reaching(curve: Sequence[Point], level: float) -> Point | None:
+    """The first point with a score of at least `level`."""
+    return next((point for point in curve if point.score >= level), None)
 
 
-def _on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> np.ndarray:
+def on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> np.ndarray:
     """Each run's score at the places of the grid, (runs, places). A run that has ended keeps its last."""
     result = np.empty((len(curves), len(grid)))
     for row, curve in zip(result, curves, strict=True):
@@ -40,7 +40,7 @@ def _on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> n
 def draw(
     curves: dict[str, list[list[Point]]], path: Path, work: str, score: str, target: float | None
 ) -> None:
-    """Median and middle half of each method's runs, against work and against time.
+    """Median and middle half of each method's runs, against work and against time; a dot where the median run ends.
 
     Args:
         curves: For each method, its runs' points.
@@ -65,17 +65,11 @@ def draw(
                 first = max(getattr(run[0], key) for run in runs)
                 ends = [getattr(run[-1], key) for run in runs]
                 grid = np.geomspace(first, max(*ends, first * 1.01), _COLUMNS)
-                lower, median, upper = np.percentile(_on_grid(runs, key, grid), [25, 50, 75], axis=0)
+                lower, median, upper = np.percentile(on_grid(runs, key, grid), [25, 50, 75], axis=0)
                 axes.fill_between(grid, lower, upper, color=colour, alpha=0.18, linewidth=0)
                 axes.plot(grid, median, color=colour, linewidth=1.6, label=name)
-                end = np.median(ends)
-                axes.plot(
-                    end,
-                    median[min(np.searchsorted(grid, end), _COLUMNS - 1)],
-                    "o",
-                    color=colour,
-                    markersize=3,
-                )
+                final = np.median([run[-1].score for run in runs])
+                axes.plot(np.median(ends), final, "o", color=colour, markersize=3.5)
             if target is not None:
                 axes.axhline(target, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), label="target")
             axes.set_xscale("log")

@@ -39,6 +39,19 @@ def summary(values: Sequence[float] | np.ndarray) -> Summary:
     return Summary(len(sample), mean, mean - half, mean + half, sd, *extremes)
 
 
+def bootstrap(values: Sequence[float], resamples: int = 10_000) -> tuple[float, float]:
+    """The 95 % interval of the mean by percentiles of resampled means (Efron 1979), which keeps to possible values.
+
+    NaN for less than two values.
+    """
+    sample = np.asarray(values, float)
+    if len(sample) < 2:
+        return np.nan, np.nan
+    drawn = np.random.default_rng(0).integers(len(sample), size=(resamples, len(sample)))
+    low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
 def t_quantile(coverage: float, freedom: int) -> float:
     """The t with P(|T| < t) = `coverage` for Student's T.
 
