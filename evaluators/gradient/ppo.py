@@ -13,16 +13,22 @@ from evaluators.checks import check_count
 from evaluators.environments import Acrobot, CartPole, Environment, MountainCarContinuous, Pendulum
 from evaluators.environments.check import check
 from evaluators.gradient.acting import Slots, Steps, kernels, new_scratch
-from evaluators.gradient.autograd import Tensor, constant, no_grad, record
+from evaluators.gradient.autograd import constant, no_grad
 from evaluators.gradient.draws import check_seed, permutation
+from evaluators.gradient.objective import (
+    advantages_of,
+    clipped_loss,
+    explained_variance,
+    policy_change,
+    value_loss,
+)
 from evaluators.gradient.optim import Adam, clip_by_norm
-from evaluators.gradient.place import arrays_on, namespace, to_host
+from evaluators.gradient.place import arrays_on, to_host
 from evaluators.gradient.policy import Policy, check_sound, run_over
 from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.config import NonNegative, OneOrMore, Positive, Rate, Size
-from neat.jit import kernel
 from neat.validation import ActivationName, Model
 
 UPDATE = np.dtype(
@@ -430,101 +436,3 @@ class _Batch(NamedTuple):
     value: Any  # float32 (samples,), of the critic before the update
     advantage: Any  # float32 (samples,)
     returned: Any  # float32 (samples,)
-
-
-def policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
-    """The approximate KL divergence ⟨r − 1 − ln r⟩ (Schulman 2020), and the share of samples with |r − 1| > ε.
-
-    Args:
-        log_ratio: ln r, float array (samples,).
-        clip: ε.
-    """
-    ratio = namespace(log_ratio).exp(log_ratio)
-    return float((ratio - 1 - log_ratio).mean()), float((abs(ratio - 1) > clip).mean())
-
-
-def explained_variance(values: np.ndarray, returns: np.ndarray) -> float:
-    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for constant ones; NaN where the returns do not vary."""
-    variance = returns.var()
-    return float(1 - (returns - values).var() / variance) if variance > 0 else math.nan
-
-
-def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: float) -> Tensor:
-    """Minus the mean of min(r A, clip(r, 1 − ε, 1 + ε) A) (Schulman et al. 2017, equation 7).
-
-    Args:
-        log_probability: Of what was done, by the policy as it is; shape (samples,).
-        before: By the policy that did it, an array of that shape; r is the ratio of the probabilities.
-        advantages: A, an array of that shape.
-        clip: ε.
-    """
-    xp = namespace(advantages)
-    ratio = xp.exp(log_probability.data - before)
-    gain = ratio * advantages
-    limited = xp.clip(ratio, 1 - clip, 1 + clip) * advantages
-    followed = gain <= limited
-    value = -xp.where(followed, gain, limited).mean()
-    return record("clipped_loss", value, (log_probability,), lambda g: (followed * gain * (-g / len(gain)),))
-
-
-def value_loss(values: Tensor, before: Any, returns: Any, clip: float | None = None) -> Tensor:
-    """Half the mean of (V − R)², or of what is the larger with V's change limited to ±ε.
-
-    Args:
-        values: V, shape (samples,).
-        before: The values when the policy acted, an array of that shape.
-        returns: R, an array of that shape.
-        clip: ε.
-    """
-    xp = namespace(returns)
-    error = values.data - returns
-    slope = error
-    if clip is not None:
-        change = values.data - before
-        limited = before + xp.clip(change, -clip, clip) - returns
-        kept = abs(error) >= abs(limited)
-        slope = error * (kept | (abs(change) <= clip))
-        error = xp.where(kept, error, limited)
-    value = 0.5 * (error * error).mean()
-    return record("value_loss", value, (values,), lambda g: (slope * (g / len(slope)),))
-
-
-def advantages_of(
-    rewards: np.ndarray,
-    values: np.ndarray,
-    following: np.ndarray,
-    ended: np.ndarray,
-    gamma: float,
-    gae_lambda: float,
-) -> np.ndarray:
-    """Generalised advantage estimates, Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ V'_t − V_t, up to the episode's end.
-
-    (Schulman et al. 2016, equation 16.) A time limit is no termination: the episode could have gone on, so that V' is
-    the critic's value of where it was cut off.
-
-    Args:
-        rewards: r, float (slots, steps).
-        values: V, of the states before the steps, float (slots, steps).
-        following: V', of the states after the steps: 0 where an episode terminated; float64 (slots, steps).
-        ended: Whether the episode ended with the step, in either way; bool (slots, steps).
-        gamma: γ.
-        gae_lambda: λ.
-
-    Returns:
-        float64 (slots, steps).
-    """
-    result = np.empty(rewards.shape)
-    _estimate(rewards, values, following, ended, gamma, gamma * gae_lambda, result)
-    return result
-
-
-@kernel
-def _estimate(rewards, values, following, ended, gamma, decay, result):
-    for slot in range(rewards.shape[0]):
-        later = 0.0
-        for now in range(rewards.shape[1] - 1, -1, -1):
-            if ended[slot, now]:
-                later = 0.0
-            error = rewards[slot, now] + gamma * following[slot, now] - np.float64(values[slot, now])
-            later = error + decay * later
-            result[slot, now] = later

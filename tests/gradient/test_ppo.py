@@ -11,7 +11,7 @@ import neat
 from evaluators import Rollout
 from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environment, MountainCar, Pendulum
 from evaluators.environments.environment import uniform
-from evaluators.gradient import CheckpointError, Tensor, check_gradients, ppo, reporting
+from evaluators.gradient import CheckpointError, Tensor, check_gradients, objective, ppo, reporting
 from evaluators.gradient.distributions import Categorical, Gaussian
 from neat import parallel
 from neat.archive import read_arrays
@@ -113,7 +113,7 @@ def test_advantages_are_sums_of_discounted_errors(data):
     gamma, decay = data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1))
     rewards, values, following = draw.normal(size=(3, slots, steps))
     ended = draw.random((slots, steps)) < 0.3
-    found = ppo.advantages_of(rewards, values.astype(np.float32), following, ended, gamma, decay)
+    found = objective.advantages_of(rewards, values.astype(np.float32), following, ended, gamma, decay)
     for slot in range(slots):
         for now in range(steps):
             expected, k = 0.0, now
@@ -155,10 +155,10 @@ def test_clipped_loss_against_each_sample(tensor, host):
         expected.append(min(ratio * gain, min(max(ratio, 0.8), 1.2) * gain))
     log_probability = tensor(now)
     placed = [tensor(array).data for array in (before, advantages)]
-    loss = ppo.clipped_loss(log_probability, *placed, 0.2)
+    loss = objective.clipped_loss(log_probability, *placed, 0.2)
     assert loss.item() == pytest.approx(-np.mean(expected), rel=1e-12)
-    check_gradients(lambda x: ppo.clipped_loss(x, *placed, 0.2), [log_probability])
-    loss = ppo.clipped_loss(log_probability, *placed, 0.2)
+    check_gradients(lambda x: objective.clipped_loss(x, *placed, 0.2), [log_probability])
+    loss = objective.clipped_loss(log_probability, *placed, 0.2)
     loss.backward()
     ratio = np.exp(now - before)
     beyond = ((ratio > 1.2) & (advantages > 0)) | ((ratio < 0.8) & (advantages < 0))
@@ -175,8 +175,8 @@ def test_value_loss_against_each_sample(tensor, clip):
         square = (v - r) ** 2
         expected.append(square if clip is None else max(square, (min(max(v, b - clip), b + clip) - r) ** 2))
     x, placed = tensor(values), [tensor(array).data for array in (before, returns)]
-    assert ppo.value_loss(x, *placed, clip).item() == pytest.approx(0.5 * np.mean(expected), rel=1e-12)
-    check_gradients(lambda x: ppo.value_loss(x, *placed, clip), [x])
+    assert objective.value_loss(x, *placed, clip).item() == pytest.approx(0.5 * np.mean(expected), rel=1e-12)
+    check_gradients(lambda x: objective.value_loss(x, *placed, clip), [x])
 
 
 def test_categorical(tensor, host):
@@ -407,22 +407,22 @@ def test_an_update_that_is_interrupted_has_not_been(monkeypatch):
 def test_change_of_the_policy():
     before, now = np.array([0.2, 0.5, 0.9, 0.4]), np.array([0.2, 0.55, 0.5, 0.8])
     ratio = now / before
-    divergence, clipped = ppo.policy_change(np.log(ratio), 0.2)
+    divergence, clipped = objective.policy_change(np.log(ratio), 0.2)
     assert divergence == pytest.approx(sum(r - 1 - math.log(r) for r in ratio) / 4)
     assert clipped == 0.5  # 1, 1.1, 0.56 and 2
     # An unbiased estimate of KL(before ‖ now) where samples come from `before`.
     draw = np.random.default_rng(0).choice(3, size=200_000, p=[0.2, 0.3, 0.5])
     p, q = np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])
-    divergence, _ = ppo.policy_change(np.log(q / p)[draw], 0.2)
+    divergence, _ = objective.policy_change(np.log(q / p)[draw], 0.2)
     assert divergence == pytest.approx((p * np.log(p / q)).sum(), rel=0.02)
 
 
 def test_explained_variance():
     returns = np.array([[1.0, 2.0, 4.0], [0.0, 3.0, 5.0]])
-    assert ppo.explained_variance(returns, returns) == 1
-    assert ppo.explained_variance(np.full((2, 3), 7.0), returns) == pytest.approx(0)
-    assert ppo.explained_variance(-returns, returns) == pytest.approx(-3)
-    assert math.isnan(ppo.explained_variance(returns, np.ones((2, 3))))
+    assert objective.explained_variance(returns, returns) == 1
+    assert objective.explained_variance(np.full((2, 3), 7.0), returns) == pytest.approx(0)
+    assert objective.explained_variance(-returns, returns) == pytest.approx(-3)
+    assert math.isnan(objective.explained_variance(returns, np.ones((2, 3))))
 
 
 def test_what_is_logged_is_of_the_policy_that_acted():
