@@ -42,6 +42,8 @@ def draw(
 ) -> None:
     """Median and middle half of each method's runs, against work and against time; a dot where the median run ends.
 
+    Curves begin where half of the runs have their first score.
+
     Args:
         curves: For each method, its runs' points.
         path: File to write.
@@ -62,10 +64,10 @@ def draw(
         for axes, key, label in zip(panels, ("work", "seconds"), (work, "time (s)"), strict=True):
             for name, runs in curves.items():
                 colour = _COLOURS.get(name, ORANGE)
-                first = max(getattr(run[0], key) for run in runs)
+                first = np.median([getattr(run[0], key) for run in runs])
                 ends = [getattr(run[-1], key) for run in runs]
                 grid = np.geomspace(first, max(*ends, first * 1.01), _COLUMNS)
-                lower, median, upper = np.percentile(on_grid(runs, key, grid), [25, 50, 75], axis=0)
+                lower, median, upper = np.nanpercentile(on_grid(runs, key, grid), [25, 50, 75], axis=0)
                 axes.fill_between(grid, lower, upper, color=colour, alpha=0.18, linewidth=0)
                 axes.plot(grid, median, color=colour, linewidth=1.6, label=name)
                 final = np.median([run[-1].score for run in runs])
