@@ -172,6 +172,7 @@ class Adam(Optimiser):
     m ← β1 m + (1 − β1) g and v ← β2 v + (1 − β2) g². By Algorithm 1, w ← w − η m̂ / (sqrt(v̂) + ε) with
     m̂ = m / (1 − β1^t) and v̂ = v / (1 − β2^t). In the form that stands before Section 2.1,
     w ← w − η_t m / (sqrt(v) + ε̂) with η_t = η sqrt(1 − β2^t) / (1 − β1^t): the same where ε̂ = ε sqrt(1 − β2^t).
+    t counts the optimiser's steps, also for a parameter that was frozen in some of them.
 
     Args:
         parameters: See Optimiser.
