@@ -107,15 +107,14 @@ class Tensor:
         """The array, numpy's or cupy's; assigning copies into it, and ends the use of graphs made with the old values.
 
         Raises:
-            ValueError: What is assigned has another shape.
+            ValueError: What is assigned has another shape, or is not finite.
         """
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
         if value is not self._data:
-            xp = namespace(self._data)
-            value = xp.asarray(value, self._data.dtype)
+            value = to_floats("data", value, self._data.dtype, arrays_holding(self._data))
             if value.shape != self._data.shape:
                 raise ValueError(f"data: expected shape {self._data.shape}, got {value.shape}")
             self._data[...] = value

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.ranges import check_above
 
@@ -21,13 +23,20 @@ def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
     """
     limit = check_above("limit", limit)
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = math.sqrt(sum(float((g * g).sum()) for g in gradients))
+    norm = _norm(gradients)
+    if not math.isfinite(norm):  # a sum of squares is sooner too large for float32
+        norm = _norm([g.astype(np.float64) for g in gradients])
     if not math.isfinite(norm):
         raise ValueError(f"clip_by_norm: expected finite gradients, got norm {norm}")
     if norm > limit:
         for gradient in gradients:
             gradient *= limit / norm
     return norm
+
+
+def _norm(gradients: Sequence[Any]) -> float:
+    with np.errstate(over="ignore"):
+        return math.sqrt(sum(float((g * g).sum()) for g in gradients))
 
 
 def average_gradients(shards: Sequence[Sequence[Any]], counts: Sequence[int]) -> list[Any]:

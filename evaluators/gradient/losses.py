@@ -54,7 +54,7 @@ def huber(outputs: Tensor, targets: Any, delta: float = 1.0, sample_weights: Any
 def _of_errors(
     name: str, outputs: Tensor, targets: Any, sample_weights: Any, value_and_slope: Callable[[Any, Any], Any]
 ) -> Tensor:
-    z = outputs._data
+    z = _data(name, outputs)
     error = z - _targets(name, targets, z, z.shape)
     value, slope = value_and_slope(namespace(z), error)
     weight = _sample_weights(name, sample_weights, z)
@@ -84,7 +84,8 @@ def softmax_cross_entropy(
         ValueError: The shapes do not fit, the batch is empty, a label is out of range, or a number is not allowed.
     """
     name = "softmax_cross_entropy"
-    z, xp = logits._data, namespace(logits._data)
+    z = _data(name, logits)
+    xp = namespace(z)
     t = _class_targets(name, targets, z)
     if class_weights is not None:
         t = t * _weights(name, "class_weights", class_weights, z, z.shape[-1:])
@@ -107,7 +108,8 @@ def softmax_cross_entropy(
 
 def kl_divergence(logits: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
     """The mean over samples of Σ t (ln t − ln softmax(z)); arguments as for `softmax_cross_entropy`."""
-    z, xp = logits._data, namespace(logits._data)
+    z = _data("kl_divergence", logits)
+    xp = namespace(z)
     t = _class_targets("kl_divergence", targets, z)
     entropy = -(t * xp.log(xp.where(t > 0, t, 1).astype(z.dtype))).sum(axis=-1)
     weight = _sample_weights("kl_divergence", sample_weights, z, z.shape[:-1])
@@ -130,7 +132,8 @@ def binary_cross_entropy(
         ValueError: The shapes do not fit, the batch is empty, or a number is not allowed.
     """
     name = "binary_cross_entropy"
-    z, xp = logits._data, namespace(logits._data)
+    z = _data(name, logits)
+    xp = namespace(z)
     t = _targets(name, targets, z, z.shape)
     _check_probabilities(name, t)
     positive, negative = t, 1 - t
@@ -173,6 +176,12 @@ def _penalty(
     for one in sizes[1:]:
         total = total + one
     return total * strength
+
+
+def _data(name: str, outputs: Any) -> Any:
+    if not isinstance(outputs, Tensor):
+        raise ValueError(f"{name}: expected outputs that are a Tensor, got {type(outputs).__name__}")
+    return outputs._data
 
 
 def _targets(name: str, targets: Any, like: Any, shape: tuple[int, ...]) -> Any:

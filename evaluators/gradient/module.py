@@ -96,6 +96,16 @@ class Parameter(Tensor):
         return True
 
 
+def _parts(named: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """What these values are, or hold in lists, tuples and dictionaries, with the path that leads there."""
+    for name, value in named.items():
+        inner = dict(enumerate(value)) if isinstance(value, list | tuple) else value
+        if isinstance(inner, dict):
+            yield from ((f"{name}.{path}", part) for path, part in _parts(inner))
+        else:
+            yield str(name), value
+
+
 class _Placing(type):
     """Gives the parameters of a module that has just been made their places in it.
 
@@ -109,7 +119,7 @@ class _Placing(type):
 
 
 class Module(metaclass=_Placing):
-    """A layer, or a model made of modules, which are attributes of it, or stand in lists that are.
+    """A layer, or a model made of modules, which are attributes of it, or stand in lists or dictionaries that are.
 
     A subclass says in `forward` what it computes. Where the same module stands twice, it is one: its parameters and
     statistics are shared.
@@ -152,16 +162,10 @@ class Module(metaclass=_Placing):
         return [(path, module) for module, path in found.items()]
 
     def _children(self, prefix: str) -> Iterator[tuple[str, Module]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield f"{prefix}{name}", value
-            elif isinstance(value, list | tuple):
-                for k, element in enumerate(value):
-                    if isinstance(element, Module):
-                        yield f"{prefix}{name}.{k}", element
+        return ((f"{prefix}{path}", value) for path, value in _parts(vars(self)) if isinstance(value, Module))
 
     def _own_parameters(self) -> list[tuple[str, Parameter]]:
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
+        return [(path, value) for path, value in _parts(vars(self)) if isinstance(value, Parameter)]
 
     def named_parameters(self) -> dict[str, Parameter]:
         """The parameters by their path, such as "layers.0.weight"; each once."""
@@ -281,8 +285,8 @@ class Module(metaclass=_Placing):
         modes = [(module, module.training) for _, module in self.modules()]
         for module, _ in modes:
             module.training = False
-            module._average(True)
-        size = None
+            module._begin_average()
+        size, complete = None, False
         try:
             with no_grad():
                 for k, batch in enumerate(data):
@@ -292,13 +296,17 @@ class Module(metaclass=_Placing):
                         )
                     size = len(batch)
                     self(batch)
+            complete = True
         finally:
             for module, mode in modes:
                 module.training = mode
-                module._average(False)
+                module._end_average(complete)
         if size is None:
             raise ValueError("data: expected at least one batch, got none")
         return self
 
-    def _average(self, averaging: bool) -> None:
-        """Begin or end `population_statistics`."""
+    def _begin_average(self) -> None:
+        """`population_statistics` begins."""
+
+    def _end_average(self, keep: bool) -> None:
+        """It ends; `keep`: with all batches seen."""

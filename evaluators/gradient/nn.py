@@ -171,7 +171,7 @@ class BatchNorm(Module):
         self.shift = Parameter((features,), filled(0.0))
         self.running_mean: Any = np.zeros(features, np.float32)
         self.running_variance: Any = np.ones(features, np.float32)
-        self._averaged: int | None = None  # calls that the statistics are the mean of
+        self._averaged: list[Any] | None = None  # how many statistics, and the mean of each
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (samples, features, …) to the same."""
@@ -191,12 +191,19 @@ class BatchNorm(Module):
 
     def _follow(self, mean: Any, variance: Any) -> None:
         if self._averaged is None:
-            new = 1 - self.decay
+            self.running_mean += (1 - self.decay) * (mean - self.running_mean)
+            self.running_variance += (1 - self.decay) * (variance - self.running_variance)
+        elif not self._averaged:
+            self._averaged = [1, mean, variance]
         else:
-            self._averaged += 1
-            new = 1 / self._averaged
-        self.running_mean += new * (mean - self.running_mean)
-        self.running_variance += new * (variance - self.running_variance)
+            count = self._averaged[0] = self._averaged[0] + 1
+            for k, new in ((1, mean), (2, variance)):
+                self._averaged[k] = self._averaged[k] + (new - self._averaged[k]) / count
 
-    def _average(self, averaging: bool) -> None:
-        self._averaged = 0 if averaging else None
+    def _begin_average(self) -> None:
+        self._averaged = []
+
+    def _end_average(self, keep: bool) -> None:
+        if keep and self._averaged:
+            self.running_mean[...], self.running_variance[...] = self._averaged[1:]
+        self._averaged = None

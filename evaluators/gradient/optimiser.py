@@ -77,12 +77,18 @@ class Optimiser:
         """Change the parameters once, in place.
 
         Raises:
-            ValueError: No parameter has a gradient, or the rate is not allowed; nothing is changed then.
+            ValueError: No parameter has a gradient, one has another shape, or the rate is not allowed; nothing is
+                changed then.
         """
         rate = self.rate
         runs = list(self._runs())
         if not runs:
             raise ValueError("step: no parameter has a gradient; call backward of a loss first")
+        for parameter in self.parameters:
+            if parameter.grad is not None and parameter.grad.shape != parameter.shape:
+                raise ValueError(
+                    f"step: expected a gradient of shape {parameter.shape}, got {parameter.grad.shape}"
+                )
         self.steps += 1
         for first, last in runs:
             members, begin = self.parameters[first:last], self._end[first]

@@ -26,6 +26,7 @@ from evaluators.gradient.optim import Adam, clip_by_norm
 from evaluators.gradient.place import arrays_on, to_host
 from evaluators.gradient.policy import Policy, check_sound, run_over
 from evaluators.gradient.reporting import Reporter, reporting
+from evaluators.gradient.training import check_checkpoint
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.config import NonNegative, OneOrMore, Positive, Rate, Size
@@ -169,8 +170,7 @@ def train(
     """
     learner = Learner(environment, settings, seed, device)
     check_count("checkpoint_every", checkpoint_every)
-    if resume and checkpoint is None:
-        raise ValueError("resume: needs a checkpoint, got none")
+    check_checkpoint(checkpoint, resume)
     if checkpoint is not None and resume and Path(checkpoint).exists():
         try:
             learner.restore(read_arrays(checkpoint))

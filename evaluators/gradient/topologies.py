@@ -137,6 +137,8 @@ class Trainer:
         loss = LOSSES.index(str(self._data.fitness)), np.float32(-1.0 / divisor)
         parameters = [Tensor(values, requires_grad=True, device=device) for values in networks.numbers]
         optimiser = self._optimiser([parameters[_NAMES.index(name)] for name in self._train])
+        if not isinstance(optimiser, Optimiser):
+            raise ValueError(f"optimiser: expected it to make one of optim's, got {type(optimiser).__name__}")
         before = totals = engine([parameter.data for parameter in parameters], *loss)
         for _ in range(self._steps):
             for parameter, gradient in zip(parameters, engine.gradient, strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from evaluators.gradient.autograd import Tensor, constant, no_grad
 from evaluators.gradient.draws import check_seed, permutation
 from evaluators.gradient.module import Module, observing
 from evaluators.gradient.optim import Optimiser, clip_by_norm
-from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_numbers
+from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_host, to_numbers
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
 
@@ -22,7 +24,7 @@ Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]
 Data = tuple[Any, Any]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Fitted(NamedTuple):
@@ -125,14 +127,24 @@ def _check_arguments(
         if validation is None:
             raise ValueError("patience: needs a validation set, got none")
     check_seed(seed)
-    if resume and checkpoint is None:
-        raise ValueError("resume: needs a checkpoint, got none")
+    check_checkpoint(checkpoint, resume)
+
+
+def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> None:
+    """ValueError unless the file can be written."""
+    if checkpoint is None:
+        if resume:
+            raise ValueError("resume: needs a checkpoint, got none")
+    elif not Path(checkpoint).parent.is_dir():
+        raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")
 
 
 def _load(name: str, data: Data, like: Tensor) -> Data:
     """Inputs and targets on the device of `like`, checked once."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise ValueError(f"{name}: expected inputs and targets, got {type(data).__name__}")
+    if any(isinstance(part, Tensor) for part in data):
+        raise ValueError(f"{name}: expected arrays, got a Tensor")
     arrays = arrays_on(like.device)
     inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
     targets = to_numbers(f"{name}: targets", data[1], arrays)
@@ -211,6 +223,9 @@ class _Run:
             total += self._step(inputs[chosen], targets[chosen], epoch) * len(chosen)
             for reporter in reporters:
                 reporter.batch(done, len(begins))
+        for path, array in self._model.state().items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{path}: is not finite after step {self._optimiser.steps} (epoch {epoch})")
         name = f"validation after epoch {epoch}"
         measured = self.measure(name, self._validation) if self._validation else (math.nan, math.nan)
         row = (epoch, self._optimiser.steps, rate, total / len(inputs), *measured)
@@ -252,7 +267,21 @@ class _Run:
         """All that the rest depends on, as arrays of the host."""
         parts = {"model": self._model.state(), "optimiser": self._optimiser.state(), "best": self._best}
         named = {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
-        return {"format": np.array(FORMAT), "settings": self._settings(), "history": self.history, **named}
+        return {
+            "format": np.array(FORMAT),
+            "settings": self._settings(),
+            "data": np.array(self._digest),
+            "history": self.history,
+            **named,
+        }
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        """Of the samples, those for validation too."""
+        digest = hashlib.sha256()
+        for array in (*self._data, *(self._validation or ())):
+            digest.update(np.ascontiguousarray(to_host(array)).data)
+        return digest.hexdigest()
 
     def _settings(self) -> np.ndarray:
         validated = len(self._validation[0]) if self._validation else 0
@@ -267,6 +296,8 @@ class _Run:
         for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
             if mine != theirs:
                 raise CheckpointError(f"{path}: is of training with {name} {theirs}, not {mine}")
+        if str(arrays["data"]) != self._digest:
+            raise CheckpointError(f"{path}: is of training with other samples")
         try:
             self._optimiser.restore(under("optimiser", arrays))
             self._model.restore(under("model", arrays))
@@ -286,9 +317,8 @@ def first_not_finite(model: Module, inputs: Any) -> str:
 
     def observe(module: Module, x: Tensor, y: Tensor) -> None:
         if not found and not namespace(y.data).isfinite(y.data).all():
-            found.append(
-                f"the layer {paths[module]} ({type(module).__name__}) gives the first that is not finite"
-            )
+            name = f"the layer {paths[module]} ({type(module).__name__})" if paths[module] else "the model"
+            found.append(f"{name} gives the first that is not finite")
 
     with no_grad(), observing(observe):
         model(constant(inputs))

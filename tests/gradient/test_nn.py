@@ -396,3 +396,49 @@ def test_evaluation_takes_a_single_sample():
     with no_grad():
         assert model(np.ones((1, 4))).shape == (1, 3)
     assert gradient.nn is nn
+
+
+@pytest.mark.parametrize("old", [0.0, 1e6, np.inf])
+def test_population_statistics_keep_nothing_of_the_old(old):
+    draw = np.random.default_rng(4)
+    batches = [draw.normal(10, 0.01, (32, 3)).astype(np.float32) for _ in range(5)]
+    layer = nn.BatchNorm(3)
+    layer.running_mean[:], layer.running_variance[:] = old, old
+    layer.population_statistics(batches)
+    exact = [batch.astype(np.float64) for batch in batches]
+    np.testing.assert_allclose(
+        layer.running_mean, np.mean([b.mean(axis=0) for b in exact], axis=0), rtol=1e-6
+    )
+    variance = np.mean([b.var(axis=0, ddof=1) for b in exact], axis=0)
+    np.testing.assert_allclose(layer.running_variance, variance, rtol=1e-3)
+
+
+def test_statistics_stay_where_they_cannot_be_taken():
+    layer = nn.BatchNorm(3)
+    before = layer.state()
+    draw = np.random.default_rng(5)
+    with refuses("data: expected batches of 8 samples, got 7 in batch 1"):
+        layer.population_statistics([draw.normal(size=(8, 3)), draw.normal(size=(7, 3))])
+    for name, array in before.items():
+        np.testing.assert_array_equal(layer.state()[name], array)
+
+
+def test_layers_in_dictionaries_and_lists_of_lists():
+    class Branches(nn.Module):
+        def __init__(self):
+            self.named = {"a": nn.Dense(2, 3), "b": [nn.Dense(2, 4), nn.Dropout(0.5)]}
+            self.weights = [nn.Parameter((2,), initialisation.filled(1.0))]
+
+        def forward(self, x):
+            return self.named["a"](x)
+
+    model = Branches().initialise(3)
+    assert list(model.named_parameters()) == [
+        "weights.0",
+        "named.a.weight",
+        "named.a.bias",
+        "named.b.0.weight",
+        "named.b.0.bias",
+    ]
+    assert not model.eval().named["b"][1].training
+    assert (model.named["a"].weight.data != Branches().initialise(4).named["a"].weight.data).all()

@@ -331,3 +331,27 @@ def test_a_schedule_that_goes_wrong_changes_nothing():
     np.testing.assert_array_equal(x.data, before)
     with refuses("learning_rate: expected a finite number of at least 0, got -1"):
         optimiser.learning_rate = -1
+
+
+def test_gradients_whose_squares_are_too_large_for_float32():
+    weight = Tensor([0.0, 0.0], requires_grad=True)
+    weight.grad = np.array([3e20, 4e20], np.float32)
+    assert optim.clip_by_norm([weight], 1.0) == pytest.approx(5e20)
+    np.testing.assert_allclose(weight.grad, [0.6, 0.8], rtol=1e-6)
+
+
+def test_a_gradient_of_another_shape_changes_nothing():
+    weights = [Tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+    weights[0].grad, weights[1].grad = np.ones(2, np.float32), np.ones(3, np.float32)
+    optimiser = optim.SGD(weights, 0.1)
+    with pytest.raises(ValueError, match=r"^step: expected a gradient of shape \(2,\), got \(3,\)$"):
+        optimiser.step()
+    assert optimiser.steps == 0 and weights[0].data.tolist() == [1.0, 2.0]
+
+
+def test_values_that_are_assigned_are_checked():
+    weight = Tensor([1.0, 2.0], requires_grad=True)
+    for value, message in (([np.nan, 1.0], "finite"), (["a", "b"], "numbers"), ([1.0], "shape")):
+        with pytest.raises(ValueError, match=f"^data: expected .*{message}"):
+            weight.data = value
+    assert weight.data.tolist() == [1.0, 2.0]

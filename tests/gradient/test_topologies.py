@@ -367,3 +367,8 @@ def test_only_named_losses_with_slopes_can_be_learned():
         evaluators.Supervised(*XOR, fitness="accuracy", learn_steps=3, device="cpu")
     with pytest.raises(ValueError, match=r"^learn_steps: expected an integer from 0"):
         evaluators.Supervised(*XOR, learn_steps=-1, device="cpu")
+
+
+def test_an_optimiser_that_is_none():
+    with pytest.raises(ValueError, match=r"^optimiser: expected it to make one of optim's, got NoneType$"):
+        fit_weights(population(3), *XOR, lambda parameters: None, 1)

@@ -12,6 +12,7 @@ from evaluators.gradient import (
     losses,
     metrics,
     nn,
+    operations,
     optim,
     reporting,
     schedules,
@@ -358,3 +359,46 @@ def test_metrics_that_do_not_fit():
         metrics.confusion_matrix([0], [2], 2)
     with refuses("predictions: expected 1 of them, got 2"):
         metrics.confusion_matrix([0], [0, 1], 2)
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value", "ignore:divide by zero")
+def test_what_the_last_step_breaks_is_told():
+    def rooted(z, t):
+        return operations.sqrt(z * z).mean()  # whose slope at 0 is not finite
+
+    model = nn.Dense(4, 3)
+    optimiser = optim.SGD(model.parameters(), 0.1)
+    zeros = np.zeros((8, 4)), np.zeros((8, 3))
+    with refuses("weight: is not finite after step 1 (epoch 0)"):
+        fit(model, zeros, rooted, optimiser, epochs=1, batch_size=8)
+
+
+def test_a_checkpoint_is_of_its_samples(tmp_path):
+    file = tmp_path / "checkpoint.npz"
+    train(2, checkpoint=file)
+    model = model_of()
+    other = TRAIN[0] + np.float32(1), TRAIN[1]
+    with refuses(f"{file}: is of training with other samples", CheckpointError):
+        fit(
+            model,
+            other,
+            LOSS,
+            optim.Adam(model.parameters(), schedules.cosine(0.02, 60)),
+            4,
+            8,
+            validation=VALIDATION,
+            checkpoint=file,
+            resume=True,
+        )
+
+
+def test_mistakes_of_arguments(tmp_path):
+    with refuses("checkpoint: there is no folder "):
+        train(1, checkpoint=tmp_path / "none" / "checkpoint.npz")
+    model = model_of()
+    with refuses("data: expected arrays, got a Tensor"):
+        fit(model, (Tensor(X), Y), LOSS, optim.SGD(model.parameters(), 0.1), 1)
+    with refuses("softmax_cross_entropy: expected outputs that are a Tensor, got ndarray"):
+        LOSS(np.zeros((3, 3)), np.zeros(3, int))
+    with refuses("mean_squared: expected outputs that are a Tensor, got ndarray"):
+        losses.mean_squared(np.zeros((3, 3)), np.zeros((3, 3)))
