@@ -62,7 +62,7 @@ def digits_cnn(inputs: int, outputs: int) -> Module:
 
 
 XOR_MLP = Baseline(mlp(8, activation="tanh"), 200, 0.05)
-PARITY_MLP = Baseline(mlp(32, activation="tanh"), 400, 0.02)
+PARITY_MLP = Baseline(mlp(32, 32, activation="tanh"), 1000, 0.01)
 REGRESSION_MLP = Baseline(mlp(64, 64, activation="tanh"), 400, 5e-3)
 IRIS_MLP = Baseline(mlp(32), 100, 1e-2, weight_decay=1e-2)
 SPIRALS_MLP = Baseline(mlp(64, 64), 200, 1e-2, 64)

@@ -164,8 +164,8 @@ def test_policies_and_champions_are_judged_alike(monkeypatch):
 
 def test_the_work_is_counted():
     runs = contenders.contenders("parity")
-    # 16 patterns: 4 bits, one batch of 16 in an epoch of the MLP, 400 epochs of which a hundredth.
-    assert runs["MLP"](0, 0.01).end.work == 4 * 3
+    # 16 patterns: 4 bits, one batch of 16 in an epoch of the MLP, 1,000 epochs of which a hundredth.
+    assert runs["MLP"](0, 0.01).end.work == 10 * 3
     genomes = 300
     assert [point.work for point in runs["NEAT"](0, 0.01).curve] == [genomes, 2 * genomes, *[3 * genomes] * 2]
     learning = runs["NEAT, learning"](0, 0.2).curve
