@@ -39,16 +39,12 @@ class Share(NamedTuple):
 
 def scratch_words(buffers: int, slots: int, links: int) -> int:
     """Words of a thread's scratch."""
-    return (buffers + _adjoints(buffers)) * slots * SAMPLES + SAMPLES + links
+    return (buffers + min(buffers, 2)) * slots * SAMPLES + SAMPLES + links
 
 
 def sums_words(links: int, nodes: int) -> int:
     """Words of a thread's gradient."""
     return links + 2 * nodes
-
-
-def _adjoints(buffers: int) -> int:
-    return 1 if buffers == 1 else 2
 
 
 def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, steps, gradient, totals, share):
@@ -73,7 +69,7 @@ def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, st
     first = block * share.apart + lane
     size = share.slots * SAMPLES * WARP
     pattern = (size, SAMPLES * WARP, WARP)
-    backwards = 1 if share.buffers == 1 else 2
+    backwards = min(share.buffers, 2)  # buffers of adjoints
     values = strided(room, first, (share.buffers, share.slots, SAMPLES), pattern)
     adjoints = strided(room, first + share.buffers * size, (backwards, share.slots, SAMPLES), pattern)
     rest = first + (share.buffers + backwards) * size

@@ -45,11 +45,6 @@ class Curve:
     points: list[Point] = field(default_factory=list)
     _begin: float = field(default_factory=time.perf_counter)
 
-    @property
-    def seconds(self) -> float:
-        """Since the beginning."""
-        return time.perf_counter() - self._begin
-
     @contextlib.contextmanager
     def stopped(self) -> Iterator[float]:
         """Within it, no time goes by; gives the time so far."""
@@ -124,13 +119,12 @@ def contenders(task: str) -> dict[str, Contender]:
     """Those of a task, by name. Raises ImportError where its data cannot be had."""
     contest = TASKS[task]
     experiment = contest.experiment(0, 0)
-    if isinstance(experiment, Prediction):
-        experiment.sets()
-    else:
+    if isinstance(experiment, Control):
         return {
             "NEAT": lambda seed, share: _evolve_control(contest, seed, share),
             "PPO": lambda seed, share: _train_policy(contest, seed, share),
         }
+    experiment.sets()  # so that data which cannot be had are missed before anything is written
 
     def training(baseline: Baseline) -> Contender:
         return lambda seed, share: _train_network(contest, baseline, seed, share)

@@ -106,7 +106,9 @@ class Policy(Module):
         """The actor as the kernels take it."""
         layers = [layer for layer in self.actor.layers if isinstance(layer, Dense)]
         weights = tuple(np.ascontiguousarray(to_host(layer.weight.data), np.float32) for layer in layers)
-        biases = tuple(to_host(layer.bias.data).astype(np.float32) for layer in layers if layer.bias)
+        biases = tuple(
+            to_host(layer.bias.data).astype(np.float32) for layer in layers if layer.bias is not None
+        )
         actions = self.environment.actions
         low, high = np.array(actions if isinstance(actions, Box) else [[0], [1]], np.float32)
         log_deviation = np.zeros(1) if self.log_deviation is None else to_host(self.log_deviation.data)

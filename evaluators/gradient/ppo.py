@@ -310,7 +310,8 @@ class Learner:
         self._permutations = int(arrays["permutations"])
 
     def _act(self, update: int) -> Steps:
-        environment, policy, (slots, count) = self.environment, self.policy, self._shape
+        environment, policy = self.environment, self.policy
+        slots, count = self.settings.slots, self.settings.rollout
         actor, observations = policy.as_actor(), environment.num_observations
         steps = Steps(
             np.empty((slots, count + 1, observations), np.float32),
@@ -343,15 +344,11 @@ class Learner:
         check_sound(environment, sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot")
         return steps
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.settings.slots, self.settings.rollout
-
     def _batch(self, steps: Steps) -> tuple[_Batch, float]:
         """The steps as samples on the device, and the explained variance."""
         s, policy = self.settings, self.policy
         to_device = self._arrays.to_device
-        features = steps.inputs.shape[2]
+        *places, features = steps.inputs.shape
         seen = np.concatenate([steps.inputs.reshape(-1, features), steps.cut[steps.truncated]])
         inputs = to_device(np.ascontiguousarray(steps.inputs[:, :-1]).reshape(-1, features))
         drawn = steps.drawn.reshape(len(inputs), -1)
@@ -359,7 +356,7 @@ class Learner:
         with no_grad():
             everywhere = to_host(policy.value(constant(to_device(seen))).data)
             log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen).data
-        values = everywhere[: steps.inputs.shape[0] * steps.inputs.shape[1]].reshape(steps.inputs.shape[:2])
+        values = everywhere[: math.prod(places)].reshape(places)
         following = values[:, 1:].astype(np.float64)
         following[steps.truncated] = everywhere[values.size :]
         following[steps.terminated] = 0.0
