@@ -369,7 +369,8 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
     if not hasattr(jitted, "compile"):
         return  # numba's compiler is switched off
     try:
-        jitted.compile(arguments)
+        with jit.keeping_interruptions():
+            jitted.compile(arguments)
         returned = jitted.overloads[arguments].signature.return_type
     except (NumbaError, TypeError, NotImplementedError) as error:
         raise ValueError(

@@ -8,19 +8,27 @@ into the name under which the build is cached: a new process finds it, an edit a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
+import signal
+import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from llvmlite.binding import ExecutionEngine
 from numba.core.dispatcher import Dispatcher
 
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
+_LLVMS_CALLBACKS = (
+    ExecutionEngine._raw_object_cache_notify.__code__,
+    ExecutionEngine._raw_object_cache_getbuffer.__code__,
+)
 
 # Plain functions: for code that is called from kernels on either backend. Division by zero gives what
 # IEEE 754 says: Python's exception would be a branch in every loop.
@@ -96,8 +104,46 @@ def is_built(dispatcher: Any) -> bool:
     """Whether a build of this kernel, as its code is now, lies on disk."""
     if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off
         return True
-    name = f"{_file_stem(dispatcher.py_func)}.{dispatcher.py_func.__qualname__}-*.nbi"
-    return any(Path(dispatcher._cache.cache_path).glob(name))
+    return has_build(dispatcher.py_func, Path(dispatcher._cache.cache_path))
+
+
+def has_build(python_function: Any, folder: Path) -> bool:
+    """Whether numba's cache holds a build of a kernel or a variant, as its code is now."""
+    return any(folder.glob(f"{_file_stem(python_function)}.{python_function.__qualname__}-*.nbi"))
+
+
+@contextlib.contextmanager
+def keeping_interruptions() -> Iterator[None]:
+    """While something is compiled here, Ctrl-C is not lost.
+
+    LLVM calls Python when it has done its work, by ctypes, which drops what is raised there: and that is where an
+    interruption arrives that came meanwhile. It is raised at the end instead.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[tuple[int, types.FrameType | None]] = []
+
+    def handle(number: int, frame: types.FrameType | None) -> None:
+        if _is_called_by_llvm(frame):
+            late.append((number, frame))
+        else:
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if late:
+        before(*late[0])
+
+
+def _is_called_by_llvm(frame: types.FrameType | None) -> bool:
+    while frame is not None and frame.f_code not in _LLVMS_CALLBACKS:
+        frame = frame.f_back
+    return frame is not None
 
 
 def cause(error: Exception) -> str:
@@ -135,6 +181,7 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     dispatcher = numba.njit(cache=True, nogil=True, **options)(python_function)
     if dispatcher is not python_function:  # numba's compiler is switched on
         prune(python_function, Path(dispatcher._cache.cache_path))
+        dispatcher.compile = keeping_interruptions()(dispatcher.compile)
     return dispatcher
 
 

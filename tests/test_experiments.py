@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import dataclasses
 import json
@@ -40,15 +41,20 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def command(*arguments, **options):
-    return subprocess.Popen(
+@contextlib.contextmanager
+def command(*arguments):
+    process = subprocess.Popen(
         [sys.executable, "-m", "experiments", *arguments],
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 # ---------------------------------------------------------------- flags
@@ -305,12 +311,13 @@ def test_damaged_folders(damage, capsys):
 
 
 def test_control_c_in_a_process():
-    process = command("parity", "--bits", "8", "--generations", "1000000", "--checkpoint-every", "1", cwd=".")
-    deadline = time.monotonic() + 200
-    while not Path("runs/parity/checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=100)
+    endless = ("parity", "--bits", "8", "--generations", "1000000", "--checkpoint-every", "1")
+    with command(*endless) as process:
+        deadline = time.monotonic() + 200
+        while not Path("runs/parity/checkpoint.npz").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     assert "runs/parity/checkpoint.npz" in err and "--resume runs/parity" in err and "Traceback" not in err
 

@@ -1,9 +1,12 @@
 """Builds on disk: found again by the next process, and never used for code that has changed."""
 
 import importlib
+import os
+import signal
 import sys
 
 import pytest
+from numba.core import compiler, registry
 
 from neat import jit
 
@@ -125,3 +128,34 @@ TABLE = "import numpy as np\nT = np.array({}, np.{})\n@kernel\ndef f(x):\n    re
 def test_an_edit_that_a_kernel_can_reach_changes_its_tag(before, after, tmp_path, monkeypatch):
     tags = [tag_of(source, tmp_path, monkeypatch, **modules) for source, modules in (before, after, before)]
     assert tags[0] == tags[2] != tags[1]
+
+
+def test_an_interruption_while_llvm_works_is_not_lost(compute, monkeypatch):
+    """It arrives where LLVM calls Python, from which no exception comes back."""
+    notify, seen = registry.cpu_target.target_context.codegen()._engine._ee, []
+    before = notify._object_cache_notify
+
+    def interrupted(module, buffer):
+        seen.append(module)
+        os.kill(os.getpid(), signal.SIGINT)
+        before(module, buffer)
+
+    monkeypatch.setattr(notify, "_object_cache_notify", interrupted)
+    built = compute(step=17)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        built(1)
+    assert seen and signal.getsignal(signal.SIGINT) is handler
+    monkeypatch.undo()
+    assert built(1) == 36
+
+
+def test_an_interruption_between_compiler_passes_comes_at_once(compute, monkeypatch):
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("goes on")
+
+    built = compute(step=18)
+    monkeypatch.setattr(compiler, "compile_extra", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        built(1)

@@ -12,7 +12,7 @@ from numba.core.errors import NumbaError
 
 from evaluators.environments.environment import FUNCTIONS, Box, Discrete, Environment
 from evaluators.intrinsics import column
-from neat.jit import cause, inner_function, specialise
+from neat.jit import cause, inner_function, keeping_interruptions, specialise
 
 _STEPS = 200
 _UNSET = -2
@@ -149,7 +149,8 @@ def _uncompiled(environment: Environment) -> str | None:
     for name, signature in arguments.items():
         compiled = inner_function(environment.functions()[name])
         try:
-            compiled.compile(signature)
+            with keeping_interruptions():
+                compiled.compile(signature)
         except (NumbaError, TypeError) as error:
             return f"{environment.name}: numba cannot compile {name}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
