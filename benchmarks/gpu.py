@@ -18,9 +18,10 @@ import neat
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
 from benchmarks.report import Table, seconds
 from benchmarks.rollout import balancing
-from evaluators import cuda, gpu
+from evaluators import gpu, gpu_engines, launching
 from evaluators.backend import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
+from evaluators.workspace import Workspace
 from neat.genome import Genomes
 
 DEVICE = "cuda:0"
@@ -84,7 +85,7 @@ def _floors(repeats: int) -> dict[str, float]:
     rates = {}
     for name, function in (("multiply_adds", _multiply_add), ("shared_reads", _read_shared)):
         kernel = numba_cuda.jit(function)[_FLOOR_BLOCKS, _FLOOR_THREADS]
-        spent = _on_device(lambda kernel=kernel: kernel(cuda.argument(out), _LOOPS), repeats)
+        spent = _on_device(lambda kernel=kernel: kernel(out, _LOOPS), repeats)
         rates[name] = 4 * _LOOPS * _FLOOR_BLOCKS * _FLOOR_THREADS / spent
     source = arrays.empty(2**27, np.float32)
     target = arrays.empty(2**27, np.float32)
@@ -140,7 +141,7 @@ def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
     with _caught() as launches:
         evaluator(genomes)
     kernels = sum(_on_device(launch, repeats) for launch in launches)
-    work = gpu.Workspace(DEVICE)
+    work = Workspace(DEVICE)
     copy = _on_host(lambda: gpu.DeviceGenes(work, genomes, 0, len(genomes)), repeats)
     return {"kernels": kernels, "copy": copy, "whole": _on_host(lambda: evaluator(genomes), repeats)}
 
@@ -149,13 +150,13 @@ def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
 def _caught() -> Iterator[list[Callable[[], None]]]:
     """The launches of what is called meanwhile, to be repeated one by one."""
     launches: list[Callable[[], None]] = []
-    original = cuda.start
+    original = launching.start
 
     def start(*arguments: Any) -> None:
         launches.append(lambda: original(*arguments))
         original(*arguments)
 
-    with mock.patch.object(cuda, "start", start):
+    with mock.patch.object(launching, "start", start):
         yield launches
 
 
@@ -222,10 +223,10 @@ def _profile(population: int, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         genomes = run_.ask()
         with (
-            mock.patch.object(gpu, "DeviceGenes", timed("copy", gpu.DeviceGenes)),
-            mock.patch.object(gpu, "DevicePrograms", timed("compile", gpu.DevicePrograms)),
+            mock.patch.object(gpu_engines, "DeviceGenes", timed("copy", gpu.DeviceGenes)),
+            mock.patch.object(gpu_engines, "DevicePrograms", timed("compile", gpu.DevicePrograms)),
             mock.patch.object(gpu.DevicePrograms, "launch", timed("kernel", gpu.DevicePrograms.launch)),
-            mock.patch.object(gpu.Workspace, "get", timed("copy back", gpu.Workspace.get)),
+            mock.patch.object(Workspace, "fetch", timed("copy back", Workspace.fetch)),
         ):
             fitness = evaluator(genomes)
         timed("evaluate", evaluator)(genomes)

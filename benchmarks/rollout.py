@@ -189,10 +189,7 @@ def _repeat_forward(lanes, programs, calls):
 @lean_kernel
 def _repeat_decide(lanes, programs, reach, calls):
     for _ in range(calls):
-        actions.argmax(
-            lanes.values[0], programs.output_slot, 0, len(lanes.total), reach.low[0], reach.factor[0],
-            reach.lowest, reach.span, lanes.choice, lanes.action,
-        )  # fmt: skip
+        actions.argmax(lanes.values[0], programs, 0, 4, len(lanes.total), reach, lanes.choice, lanes.action)
 
 
 @lean_kernel
@@ -206,7 +203,7 @@ def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
     networks = evaluators.compile(genomes)
     lanes = rollout.new_lanes(task.environment, networks, 8, 1)
     constants = task.environment.constants
-    senses, reach = task.senses(), task.reach(genomes)
+    senses, reach = task.senses(), task.reach()
     calls = {
         "physics": (_repeat_step, constants),
         "observations to inputs": (_repeat_observe, constants, senses),

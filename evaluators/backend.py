@@ -9,13 +9,15 @@ import importlib.util
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numba import config
 
 from neat import buffers
+
+Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: shape and dtype
 
 _logger = logging.getLogger("evaluators")
 
@@ -52,6 +54,18 @@ class Arrays:
     def fill(self, target: Any, source: np.ndarray) -> None:
         """Copy an array of the host into the first elements of `target`, one-dimensional."""
         target[: source.size] = source.ravel()
+
+    def empty_host(self, size: int) -> np.ndarray:
+        """So many bytes of the host's memory, uint8, from and to which the device copies fast."""
+        return np.empty(size, np.uint8)
+
+    def fetch(self, target: np.ndarray, source: Any) -> None:
+        """Fill an array of the host from the first elements of `source`, one-dimensional, once the device is done."""
+        target[...] = source[: target.size]
+
+    def set_bytes(self, block: Any, value: int, size: int) -> None:
+        """Set the first bytes of a block, uint8."""
+        block[:size] = value
 
     def to_device(self, array: Any) -> Any:
         """An array of the host or of any device as one of this device."""
@@ -90,6 +104,7 @@ class _Cupy(Arrays):
         self._empty_pinned = cupyx.empty_pinned
         buffers.allocate_with(self._pinned)
         self.xp = cupy
+        self._runtime = cupy.cuda.runtime
         self._index = int(device.partition(":")[2])
         attributes = cupy.cuda.Device(self._index).attributes
         self.shared_bytes = attributes["MaxSharedMemoryPerBlockOptin"]
@@ -105,7 +120,23 @@ class _Cupy(Arrays):
             return np.empty(size, dtype)
 
     def fill(self, target: Any, source: np.ndarray) -> None:
-        target[: source.size].set(source.ravel(), stream=self.xp.cuda.get_current_stream())
+        source = np.ascontiguousarray(source)
+        if source.size:
+            self._copy(target.data.ptr, source.ctypes.data, source.nbytes, self._runtime.memcpyHostToDevice)
+
+    def empty_host(self, size: int) -> np.ndarray:
+        return self._pinned(size, np.uint8)
+
+    def fetch(self, target: np.ndarray, source: Any) -> None:
+        self._copy(target.ctypes.data, source.data.ptr, target.nbytes, self._runtime.memcpyDeviceToHost)
+        self.synchronize()
+
+    def set_bytes(self, block: Any, value: int, size: int) -> None:
+        self._runtime.memsetAsync(block.data.ptr, value, size, self.stream())
+
+    def _copy(self, target: int, source: int, size: int, kind: int) -> None:
+        """cupy's own ways look at more than these calls need."""
+        self._runtime.memcpyAsync(target, source, size, kind, self.stream())
 
     def to_device(self, array: Any) -> Any:
         with self.current():

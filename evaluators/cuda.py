@@ -11,42 +11,25 @@ of a kernel. Kernels are compiled for the signatures given here, ahead of their 
 from __future__ import annotations
 
 import functools
-import hashlib
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import config, cuda, types
-from numba.cuda.cudadrv.driver import CudaAPIError
+from numba import cuda, types
 
 from evaluators import actions
+from evaluators.actions import Reach
 from evaluators.environments.environment import Discrete, Environment
-from evaluators.episode import Lanes, Play, Reach, Record, Senses, episode_pass
+from evaluators.episode import Lanes, Play, Record, Senses, episode_pass
 from evaluators.forward import forward_in_registers
 from evaluators.interleaved import program_at, scratch_at
 from evaluators.intrinsics import strided
+from evaluators.launching import WARP, Kernel, kernel_of
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import write_program
 from evaluators.signatures import B1, F4, F8, I4, I8, U1, array, named
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.jit import inner_function, prune, variant
-
-_LOWERING = hashlib.sha256(Path(__file__).with_name("lowering.py").read_bytes()).hexdigest()
-
-WARP = 32
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    if config.ENABLE_CUDASIM:
-        return (CudaAPIError,)
-    from cuda.core._utils.cuda_utils import CUDAError  # of launches
-
-    return CudaAPIError, CUDAError
-
-
-FAILURES = _failures()
+from neat.jit import inner_function
 
 SAMPLES = 4  # of a thread side by side, in registers
 
@@ -291,20 +274,6 @@ def part_of(spare: Any) -> Any:
     return named(Part, I8, I8, I8, I8, I8, I8, array(spare))
 
 
-class Kernel(NamedTuple):
-    """A kernel's source and what it is compiled for."""
-
-    function: Any
-    signature: Any
-
-
-def kernel_of(
-    template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
-) -> Kernel:
-    """A template with these globals, to be compiled for these types."""
-    return Kernel(variant(template, name, bind, lowering=_LOWERING), types.void(*arguments))
-
-
 @functools.cache
 def compile_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_compile`."""
@@ -313,34 +282,38 @@ def compile_kernel(in_shared: bool) -> Kernel:
     )
 
 
+# By kernel: the global that is bound to a pass, what makes the pass of a forward function, and the arguments' types.
+_OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
+    _activate: (
+        "activate_network",
+        activation_pass,
+        (
+            array(I8),
+            array(I4),
+            array(I4),
+            _INTERLEAVED,
+            named(Batch, array(F4, 4, "A"), array(F4, 4)),
+            array(I8),
+            array(F4),
+            part_of(F4),
+        ),
+    ),
+    _score: (
+        "score_network",
+        score_pass,
+        (_INTERLEAVED, array(F4, 4), array(F4, 2), I8, I8, I8, array(F8, 2), part_of(F4)),
+    ),
+}
+
+
 def activate_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_activate` for the table as it is now."""
-    arguments = (
-        array(I8),
-        array(I4),
-        array(I4),
-        _INTERLEAVED,
-        named(Batch, array(F4, 4, "A"), array(F4, 4)),
-        array(I8),
-        array(F4),
-        part_of(F4),
-    )
-    return _over_samples(_activate, "activate_network", activation_pass, arguments, in_shared, *table())
+    return _over_samples(_activate, in_shared, *table())
 
 
 def score_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_score` for the table as it is now."""
-    arguments = (
-        _INTERLEAVED,
-        array(F4, 4),
-        array(F4, 2),
-        I8,
-        I8,
-        I8,
-        array(F8, 2),
-        part_of(F4),
-    )
-    return _over_samples(_score, "score_network", score_pass, arguments, in_shared, *table())
+    return _over_samples(_score, in_shared, *table())
 
 
 def memory(in_shared: bool) -> str:
@@ -354,16 +327,11 @@ def table() -> tuple[int, int]:
 
 
 @functools.cache
-def _over_samples(
-    template: Any, name: str, build: Any, arguments: Any, in_shared: bool, activations: int, aggregations: int
-) -> Kernel:
+def _over_samples(template: Any, in_shared: bool, activations: int, aggregations: int) -> Kernel:
+    name, build, arguments = _OVER_SAMPLES[template]
     forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], SAMPLES)
-    return kernel_of(
-        template,
-        f"{memory(in_shared)}-{activations}-{aggregations}",
-        {name: build(forward), "IN_SHARED": in_shared},
-        arguments,
-    )
+    bind = {name: build(forward), "IN_SHARED": in_shared}
+    return kernel_of(template, f"{memory(in_shared)}-{activations}-{aggregations}", bind, arguments)
 
 
 def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Kernel:
@@ -396,16 +364,14 @@ def _playing(
         "PRECISION": precision,
         "IN_SHARED": in_shared,
     }
-    place = "shared" if in_shared else "device"
-    name = (
-        f"{environment.__module__}.{environment.__qualname__}-{decision}-{place}-{activations}-{aggregations}"
-    )
+    task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
+    name = f"{task}-{memory(in_shared)}-{activations}-{aggregations}"
     arguments = (
         _INTERLEAVED,
         types.UniTuple(precision, constants),
         named(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
         named(Senses, array(F4), array(F4), F4),
-        named(Reach, array(F4, 2), array(F4, 2), array(F4), array(F4)),
+        named(Reach, array(F4), array(F4), array(F4), array(F4)),
         named(
             Record,
             array(F8, 2),
@@ -418,57 +384,3 @@ def _playing(
         part_of(F4),
     )
     return kernel_of(_play, name, bind, arguments)
-
-
-_compiling = threading.Lock()  # several GPUs have a thread each
-
-
-@functools.cache
-def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Any:
-    """The kernel compiled for the current device, or found on disk; its blocks may have so much shared memory."""
-    if config.ENABLE_CUDASIM:
-        return cuda.jit(kernel.signature)(kernel.function)
-    from numba.cuda.cudadrv.driver import binding, driver
-
-    from evaluators.lowering import as_on_the_cpu
-
-    with _compiling, as_on_the_cpu():
-        dispatcher = cuda.jit(kernel.signature, cache=True, lto=False)(kernel.function)
-    prune(kernel.function, Path(dispatcher._cache.cache_path))
-    function = next(iter(dispatcher.overloads.values()))._codelibrary.get_cufunc()
-    attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    driver.cuKernelSetAttribute(attribute, dynamic_bytes, function.handle, function.device.id)
-    return dispatcher
-
-
-def is_built(kernel: Kernel) -> bool:
-    """Whether a build of this kernel, as its code is now, lies on disk."""
-    from numba.cuda.dispatcher import CUDACache
-
-    folder = Path(CUDACache(kernel.function).cache_path)
-    return any(folder.glob(f"{Path(__file__).stem}.{kernel.function.__qualname__}-*.nbi"))
-
-
-def start(kernel: Any, blocks: int, dynamic_bytes: int, stream: int, *arguments: Any) -> None:
-    """Launch what `built` gave."""
-    kernel[blocks, WARP, _stream(stream), dynamic_bytes](*arguments)
-
-
-@functools.lru_cache(maxsize=64)
-def _stream(handle: int) -> Any:
-    return cuda.external_stream(handle) if handle else 0
-
-
-def argument(array: Any) -> Any:
-    """An array as kernels take it at once."""
-    return array if config.ENABLE_CUDASIM else cuda.as_cudaarray(array, sync=False)
-
-
-def as_numbers(integers: Any) -> Any:
-    """The same memory as float32."""
-    return integers.view(np.float32)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the driver said so."""
-    return isinstance(error, FAILURES) and "OUT_OF_MEMORY" in str(error)

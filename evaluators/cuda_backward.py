@@ -13,9 +13,10 @@ import numpy as np
 from numba import cuda, types
 
 from evaluators.backward import Gradient, backward_function, clear_gradient, gradient_pass
-from evaluators.cuda import SAMPLES, WARP, Kernel, kernel_of, memory, table
+from evaluators.cuda import SAMPLES, memory, table
 from evaluators.forward import forward_in_registers
 from evaluators.intrinsics import strided
+from evaluators.launching import WARP, Kernel, kernel_of
 from evaluators.program import Programs, single_program
 from evaluators.signatures import F4, F8, I4, I8, U1, array, named
 from neat.activations import ACTIVATIONS, AGGREGATIONS

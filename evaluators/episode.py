@@ -45,15 +45,6 @@ class Senses(NamedTuple):
     limit: Any  # float32
 
 
-class Reach(NamedTuple):
-    """How outputs become actions (see `evaluators.actions`)."""
-
-    low: np.ndarray  # float32 (networks, outputs)
-    factor: np.ndarray  # float32 (networks, outputs)
-    lowest: np.ndarray  # float32 (dimensions,)
-    span: np.ndarray  # float32 (dimensions,)
-
-
 class Record(NamedTuple):
     """What is kept of the episodes."""
 
@@ -246,6 +237,8 @@ def episode_pass(
         traced = play.traced and network == 0 and first == 0
         if traced:
             _trace(lanes, record.trace, 0, discrete)
+        if play.measured:
+            _clear(record.moment[network, first // width], 0)
         living = count
         time = 0
         while living > 0 and time < play.limit:
@@ -256,18 +249,7 @@ def episode_pass(
             if play.measured:
                 _measure(lanes, senses, record.moment[network, first // width], width)
             forward(programs, program, input_count, read, write, width, lanes.gathered)
-            decide(
-                write,
-                programs.output_slot,
-                program,
-                width,
-                reach.low[network],
-                reach.factor[network],
-                reach.lowest,
-                reach.span,
-                lanes.choice,
-                lanes.action,
-            )
+            decide(write, programs, program, input_count, width, reach, lanes.choice, lanes.action)
             advance(network, time, constants, play, lanes, width)
             time += 1
             if traced:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import reduce
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -17,7 +18,6 @@ Actions = Literal["argmax", "threshold"]
 # Trials that are set apart, each with random numbers of its own; a person's are from TRIAL on.
 TRAINING, VALIDATION, TRIAL = 0, 1, 2
 _MOST_TRIALS = 250
-_COMBINE = {"mean": np.mean, "min": np.min}
 
 
 class Episodes(NamedTuple):
@@ -112,9 +112,13 @@ class Episodic(ABC):
         self.steps = int(arrays["steps"])
 
     def _combined(self, episodes: Episodes) -> np.ndarray:
-        if self.combine == "sum":  # of as many episodes as in training, however many were played
-            return episodes.reward.mean(axis=1) * self.episodes
-        return _COMBINE[self.combine](episodes.reward, axis=1)  # type: ignore[operator]
+        each = episodes.reward.T
+        if self.combine == "min":
+            return reduce(np.minimum, each)
+        # numpy's own loop adds so few in the same order, but takes six times as long.
+        mean = reduce(np.add, each) / len(each) if len(each) < 8 else episodes.reward.mean(axis=1)
+        # of as many episodes as in training, however many were played
+        return mean * self.episodes if self.combine == "sum" else mean
 
 
 def as_genomes(genomes: Genomes | Genome) -> Genomes:

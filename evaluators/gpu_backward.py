@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import cuda
 from evaluators.backward import Gradient
 from evaluators.cuda_backward import Share, differentiate_kernel, scratch_words, sums_words
-from evaluators.gpu import Workspace, launch
+from evaluators.gpu import launch
+from evaluators.launching import WARP, argument
 from evaluators.program import Programs
+from evaluators.workspace import Workspace
 
 _BLOCKS = 16  # for each multiprocessor
 
@@ -66,8 +67,8 @@ class Differentiator:
         buffers = self._steps + 1 if self._steps else 1
         slots = self._input_count + self._nodes
         blocks = min(self._count, work.arrays.multiprocessors * _BLOCKS)
-        sums = work.room("sums", blocks * sums_words(self._links, self._nodes) * cuda.WARP, np.float32)
-        replaced = dict(zip(Gradient._fields, map(cuda.argument, numbers), strict=True))
+        sums = work.room("sums", blocks * sums_words(self._links, self._nodes) * WARP, np.float32)
+        replaced = dict(zip(Gradient._fields, map(argument, numbers), strict=True))
         launch(
             work,
             differentiate_kernel,

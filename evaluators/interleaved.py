@@ -72,6 +72,7 @@ def _level(nodes):
 def _plan(node_offset, connection_offset, num_outputs, width, begins, plan):
     """Fill a Layout. `begins`: zeros, int64 (levels * bins + 1,). Returns the number of levels in use."""
     count = len(plan.order)
+    highest = 0
     for place in range(2):  # a counting sort: count, then put
         for genome in range(count):
             nodes = node_offset[genome + 1] - node_offset[genome]
@@ -82,8 +83,9 @@ def _plan(node_offset, connection_offset, num_outputs, width, begins, plan):
                 begins[key] += 1
             else:
                 begins[key + 1] += 1
+                highest = max(highest, key + 1)
         if not place:
-            for key in range(1, len(begins)):
+            for key in range(1, highest + 1):
                 begins[key] += begins[key - 1]
     levels, last = 0, -1
     plan.start[0] = 0

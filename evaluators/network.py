@@ -34,7 +34,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
         raise ValueError(f"device: networks are on one device, got {device!r}, which are {len(devices)}")
     if devices[0] == "cpu":
         return on_cpu(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
-    from evaluators.gpu import Activator
+    from evaluators.gpu_engines import Activator
 
     activator = Activator(devices[0], batch)
     return Networks(activator, batch.num_inputs, batch.num_outputs, batch.bias_input, batch.feed_forward)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.backend import resolve_device
+from evaluators.actions import Reach
+from evaluators.backend import Fields, resolve_device
 from evaluators.checks import as_float64, check_choice, check_current, check_size
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
-from evaluators.episode import Lanes, Play, Reach, Record, Senses
+from evaluators.episode import Lanes, Play, Record, Senses
 from evaluators.episodic import (
     TRAINING,
     TRIAL,
@@ -25,8 +27,8 @@ from evaluators.episodic import (
 )
 from evaluators.network import Networks, compile
 from evaluators.normaliser import Normaliser, Observations, senses_for
-from evaluators.spaces import output_ranges
 from neat import parallel
+from neat.activations import ACTIVATIONS
 from neat.genome import Genome, Genomes
 from neat.jit import cause, is_built
 
@@ -91,6 +93,7 @@ class Rollout(Episodic):
         self.devices = resolve_device(device)
         self._player = None if self.devices == ("cpu",) else _player(self.devices)
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
+        self._senses = senses_for(environment, observations, self._normaliser)
 
     @property
     def num_inputs(self) -> int:
@@ -185,8 +188,8 @@ class Rollout(Episodic):
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
-        environment, count = self.environment, len(genomes)
-        senses, reach = self.senses(), self.reach(genomes)
+        environment = self.environment
+        senses, reach = self.senses(), self.reach()
         measured = self._normaliser is not None and trial == TRAINING
         limit = int(environment.time_limit)
         play = Play(
@@ -201,28 +204,37 @@ class Rollout(Episodic):
             measured,
             traced,
         )
-        lanes = 1 if self._player else _width(episodes)
-        record = Record(
-            np.empty((count, episodes)),
-            np.empty((count, episodes), np.int64),
-            np.empty((count, episodes), bool),
-            np.empty((count, episodes), bool),
-            np.zeros((count if measured else 0, -(-episodes // lanes), 2, self.num_inputs)),
-            np.empty((limit + 1 if traced else 0, len(environment.state_names) + len(reach.span) + 1)),
-        )
         if self._player:
-            self._player(genomes, environment, self._decision, play, senses, reach, record)
+            fields_for = partial(self._record_fields, episodes, episodes, play)
+            record = self._player(genomes, environment, self._decision, play, senses, reach, fields_for)
             self._refuse_unfinished(record, genomes, play)
         else:
-            self._play_on_cpu(genomes, play, senses, reach, record, lanes)
+            record = self._play_on_cpu(genomes, episodes, play, senses, reach)
         self._refuse_unsound(record)
         return record
 
+    def _record_fields(self, episodes: int, groups: int, play: Play, count: int) -> Fields:
+        """Shapes and dtypes of a Record of so many genomes; `groups` of lanes are measured each."""
+        each, boolean, number = (count, episodes), np.dtype(bool), np.dtype(np.float64)
+        actions = self.environment.actions
+        dimensions = len(actions.low) if isinstance(actions, Box) else 1
+        width = len(self.environment.state_names) + dimensions + 1
+        return {
+            "reward": (each, number),
+            "length": (each, np.dtype(np.int64)),
+            "terminated": (each, boolean),
+            "sound": (each, boolean),
+            "moment": ((count if play.measured else 0, groups, 2, self.num_inputs), number),
+            "trace": ((int(play.limit) + 1 if play.traced else 0, width), number),
+        }
+
     def _play_on_cpu(
-        self, genomes: Genomes, play: Play, senses: Senses, reach: Reach, record: Record, width: int
-    ) -> None:
+        self, genomes: Genomes, episodes: int, play: Play, senses: Senses, reach: Reach
+    ) -> Record:
         networks = compile(genomes, "cpu")
-        count, episodes = record.reward.shape
+        count, width = len(genomes), _width(episodes)
+        fields = self._record_fields(episodes, -(-episodes // width), play, count)
+        record = Record(**{name: np.empty(*field) for name, field in fields.items()})
         try:
             parallel.over(
                 play_range(type(self.environment), self._decision),
@@ -239,19 +251,17 @@ class Rollout(Episodic):
             )
         except Exception as error:  # of the environment's functions: nothing else raises there
             raise RuntimeError(f"{self.name}: {type(error).__name__}: {cause(error)}") from error
+        return record
 
     def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
         """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
-        unfinished = np.flatnonzero((record.length < 0).any(axis=1))
-        if len(unfinished) == 0:
+        if record.length.min() >= 0:
             return
+        unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         for genome in map(int, unfinished):
             one = genomes.take(np.array([genome]))
-            again = record._replace(**{name: getattr(record, name)[:1].copy() for name in Record._fields[:4]})
             first = play._replace(first=genome)
-            self._play_on_cpu(
-                one, first, self.senses(), self.reach(one), again, _width(len(record.reward[0]))
-            )
+            self._play_on_cpu(one, len(record.length[0]), first, self.senses(), self.reach())
         episode = int(np.argmax(record.length[unfinished[0]] < 0))
         raise RuntimeError(
             f"{self.name}: a function raised an error in episode {episode} of genome {unfinished[0]}"
@@ -259,15 +269,17 @@ class Rollout(Episodic):
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""
+        if self._normaliser is None:
+            return self._senses
         return senses_for(self.environment, self.observations, self._normaliser)
 
-    def reach(self, genomes: Genomes) -> Reach:
-        """How these genomes' outputs become actions, as the kernels take it."""
-        low, high = output_ranges(genomes)
+    def reach(self) -> Reach:
+        """How outputs become actions, as the kernels take it."""
+        low, factor = _output_ranges(len(ACTIVATIONS))
         actions = self.environment.actions
         bounds = actions if isinstance(actions, Box) else Box((0.0,), (actions.count,))
         lowest, highest = np.array(bounds, np.float32)
-        return Reach(np.ascontiguousarray(low), 1 / (high - low), lowest, highest - lowest)
+        return Reach(low, factor, lowest, highest - lowest)
 
     def _refuse_unsound(self, record: Record) -> None:
         if record.sound.all():
@@ -279,8 +291,15 @@ class Rollout(Episodic):
         )
 
 
+@cache
+def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the range of each activation begins, and the inverse of its width."""
+    low, high = np.array([(entry.low, entry.high) for entry in ACTIVATIONS[:activations]], np.float32).T
+    return low.copy(), 1 / (high - low)
+
+
 def _player(devices: tuple[str, ...]) -> Any:
-    from evaluators.gpu import Player
+    from evaluators.gpu_engines import Player
 
     return Player(devices)
 

@@ -140,7 +140,7 @@ class Supervised:
         return Trainer(self, optimiser or (lambda parameters: optim.Adam(parameters, 0.01)), steps)
 
     def _new_scorer(self) -> Any:
-        from evaluators.gpu import Scorer
+        from evaluators.gpu_engines import Scorer
 
         return Scorer(self.devices, self.input_rows, self.target_rows)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from neat.genome import DTYPES, GenomeArrays
+
+_APART = 64  # bytes: arrays begin on multiples of it, in a block
+_NAMES = ("node_id", "connection_innovation")  # which no evaluator reads
 
 _allocate: Callable[[int, Any], np.ndarray] = np.empty
 
@@ -19,9 +23,21 @@ def allocate_with(function: Callable[[int, Any], np.ndarray]) -> None:
 
 
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
-    """Uninitialised GenomeArrays of these sizes."""
+    """Uninitialised GenomeArrays of these sizes, in one block: what is evaluated lies together, for one copy of it."""
     sizes = [genomes + 1] * 2 + [nodes] * 5 + [connections] * 5
-    return GenomeArrays(*map(_allocate, sizes, DTYPES))
+    spaces = {
+        name: -(-size * dtype.itemsize // _APART) * _APART
+        for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
+    }
+    order = [name for name in spaces if name not in _NAMES] + list(_NAMES)
+    places = dict(zip(order, itertools.accumulate((spaces[name] for name in order), initial=0), strict=False))
+    block = _allocate(sum(spaces.values()), np.uint8)
+    return GenomeArrays(
+        *(
+            block[places[name] : places[name] + size * dtype.itemsize].view(dtype)
+            for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
+        )
+    )
 
 
 def trim(arrays: GenomeArrays, genomes: int, nodes: int, connections: int) -> GenomeArrays:
@@ -38,5 +54,6 @@ def with_room(arrays: GenomeArrays, nodes: int, connections: int) -> GenomeArray
     """`arrays`, or, where they are too short, new ones with the same offsets and a quarter to spare."""
     if len(arrays.node_id) >= nodes and len(arrays.connection_innovation) >= connections:
         return arrays
-    larger = empty(0, nodes * 5 // 4, connections * 5 // 4)
-    return larger._replace(node_offset=arrays.node_offset, connection_offset=arrays.connection_offset)
+    larger = empty(len(arrays.node_offset) - 1, nodes * 5 // 4, connections * 5 // 4)
+    larger.node_offset[...], larger.connection_offset[...] = arrays.node_offset, arrays.connection_offset
+    return larger

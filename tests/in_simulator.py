@@ -3,15 +3,17 @@
 import contextlib
 import gc
 import weakref
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 import evaluators
-from evaluators import backend, cuda, gpu, gpu_backward
+from evaluators import backend, cuda, gpu, gpu_backward, gpu_engines, launching, workspace
 from evaluators.environments import CartPole
 from evaluators.gradient import fit_weights, optim
+from neat import buffers
 from tests.device_cases import genomes, numbers
 from tests.wandering import Walk
 
@@ -67,11 +69,11 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
             raise MemoryError("full")
         return genes(work, genomes, begin, end)
 
-    monkeypatch.setattr(gpu, "DeviceGenes", short_of_memory)
+    monkeypatch.setattr(gpu_engines, "DeviceGenes", short_of_memory)
     np.testing.assert_array_equal(evaluator(batch), expected)
     assert sizes == [40, 20, 10, 10, 20, 10, 10]
-    assert set(evaluator._scorer._spaces["cuda:0"]._rooms) >= {"program", "totals"}
-    monkeypatch.setattr(gpu, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
+    assert set(evaluator._scorer._spaces["cuda:0"]._rooms) >= {"program", "results"}
+    monkeypatch.setattr(gpu_engines, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
     with pytest.raises(MemoryError, match=r"^cuda:0: genome 0 does not fit in its memory: full$"):
         evaluator(batch)
 
@@ -83,7 +85,7 @@ def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
     launch = gpu.launch
 
     def short_of_memory(work, kernel_for, blocks, words, dtype, part, *arguments):
-        here = work.array("node_bias")
+        here = work.array("genes")
         if part.end - part.begin > 12:
             alive.append(weakref.ref(here))
             raise MemoryError("full")
@@ -122,7 +124,7 @@ def test_everything_for_a_device_is_done_while_it_is_the_current_one(monkeypatch
         depth[0] -= 1
 
     monkeypatch.setattr(arrays, "current", current)
-    for name in ("empty", "fill", "to_host", "stream"):
+    for name in ("empty", "fill", "set_bytes", "fetch", "to_host", "stream"):
         original = getattr(arrays, name)
 
         def watched(*arguments, name=name, original=original):
@@ -157,9 +159,9 @@ def test_a_kernel_that_fails(monkeypatch):
     evaluator, batch = supervised()
 
     def fails(*arguments):
-        raise cuda.FAILURES[0](700, "an illegal memory access was encountered")
+        raise launching.FAILURES[0](700, "an illegal memory access was encountered")
 
-    monkeypatch.setattr(cuda, "start", fails)
+    monkeypatch.setattr(launching, "start", fails)
     with pytest.raises(
         RuntimeError, match=r"^cuda:0: the GPU failed, .* illegal memory access .* checkpoint"
     ):
@@ -223,7 +225,7 @@ def test_an_error_in_a_function_of_an_environment(monkeypatch):
         return None
 
     rollout = evaluators.Rollout(Hot(time_limit=300), episodes=2, device="cuda")
-    monkeypatch.setattr(cuda, "start", stops)
+    monkeypatch.setattr(launching, "start", stops)
     with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
         rollout(genomes(3, (1, 3)))
     walk = evaluators.Rollout(Walk(time_limit=5), episodes=2, device="cuda")
@@ -317,3 +319,105 @@ def test_learning_within_evolution():
     before = evaluators.Supervised(numbers(4, 3), numbers(4, 2), device="cuda")(batch)
     assert (evaluator(batch) > before).all()
     assert (evaluator.learned.arrays.connection_weight != batch.arrays.connection_weight).any()
+
+
+def counted(monkeypatch):
+    """Calls that a driver would get, by name, while a test goes on."""
+    calls = Counter()
+
+    def count(where, name):
+        original = getattr(where, name)
+
+        def counting(*arguments):
+            calls[name] += 1
+            return original(*arguments)
+
+        monkeypatch.setattr(where, name, counting)
+
+    for name in ("fill", "set_bytes", "fetch", "to_host"):
+        count(ARRAYS, name)
+    count(launching, "start")
+    return calls
+
+
+@pytest.mark.parametrize("task", ["supervised", "episodes"])
+def test_what_travels_in_a_generation(task, monkeypatch):
+    """Genes, where their programs go, and for episodes what is played; two launches; the results."""
+    evaluator, batch = supervised()
+    if task == "episodes":
+        evaluator = evaluators.Rollout(Walk(time_limit=3), episodes=2, device="cuda")
+        batch = genomes(6, (1, 3))
+    genes = buffers.empty(len(batch), len(batch.arrays.node_id), len(batch.arrays.connection_weight))
+    for array, source in zip(genes, batch.arrays, strict=True):
+        array[...] = source
+    evaluator(batch)
+    monkeypatch.setattr(workspace, "_GATHERED", 1_000)  # more than all but the genes, which lie together
+    calls = counted(monkeypatch)
+    evaluator(batch.with_arrays(genes))
+    sent = {"supervised": 2, "episodes": 3}[task]
+    assert calls == {"fill": sent, "set_bytes": 1, "start": 2, "fetch": 1}
+
+
+def test_arrays_are_sent_and_fetched(monkeypatch):
+    """By one copy if they are small or lie together, else by one each."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "a": ((3, 5), "f4"),
+        "b": ((0,), "i8"),
+        "c": ((7,), "u1"),
+        "d": ((2, 1, 3), "f8"),
+        "e": ((4,), "?"),
+    }
+    apart = {name: rng.integers(0, 2, shape).astype(dtype) for name, (shape, dtype) in shapes.items()}
+    apart["a"] = np.asfortranarray(apart["a"])
+    genes = buffers.empty(3, 8, 9)
+    for array in genes:
+        array[...] = rng.integers(0, 2, array.shape)
+    together = {name: getattr(genes, name) for name in cuda.Genes._fields}
+    space = workspace.Workspace("cuda:0")
+    calls = counted(monkeypatch)
+    for arrays, gathered, copies in ((apart, 10**6, 1), (apart, 0, 5), (together, 0, 1)):
+        monkeypatch.setattr(workspace, "_GATHERED", gathered)
+        calls.clear()
+        for name, array in space.send("some", arrays).items():
+            np.testing.assert_array_equal(array, arrays[name])
+            assert array.dtype == arrays[name].dtype
+        assert calls["fill"] == copies
+    room = space.receive("back", {name: (array.shape, array.dtype) for name, array in apart.items()})
+    assert (room["c"] == 255).all()
+    for name, array in room.items():
+        array[...] = apart[name]
+    calls.clear()
+    for name, array in space.fetch("back").items():
+        np.testing.assert_array_equal(array, apart[name])
+        array[...] = 0  # the host's own
+    assert calls == {"fetch": 1}
+    np.testing.assert_array_equal(room["d"], apart["d"])
+
+
+def test_a_part_of_a_population_is_sent_as_it_is(monkeypatch):
+    """Genes of several GPUs, whose arrays begin in the middle of the population's."""
+    monkeypatch.setattr(workspace, "_GATHERED", 0)
+    genes = buffers.empty(2, 6, 10)
+    batch = genomes(2, (3, 2))
+    space = workspace.Workspace("cuda:0")
+    for gaps in (0, 10**6):
+        monkeypatch.setattr(workspace, "_GAPS", gaps)
+        for begin in (0, 1, 3):
+            part = {"node_bias": genes.node_bias[begin:5], "node_activation": genes.node_activation[begin:5]}
+            for array in part.values():
+                array[...] = np.arange(array.size)
+            for name, array in space.send("part", part).items():
+                np.testing.assert_array_equal(array, part[name])
+    whole = gpu.DeviceGenes(space, batch, 0, 2)
+    second = gpu.DeviceGenes(space, batch, 1, 2)
+    assert second.node_offset[0] == 0 and second.node_offset[-1] == np.diff(whole.node_offset)[1]
+
+
+def test_a_launch_with_another_type_of_array_is_refused():
+    _, batch = supervised(3)
+    space = workspace.Workspace("cuda:0")
+    genes = gpu.DeviceGenes(space, batch, 0, 3)
+    genes.genes = genes.genes._replace(node_bias=np.zeros(9))
+    with pytest.raises(TypeError, match=r"^expected array\(float32, 1d, C\), got array\(float64, 1d, C\)$"):
+        gpu.DevicePrograms(genes, 1)

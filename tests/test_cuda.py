@@ -16,7 +16,7 @@ if __import__("numba").config.ENABLE_CUDASIM:
 from numba import types
 from numba.cuda import compiler
 
-from evaluators import cuda, cuda_backward
+from evaluators import cuda, cuda_backward, launching
 from evaluators.lowering import as_on_the_cpu
 from neat.jit import fused_inner_function, inner_function
 
@@ -81,7 +81,7 @@ def test_only_what_the_cpu_fuses_is_rounded_once():
         x[5], x[6] = fused(x[7], x[8], x[9])
 
     for kind, short in ((types.float32, "f32"), (types.float64, "f64")):
-        kernel = cuda.Kernel(both, types.void(kind[::1]))
+        kernel = launching.Kernel(both, types.void(kind[::1]))
         text = ptx(kernel, [(9, 0)])[9, 0]
         operations = Counter(re.findall(rf"\b(fma|mul|add|sub)(\.rn)?\.{short}", text))
         assert operations["mul", ".rn"] == operations["add", ".rn"] == 2  # these stay as they are
@@ -94,7 +94,7 @@ def test_failures_of_launches_are_known():
     from cuda.core._utils.cuda_utils import CUDAError
     from numba.cuda.cudadrv.driver import CudaAPIError
 
-    assert {CUDAError, CudaAPIError} <= set(cuda.FAILURES)
-    assert cuda.is_out_of_memory(CUDAError("CUDA_ERROR_OUT_OF_MEMORY: …"))
-    assert not cuda.is_out_of_memory(CUDAError("CUDA_ERROR_ILLEGAL_ADDRESS: …"))
-    assert not cuda.is_out_of_memory(ValueError("OUT_OF_MEMORY"))
+    assert {CUDAError, CudaAPIError} <= set(launching.FAILURES)
+    assert launching.is_out_of_memory(CUDAError("CUDA_ERROR_OUT_OF_MEMORY: …"))
+    assert not launching.is_out_of_memory(CUDAError("CUDA_ERROR_ILLEGAL_ADDRESS: …"))
+    assert not launching.is_out_of_memory(ValueError("OUT_OF_MEMORY"))

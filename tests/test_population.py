@@ -405,3 +405,20 @@ def test_a_population_can_be_kept_in_memory_of_anothers(monkeypatch):
     result = population.run(grown, generations=8)
     assert np.array_equal(result.history.generations, alone.history.generations)
     assert any(np.shares_memory(population.genomes.arrays.connection_weight, memory) for memory in given)
+
+
+def test_genes_lie_in_one_block():
+    """What is evaluated of them lies together, so that one copy takes it to a device."""
+    population = neat.Population(make_config(population_size=60))
+    for _ in range(12):
+        population.tell(np.diff(population.genomes.arrays.connection_offset).astype(float))
+    genes = population.genomes.arrays
+    assert len({id(array.base) for array in genes}) == 1
+    begin = {name: array.ctypes.data for name, array in genes._asdict().items()}
+    end = {name: begin[name] + array.nbytes for name, array in genes._asdict().items()}
+    unread = ("node_id", "connection_innovation")
+    read = [name for name in begin if name not in unread]
+    first, last = min(begin[name] for name in read), max(end[name] for name in read)
+    assert all(end[name] <= first or begin[name] >= last for name in unread)
+    assert last - first < 1.5 * sum(getattr(genes, name).nbytes for name in read) + 64 * len(read)
+    assert all(address % 8 == begin["node_offset"] % 8 for address in begin.values())

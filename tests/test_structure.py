@@ -32,7 +32,7 @@ LAYERS = (
     {"population"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
-KERNELS = (("evaluators", "cuda"), ("evaluators", "cuda_backward"), ("evaluators", "lowering"))
+KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering"))
 EVALUATORS_MAY = {
     "archive",
     "buffers",

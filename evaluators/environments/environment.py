@@ -8,6 +8,7 @@ scalars and to the arrays that they are given.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -132,13 +133,13 @@ class Environment(ABC):
         """The class's name."""
         return type(self).__name__
 
-    @property
+    @functools.cached_property
     def constants(self) -> tuple[Any, ...]:
         """The constants as the functions take them."""
         names = [field.name for field in dataclasses.fields(self) if field.name != "time_limit"]
         return tuple(self.precision(getattr(self, name)) for name in names)
 
-    @property
+    @functools.cached_property
     def num_observations(self) -> int:
         """Dimensions of an observation."""
         return len(self.observations.low)

@@ -1,0 +1,172 @@
+"""Memory of a device that is used again in every generation, and what travels between it and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from evaluators.backend import Arrays, Fields, arrays_of
+from evaluators.launching import argument, argument_at
+
+_APART = 64  # bytes: arrays of a block begin on multiples of it
+_GATHERED = 2**18  # bytes that the host's processor moves in the time of some copies
+_GAPS = 2**20  # bytes that a copy moves in the time of some others
+
+
+class Workspace:
+    """Arrays of one device by name.
+
+    What is sent passes through memory of the host that the next call of the same name writes to: between them the
+    device must have been waited for, as `fetch` does.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.arrays: Arrays = arrays_of(device)
+        self._rooms: dict[str, tuple[Any, Any]] = {}
+        self._fields: dict[str, tuple[Fields, int]] = {}
+        self._staging: dict[str, np.ndarray] = {}
+
+    def room(self, name: str, size: int, dtype: Any) -> Any:
+        """An uninitialised array of this size or more, one-dimensional, as kernels take it."""
+        array = self._rooms[name][0] if name in self._rooms else None
+        if array is None or len(array) < size or array.dtype != dtype:
+            self._rooms.pop(name, None)
+            self._keep(name, self.arrays.empty(max(1, size if array is None else size * 5 // 4), dtype))
+        return self._rooms[name][1]
+
+    def shaped(self, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
+        """An uninitialised array of this shape, as kernels take it."""
+        if name not in self._rooms or self._rooms[name][0].shape != shape:
+            self._rooms.pop(name, None)
+            self._keep(name, self.arrays.empty(shape, dtype))
+        return self._rooms[name][1]
+
+    def put(self, name: str, array: np.ndarray) -> Any:
+        """A copy of an array of the host, with room to spare, one-dimensional."""
+        self.room(name, array.size, array.dtype)
+        self.arrays.fill(self._rooms[name][0], array)
+        return self._rooms[name][1]
+
+    def put_shaped(self, name: str, array: np.ndarray) -> Any:
+        """A copy of an array of the host."""
+        self.shaped(name, array.shape, array.dtype)
+        self.arrays.fill(self._rooms[name][0].reshape(-1), array)
+        return self._rooms[name][1]
+
+    def send(self, name: str, sources: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Copies of arrays of the host in one block, as kernels take them: by one copy where that is faster."""
+        arrays = list(sources.values())
+        common = _common_block(arrays)
+        if common is not None:
+            whole, places = common
+            block = self._block(name, whole.size)
+            self.arrays.fill(block, whole)
+        else:
+            places, size = _places(array.nbytes for array in arrays)
+            block = self._block(name, size)
+            if size <= _GATHERED:
+                whole = self._staging_of(name, size)
+                for array, place in zip(arrays, places, strict=True):
+                    whole[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
+                self.arrays.fill(block, whole)
+            else:
+                for array, place in zip(arrays, places, strict=True):
+                    self.arrays.fill(block[place:], array.reshape(-1).view(np.uint8))
+        return {
+            key: argument_at(block, place, array.shape, array.dtype)
+            for (key, array), place in zip(sources.items(), places, strict=True)
+        }
+
+    def receive(self, name: str, fields: Fields) -> dict[str, Any]:
+        """Arrays for `fetch`, in one block, as kernels take them; all their bytes are 255."""
+        places, size = _places(_bytes(field) for field in fields.values())
+        self.arrays.set_bytes(self._block(name, size), 255, size)
+        self._fields[name] = fields, size
+        return {
+            key: argument_at(self._rooms[name][0], place, *field)
+            for (key, field), place in zip(fields.items(), places, strict=True)
+        }
+
+    def fetch(self, name: str) -> dict[str, np.ndarray]:
+        """Copies for the host of what `receive` made room for, once the device is done."""
+        fields, size = self._fields[name]
+        whole = self.arrays.empty_host(size)
+        self.arrays.fetch(whole, self._rooms[name][0])
+        places, _ = _places(_bytes(field) for field in fields.values())
+        return {
+            key: whole[place : place + _bytes(field)].view(field[1]).reshape(field[0])
+            for (key, field), place in zip(fields.items(), places, strict=True)
+        }
+
+    def argument(self, name: str) -> Any:
+        """The array of this name as kernels take it."""
+        return self._rooms[name][1]
+
+    def array(self, name: str) -> Any:
+        """The array of this name, numpy's or cupy's."""
+        return self._rooms[name][0]
+
+    def get(self, name: str) -> np.ndarray:
+        """A copy of it for the host."""
+        return self.arrays.to_host(self._rooms[name][0])
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of all the arrays."""
+        return sum(int(array.nbytes) for array, _ in self._rooms.values())
+
+    def forget(self) -> None:
+        """Give all memory back."""
+        self._rooms.clear()
+        self.arrays.release()
+
+    def _keep(self, name: str, array: Any) -> None:
+        self._rooms[name] = array, argument(array)
+
+    def _block(self, name: str, size: int) -> Any:
+        self.room(name, size, np.dtype(np.uint8))
+        return self._rooms[name][0]
+
+    def _staging_of(self, name: str, size: int) -> np.ndarray:
+        if name not in self._staging or self._staging[name].size < size:
+            self._staging[name] = self.arrays.empty_host(size * 5 // 4)
+        return self._staging[name][:size]
+
+
+def _bytes(field: tuple[tuple[int, ...], np.dtype[Any]]) -> int:
+    shape, dtype = field
+    return prod(shape) * dtype.itemsize
+
+
+def _places(sizes: Iterable[int]) -> tuple[list[int], int]:
+    """Where arrays of so many bytes begin in a block, and the block's size."""
+    places, end = [], 0
+    for size in sizes:
+        places.append(end)
+        end += -(-size // _APART) * _APART
+    return places, max(end, 1)
+
+
+def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[int]] | None:
+    """The part of a block of bytes in which arrays lie close together, and where in it each begins."""
+    block = arrays[0].base
+    if not isinstance(block, np.ndarray) or block.dtype != np.uint8 or block.ndim != 1:
+        return None
+    if any(array.base is not block or not array.flags.c_contiguous for array in arrays):
+        return None
+    places = [_address(array) for array in arrays]
+    first = min(places)
+    last = max(place + array.nbytes for place, array in zip(places, arrays, strict=True))
+    if last - first > sum(array.nbytes for array in arrays) + _GAPS:
+        return None
+    if any((place - first) % array.itemsize for place, array in zip(places, arrays, strict=True)):
+        return None
+    start = first - _address(block)
+    return block[start : start + last - first], [place - first for place in places]
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
