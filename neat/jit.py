@@ -172,7 +172,7 @@ def _clone(template: Any, bind: dict[str, Any]) -> Any:
 
 
 def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
-    tag = hashlib.sha256(_fingerprint(python_function, set()) + repr(sorted(options.items())).encode())
+    tag = hashlib.sha256(_fingerprint(python_function, set()) + _told(options).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
 
 
@@ -189,13 +189,22 @@ def _file_stem(python_function: Any) -> str:
     return Path(python_function.__code__.co_filename).stem
 
 
+def _told(options: dict[str, Any]) -> str:
+    """numba's options, in words that are the same in every process."""
+    return repr([(name, _ordered(option)) for name, option in sorted(options.items())])
+
+
+def _ordered(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, set | frozenset) else value
+
+
 def _fingerprint(item: Any, seen: set[int]) -> bytes:
     """Hash of a function's code and of every global and closure value that it can reach."""
     python_function = getattr(item, "py_func", getattr(item, "_defn", item))  # a dispatcher's, an intrinsic's
     if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
         return b""
     seen.add(id(python_function))
-    digest = hashlib.sha256(repr(getattr(item, "targetoptions", None)).encode())
+    digest = hashlib.sha256(_told(getattr(item, "targetoptions", {})).encode())
 
     def add_value(value: Any) -> None:
         if isinstance(value, types.FunctionType | Dispatcher) or hasattr(value, "_defn"):
@@ -215,7 +224,7 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
             if inspect.iscode(constant):
                 add_code(constant)
             else:
-                digest.update(repr(constant).encode())
+                digest.update(repr(_ordered(constant)).encode())
         for name in code.co_names:
             if name in python_function.__globals__:
                 add_value(python_function.__globals__[name])

@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -159,3 +160,15 @@ def test_an_interruption_between_compiler_passes_comes_at_once(compute, monkeypa
     monkeypatch.setattr(compiler, "compile_extra", interrupted)
     with pytest.raises(KeyboardInterrupt):
         built(1)
+
+
+@pytest.mark.parametrize("kernel", ["gradient_range", "score_range"])
+def test_every_process_finds_the_builds(kernel):
+    """Whatever order its sets have."""
+    program = f"import evaluators.cpu; print(evaluators.cpu.{kernel}().py_func.__qualname__)"
+    names = set()
+    for seed in "04":  # {"contract", "reassoc"} has another order
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        names.add(done.stdout)
+    assert len(names) == 1 and kernel in names.pop()
