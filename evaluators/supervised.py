@@ -15,6 +15,7 @@ from evaluators.network import compile
 from neat import parallel
 from neat.genome import Genomes
 
+_OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it
 _CLASSIFYING = ("cross_entropy", "accuracy")
 
 
@@ -38,7 +39,8 @@ class Supervised:
         fitness: One of these names, or a function `f(outputs, targets)` that gives every genome's fitness:
             outputs float32 of shape (genomes, samples, outputs), targets float32 of shape (samples, outputs),
             result of shape (genomes,), higher is better. On a GPU (the first, of several), they are cupy's, and the
-            result may be.
+            result may be; where its memory is too small for the outputs of all genomes, the function is called for
+            parts of them.
         steps: Recurrent networks start with a state of 0 and make so many steps with the same inputs before
             their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
             Ignored for feed-forward networks.
@@ -162,6 +164,19 @@ class Supervised:
         return totals
 
     def _own_fitness(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
+        if self.devices == ("cpu",):
+            return self._fitness_of(genomes, fitness)
+        from evaluators.gpu import in_parts
+        from evaluators.workspace import Workspace
+
+        def score(work: Any, begin: int, end: int) -> np.ndarray:
+            whole = end - begin == len(genomes)
+            return self._fitness_of(genomes if whole else genomes.take(np.arange(begin, end)), fitness)
+
+        spaces = {device: Workspace(device) for device in self.devices[:1]}
+        return np.concatenate(in_parts(spaces, genomes, _OUTPUT_BYTES * self.targets.size, score))
+
+    def _fitness_of(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
         device = self.devices[0]
         arrays = arrays_of(device)
         if self._own_data is None:

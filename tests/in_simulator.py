@@ -103,6 +103,33 @@ def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
     assert len(alive) == 3
 
 
+def test_a_persons_function_is_called_in_parts_when_memory_is_short(monkeypatch):
+    sizes = []
+
+    def fitness(outputs, targets):
+        sizes.append(len(outputs))
+        return -((outputs - targets) ** 2).sum(axis=(1, 2))
+
+    def greedy(outputs, targets):
+        if len(outputs) > 5:
+            raise MemoryError("full")
+        return fitness(outputs, targets)
+
+    batch = genomes(30, (3, 2), feed_forward=False)
+    data = numbers(6, 3), numbers(6, 2)
+    own = evaluators.Supervised(*data, fitness=fitness, device="cuda")
+    expected = own(batch)
+    assert sizes == [30]
+    np.testing.assert_array_equal(
+        evaluators.Supervised(*data, fitness=greedy, device="cuda")(batch), expected
+    )
+    assert max(sizes[1:]) <= 5
+    monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
+    sizes.clear()
+    np.testing.assert_array_equal(own(batch), expected)
+    assert len(sizes) > 2 and sum(sizes) == 30
+
+
 def test_many_pieces_are_added_alike_for_one_genome_and_for_several():
     inputs, targets = numbers(1300, 2), numbers(1300, 1)
     evaluator = evaluators.Supervised(inputs, targets, device="cuda")
