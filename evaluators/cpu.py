@@ -14,7 +14,7 @@ from evaluators.episode import episode_pass
 from evaluators.forward import forward_function
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import new_programs, new_scratch, single_program, write_origins, write_program
-from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.activations import ACTIVATIONS, AGGREGATIONS, name_of_table
 from neat.jit import function, inner_function, kernel, shared_function, specialise
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
@@ -172,15 +172,14 @@ def _differentiating(activations: int, aggregations: int) -> Any:
     backward = backward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
     differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
     bind = {"differentiate_network": differentiate_network}
-    return specialise(_gradient_range, f"{activations}-{aggregations}", bind)
+    return specialise(_gradient_range, name_of_table(activations, aggregations), bind)
 
 
 @functools.cache
 def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
     """The template around a forward pass over the first so many activations and aggregations of the table."""
-    return specialise(
-        template, f"{activations}-{aggregations}", {name: build(forward_for(activations, aggregations))}
-    )
+    bind = {name: build(forward_for(activations, aggregations))}
+    return specialise(template, name_of_table(activations, aggregations), bind)
 
 
 @functools.cache
@@ -214,5 +213,6 @@ def _playing(environment: type[Environment], decision: str, activations: int, ag
         getattr(actions, decision),
         decision != "scaled",
     )
-    name = f"{environment.__module__}.{environment.__qualname__}-{decision}-{activations}-{aggregations}"
+    task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
+    name = f"{task}-{name_of_table(activations, aggregations)}"
     return specialise(_play_range, name, {"play_episodes": play_episodes}, _nrt=False)

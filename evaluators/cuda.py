@@ -28,7 +28,7 @@ from evaluators.launching import WARP, Kernel, kernel_of
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import write_program
 from evaluators.signatures import B1, F4, F8, I4, I8, U1, array, named
-from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.activations import ACTIVATIONS, AGGREGATIONS, name_of_table
 from neat.jit import inner_function
 
 SAMPLES = 4  # of a thread side by side, in registers
@@ -316,6 +316,11 @@ def score_kernel(in_shared: bool) -> Kernel:
     return _over_samples(_score, in_shared, *table())
 
 
+def build_name(in_shared: bool, activations: int, aggregations: int) -> str:
+    """Where scratch is, and the table."""
+    return f"{memory(in_shared)}-{name_of_table(activations, aggregations)}"
+
+
 def memory(in_shared: bool) -> str:
     """Where scratch is, in a build's name."""
     return "shared" if in_shared else "device"
@@ -331,7 +336,7 @@ def _over_samples(template: Any, in_shared: bool, activations: int, aggregations
     name, build, arguments = _OVER_SAMPLES[template]
     forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], SAMPLES)
     bind = {name: build(forward), "IN_SHARED": in_shared}
-    return kernel_of(template, f"{memory(in_shared)}-{activations}-{aggregations}", bind, arguments)
+    return kernel_of(template, build_name(in_shared, activations, aggregations), bind, arguments)
 
 
 def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Kernel:
@@ -365,7 +370,7 @@ def _playing(
         "IN_SHARED": in_shared,
     }
     task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
-    name = f"{task}-{memory(in_shared)}-{activations}-{aggregations}"
+    name = f"{task}-{build_name(in_shared, activations, aggregations)}"
     arguments = (
         _INTERLEAVED,
         types.UniTuple(precision, constants),

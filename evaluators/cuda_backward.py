@@ -13,7 +13,7 @@ import numpy as np
 from numba import cuda, types
 
 from evaluators.backward import Gradient, backward_function, clear_gradient, gradient_pass
-from evaluators.cuda import SAMPLES, memory, table
+from evaluators.cuda import SAMPLES, build_name, table
 from evaluators.forward import forward_in_registers
 from evaluators.intrinsics import strided
 from evaluators.launching import WARP, Kernel, kernel_of
@@ -158,4 +158,4 @@ def _differentiating(in_shared: bool, activations: int, aggregations: int) -> Ke
         array(F8),
         named(Share, *[I8] * 6, array(F4), array(F4)),
     )
-    return kernel_of(_differentiate, f"{memory(in_shared)}-{activations}-{aggregations}", bind, arguments)
+    return kernel_of(_differentiate, build_name(in_shared, activations, aggregations), bind, arguments)

@@ -6,6 +6,7 @@ these tables, files keep names. `register_activation` and `register_aggregation`
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -336,6 +337,14 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
 
     _check_compiles("aggregation", name, jitted, (types.float32[::1],), "a float32 array")
     AGGREGATIONS.append(Aggregation(name, aggregation, f"{name}(values)", fold=False))
+
+
+def name_of_table(activations: int, aggregations: int) -> str:
+    """For builds that hold the first so many of both: those with other functions of a person's are kept beside them."""
+    own = [entry.name for entry in ACTIVATIONS[BUILT_IN_ACTIVATIONS:activations]]
+    own += [entry.name for entry in AGGREGATIONS[BUILT_IN_AGGREGATIONS:aggregations]]
+    sizes = f"{activations}-{aggregations}"
+    return f"{sizes}-{hashlib.sha256(repr(own).encode()).hexdigest()[:8]}" if own else sizes
 
 
 def _position(kind: str, table: Sequence[Activation | Aggregation], name: str) -> int:
