@@ -25,7 +25,8 @@ def as_on_the_cpu() -> Iterator[None]:
     """While this holds, kernels are compiled so.
 
     NVIDIA's compiler rounds a product and a sum once wherever it can. Here it does so in the functions that
-    `neat.jit` fuses on the CPU too, and nowhere else, so that physics has the same bits on both.
+    `neat.jit` fuses on the CPU too, and nowhere else, so that physics has the same bits on both. To numba-cuda, what is
+    fused is "fastmath", for which it would take approximate divisions, sines and exponentials; it is not told.
 
     numba-cuda computes an element's address in a strided array as an integer, after which the compiler no longer sees
     that it is in shared memory; numba's own code for it, which is used instead, does not.
@@ -33,8 +34,9 @@ def as_on_the_cpu() -> Iterator[None]:
     compile_cuda, compile_ir = dispatcher.compile_cuda, nvvm.compile_ir
 
     def noting_fused(*arguments: Any, **options: Any) -> Any:
+        fused = options.pop("fastmath", False)
         result = compile_cuda(*arguments, **options)
-        if options.get("fastmath"):
+        if fused:
             _fused.add(result.fndesc.mangled_name)
         return result
 

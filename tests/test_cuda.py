@@ -1,12 +1,10 @@
-"""The GPU's kernels compiled by the real compiler, for which no GPU is needed."""
+"""The GPU's kernels compiled by the real compiler, and what it is given run on the CPU; no GPU is needed."""
 
 import hashlib
-import importlib.metadata
 import re
 from collections import Counter
-from types import SimpleNamespace
-from unittest import mock
 
+import numpy as np
 import pytest
 
 pytest.importorskip("numba_cuda")
@@ -15,10 +13,14 @@ if __import__("numba").config.ENABLE_CUDASIM:
 
 from numba import types
 from numba.cuda import compiler
+from numba.cuda.cudadrv import nvvm
 
-from evaluators import cuda, cuda_backward, launching
-from evaluators.lowering import as_on_the_cpu
+import evaluators
+import neat
+from evaluators import backend, cuda, cuda_backward, launching
 from neat.jit import fused_inner_function, inner_function
+from tests.device_cases import CASES, ENVIRONMENTS, genomes, numbers, run
+from tests.emulator import VERSIONS, code, emulation
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
 
@@ -35,13 +37,13 @@ KERNELS = {
 
 
 def ptx(kernel, capabilities):
-    """The kernel for each of these compute capabilities: lowered once, then put through NVIDIA's compiler."""
-    device = SimpleNamespace(compute_capability=capabilities[0])
-    with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device), as_on_the_cpu():
-        library, _ = compiler._compile_pyfunc_with_fixup(
-            kernel.function, kernel.signature, device=False, abi="numba", cc=capabilities[0]
-        )
-        return {capability: library.get_asm_str(cc=capability) for capability in capabilities}
+    """The kernel for each of these compute capabilities."""
+    return {
+        (major, minor): nvvm.compile_ir(
+            code(kernel), fastmath=False, opt=3, arch=f"compute_{major}{minor}"
+        ).decode()
+        for major, minor in capabilities
+    }
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -51,16 +53,16 @@ def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
 
 
 def check_compiles(kernel, in_shared, cache):
-    versions = [importlib.metadata.version(package) for package in ("numba", "numba-cuda", "nvidia-nvvm")]
     with open(compiler.__file__.replace("compiler", "dispatcher"), "rb") as file:
-        versions.append(hashlib.sha256(file.read()).hexdigest())
-    done = "-".join([kernel.function.__qualname__, str(kernel.signature), *versions])
+        numbas = hashlib.sha256(file.read()).hexdigest()
+    done = "-".join([kernel.function.__qualname__, str(kernel.signature), *VERSIONS, numbas])
     key = "ptx/" + hashlib.sha256(done.encode()).hexdigest()[:32]
     if cache.get(key, False):  # this very code, signature and compiler
         return
     for (major, minor), text in ptx(kernel, CAPABILITIES).items():
         assert f".target sm_{major}{minor}" in text
         assert ".entry" in text
+        assert not re.findall(r"\b\w+\.(?:approx|full)\b.*", text), "arithmetic that is not rounded correctly"
         assert not re.findall(r"\.extern \.func .*\b(\w+)", text), "needs code that is linked in"
         if in_shared:
             assert "st.shared" in text
@@ -98,3 +100,52 @@ def test_failures_of_launches_are_known():
     assert launching.is_out_of_memory(CUDAError("CUDA_ERROR_OUT_OF_MEMORY: …"))
     assert not launching.is_out_of_memory(CUDAError("CUDA_ERROR_ILLEGAL_ADDRESS: …"))
     assert not launching.is_out_of_memory(ValueError("OUT_OF_MEMORY"))
+
+
+# ---------------------------------------------------------------- emulated
+
+
+@pytest.fixture(scope="module")
+def emulated(request):
+    """While this holds, "cuda" is an emulated GPU."""
+    with emulation(request.config.cache.mkdir("emulated")):
+        yield
+
+
+def check_emulated(name):
+    """As `test_gpu` on a GPU."""
+    got = run(name, "cuda")
+    for key, expected in run(name, "cpu").items():
+        assert got[key].dtype == np.asarray(expected).dtype
+        np.testing.assert_allclose(got[key], expected, rtol=1e-5, atol=1e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ENVIRONMENTS])
+def test_a_kernel_computes_what_the_cpu_does(name, emulated):
+    check_emulated(name)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "a warp for a network, in pieces", "recurrent networks"])
+def test_scratch_in_device_memory(name, emulated, monkeypatch):
+    monkeypatch.setattr(backend.arrays_of("cuda:0"), "shared_bytes", 0)
+    check_emulated(name)
+
+
+def test_many_genomes_of_many_sizes(emulated):
+    """More than a block of each kernel takes at once."""
+    batch = genomes(600, (3, 2), hidden=40)
+    for samples in (3, 45, 200):
+        data = numbers(samples, 3), numbers(samples, 2)
+        expected, got = (evaluators.Supervised(*data, device=device)(batch) for device in ("cpu", "cuda"))
+        np.testing.assert_allclose(got, expected, rtol=1e-3)
+        close = np.isclose(got, expected, rtol=1e-5, atol=0)  # but where rounding is blown up
+        assert close.mean() > 0.95
+
+
+def test_a_whole_run_has_the_same_champion(emulated):
+    champions = []
+    for device in ("cpu", "cuda"):
+        evaluator = evaluators.Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], device=device)
+        config = neat.Config.for_task(evaluator, population_size=150, seed=1)
+        champions.append(neat.Population(config).run(evaluator, generations=50).champion.to_dict())
+    assert champions[0] == champions[1]

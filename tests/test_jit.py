@@ -169,6 +169,8 @@ def test_every_process_finds_the_builds(kernel):
     names = set()
     for seed in "04":  # {"contract", "reassoc"} has another order
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+        )
         names.add(done.stdout)
     assert len(names) == 1 and kernel in names.pop()
