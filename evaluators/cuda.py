@@ -332,10 +332,20 @@ def table() -> tuple[int, int]:
 
 
 @functools.cache
+def forward_for(activations: int, aggregations: int, samples: int) -> Any:
+    """Shared by the kernels, so that a process compiles it once."""
+    return forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], samples)
+
+
+@functools.cache
+def _pass_for(build: Callable[..., Any], activations: int, aggregations: int) -> Any:
+    return build(forward_for(activations, aggregations, SAMPLES))
+
+
+@functools.cache
 def _over_samples(template: Any, in_shared: bool, activations: int, aggregations: int) -> Kernel:
     name, build, arguments = _OVER_SAMPLES[template]
-    forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], SAMPLES)
-    bind = {name: build(forward), "IN_SHARED": in_shared}
+    bind = {name: _pass_for(build, activations, aggregations), "IN_SHARED": in_shared}
     return kernel_of(template, build_name(in_shared, activations, aggregations), bind, arguments)
 
 
@@ -357,7 +367,7 @@ def _playing(
 ) -> Kernel:
     constants, states, observations, dimensions = sizes
     precision = F4 if environment.precision is np.float32 else F8
-    forward = forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], 1)
+    forward = forward_for(activations, aggregations, 1)
     reset, observe, step = map(inner_function, environment.functions().values())
     bind = {
         "play_episodes": episode_pass(

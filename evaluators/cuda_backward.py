@@ -13,8 +13,7 @@ import numpy as np
 from numba import cuda, types
 
 from evaluators.backward import Gradient, backward_function, clear_gradient, gradient_pass
-from evaluators.cuda import SAMPLES, build_name, table
-from evaluators.forward import forward_in_registers
+from evaluators.cuda import SAMPLES, build_name, forward_for, table
 from evaluators.intrinsics import strided
 from evaluators.launching import WARP, Kernel, kernel_of
 from evaluators.program import Programs, single_program
@@ -132,14 +131,15 @@ def differentiate_kernel(in_shared: bool) -> Kernel:
 
 
 @functools.cache
+def _network_pass(activations: int, aggregations: int) -> Any:
+    """Shared by the kernels, so that a process compiles it once."""
+    backward = backward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+    return gradient_pass(forward_for(activations, aggregations, SAMPLES), backward)
+
+
+@functools.cache
 def _differentiating(in_shared: bool, activations: int, aggregations: int) -> Kernel:
-    tables = ACTIVATIONS[:activations], AGGREGATIONS[:aggregations]
-    bind = {
-        "differentiate_network": gradient_pass(
-            forward_in_registers(*tables, SAMPLES), backward_function(*tables)
-        ),
-        "IN_SHARED": in_shared,
-    }
+    bind = {"differentiate_network": _network_pass(activations, aggregations), "IN_SHARED": in_shared}
     programs = named(
         Programs,
         *[array(e) for e in (I8, I8, I8, F4, F4, U1, U1, I8, I4, F4)],

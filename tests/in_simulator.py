@@ -4,7 +4,6 @@ import contextlib
 import gc
 import weakref
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from evaluators.environments import CartPole
 from evaluators.gradient import fit_weights, optim
 from neat import buffers
 from tests.device_cases import genomes, numbers
-from tests.wandering import Walk
+from tests.wandering import Hot, Walk
 
 ARRAYS = backend.arrays_of("cuda:0")
 
@@ -233,16 +232,6 @@ def test_nan_weights():
     )
     fitness = evaluator(batch)
     assert np.isfinite(fitness[[0, 1, 3, 4, 5]]).all()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hot(Walk):
-    @staticmethod
-    def step(state, action, constants, random):
-        state[1] += np.float32(1.0)
-        if state[1] > 250:
-            raise ValueError("the motor is hot")
-        return np.float32(0.0), False
 
 
 def test_an_error_in_a_function_of_an_environment(monkeypatch):

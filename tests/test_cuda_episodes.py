@@ -1,13 +1,15 @@
 """The kernels that play episodes, compiled and emulated; apart from the others so that processes share them."""
 
+import numpy as np
 import pytest
 
 import evaluators
 import neat
 from evaluators import backend
 from evaluators.environments import CartPole
-from tests.device_cases import ENVIRONMENTS
+from tests.device_cases import ENVIRONMENTS, genomes
 from tests.test_cuda import check_compiles, check_emulated, cuda, emulated  # noqa: F401  skips without a compiler
+from tests.wandering import Hot
 
 
 def decision_of(name, environment):
@@ -49,3 +51,19 @@ def test_a_whole_run_has_the_same_champion(emulated):  # noqa: F811
         config = neat.Config.for_task(evaluator, population_size=150, seed=1)
         champions.append(neat.Population(config).run(evaluator, generations=50).champion.to_dict())
     assert champions[0] == champions[1]
+
+
+def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811
+    """A GPU's thread only stops; the CPU plays that episode again, and others are as they were."""
+    players = genomes(9, (1, 3))
+    short, long = (
+        evaluators.Rollout(Hot(time_limit=limit), episodes=4, starts="genome", device="cuda")
+        for limit in (200, 400)
+    )
+    short(players)
+    expected = evaluators.Rollout(Hot(time_limit=200), episodes=4, starts="genome", device="cpu")
+    expected(players)
+    np.testing.assert_array_equal(short.last.length, expected.last.length)
+    assert (expected.last.length < 200).any() and (expected.last.length == 200).any()
+    with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
+        long(players)

@@ -54,3 +54,15 @@ class Drift(Walk):
         state[0] = position
         state[1] += 1.0
         return 1.0 - abs(position), abs(position) > edge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hot(Walk):
+    """It breaks down, sooner or later."""
+
+    @staticmethod
+    def step(state, action, constants, random):
+        state[1] += ONE
+        if state[1] > 250:
+            raise ValueError("the motor is hot")
+        return np.float32(0.0), uniform(random, 5) < np.float32(0.003)
