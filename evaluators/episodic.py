@@ -114,7 +114,7 @@ class Episodic(ABC):
     def _combined(self, episodes: Episodes) -> np.ndarray:
         each = episodes.reward.T
         if self.combine == "min":
-            return reduce(np.minimum, each)
+            return reduce(np.minimum, each[1:], each[0].copy())
         # numpy's own loop adds so few in the same order, but takes six times as long.
         mean = reduce(np.add, each) / len(each) if len(each) < 8 else episodes.reward.mean(axis=1)
         # of as many episodes as in training, however many were played

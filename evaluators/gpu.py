@@ -50,6 +50,8 @@ class DeviceGenes:
         }
         offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
         self.genes = Genes(**work.send("genes", offsets | part))
+        # A population's arrays are written to again, which a network may outlive.
+        self.node_offset, self.connection_offset = self.node_offset.copy(), self.connection_offset.copy()
 
 
 class DevicePrograms:
@@ -244,6 +246,7 @@ def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, 
     if end - begin == 1:
         raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
     with arrays.current():
+        arrays.synchronize()
         space.forget()
     middle = (begin + end) // 2
     return _fitting(space, begin, middle, work) + _fitting(space, middle, end, work)

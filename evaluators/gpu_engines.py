@@ -40,6 +40,7 @@ class Scorer:
             with data.arrays.current():
                 data.put_shaped("inputs", inputs)
                 data.put_shaped("targets", targets)
+                data.arrays.synchronize()  # whatever stream the calls are on
         self._turns = turns_for(self._samples)
         tile = self._turns * SAMPLES
         self._piece = tile * math.ceil(

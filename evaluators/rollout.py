@@ -93,7 +93,6 @@ class Rollout(Episodic):
         self.devices = resolve_device(device)
         self._player = None if self.devices == ("cpu",) else _player(self.devices)
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
-        self._senses = senses_for(environment, observations, self._normaliser)
 
     @property
     def num_inputs(self) -> int:
@@ -269,8 +268,6 @@ class Rollout(Episodic):
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""
-        if self._normaliser is None:
-            return self._senses
         return senses_for(self.environment, self.observations, self._normaliser)
 
     def reach(self) -> Reach:

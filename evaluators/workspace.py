@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from evaluators.backend import Arrays, Fields, arrays_of
 from evaluators.launching import argument, argument_at
+from neat.buffers import places
 
-_APART = 64  # bytes: arrays of a block begin on multiples of it
 _GATHERED = 2**18  # bytes that the host's processor moves in the time of some copies
 _GAPS = 2**20  # bytes that a copy moves in the time of some others
 
@@ -58,47 +58,48 @@ class Workspace:
 
     def send(self, name: str, sources: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Copies of arrays of the host in one block, as kernels take them: by one copy where that is faster."""
+        sources = {key: np.ascontiguousarray(array) for key, array in sources.items()}
         arrays = list(sources.values())
         common = _common_block(arrays)
         if common is not None:
-            whole, places = common
+            whole, begins = common
             block = self._block(name, whole.size)
             self.arrays.fill(block, whole)
         else:
-            places, size = _places(array.nbytes for array in arrays)
+            begins, size = places(array.nbytes for array in arrays)
             block = self._block(name, size)
             if size <= _GATHERED:
                 whole = self._staging_of(name, size)
-                for array, place in zip(arrays, places, strict=True):
+                for array, place in zip(arrays, begins, strict=True):
                     whole[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
                 self.arrays.fill(block, whole)
             else:
-                for array, place in zip(arrays, places, strict=True):
+                for array, place in zip(arrays, begins, strict=True):
                     self.arrays.fill(block[place:], array.reshape(-1).view(np.uint8))
         return {
             key: argument_at(block, place, array.shape, array.dtype)
-            for (key, array), place in zip(sources.items(), places, strict=True)
+            for (key, array), place in zip(sources.items(), begins, strict=True)
         }
 
     def receive(self, name: str, fields: Fields) -> dict[str, Any]:
         """Arrays for `fetch`, in one block, as kernels take them; all their bytes are 255."""
-        places, size = _places(_bytes(field) for field in fields.values())
+        begins, size = places(_bytes(field) for field in fields.values())
         self.arrays.set_bytes(self._block(name, size), 255, size)
         self._fields[name] = fields, size
         return {
             key: argument_at(self._rooms[name][0], place, *field)
-            for (key, field), place in zip(fields.items(), places, strict=True)
+            for (key, field), place in zip(fields.items(), begins, strict=True)
         }
 
     def fetch(self, name: str) -> dict[str, np.ndarray]:
         """Copies for the host of what `receive` made room for, once the device is done."""
         fields, size = self._fields[name]
-        whole = self.arrays.empty_host(size)
+        whole = self._staging_of(f"{name}, back", size)
         self.arrays.fetch(whole, self._rooms[name][0])
-        places, _ = _places(_bytes(field) for field in fields.values())
+        begins, _ = places(_bytes(field) for field in fields.values())
         return {
-            key: whole[place : place + _bytes(field)].view(field[1]).reshape(field[0])
-            for (key, field), place in zip(fields.items(), places, strict=True)
+            key: whole[place : place + _bytes(field)].copy().view(field[1]).reshape(field[0])
+            for (key, field), place in zip(fields.items(), begins, strict=True)
         }
 
     def argument(self, name: str) -> Any:
@@ -141,31 +142,22 @@ def _bytes(field: tuple[tuple[int, ...], np.dtype[Any]]) -> int:
     return prod(shape) * dtype.itemsize
 
 
-def _places(sizes: Iterable[int]) -> tuple[list[int], int]:
-    """Where arrays of so many bytes begin in a block, and the block's size."""
-    places, end = [], 0
-    for size in sizes:
-        places.append(end)
-        end += -(-size // _APART) * _APART
-    return places, max(end, 1)
-
-
 def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[int]] | None:
     """The part of a block of bytes in which arrays lie close together, and where in it each begins."""
     block = arrays[0].base
     if not isinstance(block, np.ndarray) or block.dtype != np.uint8 or block.ndim != 1:
         return None
-    if any(array.base is not block or not array.flags.c_contiguous for array in arrays):
+    if any(array.base is not block for array in arrays):
         return None
-    places = [_address(array) for array in arrays]
-    first = min(places)
-    last = max(place + array.nbytes for place, array in zip(places, arrays, strict=True))
+    begins = [_address(array) for array in arrays]
+    first = min(begins)
+    last = max(begin + array.nbytes for begin, array in zip(begins, arrays, strict=True))
     if last - first > sum(array.nbytes for array in arrays) + _GAPS:
         return None
-    if any((place - first) % array.itemsize for place, array in zip(places, arrays, strict=True)):
+    if any((begin - first) % array.itemsize for begin, array in zip(begins, arrays, strict=True)):
         return None
     start = first - _address(block)
-    return block[start : start + last - first], [place - first for place in places]
+    return block[start : start + last - first], [begin - first for begin in begins]
 
 
 def _address(array: np.ndarray) -> int:

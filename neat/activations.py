@@ -340,7 +340,10 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
 
 
 def name_of_table(activations: int, aggregations: int) -> str:
-    """For builds that hold the first so many of both: those with other functions of a person's are kept beside them."""
+    """Part of the names of builds that hold the first so many of both: their numbers, and which a person has added.
+
+    So builds for different additions lie beside each other on disk, until numba's cache is deleted.
+    """
     own = [entry.name for entry in ACTIVATIONS[BUILT_IN_ACTIVATIONS:activations]]
     own += [entry.name for entry in AGGREGATIONS[BUILT_IN_AGGREGATIONS:aggregations]]
     sizes = f"{activations}-{aggregations}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from neat.genome import DTYPES, GenomeArrays
 
-_APART = 64  # bytes: arrays begin on multiples of it, in a block
-_NAMES = ("node_id", "connection_innovation")  # which no evaluator reads
+_APART = 64  # bytes
+_UNREAD = ("node_id", "connection_innovation")  # by evaluators
 
 _allocate: Callable[[int, Any], np.ndarray] = np.empty
 
@@ -25,19 +24,26 @@ def allocate_with(function: Callable[[int, Any], np.ndarray]) -> None:
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     """Uninitialised GenomeArrays of these sizes, in one block: what is evaluated lies together, for one copy of it."""
     sizes = [genomes + 1] * 2 + [nodes] * 5 + [connections] * 5
-    spaces = {
-        name: -(-size * dtype.itemsize // _APART) * _APART
-        for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
+    fields = {
+        name: (size, dtype) for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
     }
-    order = [name for name in spaces if name not in _NAMES] + list(_NAMES)
-    places = dict(zip(order, itertools.accumulate((spaces[name] for name in order), initial=0), strict=False))
-    block = _allocate(sum(spaces.values()), np.uint8)
-    return GenomeArrays(
-        *(
-            block[places[name] : places[name] + size * dtype.itemsize].view(dtype)
-            for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
-        )
-    )
+    order = [*(name for name in fields if name not in _UNREAD), *_UNREAD]
+    begins, end = places(fields[name][0] * fields[name][1].itemsize for name in order)
+    block = _allocate(end, np.uint8)
+    arrays = {}
+    for name, begin in zip(order, begins, strict=True):
+        size, dtype = fields[name]
+        arrays[name] = block[begin : begin + size * dtype.itemsize].view(dtype)
+    return GenomeArrays(**arrays)
+
+
+def places(sizes: Iterable[int]) -> tuple[list[int], int]:
+    """Where arrays of so many bytes begin in a block, one after the other on cache lines, and the block's size."""
+    begins, end = [], 0
+    for size in sizes:
+        begins.append(end)
+        end += -(-size // _APART) * _APART
+    return begins, max(end, 1)
 
 
 def trim(arrays: GenomeArrays, genomes: int, nodes: int, connections: int) -> GenomeArrays:

@@ -25,9 +25,10 @@ from llvmlite.binding import ExecutionEngine
 from numba.core.dispatcher import Dispatcher
 
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
-_LLVMS_CALLBACKS = (
-    ExecutionEngine._raw_object_cache_notify.__code__,
-    ExecutionEngine._raw_object_cache_getbuffer.__code__,
+_LLVMS_CALLBACKS = tuple(
+    getattr(ExecutionEngine, name).__code__
+    for name in ("_raw_object_cache_notify", "_raw_object_cache_getbuffer")
+    if hasattr(ExecutionEngine, name)
 )
 
 # Plain functions: for code that is called from kernels on either backend. Division by zero gives what
@@ -135,9 +136,10 @@ def keeping_interruptions() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if late:
-        before(*late[0])
+        if signal.getsignal(signal.SIGINT) is handle:  # and not one that was installed meanwhile
+            signal.signal(signal.SIGINT, before)
+        if late:
+            before(*late[0])
 
 
 def _is_called_by_llvm(frame: types.FrameType | None) -> bool:
@@ -172,7 +174,7 @@ def _clone(template: Any, bind: dict[str, Any]) -> Any:
 
 
 def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
-    tag = hashlib.sha256(_fingerprint(python_function, set()) + _told(options).encode())
+    tag = hashlib.sha256(_fingerprint(python_function, set()) + _words_for(options).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
 
 
@@ -189,7 +191,7 @@ def _file_stem(python_function: Any) -> str:
     return Path(python_function.__code__.co_filename).stem
 
 
-def _told(options: dict[str, Any]) -> str:
+def _words_for(options: dict[str, Any]) -> str:
     """numba's options, in words that are the same in every process."""
     return repr([(name, _ordered(option)) for name, option in sorted(options.items())])
 
@@ -204,7 +206,7 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
     if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
         return b""
     seen.add(id(python_function))
-    digest = hashlib.sha256(_told(getattr(item, "targetoptions", {})).encode())
+    digest = hashlib.sha256(_words_for(getattr(item, "targetoptions", {})).encode())
 
     def add_value(value: Any) -> None:
         if isinstance(value, types.FunctionType | Dispatcher) or hasattr(value, "_defn"):

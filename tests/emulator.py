@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import importlib.metadata
+import os
 import re
 import threading
 from contextlib import contextmanager
@@ -154,7 +155,9 @@ class Emulated:
             for older in folder.glob(f"{name}-{'?' * 16}.npz"):
                 older.unlink(missing_ok=True)
             made, entry = _compile(kernel)
-            np.savez(file, object=np.frombuffer(made, np.uint8), entry=entry)
+            beside = file.with_name(f"{os.getpid()} {file.name}")
+            np.savez(beside, object=np.frombuffer(made, np.uint8), entry=entry)
+            os.replace(beside, file)  # at once: another process may want it
         with np.load(file) as kept:
             made, entry = kept["object"].tobytes(), str(kept["entry"])
         machine = llvm.Target.from_default_triple().create_target_machine(opt=2, jit=True)

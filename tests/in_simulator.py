@@ -80,15 +80,18 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
 def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
     evaluator, batch = supervised(40)
     spaces = evaluator._scorer._spaces["cuda:0"]
-    alive = []
+    alive, waited = [], []
     launch = gpu.launch
+    monkeypatch.setattr(ARRAYS, "synchronize", lambda: waited.append(True))
 
     def short_of_memory(work, kernel_for, blocks, words, dtype, part, *arguments):
         here = work.array("genes")
         if part.end - part.begin > 12:
             alive.append(weakref.ref(here))
+            waited.clear()
             raise MemoryError("full")
         assert all(array() is None for array in alive)
+        assert waited  # for copies from what is written to again
         launch(work, kernel_for, blocks, words, dtype, part, *arguments)
 
     expected = evaluator(batch)
@@ -135,6 +138,19 @@ def test_many_pieces_are_added_alike_for_one_genome_and_for_several():
     batch = genomes(2, (2, 1), hidden=0)
     alone = [evaluator(batch.take(np.array([k])))[0] for k in range(2)]
     np.testing.assert_array_equal(evaluator(batch), alone)
+
+
+@pytest.mark.parametrize("feed_forward", [True, False])
+def test_networks_outlive_the_arrays_of_their_genomes(feed_forward):
+    """A population writes to them again."""
+    batch = genomes(5, (3, 2), feed_forward=feed_forward)
+    expected = evaluators.compile(batch).activate(numbers(6, 3))
+    networks = evaluators.compile(batch, "cuda")
+    for array in batch.arrays:
+        array[...] = 0
+    for _ in range(2):
+        np.testing.assert_allclose(networks.activate(numbers(6, 3)), expected, rtol=2e-4, atol=2e-5)
+        networks.reset()
 
 
 def test_everything_for_a_device_is_done_while_it_is_the_current_one(monkeypatch):

@@ -162,6 +162,34 @@ def test_an_interruption_between_compiler_passes_comes_at_once(compute, monkeypa
         built(1)
 
 
+def test_an_interruption_is_not_lost_where_compiling_fails(monkeypatch):
+    monkeypatch.setattr(jit, "_is_called_by_llvm", lambda frame: True)
+    with pytest.raises(KeyboardInterrupt), jit.keeping_interruptions():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("cannot be compiled")
+
+
+def test_a_handler_that_is_installed_meanwhile_stays():
+    """As of a first interruption that lets a second one kill."""
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def later(number, frame):
+        seen.append("second")
+
+    def first(number, frame):
+        seen.append("first")
+        signal.signal(signal.SIGINT, later)
+
+    try:
+        signal.signal(signal.SIGINT, first)
+        with jit.keeping_interruptions():
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == ["first", "second"]
+
+
 @pytest.mark.parametrize("kernel", ["gradient_range", "score_range"])
 def test_every_process_finds_the_builds(kernel):
     """Whatever order its sets have."""

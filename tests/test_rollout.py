@@ -511,3 +511,12 @@ def test_what_does_not_vary_is_not_scaled_up(value):
         normaliser.add(np.array([[deviation.sum()], [(deviation**2).sum()]]), count)
     assert normaliser.deviation[0] == 1
     assert normaliser.mean[0] == pytest.approx(value)
+
+
+@pytest.mark.parametrize("combine", ["min", "mean", "sum"])
+def test_fitness_is_the_callers(combine):
+    evaluator = Rollout(CartPole(time_limit=10), episodes=1, combine=combine)
+    fitness = evaluator(population(evaluator, 3).genomes)
+    kept = evaluator.last.reward.copy()
+    fitness -= 100
+    np.testing.assert_array_equal(evaluator.last.reward, kept)

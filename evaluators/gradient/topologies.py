@@ -152,7 +152,7 @@ class Trainer:
 
 
 def _workspaces(devices: tuple[str, ...]) -> dict[str, Any]:
-    from evaluators.gpu import Workspace
+    from evaluators.workspace import Workspace
 
     return {device: Workspace(device) for device in devices}
 
