@@ -21,12 +21,14 @@ from benchmarks.rollout import balancing
 from evaluators import gpu, gpu_engines, launching
 from evaluators.backend import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
+from evaluators.gradient import fit_weights, optim
 from evaluators.workspace import Workspace
 from neat.genome import Genomes
 
 DEVICE = "cuda:0"
 GENOMES, SAMPLES, EPISODES, STEPS = 10_000, 1_024, 5, 500
 MANY = 1_000_000
+LEARNERS, LEARNED_SAMPLES = 1_000, 256
 POPULATIONS = (150, 1_000, 10_000, 100_000)
 SECONDS_OF_STEPS, RATIO_TO_READS, MANY_SECONDS, MANY_RATIO, BESIDE = 2.5e-3, 3.0, 2e-3, 1.5, 2e-4
 RUN = 50  # generations
@@ -46,6 +48,7 @@ def run(quick: bool) -> dict[str, Any]:
             "cartpole": _cartpole(repeats),
             "many": _many(repeats),
             "few": _few(repeats),
+            "learning": _learning(repeats),
             "profile": [_profile(population, repeats) for population in POPULATIONS],
             "parity": _parity(),
         }
@@ -201,6 +204,22 @@ def _few(repeats: int) -> dict[str, float]:
     }
 
 
+def _learning(repeats: int) -> dict[str, float]:
+    """A step of gradient descent for all networks, without what comes before the first step."""
+    rng = np.random.default_rng(0)
+    genomes = random_genomes(rng, LEARNERS, INPUTS, NODES, CONNECTIONS, "tanh")
+    data = rng.normal(size=(LEARNED_SAMPLES, INPUTS)), rng.normal(size=LEARNED_SAMPLES)
+
+    def spent(device: str, steps: int) -> float:
+        make = lambda parameters: optim.Adam(parameters, 0.01)  # noqa: E731
+        return _on_host(lambda: fit_weights(genomes, *data, make, steps, device=device), repeats)
+
+    return {
+        name: (spent(device, 11) - spent(device, 1)) / 10
+        for name, device in (("gpu", DEVICE), ("cpu", "cpu"))
+    }
+
+
 def _profile(population: int, repeats: int) -> dict[str, Any]:
     """A generation of CartPole by activity; each is waited for, so that their sum is more than the whole."""
     evaluator = evaluators.Rollout(CartPole(), episodes=EPISODES, device=DEVICE)
@@ -271,7 +290,9 @@ def _champion(task: str, device: str) -> Any:
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
-    floors, cartpole, many, few = (result[name] for name in ("floors", "cartpole", "many", "few"))
+    floors, cartpole, many, few, learning = (
+        result[name] for name in ("floors", "cartpole", "many", "few", "learning")
+    )
     rows = [
         [
             f"forward, {row['activation']}: {GENOMES:,} genomes × {SAMPLES:,} samples, beside reading the values",
@@ -301,6 +322,11 @@ def tables(result: dict[str, Any]) -> list[Table]:
             for name, row in (("CartPole", cartpole), ("forward, tanh", result["forward"][1]))
         ],
         ["a call with 32 genomes", f"{seconds(few['gpu'])} (CPU: {seconds(few['cpu'])})", "–"],
+        [
+            f"learning: a step for {LEARNERS:,} networks × {LEARNED_SAMPLES} samples",
+            f"{seconds(learning['gpu'])} (CPU: {seconds(learning['cpu'])})",
+            "–",
+        ],
     ]
     steps = ("reproduce", "evaluate", "copy", "compile", "kernel", "copy back")
     profile = [

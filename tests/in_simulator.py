@@ -299,28 +299,6 @@ def test_devices_are_checked():
         networks.activate([[0.0, np.nan, 1.0]])
 
 
-def test_the_benchmark_measures_what_it_says(monkeypatch):
-    """But for the times, which the simulator has not."""
-    from benchmarks import gpu as benchmark
-
-    for name, value in {"GENOMES": 6, "SAMPLES": 5, "STEPS": 4, "EPISODES": 2, "MANY": 40}.items():
-        monkeypatch.setattr(benchmark, name, value)
-    monkeypatch.setattr(benchmark, "_on_device", lambda call, repeats: benchmark._on_host(call, repeats))
-    floors = {"shared_reads": 1e12, "multiply_adds": 1e12, "copy_bytes": 1e12}
-    result = {
-        "device": "simulated",
-        "floors": floors,
-        "forward": [benchmark._forward(name, floors, 1) for name in ("relu", "tanh")],
-        "cartpole": benchmark._cartpole(1),
-        "many": benchmark._many(1),
-        "few": {"gpu": 1.0, "cpu": 1.0},
-        "profile": [{"population": 150, "copy": 1.0}],
-        "parity": {"episodes": 10, "episodes_that_differ": 1, "same_champion": {"XOR": True}},
-    }
-    assert result["cartpole"]["steps"] == 6 * 2 * 4
-    assert all("|" in table.markdown() for table in benchmark.tables(result))
-
-
 def test_learning_in_parts_and_with_scratch_in_device_memory(monkeypatch):
     batch = genomes(9, (3, 2), activations=["tanh"], aggregations=["sum", "max"], hidden=3)
 

@@ -67,3 +67,30 @@ def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811
     assert (expected.last.length < 200).any() and (expected.last.length == 200).any()
     with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
         long(players)
+
+
+def test_the_benchmark_of_a_gpu(emulated, monkeypatch):  # noqa: F811
+    """All of it but the device's own clock and rates."""
+    from benchmarks import gpu as benchmark
+
+    small = {
+        "GENOMES": 40,
+        "SAMPLES": 20,
+        "STEPS": 30,
+        "EPISODES": 2,
+        "MANY": 80,
+        "LEARNERS": 5,
+        "LEARNED_SAMPLES": 9,
+    }
+    for name, value in {**small, "POPULATIONS": (10, 20), "RUN": 3}.items():
+        monkeypatch.setattr(benchmark, name, value)
+    monkeypatch.setattr(benchmark, "_on_device", lambda call, repeats: benchmark._on_host(call, repeats))
+    rates = {"shared_reads": 1e12, "multiply_adds": 1e12, "copy_bytes": 1e12}
+    monkeypatch.setattr(benchmark, "_floors", lambda repeats: rates)
+    result = benchmark.run(quick=True)
+    assert result["cartpole"]["steps"] == 40 * 2 * 30
+    assert result["parity"]["episodes_that_differ"] == 0
+    assert all(result["parity"]["same_champion"].values())
+    for row in result["profile"]:
+        assert {"reproduce", "evaluate", "copy", "compile", "kernel", "copy back"} < row.keys()
+    assert all("|" in table.markdown() for table in benchmark.tables(result))
