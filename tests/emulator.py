@@ -135,8 +135,8 @@ def _compile(kernel):
         elif function.is_declaration and not function.name.startswith(("llvm.", "pthread_")):
             unknown.append(function.name)
     assert not unknown, f"instructions that have no stand-in: {unknown}"
-    machine = llvm.Target.from_default_triple().create_target_machine(opt=2, jit=True)
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True)
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     passes.getModulePassManager().run(whole, passes)
     return machine.emit_object(whole), name
 
@@ -160,7 +160,7 @@ class Emulated:
             os.replace(beside, file)  # at once: another process may want it
         with np.load(file) as kept:
             made, entry = kept["object"].tobytes(), str(kept["entry"])
-        machine = llvm.Target.from_default_triple().create_target_machine(opt=2, jit=True)
+        machine = llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(made))
         self._engine.finalize_object()

@@ -22,7 +22,8 @@ KERNELS = {
     **{
         f"play {name}": (cuda.play_kernel, environment, decision_of(name, environment), True)
         for name, environment in ENVIRONMENTS.items()
-        if name not in ("Walk", "DoublePole without velocities")  # of types that the others have too
+        # Of types that the others have too:
+        if name not in ("Walk", "Drift", "DoublePole without velocities", "CartPole by threshold")
     },
     "play CartPole, device": (cuda.play_kernel, ENVIRONMENTS["CartPole"], "argmax", False),
 }
