@@ -1,7 +1,6 @@
 """What a GPU evaluates: genomes copied to it, compiled there to programs, and launched over, in parts that fit.
 
-A launch is over networks of like sizes, since scratch is as large as the largest needs. Device memory is kept from one
-call to the next and grows when it must.
+A launch is over networks of like sizes, since scratch is as large as the largest needs.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 import evaluators
+import neat
 from evaluators.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.environments import (
     Acrobot,
@@ -195,6 +196,28 @@ OPTIONS = {
 def run(name, device):
     function, *arguments = CASES[name]
     return function(device, *arguments, **OPTIONS.get(name, {}))
+
+
+def check_alike(name):
+    """That "cuda" gives what "cpu" does, to rounding."""
+    got = run(name, "cuda")
+    for key, expected in run(name, "cpu").items():
+        assert got[key].dtype == np.asarray(expected).dtype
+        np.testing.assert_allclose(got[key], expected, rtol=1e-5, atol=1e-6, err_msg=key)
+
+
+def check_same_champion(task):
+    """That whole runs of 50 generations on both end with the same champion."""
+    champions = []
+    for device in ("cpu", "cuda"):
+        evaluator = (
+            evaluators.Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], device=device)
+            if task == "XOR"
+            else evaluators.Rollout(CartPole(), device=device)
+        )
+        config = neat.Config.for_task(evaluator, population_size=150, seed=1)
+        champions.append(neat.Population(config).run(evaluator, generations=50).champion.to_dict())
+    assert champions[0] == champions[1]
 
 
 if __name__ == "__main__":

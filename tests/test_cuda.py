@@ -17,10 +17,9 @@ from numba.cuda import compiler
 from numba.cuda.cudadrv import nvvm
 
 import evaluators
-import neat
 from evaluators import backend, cuda, cuda_backward, launching
 from neat.jit import fused_inner_function, inner_function
-from tests.device_cases import CASES, ENVIRONMENTS, genomes, numbers, run
+from tests.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.emulator import VERSIONS, code, emulation
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
@@ -119,17 +118,9 @@ def emulated(request):
         yield
 
 
-def check_emulated(name):
-    """As `test_gpu` on a GPU."""
-    got = run(name, "cuda")
-    for key, expected in run(name, "cpu").items():
-        assert got[key].dtype == np.asarray(expected).dtype
-        np.testing.assert_allclose(got[key], expected, rtol=1e-5, atol=1e-6, err_msg=key)
-
-
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ENVIRONMENTS])
 def test_a_kernel_computes_what_the_cpu_does(name, emulated):
-    check_emulated(name)
+    check_alike(name)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +128,7 @@ def test_a_kernel_computes_what_the_cpu_does(name, emulated):
 )
 def test_scratch_in_device_memory(name, emulated, monkeypatch):
     monkeypatch.setattr(backend.arrays_of("cuda:0"), "shared_bytes", 0)
-    check_emulated(name)
+    check_alike(name)
 
 
 def test_many_genomes_of_many_sizes(emulated):
@@ -152,9 +143,4 @@ def test_many_genomes_of_many_sizes(emulated):
 
 
 def test_a_whole_run_has_the_same_champion(emulated):
-    champions = []
-    for device in ("cpu", "cuda"):
-        evaluator = evaluators.Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], device=device)
-        config = neat.Config.for_task(evaluator, population_size=150, seed=1)
-        champions.append(neat.Population(config).run(evaluator, generations=50).champion.to_dict())
-    assert champions[0] == champions[1]
+    check_same_champion("XOR")

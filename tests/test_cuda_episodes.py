@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 import evaluators
-import neat
 from evaluators import backend
-from evaluators.environments import CartPole
-from tests.device_cases import ENVIRONMENTS, genomes
-from tests.test_cuda import check_compiles, check_emulated, cuda, emulated  # noqa: F401  skips without a compiler
+from tests.device_cases import ENVIRONMENTS, check_alike, check_same_champion, genomes
+from tests.test_cuda import check_compiles, cuda, emulated  # noqa: F401  skips without a compiler
 from tests.wandering import Hot
 
 
@@ -37,21 +35,16 @@ def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_a_kernel_computes_what_the_cpu_does(name, emulated):  # noqa: F811
-    check_emulated(name)
+    check_alike(name)
 
 
 def test_episodes_with_scratch_in_device_memory(emulated, monkeypatch):  # noqa: F811
     monkeypatch.setattr(backend.arrays_of("cuda:0"), "shared_bytes", 0)
-    check_emulated("CartPole")
+    check_alike("CartPole")
 
 
 def test_a_whole_run_has_the_same_champion(emulated):  # noqa: F811
-    champions = []
-    for device in ("cpu", "cuda"):
-        evaluator = evaluators.Rollout(CartPole(), device=device)
-        config = neat.Config.for_task(evaluator, population_size=150, seed=1)
-        champions.append(neat.Population(config).run(evaluator, generations=50).champion.to_dict())
-    assert champions[0] == champions[1]
+    check_same_champion("CartPole")
 
 
 def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811

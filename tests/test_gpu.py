@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 import evaluators
-import neat
 from evaluators import backend
-from evaluators.environments import CartPole
-from tests.device_cases import CASES, genomes, numbers, run
+from tests.device_cases import CASES, check_alike, check_same_champion, genomes, numbers
 
 pytestmark = [
     pytest.mark.gpu,
@@ -15,7 +13,6 @@ pytestmark = [
         backend.SIMULATED or backend._why_not() is not None, reason=backend._why_not() or "simulated"
     ),
 ]
-XOR = ([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
 
 
 @pytest.fixture(scope="module")
@@ -25,23 +22,12 @@ def cupy():
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_kernel_computes_what_the_cpu_does(name):
-    got = run(name, "cuda")
-    for key, expected in run(name, "cpu").items():
-        np.testing.assert_allclose(got[key], expected, rtol=1e-5, atol=1e-6, err_msg=key)
+    check_alike(name)
 
 
 @pytest.mark.parametrize("task", ["XOR", "CartPole"])
 def test_whole_runs_have_the_same_champion(task):
-    champions = []
-    for device in ("cpu", "cuda"):
-        evaluator = (
-            evaluators.Supervised(*XOR, device=device)
-            if task == "XOR"
-            else evaluators.Rollout(CartPole(), device=device)
-        )
-        config = neat.Config.for_task(evaluator, population_size=150, seed=1)
-        champions.append(neat.Population(config).run(evaluator, generations=50).champion.to_dict())
-    assert champions[0] == champions[1]
+    check_same_champion(task)
 
 
 def test_arrays_of_cupy_go_in_and_come_out(cupy):
