@@ -20,8 +20,7 @@ KERNELS = {
     **{
         f"play {name}": (cuda.play_kernel, environment, decision_of(name, environment), True)
         for name, environment in ENVIRONMENTS.items()
-        # Of types that the others have too:
-        if name not in ("Walk", "Drift", "DoublePole without velocities", "CartPole by threshold")
+        if name not in ("Walk", "DoublePole without velocities")  # of types that the others have too
     },
     "play CartPole, device": (cuda.play_kernel, ENVIRONMENTS["CartPole"], "argmax", False),
 }
