@@ -24,6 +24,8 @@ _0 = np.float32(0.0)
 _NARROW = 16
 _COMMON = 5
 
+_AT_ONCE = 4  # links that a GPU's thread reads at once
+
 
 def activation_switch(
     table: Sequence[Activation], compiled: Callable[..., Any] = fused_shared_function
@@ -111,7 +113,7 @@ def forward_in_registers(
     add = _sum_in_registers(samples)
     return _forward(
         aggregation_switch(aggregation_table, add, fused_inner_function),
-        activation_switch(activation_table, fused_inner_function),
+        _activation_in_registers(activation_table, samples),
     )
 
 
@@ -124,12 +126,15 @@ def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Cal
             # Without a sign: numba then does not ask whether an index counts from the end.
             node = np.uint32(first_node + k)
             row = np.uint32(input_count + k)
+            # What a node is, read at once: a GPU waits for memory once.
             end = programs.link_end[node]
+            aggregation, activation = programs.node_aggregation[node], programs.node_activation[node]
+            bias, response = programs.node_bias[node], programs.node_response[node]
             if begin == end:
                 _clear(write, row, width)
             else:
                 aggregate(
-                    programs.node_aggregation[node],
+                    aggregation,
                     read,
                     programs.link_source,
                     programs.link_weight,
@@ -140,8 +145,7 @@ def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Cal
                     width,
                     gathered,
                 )
-            activation = programs.node_activation[node]
-            activate(activation, programs.node_bias[node], programs.node_response[node], write, row, width)
+            activate(activation, bias, response, write, row, width)
             begin = end
 
     return forward
@@ -224,18 +228,41 @@ def _add(values, source, weight, begin, end, out, row, width, gathered):
 def _sum_in_registers(samples: int) -> Callable[..., Any]:
     """A jitted `add` (see `aggregation_switch`) for exactly so many samples, one register for each.
 
-    Indices of 32 bits and without a sign take a GPU one instruction each.
+    Links are read some at once, since a GPU waits long for what it reads; where fewer are left, the last is read again
+    and not added. Indices of 32 bits and without a sign take a GPU one instruction each.
     """
     every = range(samples)
     source = "def add(values, source, weight, begin, end, out, row, width, gathered):\n"
     source += "".join(f"    t{k} = zero\n" for k in every)
-    source += "    link, last = uint32(begin), uint32(end)\n    while link < last:\n"
-    source += "        slot, factor = uint32(source[link]), weight[link]\n"
-    source += "".join(f"        t{k} += factor * values[slot, uint32({k})]\n" for k in every)
-    source += "        link = uint32(link + one)\n"
-    source += "".join(f"    out[row, {k}] = t{k}\n" for k in every)
+    source += "    link, end = uint32(begin), uint32(end)\n    last = uint32(end - one)\n"
+    source += "    while link < end:\n"
+    for ahead in range(_AT_ONCE):
+        source += f"        n{ahead} = uint32(link + uint32({ahead}))\n"
+        source += f"        i{ahead} = " + (f"n{ahead} if n{ahead} < last else last\n" if ahead else "link\n")
+        source += f"        s{ahead}, w{ahead} = uint32(source[i{ahead}]), weight[i{ahead}]\n"
+    for ahead in range(_AT_ONCE):
+        source += "".join(f"        v{ahead}_{k} = values[s{ahead}, uint32({k})]\n" for k in every)
+    for ahead in range(_AT_ONCE):
+        for k in every:
+            total = f"t{k} + w{ahead} * v{ahead}_{k}"
+            source += f"        t{k} = {total}" + (f" if n{ahead} < end else t{k}\n" if ahead else "\n")
+    source += f"        link = uint32(link + uint32({_AT_ONCE}))\n"
+    source += "".join(f"    out[row, uint32({k})] = t{k}\n" for k in every)
     names = {"zero": _0, "one": np.uint32(1), "uint32": np.uint32}
     return fused_inner_function(_generate("add", source, names))
+
+
+def _activation_in_registers(table: Sequence[Activation], samples: int) -> Callable[..., Any]:
+    """As `activation_switch`, for exactly so many samples, one register for each."""
+    every = range(samples)
+    source = "def activate(index, bias, response, values, row, width):\n"
+    source += "".join(f"    v{k} = values[row, uint32({k})]\n" for k in every)
+    for index in range(len(table)):
+        source += f"    {'elif' if index else 'if'} index == {index}:\n"
+        source += "".join(f"        v{k} = case_{index}(bias + response * v{k})\n" for k in every)
+    source += "".join(f"    values[row, uint32({k})] = v{k}\n" for k in every)
+    names = {f"case_{index}": entry.function for index, entry in enumerate(table)} | {"uint32": np.uint32}
+    return fused_inner_function(_generate("activate", source, names))
 
 
 def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:

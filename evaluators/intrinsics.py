@@ -49,18 +49,28 @@ def _strided(typing_context, array, begin, shape, strides):
     def generate(context, builder, signature, arguments):
         source = context.make_array(array)(context, builder, arguments[0])
         result = context.make_array(view)(context, builder)
-        steps = [builder.mul(step, source.itemsize) for step in cgutils.unpack_tuple(builder, arguments[3])]
+        size = context.get_abi_sizeof(
+            context.get_data_type(array.dtype)
+        )  # a constant, as source.itemsize is not
+        itemsize = context.get_constant(types.intp, size)
+
+        def in_bytes(step: Any, kind: Any) -> Any:
+            if kind == types.uint32:
+                return builder.zext(builder.mul(step, _I32(size)), itemsize.type)
+            return builder.mul(context.cast(builder, step, kind, types.intp), itemsize)
+
+        steps = map(in_bytes, cgutils.unpack_tuple(builder, arguments[3]), strides)
         context.populate_array(
             result,
             data=builder.gep(source.data, [arguments[1]]),
             shape=arguments[2],
-            strides=cgutils.pack_array(builder, steps),
-            itemsize=source.itemsize,
+            strides=cgutils.pack_array(builder, list(steps)),
+            itemsize=itemsize,
             meminfo=None,
         )
         return result._getvalue()
 
-    return view(array, types.intp, index, index), generate
+    return view(array, types.intp, index, strides), generate
 
 
 def _plain_strided(array: Any, begin: Any, shape: Any, strides: Any) -> Any:
@@ -117,7 +127,7 @@ _compiled = not getattr(config, "DISABLE_JIT", False)
 column: Any = _column if _compiled else _plain_column
 
 # strided(array, begin, shape, strides): elements `begin + Σ index · stride` of a contiguous array, as an array of that
-# shape. Nothing is checked.
+# shape. Nothing is checked. A stride of uint32 is known to fit in 32 bits, which saves a GPU half of the arithmetic.
 strided: Any = _strided if _compiled else _plain_strided
 
 # Into eight elements of row `row` of `out`, from `first` on: the sum of weight[link] · values[source[link]] over the
