@@ -128,8 +128,8 @@ def _on_host(call: Callable[[], Any], repeats: int) -> float:
     return statistics.median(found)
 
 
-def _in_pinned_memory(genomes: Genomes) -> Genomes:
-    """As a population keeps its genomes once a GPU is in use."""
+def in_one_block(genomes: Genomes) -> Genomes:
+    """As a population keeps its genomes: in pinned memory, once a GPU is in use."""
     from neat import buffers
 
     a = genomes.arrays
@@ -171,7 +171,7 @@ def _forward(activation: str, floors: dict[str, float], repeats: int) -> dict[st
     evaluator = evaluators.Supervised(
         rng.normal(size=(SAMPLES, INPUTS)), rng.normal(size=SAMPLES), device=DEVICE
     )
-    genomes = _in_pinned_memory(random_genomes(rng, GENOMES, INPUTS, NODES, CONNECTIONS, activation))
+    genomes = in_one_block(random_genomes(rng, GENOMES, INPUTS, NODES, CONNECTIONS, activation))
     reads = CONNECTIONS * GENOMES * SAMPLES
     return {
         "activation": activation,
@@ -182,7 +182,7 @@ def _forward(activation: str, floors: dict[str, float], repeats: int) -> dict[st
 
 def _cartpole(repeats: int) -> dict[str, Any]:
     evaluator = evaluators.Rollout(CartPole(time_limit=STEPS), episodes=EPISODES, device=DEVICE)
-    genomes = _in_pinned_memory(balancing(GENOMES))
+    genomes = in_one_block(balancing(GENOMES))
     parts = _parts(evaluator, genomes, repeats)
     assert evaluator.last is not None
     return {"steps": int(evaluator.last.length.sum()), **parts}
@@ -191,7 +191,7 @@ def _cartpole(repeats: int) -> dict[str, Any]:
 def _many(repeats: int) -> dict[str, Any]:
     genomes = random_genomes(np.random.default_rng(0), MANY, 2, 3, 8, "tanh", bias_input=True)
     evaluator = evaluators.Supervised(*XOR, device=DEVICE)
-    return _parts(evaluator, _in_pinned_memory(genomes), repeats)
+    return _parts(evaluator, in_one_block(genomes), repeats)
 
 
 def _few(repeats: int) -> dict[str, float]:

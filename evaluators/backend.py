@@ -9,15 +9,13 @@ import importlib.util
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numba import config
 
 from neat import buffers
-
-Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: shape and dtype
 
 _logger = logging.getLogger("evaluators")
 

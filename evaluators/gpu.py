@@ -49,7 +49,9 @@ class DeviceGenes:
         }
         offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
         self.genes = Genes(**work.send("genes", offsets | part))
-        # A population's arrays are written to again, which a network may outlive.
+
+    def keep(self) -> None:
+        """Outlive the genomes, whose arrays may be written to again."""
         self.node_offset, self.connection_offset = self.node_offset.copy(), self.connection_offset.copy()
 
 
@@ -67,7 +69,9 @@ class DevicePrograms:
 
     def __init__(self, of: DeviceGenes, width: int) -> None:
         self.of = of
-        self.layout: Layout = layout(of.node_offset, of.connection_offset, of.num_outputs, width)
+        self.layout: Layout = layout(
+            of.node_offset, of.connection_offset, of.num_outputs, width, of.work.arrays.empty_host
+        )
         integers = of.work.room("program", int(self.layout.start[-1]), np.int32)
         self.interleaved = Interleaved(
             **of.work.send("layout", {name: getattr(self.layout, name) for name in Layout._fields[:4]}),

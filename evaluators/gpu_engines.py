@@ -11,13 +11,13 @@ import numpy as np
 
 from evaluators import cuda
 from evaluators.actions import Reach
-from evaluators.backend import Fields
 from evaluators.cuda import SAMPLES, Batch
 from evaluators.environments.environment import Environment
 from evaluators.episode import Play, Record, Senses
 from evaluators.gpu import DeviceGenes, DevicePrograms, in_parts, turns_for
 from evaluators.launching import WARP, argument, is_built
 from evaluators.workspace import Workspace
+from neat.buffers import Fields
 from neat.genome import Genomes
 
 _PIECES = 64  # at most, of the samples
@@ -116,16 +116,15 @@ class Player:
                     **reach._asdict(),
                 },
             )
-            start, offset, scale = (given.pop(name) for name in ("start", "offset", "scale"))
             programs.launch(
                 kernel_for,
                 1,
                 lambda first: first * episodes,
                 programs.interleaved,
                 constants,
-                play._replace(start=start, first=begin),
-                senses._replace(offset=offset, factor=scale),
-                Reach(**given),
+                play._replace(start=given["start"], first=begin),
+                senses._replace(offset=given["offset"], factor=given["scale"]),
+                Reach(*(given[name] for name in Reach._fields)),
                 Record(**work.receive("record", fields)),
             )
             return work.fetch("record")
@@ -150,6 +149,7 @@ class Activator:
         self.arrays = self._work.arrays
         with self.arrays.current():
             self._genes = DeviceGenes(self._work, genomes, 0, len(genomes))
+            self._genes.keep()
             self.arrays.synchronize()  # the genomes' arrays may be used again at once
         self._programs: DevicePrograms | None = None
         self._width = 0

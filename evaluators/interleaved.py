@@ -8,12 +8,14 @@ a block that all work on the same network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from evaluators.intrinsics import strided
 from evaluators.program import Programs, Scratch
+from neat.buffers import Fields, in_block
 from neat.jit import inner_function, lean_kernel
 
 # Networks of up to so many nodes are treated alike; beyond, each doubling is a level of its own, with its own launches:
@@ -39,22 +41,30 @@ class Layout(NamedTuple):
     levels: np.ndarray  # int64 (levels, 4): first slice, last slice + 1, most nodes, most links
 
 
-def layout(node_offset: np.ndarray, connection_offset: np.ndarray, num_outputs: int, width: int) -> Layout:
-    """Lay out the programs of genomes with these offsets, int64 (P+1,), in slices of `width` networks.
+def layout(
+    node_offset: np.ndarray,
+    connection_offset: np.ndarray,
+    num_outputs: int,
+    width: int,
+    allocate: Callable[[int], np.ndarray],
+) -> Layout:
+    """Lay out the programs of genomes with these offsets, int64 (P+1,), in slices of `width` networks, a power of two.
 
-    The room is for all genes, of which a program may need fewer.
+    The room is for all genes, of which a program may need fewer. What `allocate` gives, so many bytes, uint8, holds it.
     """
     count = len(node_offset) - 1
     slices = -(-count // width)
-    plan = Layout(
-        np.empty(count, np.int32),
-        np.empty(slices + 1, np.int64),
-        np.empty(slices, np.int32),
-        np.empty(slices, np.int32),
-        np.empty((_LEVELS, 4), np.int64),
-    )
+    narrow, wide = np.dtype(np.int32), np.dtype(np.int64)
+    fields: Fields = {
+        "order": ((count,), narrow),
+        "start": ((slices + 1,), wide),
+        "nodes": ((slices,), narrow),
+        "links": ((slices,), narrow),
+        "levels": ((_LEVELS, 4), wide),
+    }
+    plan = Layout(**in_block(fields, allocate))
     levels = _plan(
-        node_offset, connection_offset, num_outputs, width, np.zeros(_LEVELS * _BINS + 1, np.int64), plan
+        node_offset, connection_offset, num_outputs, width, np.zeros(_LEVELS * _BINS + 1, np.int32), plan
     )
     return plan._replace(levels=plan.levels[:levels])
 
@@ -68,34 +78,42 @@ def _level(nodes):
     return level
 
 
+@inner_function
+def _key(nodes, links):
+    return _level(nodes) * _BINS + min(links, _BINS - 1)
+
+
 @lean_kernel
 def _plan(node_offset, connection_offset, num_outputs, width, begins, plan):
-    """Fill a Layout. `begins`: zeros, int64 (levels * bins + 1,). Returns the number of levels in use."""
-    count = len(plan.order)
+    """Fill a Layout. `begins`: zeros, int32 (levels * bins + 1,). Returns the number of levels in use."""
+    shift = 0
+    while 1 << shift < width:
+        shift += 1
     highest = 0
-    for place in range(2):  # a counting sort: count, then put
-        for genome in range(count):
-            nodes = node_offset[genome + 1] - node_offset[genome]
-            links = connection_offset[genome + 1] - connection_offset[genome]
-            key = _level(nodes) * _BINS + min(links, _BINS - 1)
-            if place:
-                plan.order[begins[key]] = genome
-                begins[key] += 1
-            else:
-                begins[key + 1] += 1
-                highest = max(highest, key + 1)
-        if not place:
-            for key in range(1, highest + 1):
-                begins[key] += begins[key - 1]
+    for genome in range(len(plan.order)):  # a counting sort: count, then put
+        nodes = node_offset[genome + 1] - node_offset[genome]
+        links = connection_offset[genome + 1] - connection_offset[genome]
+        key = _key(nodes, links)
+        begins[key + 1] += 1
+        highest = max(highest, key)
+    for key in range(highest):
+        begins[key + 1] += begins[key]
+    plan.nodes[:] = 0
+    plan.links[:] = 0
+    for genome in range(len(plan.order)):
+        nodes = node_offset[genome + 1] - node_offset[genome]
+        links = connection_offset[genome + 1] - connection_offset[genome]
+        key = _key(nodes, links)
+        place = begins[key]
+        begins[key] += 1
+        plan.order[place] = genome
+        part = place >> shift
+        plan.nodes[part] = max(plan.nodes[part], nodes)
+        plan.links[part] = max(plan.links[part], links)
     levels, last = 0, -1
     plan.start[0] = 0
     for part in range(len(plan.nodes)):
-        nodes, links = 0, 0
-        for position in range(part * width, min(count, (part + 1) * width)):
-            genome = plan.order[position]
-            nodes = max(nodes, node_offset[genome + 1] - node_offset[genome])
-            links = max(links, connection_offset[genome + 1] - connection_offset[genome])
-        plan.nodes[part], plan.links[part] = nodes, links
+        nodes, links = plan.nodes[part], plan.links[part]
         rows = _HEADER + num_outputs + _PER_NODE * nodes + _PER_LINK * links
         plan.start[part + 1] = plan.start[part] + rows * width
         if _level(nodes) != last:

@@ -184,13 +184,19 @@ def argument(array: Any) -> Any:
     return (0, 0, array.size, array.itemsize, array.data.ptr, *array.shape, *array.strides)
 
 
+_ADDRESS = 4  # its place there
+
+
 def argument_at(block: Any, begin: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """An array in a block of a device's memory, uint8, from byte `begin` on, as kernels take it."""
-    size = prod(shape)
+    """An array in a block of a device's memory, uint8, from byte `begin` on; both as kernels take them."""
+    size, itemsize = prod(shape), dtype.itemsize
     if SIMULATED:
-        return block[begin : begin + size * dtype.itemsize].view(dtype).reshape(shape)
-    steps = accumulate(reversed(shape[1:]), mul, initial=dtype.itemsize)
-    return (0, 0, size, dtype.itemsize, block.data.ptr + begin, *shape, *reversed(list(steps)))
+        return block[begin : begin + size * itemsize].view(dtype).reshape(shape)
+    address = block[_ADDRESS] + begin
+    if len(shape) == 1:
+        return (0, 0, size, itemsize, address, size, itemsize)
+    steps = accumulate(reversed(shape[1:]), mul, initial=itemsize)
+    return (0, 0, size, itemsize, address, *shape, *reversed(list(steps)))
 
 
 def as_numbers(integers: Any) -> Any:

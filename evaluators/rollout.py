@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from evaluators.actions import Reach
-from evaluators.backend import Fields, resolve_device
+from evaluators.backend import resolve_device
 from evaluators.checks import as_float64, check_choice, check_current, check_size
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
@@ -29,6 +29,7 @@ from evaluators.network import Networks, compile
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat import parallel
 from neat.activations import ACTIVATIONS
+from neat.buffers import Fields
 from neat.genome import Genome, Genomes
 from neat.jit import cause, is_built
 
@@ -93,6 +94,11 @@ class Rollout(Episodic):
         self.devices = resolve_device(device)
         self._player = None if self.devices == ("cpu",) else _player(self.devices)
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
+        self._senses = senses_for(environment, observations)
+        actions_ = environment.actions
+        bounds = actions_ if isinstance(actions_, Box) else Box((0.0,), (actions_.count,))
+        self._lowest, highest = np.array(bounds, np.float32)
+        self._span = highest - self._lowest
 
     @property
     def num_inputs(self) -> int:
@@ -254,7 +260,7 @@ class Rollout(Episodic):
 
     def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
         """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
-        if record.length.min() >= 0:
+        if record.sound.view(np.uint8).max() <= 1:  # as `length`, whose bytes are eight times as many
             return
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         for genome in map(int, unfinished):
@@ -268,15 +274,14 @@ class Rollout(Episodic):
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""
+        if self._normaliser is None:
+            return self._senses
         return senses_for(self.environment, self.observations, self._normaliser)
 
     def reach(self) -> Reach:
         """How outputs become actions, as the kernels take it."""
         low, factor = _output_ranges(len(ACTIVATIONS))
-        actions = self.environment.actions
-        bounds = actions if isinstance(actions, Box) else Box((0.0,), (actions.count,))
-        lowest, highest = np.array(bounds, np.float32)
-        return Reach(low, factor, lowest, highest - lowest)
+        return Reach(low, factor, self._lowest, self._span)
 
     def _refuse_unsound(self, record: Record) -> None:
         if record.sound.all():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from evaluators.backend import Arrays, Fields, arrays_of
+from evaluators.backend import Arrays, arrays_of
 from evaluators.launching import argument, argument_at
-from neat.buffers import places
+from neat.buffers import Fields, in_block, places, size_of
 
 _GATHERED = 2**18  # bytes that the host's processor moves in the time of some copies
 _GAPS = 2**20  # bytes that a copy moves in the time of some others
@@ -26,7 +25,8 @@ class Workspace:
     def __init__(self, device: str) -> None:
         self.arrays: Arrays = arrays_of(device)
         self._rooms: dict[str, tuple[Any, Any]] = {}
-        self._fields: dict[str, tuple[Fields, int]] = {}
+        self._fields: dict[str, Fields] = {}
+        self._made: dict[str, tuple[Any, list[int], Fields, Mapping[str, Any]]] = {}
         self._staging: dict[str, np.ndarray] = {}
 
     def room(self, name: str, size: int, dtype: Any) -> Any:
@@ -56,10 +56,9 @@ class Workspace:
         self.arrays.fill(self._rooms[name][0].reshape(-1), array)
         return self._rooms[name][1]
 
-    def send(self, name: str, sources: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def send(self, name: str, sources: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
         """Copies of arrays of the host in one block, as kernels take them: by one copy where that is faster."""
-        sources = {key: np.ascontiguousarray(array) for key, array in sources.items()}
-        arrays = list(sources.values())
+        arrays = [np.ascontiguousarray(array) for array in sources.values()]
         common = _common_block(arrays)
         if common is not None:
             whole, begins = common
@@ -76,31 +75,25 @@ class Workspace:
             else:
                 for array, place in zip(arrays, begins, strict=True):
                     self.arrays.fill(block[place:], array.reshape(-1).view(np.uint8))
-        return {
-            key: argument_at(block, place, array.shape, array.dtype)
-            for (key, array), place in zip(sources.items(), begins, strict=True)
-        }
+        fields = {key: (array.shape, array.dtype) for key, array in zip(sources, arrays, strict=True)}
+        return self._arguments(name, fields, begins)
 
-    def receive(self, name: str, fields: Fields) -> dict[str, Any]:
+    def receive(self, name: str, fields: Fields) -> Mapping[str, Any]:
         """Arrays for `fetch`, in one block, as kernels take them; all their bytes are 255."""
-        begins, size = places(_bytes(field) for field in fields.values())
+        begins, size = places(map(size_of, fields.values()))
         self.arrays.set_bytes(self._block(name, size), 255, size)
-        self._fields[name] = fields, size
-        return {
-            key: argument_at(self._rooms[name][0], place, *field)
-            for (key, field), place in zip(fields.items(), begins, strict=True)
-        }
+        self._fields[name] = fields
+        return self._arguments(name, fields, begins)
 
     def fetch(self, name: str) -> dict[str, np.ndarray]:
-        """Copies for the host of what `receive` made room for, once the device is done."""
-        fields, size = self._fields[name]
-        whole = self._staging_of(f"{name}, back", size)
-        self.arrays.fetch(whole, self._rooms[name][0])
-        begins, _ = places(_bytes(field) for field in fields.values())
-        return {
-            key: whole[place : place + _bytes(field)].copy().view(field[1]).reshape(field[0])
-            for (key, field), place in zip(fields.items(), begins, strict=True)
-        }
+        """What `receive` made room for, in memory of the host's own, once the device is done."""
+
+        def fetched(size: int) -> np.ndarray:
+            whole = self.arrays.empty_host(size)
+            self.arrays.fetch(whole, self._rooms[name][0])
+            return whole
+
+        return in_block(self._fields[name], fetched)
 
     def argument(self, name: str) -> Any:
         """The array of this name as kernels take it."""
@@ -122,10 +115,22 @@ class Workspace:
     def forget(self) -> None:
         """Give all memory back."""
         self._rooms.clear()
+        self._made.clear()
         self.arrays.release()
 
     def _keep(self, name: str, array: Any) -> None:
         self._rooms[name] = array, argument(array)
+
+    def _arguments(self, name: str, fields: Fields, begins: list[int]) -> Mapping[str, Any]:
+        """Arrays in a block, as kernels take them: those of the last time where nothing has moved."""
+        block, made = self._rooms[name][1], self._made.get(name)
+        if made is None or made[0] is not block or made[1:3] != (begins, fields):
+            arguments = {
+                key: argument_at(block, place, *field)
+                for (key, field), place in zip(fields.items(), begins, strict=True)
+            }
+            made = self._made[name] = block, begins, fields, arguments
+        return made[3]
 
     def _block(self, name: str, size: int) -> Any:
         self.room(name, size, np.dtype(np.uint8))
@@ -135,11 +140,6 @@ class Workspace:
         if name not in self._staging or self._staging[name].size < size:
             self._staging[name] = self.arrays.empty_host(size * 5 // 4)
         return self._staging[name][:size]
-
-
-def _bytes(field: tuple[tuple[int, ...], np.dtype[Any]]) -> int:
-    shape, dtype = field
-    return prod(shape) * dtype.itemsize
 
 
 def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[int]] | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from neat.genome import DTYPES, GenomeArrays
+
+Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: shape and dtype
 
 _APART = 64  # bytes
 _UNREAD = ("node_id", "connection_innovation")  # by evaluators
@@ -25,16 +28,28 @@ def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     """Uninitialised GenomeArrays of these sizes, in one block: what is evaluated lies together, for one copy of it."""
     sizes = [genomes + 1] * 2 + [nodes] * 5 + [connections] * 5
     fields = {
-        name: (size, dtype) for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
+        name: ((size,), dtype) for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
     }
     order = [*(name for name in fields if name not in _UNREAD), *_UNREAD]
-    begins, end = places(fields[name][0] * fields[name][1].itemsize for name in order)
-    block = _allocate(end, np.uint8)
-    arrays = {}
-    for name, begin in zip(order, begins, strict=True):
-        size, dtype = fields[name]
-        arrays[name] = block[begin : begin + size * dtype.itemsize].view(dtype)
-    return GenomeArrays(**arrays)
+    return GenomeArrays(
+        **in_block({name: fields[name] for name in order}, lambda size: _allocate(size, np.uint8))
+    )
+
+
+def in_block(fields: Fields, allocate: Callable[[int], np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays of these shapes and dtypes one after the other in what `allocate` gives, so many bytes, uint8."""
+    begins, end = places(map(size_of, fields.values()))
+    block = allocate(end)
+    return {
+        name: block[begin : begin + size_of(field)].view(field[1]).reshape(field[0])
+        for (name, field), begin in zip(fields.items(), begins, strict=True)
+    }
+
+
+def size_of(field: tuple[tuple[int, ...], np.dtype[Any]]) -> int:
+    """Bytes of an array of this shape and dtype."""
+    shape, dtype = field
+    return prod(shape) * dtype.itemsize
 
 
 def places(sizes: Iterable[int]) -> tuple[list[int], int]:

@@ -284,7 +284,7 @@ def test_genomes_of_all_sizes_side_by_side():
         np.testing.assert_array_equal(evaluator(batch), alone)
         offsets = batch.arrays.node_offset, batch.arrays.connection_offset
         assert gpu.WARP // gpu.turns_for(samples) == width
-        assert len(gpu.layout(*offsets, 2, width).levels) == levels
+        assert len(gpu.layout(*offsets, 2, width, backend.HOST.empty_host).levels) == levels
 
 
 def test_devices_are_checked():

@@ -98,7 +98,8 @@ def test_arguments_are_what_numba_makes_of_them(name):
 
 @pytest.mark.parametrize("shape", [(7,), (3, 4), (2, 3, 4), (0, 5), (1, 1)])
 def test_an_array_in_a_block(shape):
-    block = SimpleNamespace(data=SimpleNamespace(ptr=4096))
+    start = SimpleNamespace(ptr=4096)
+    block = launching.argument(SimpleNamespace(size=512, itemsize=1, data=start, shape=(512,), strides=(1,)))
     array = np.empty(shape, np.float32)
     there = SimpleNamespace(ptr=4096 + 128)
     whole = SimpleNamespace(size=array.size, itemsize=4, data=there, shape=shape, strides=array.strides)

@@ -1,0 +1,104 @@
+"""What the host itself spends on a generation that a GPU evaluates; no GPU is needed, run by hand.
+
+    python -m benchmarks.host
+
+Everything happens as on a GPU but what cupy, the driver and the GPU do: no kernel runs, and nothing is copied. So a
+generation takes longer on a GPU by the kernels, the copies and the driver's part of six calls or so.
+"""
+
+import functools
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+
+import evaluators
+import neat
+from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
+from benchmarks.gpu import EPISODES, GENOMES, SAMPLES, in_one_block
+from evaluators import backend, launching
+from evaluators.environments import CartPole
+from neat.genome import Genomes
+from tests.emulator import EmulatedArrays, emulation
+
+ROUNDS = 201
+
+
+class _Hollow(EmulatedArrays):
+    """A device that does nothing; from it come only ones: lengths, and that episodes were sound."""
+
+    def fill(self, target, source):
+        pass
+
+    def set_bytes(self, block, value, size):
+        pass
+
+    def empty_host(self, size):
+        return _ones(size)
+
+    def fetch(self, target, source):
+        pass
+
+
+@functools.cache  # memory that was given back comes again
+def _ones(size: int) -> np.ndarray:
+    return np.ones(size, np.uint8)
+
+
+@contextmanager
+def _hollow() -> Iterator[None]:
+    @functools.cache
+    def built(kernel, device, dynamic_bytes):
+        return SimpleNamespace(makers=launching.makers(kernel.signature))
+
+    def start(kernel, blocks, dynamic_bytes, stream, *arguments):
+        launching.words(kernel.makers, arguments)
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        emulation(folder),
+        mock.patch.object(backend, "_Cupy", _Hollow),
+        mock.patch.multiple(launching, built=built, start=start),
+    ):
+        yield
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(SAMPLES, INPUTS)), rng.normal(size=SAMPLES)
+    others = [random_genomes(rng, GENOMES, INPUTS, NODES, CONNECTIONS - k, "tanh") for k in (0, 1)]
+    with _hollow():
+        for size in (150, GENOMES):
+            task = evaluators.Rollout(CartPole(), EPISODES, device="cuda")
+            _report(f"CartPole, {size:,} genomes × {EPISODES} episodes", task, _generations(task, size))
+        data_set = evaluators.Supervised(*data, device="cuda")
+        name = f"forward, {GENOMES:,} genomes × {SAMPLES:,} samples"
+        _report(name, data_set, itertools.cycle(map(in_one_block, others)))
+
+
+def _generations(task: evaluators.Rollout, size: int) -> Iterator[Genomes]:
+    """Of a run that selects at random."""
+    population = neat.Population(neat.Config.for_task(task, population_size=size, seed=1))
+    rng = np.random.default_rng(0)
+    while True:
+        yield population.ask()
+        population.tell(rng.random(size))
+
+
+def _report(name: str, evaluator: Callable[[Genomes], np.ndarray], populations: Iterable[Genomes]) -> None:
+    spent = []
+    for genomes in itertools.islice(populations, ROUNDS):
+        begin = time.perf_counter()
+        evaluator(genomes)
+        spent.append(time.perf_counter() - begin)
+    print(f"{name}: {statistics.median(spent) * 1e6:.0f} µs")
+
+
+if __name__ == "__main__":
+    main()
