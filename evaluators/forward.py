@@ -14,8 +14,14 @@ from typing import Any
 import numpy as np
 
 from evaluators.intrinsics import LANES, add_rows
-from neat.activations import Activation, Aggregation
-from neat.jit import fused_inner_function, fused_pasted_function, fused_shared_function, pasted_function
+from neat.activations import Activation, Aggregation, name_of_table
+from neat.jit import (
+    fused_inner_function,
+    fused_pasted_function,
+    fused_shared_function,
+    kept_function,
+    pasted_function,
+)
 
 _0 = np.float32(0.0)
 
@@ -27,9 +33,7 @@ _COMMON = 5
 _AT_ONCE = 4  # links that a GPU's thread reads at once
 
 
-def activation_switch(
-    table: Sequence[Activation], compiled: Callable[..., Any] = fused_shared_function
-) -> Callable[..., Any]:
+def activation_switch(table: Sequence[Activation], compiled: Callable[..., Any]) -> Callable[..., Any]:
     """A jitted `activate(index, bias, response, values, row, width)` over a table's activations.
 
     It puts the aggregates in `values[row, :width]` through the activation with that index in the table.
@@ -46,7 +50,7 @@ def activation_switch(
 def aggregation_switch(
     table: Sequence[Aggregation],
     add: Callable[..., Any],
-    compiled: Callable[..., Any] = fused_shared_function,
+    compiled: Callable[..., Any],
 ) -> Callable[..., Any]:
     """A jitted `aggregate(index, values, source, weight, begin, end, out, row, width, gathered)`.
 
@@ -79,7 +83,8 @@ def forward_function(
     `write[input_count + k]`, the values of its sources are rows of `read`. With `read` and `write` the same
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
-    activate_row = activation_switch(activation_table)
+    kept = kept_function(f"activate-{name_of_table(len(activation_table), 0)}", fastmath={"contract"})
+    activate_row = activation_switch(activation_table, kept)
     activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
     aggregate_rows = aggregate_function(aggregation_table)
     summing = _position_of_sum(aggregation_table)
@@ -103,7 +108,8 @@ def forward_function(
 
 def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
     """What `aggregation_switch` builds, for long rows."""
-    return aggregation_switch(table, _add)
+    kept = kept_function(f"aggregate-{name_of_table(0, len(table))}", fastmath={"contract"})
+    return aggregation_switch(table, _add, kept)
 
 
 def forward_in_registers(
@@ -186,7 +192,9 @@ def switch(
 
 
 def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:
-    exec(source, namespace)
+    """The function of this name, as if it stood in this file: numba keeps builds of nothing else."""
+    namespace = {**namespace, "__name__": __name__}
+    exec(compile(source, __file__, "exec"), namespace)
     return namespace[name]
 
 

@@ -79,6 +79,18 @@ def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any)
 lean_kernel: Any = functools.partial(kernel, _nrt=False)
 
 
+def kept_function(name: str, **options: Any) -> Callable[[Any], Any]:
+    """A decorator as `shared_function`, which keeps the build on disk as `kernel` does.
+
+    For functions that take long to compile and that several kernels call, of which a process may need one that is new.
+
+    Args:
+        name: Tells this function from others in the same file; a newer build of the same name replaces the older.
+        **options: numba's.
+    """
+    return lambda python_function: _compile(python_function, name, {**shared_function.keywords, **options})
+
+
 def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
     """Compile a copy of `template` in which the global names of `bind` mean what `bind` says.
 

@@ -13,7 +13,7 @@ from neat import jit
 
 CALLER = """
 import helper
-from neat.jit import kernel, pasted_function
+from neat.jit import kernel, kept_function, pasted_function
 
 @pasted_function
 def twice(x):
@@ -22,6 +22,18 @@ def twice(x):
 @kernel
 def compute(x):
     return twice(x)
+
+@kept_function("half")
+def half(x):
+    return helper.changed(x) / 2
+
+@kernel
+def compute_half(x):
+    return half(x)
+
+@kernel
+def compute_quarter(x):
+    return half(x) / 2
 """
 HELPER = """
 from neat.jit import function
@@ -35,20 +47,26 @@ def changed(x):
 
 
 @pytest.fixture
-def compute(tmp_path, monkeypatch):
-    """The kernel of CALLER as a new process would import it, around a HELPER."""
+def load(tmp_path, monkeypatch):
+    """The module CALLER as a new process would import it, around a HELPER."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions within a second look alike to Python
     (tmp_path / "caller.py").write_text(CALLER)
 
-    def load(step, sign="+"):
+    def loaded(step, sign="+"):
         (tmp_path / "helper.py").write_text(HELPER.format(step=step, sign=sign))
         importlib.invalidate_caches()
         for name in ("caller", "helper"):
             monkeypatch.delitem(sys.modules, name, raising=False)
-        return importlib.import_module("caller").compute
+        return importlib.import_module("caller")
 
-    return load
+    return loaded
+
+
+@pytest.fixture
+def compute(load):
+    """Its kernel `compute`."""
+    return lambda **change: load(**change).compute
 
 
 def hits(kernel):
@@ -79,6 +97,15 @@ def test_one_build_of_a_kernel_is_kept(compute, tmp_path):
     for step in (1, 2, 3):
         compute(step=step)(20)
     assert len(list(tmp_path.glob("**/caller.compute-*.nbi"))) == 1
+
+
+def test_a_kept_function_is_found_by_another_kernel(load):
+    first = load(step=1)
+    assert first.compute_half(20) == 10.5 and hits(first.half) == 0
+    second = load(step=1)
+    assert second.compute_quarter(20) == 5.25 and hits(second.half) == 1
+    changed = load(step=2)
+    assert changed.compute_quarter(20) == 5.5 and hits(changed.half) == 0
 
 
 # ---------------------------------------------------------------- what a fingerprint covers
