@@ -62,9 +62,8 @@ def _hollow() -> Iterator[None]:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        emulation(folder),
+        emulation(folder, built=built, start=start),
         mock.patch.object(backend, "_Cupy", _Hollow),
-        mock.patch.multiple(launching, built=built, start=start),
     ):
         yield
 

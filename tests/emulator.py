@@ -175,7 +175,10 @@ class Emulated:
         return kind.from_address(self._engine.get_global_value_address(name))
 
     def __call__(self, blocks, arguments):
-        words = launching.words(self.makers, arguments)
+        self.run(blocks, launching.words(self.makers, arguments))
+
+    def run(self, blocks, words):
+        """A launch with these numbers as its arguments."""
         function = ctypes.CFUNCTYPE(None, *map(_kind, words))(self._address)
 
         def run(thread, block):
@@ -234,8 +237,11 @@ class EmulatedArrays(backend.Arrays):
 
 
 @contextmanager
-def emulation(folder):
-    """While this holds, "cuda" is this machine's processor; what is compiled is kept in a folder."""
+def emulation(folder, **patches):
+    """While this holds, "cuda" is this machine's processor; what is compiled is kept in a folder.
+
+    Other patches of `launching` stand for those by which launches come here.
+    """
     kernels = {}
 
     def built(kernel, device, dynamic_bytes):
@@ -251,7 +257,7 @@ def emulation(folder):
     with (
         mock.patch.multiple(backend, _why_not=lambda: None, _count=lambda: 1, _too_old=lambda device: None),
         mock.patch.multiple(backend, _name=lambda device: "emulated", _Cupy=EmulatedArrays),
-        mock.patch.multiple(launching, built=built, start=start),
+        mock.patch.multiple(launching, **(patches or {"built": built, "start": start})),
         mock.patch.object(workspace, "argument", argument),
         mock.patch.object(gpu_engines, "argument", argument),
         mock.patch.object(gpu_backward, "argument", argument),

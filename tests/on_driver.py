@@ -1,0 +1,69 @@
+"""Launches as on a GPU, to tests/driver.c instead of a GPU's driver: run by tests/test_driver.py.
+
+Kernels are assembled by NVIDIA's tools, loaded and launched by numba-cuda and cuda.core; the numbers that arrive at the
+driver are what the emulated kernel gets.
+"""
+
+import ctypes
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from evaluators import launching
+from tests.device_cases import check_alike, run
+from tests.emulator import WARP, Emulated, emulation
+
+EVALUATED = "squared_error, 4 samples"
+
+driver = ctypes.CDLL("libcuda.so.1")
+built = launching.built
+kernels, failed = {}, []
+
+
+@ctypes.CFUNCTYPE(
+    None, ctypes.c_ssize_t, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint, ctypes.POINTER(ctypes.c_void_p)
+)
+def launched(kernel, blocks, threads, shared_bytes, parameters):
+    try:
+        assert threads == WARP
+        emulated = kernels[kernel]
+        kinds = [ctypes.c_int64] * emulated.makers.numbers
+        for place, make in emulated.makers.scalars:
+            kinds[place] = ctypes.c_bool if make is bool else make
+        words = [kind.from_address(parameters[place]) for place, kind in enumerate(kinds)]
+        emulated.run(blocks, words)
+    except Exception as error:  # which would not come back through C
+        failed.append(error)
+
+
+def built_and_noted(kernel, device, dynamic_bytes):
+    was_built, made = launching.is_built(kernel), built(kernel, device, dynamic_bytes)
+    number = int(made.code.kernel.handle)
+    if number not in kernels:
+        print("found" if was_built else "made", kernel.function.__qualname__)
+        assert launching.is_built(kernel)
+        kernels[number] = Emulated(kernel, folder)
+    return made
+
+
+folder = Path(sys.argv[1])
+driver.on_launch(launched)
+with emulation(folder, built=built_and_noted):
+    check_alike(EVALUATED)
+    assert not failed, failed
+
+    # Memory that runs out in a launch: the halves give the same.
+    expected = run(EVALUATED, "cuda")["fitness"]
+    driver.fail_next_launch(2)
+    np.testing.assert_array_equal(run(EVALUATED, "cuda")["fitness"], expected)
+
+    # A GPU that fails.
+    driver.fail_next_launch(719)
+    try:
+        run(EVALUATED, "cuda")
+    except RuntimeError as error:
+        assert "the GPU failed" in str(error), error
+    else:
+        raise AssertionError("nothing was raised")
+assert not failed, failed
