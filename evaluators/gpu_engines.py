@@ -68,9 +68,10 @@ class Scorer:
                 work.receive("results", fields)["totals"],
             )
             # One after the other: the order of numpy's own sum depends on the shape.
-            return functools.reduce(np.add, work.fetch("results")["totals"], np.zeros(end - begin))
+            return functools.reduce(np.add, work.fetch("results")["totals"])
 
-        return np.concatenate(in_parts(self._spaces, genomes, 8 * self._pieces, score))
+        parts = in_parts(self._spaces, genomes, 8 * self._pieces, score)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 class Player:

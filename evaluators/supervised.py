@@ -126,7 +126,8 @@ class Supervised:
         totals = (
             self._scorer(genomes, loss, steps) if self._scorer else self._score_on_cpu(genomes, loss, steps)
         )
-        return totals / self.divisor
+        totals /= self.divisor
+        return totals
 
     @property
     def divisor(self) -> int:
