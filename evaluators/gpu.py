@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,11 @@ class DevicePrograms:
     def __init__(self, of: DeviceGenes, width: int) -> None:
         self.of = of
         self.layout: Layout = layout(
-            of.node_offset, of.connection_offset, of.num_outputs, width, of.work.arrays.empty_host
+            of.node_offset,
+            of.connection_offset,
+            of.num_outputs,
+            width,
+            partial(of.work.staging, "layout, made"),
         )
         integers = of.work.room("program", int(self.layout.start[-1]), np.int32)
         self.interleaved = Interleaved(

@@ -178,9 +178,11 @@ class Rollout(Episodic):
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
         record = self._recorded(genomes, episodes, trial)
+        episodes_ = _episodes(record)
         if self._normaliser is not None and trial == TRAINING:
             self._normaliser.add(record.moment, int(record.length.sum()))
-        return _episodes(record)
+            return Episodes(*(each.copy() for each in episodes_))  # without `moment` in the same memory
+        return episodes_
 
     def _recorded(
         self,

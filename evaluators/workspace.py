@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Workspace:
         self.arrays: Arrays = arrays_of(device)
         self._rooms: dict[str, tuple[Any, Any]] = {}
         self._fields: dict[str, Fields] = {}
-        self._made: dict[str, tuple[Any, list[int], Fields, Mapping[str, Any]]] = {}
+        self._made: dict[str, tuple[Any, list[int], list[Any], Mapping[str, Any]]] = {}
         self._staging: dict[str, np.ndarray] = {}
 
     def room(self, name: str, size: int, dtype: Any) -> Any:
@@ -68,7 +69,7 @@ class Workspace:
             begins, size = places(array.nbytes for array in arrays)
             block = self._block(name, size)
             if size <= _GATHERED:
-                whole = self._staging_of(name, size)
+                whole = self.staging(name, size)
                 for array, place in zip(arrays, begins, strict=True):
                     whole[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
                 self.arrays.fill(block, whole)
@@ -77,6 +78,12 @@ class Workspace:
                     self.arrays.fill(block[place:], array.reshape(-1).view(np.uint8))
         fields = {key: (array.shape, array.dtype) for key, array in zip(sources, arrays, strict=True)}
         return self._arguments(name, fields, begins)
+
+    def staging(self, name: str, size: int) -> np.ndarray:
+        """So many bytes of the host's memory, uint8, from which `send` copies at once what lies in them."""
+        if name not in self._staging or self._staging[name].size < size:
+            self._staging[name] = self.arrays.empty_host(size * 5 // 4)
+        return self._staging[name][:size]
 
     def receive(self, name: str, fields: Fields) -> Mapping[str, Any]:
         """Arrays for `fetch`, in one block, as kernels take them; all their bytes are 255."""
@@ -124,22 +131,18 @@ class Workspace:
     def _arguments(self, name: str, fields: Fields, begins: list[int]) -> Mapping[str, Any]:
         """Arrays in a block, as kernels take them: those of the last time where nothing has moved."""
         block, made = self._rooms[name][1], self._made.get(name)
-        if made is None or made[0] is not block or made[1:3] != (begins, fields):
+        in_order = list(fields.items())
+        if made is None or made[0] is not block or made[1:3] != (begins, in_order):
             arguments = {
                 key: argument_at(block, place, *field)
-                for (key, field), place in zip(fields.items(), begins, strict=True)
+                for (key, field), place in zip(in_order, begins, strict=True)
             }
-            made = self._made[name] = block, begins, fields, arguments
+            made = self._made[name] = block, begins, in_order, MappingProxyType(arguments)
         return made[3]
 
     def _block(self, name: str, size: int) -> Any:
         self.room(name, size, np.dtype(np.uint8))
         return self._rooms[name][0]
-
-    def _staging_of(self, name: str, size: int) -> np.ndarray:
-        if name not in self._staging or self._staging[name].size < size:
-            self._staging[name] = self.arrays.empty_host(size * 5 // 4)
-        return self._staging[name][:size]
 
 
 def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[int]] | None:

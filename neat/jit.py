@@ -12,6 +12,9 @@ import contextlib
 import functools
 import hashlib
 import inspect
+import itertools
+import os
+import secrets
 import signal
 import threading
 import types
@@ -22,7 +25,9 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite.binding import ExecutionEngine
+from numba.core.bytecode import FunctionIdentity
 from numba.core.dispatcher import Dispatcher
+from numba.core.sigutils import normalize_signature
 
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 _LLVMS_CALLBACKS = tuple(
@@ -196,7 +201,38 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     if dispatcher is not python_function:  # numba's compiler is switched on
         prune(python_function, Path(dispatcher._cache.cache_path))
         dispatcher.compile = keeping_interruptions()(dispatcher.compile)
+        _distrust(dispatcher._cache)
     return dispatcher
+
+
+def _distrust(cache: Any) -> None:
+    """Let numba's cache find nothing where a file is damaged, or is another's: then it is made anew."""
+    load = cache.load_overload
+
+    def load_overload(signature: Any, target_context: Any) -> Any:
+        try:
+            found = load(signature, target_context)
+        except Exception:
+            cache.flush()
+            return None
+        arguments, _ = normalize_signature(signature)
+        return found if found is not None and tuple(found.signature.args) == tuple(arguments) else None
+
+    cache.load_overload = load_overload
+
+
+def _number_anew() -> None:
+    """Let numba number functions from a number that no other process begins with.
+
+    It tells functions of one name apart by it in builds; and a build on disk brings the functions that it calls along,
+    numbered by the process that made it.
+    """
+    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48))
+
+
+_number_anew()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_number_anew)
 
 
 def _file_stem(python_function: Any) -> str:

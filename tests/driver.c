@@ -16,13 +16,14 @@ enum { SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, NOT_SUPPORTED = 801, MOS
 static int context;
 static int kernels;
 static int shared_limit[MOST_KERNELS];
-static CUresult next_result;
+static CUresult failure;
+static int launches_before;
 
 typedef void (*Listener)(intptr_t kernel, unsigned blocks, unsigned threads, unsigned shared_bytes, void **parameters);
 static Listener listener;
 
 void on_launch(Listener called) { listener = called; }
-void fail_next_launch(CUresult result) { next_result = result; }
+void fail_a_launch(CUresult result, int after) { failure = result; launches_before = after; }
 
 CUresult cuInit(unsigned flags) { return SUCCESS; }
 CUresult cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
@@ -71,9 +72,11 @@ typedef struct {
 } Launch;
 
 CUresult cuLaunchKernelEx(const Launch *launch, void *kernel, void **parameters, void **extra) {
-    CUresult result = next_result;
-    next_result = SUCCESS;
-    if (result != SUCCESS) return result;
+    if (failure != SUCCESS && launches_before-- == 0) {
+        CUresult result = failure;
+        failure = SUCCESS;
+        return result;
+    }
     if (launch->shared_bytes > (unsigned)shared_limit[(intptr_t)kernel - 1]) return INVALID_VALUE;
     if (launch->blocks_y != 1 || launch->blocks_z != 1 || launch->threads_y != 1 || launch->threads_z != 1) return INVALID_VALUE;
     listener((intptr_t)kernel, launch->blocks, launch->threads, launch->shared_bytes, parameters);

@@ -7,8 +7,10 @@ driver are what the emulated kernel gets.
 import ctypes
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+from numba.cuda.cudadrv import nvvm
 
 from evaluators import launching
 from tests.device_cases import check_alike, run
@@ -38,10 +40,11 @@ def launched(kernel, blocks, threads, shared_bytes, parameters):
 
 
 def built_and_noted(kernel, device, dynamic_bytes):
-    was_built, made = launching.is_built(kernel), built(kernel, device, dynamic_bytes)
+    with mock.patch.object(nvvm, "compile_ir", wraps=nvvm.compile_ir) as compiled:
+        made = built(kernel, device, dynamic_bytes)
     number = int(made.code.kernel.handle)
     if number not in kernels:
-        print("found" if was_built else "made", kernel.function.__qualname__)
+        print("compiled" if compiled.called else "found", kernel.function.__qualname__)
         assert launching.is_built(kernel)
         kernels[number] = Emulated(kernel, folder)
     return made
@@ -53,13 +56,14 @@ with emulation(folder, built=built_and_noted):
     check_alike(EVALUATED)
     assert not failed, failed
 
-    # Memory that runs out in a launch: the halves give the same.
+    # Memory that runs out in a launch of `_compile` or of `_score`: the halves give the same.
     expected = run(EVALUATED, "cuda")["fitness"]
-    driver.fail_next_launch(2)
-    np.testing.assert_array_equal(run(EVALUATED, "cuda")["fitness"], expected)
+    for launches in (0, 1):
+        driver.fail_a_launch(2, launches)
+        np.testing.assert_array_equal(run(EVALUATED, "cuda")["fitness"], expected)
 
     # A GPU that fails.
-    driver.fail_next_launch(719)
+    driver.fail_a_launch(719, 0)
     try:
         run(EVALUATED, "cuda")
     except RuntimeError as error:

@@ -1,5 +1,6 @@
 """The GPU's kernels compiled by the real compiler, and what it is given run on the CPU; no GPU is needed."""
 
+import ctypes
 import hashlib
 import re
 from collections import Counter
@@ -18,6 +19,7 @@ from numba.cuda.cudadrv import nvvm
 
 import evaluators
 from evaluators import backend, cuda, cuda_backward, launching
+from evaluators.workspace import Workspace
 from neat.jit import fused_inner_function, inner_function
 from tests.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.emulator import VERSIONS, code, emulation
@@ -140,6 +142,22 @@ def test_many_genomes_of_many_sizes(emulated):
         np.testing.assert_allclose(got, expected, rtol=1e-3)
         close = np.isclose(got, expected, rtol=1e-5, atol=0)  # but where rounding is blown up
         assert close.mean() > 0.95
+
+
+def test_arrays_of_one_name_in_another_order(emulated):
+    work = Workspace("cuda:0")
+    one, two = np.arange(4.0), np.arange(4.0) + 10
+    addresses = [
+        {name: argument[4] for name, argument in work.send("x", arrays).items()}
+        for arrays in ({"one": one, "two": two}, {"two": two, "one": one})
+    ]
+    assert addresses[0]["one"] == addresses[1]["two"] < addresses[0]["two"] == addresses[1]["one"]
+    results = {name: ((2,), np.dtype(np.int64)) for name in ("one", "two")}
+    for order in (("one", "two"), ("two", "one")):
+        arguments = work.receive("y", {name: results[name] for name in order})
+        for number, name in enumerate(("one", "two")):
+            ctypes.c_int64.from_address(arguments[name][4]).value = number
+        assert [work.fetch("y")[name][0] for name in ("one", "two")] == [0, 1]
 
 
 def test_a_whole_run_has_the_same_champion(emulated):

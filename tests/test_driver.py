@@ -20,9 +20,10 @@ def test_launches_on_a_stand_in_for_the_driver(request, tmp_path):
     library = tmp_path / "libcuda.so.1"
     source = Path(__file__).with_name("driver.c")
     subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
+    path = os.pathsep.join([str(tmp_path), os.environ.get("LD_LIBRARY_PATH", "")])
+    environment = {**os.environ, "LD_LIBRARY_PATH": path}
     folder = request.config.cache.mkdir("emulated")
-    for possible in ({"made", "found"}, {"found"}):  # the second process finds the builds on disk
+    for possible in ({"compiled", "found"}, {"found"}):  # the second process finds the builds on disk
         done = subprocess.run(
             [sys.executable, "-m", "tests.on_driver", str(folder)],
             env=environment, cwd=ROOT, capture_output=True, text=True, check=False,

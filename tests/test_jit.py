@@ -108,6 +108,76 @@ def test_a_kept_function_is_found_by_another_kernel(load):
     assert changed.compute_quarter(20) == 5.5 and hits(changed.half) == 0
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99]
+)
+def test_a_damaged_build_is_made_anew(damage, load, tmp_path):
+    assert load(step=1).compute_half(20) == 10.5
+    files = list(tmp_path.glob("**/*.nb[ic]"))
+    assert len(files) == 4
+    for file in files:
+        file.write_bytes(damage(file.read_bytes()))
+    again = load(step=1)
+    assert again.compute_half(20) == 10.5 and hits(again.half) == 0
+    mended = load(step=1)
+    assert mended.compute_half(20) == 10.5 and hits(mended.compute_half) == 1
+
+
+def test_a_build_of_another_signature_is_made_anew(load, tmp_path):
+    """As two processes can leave it that write at once."""
+    first = load(step=1)
+    assert first.compute_half(20) == 10.5 and first.compute_half(0.5) == 0.75
+    whole, fraction = sorted(tmp_path.glob("**/caller.half-*.nbc"))
+    fraction.write_bytes(whole.read_bytes())
+    assert load(step=1).compute_quarter(0.5) == 0.375
+
+
+NAMESAKES = """
+import sys
+from neat import jit
+
+def namesake(number):
+    lines = ["def same_name(x):", "    n = 0"]
+    for k in range(25):  # too much to be made part of a caller
+        lines += [f"    while x < {k + number}.5 and n < {k * 7 + number}:"]
+        lines += [f"        x, n = x * 1.25 + {k * number + 1}.0, n + 1"]
+    lines += [f"    return {number}.0 if n >= 0 and x >= -1e30 else x"]
+    names = {"__name__": __name__}
+    exec(chr(10).join(lines), names)
+    return jit.function(names["same_name"])
+
+for _ in range(int(sys.argv[1])):
+    jit.function(eval("lambda x: x"))(1.0)
+one, two = namesake(1), namesake(2)
+one(0.5), two(0.5)
+
+@jit.kept_function("choose")
+def choose(first, x):
+    return one(x) if first else two(x)
+
+@jit.kernel
+def both(x):
+    return choose(True, x), choose(False, x)
+
+print(both(0.5), sum(both.stats.cache_hits.values()))
+"""
+
+
+def test_functions_of_one_name_are_told_apart_between_processes(tmp_path):
+    """numba numbers them anew in each process, and a build brings those that it calls along."""
+    script = tmp_path / "namesakes.py"
+    script.write_text(NAMESAKES)
+    said = []
+    for shift in "01":
+        done = subprocess.run(
+            [sys.executable, script, shift],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            cwd=os.getcwd(), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(done.stdout.strip())
+    assert said == ["(1.0, 2.0) 0", "(1.0, 2.0) 1"]
+
+
 # ---------------------------------------------------------------- what a fingerprint covers
 
 
