@@ -213,7 +213,8 @@ def _distrust(cache: Any) -> None:
         try:
             found = load(signature, target_context)
         except Exception:
-            cache.flush()
+            with contextlib.suppress(OSError):
+                cache.flush()
             return None
         arguments, _ = normalize_signature(signature)
         return found if found is not None and tuple(found.signature.args) == tuple(arguments) else None
