@@ -83,8 +83,7 @@ def forward_function(
     `write[input_count + k]`, the values of its sources are rows of `read`. With `read` and `write` the same
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
-    kept = kept_function(f"activate-{name_of_table(len(activation_table), 0)}", fastmath={"contract"})
-    activate_row = activation_switch(activation_table, kept)
+    activate_row = activation_switch(activation_table, _kept("activate", len(activation_table), 0))
     activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
     aggregate_rows = aggregate_function(aggregation_table)
     summing = _position_of_sum(aggregation_table)
@@ -108,8 +107,12 @@ def forward_function(
 
 def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
     """What `aggregation_switch` builds, for long rows."""
-    kept = kept_function(f"aggregate-{name_of_table(0, len(table))}", fastmath={"contract"})
-    return aggregation_switch(table, _add, kept)
+    return aggregation_switch(table, _add, _kept("aggregate", 0, len(table)))
+
+
+def _kept(name: str, activations: int, aggregations: int) -> Callable[..., Any]:
+    """For a function of this name over the first so many of the tables: compiled, and kept on disk."""
+    return kept_function(f"{name}-{name_of_table(activations, aggregations)}", fastmath={"contract"})
 
 
 def forward_in_registers(

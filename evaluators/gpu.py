@@ -65,7 +65,7 @@ class DevicePrograms:
 
     Attributes:
         interleaved: What kernels take.
-        layout: The same on the host.
+        layout: The same on the host, in memory that the workspace's next programs write to.
     """
 
     def __init__(self, of: DeviceGenes, width: int) -> None:

@@ -49,9 +49,8 @@ def _strided(typing_context, array, begin, shape, strides):
     def generate(context, builder, signature, arguments):
         source = context.make_array(array)(context, builder, arguments[0])
         result = context.make_array(view)(context, builder)
-        size = context.get_abi_sizeof(
-            context.get_data_type(array.dtype)
-        )  # a constant, as source.itemsize is not
+        # A constant, which source.itemsize is not.
+        size = context.get_abi_sizeof(context.get_data_type(array.dtype))
         itemsize = context.get_constant(types.intp, size)
 
         def in_bytes(step: Any, kind: Any) -> Any:

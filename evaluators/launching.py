@@ -177,14 +177,14 @@ def _stream(handle: int) -> Any:
     return Stream.from_handle(handle)
 
 
+_ADDRESS = 4  # where the address is among the numbers of an array
+
+
 def argument(array: Any) -> Any:
     """An array of a device as kernels take it. It holds no memory: the array must live as long."""
     if SIMULATED:
         return array
     return (0, 0, array.size, array.itemsize, array.data.ptr, *array.shape, *array.strides)
-
-
-_ADDRESS = 4  # its place there
 
 
 def argument_at(block: Any, begin: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:

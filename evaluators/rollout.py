@@ -95,8 +95,8 @@ class Rollout(Episodic):
         self._player = None if self.devices == ("cpu",) else _player(self.devices)
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
         self._senses = senses_for(environment, observations)
-        actions_ = environment.actions
-        bounds = actions_ if isinstance(actions_, Box) else Box((0.0,), (actions_.count,))
+        space = environment.actions
+        bounds = space if isinstance(space, Box) else Box((0.0,), (space.count,))
         self._lowest, highest = np.array(bounds, np.float32)
         self._span = highest - self._lowest
 
@@ -178,11 +178,11 @@ class Rollout(Episodic):
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
         record = self._recorded(genomes, episodes, trial)
-        episodes_ = _episodes(record)
-        if self._normaliser is not None and trial == TRAINING:
-            self._normaliser.add(record.moment, int(record.length.sum()))
-            return Episodes(*(each.copy() for each in episodes_))  # without `moment` in the same memory
-        return episodes_
+        played = _episodes(record)
+        if self._normaliser is None or trial != TRAINING:
+            return played
+        self._normaliser.add(record.moment, int(record.length.sum()))
+        return Episodes(*(field.copy() for field in played))  # not to hold `moment`, in the same memory
 
     def _recorded(
         self,
@@ -262,7 +262,9 @@ class Rollout(Episodic):
 
     def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
         """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
-        if record.sound.view(np.uint8).max() <= 1:  # as `length`, whose bytes are eight times as many
+        if (
+            record.sound.view(np.uint8).max() <= 1
+        ):  # neither True nor False, as `length` is -1: eight times as fast
             return
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         for genome in map(int, unfinished):

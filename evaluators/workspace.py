@@ -27,6 +27,7 @@ class Workspace:
         self.arrays: Arrays = arrays_of(device)
         self._rooms: dict[str, tuple[Any, Any]] = {}
         self._fields: dict[str, Fields] = {}
+        # By name: a block, where its fields begin, the fields, and what kernels take for them.
         self._made: dict[str, tuple[Any, list[int], list[Any], Mapping[str, Any]]] = {}
         self._staging: dict[str, np.ndarray] = {}
 
