@@ -20,8 +20,8 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
-from benchmarks.gpu import EPISODES, GENOMES, SAMPLES, in_one_block
+from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
+from benchmarks.gpu import EPISODES, GENOMES, MANY, SAMPLES, in_one_block
 from evaluators import backend, launching
 from evaluators.environments import CartPole
 from neat.genome import Genomes
@@ -79,6 +79,9 @@ def main() -> None:
         data_set = evaluators.Supervised(*data, device="cuda")
         name = f"forward, {GENOMES:,} genomes × {SAMPLES:,} samples"
         _report(name, data_set, itertools.cycle(map(in_one_block, others)))
+        many = in_one_block(random_genomes(rng, MANY, 2, 3, 8, "tanh", bias_input=True))
+        xor = evaluators.Supervised(*XOR, device="cuda")
+        _report(f"XOR, {MANY:,} genomes", xor, itertools.repeat(many, 21))
 
 
 def _generations(task: evaluators.Rollout, size: int) -> Iterator[Genomes]:
