@@ -103,16 +103,16 @@ def allocate(fitness, ranking, allowed, population_size):
         population_size: P.
     """
     count = len(allowed)
-    least, scale = np.inf, 0.0
+    least, largest = np.inf, 0.0
     for species in range(count):
         if allowed[species]:
             for position in range(ranking.offset[species], ranking.offset[species + 1]):
                 value = fitness[ranking.member[position]]
                 if value > -np.inf:
                     least = min(least, value)
-                    scale = max(scale, abs(value))
-    scale = scale if scale > 0 else 1.0
-    shift = min(least, 0.0) / scale  # in units of the largest, so that no sum overflows
+                    largest = max(largest, abs(value))
+    exponent = math.frexp(largest)[1]  # by a power of two, which rounds nothing, so that no sum overflows
+    shift = math.ldexp(min(least, 0.0), -exponent)
     share = np.zeros(count)
     for species in range(count):
         if allowed[species]:
@@ -120,7 +120,7 @@ def allocate(fitness, ranking, allowed, population_size):
             for position in range(first, last):
                 value = fitness[ranking.member[position]]
                 if value > -np.inf:
-                    share[species] += value / scale - shift
+                    share[species] += math.ldexp(value, -exponent) - shift
             share[species] /= last - first
     return _largest_remainder(share, allowed, population_size)
 
