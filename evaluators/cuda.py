@@ -203,6 +203,22 @@ def _score(networks, inputs, targets, loss, steps, piece, totals, part):
         cuda.syncthreads()
 
 
+def _finish(totals, divisor, fitness):
+    """Fitness from what `_score` gave: a thread for each genome.
+
+    Args:
+        totals: float64 (pieces, P), added one after the other.
+        divisor: float64, of the sum.
+        fitness: float64 (P,), the result.
+    """
+    first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
+    for genome in range(first, len(fitness), np.int64(cuda.gridDim.x) * WARP):
+        total = totals[0, genome]
+        for piece in range(1, len(totals)):
+            total += totals[piece, genome]
+        fitness[genome] = total / divisor
+
+
 def _play(networks, constants, play, senses, reach, record, part):
     """Play episodes (see `episode.episode_pass`), each by a thread. A task is one episode of a slice's networks."""
     lane = cuda.threadIdx.x
@@ -280,6 +296,12 @@ def compile_kernel(in_shared: bool) -> Kernel:
     return kernel_of(
         _compile, memory(in_shared), {"IN_SHARED": in_shared}, (_GENES, _INTERLEAVED, part_of(I4))
     )
+
+
+@functools.cache
+def finish_kernel() -> Kernel:
+    """The kernel of `_finish`."""
+    return kernel_of(_finish, "only", {}, (array(F8, 2), F8, array(F8)))
 
 
 # By kernel: the global that is bound to a pass, what makes the pass of a forward function, and the arguments' types.

@@ -62,19 +62,21 @@ class DevicePrograms:
     Args:
         of: The genes.
         width: Networks of a slice (see `evaluators.interleaved`).
+        by_size: Whether to order networks by size in any case: it pays where their kernel runs long.
 
     Attributes:
         interleaved: What kernels take.
         layout: The same on the host, in memory that the workspace's next programs write to.
     """
 
-    def __init__(self, of: DeviceGenes, width: int) -> None:
+    def __init__(self, of: DeviceGenes, width: int, by_size: bool) -> None:
         self.of = of
         self.layout: Layout = layout(
             of.node_offset,
             of.connection_offset,
             of.num_outputs,
             width,
+            by_size,
             partial(of.work.staging, "layout, made"),
         )
         integers = of.work.room("program", int(self.layout.start[-1]), np.int32)
@@ -169,6 +171,12 @@ def launch(
     )
 
 
+def launch_over(work: Workspace, kernel: Kernel, count: int, *arguments: Any) -> None:
+    """Launch a kernel without scratch that gives a thread to each of so many."""
+    code = launching.built(kernel, work.arrays.device, 0)
+    launching.start(code, -(-count // WARP), 0, work.arrays.stream(), *arguments)
+
+
 def turns_for(samples: int) -> int:
     """Threads for a network and so many samples: each has SAMPLES of them side by side."""
     return min(WARP, 2 ** math.ceil(math.log2(max(1.0, samples / SAMPLES))))
@@ -180,7 +188,7 @@ def _from_zero(offset: np.ndarray) -> np.ndarray:
 
 def _gathers(node_aggregation: np.ndarray) -> bool:
     """Whether an aggregation needs the values of a node's links side by side."""
-    if not node_aggregation.any():  # nothing but the first of the table
+    if node_aggregation.max(initial=0) == 0:  # nothing but the first of the table
         return not AGGREGATIONS[0].fold
     needed = [position for position, entry in enumerate(AGGREGATIONS) if not entry.fold]
     return bool(np.isin(node_aggregation, needed).any())

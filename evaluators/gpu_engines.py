@@ -14,7 +14,7 @@ from evaluators.actions import Reach
 from evaluators.cuda import SAMPLES, Batch
 from evaluators.environments.environment import Environment
 from evaluators.episode import Play, Record, Senses
-from evaluators.gpu import DeviceGenes, DevicePrograms, in_parts, turns_for
+from evaluators.gpu import DeviceGenes, DevicePrograms, in_parts, launch_over, turns_for
 from evaluators.launching import WARP, argument, is_built
 from evaluators.workspace import Workspace
 from neat.buffers import Fields
@@ -24,7 +24,7 @@ _PIECES = 64  # at most, of the samples
 
 
 class Scorer:
-    """The sum of a loss over a data set, for networks on GPUs.
+    """Fitness of networks on GPUs, from the sum of a loss over a data set.
 
     Args:
         devices: GPUs.
@@ -48,13 +48,14 @@ class Scorer:
         )  # not of the genomes, nor of what is free
         self._pieces = math.ceil(self._samples / self._piece)
 
-    def __call__(self, genomes: Genomes, loss: int, steps: int) -> np.ndarray:
-        """Every genome's sum, float64 (genomes,)."""
+    def __call__(self, genomes: Genomes, loss: int, steps: int, divisor: int) -> np.ndarray:
+        """Every genome's sum over `divisor`, float64 (genomes,)."""
 
         def score(work: Workspace, begin: int, end: int) -> np.ndarray:
-            data = self._data[work.arrays.device]
-            fields = {"totals": ((self._pieces, end - begin), np.dtype(np.float64))}
-            programs = DevicePrograms(DeviceGenes(work, genomes, begin, end), WARP // self._turns)
+            data, count = self._data[work.arrays.device], end - begin
+            genes = DeviceGenes(work, genomes, begin, end)
+            programs = DevicePrograms(genes, WARP // self._turns, by_size=False)
+            totals = work.shaped("totals", (self._pieces, count), np.dtype(np.float64))
             programs.launch(
                 cuda.score_kernel,
                 SAMPLES,
@@ -65,12 +66,13 @@ class Scorer:
                 loss,
                 steps,
                 self._piece,
-                work.receive("results", fields)["totals"],
+                totals,
             )
-            # One after the other: the order of numpy's own sum depends on the shape.
-            return functools.reduce(np.add, work.fetch("results")["totals"])
+            fitness = work.receive("results", {"fitness": ((count,), np.dtype(np.float64))})["fitness"]
+            launch_over(work, cuda.finish_kernel(), count, totals, float(divisor), fitness)
+            return work.fetch("results")["fitness"]
 
-        parts = in_parts(self._spaces, genomes, 8 * self._pieces, score)
+        parts = in_parts(self._spaces, genomes, 8 * (self._pieces + 1), score)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -105,7 +107,7 @@ class Player:
         constants = environment.constants
 
         def play_part(work: Workspace, begin: int, end: int) -> dict[str, np.ndarray]:
-            programs = DevicePrograms(DeviceGenes(work, genomes, begin, end), WARP)
+            programs = DevicePrograms(DeviceGenes(work, genomes, begin, end), WARP, by_size=True)
             fields = fields_for(end - begin)
             _, episodes = fields["reward"][0]
             given = work.send(
@@ -207,7 +209,7 @@ class Activator:
 
     def _programs_for(self, width: int) -> DevicePrograms:
         if self._programs is None or self._width != width:
-            self._programs, self._width = DevicePrograms(self._genes, width), width
+            self._programs, self._width = DevicePrograms(self._genes, width, by_size=True), width
             self.arrays.synchronize()  # what was sent may be written to again
             self._position[self._programs.layout.order] = np.arange(len(self), dtype=np.int32)
             self._work.put("position", self._position)

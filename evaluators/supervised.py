@@ -123,9 +123,9 @@ class Supervised:
         if callable(self.fitness):
             return self._own_fitness(genomes, self.fitness)
         loss, steps = LOSSES.index(self.fitness), 1 if genomes.feed_forward else self.steps
-        totals = (
-            self._scorer(genomes, loss, steps) if self._scorer else self._score_on_cpu(genomes, loss, steps)
-        )
+        if self._scorer:
+            return self._scorer(genomes, loss, steps, self.divisor)
+        totals = self._score_on_cpu(genomes, loss, steps)
         totals /= self.divisor
         return totals
 

@@ -31,6 +31,7 @@ KERNELS = {
     **{f"compile, {place}": (cuda.compile_kernel, place == "shared") for place in ("shared", "device")},
     **{f"activate, {place}": (cuda.activate_kernel, place == "shared") for place in ("shared", "device")},
     **{f"score, {place}": (cuda.score_kernel, place == "shared") for place in ("shared", "device")},
+    "finish, device": (cuda.finish_kernel,),
     **{
         f"differentiate, {place}": (cuda_backward.differentiate_kernel, place == "shared")
         for place in ("shared", "device")

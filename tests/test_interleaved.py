@@ -15,22 +15,37 @@ def level(nodes):
     return 0 if nodes <= 32 else 1 + level(-(-nodes // 2))
 
 
+def words(rooms, num_outputs, width):
+    """Words of slices with room for so many (nodes, links)."""
+    return [width * (2 + num_outputs + 5 * nodes + 2 * links) for nodes, links in rooms]
+
+
+sizes_of_one_level = st.tuples(st.integers(1, 32), st.integers(0, 100))
+sizes_of_any = st.tuples(st.integers(1, 300), st.integers(0, 2000))
+
+
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(1, 300), st.integers(0, 2000)), min_size=1, max_size=150),
+    st.one_of(st.lists(each, min_size=1, max_size=150) for each in (sizes_of_one_level, sizes_of_any)),
     st.integers(1, 9),
     st.sampled_from([1, 2, 4, 8, 16, 32]),
+    st.booleans(),
 )
-def test_networks_of_like_sizes_share_a_slice(sizes, num_outputs, width):
+def test_slices_hold_networks_of_like_sizes_or_as_they_come(sizes, num_outputs, width, by_size):
+    def rooms_of(order):
+        slices = [[sizes[k] for k in order[begin : begin + width]] for begin in range(0, len(order), width)]
+        return [tuple(map(max, zip(*each, strict=True))) for each in slices]
+
     offsets = [np.cumsum([0, *column]) for column in zip(*sizes, strict=True)]
-    got = layout(*offsets, num_outputs, width, HOST.empty_host)
-    expected = sorted(range(len(sizes)), key=lambda k: (level(sizes[k][0]), min(sizes[k][1], 1023)))
+    got = layout(*offsets, num_outputs, width, by_size, HOST.empty_host)
+    expected = list(range(len(sizes)))
+    wasted = sum(words(rooms_of(expected), num_outputs, width)) > 2 * sum(words(sizes, num_outputs, 1))
+    if by_size or wasted or len({level(nodes) for nodes, _ in sizes}) > 1:
+        expected.sort(key=lambda k: (level(sizes[k][0]), min(sizes[k][1], 1023)))
     assert got.order.tolist() == expected
-    slices = [[sizes[k] for k in expected[begin : begin + width]] for begin in range(0, len(sizes), width)]
-    rooms = [tuple(map(max, zip(*each, strict=True))) for each in slices]
+    rooms = rooms_of(expected)
     assert list(zip(got.nodes, got.links, strict=True)) == rooms
-    words = [width * (2 + num_outputs + 5 * nodes + 2 * links) for nodes, links in rooms]
-    assert got.start.tolist() == [0, *itertools.accumulate(words)]
+    assert got.start.tolist() == [0, *itertools.accumulate(words(rooms, num_outputs, width))]
     levels = []
     for _, group in itertools.groupby(range(len(rooms)), key=lambda part: level(rooms[part][0])):
         parts = list(group)
@@ -51,7 +66,7 @@ def mark(places, width, plan, marks, num_outputs):
 
 def test_every_word_is_of_one_array_of_one_program():
     width = 2
-    plan = layout(np.array([0, 3, 8, 12]), np.array([0, 4, 11, 12]), 3, width, HOST.empty_host)
+    plan = layout(np.array([0, 3, 8, 12]), np.array([0, 4, 11, 12]), 3, width, True, HOST.empty_host)
     marks = np.zeros(plan.start[-1], np.int32)
     mark(3, width, plan, marks, 3)
     rooms = 2 + 3 + 5 * plan.nodes + 2 * plan.links  # of one program of each slice

@@ -22,6 +22,7 @@ KERNELS = {
     "compile": cuda.compile_kernel(True),
     "activate": cuda.activate_kernel(True),
     "score": cuda.score_kernel(False),
+    "finish": cuda.finish_kernel(),
     "differentiate": cuda_backward.differentiate_kernel(True),
     "play, float32": cuda.play_kernel(CartPole(), "argmax", True),
     "play, float64": cuda.play_kernel(DoublePole.stanley(), "scaled", True),
