@@ -67,20 +67,21 @@ def layout(
         "levels": ((_LEVELS, 4), wide),
     }
     plan = Layout(**in_block(fields, allocate))
-    begins = np.zeros(_LEVELS * _BINS + 1, np.int32)
+    begins = np.empty(_LEVELS * _BINS + 1, np.int32)
     levels = _plan(node_offset, connection_offset, num_outputs, width, by_size, begins, plan)
     return plan._replace(levels=plan.levels[:levels])
 
 
 @lean_kernel
 def _plan(node_offset, connection_offset, num_outputs, width, by_size, begins, plan):
-    """Fill a Layout. `begins`: zeros, int32 (levels * bins + 1,). Returns the number of levels in use."""
-    if not by_size and _of_one_level(node_offset):
+    """Fill a Layout. `begins`: scratch, int32 (levels * bins + 1,). Returns the number of levels in use."""
+    least, most = _fewest_and_most(node_offset)
+    if not by_size and _level(least) == _level(most):
         _keep_order(node_offset, connection_offset, width, plan)
         levels = _place_slices(num_outputs, width, plan)
         if plan.start[-1] <= _WASTE * _needed(node_offset, connection_offset, num_outputs):
             return levels
-    _order_by_size(node_offset, connection_offset, width, begins, plan)
+    _order_by_size(node_offset, connection_offset, width, begins[: (_level(most) + 1) * _BINS + 1], plan)
     return _place_slices(num_outputs, width, plan)
 
 
@@ -99,12 +100,12 @@ def _genes(offset, genome):
 
 
 @inner_function
-def _of_one_level(node_offset):
+def _fewest_and_most(node_offset):
     least = most = _genes(node_offset, 0)
     for genome in range(1, len(node_offset) - 1):
         nodes = _genes(node_offset, genome)
         least, most = min(least, nodes), max(most, nodes)
-    return _level(least) == _level(most)
+    return least, most
 
 
 @inner_function
@@ -131,16 +132,15 @@ def _keep_order(node_offset, connection_offset, width, plan):
 
 @inner_function
 def _order_by_size(node_offset, connection_offset, width, begins, plan):
-    """A counting sort: count, then put."""
+    """A counting sort: count, then put. `begins`: scratch, one more than there are keys."""
     shift = 0
     while 1 << shift < width:
         shift += 1
-    highest = 0
+    begins[:] = 0
     for genome in range(len(plan.order)):
         key = _key(_genes(node_offset, genome), _genes(connection_offset, genome))
         begins[key + 1] += 1
-        highest = max(highest, key)
-    for key in range(highest):
+    for key in range(len(begins) - 1):
         begins[key + 1] += begins[key]
     plan.nodes[:] = 0
     plan.links[:] = 0
