@@ -27,7 +27,7 @@ _RESERVED = 1024  # bytes of a block's shared memory that are not scratch
 _SPARE = 0.25  # of the free memory, for scratch
 _USABLE = 0.8  # of the free memory
 # Bytes of genes and of a program, with what slices waste.
-_PER_NODE, _PER_CONNECTION, _PER_GENOME = 48, 32, 64
+_PER_NODE, _PER_CONNECTION, _PER_GENOME = 64, 40, 64
 
 
 class DeviceGenes:

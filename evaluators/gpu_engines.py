@@ -55,7 +55,8 @@ class Scorer:
             data, count = self._data[work.arrays.device], end - begin
             genes = DeviceGenes(work, genomes, begin, end)
             programs = DevicePrograms(genes, WARP // self._turns, by_size=False)
-            totals = work.shaped("totals", (self._pieces, count), np.dtype(np.float64))
+            sums = {"totals": ((self._pieces, count), np.dtype(np.float64))}
+            totals = work.receive("sums", sums)["totals"]
             programs.launch(
                 cuda.score_kernel,
                 SAMPLES,

@@ -2,8 +2,8 @@
 
 A slice is the programs of `width` networks that threads side by side work on. Word k of a slice's first network is
 followed by word k of its second, so that these threads read words side by side; a slice has room for the largest of
-its networks, so networks of like sizes should share one. With a width of 1, a program lies in one piece: for the threads of
-a block that all work on the same network.
+its networks, so networks of like sizes should share one. With a width of 1, a program lies in one piece: for the
+threads of a block that all work on the same network.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def layout(
     """Lay out the programs of genomes with these offsets, int64 (P+1,), in slices of `width` networks, a power of two.
 
     Networks are ordered by size, or, unless `by_size` is asked for, left in their own order where that wastes little:
-    it takes a tenth of the time. The room is for all genes, of which a program may need fewer. What `allocate` gives,
+    it takes a third of the time. The room is for all genes, of which a program may need fewer. What `allocate` gives,
     so many bytes, uint8, holds it.
     """
     count = len(node_offset) - 1
@@ -164,14 +164,14 @@ def _key(nodes, links):
 def _place_slices(num_outputs, width, plan):
     """Fill `start` and `levels`; returns the number of levels."""
     begin, levels, last = 0, 0, -1
-    most_nodes = most_links = 0
+    most_nodes = most_links = np.int64(0)
     for part in range(len(plan.nodes)):
         nodes, links = np.int64(plan.nodes[part]), np.int64(plan.links[part])
         plan.start[part] = begin
         begin += (_HEADER + num_outputs + _PER_NODE * nodes + _PER_LINK * links) * width
         if _level(nodes) != last:
             last = _level(nodes)
-            most_nodes = most_links = 0
+            most_nodes = most_links = np.int64(0)
             plan.levels[levels, 0] = part
             levels += 1
         most_nodes, most_links = max(most_nodes, nodes), max(most_links, links)

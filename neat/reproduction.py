@@ -111,7 +111,9 @@ def allocate(fitness, ranking, allowed, population_size):
                 if value > -np.inf:
                     least = min(least, value)
                     largest = max(largest, abs(value))
-    exponent = math.frexp(largest)[1]  # by a power of two, which rounds nothing, so that no sum overflows
+    exponent = math.frexp(largest)[
+        1
+    ]  # a power of two, which rounds no neighbours together, so that no sum overflows
     shift = math.ldexp(min(least, 0.0), -exponent)
     share = np.zeros(count)
     for species in range(count):

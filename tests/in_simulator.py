@@ -364,8 +364,8 @@ def test_what_travels_in_a_generation(task, monkeypatch):
     monkeypatch.setattr(workspace, "_GATHERED", 1_000)  # more than all but the genes, which lie together
     calls = counted(monkeypatch)
     evaluator(batch.with_arrays(genes))
-    sent, launched = {"supervised": (2, 3), "episodes": (3, 2)}[task]
-    assert calls == {"fill": sent, "set_bytes": 1, "start": launched, "fetch": 1}
+    sent, cleared, launched = {"supervised": (2, 2, 3), "episodes": (3, 1, 2)}[task]
+    assert calls == {"fill": sent, "set_bytes": cleared, "start": launched, "fetch": 1}
 
 
 def test_arrays_are_sent_and_fetched(monkeypatch):
