@@ -25,6 +25,7 @@ from tests.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_cham
 from tests.emulator import VERSIONS, code, emulation
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
+OPTIMISED = ((9, 0), (12, 0))
 
 
 KERNELS = {
@@ -40,12 +41,19 @@ KERNELS = {
 
 
 def ptx(kernel, capabilities):
-    """The kernel for each of these compute capabilities."""
+    """The kernel for each of these compute capabilities.
+
+    Optimised, as for a launch, for one of each compiler that NVIDIA has, an older and a newer: for others the older one
+    gives the same text but for its head, and takes four times as long as without.
+    """
     return {
-        (major, minor): nvvm.compile_ir(
-            code(kernel), fastmath=False, opt=3, arch=f"compute_{major}{minor}"
+        capability: nvvm.compile_ir(
+            code(kernel),
+            fastmath=False,
+            opt=3 if capability in OPTIMISED else 0,
+            arch="compute_{}{}".format(*capability),
         ).decode()
-        for major, minor in capabilities
+        for capability in capabilities
     }
 
 
@@ -73,7 +81,7 @@ def check_compiles(kernel, in_shared, cache):
         assert ".entry" in text
         assert not re.findall(r"\b\w+\.(?:approx|full)\b.*", text), "arithmetic that is not rounded correctly"
         assert not re.findall(r"\.extern \.func .*\b(\w+)", text), "needs code that is linked in"
-        if in_shared:
+        if in_shared and (major, minor) in OPTIMISED:
             assert "st.shared" in text
     cache.set(key, True)
 
