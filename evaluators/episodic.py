@@ -114,7 +114,7 @@ class Episodic(ABC):
         self.steps = int(arrays["steps"])
 
     def _combined(self, episodes: Episodes) -> tuple[np.ndarray, int]:
-        """Fitness, and the steps of all episodes."""
+        """Fitness, float64 (genomes,), and the steps of all episodes."""
         fitness = np.empty(len(episodes.reward))
         # a sum is that of as many episodes as in training, however many were played
         factor = self.episodes if self.combine == "sum" else 1
@@ -124,9 +124,16 @@ class Episodic(ABC):
 
 @lean_kernel
 def _combine(reward, length, least, factor, fitness):
-    """Fill `fitness` with the least reward or `factor` times the mean; returns the sum of the lengths.
+    """Fill `fitness`, float64 (genomes,); returns the sum of the lengths.
 
-    One pass, where numpy would read everything that came from a device once for each.
+    In one pass: what has just come from a device is slow to read.
+
+    Args:
+        reward: float64 (genomes, episodes).
+        length: int64 (genomes, episodes).
+        least: Whether a fitness is the least reward, or else the mean, `factor` times.
+        factor: float64.
+        fitness: float64 (genomes,), the result.
     """
     episodes, steps = reward.shape[1], 0
     for genome in range(len(fitness)):

@@ -43,9 +43,8 @@ class Scorer:
                 data.arrays.synchronize()  # whatever stream the calls are on
         self._turns = turns_for(self._samples)
         tile = self._turns * SAMPLES
-        self._piece = tile * math.ceil(
-            self._samples / (tile * _PIECES)
-        )  # not of the genomes, nor of what is free
+        # Whatever the genomes and the free memory are: it decides the order in which a sum is added up.
+        self._piece = tile * math.ceil(self._samples / (tile * _PIECES))
         self._pieces = math.ceil(self._samples / self._piece)
 
     def __call__(self, genomes: Genomes, loss: int, steps: int, divisor: int) -> np.ndarray:
@@ -55,8 +54,9 @@ class Scorer:
             data, count = self._data[work.arrays.device], end - begin
             genes = DeviceGenes(work, genomes, begin, end)
             programs = DevicePrograms(genes, WARP // self._turns, by_size=False)
-            sums = {"totals": ((self._pieces, count), np.dtype(np.float64))}
-            totals = work.receive("sums", sums)["totals"]
+            number = np.dtype(np.float64)
+            totals = work.receive("totals", {"totals": ((self._pieces, count), number)})["totals"]
+            fitness = work.receive("results", {"fitness": ((count,), number)})["fitness"]
             programs.launch(
                 cuda.score_kernel,
                 SAMPLES,
@@ -69,7 +69,6 @@ class Scorer:
                 self._piece,
                 totals,
             )
-            fitness = work.receive("results", {"fitness": ((count,), np.dtype(np.float64))})["fitness"]
             launch_over(work, cuda.finish_kernel(), count, totals, float(divisor), fitness)
             return work.fetch("results")["fitness"]
 

@@ -33,9 +33,7 @@ _PER_LINK = 2
 class Layout(NamedTuple):
     """Where the programs of P networks lie."""
 
-    order: (
-        np.ndarray
-    )  # int32 (P,), the network at each place: slice by slice, networks of like sizes together
+    order: np.ndarray  # int32 (P,), the network at each place, slice by slice
     start: np.ndarray  # int64 (slices + 1,), a slice's first word
     nodes: np.ndarray  # int32 (slices,), its room, for the nodes of each network
     links: np.ndarray  # int32 (slices,), for the links of each
@@ -96,11 +94,13 @@ def _level(nodes):
 
 @inner_function
 def _genes(offset, genome):
+    """How many of a kind a genome has, by their offsets; the unsigned index lets LLVM make vector code."""
     return offset[np.uintp(genome + 1)] - offset[np.uintp(genome)]
 
 
 @inner_function
 def _fewest_and_most(node_offset):
+    """Nodes of the smallest and of the largest genome."""
     least = most = _genes(node_offset, 0)
     for genome in range(1, len(node_offset) - 1):
         nodes = _genes(node_offset, genome)
@@ -118,6 +118,7 @@ def _needed(node_offset, connection_offset, num_outputs):
 
 @inner_function
 def _keep_order(node_offset, connection_offset, width, plan):
+    """Fill `order`, `nodes` and `links` with networks as they come."""
     for place in range(len(plan.order)):
         plan.order[place] = place
     for part in range(len(plan.nodes)):
@@ -132,7 +133,7 @@ def _keep_order(node_offset, connection_offset, width, plan):
 
 @inner_function
 def _order_by_size(node_offset, connection_offset, width, begins, plan):
-    """A counting sort: count, then put. `begins`: scratch, one more than there are keys."""
+    """The same by size, in a counting sort: count, then put. `begins`: scratch, one more than there are keys."""
     shift = 0
     while 1 << shift < width:
         shift += 1

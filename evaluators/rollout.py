@@ -262,9 +262,8 @@ class Rollout(Episodic):
 
     def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
         """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
-        if (
-            record.sound.view(np.uint8).max() <= 1
-        ):  # neither True nor False, as `length` is -1: eight times as fast
+        # Of these `sound` is neither True nor False, as `length` is -1, and has an eighth of its bytes.
+        if record.sound.view(np.uint8).max() <= 1:
             return
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         for genome in map(int, unfinished):

@@ -111,9 +111,8 @@ def allocate(fitness, ranking, allowed, population_size):
                 if value > -np.inf:
                     least = min(least, value)
                     largest = max(largest, abs(value))
-    exponent = math.frexp(largest)[
-        1
-    ]  # a power of two, which rounds no neighbours together, so that no sum overflows
+    # In units of a power of two about the largest: no sum overflows, and neighbours stay as far apart as they were.
+    _, exponent = math.frexp(largest)
     shift = math.ldexp(min(least, 0.0), -exponent)
     share = np.zeros(count)
     for species in range(count):

@@ -32,7 +32,7 @@ KERNELS = {
     **{f"compile, {place}": (cuda.compile_kernel, place == "shared") for place in ("shared", "device")},
     **{f"activate, {place}": (cuda.activate_kernel, place == "shared") for place in ("shared", "device")},
     **{f"score, {place}": (cuda.score_kernel, place == "shared") for place in ("shared", "device")},
-    "finish, device": (cuda.finish_kernel,),
+    "finish": (cuda.finish_kernel,),
     **{
         f"differentiate, {place}": (cuda_backward.differentiate_kernel, place == "shared")
         for place in ("shared", "device")
@@ -43,8 +43,8 @@ KERNELS = {
 def ptx(kernel, capabilities):
     """The kernel for each of these compute capabilities.
 
-    Optimised, as for a launch, for one of each compiler that NVIDIA has, an older and a newer: for others the older one
-    gives the same text but for its head, and takes four times as long as without.
+    Optimised, as for a launch, for one that each of the two compilers in NVIDIA's library serves: the older one gives
+    the same text for 7.5 and 8.0 (tested below), and needs two to four times as long with optimisation as without.
     """
     return {
         capability: nvvm.compile_ir(
@@ -60,7 +60,7 @@ def ptx(kernel, capabilities):
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
     function, *arguments = KERNELS[name]
-    check_compiles(function(*arguments), "device" not in name, cache)
+    check_compiles(function(*arguments), "shared" in name, cache)
 
 
 def check_compiles(kernel, in_shared, cache):
@@ -84,6 +84,15 @@ def check_compiles(kernel, in_shared, cache):
         if in_shared and (major, minor) in OPTIMISED:
             assert "st.shared" in text
     cache.set(key, True)
+
+
+def test_optimised_text_is_the_same_for_all_that_the_older_compiler_serves():
+    kernel = code(cuda.score_kernel(True))
+    texts = [
+        nvvm.compile_ir(kernel, fastmath=False, opt=3, arch=f"compute_{arch}").decode()
+        for arch in (75, 80, 90)
+    ]
+    assert len({re.sub(r"\.target sm_\d+", "", text) for text in texts}) == 1
 
 
 def test_only_what_the_cpu_fuses_is_rounded_once():
