@@ -75,7 +75,9 @@ def main() -> None:
     with _hollow():
         for size in (150, GENOMES):
             task = evaluators.Rollout(CartPole(), EPISODES, device="cuda")
-            _report(f"CartPole, {size:,} genomes × {EPISODES} episodes", task, _generations(task, size))
+            name, generations = f"CartPole, {size:,} genomes × {EPISODES} episodes", _generations(task, size)
+            _report(name, task, generations)
+            _report(f"{name}, the same genomes again", task, itertools.repeat(next(generations)))
         data_set = evaluators.Supervised(*data, device="cuda")
         name = f"forward, {GENOMES:,} genomes × {SAMPLES:,} samples"
         _report(name, data_set, itertools.cycle(map(in_one_block, others)))

@@ -5,35 +5,27 @@ threads work on the networks of one slice (see `evaluators.interleaved`), each w
 so that threads side by side meet in no bank of the shared memory whatever they read.
 
 Scratch is in shared memory; of networks that are too large for that, in device memory (`spare`), which is another build
-of a kernel. Kernels are compiled for the signatures given here, ahead of their first launch, and kept on disk.
+of a kernel (see `evaluators.builds`).
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda, types
 
-from evaluators import actions
-from evaluators.actions import Reach
-from evaluators.environments.environment import Discrete, Environment
-from evaluators.episode import Lanes, Play, Record, Senses, episode_pass
-from evaluators.forward import forward_in_registers
+from evaluators.episode import Lanes
+from evaluators.episodic import combined
 from evaluators.interleaved import program_at, scratch_at
 from evaluators.intrinsics import strided
-from evaluators.launching import WARP, Kernel, kernel_of
-from evaluators.passes import activation_pass, score_pass
+from evaluators.launching import WARP
 from evaluators.program import write_program
-from evaluators.signatures import B1, F4, F8, I4, I8, U1, array, named
-from neat.activations import ACTIVATIONS, AGGREGATIONS, name_of_table
 from neat.jit import inner_function
 
 SAMPLES = 4  # of a thread side by side, in registers
 
-# Each build of a kernel has its own of these (see `kernel_of`).
+# Each build of a kernel has its own of these.
 IN_SHARED = True
 STATES = OBSERVATIONS = DIMENSIONS = 1
 PRECISION: Any = types.float32
@@ -73,7 +65,7 @@ class Interleaved(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What `_activate` reads and writes."""
+    """What `activate` reads and writes."""
 
     inputs: Any  # float32 (times, 1 or n, inputs, samples), with any strides
     outputs: Any  # float32 (n, times, samples, outputs)
@@ -88,7 +80,7 @@ class Part(NamedTuple):
     slots: Any  # inputs and nodes of the largest network
     links: Any  # of the largest, where an aggregation needs them side by side
     apart: Any  # words from a block's scratch to the next one's; 0 in shared memory
-    spare: Any  # float32, or int32 for `_compile`: scratch of all blocks, unless in shared memory
+    spare: Any  # float32, or int32 for `compile_programs`: scratch of all blocks, unless in shared memory
 
 
 @inner_function
@@ -98,7 +90,7 @@ def _program(place, networks):
     )
 
 
-def _compile(genes, networks, part):
+def compile_programs(genes, networks, part):
     """Order networks `begin` to `end`, by place, and write their programs: a thread for each."""
     lane = cuda.threadIdx.x
     room = cuda.shared.array(0, types.int32) if IN_SHARED else part.spare
@@ -112,7 +104,7 @@ def _compile(genes, networks, part):
         )
 
 
-def _activate(chosen, ranks, position, networks, batch, state_start, state, part):
+def activate(chosen, ranks, position, networks, batch, state_start, state, part):
     """Activate networks (see `passes.activation_pass`). A task is one of `ranks`, of which a block takes `width`.
 
     Args:
@@ -155,7 +147,7 @@ def _activate(chosen, ranks, position, networks, batch, state_start, state, part
             )
 
 
-def _score(networks, inputs, targets, loss, steps, piece, totals, part):
+def score(networks, inputs, targets, loss, steps, piece, totals, part):
     """Score networks (see `passes.score_pass`). A task is a slice and a piece of the samples.
 
     Args:
@@ -203,8 +195,8 @@ def _score(networks, inputs, targets, loss, steps, piece, totals, part):
         cuda.syncthreads()
 
 
-def _finish(totals, divisor, fitness):
-    """Fitness from what `_score` gave: a thread for each genome.
+def add_pieces(totals, divisor, fitness):
+    """Fitness from what `score` gave: a thread for each genome.
 
     Args:
         totals: float64 (pieces, P), added one after the other.
@@ -219,7 +211,7 @@ def _finish(totals, divisor, fitness):
         fitness[genome] = total / divisor
 
 
-def _play(networks, constants, play, senses, reach, record, part):
+def play(networks, constants, play, senses, reach, record, part):
     """Play episodes (see `episode.episode_pass`), each by a thread. A task is one episode of a slice's networks."""
     lane = cuda.threadIdx.x
     room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
@@ -258,166 +250,22 @@ def _play(networks, constants, play, senses, reach, record, part):
             )
 
 
+def combine_episodes(reward, length, sound, least, factor, fitness, steps):
+    """Fitness and steps from what `play` kept (see `episodic.combined`): a thread for each genome.
+
+    Steps are -1 where a function raised an error or something was not finite.
+    """
+    first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
+    for genome in range(first, len(fitness), np.int64(cuda.gridDim.x) * WARP):
+        fitness[genome], steps[genome] = combined(reward[genome], length[genome], least, factor)
+        for episode in range(length.shape[1]):
+            if length[genome, episode] < 0 or not sound[genome, episode]:
+                steps[genome] = -1
+
+
 @inner_function
 def _scratch(room, first, part, samples):
     """A thread's values (see `evaluators.passes`), and room for the links of a node."""
     size = part.slots * samples * WARP
     values = strided(room, first, (part.buffers, part.slots, samples), (size, samples * WARP, WARP))
     return values, strided(room, first + part.buffers * size, (part.links,), (WARP,))
-
-
-_GENES = named(
-    Genes,
-    *[array(e) for e in (I8, I8, F4, F4, U1, U1, I4, I4, F4, B1)],
-)
-_INTERLEAVED = named(
-    Interleaved,
-    array(I4),
-    array(I8),
-    array(I4),
-    array(I4),
-    array(I4),
-    array(F4),
-    types.uint32,
-    I8,
-    I8,
-    I8,
-)
-
-
-def part_of(spare: Any) -> Any:
-    """A Part's type, for scratch of this one."""
-    return named(Part, I8, I8, I8, I8, I8, I8, array(spare))
-
-
-@functools.cache
-def compile_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `_compile`."""
-    return kernel_of(
-        _compile, memory(in_shared), {"IN_SHARED": in_shared}, (_GENES, _INTERLEAVED, part_of(I4))
-    )
-
-
-@functools.cache
-def finish_kernel() -> Kernel:
-    """The kernel of `_finish`."""
-    return kernel_of(_finish, "only", {}, (array(F8, 2), F8, array(F8)))
-
-
-# By kernel: the global that is bound to a pass, what makes the pass of a forward function, and the arguments' types.
-_OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
-    _activate: (
-        "activate_network",
-        activation_pass,
-        (
-            array(I8),
-            array(I4),
-            array(I4),
-            _INTERLEAVED,
-            named(Batch, array(F4, 4, "A"), array(F4, 4)),
-            array(I8),
-            array(F4),
-            part_of(F4),
-        ),
-    ),
-    _score: (
-        "score_network",
-        score_pass,
-        (_INTERLEAVED, array(F4, 4), array(F4, 2), I8, I8, I8, array(F8, 2), part_of(F4)),
-    ),
-}
-
-
-def activate_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `_activate` for the table as it is now."""
-    return _over_samples(_activate, in_shared, *table())
-
-
-def score_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `_score` for the table as it is now."""
-    return _over_samples(_score, in_shared, *table())
-
-
-def build_name(in_shared: bool, activations: int, aggregations: int) -> str:
-    """Where scratch is, and the table."""
-    return f"{memory(in_shared)}-{name_of_table(activations, aggregations)}"
-
-
-def memory(in_shared: bool) -> str:
-    """Where scratch is, in a build's name."""
-    return "shared" if in_shared else "device"
-
-
-def table() -> tuple[int, int]:
-    """The activations and aggregations that there are now."""
-    return len(ACTIVATIONS), len(AGGREGATIONS)
-
-
-@functools.cache
-def forward_for(activations: int, aggregations: int, samples: int) -> Any:
-    """Shared by the kernels, so that a process compiles it once."""
-    return forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], samples)
-
-
-@functools.cache
-def _pass_for(build: Callable[..., Any], activations: int, aggregations: int) -> Any:
-    return build(forward_for(activations, aggregations, SAMPLES))
-
-
-@functools.cache
-def _over_samples(template: Any, in_shared: bool, activations: int, aggregations: int) -> Kernel:
-    name, build, arguments = _OVER_SAMPLES[template]
-    bind = {name: _pass_for(build, activations, aggregations), "IN_SHARED": in_shared}
-    return kernel_of(template, build_name(in_shared, activations, aggregations), bind, arguments)
-
-
-def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Kernel:
-    """The kernel of `_play` for environments like this one and a way to decide (see `evaluators.actions`)."""
-    dimensions = 1 if isinstance(environment.actions, Discrete) else len(environment.actions.low)
-    sizes = len(environment.constants), len(environment.state_names), environment.num_observations, dimensions
-    return _playing(type(environment), sizes, decision, in_shared, *table())
-
-
-@functools.cache
-def _playing(
-    environment: type[Environment],
-    sizes: tuple[int, int, int, int],
-    decision: str,
-    in_shared: bool,
-    activations: int,
-    aggregations: int,
-) -> Kernel:
-    constants, states, observations, dimensions = sizes
-    precision = F4 if environment.precision is np.float32 else F8
-    forward = forward_for(activations, aggregations, 1)
-    reset, observe, step = map(inner_function, environment.functions().values())
-    bind = {
-        "play_episodes": episode_pass(
-            forward, reset, observe, step, getattr(actions, decision), decision != "scaled"
-        ),
-        "STATES": states,
-        "OBSERVATIONS": observations,
-        "DIMENSIONS": dimensions,
-        "PRECISION": precision,
-        "IN_SHARED": in_shared,
-    }
-    task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
-    name = f"{task}-{build_name(in_shared, activations, aggregations)}"
-    arguments = (
-        _INTERLEAVED,
-        types.UniTuple(precision, constants),
-        named(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
-        named(Senses, array(F4), array(F4), F4),
-        named(Reach, array(F4), array(F4), array(F4), array(F4)),
-        named(
-            Record,
-            array(F8, 2),
-            array(I8, 2),
-            array(B1, 2),
-            array(B1, 2),
-            array(F8, 4),
-            array(F8, 2),
-        ),
-        part_of(F4),
-    )
-    return kernel_of(_play, name, bind, arguments)

@@ -13,7 +13,8 @@ import numpy as np
 from numba import cuda, types
 
 from evaluators.backward import Gradient, backward_function, clear_gradient, gradient_pass
-from evaluators.cuda import SAMPLES, build_name, forward_for, table
+from evaluators.builds import build_name, forward_for, table
+from evaluators.cuda import SAMPLES
 from evaluators.intrinsics import strided
 from evaluators.launching import WARP, Kernel, kernel_of
 from evaluators.program import Programs, single_program

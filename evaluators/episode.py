@@ -7,6 +7,7 @@ ended, or that never had one, repeats a living lane, whose numbers are harmless.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from evaluators.environments.environment import EPISODES
 from evaluators.intrinsics import column
 from evaluators.passes import read_and_write, set_bias_input
+from neat.buffers import Block, packed
 from neat.jit import inner_function, pasted_function
 from neat.rng import EVALUATION
 
@@ -56,6 +58,33 @@ class Record(NamedTuple):
         np.ndarray
     )  # float64 (networks, groups of lanes, 2, observations): Σ (observation - offset), its square's
     trace: np.ndarray  # float64 (steps + 1, state + dimensions + 1), of the first network's first episode
+
+
+@functools.lru_cache(maxsize=64)
+def record_block(
+    networks: int, episodes: int, groups: int, observations: int, steps: int, elements: int
+) -> Block:
+    """Of a Record.
+
+    Args:
+        networks: How many.
+        episodes: Of each.
+        groups: Of lanes, to be measured; 0 unless `Play.measured`.
+        observations: Numbers of an observation.
+        steps: To be traced; -1 unless `Play.traced`.
+        elements: Numbers of a step's trace.
+    """
+    each, boolean, number = (networks, episodes), np.dtype(bool), np.dtype(np.float64)
+    return packed(
+        {
+            "reward": (each, number),
+            "length": (each, np.dtype(np.int64)),
+            "terminated": (each, boolean),
+            "sound": (each, boolean),
+            "moment": ((networks if groups else 0, groups, 2, observations), number),
+            "trace": ((steps + 1, elements), number),
+        }
+    )
 
 
 class Lanes(NamedTuple):

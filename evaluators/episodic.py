@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.checks import check_choice, check_count
 from neat.genome import Genome, Genomes
-from neat.jit import lean_kernel
+from neat.jit import inner_function, lean_kernel
 
 Starts = Literal["generation", "genome"]
 Combine = Literal["mean", "min", "sum"]
@@ -36,7 +36,6 @@ class Episodic(ABC):
 
     Attributes:
         name: The environment's name.
-        last: The Episodes of the last call.
         steps: Environment steps of all calls so far; those in `play` and `validate` do not count.
     """
 
@@ -51,7 +50,7 @@ class Episodic(ABC):
         self.starts = starts
         self.combine = combine
         self.actions = actions
-        self.last: Episodes | None = None
+        self._last: Episodes | None = None
         self.steps = 0
 
     @property
@@ -75,10 +74,14 @@ class Episodic(ABC):
             ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
             RuntimeError: The environment raised an error, or its worker processes ended.
         """
-        self.last = self._play(as_genomes(genomes), self.episodes, TRAINING)
-        fitness, steps = self._combined(self.last)
+        fitness, steps = self._evaluated(as_genomes(genomes), self.episodes, TRAINING)
         self.steps += steps
         return fitness
+
+    @property
+    def last(self) -> Episodes | None:
+        """The Episodes of the last call."""
+        return self._last
 
     def play(self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0) -> Episodes:
         """Episodes from fresh starts, the same for all genomes, which no training meets.
@@ -102,7 +105,7 @@ class Episodic(ABC):
         By this a run chooses its champion in the end.
         """
         check_count("episodes", episodes)
-        fitness, _ = self._combined(self._play(as_genomes(genomes), episodes, VALIDATION))
+        fitness, _ = self._evaluated(as_genomes(genomes), episodes, VALIDATION)
         return fitness
 
     def state(self) -> dict[str, np.ndarray]:
@@ -113,38 +116,48 @@ class Episodic(ABC):
         """Take back what `state` gave."""
         self.steps = int(arrays["steps"])
 
-    def _combined(self, episodes: Episodes) -> tuple[np.ndarray, int]:
+    def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         """Fitness, float64 (genomes,), and the steps of all episodes."""
-        fitness = np.empty(len(episodes.reward))
+        played = self._play(genomes, episodes, trial)
+        if trial == TRAINING:
+            self._last = played
+        fitness = np.empty(len(genomes))
+        return fitness, _combine(played.reward, played.length, *self._combination(), fitness)
+
+    def _combination(self) -> tuple[bool, float]:
+        """How rewards become a fitness, as `combined` takes it."""
         # a sum is that of as many episodes as in training, however many were played
-        factor = self.episodes if self.combine == "sum" else 1
-        steps = _combine(episodes.reward, episodes.length, self.combine == "min", float(factor), fitness)
-        return fitness, steps
+        return self.combine == "min", float(self.episodes if self.combine == "sum" else 1)
+
+
+@inner_function
+def combined(reward, length, least, factor):
+    """A genome's fitness and its steps.
+
+    Args:
+        reward: float64 (episodes,).
+        length: int64 (episodes,).
+        least: Whether the fitness is the least reward, or else the mean, `factor` times.
+        factor: float64.
+    """
+    fitness, steps = reward[0], length[0]
+    for episode in range(1, len(reward)):
+        if not least:
+            fitness += reward[episode]
+        elif reward[episode] < fitness:
+            fitness = reward[episode]
+        steps += length[episode]
+    return fitness if least else fitness / len(reward) * factor, steps
 
 
 @lean_kernel
 def _combine(reward, length, least, factor, fitness):
-    """Fill `fitness`, float64 (genomes,); returns the sum of the lengths.
-
-    In one pass: what has just come from a device is slow to read.
-
-    Args:
-        reward: float64 (genomes, episodes).
-        length: int64 (genomes, episodes).
-        least: Whether a fitness is the least reward, or else the mean, `factor` times.
-        factor: float64.
-        fitness: float64 (genomes,), the result.
-    """
-    episodes, steps = reward.shape[1], 0
+    """Fill `fitness`, float64 (genomes,), from arrays of shape (genomes, episodes); returns the steps of all."""
+    total = 0
     for genome in range(len(fitness)):
-        result = reward[genome, 0]
-        steps += length[genome, 0]
-        for episode in range(1, episodes):
-            value = reward[genome, episode]
-            result = min(result, value) if least else result + value
-            steps += length[genome, episode]
-        fitness[genome] = result if least else result / episodes * factor
-    return steps
+        fitness[genome], steps = combined(reward[genome], length[genome], least, factor)
+        total += steps
+    return total
 
 
 def as_genomes(genomes: Genomes | Genome) -> Genomes:

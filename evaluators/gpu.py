@@ -5,6 +5,7 @@ A launch is over networks of like sizes, since scratch is as large as the larges
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import cuda, launching
+from evaluators import builds, launching
 from evaluators.cuda import SAMPLES, Genes, Interleaved, Part
 from evaluators.interleaved import Layout, layout, scratch_words
 from evaluators.launching import WARP, Kernel
@@ -43,7 +44,7 @@ class DeviceGenes:
         self.connection_offset = _from_zero(arrays.connection_offset[begin : end + 1])
         nodes = slice(arrays.node_offset[begin], arrays.node_offset[end])
         connections = slice(arrays.connection_offset[begin], arrays.connection_offset[end])
-        self.gathers = _gathers(arrays.node_aggregation[nodes])
+        self._aggregation = arrays.node_aggregation[nodes]
         part = {
             name: getattr(arrays, name)[nodes if name.startswith("node") else connections]
             for name in Genes._fields[2:]
@@ -51,9 +52,21 @@ class DeviceGenes:
         offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
         self.genes = Genes(**work.send("genes", offsets | part))
 
+    @functools.cached_property
+    def gathers(self) -> bool:
+        """Whether an aggregation needs the values of a node's links side by side.
+
+        It is not asked before programs are written: the device is busy meanwhile.
+        """
+        if self._aggregation.max(initial=0) == 0:  # nothing but the first of the table
+            return not AGGREGATIONS[0].fold
+        needed = [position for position, entry in enumerate(AGGREGATIONS) if not entry.fold]
+        return bool(np.isin(self._aggregation, needed).any())
+
     def keep(self) -> None:
         """Outlive the genomes, whose arrays may be written to again."""
         self.node_offset, self.connection_offset = self.node_offset.copy(), self.connection_offset.copy()
+        self._aggregation = self._aggregation.copy()
 
 
 class DevicePrograms:
@@ -77,11 +90,11 @@ class DevicePrograms:
             of.num_outputs,
             width,
             by_size,
-            partial(of.work.staging, "layout, made"),
+            partial(of.work.stage, "layout"),
         )
         integers = of.work.room("program", int(self.layout.start[-1]), np.int32)
         self.interleaved = Interleaved(
-            **of.work.send("layout", {name: getattr(self.layout, name) for name in Layout._fields[:4]}),
+            **of.work.send_staged("layout"),
             integers=integers,
             numbers=launching.as_numbers(integers),
             width=np.uint32(width),
@@ -95,7 +108,7 @@ class DevicePrograms:
             part = Part(begin, end, 1, slots, links, 0, None)
             launch(
                 of.work,
-                cuda.compile_kernel,
+                builds.compile_kernel,
                 -(-(end - begin) // WARP),
                 scratch_words(slots, links),
                 np.int32,
@@ -186,14 +199,6 @@ def _from_zero(offset: np.ndarray) -> np.ndarray:
     return offset if offset[0] == 0 else offset - offset[0]
 
 
-def _gathers(node_aggregation: np.ndarray) -> bool:
-    """Whether an aggregation needs the values of a node's links side by side."""
-    if node_aggregation.max(initial=0) == 0:  # nothing but the first of the table
-        return not AGGREGATIONS[0].fold
-    needed = [position for position, entry in enumerate(AGGREGATIONS) if not entry.fold]
-    return bool(np.isin(node_aggregation, needed).any())
-
-
 def in_parts(
     spaces: dict[str, Workspace],
     genomes: Genomes,
@@ -225,8 +230,11 @@ def in_parts(
         )
 
     devices = list(spaces.values())
-    free = min(max(1, space.arrays.free_bytes() + space.held_bytes) for space in devices) * _USABLE
-    parts = len(devices) * math.ceil(float(cost(count)) / (free * len(devices)))
+    each = float(cost(count)) / len(devices)
+    if any(space.usable < each for space in devices):  # or as it was: to ask takes a while
+        for space in devices:
+            space.usable = max(1, space.arrays.free_bytes() + space.held_bytes) * _USABLE
+    parts = len(devices) * math.ceil(each / min(space.usable for space in devices))
     if parts == 1:
         return _fitting(devices[0], 0, count, work)
     cuts = np.searchsorted(cost(np.arange(count + 1)), np.linspace(0.0, float(cost(count)), parts + 1)[1:-1])

@@ -9,18 +9,32 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import cuda
+from evaluators import builds
 from evaluators.actions import Reach
 from evaluators.cuda import SAMPLES, Batch
 from evaluators.environments.environment import Environment
 from evaluators.episode import Play, Record, Senses
 from evaluators.gpu import DeviceGenes, DevicePrograms, in_parts, launch_over, turns_for
 from evaluators.launching import WARP, argument, is_built
-from evaluators.workspace import Workspace
-from neat.buffers import Fields
+from evaluators.workspace import Later, Workspace
+from neat.buffers import Block, packed
 from neat.genome import Genomes
 
 _PIECES = 64  # at most, of the samples
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers(*shape: int) -> Block:
+    return packed({"numbers": (shape, np.dtype(np.float64))})
+
+
+@functools.lru_cache(maxsize=64)
+def _results(count: int) -> Block:
+    return packed({"fitness": ((count,), np.dtype(np.float64)), "steps": ((count,), np.dtype(np.int64))})
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 class Scorer:
@@ -54,11 +68,10 @@ class Scorer:
             data, count = self._data[work.arrays.device], end - begin
             genes = DeviceGenes(work, genomes, begin, end)
             programs = DevicePrograms(genes, WARP // self._turns, by_size=False)
-            number = np.dtype(np.float64)
-            totals = work.receive("totals", {"totals": ((self._pieces, count), number)})["totals"]
-            fitness = work.receive("results", {"fitness": ((count,), number)})["fitness"]
+            totals = work.receive("totals", _numbers(self._pieces, count))["numbers"]
+            fitness = work.receive("fitness", _numbers(count))["numbers"]
             programs.launch(
-                cuda.score_kernel,
+                builds.score_kernel,
                 SAMPLES,
                 lambda first: first * self._pieces,
                 programs.interleaved,
@@ -69,11 +82,32 @@ class Scorer:
                 self._piece,
                 totals,
             )
-            launch_over(work, cuda.finish_kernel(), count, totals, float(divisor), fitness)
-            return work.fetch("results")["fitness"]
+            launch_over(work, builds.add_kernel(), count, totals, float(divisor), fitness)
+            return work.fetch("fitness")["numbers"]
 
-        parts = in_parts(self._spaces, genomes, 8 * (self._pieces + 1), score)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return _joined(in_parts(self._spaces, genomes, 8 * (self._pieces + 1), score))
+
+
+class Played:
+    """What came of episodes on GPUs.
+
+    Args:
+        parts: Of each part of the genomes, in their order: what is fetched at once, and the Record, for later.
+
+    Attributes:
+        fitness: float64 (genomes,).
+        steps: int64 (genomes,), of all episodes; -1 where a function raised an error or something was not finite.
+    """
+
+    def __init__(self, parts: list[tuple[dict[str, np.ndarray], Later]]) -> None:
+        self.fitness, self.steps = (_joined([now[name] for now, _ in parts]) for name in ("fitness", "steps"))
+        self._later = [later for _, later in parts]
+
+    def record(self) -> Record:
+        """All of it; the length of an episode in which a function raised an error is -1."""
+        parts = [later.get() for later in self._later]
+        joined = {name: _joined([part[name] for part in parts]) for name in Record._fields if name != "trace"}
+        return Record(**joined, trace=parts[0]["trace"])
 
 
 class Player:
@@ -90,9 +124,11 @@ class Player:
         play: Play,
         senses: Senses,
         reach: Reach,
-        fields_for: Callable[[int], Fields],
-    ) -> Record:
-        """Play; the length of an episode in which a function raised an error is -1.
+        block_for: Callable[[int], Block],
+        least: bool,
+        factor: float,
+    ) -> Played:
+        """Play. Nobody may write to the arrays of `play`, `senses` and `reach` afterwards.
 
         Args:
             genomes: What plays.
@@ -101,16 +137,17 @@ class Player:
             play: A Play.
             senses: A Senses.
             reach: A Reach.
-            fields_for: The fields of a Record of so many genomes.
+            block_for: The Block of a Record of so many genomes.
+            least: See `episodic.combined`.
+            factor: As well.
         """
-        kernel_for = functools.partial(cuda.play_kernel, environment, decision)
+        kernel_for = functools.partial(builds.play_kernel, environment, decision)
         constants = environment.constants
 
-        def play_part(work: Workspace, begin: int, end: int) -> dict[str, np.ndarray]:
+        def play_part(work: Workspace, begin: int, end: int) -> tuple[dict[str, np.ndarray], Later]:
+            count = end - begin
             programs = DevicePrograms(DeviceGenes(work, genomes, begin, end), WARP, by_size=True)
-            fields = fields_for(end - begin)
-            _, episodes = fields["reward"][0]
-            given = work.send(
+            given = work.send_once(
                 "play",
                 {
                     "start": play.start,
@@ -119,6 +156,7 @@ class Player:
                     **reach._asdict(),
                 },
             )
+            record = Record(**work.receive("record", block_for(count)))
             programs.launch(
                 kernel_for,
                 1,
@@ -128,20 +166,30 @@ class Player:
                 play._replace(start=given["start"], first=begin),
                 senses._replace(offset=given["offset"], factor=given["scale"]),
                 Reach(*(given[name] for name in Reach._fields)),
-                Record(**work.receive("record", fields)),
+                record,
             )
-            return work.fetch("record")
+            results = work.receive("results", _results(count))
+            launch_over(
+                work,
+                builds.combine_kernel(),
+                count,
+                record.reward,
+                record.length,
+                record.sound,
+                least,
+                factor,
+                results["fitness"],
+                results["steps"],
+            )
+            return work.fetch("results"), work.later("record")
 
-        per_genome = sum(math.prod(shape) * dtype.itemsize for shape, dtype in fields_for(1).values())
-        parts = in_parts(self._spaces, genomes, per_genome, play_part)
-        if len(parts) == 1:
-            return Record(**parts[0])
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in Record._fields}
-        return Record(**joined | {"trace": parts[0]["trace"]})
+        block = block_for(len(genomes))
+        _, episodes = block.fields["reward"][0]
+        return Played(in_parts(self._spaces, genomes, -(-block.size // len(genomes)) + 16, play_part))
 
     def is_built(self, environment: Environment, decision: str) -> bool:
         """Whether the kernel was compiled before, by any process."""
-        return is_built(cuda.play_kernel(environment, decision, True))
+        return is_built(builds.play_kernel(environment, decision, True))
 
 
 class Activator:
@@ -193,7 +241,7 @@ class Activator:
                 (len(networks), x.shape[0], samples, self._genes.num_outputs), np.float32
             )
             programs.launch(
-                cuda.activate_kernel,
+                builds.activate_kernel,
                 SAMPLES,
                 lambda first: int(np.searchsorted(self._places, first * self._width)),
                 work.argument("chosen"),

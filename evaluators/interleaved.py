@@ -8,14 +8,15 @@ threads of a block that all work on the same network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from evaluators.intrinsics import strided
 from evaluators.program import Programs, Scratch
-from neat.buffers import Fields, in_block
+from neat.buffers import Block, packed
 from neat.jit import inner_function, lean_kernel
 
 # Networks of up to so many nodes are treated alike; beyond, each doubling is a level of its own, with its own launches:
@@ -46,28 +47,33 @@ def layout(
     num_outputs: int,
     width: int,
     by_size: bool,
-    allocate: Callable[[int], np.ndarray],
+    views: Callable[[Block], Mapping[str, np.ndarray]],
 ) -> Layout:
     """Lay out the programs of genomes with these offsets, int64 (P+1,), in slices of `width` networks, a power of two.
 
     Networks are ordered by size, or, unless `by_size` is asked for, left in their own order where that wastes little:
-    it takes a third of the time. The room is for all genes, of which a program may need fewer. What `allocate` gives,
-    so many bytes, uint8, holds it.
+    it takes a third of the time. The room is for all genes, of which a program may need fewer. All but the levels is
+    in what `views` makes of a Block.
     """
-    count = len(node_offset) - 1
-    slices = -(-count // width)
-    narrow, wide = np.dtype(np.int32), np.dtype(np.int64)
-    fields: Fields = {
-        "order": ((count,), narrow),
-        "start": ((slices + 1,), wide),
-        "nodes": ((slices,), narrow),
-        "links": ((slices,), narrow),
-        "levels": ((_LEVELS, 4), wide),
-    }
-    plan = Layout(**in_block(fields, allocate))
+    plan = Layout(**views(_block(len(node_offset) - 1, width)), levels=np.empty((_LEVELS, 4), np.int64))
     begins = np.empty(_LEVELS * _BINS + 1, np.int32)
     levels = _plan(node_offset, connection_offset, num_outputs, width, by_size, begins, plan)
     return plan._replace(levels=plan.levels[:levels])
+
+
+@functools.lru_cache(maxsize=64)
+def _block(count: int, width: int) -> Block:
+    """Of the arrays of a Layout but the levels."""
+    slices = -(-count // width)
+    narrow, wide = np.dtype(np.int32), np.dtype(np.int64)
+    return packed(
+        {
+            "order": ((count,), narrow),
+            "start": ((slices + 1,), wide),
+            "nodes": ((slices,), narrow),
+            "links": ((slices,), narrow),
+        }
+    )
 
 
 @lean_kernel

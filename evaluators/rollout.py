@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from evaluators.checks import as_float64, check_choice, check_current, check_siz
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
-from evaluators.episode import Lanes, Play, Record, Senses
+from evaluators.episode import Lanes, Play, Record, Senses, record_block
 from evaluators.episodic import (
     TRAINING,
     TRIAL,
@@ -29,9 +29,14 @@ from evaluators.network import Networks, compile
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat import parallel
 from neat.activations import ACTIVATIONS
-from neat.buffers import Fields
+from neat.buffers import Block
 from neat.genome import Genome, Genomes
 from neat.jit import cause, is_built
+
+if TYPE_CHECKING:
+    from evaluators.gpu_engines import Played
+
+_NO_START = np.zeros((1, 1))
 
 
 class Trace(NamedTuple):
@@ -68,7 +73,6 @@ class Rollout(Episodic):
         device: See `evaluators.backend.resolve_device`.
 
     Attributes:
-        last: The Episodes of the last call.
         steps: Environment steps of all calls so far; steps in `play` and `validate` do not count.
 
     Raises:
@@ -92,7 +96,8 @@ class Rollout(Episodic):
         self.name = environment.name
         self.observations = observations
         self.devices = resolve_device(device)
-        self._player = None if self.devices == ("cpu",) else _player(self.devices)
+        self._player: Any = None if self.devices == ("cpu",) else _player(self.devices)
+        self._played: Played | None = None  # of the last call
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
         self._senses = senses_for(environment, observations)
         space = environment.actions
@@ -135,12 +140,14 @@ class Rollout(Episodic):
         start, most = as_float64("states", states), len(self.environment.state_names)
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
-        return _episodes(self._recorded(as_genomes(genomes), len(start), TRIAL + trial, start))
+        batch = as_genomes(genomes)
+        return _episodes(self._recorded(batch, len(start), self._task(batch, TRIAL + trial, start.copy())))
 
     def trace(self, genome: Genome, trial: int = 0) -> Trace:
         """The first of the episodes that `play` has, step by step."""
         check_trial(trial)
-        record = self._recorded(as_genomes(genome), 1, TRIAL + trial, traced=True)
+        batch = as_genomes(genome)
+        record = self._recorded(batch, 1, self._task(batch, TRIAL + trial, traced=True))
         steps, states = int(record.length[0, 0]), len(self.environment.state_names)
         return Trace(
             record.trace[: steps + 1, :states],
@@ -168,7 +175,7 @@ class Rollout(Episodic):
     @property
     def is_built(self) -> bool:
         """Whether the loop over episodes was compiled before, by any process."""
-        if self._player:
+        if self._player is not None:
             return bool(self._player.is_built(self.environment, self._decision))
         return is_built(play_range(type(self.environment), self._decision))
 
@@ -176,72 +183,89 @@ class Rollout(Episodic):
     def _decision(self) -> str:
         return "scaled" if isinstance(self.environment.actions, Box) else self.actions
 
+    @property
+    def last(self) -> Episodes | None:
+        """The Episodes of the last call; a GPU keeps them until they are asked for."""
+        if self._played is not None:
+            self._last, self._played = _episodes(self._played.record()), None
+        return self._last
+
+    def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
+        training = trial == TRAINING
+        if self._player is None or (self._normaliser is not None and training):
+            return super()._evaluated(genomes, episodes, trial)
+        if training:
+            self._last = self._played = None  # nobody can ask for them any more
+        played = self._played_on_gpu(genomes, episodes, self._task(genomes, trial))
+        if training:
+            self._played = played
+        return played.fitness, int(played.steps.sum())
+
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        record = self._recorded(genomes, episodes, trial)
+        record = self._recorded(genomes, episodes, self._task(genomes, trial))
         played = _episodes(record)
         if self._normaliser is None or trial != TRAINING:
             return played
         self._normaliser.add(record.moment, int(record.length.sum()))
         return Episodes(*(field.copy() for field in played))  # not to hold `moment`, in the same memory
 
-    def _recorded(
-        self,
-        genomes: Genomes,
-        episodes: int,
-        trial: int,
-        start: np.ndarray | None = None,
-        traced: bool = False,
-    ) -> Record:
+    def _task(
+        self, genomes: Genomes, trial: int, start: np.ndarray | None = None, traced: bool = False
+    ) -> Play:
+        """What these genomes are to play, if they can."""
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
-        environment = self.environment
-        senses, reach = self.senses(), self.reach()
-        measured = self._normaliser is not None and trial == TRAINING
-        limit = int(environment.time_limit)
-        play = Play(
-            np.zeros((1, 1)) if start is None else start,
+        return Play(
+            _NO_START if start is None else start,
             0 if start is None else start.shape[1],
             0,
             np.uint64(genomes.seed if trial < TRIAL else 0),
             genomes.generation if trial == TRAINING else 0,
             self.starts == "generation" or trial != TRAINING,
             trial,
-            limit,
-            measured,
+            int(self.environment.time_limit),
+            self._normaliser is not None and trial == TRAINING,
             traced,
         )
-        if self._player:
-            fields_for = partial(self._record_fields, episodes, episodes, play)
-            record = self._player(genomes, environment, self._decision, play, senses, reach, fields_for)
-            self._refuse_unfinished(record, genomes, play)
-        else:
-            record = self._play_on_cpu(genomes, episodes, play, senses, reach)
+
+    def _recorded(self, genomes: Genomes, episodes: int, play: Play) -> Record:
+        if self._player is not None:
+            return self._played_on_gpu(genomes, episodes, play).record()
+        record = self._play_on_cpu(genomes, episodes, play)
         self._refuse_unsound(record)
         return record
 
-    def _record_fields(self, episodes: int, groups: int, play: Play, count: int) -> Fields:
-        """Shapes and dtypes of a Record of so many genomes; `groups` of lanes are measured each."""
-        each, boolean, number = (count, episodes), np.dtype(bool), np.dtype(np.float64)
+    def _record_block(self, episodes: int, groups: int, play: Play, count: int) -> Block:
         actions = self.environment.actions
         dimensions = len(actions.low) if isinstance(actions, Box) else 1
-        width = len(self.environment.state_names) + dimensions + 1
-        return {
-            "reward": (each, number),
-            "length": (each, np.dtype(np.int64)),
-            "terminated": (each, boolean),
-            "sound": (each, boolean),
-            "moment": ((count if play.measured else 0, groups, 2, self.num_inputs), number),
-            "trace": ((int(play.limit) + 1 if play.traced else 0, width), number),
-        }
+        return record_block(
+            count,
+            episodes,
+            groups if play.measured else 0,
+            self.num_inputs,
+            play.limit if play.traced else -1,
+            len(self.environment.state_names) + dimensions + 1,
+        )
 
-    def _play_on_cpu(
-        self, genomes: Genomes, episodes: int, play: Play, senses: Senses, reach: Reach
-    ) -> Record:
+    def _played_on_gpu(self, genomes: Genomes, episodes: int, play: Play) -> Played:
+        block_for = partial(self._record_block, episodes, episodes, play)
+        senses, reach = self.senses(), self.reach()
+        played: Played = self._player(
+            genomes, self.environment, self._decision, play, senses, reach, block_for, *self._combination()
+        )
+        if played.steps.min() < 0:
+            record = played.record()
+            self._refuse_unfinished(record, genomes, play)
+            self._refuse_unsound(record)
+        return played
+
+    def _play_on_cpu(self, genomes: Genomes, episodes: int, play: Play) -> Record:
         networks = compile(genomes, "cpu")
         count, width = len(genomes), _width(episodes)
-        fields = self._record_fields(episodes, -(-episodes // width), play, count)
-        record = Record(**{name: np.empty(*field) for name, field in fields.items()})
+        block = self._record_block(episodes, -(-episodes // width), play, count)
+        record = Record(**block.empty())
+        senses, reach = self.senses(), self.reach()
         try:
             parallel.over(
                 play_range(type(self.environment), self._decision),
@@ -262,14 +286,13 @@ class Rollout(Episodic):
 
     def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
         """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
-        # Of these `sound` is neither True nor False, as `length` is -1, and has an eighth of its bytes.
-        if record.sound.view(np.uint8).max() <= 1:
-            return
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
+        if not len(unfinished):
+            return
         for genome in map(int, unfinished):
             one = genomes.take(np.array([genome]))
             first = play._replace(first=genome)
-            self._play_on_cpu(one, len(record.length[0]), first, self.senses(), self.reach())
+            self._play_on_cpu(one, len(record.length[0]), first)
         episode = int(np.argmax(record.length[unfinished[0]] < 0))
         raise RuntimeError(
             f"{self.name}: a function raised an error in episode {episode} of genome {unfinished[0]}"

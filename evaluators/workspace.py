@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,10 +12,29 @@ import numpy as np
 
 from evaluators.backend import Arrays, arrays_of
 from evaluators.launching import argument, argument_at
-from neat.buffers import Fields, in_block, places, size_of
+from neat.buffers import Block, packed
 
 _GATHERED = 2**18  # bytes that the host's processor moves in the time of some copies
 _GAPS = 2**20  # bytes that a copy moves in the time of some others
+
+_NOTHING = np.empty(0, np.uint8)
+
+
+class Later:
+    """What a device has for the host: fetched when it is asked for, or before something else takes its place."""
+
+    def __init__(self, work: Workspace, name: str) -> None:
+        self._work: Workspace | None = work
+        self._name = name
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def get(self) -> dict[str, np.ndarray]:
+        """As `Workspace.fetch` gives it."""
+        if self._work is not None:
+            with self._work.arrays.current():
+                self._arrays = self._work.fetch(self._name)
+            self._work = None
+        return self._arrays
 
 
 class Workspace:
@@ -21,15 +42,22 @@ class Workspace:
 
     What is sent passes through memory of the host that the next call of the same name writes to: between them the
     device must have been waited for, as `fetch` does.
+
+    Attributes:
+        arrays: The device's Arrays.
+        usable: Bytes of its memory that could be had when `gpu.in_parts` asked; 0 after memory has run out.
     """
 
     def __init__(self, device: str) -> None:
         self.arrays: Arrays = arrays_of(device)
+        self.usable = 0.0
         self._rooms: dict[str, tuple[Any, Any]] = {}
-        self._fields: dict[str, Fields] = {}
-        # By name: a block, where its fields begin, the fields, and what kernels take for them.
-        self._made: dict[str, tuple[Any, list[int], list[Any], Mapping[str, Any]]] = {}
-        self._staging: dict[str, np.ndarray] = {}
+        self._blocks: dict[str, Block] = {}
+        # By name: where memory is and what lies in it; the arrays there.
+        self._staged: dict[str, tuple[np.ndarray, Block, Mapping[str, np.ndarray]]] = {}
+        self._arguments: dict[str, tuple[Any, Block, Mapping[str, Any]]] = {}
+        self._sent: dict[str, list[np.ndarray]] = {}
+        self._later: dict[str, weakref.ref[Later]] = {}
 
     def room(self, name: str, size: int, dtype: Any) -> Any:
         """An uninitialised array of this size or more, one-dimensional, as kernels take it."""
@@ -61,47 +89,66 @@ class Workspace:
     def send(self, name: str, sources: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
         """Copies of arrays of the host in one block, as kernels take them: by one copy where that is faster."""
         arrays = [np.ascontiguousarray(array) for array in sources.values()]
+        fields = {key: (array.shape, array.dtype) for key, array in zip(sources, arrays, strict=True)}
         common = _common_block(arrays)
         if common is not None:
             whole, begins = common
-            block = self._block(name, whole.size)
-            self.arrays.fill(block, whole)
-        else:
-            begins, size = places(array.nbytes for array in arrays)
-            block = self._block(name, size)
-            if size <= _GATHERED:
-                whole = self.staging(name, size)
-                for array, place in zip(arrays, begins, strict=True):
-                    whole[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
-                self.arrays.fill(block, whole)
-            else:
-                for array, place in zip(arrays, begins, strict=True):
-                    self.arrays.fill(block[place:], array.reshape(-1).view(np.uint8))
-        fields = {key: (array.shape, array.dtype) for key, array in zip(sources, arrays, strict=True)}
-        return self._arguments(name, fields, begins)
+            block = Block(fields, begins, whole.size)
+            self.arrays.fill(self._memory(name, block), whole)
+            return self._arguments_in(name, block)
+        block = packed(fields)
+        if block.size <= _GATHERED:
+            for view, array in zip(self.stage(name, block).values(), arrays, strict=True):
+                view[...] = array
+            return self.send_staged(name)
+        memory = self._memory(name, block)
+        for begin, array in zip(block.begins, arrays, strict=True):
+            self.arrays.fill(memory[begin:], array.reshape(-1).view(np.uint8))
+        return self._arguments_in(name, block)
 
-    def staging(self, name: str, size: int) -> np.ndarray:
-        """So many bytes of the host's memory, uint8, from which `send` copies at once what lies in them."""
-        if name not in self._staging or self._staging[name].size < size:
-            self._staging[name] = self.arrays.empty_host(size * 5 // 4)
-        return self._staging[name][:size]
+    def send_once(self, name: str, sources: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+        """As `send`, but nothing if these very arrays were sent before: for arrays that nobody writes to."""
+        sent = self._sent.get(name, ())
+        if len(sent) != len(sources) or any(map(operator.is_not, sent, sources.values())):
+            self.send(name, sources)
+            self._sent[name] = list(sources.values())
+        return self._arguments[name][2]
 
-    def receive(self, name: str, fields: Fields) -> Mapping[str, Any]:
-        """Arrays for `fetch`, in one block, as kernels take them; all their bytes are 255."""
-        begins, size = places(map(size_of, fields.values()))
-        self.arrays.set_bytes(self._block(name, size), 255, size)
-        self._fields[name] = fields
-        return self._arguments(name, fields, begins)
+    def stage(self, name: str, block: Block) -> Mapping[str, np.ndarray]:
+        """Memory of the host for `send_staged`: the arrays of a Block, uninitialised or as they were."""
+        memory, known, views = self._staged.get(name, (_NOTHING, None, {}))
+        if known is not block:
+            if memory.size < block.size:
+                memory = self.arrays.empty_host(block.size * 5 // 4)
+            views = block.views(memory)
+            self._staged[name] = memory, block, views
+        return views
+
+    def send_staged(self, name: str) -> Mapping[str, Any]:
+        """Copies of what lies in the arrays that `stage` gave, by one copy, as kernels take them."""
+        memory, block, _ = self._staged[name]
+        self.arrays.fill(self._memory(name, block), memory[: block.size])
+        return self._arguments_in(name, block)
+
+    def receive(self, name: str, block: Block) -> Mapping[str, Any]:
+        """Arrays for `fetch`, as kernels take them; all their bytes are 255."""
+        self._fetch_what_waits(name)
+        self.arrays.set_bytes(self._memory(name, block), 255, block.size)
+        self._blocks[name] = block
+        return self._arguments_in(name, block)
 
     def fetch(self, name: str) -> dict[str, np.ndarray]:
         """What `receive` made room for, in memory of the host's own, once the device is done."""
+        block = self._blocks[name]
+        memory = self.arrays.empty_host(block.size)
+        self.arrays.fetch(memory, self._rooms[name][0])
+        return block.views(memory)
 
-        def fetched(size: int) -> np.ndarray:
-            whole = self.arrays.empty_host(size)
-            self.arrays.fetch(whole, self._rooms[name][0])
-            return whole
-
-        return in_block(self._fields[name], fetched)
+    def later(self, name: str) -> Later:
+        """What `receive` made room for, to be fetched when it is wanted."""
+        later = Later(self, name)
+        self._later[name] = weakref.ref(later)
+        return later
 
     def argument(self, name: str) -> Any:
         """The array of this name as kernels take it."""
@@ -122,31 +169,41 @@ class Workspace:
 
     def forget(self) -> None:
         """Give all memory back."""
+        for name in list(self._later):
+            self._fetch_what_waits(name)
+        self.usable = 0.0
         self._rooms.clear()
-        self._made.clear()
+        self._arguments.clear()
+        self._sent.clear()
         self.arrays.release()
+
+    def _fetch_what_waits(self, name: str) -> None:
+        waiting = self._later.pop(name, None)
+        later = waiting() if waiting is not None else None
+        if later is not None:
+            later.get()
 
     def _keep(self, name: str, array: Any) -> None:
         self._rooms[name] = array, argument(array)
 
-    def _arguments(self, name: str, fields: Fields, begins: list[int]) -> Mapping[str, Any]:
-        """Arrays in a block, as kernels take them: those of the last time where nothing has moved."""
-        block, made = self._rooms[name][1], self._made.get(name)
-        in_order = list(fields.items())
-        if made is None or made[0] is not block or made[1:3] != (begins, in_order):
-            arguments = {
-                key: argument_at(block, place, *field)
-                for (key, field), place in zip(in_order, begins, strict=True)
-            }
-            made = self._made[name] = block, begins, in_order, MappingProxyType(arguments)
-        return made[3]
-
-    def _block(self, name: str, size: int) -> Any:
-        self.room(name, size, np.dtype(np.uint8))
+    def _memory(self, name: str, block: Block) -> Any:
+        self.room(name, block.size, np.dtype(np.uint8))
         return self._rooms[name][0]
 
+    def _arguments_in(self, name: str, block: Block) -> Mapping[str, Any]:
+        """Arrays in a block, as kernels take them: those of the last time where nothing has moved."""
+        memory = self._rooms[name][1]
+        made = self._arguments.get(name)
+        if made is None or made[0] is not memory or made[1] is not block:
+            arguments = {
+                key: argument_at(memory, begin, *field)
+                for (key, field), begin in zip(block.fields.items(), block.begins, strict=True)
+            }
+            made = self._arguments[name] = memory, block, MappingProxyType(arguments)
+        return made[2]
 
-def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[int]] | None:
+
+def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, tuple[int, ...]] | None:
     """The part of a block of bytes in which arrays lie close together, and where in it each begins."""
     block = arrays[0].base
     if not isinstance(block, np.ndarray) or block.dtype != np.uint8 or block.ndim != 1:
@@ -161,7 +218,7 @@ def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[int]] | No
     if any((begin - first) % array.itemsize for begin, array in zip(begins, arrays, strict=True)):
         return None
     start = first - _address(block)
-    return block[start : start + last - first], [begin - first for begin in begins]
+    return block[start : start + last - first], tuple(begin - first for begin in begins)
 
 
 def _address(array: np.ndarray) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -31,34 +33,35 @@ def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
         name: ((size,), dtype) for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
     }
     order = [*(name for name in fields if name not in _UNREAD), *_UNREAD]
-    return GenomeArrays(
-        **in_block({name: fields[name] for name in order}, lambda size: _allocate(size, np.uint8))
-    )
+    block = packed({name: fields[name] for name in order})
+    return GenomeArrays(**block.views(_allocate(block.size, np.uint8)))
 
 
-def in_block(fields: Fields, allocate: Callable[[int], np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays of these shapes and dtypes one after the other in what `allocate` gives, so many bytes, uint8."""
-    begins, end = places(map(size_of, fields.values()))
-    block = allocate(end)
-    return {
-        name: block[begin : begin + size_of(field)].view(field[1]).reshape(field[0])
-        for (name, field), begin in zip(fields.items(), begins, strict=True)
-    }
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Where arrays lie in a block of bytes."""
+
+    fields: Fields
+    begins: tuple[int, ...]  # of each array
+    size: int
+
+    def empty(self) -> dict[str, np.ndarray]:
+        """The arrays, uninitialised."""
+        return self.views(np.empty(self.size, np.uint8))
+
+    def views(self, memory: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays in so many bytes or more, uint8."""
+        return {
+            name: memory[begin : begin + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+            for (name, (shape, dtype)), begin in zip(self.fields.items(), self.begins, strict=True)
+        }
 
 
-def size_of(field: tuple[tuple[int, ...], np.dtype[Any]]) -> int:
-    """Bytes of an array of this shape and dtype."""
-    shape, dtype = field
-    return prod(shape) * dtype.itemsize
-
-
-def places(sizes: Iterable[int]) -> tuple[list[int], int]:
-    """Where arrays of so many bytes begin in a block, one after the other on cache lines, and the block's size."""
-    begins, end = [], 0
-    for size in sizes:
-        begins.append(end)
-        end += -(-size // _APART) * _APART
-    return begins, max(end, 1)
+def packed(fields: Fields) -> Block:
+    """A Block of arrays of these shapes and dtypes, one after the other on cache lines."""
+    sizes = (prod(shape) * dtype.itemsize for shape, dtype in fields.values())
+    *begins, end = accumulate((-(-size // _APART) * _APART for size in sizes), initial=0)
+    return Block(fields, tuple(begins), max(end, 1))
 
 
 def trim(arrays: GenomeArrays, genomes: int, nodes: int, connections: int) -> GenomeArrays:

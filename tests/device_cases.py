@@ -111,6 +111,8 @@ def rollout(device, environment, count=9, feed_forward=True, hidden=3, **options
     return {
         "fitness": fitness,
         "again": evaluator(batch),
+        "last": evaluator.last.reward,
+        "validated": evaluator.validate(batch, 3),
         "reward": played.reward,
         "length": played.length,
         "terminated": played.terminated,

@@ -3,13 +3,12 @@
 import contextlib
 import gc
 import weakref
-from collections import Counter
 
 import numpy as np
 import pytest
 
 import evaluators
-from evaluators import backend, cuda, gpu, gpu_backward, gpu_engines, launching, workspace
+from evaluators import backend, gpu, gpu_backward, gpu_engines, launching, workspace
 from evaluators.environments import CartPole
 from evaluators.gradient import fit_weights, optim
 from neat import buffers
@@ -71,7 +70,7 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
     monkeypatch.setattr(gpu_engines, "DeviceGenes", short_of_memory)
     np.testing.assert_array_equal(evaluator(batch), expected)
     assert sizes == [40, 20, 10, 10, 20, 10, 10]
-    assert set(evaluator._scorer._spaces["cuda:0"]._rooms) >= {"program", "results"}
+    assert set(evaluator._scorer._spaces["cuda:0"]._rooms) >= {"program", "fitness"}
     monkeypatch.setattr(gpu_engines, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
     with pytest.raises(MemoryError, match=r"^cuda:0: genome 0 does not fit in its memory: full$"):
         evaluator(batch)
@@ -284,7 +283,7 @@ def test_genomes_of_all_sizes_side_by_side():
         np.testing.assert_array_equal(evaluator(batch), alone)
         offsets = batch.arrays.node_offset, batch.arrays.connection_offset
         assert gpu.WARP // gpu.turns_for(samples) == width
-        assert len(gpu.layout(*offsets, 2, width, False, backend.HOST.empty_host).levels) == levels
+        assert len(gpu.layout(*offsets, 2, width, False, buffers.Block.empty).levels) == levels
 
 
 def test_devices_are_checked():
@@ -329,99 +328,6 @@ def test_learning_within_evolution():
     before = evaluators.Supervised(numbers(4, 3), numbers(4, 2), device="cuda")(batch)
     assert (evaluator(batch) > before).all()
     assert (evaluator.learned.arrays.connection_weight != batch.arrays.connection_weight).any()
-
-
-def counted(monkeypatch):
-    """Calls that a driver would get, by name, while a test goes on."""
-    calls = Counter()
-
-    def count(where, name):
-        original = getattr(where, name)
-
-        def counting(*arguments):
-            calls[name] += 1
-            return original(*arguments)
-
-        monkeypatch.setattr(where, name, counting)
-
-    for name in ("fill", "set_bytes", "fetch", "to_host"):
-        count(ARRAYS, name)
-    count(launching, "start")
-    return calls
-
-
-@pytest.mark.parametrize("task", ["supervised", "episodes"])
-def test_what_travels_in_a_generation(task, monkeypatch):
-    """Genes, where their programs go, and for episodes what is played; two or three launches; the results."""
-    evaluator, batch = supervised()
-    if task == "episodes":
-        evaluator = evaluators.Rollout(Walk(time_limit=3), episodes=2, device="cuda")
-        batch = genomes(6, (1, 3))
-    genes = buffers.empty(len(batch), len(batch.arrays.node_id), len(batch.arrays.connection_weight))
-    for array, source in zip(genes, batch.arrays, strict=True):
-        array[...] = source
-    evaluator(batch)
-    monkeypatch.setattr(workspace, "_GATHERED", 1_000)  # more than all but the genes, which lie together
-    calls = counted(monkeypatch)
-    evaluator(batch.with_arrays(genes))
-    sent, cleared, launched = {"supervised": (2, 2, 3), "episodes": (3, 1, 2)}[task]
-    assert calls == {"fill": sent, "set_bytes": cleared, "start": launched, "fetch": 1}
-
-
-def test_arrays_are_sent_and_fetched(monkeypatch):
-    """By one copy if they are small or lie together, else by one each."""
-    rng = np.random.default_rng(0)
-    shapes = {
-        "a": ((3, 5), "f4"),
-        "b": ((0,), "i8"),
-        "c": ((7,), "u1"),
-        "d": ((2, 1, 3), "f8"),
-        "e": ((4,), "?"),
-    }
-    apart = {name: rng.integers(0, 2, shape).astype(dtype) for name, (shape, dtype) in shapes.items()}
-    apart["a"] = np.asfortranarray(apart["a"])
-    genes = buffers.empty(3, 8, 9)
-    for array in genes:
-        array[...] = rng.integers(0, 2, array.shape)
-    together = {name: getattr(genes, name) for name in cuda.Genes._fields}
-    space = workspace.Workspace("cuda:0")
-    calls = counted(monkeypatch)
-    for arrays, gathered, copies in ((apart, 10**6, 1), (apart, 0, 5), (together, 0, 1)):
-        monkeypatch.setattr(workspace, "_GATHERED", gathered)
-        calls.clear()
-        for name, array in space.send("some", arrays).items():
-            np.testing.assert_array_equal(array, arrays[name])
-            assert array.dtype == arrays[name].dtype
-        assert calls["fill"] == copies
-    room = space.receive("back", {name: (array.shape, array.dtype) for name, array in apart.items()})
-    assert (room["c"] == 255).all()
-    for name, array in room.items():
-        array[...] = apart[name]
-    calls.clear()
-    for name, array in space.fetch("back").items():
-        np.testing.assert_array_equal(array, apart[name])
-        array[...] = 0  # the host's own
-    assert calls == {"fetch": 1}
-    np.testing.assert_array_equal(room["d"], apart["d"])
-
-
-def test_a_part_of_a_population_is_sent_as_it_is(monkeypatch):
-    """Genes of several GPUs, whose arrays begin in the middle of the population's."""
-    monkeypatch.setattr(workspace, "_GATHERED", 0)
-    genes = buffers.empty(2, 6, 10)
-    batch = genomes(2, (3, 2))
-    space = workspace.Workspace("cuda:0")
-    for gaps in (0, 10**6):
-        monkeypatch.setattr(workspace, "_GAPS", gaps)
-        for begin in (0, 1, 3):
-            part = {"node_bias": genes.node_bias[begin:5], "node_activation": genes.node_activation[begin:5]}
-            for array in part.values():
-                array[...] = np.arange(array.size)
-            for name, array in space.send("part", part).items():
-                np.testing.assert_array_equal(array, part[name])
-    whole = gpu.DeviceGenes(space, batch, 0, 2)
-    second = gpu.DeviceGenes(space, batch, 1, 2)
-    assert second.node_offset[0] == 0 and second.node_offset[-1] == np.diff(whole.node_offset)[1]
 
 
 def test_a_launch_with_another_type_of_array_is_refused():

@@ -56,7 +56,7 @@ with emulation(folder, built=built_and_noted):
     check_alike(EVALUATED)
     assert not failed, failed
 
-    # Memory that runs out in a launch of `_compile`, `_score` or `_finish`: the halves give the same.
+    # Memory that runs out in a launch of `compile_programs`, `score` or `add_pieces`: the halves give the same.
     expected = run(EVALUATED, "cuda")["fitness"]
     for launches in (0, 1, 2):
         driver.fail_a_launch(2, launches)

@@ -18,8 +18,9 @@ from numba.cuda import compiler
 from numba.cuda.cudadrv import nvvm
 
 import evaluators
-from evaluators import backend, cuda, cuda_backward, launching
+from evaluators import backend, builds, cuda_backward, launching
 from evaluators.workspace import Workspace
+from neat.buffers import packed
 from neat.jit import fused_inner_function, inner_function
 from tests.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.emulator import VERSIONS, code, emulation
@@ -29,10 +30,11 @@ OPTIMISED = ((9, 0), (12, 0))
 
 
 KERNELS = {
-    **{f"compile, {place}": (cuda.compile_kernel, place == "shared") for place in ("shared", "device")},
-    **{f"activate, {place}": (cuda.activate_kernel, place == "shared") for place in ("shared", "device")},
-    **{f"score, {place}": (cuda.score_kernel, place == "shared") for place in ("shared", "device")},
-    "finish": (cuda.finish_kernel,),
+    **{f"compile, {place}": (builds.compile_kernel, place == "shared") for place in ("shared", "device")},
+    **{f"activate, {place}": (builds.activate_kernel, place == "shared") for place in ("shared", "device")},
+    **{f"score, {place}": (builds.score_kernel, place == "shared") for place in ("shared", "device")},
+    "add": (builds.add_kernel,),
+    "combine": (builds.combine_kernel,),
     **{
         f"differentiate, {place}": (cuda_backward.differentiate_kernel, place == "shared")
         for place in ("shared", "device")
@@ -87,7 +89,7 @@ def check_compiles(kernel, in_shared, cache):
 
 
 def test_optimised_text_is_the_same_for_all_that_the_older_compiler_serves():
-    kernel = code(cuda.score_kernel(True))
+    kernel = code(builds.score_kernel(True))
     texts = [
         nvvm.compile_ir(kernel, fastmath=False, opt=3, arch=f"compute_{arch}").decode()
         for arch in (75, 80, 90)
@@ -172,7 +174,7 @@ def test_arrays_of_one_name_in_another_order(emulated):
     assert addresses[0]["one"] == addresses[1]["two"] < addresses[0]["two"] == addresses[1]["one"]
     results = {name: ((2,), np.dtype(np.int64)) for name in ("one", "two")}
     for order in (("one", "two"), ("two", "one")):
-        arguments = work.receive("y", {name: results[name] for name in order})
+        arguments = work.receive("y", packed({name: results[name] for name in order}))
         for number, name in enumerate(("one", "two")):
             ctypes.c_int64.from_address(arguments[name][4]).value = number
         assert [work.fetch("y")[name][0] for name in ("one", "two")] == [0, 1]

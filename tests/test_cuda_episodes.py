@@ -6,7 +6,7 @@ import pytest
 import evaluators
 from evaluators import backend
 from tests.device_cases import ENVIRONMENTS, check_alike, check_same_champion, genomes
-from tests.test_cuda import check_compiles, cuda, emulated  # noqa: F401  skips without a compiler
+from tests.test_cuda import builds, check_compiles, emulated  # noqa: F401  skips without a compiler
 from tests.wandering import Hot
 
 
@@ -18,11 +18,11 @@ def decision_of(name, environment):
 
 KERNELS = {
     **{
-        f"play {name}": (cuda.play_kernel, environment, decision_of(name, environment), True)
+        f"play {name}": (builds.play_kernel, environment, decision_of(name, environment), True)
         for name, environment in ENVIRONMENTS.items()
         if name not in ("Walk", "DoublePole without velocities")  # of types that the others have too
     },
-    "play CartPole, device": (cuda.play_kernel, ENVIRONMENTS["CartPole"], "argmax", False),
+    "play CartPole, device": (builds.play_kernel, ENVIRONMENTS["CartPole"], "argmax", False),
 }
 
 

@@ -31,4 +31,4 @@ def test_launches_on_a_stand_in_for_the_driver(request, tmp_path):
         assert done.returncode == 0, done.stderr
         kernels = [line.split() for line in done.stdout.splitlines()]
         assert {how for how, _ in kernels} <= possible
-        assert {name.split("-")[0] for _, name in kernels} == {"_compile", "_score", "_finish"}
+        assert {name.split("-")[0] for _, name in kernels} == {"compile_programs", "score", "add_pieces"}

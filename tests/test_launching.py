@@ -15,17 +15,18 @@ from numba.cuda import dispatcher
 from numba.cuda.cudadrv.devicearray import DeviceNDArray
 from numba.cuda.cudadrv.dummyarray import Array
 
-from evaluators import cuda, cuda_backward, launching
+from evaluators import builds, cuda_backward, launching
 from evaluators.environments import CartPole, DoublePole
 
 KERNELS = {
-    "compile": cuda.compile_kernel(True),
-    "activate": cuda.activate_kernel(True),
-    "score": cuda.score_kernel(False),
-    "finish": cuda.finish_kernel(),
+    "compile": builds.compile_kernel(True),
+    "activate": builds.activate_kernel(True),
+    "score": builds.score_kernel(False),
+    "add": builds.add_kernel(),
+    "combine": builds.combine_kernel(),
     "differentiate": cuda_backward.differentiate_kernel(True),
-    "play, float32": cuda.play_kernel(CartPole(), "argmax", True),
-    "play, float64": cuda.play_kernel(DoublePole.stanley(), "scaled", True),
+    "play, float32": builds.play_kernel(CartPole(), "argmax", True),
+    "play, float64": builds.play_kernel(DoublePole.stanley(), "scaled", True),
 }
 NUMBERS = {
     types.float32: np.float32(0.1),

@@ -6,7 +6,7 @@ import pytest
 import neat
 from evaluators import Rollout
 from evaluators.environments import Box, CartPole, Discrete, Environment
-from tests.wandering import Walk
+from tests.wandering import ONE, Late, Walk
 
 
 def broken(**members):
@@ -70,19 +70,8 @@ def test_a_bad_environment_is_refused(members, message):
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
 
 
-def late_nan(state, action, constants, random):
-    state[1] += ONE_MORE
-    return np.float32(np.sqrt(np.float32(300.0) - state[1])), False
-
-
-ONE_MORE = np.float32(1.0)
-
-
 def test_what_goes_wrong_later_names_genome_episode_and_step():
-    environment = type("Late", (Walk,), {"__module__": __name__, "step": staticmethod(late_nan)})(
-        time_limit=400
-    )
-    rollout = Rollout(environment, episodes=3)
+    rollout = Rollout(Late(time_limit=400), episodes=3)
     genomes = neat.Population(neat.Config.for_task(rollout, population_size=4)).ask()
     expected = "Late: an observation or a reward was not finite in step 301 of episode 0 of genome 0"
     with pytest.raises(ValueError, match=expected):
@@ -138,7 +127,7 @@ def test_what_the_loop_cannot_compile_is_refused_before_the_work():
 
 
 def late_error(state, action, constants, random):
-    state[1] += ONE_MORE
+    state[1] += ONE
     if state[1] > 250:
         raise ValueError("the motor is hot")
     return np.float32(0.0), False

@@ -35,5 +35,6 @@ def test_a_kernel_computes_what_the_cpu_does(name, simulated):
         np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5, err_msg=key)
 
 
-def test_launchers_when_memory_is_short_or_something_fails():
-    simulate("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/in_simulator.py")
+@pytest.mark.parametrize("file", ["in_simulator.py", "in_simulator_memory.py"])
+def test_launchers(file):
+    simulate("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"tests/{file}")

@@ -66,3 +66,13 @@ class Hot(Walk):
         if state[1] > 250:
             raise ValueError("the motor is hot")
         return np.float32(0.0), uniform(random, 5) < np.float32(0.003)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late(Walk):
+    """Its reward is no number from step 301 on."""
+
+    @staticmethod
+    def step(state, action, constants, random):
+        state[1] += ONE
+        return np.float32(np.sqrt(np.float32(300.0) - state[1])), False

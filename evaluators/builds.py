@@ -1,0 +1,192 @@
+"""Which builds there are of the GPU's kernels: for what types, over what activations, in what environment.
+
+Kernels are compiled for the signatures given here, ahead of their first launch, and kept on disk. What they share is
+made once in a process, and compiled once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from evaluators import actions, cuda
+from evaluators.actions import Reach
+from evaluators.cuda import SAMPLES, Batch, Genes, Interleaved, Part
+from evaluators.environments.environment import Discrete, Environment
+from evaluators.episode import Play, Record, Senses, episode_pass
+from evaluators.forward import forward_in_registers
+from evaluators.launching import Kernel, kernel_of
+from evaluators.passes import activation_pass, score_pass
+from evaluators.signatures import B1, F4, F8, I4, I8, U1, array, named
+from neat.activations import ACTIVATIONS, AGGREGATIONS, name_of_table
+from neat.jit import inner_function
+
+_GENES = named(
+    Genes,
+    *[array(e) for e in (I8, I8, F4, F4, U1, U1, I4, I4, F4, B1)],
+)
+_INTERLEAVED = named(
+    Interleaved,
+    array(I4),
+    array(I8),
+    array(I4),
+    array(I4),
+    array(I4),
+    array(F4),
+    types.uint32,
+    I8,
+    I8,
+    I8,
+)
+
+
+def part_of(spare: Any) -> Any:
+    """A Part's type, for scratch of this one."""
+    return named(Part, I8, I8, I8, I8, I8, I8, array(spare))
+
+
+@functools.cache
+def compile_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `cuda.compile_programs`."""
+    return kernel_of(
+        cuda.compile_programs,
+        memory(in_shared),
+        {"IN_SHARED": in_shared},
+        (_GENES, _INTERLEAVED, part_of(I4)),
+    )
+
+
+@functools.cache
+def add_kernel() -> Kernel:
+    """The kernel of `cuda.add_pieces`."""
+    return kernel_of(cuda.add_pieces, "only", {}, (array(F8, 2), F8, array(F8)))
+
+
+@functools.cache
+def combine_kernel() -> Kernel:
+    """The kernel of `cuda.combine_episodes`."""
+    arguments = (array(F8, 2), array(I8, 2), array(B1, 2), B1, F8, array(F8), array(I8))
+    return kernel_of(cuda.combine_episodes, "only", {}, arguments)
+
+
+# By kernel: the global that is bound to a pass, what makes the pass of a forward function, and the arguments' types.
+_OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
+    cuda.activate: (
+        "activate_network",
+        activation_pass,
+        (
+            array(I8),
+            array(I4),
+            array(I4),
+            _INTERLEAVED,
+            named(Batch, array(F4, 4, "A"), array(F4, 4)),
+            array(I8),
+            array(F4),
+            part_of(F4),
+        ),
+    ),
+    cuda.score: (
+        "score_network",
+        score_pass,
+        (_INTERLEAVED, array(F4, 4), array(F4, 2), I8, I8, I8, array(F8, 2), part_of(F4)),
+    ),
+}
+
+
+def activate_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `cuda.activate` for the table as it is now."""
+    return _over_samples(cuda.activate, in_shared, *table())
+
+
+def score_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `cuda.score` for the table as it is now."""
+    return _over_samples(cuda.score, in_shared, *table())
+
+
+def build_name(in_shared: bool, activations: int, aggregations: int) -> str:
+    """Where scratch is, and the table."""
+    return f"{memory(in_shared)}-{name_of_table(activations, aggregations)}"
+
+
+def memory(in_shared: bool) -> str:
+    """Where scratch is, in a build's name."""
+    return "shared" if in_shared else "device"
+
+
+def table() -> tuple[int, int]:
+    """The activations and aggregations that there are now."""
+    return len(ACTIVATIONS), len(AGGREGATIONS)
+
+
+@functools.cache
+def forward_for(activations: int, aggregations: int, samples: int) -> Any:
+    """Shared by the kernels, so that a process compiles it once."""
+    return forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], samples)
+
+
+@functools.cache
+def _pass_for(build: Callable[..., Any], activations: int, aggregations: int) -> Any:
+    return build(forward_for(activations, aggregations, SAMPLES))
+
+
+@functools.cache
+def _over_samples(template: Any, in_shared: bool, activations: int, aggregations: int) -> Kernel:
+    name, build, arguments = _OVER_SAMPLES[template]
+    bind = {name: _pass_for(build, activations, aggregations), "IN_SHARED": in_shared}
+    return kernel_of(template, build_name(in_shared, activations, aggregations), bind, arguments)
+
+
+def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Kernel:
+    """The kernel of `cuda.play` for environments like this one and a way to decide (see `evaluators.actions`)."""
+    dimensions = 1 if isinstance(environment.actions, Discrete) else len(environment.actions.low)
+    sizes = len(environment.constants), len(environment.state_names), environment.num_observations, dimensions
+    return _playing(type(environment), sizes, decision, in_shared, *table())
+
+
+@functools.cache
+def _playing(
+    environment: type[Environment],
+    sizes: tuple[int, int, int, int],
+    decision: str,
+    in_shared: bool,
+    activations: int,
+    aggregations: int,
+) -> Kernel:
+    constants, states, observations, dimensions = sizes
+    precision = F4 if environment.precision is np.float32 else F8
+    forward = forward_for(activations, aggregations, 1)
+    reset, observe, step = map(inner_function, environment.functions().values())
+    bind = {
+        "play_episodes": episode_pass(
+            forward, reset, observe, step, getattr(actions, decision), decision != "scaled"
+        ),
+        "STATES": states,
+        "OBSERVATIONS": observations,
+        "DIMENSIONS": dimensions,
+        "PRECISION": precision,
+        "IN_SHARED": in_shared,
+    }
+    task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
+    name = f"{task}-{build_name(in_shared, activations, aggregations)}"
+    arguments = (
+        _INTERLEAVED,
+        types.UniTuple(precision, constants),
+        named(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
+        named(Senses, array(F4), array(F4), F4),
+        named(Reach, array(F4), array(F4), array(F4), array(F4)),
+        named(
+            Record,
+            array(F8, 2),
+            array(I8, 2),
+            array(B1, 2),
+            array(B1, 2),
+            array(F8, 4),
+            array(F8, 2),
+        ),
+        part_of(F4),
+    )
+    return kernel_of(cuda.play, name, bind, arguments)
