@@ -7,7 +7,7 @@ made once in a process, and compiled once.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,18 @@ from evaluators.cuda import SAMPLES, Batch, Genes, Interleaved, Part
 from evaluators.environments.environment import Discrete, Environment
 from evaluators.episode import Play, Record, Senses, episode_pass
 from evaluators.forward import forward_in_registers
-from evaluators.launching import Kernel, kernel_of
+from evaluators.launching import Kernel, kernel_of, why_not
 from evaluators.passes import activation_pass, score_pass
 from evaluators.signatures import B1, F4, F8, I4, I8, U1, array, named
-from neat.activations import ACTIVATIONS, AGGREGATIONS, name_of_table
+from neat.activations import (
+    ACTIVATIONS,
+    AGGREGATIONS,
+    BUILT_IN_ACTIVATIONS,
+    BUILT_IN_AGGREGATIONS,
+    Activation,
+    Aggregation,
+    name_of_table,
+)
 from neat.jit import inner_function
 
 _GENES = named(
@@ -124,8 +132,23 @@ def table() -> tuple[int, int]:
 
 @functools.cache
 def forward_for(activations: int, aggregations: int, samples: int) -> Any:
-    """Shared by the kernels, so that a process compiles it once."""
+    """Shared by the kernels, so that a process compiles it once.
+
+    Raises:
+        ValueError: A function that a person has added cannot be compiled for a GPU.
+    """
+    _check_added("activation", ACTIVATIONS[BUILT_IN_ACTIVATIONS:activations], F4)
+    _check_added("aggregation", AGGREGATIONS[BUILT_IN_AGGREGATIONS:aggregations], array(F4, 1, "A"))
     return forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], samples)
+
+
+def _check_added(kind: str, added: Sequence[Activation | Aggregation], takes: Any) -> None:
+    for entry in added:
+        reason = why_not(entry.function, (takes,))
+        if reason is not None:
+            raise ValueError(
+                f"{kind} {entry.name!r} cannot be compiled for a GPU: {reason}; use device='cpu'"
+            )
 
 
 @functools.cache

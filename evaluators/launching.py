@@ -20,14 +20,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda, typeof, types
+from numba.core.errors import NumbaError
 from numba.cuda.cudadrv.driver import CudaAPIError
 
-from evaluators.backend import SIMULATED
-from neat.jit import has_build, prune, variant
+from evaluators.backend import OLDEST, SIMULATED
+from neat.jit import cause, has_build, keeping_interruptions, prune, variant, where
 
 WARP = 32  # threads of a block
 
-_LOWERING = hashlib.sha256(Path(__file__).with_name("lowering.py").read_bytes()).hexdigest()
+_LOWERING = hashlib.sha256(
+    b"".join(Path(__file__).with_name(name).read_bytes() for name in ("lowering.py", "ufuncs.py"))
+).hexdigest()
 _compiling = threading.Lock()  # several GPUs have a thread each
 
 
@@ -82,6 +85,25 @@ def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
     attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
     driver.cuKernelSetAttribute(attribute, dynamic_bytes, function.handle, function.device.id)
     return Built(function, kernel.signature, makers(kernel.signature))
+
+
+def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
+    """Why numba-cuda cannot compile a function, plain or jitted, for arguments of these types, and where; or None."""
+    if SIMULATED:
+        return None
+    from numba.cuda.compiler import compile_cuda
+
+    from evaluators.lowering import as_on_the_cpu
+
+    python_function = getattr(function, "py_func", function)
+    try:
+        with _compiling, as_on_the_cpu(), keeping_interruptions():
+            compile_cuda(python_function, None, arguments, cc=OLDEST)
+    except NumbaError as error:
+        return f"{where(error, python_function)}: {cause(error)}"
+    except Exception as error:  # numba-cuda's code, which does not expect what it cannot do
+        return f"{where(error, python_function)}: {type(error).__name__}: {error}"
+    return None
 
 
 def is_built(kernel: Kernel) -> bool:

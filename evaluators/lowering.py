@@ -11,6 +11,9 @@ from unittest import mock
 import numba.core.cgutils
 from numba.cuda import cgutils, dispatcher
 from numba.cuda.cudadrv import nvvm
+from numba.cuda.ufuncs import ufunc_db
+
+from evaluators.ufuncs import missing
 
 _ARITHMETIC = re.compile(r"(%\S+) = f(add|sub|mul) (float|double) (\S+), (\S+)")
 _DEFINED = re.compile(r"^define .*?@\"?([^\"(]+)\"?\(", re.MULTILINE)
@@ -30,6 +33,8 @@ def as_on_the_cpu() -> Iterator[None]:
 
     numba-cuda computes an element's address in a strided array as an integer, after which the compiler no longer sees
     that it is in shared memory; numba's own code for it, which is used instead, does not.
+
+    NumPy's functions of numbers that numba-cuda does not know are there too (see `evaluators.ufuncs`).
     """
     compile_cuda, compile_ir = dispatcher.compile_cuda, nvvm.compile_ir
 
@@ -48,6 +53,7 @@ def as_on_the_cpu() -> Iterator[None]:
         mock.patch.object(dispatcher, "compile_cuda", noting_fused),
         mock.patch.object(nvvm, "compile_ir", rounding),
         mock.patch.object(cgutils, "pointer_add", numba.core.cgutils.pointer_add),
+        mock.patch.dict(ufunc_db(), missing()),
     ):
         yield
 

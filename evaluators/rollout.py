@@ -89,13 +89,13 @@ class Rollout(Episodic):
         actions: Actions = "argmax",
         device: str = "auto",
     ) -> None:
-        check(environment)
+        self.devices = resolve_device(device)
+        check(environment, on_gpu=self.devices != ("cpu",))
         super().__init__(episodes, starts, combine, actions)
         check_choice("observations", observations, get_args(Observations))
         self.environment = environment
         self.name = environment.name
         self.observations = observations
-        self.devices = resolve_device(device)
         self._player: Any = None if self.devices == ("cpu",) else _player(self.devices)
         self._played: Played | None = None  # of the last call
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None

@@ -14,9 +14,11 @@ import hashlib
 import inspect
 import itertools
 import os
+import re
 import secrets
 import signal
 import threading
+import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,6 +172,18 @@ def cause(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
     return next((line for line in lines if line and not line.startswith(headings)), repr(error))
+
+
+def where(error: Exception, python_function: Any) -> str:
+    """Where a compiler stopped, in this function or in one that it calls: file and line, as far as the error tells."""
+    told = re.findall(r'File "([^"]+)", line (\d+)', str(error))
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        location: Any = getattr(frame.f_locals.get("self"), "loc", None)  # of what makes code line by line
+        if hasattr(location, "filename"):
+            told.append((location.filename, location.line))
+    told.append((python_function.__code__.co_filename, python_function.__code__.co_firstlineno))
+    file, line = next(each for each in told if "numba" not in Path(each[0]).parts)
+    return f"{Path(file).name}, line {line}"
 
 
 def prune(python_function: Any, folder: Path) -> None:

@@ -61,13 +61,7 @@ define float @add_f(float %a, float %b) {{ %r = fadd float %a, %b ret float %r }
 define float @mul_f(float %a, float %b) {{ %r = fmul float %a, %b ret float %r }}
 define double @add_d(double %a, double %b) {{ %r = fadd double %a, %b ret double %r }}
 define double @mul_d(double %a, double %b) {{ %r = fmul double %a, %b ret double %r }}
-""" + "\n".join(
-    f"declare {kind} @llvm.{name}.{short}({kind})\n"
-    f"define {kind} @__nv_{name}{letter}({kind} %a) {{\n"
-    f"  %r = call {kind} @llvm.{name}.{short}({kind} %a)\n  ret {kind} %r\n}}"
-    for name in ("fabs", "sqrt", "floor")
-    for kind, short, letter in (("float", "f32", "f"), ("double", "f64", ""))
-)
+"""
 _DECLARED = "".join(f"\ndeclare i32 @{name}()" for name in ("zero", "one", "shared_bytes"))
 _REPLACED = [
     (re.compile(pattern, re.MULTILINE), replacement)
@@ -79,6 +73,7 @@ _REPLACED = [
         (r"^declare i32 @(zero|one)\(\)$", ""),  # of y and of z
         (r'@"?llvm\.nvvm\.barrier0"?', "@wait"),
         (r'@"?llvm\.nvvm\.(add|mul)\.rn\.([fd])"?', r"@\1_\2"),
+        (r'@"?__nv_(\w+)"?', r"@\1"),  # of NVIDIA's library; C's has the same names
         (r'asm sideeffect "mov\.u32 \$0, %dynamic_smem_size;", "=r"', "@shared_bytes"),
         (
             r"external addrspace\(3\) global \[0 x \w+\], align \d+",
@@ -97,6 +92,12 @@ class _Caught(Exception):
     pass
 
 
+def an_old_gpu():
+    """While this holds, numba-cuda compiles as for the oldest GPU."""
+    oldest = SimpleNamespace(compute_capability=backend.OLDEST)
+    return mock.patch("numba.cuda.dispatcher.get_current_device", lambda: oldest)
+
+
 @functools.cache
 def code(kernel):
     """The LLVM code of a kernel and of all that it calls, in modules, as it goes to NVIDIA's compiler."""
@@ -104,12 +105,7 @@ def code(kernel):
     def caught(modules, **options):
         raise _Caught(modules)
 
-    oldest = SimpleNamespace(compute_capability=backend.OLDEST)
-    with (
-        mock.patch.object(nvvm, "compile_ir", caught),
-        mock.patch("numba.cuda.dispatcher.get_current_device", lambda: oldest),
-        as_on_the_cpu(),
-    ):
+    with mock.patch.object(nvvm, "compile_ir", caught), an_old_gpu(), as_on_the_cpu():
         try:
             library, _ = compiler._compile_pyfunc_with_fixup(
                 kernel.function, kernel.signature, device=False, abi="numba", cc=backend.OLDEST
@@ -132,7 +128,9 @@ def _compile(kernel):
     for function in whole.functions:
         if not function.is_declaration and function.name != name:
             function.linkage = "internal"
-        elif function.is_declaration and not function.name.startswith(("llvm.", "pthread_")):
+        elif function.is_declaration and not (
+            function.name.startswith("llvm.") or hasattr(_libc, function.name)
+        ):
             unknown.append(function.name)
     assert not unknown, f"instructions that have no stand-in: {unknown}"
     machine = llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True)
@@ -259,6 +257,7 @@ def emulation(folder, **patches):
         mock.patch.multiple(backend, _name=lambda device: "emulated", _Cupy=EmulatedArrays),
         mock.patch.multiple(launching, **(patches or {"built": built, "start": start})),
         mock.patch.object(workspace, "argument", argument),
+        an_old_gpu(),
         mock.patch.object(gpu_engines, "argument", argument),
         mock.patch.object(gpu_backward, "argument", argument),
     ):

@@ -5,9 +5,10 @@ import pytest
 
 import evaluators
 from evaluators import backend
+from neat.jit import inner_function
 from tests.device_cases import ENVIRONMENTS, check_alike, check_same_champion, genomes
 from tests.test_cuda import builds, check_compiles, emulated  # noqa: F401  skips without a compiler
-from tests.wandering import Hot
+from tests.wandering import ONE, Hot, Late, Walk
 
 
 def decision_of(name, environment):
@@ -60,6 +61,53 @@ def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811
     assert (expected.last.length < 200).any() and (expected.last.length == 200).any()
     with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
         long(players)
+
+
+def test_what_is_not_finite_is_told(emulated):  # noqa: F811
+    message = r"^Late: an observation or a reward was not finite in step 301 of episode 0 of genome 0$"
+    with pytest.raises(ValueError, match=message):
+        evaluators.Rollout(Late(time_limit=400), episodes=2, device="cuda")(genomes(5, (1, 3)))
+
+
+def drawn(state, action, constants, random):
+    state[1] += ONE
+    state[0] = np.random.normal()
+    return ONE, False
+
+
+def tried(state, action, constants, random):
+    try:
+        state[0] = ONE / state[0]
+    except Exception:
+        state[0] = ONE
+    return ONE, False
+
+
+@inner_function
+def noise():
+    return np.random.normal()
+
+
+def helped(state, action, constants, random):
+    return ONE + noise(), False
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "reason"),
+    [
+        (drawn, drawn.__code__.co_firstlineno + 2, "No implementation of function"),
+        (tried, tried.__code__.co_firstlineno + 2, "AttributeError: "),
+        (helped, helped.__code__.co_firstlineno - 3, "No implementation of function"),
+    ],
+)
+def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function, line, reason, emulated):  # noqa: F811
+    environment = type("Own", (Walk,), {"__module__": __name__, "step": staticmethod(function)})()
+    evaluators.Rollout(environment, device="cpu")
+    with pytest.raises(ValueError) as error:
+        evaluators.Rollout(environment, device="cuda")
+    start = f"Own: step cannot be compiled for a GPU: test_cuda_episodes.py, line {line}: {reason}"
+    assert str(error.value).startswith(start)
+    assert str(error.value).endswith("; use device='cpu'") and "\n" not in str(error.value)
 
 
 def test_the_benchmark_of_a_gpu(emulated, monkeypatch):  # noqa: F811

@@ -49,7 +49,11 @@ def one_value(state, action, constants, random):
         ({"step": staticmethod(nan_reward)}, "Broken: an observation or a reward is not finite in step 1"),
         ({"observe": staticmethod(out_of_range)}, "Broken: IndexError: index"),
         ({"step": staticmethod(raises)}, "Broken: RuntimeError: the motor is broken"),
-        ({"step": staticmethod(not_compilable)}, "Broken: numba cannot compile step: "),
+        (
+            {"step": staticmethod(not_compilable)},
+            "Broken: numba cannot compile step: test_rollout_mistakes.py, "
+            f"line {not_compilable.__code__.co_firstlineno + 1}: Untyped global name 'open'",
+        ),
         (
             {"step": staticmethod(one_value)},
             "Broken: step: must return (reward, terminated), it returns float32",

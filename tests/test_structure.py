@@ -32,7 +32,7 @@ LAYERS = (
     {"population"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
-KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering"))
+KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering", "ufuncs"))
 EVALUATORS_MAY = {
     "archive",
     "buffers",

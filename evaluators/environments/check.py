@@ -12,15 +12,18 @@ from numba.core.errors import NumbaError
 
 from evaluators.environments.environment import FUNCTIONS, Box, Discrete, Environment
 from evaluators.intrinsics import column
-from neat.jit import cause, inner_function, keeping_interruptions, specialise
+from neat.jit import cause, inner_function, keeping_interruptions, specialise, where
 
 _STEPS = 200
 _UNSET = -2
 _4 = np.float32(4.0)
 
 
-def check(environment: Environment) -> None:
-    """ValueError unless the environment's description makes sense and its functions work for some hundred steps."""
+def check(environment: Environment, on_gpu: bool = False) -> None:
+    """ValueError unless the environment's description makes sense and its functions work for some hundred steps.
+
+    With `on_gpu`, they must be such that they can be compiled for one.
+    """
     if not isinstance(environment, Environment):
         raise ValueError(
             f"environment: expected one of evaluators.environments, such as CartPole(), got {environment!r}"
@@ -46,6 +49,9 @@ def check(environment: Environment) -> None:
         )
     if fault >= 0:
         raise ValueError(f"{environment.name}: an observation or a reward is not finite in step {fault + 1}")
+    reason = _uncompiled_on_gpu(environment) if on_gpu else None
+    if reason:
+        raise ValueError(reason)
 
 
 def _check_description(environment: Environment) -> None:
@@ -136,24 +142,40 @@ def _trial_kernel(environment: type[Environment], discrete: bool) -> Any:
 
 def _uncompiled(environment: Environment) -> str | None:
     """Which function numba cannot compile, and why."""
-    precision = types.float32 if environment.precision is np.float32 else types.float64
-    vector = types.Array(precision, 1, "A")
-    constants = types.UniTuple(precision, len(environment.constants))
-    action = types.int64 if isinstance(environment.actions, Discrete) else types.Array(types.float32, 1, "A")
-    random = types.UniTuple(types.uint64, 5)
-    arguments = {
-        "reset": (vector, constants, random),
-        "observe": (vector, constants, vector),
-        "step": (vector, action, constants, random),
-    }
-    for name, signature in arguments.items():
+    for name, signature in _signatures(environment).items():
         compiled = inner_function(environment.functions()[name])
         try:
             with keeping_interruptions():
                 compiled.compile(signature)
         except (NumbaError, TypeError) as error:
-            return f"{environment.name}: numba cannot compile {name}: {cause(error)}"
+            place = where(error, compiled.py_func)
+            return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
             return f"{environment.name}: step: must return (reward, terminated), it returns {returned}"
     return None
+
+
+def _uncompiled_on_gpu(environment: Environment) -> str | None:
+    """Which function numba-cuda cannot compile, and why."""
+    from evaluators.launching import why_not
+
+    for name, signature in _signatures(environment).items():
+        reason = why_not(environment.functions()[name], signature)
+        if reason is not None:
+            return f"{environment.name}: {name} cannot be compiled for a GPU: {reason}; use device='cpu'"
+    return None
+
+
+def _signatures(environment: Environment) -> dict[str, tuple[Any, ...]]:
+    """What the functions get, by name."""
+    precision = types.float32 if environment.precision is np.float32 else types.float64
+    vector = types.Array(precision, 1, "A")
+    constants = types.UniTuple(precision, len(environment.constants))
+    action = types.int64 if isinstance(environment.actions, Discrete) else types.Array(types.float32, 1, "A")
+    random = types.UniTuple(types.uint64, 5)
+    return {
+        "reset": (vector, constants, random),
+        "observe": (vector, constants, vector),
+        "step": (vector, action, constants, random),
+    }
