@@ -15,6 +15,7 @@ from neat import breeding, buffers, innovation, parallel, reproduction, speciati
 from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
+from neat.feedback import take_over, valid_fitness
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
@@ -139,20 +140,10 @@ class Population:
         Raises:
             ValueError: Another shape, +inf, or no valid value at all; or these are not the same genomes.
         """
-        valid = self._validated(fitness)
+        valid = valid_fitness(fitness, self.config.population_size)
         if learned is not None:
-            self._take_over(learned)
+            take_over(self.genomes.arrays, learned.arrays)
         self._tell(valid)
-
-    def _take_over(self, learned: Genomes) -> None:
-        arrays, others = self.genomes.arrays, learned.arrays
-        for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
-            if not np.array_equal(getattr(arrays, name), getattr(others, name)):
-                raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
-        for name in ("node_bias", "node_response", "connection_weight"):
-            if not np.isfinite(getattr(others, name)).all():
-                raise ValueError(f"learned: expected finite numbers, {name} has others")
-            getattr(arrays, name)[:] = getattr(others, name)
 
     def _tell(self, valid_fitness: np.ndarray) -> None:
         ranking, summary = self._speciate(valid_fitness)
@@ -197,14 +188,7 @@ class Population:
         """
         from neat import checkpoint as checkpoints
 
-        if isinstance(generations, bool) or not isinstance(generations, int | np.integer):
-            raise ValueError(f"generations: must be an integer, got {generations!r}")
-        if generations < 1:
-            raise ValueError(f"generations: must be at least 1, got {generations}")
-        if checkpoint_every < 1:
-            raise ValueError(f"checkpoint_every: must be at least 1, got {checkpoint_every}")
-        if checkpoint is not None and not Path(checkpoint).parent.is_dir():
-            raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")
+        _check_run(generations, checkpoint, checkpoint_every)
         if self.evaluator_state:
             if not hasattr(evaluator, "restore"):
                 raise ValueError(
@@ -217,10 +201,10 @@ class Population:
         while self.generation < generations and self.solution is None:
             start = time.perf_counter()
             genomes = self.ask()
-            fitness = self._validated(evaluator(genomes))
+            fitness = valid_fitness(evaluator(genomes), self.config.population_size)
             learned = getattr(evaluator, "learned", None)
             if learned is not None:
-                self._take_over(learned)
+                take_over(genomes.arrays, learned.arrays)
             evaluated = time.perf_counter()
             if hasattr(evaluator, "validate"):
                 self.candidates.note(genomes, fitness)
@@ -247,30 +231,6 @@ class Population:
         self.genomes = self.genomes.with_arrays(genomes)
         self.genomes.generation = generation
         self._current = genomes
-
-    def _validated(self, fitness: np.ndarray) -> np.ndarray:
-        """The fitness as float64, with -inf for NaN."""
-        try:
-            fitness = np.asarray(fitness)
-            if fitness.dtype.kind not in "fiubO":
-                raise TypeError(f"got dtype {fitness.dtype}")
-            fitness = fitness.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(
-                f"fitness: expected numbers of shape (population_size,) = ({self.config.population_size},): {error}"
-            ) from None
-        if fitness.shape != (self.config.population_size,):
-            raise ValueError(
-                f"fitness: expected shape (population_size,) = ({self.config.population_size},), got {fitness.shape}"
-            )
-        if not np.isfinite(fitness).all():
-            if (fitness == np.inf).any():
-                genome = int(np.argmax(fitness == np.inf))
-                raise ValueError(f"fitness: must be below infinity, got inf for genome {genome}")
-            fitness[np.isnan(fitness)] = -np.inf
-            if not (fitness > -np.inf).any():
-                raise ValueError("fitness: every genome's is NaN or -inf; at least one must be a number")
-        return fitness
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
@@ -466,3 +426,14 @@ class Population:
         return Result(
             champion, fitness, self.solution is not None, self.generation, self.evaluations, self.history
         )
+
+
+def _check_run(generations: int, checkpoint: str | Path | None, checkpoint_every: int) -> None:
+    if isinstance(generations, bool) or not isinstance(generations, int | np.integer):
+        raise ValueError(f"generations: must be an integer, got {generations!r}")
+    if generations < 1:
+        raise ValueError(f"generations: must be at least 1, got {generations}")
+    if checkpoint_every < 1:
+        raise ValueError(f"checkpoint_every: must be at least 1, got {checkpoint_every}")
+    if checkpoint is not None and not Path(checkpoint).parent.is_dir():
+        raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")

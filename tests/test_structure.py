@@ -26,7 +26,7 @@ LAYERS = (
         "history",
     },
     {"config", "plain_data"},
-    {"genome", "genes", "buffers", "rules"},
+    {"genome", "genes", "buffers", "rules", "feedback"},
     {"initial", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
     {"reproduction", "breeding", "candidates"},
     {"population"},
