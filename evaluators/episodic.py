@@ -74,13 +74,14 @@ class Episodic(ABC):
             ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
             RuntimeError: The environment raised an error, or its worker processes ended.
         """
+        self._last = None
         fitness, steps = self._evaluated(as_genomes(genomes), self.episodes, TRAINING)
         self.steps += steps
         return fitness
 
     @property
     def last(self) -> Episodes | None:
-        """The Episodes of the last call."""
+        """The Episodes of the last call; None before the first, and after one that failed."""
         return self._last
 
     def play(self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0) -> Episodes:

@@ -19,7 +19,7 @@ from evaluators import builds, launching
 from evaluators.cuda import SAMPLES, Genes, Interleaved, Part
 from evaluators.interleaved import Layout, layout, scratch_words
 from evaluators.launching import WARP, Kernel
-from evaluators.workspace import Workspace
+from evaluators.workspace import Workspace, failures_told
 from neat.activations import AGGREGATIONS
 from neat.genome import Genomes
 
@@ -255,21 +255,16 @@ def in_parts(
 def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, int, int], Any]) -> list[Any]:
     """The result of a range, or of its halves if it does not fit in memory."""
     arrays = space.arrays
-    try:
-        with arrays.current():
+    with arrays.current(), failures_told(arrays):
+        try:
             return [work(space, begin, end)]
-    except Exception as error:
-        if not isinstance(error, arrays.out_of_memory) and not launching.is_out_of_memory(error):
-            if isinstance(error, (*arrays.failure, *launching.FAILURES)):
-                raise RuntimeError(
-                    f"{arrays.device}: the GPU failed, and this process cannot use it any more: {error}; "
-                    "a run goes on from its last checkpoint in a new process"
-                ) from error
-            raise
-        reason = error.with_traceback(None)  # which would keep the arrays of what failed
+        except Exception as error:
+            if not isinstance(error, arrays.out_of_memory) and not launching.is_out_of_memory(error):
+                raise
+            reason = error.with_traceback(None)  # which would keep the arrays of what failed
     if end - begin == 1:
         raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
-    with arrays.current():
+    with arrays.current(), failures_told(arrays):
         arrays.synchronize()
         space.forget()
     middle = (begin + end) // 2

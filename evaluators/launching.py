@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda, typeof, types
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.cuda.cudadrv.driver import CudaAPIError
 
 from evaluators.backend import OLDEST, SIMULATED
@@ -99,7 +99,7 @@ def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
     try:
         with _compiling, as_on_the_cpu(), keeping_interruptions():
             compile_cuda(python_function, None, arguments, cc=OLDEST)
-    except NumbaError as error:
+    except (NumbaError, UnsupportedBytecodeError) as error:
         return f"{where(error, python_function)}: {cause(error)}"
     except Exception as error:  # numba-cuda's code, which does not expect what it cannot do
         return f"{where(error, python_function)}: {type(error).__name__}: {error}"

@@ -9,14 +9,20 @@ from typing import Any
 from unittest import mock
 
 import numba.core.cgutils
+import numpy as np
+from numba.core.errors import TypingError
 from numba.cuda import cgutils, dispatcher
 from numba.cuda.cudadrv import nvvm
+from numba.cuda.typing.context import BaseContext
 from numba.cuda.ufuncs import ufunc_db
 
 from evaluators.ufuncs import missing
 
 _ARITHMETIC = re.compile(r"(%\S+) = f(add|sub|mul) (float|double) (\S+), (\S+)")
 _DEFINED = re.compile(r"^define .*?@\"?([^\"(]+)\"?\(", re.MULTILINE)
+_DECLARED = re.compile(r'^declare .*?@"?([^"(]+)"?\(.*\n', re.MULTILINE)
+_REMAINDER = re.compile(r"= frem (?:\w+ )*(float|double) (\S+), (\S+)")
+_RINT = re.compile(r'@"?llvm\.rint\.f(32|64)"?')
 _MINUS_ZERO = "0x8000000000000000"
 _LETTER = {"float": "f", "double": "d"}
 
@@ -34,9 +40,11 @@ def as_on_the_cpu() -> Iterator[None]:
     numba-cuda computes an element's address in a strided array as an integer, after which the compiler no longer sees
     that it is in shared memory; numba's own code for it, which is used instead, does not.
 
-    NumPy's functions of numbers that numba-cuda does not know are there too (see `evaluators.ufuncs`).
+    NumPy's functions of numbers that numba-cuda does not know are there too (see `evaluators.ufuncs`). Its random
+    numbers are refused: numba-cuda takes numba's for the CPU, which can end in a recursion that it does not get over.
     """
     compile_cuda, compile_ir = dispatcher.compile_cuda, nvvm.compile_ir
+    resolve_value_type = BaseContext.resolve_value_type
 
     def noting_fused(*arguments: Any, **options: Any) -> Any:
         fused = options.pop("fastmath", False)
@@ -47,15 +55,49 @@ def as_on_the_cpu() -> Iterator[None]:
 
     def rounding(modules: Any, **options: Any) -> Any:
         texts = [modules] if isinstance(modules, str) else modules
+        texts = [_with_library(text) for text in texts]
         return compile_ir([text if _is_fused(text) else _rounded(text) for text in texts], **options)
+
+    def refusing_random(context: Any, value: Any) -> Any:
+        if isinstance(getattr(value, "__self__", None), np.random.RandomState):
+            raise TypingError(
+                "NumPy's random numbers are not the run's; an environment draws its own by `uniform`"
+            )
+        return resolve_value_type(context, value)
 
     with (
         mock.patch.object(dispatcher, "compile_cuda", noting_fused),
         mock.patch.object(nvvm, "compile_ir", rounding),
         mock.patch.object(cgutils, "pointer_add", numba.core.cgutils.pointer_add),
         mock.patch.dict(ufunc_db(), missing()),
+        mock.patch.object(BaseContext, "resolve_value_type", refusing_random),
     ):
         yield
+
+
+def _with_library(module: str) -> str:
+    """The same LLVM code with functions of NVIDIA's library for what its compiler gets wrong, or does not know.
+
+    It makes a division, a product and a difference of the remainder of numbers, which is wrong for infinity and for
+    what rounding hides, and refuses to round to the nearest integer.
+    """
+    text = _RINT.sub(lambda match: f"@__nv_rint{'f' if match[1] == '32' else ''}", module)
+    for kind, name in (("float", "__nv_fmodf"), ("double", "__nv_fmod")):
+        if re.search(rf"= frem (?:\w+ )*{kind} ", text):
+            text += f"\ndeclare {kind} @{name}({kind}, {kind})\n"
+
+    def called(match: re.Match[str]) -> str:
+        kind, left, right = match.groups()
+        return f"= call {kind} @__nv_fmod{'f' if kind == 'float' else ''}({kind} {left}, {kind} {right})"
+
+    declared: set[str] = set()
+
+    def once(match: re.Match[str]) -> str:
+        known = match[1] in declared
+        declared.add(match[1])
+        return "" if known else match[0]
+
+    return _DECLARED.sub(once, _REMAINDER.sub(called, text))
 
 
 def _is_fused(module: str) -> bool:

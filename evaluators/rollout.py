@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -12,7 +13,7 @@ from evaluators.backend import resolve_device
 from evaluators.checks import as_float64, check_choice, check_current, check_size
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
-from evaluators.environments.check import check
+from evaluators.environments.check import check, why_not_on_gpu
 from evaluators.episode import Lanes, Play, Record, Senses, record_block
 from evaluators.episodic import (
     TRAINING,
@@ -35,6 +36,8 @@ from neat.jit import cause, is_built
 
 if TYPE_CHECKING:
     from evaluators.gpu_engines import Played
+
+_logger = logging.getLogger("evaluators")
 
 _NO_START = np.zeros((1, 1))
 
@@ -70,7 +73,8 @@ class Rollout(Episodic):
             by the mean and the standard deviation of all observations of the generations before, within ±10 (as ARS
             V2-t, Mania et al. 2018, but for the limit).
         actions: How a discrete action is chosen.
-        device: See `evaluators.backend.resolve_device`.
+        device: See `evaluators.backend.resolve_device`; "auto" is the CPU too where a function of the environment
+            cannot be compiled for a GPU.
 
     Attributes:
         steps: Environment steps of all calls so far; steps in `play` and `validate` do not count.
@@ -89,8 +93,8 @@ class Rollout(Episodic):
         actions: Actions = "argmax",
         device: str = "auto",
     ) -> None:
-        self.devices = resolve_device(device)
-        check(environment, on_gpu=self.devices != ("cpu",))
+        check(environment)
+        self.devices = _devices_for(environment, device)
         super().__init__(episodes, starts, combine, actions)
         check_choice("observations", observations, get_args(Observations))
         self.environment = environment
@@ -185,17 +189,17 @@ class Rollout(Episodic):
 
     @property
     def last(self) -> Episodes | None:
-        """The Episodes of the last call; a GPU keeps them until they are asked for."""
+        """The Episodes of the last call, which a GPU keeps until they are asked for; None if it failed."""
         if self._played is not None:
             self._last, self._played = _episodes(self._played.record()), None
         return self._last
 
     def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         training = trial == TRAINING
+        if training:
+            self._played = None  # nobody can ask for them any more
         if self._player is None or (self._normaliser is not None and training):
             return super()._evaluated(genomes, episodes, trial)
-        if training:
-            self._last = self._played = None  # nobody can ask for them any more
         played = self._played_on_gpu(genomes, episodes, self._task(genomes, trial))
         if training:
             self._played = played
@@ -317,6 +321,18 @@ class Rollout(Episodic):
             f"{self.name}: an observation or a reward was not finite in step "
             f"{record.length[genome, episode]} of episode {episode} of genome {genome}"
         )
+
+
+def _devices_for(environment: Environment, device: str) -> tuple[str, ...]:
+    """As `resolve_device`; "auto" is the CPU too where the environment's functions cannot be compiled for a GPU."""
+    devices = resolve_device(device)
+    reason = None if devices == ("cpu",) else why_not_on_gpu(environment)
+    if reason is None:
+        return devices
+    if device != "auto":
+        raise ValueError(f"{reason}; use device='cpu'")
+    _logger.warning("device: the CPU (%s)", reason)
+    return ("cpu",)
 
 
 @cache

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from evaluators import launching
 from evaluators.backend import Arrays, arrays_of
 from evaluators.launching import argument, argument_at
 from neat.buffers import Block, packed
@@ -29,12 +31,28 @@ class Later:
         self._arrays: dict[str, np.ndarray] = {}
 
     def get(self) -> dict[str, np.ndarray]:
-        """As `Workspace.fetch` gives it."""
+        """As `Workspace.fetch` gives it.
+
+        Raises:
+            RuntimeError: The GPU failed.
+        """
         if self._work is not None:
-            with self._work.arrays.current():
+            with self._work.arrays.current(), failures_told(self._work.arrays):
                 self._arrays = self._work.fetch(self._name)
             self._work = None
         return self._arrays
+
+
+@contextlib.contextmanager
+def failures_told(arrays: Arrays) -> Iterator[None]:
+    """RuntimeError where a GPU fails meanwhile, which says what can be done."""
+    try:
+        yield
+    except (*arrays.failure, *launching.FAILURES) as error:
+        raise RuntimeError(
+            f"{arrays.device}: the GPU failed, and this process cannot use it any more: {error}; "
+            "a run goes on from its last checkpoint in a new process"
+        ) from error
 
 
 class Workspace:
@@ -110,6 +128,7 @@ class Workspace:
         """As `send`, but nothing if these very arrays were sent before: for arrays that nobody writes to."""
         sent = self._sent.get(name, ())
         if len(sent) != len(sources) or any(map(operator.is_not, sent, sources.values())):
+            self._sent.pop(name, None)  # whatever comes in between
             self.send(name, sources)
             self._sent[name] = list(sources.values())
         return self._arguments[name][2]
@@ -178,10 +197,11 @@ class Workspace:
         self.arrays.release()
 
     def _fetch_what_waits(self, name: str) -> None:
-        waiting = self._later.pop(name, None)
+        waiting = self._later.get(name)
         later = waiting() if waiting is not None else None
         if later is not None:
             later.get()
+        self._later.pop(name, None)  # not before: the fetching may have been interrupted
 
     def _keep(self, name: str, array: Any) -> None:
         self._rooms[name] = array, argument(array)

@@ -323,7 +323,7 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
         python_function: A function of the weighted inputs of a node, a float32 array of shape (inputs,) with
             at least one element, that gives a number, such as
             `lambda values: np.sqrt((values * values).sum())`, plain or jitted. numba must be able to compile
-            it; for a GPU, it cannot make arrays, as `values * values` does, but loop over the values.
+            it. For a GPU, it cannot make arrays, as `values * values` does, but loop over the values.
 
     Raises:
         ValueError: The name is taken, or this is no such function.

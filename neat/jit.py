@@ -37,6 +37,15 @@ _LLVMS_CALLBACKS = tuple(
     for name in ("_raw_object_cache_notify", "_raw_object_cache_getbuffer")
     if hasattr(ExecutionEngine, name)
 )
+_LIBRARIES = [
+    Path(package).resolve().parents[1] / name
+    for package, name in (
+        (numba.__file__, "numba"),
+        (numba.__file__, "numba_cuda"),
+        (__file__, "neat"),
+        (__file__, "evaluators"),
+    )
+]
 
 # Plain functions: for code that is called from kernels on either backend. Division by zero gives what
 # IEEE 754 says: Python's exception would be a branch in every loop.
@@ -175,14 +184,18 @@ def cause(error: Exception) -> str:
 
 
 def where(error: Exception, python_function: Any) -> str:
-    """Where a compiler stopped, in this function or in one that it calls: file and line, as far as the error tells."""
+    """Where a compiler stopped, in this function or in one that it calls: file and line, as far as the error tells.
+
+    Not in what it calls of numba or of this library, whose lines nobody can change.
+    """
     told = re.findall(r'File "([^"]+)", line (\d+)', str(error))
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         location: Any = getattr(frame.f_locals.get("self"), "loc", None)  # of what makes code line by line
         if hasattr(location, "filename"):
             told.append((location.filename, location.line))
-    told.append((python_function.__code__.co_filename, python_function.__code__.co_firstlineno))
-    file, line = next(each for each in told if "numba" not in Path(each[0]).parts)
+    code = python_function.__code__
+    theirs = (each for each in told if not any(map(Path(each[0]).resolve().is_relative_to, _LIBRARIES)))
+    file, line = next(theirs, (code.co_filename, code.co_firstlineno))
     return f"{Path(file).name}, line {line}"
 
 

@@ -26,7 +26,7 @@ from evaluators.environments import (
 from evaluators.gradient import fit_weights, optim
 from neat.genome import Genomes
 from tests.reference import random_genome
-from tests.wandering import Drift, Walk
+from tests.wandering import Drift, Sway, Walk
 
 ENVIRONMENTS = {
     "CartPole": CartPole(time_limit=25),
@@ -42,6 +42,7 @@ ENVIRONMENTS = {
     "PreyCapture": PreyCapture(time_limit=10),
     "Walk": Walk(time_limit=15),
     "Drift": Drift(time_limit=15),
+    "Sway": Sway(time_limit=15),
 }
 
 

@@ -73,6 +73,8 @@ _REPLACED = [
         (r"^declare i32 @(zero|one)\(\)$", ""),  # of y and of z
         (r'@"?llvm\.nvvm\.barrier0"?', "@wait"),
         (r'@"?llvm\.nvvm\.(add|mul)\.rn\.([fd])"?', r"@\1_\2"),
+        (r'@"?__nv_(isinf|isnan|isfinite)d"?', r"@\1"),
+        (r"@isfinite", "@finite"),
         (r'@"?__nv_(\w+)"?', r"@\1"),  # of NVIDIA's library; C's has the same names
         (r'asm sideeffect "mov\.u32 \$0, %dynamic_smem_size;", "=r"', "@shared_bytes"),
         (

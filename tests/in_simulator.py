@@ -209,17 +209,18 @@ def test_a_kernel_that_fails(monkeypatch):
         evaluator(batch)
 
 
+class Serial:
+    def __init__(self, workers):
+        assert workers == 2
+
+    __enter__ = lambda self: self  # noqa: E731
+    __exit__ = lambda self, *error: None  # noqa: E731
+    map = staticmethod(map)
+
+
 def test_several_gpus(monkeypatch):
     """The simulator has one; here two names stand for it, one after the other."""
     monkeypatch.setattr(backend, "_simulated_gpus", 2)
-
-    class Serial:
-        def __init__(self, workers):
-            assert workers == 2
-
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda self, *error: None  # noqa: E731
-        map = staticmethod(map)
 
     evaluator, batch = supervised(33)
     expected = evaluator(batch)

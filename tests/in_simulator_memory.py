@@ -9,7 +9,7 @@ import evaluators
 from evaluators import backend, cuda, gpu, gpu_engines, launching, workspace
 from neat import buffers
 from tests.device_cases import genomes, numbers
-from tests.in_simulator import supervised
+from tests.in_simulator import Serial, supervised
 from tests.wandering import Walk
 
 ARRAYS = backend.arrays_of("cuda:0")
@@ -158,6 +158,68 @@ def test_episodes_are_kept_until_somebody_asks(monkeypatch):
     monkeypatch.setattr(gpu_engines, "DeviceGenes", short_of_memory)
     on_gpu(batch)
     check_same(on_gpu.last, on_cpu.last)
+
+
+def test_an_interruption_while_episodes_are_fetched(monkeypatch):
+    """They are fetched before the next thing takes their place."""
+    on_cpu, on_gpu = episodes("cpu"), episodes("cuda")
+    batch = genomes(6, (1, 3))
+    on_cpu(batch), on_gpu(batch)
+    fetch = ARRAYS.fetch
+
+    def interrupted(*arguments):
+        monkeypatch.setattr(ARRAYS, "fetch", fetch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ARRAYS, "fetch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        on_gpu.play(batch, 3)
+    on_gpu.play(batch, 3)
+    check_same(on_gpu.last, on_cpu.last)
+
+
+def test_an_interruption_while_something_is_sent(monkeypatch):
+    space = workspace.Workspace("cuda:0")
+    one, two = {"a": numbers(3)}, {"a": numbers(9) + 1}
+    space.send_once("some", one)
+    made = workspace.Workspace._arguments_in
+
+    def interrupted(*arguments):
+        monkeypatch.setattr(workspace.Workspace, "_arguments_in", made)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workspace.Workspace, "_arguments_in", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        space.send_once("some", two)
+    np.testing.assert_array_equal(space.send_once("some", one)["a"], one["a"])
+
+
+def test_a_gpu_that_fails_when_episodes_are_asked_for(monkeypatch):
+    evaluator = episodes("cuda")
+    evaluator(genomes(3, (1, 3)))
+
+    def fails(*arguments):
+        raise launching.FAILURES[0](719, "unspecified launch failure")
+
+    monkeypatch.setattr(ARRAYS, "fetch", fails)
+    with pytest.raises(RuntimeError, match=r"^cuda:0: the GPU failed, .* checkpoint"):
+        _ = evaluator.last
+
+
+def test_the_gpu_with_the_least_memory_decides_about_parts(monkeypatch):
+    """Of several, among which the population is split evenly."""
+    monkeypatch.setattr(backend, "_simulated_gpus", 2)
+    evaluator = episodes("cuda:*")
+    monkeypatch.setattr(gpu, "ThreadPoolExecutor", Serial)
+    space = evaluator._player._spaces["cuda:1"]
+    monkeypatch.setattr(space.arrays, "free_bytes", lambda: 3_000 - space.held_bytes)
+    ranges, fitting = [], gpu._fitting
+    monkeypatch.setattr(gpu, "_fitting", lambda *a: ranges.append(a[1:3]) or fitting(*a))
+    batch = genomes(20, (1, 3))
+    for _ in range(2):
+        np.testing.assert_allclose(evaluator(batch), episodes("cpu")(batch), rtol=1e-5)
+        assert len(ranges) > 2
+        ranges.clear()
 
 
 def test_a_failed_call_leaves_nothing_of_the_one_before(monkeypatch):

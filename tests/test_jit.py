@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import numba
 import pytest
 from numba.core import compiler, registry
 
-from neat import jit
+from neat import jit, rng
 
 CALLER = """
 import helper
@@ -299,3 +301,24 @@ def test_every_process_finds_the_builds(kernel):
         )
         names.add(done.stdout)
     assert len(names) == 1 and kernel in names.pop()
+
+
+def lines_told(*told):
+    """An error that tells of these places, innermost first."""
+    return ValueError("".join(f'\nFile "{file}", line {line}:' for file, line in told))
+
+
+def test_where_a_compiler_stopped(tmp_path):
+    def own():
+        pass
+
+    mine = (__file__, own.__code__.co_firstlineno)
+    for told, expected in (
+        ([], mine),
+        ([("a/helper.py", 3), mine], ("helper.py", 3)),
+        ([(numba.__file__, 3), (rng.__file__, 5), ("here.py", 8)], ("here.py", 8)),
+        ([(rng.__file__, 5)], mine),
+        ([(tmp_path / "numba" / "here.py", 8)], ("here.py", 8)),
+    ):
+        file, line = expected
+        assert jit.where(lines_told(*told), own) == f"{Path(file).name}, line {line}"

@@ -80,6 +80,7 @@ def test_what_goes_wrong_later_names_genome_episode_and_step():
     expected = "Late: an observation or a reward was not finite in step 301 of episode 0 of genome 0"
     with pytest.raises(ValueError, match=expected):
         rollout(genomes)
+    assert rollout.last is None
 
 
 @pytest.mark.parametrize(

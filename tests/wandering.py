@@ -57,6 +57,21 @@ class Drift(Walk):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sway(Walk):
+    """With NumPy's functions, of numbers and of the whole state."""
+
+    @staticmethod
+    def step(state, action, constants, random):
+        gust, push, edge = constants
+        state *= np.float32(0.9)
+        state += np.exp(-np.abs(state[0])) * push * np.sign(np.float32(action - 1))
+        state[0] -= gust * np.sqrt(uniform(random, 5)) * np.round(uniform(random, 6))
+        np.negative(state, state)
+        position = np.remainder(state[0], np.float32(2.5)) % np.float32(1.25)
+        return ONE - position, np.bool_(np.square(position) > edge * edge * np.float32(1.4))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hot(Walk):
     """It breaks down, sooner or later."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from evaluators.environments.environment import FUNCTIONS, Box, Discrete, Environment
 from evaluators.intrinsics import column
@@ -19,18 +19,15 @@ _UNSET = -2
 _4 = np.float32(4.0)
 
 
-def check(environment: Environment, on_gpu: bool = False) -> None:
-    """ValueError unless the environment's description makes sense and its functions work for some hundred steps.
-
-    With `on_gpu`, they must be such that they can be compiled for one.
-    """
+def check(environment: Environment) -> None:
+    """ValueError unless the environment's description makes sense and its functions work for some hundred steps."""
     if not isinstance(environment, Environment):
         raise ValueError(
             f"environment: expected one of evaluators.environments, such as CartPole(), got {environment!r}"
         )
     _check_description(environment)
-    if type(environment).__module__.startswith(f"{__package__}."):
-        return  # its functions have tests
+    if _is_shipped(environment):
+        return
     state: np.ndarray = np.zeros((len(environment.state_names), 1), environment.precision)
     observation: np.ndarray = np.zeros((environment.num_observations, 1), environment.precision)
     actions = environment.actions
@@ -39,7 +36,7 @@ def check(environment: Environment, on_gpu: bool = False) -> None:
         fault = _trial_kernel(type(environment), isinstance(actions, Discrete))(
             state, observation, low, high, np.zeros_like(low), environment.constants, _STEPS
         )
-    except NumbaError as error:
+    except (NumbaError, UnsupportedBytecodeError) as error:
         raise ValueError(_uncompiled(environment) or f"{environment.name}: {cause(error)}") from None
     except Exception as error:
         raise ValueError(f"{environment.name}: {type(error).__name__}: {error}") from None
@@ -49,9 +46,24 @@ def check(environment: Environment, on_gpu: bool = False) -> None:
         )
     if fault >= 0:
         raise ValueError(f"{environment.name}: an observation or a reward is not finite in step {fault + 1}")
-    reason = _uncompiled_on_gpu(environment) if on_gpu else None
-    if reason:
-        raise ValueError(reason)
+
+
+def why_not_on_gpu(environment: Environment) -> str | None:
+    """Which function of an environment that `check` let pass cannot be compiled for a GPU, and why; or None."""
+    from evaluators.launching import why_not
+
+    if _is_shipped(environment):
+        return None
+    for name, signature in _signatures(environment).items():
+        reason = why_not(environment.functions()[name], signature)
+        if reason is not None:
+            return f"{environment.name}: {name} cannot be compiled for a GPU: {reason}"
+    return None
+
+
+def _is_shipped(environment: Environment) -> bool:
+    """Then its functions have tests."""
+    return type(environment).__module__.startswith(f"{__package__}.")
 
 
 def _check_description(environment: Environment) -> None:
@@ -147,23 +159,12 @@ def _uncompiled(environment: Environment) -> str | None:
         try:
             with keeping_interruptions():
                 compiled.compile(signature)
-        except (NumbaError, TypeError) as error:
+        except (NumbaError, UnsupportedBytecodeError, TypeError) as error:
             place = where(error, compiled.py_func)
             return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
             return f"{environment.name}: step: must return (reward, terminated), it returns {returned}"
-    return None
-
-
-def _uncompiled_on_gpu(environment: Environment) -> str | None:
-    """Which function numba-cuda cannot compile, and why."""
-    from evaluators.launching import why_not
-
-    for name, signature in _signatures(environment).items():
-        reason = why_not(environment.functions()[name], signature)
-        if reason is not None:
-            return f"{environment.name}: {name} cannot be compiled for a GPU: {reason}; use device='cpu'"
     return None
 
 
