@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -184,15 +184,16 @@ def arrays_of(device: str) -> Arrays:
     return _Simulated(device) if SIMULATED else _Cupy(device)
 
 
-def resolve_device(device: str) -> tuple[str, ...]:
+def resolve_device(device: str, unfit: Callable[[], str | None] = lambda: None) -> tuple[str, ...]:
     """The devices that a name stands for, the CPU or GPUs; what was chosen is logged once.
 
     Args:
         device: "cpu"; "cuda" or "cuda:1" for one GPU, "cuda:*" for all of the machine; "auto" for a GPU where there is
             one that can be used, else the CPU.
+        unfit: Says why what is to be done cannot be done on a GPU, or None.
 
     Raises:
-        ValueError: The device is not known, or is not there.
+        ValueError: The device is not known, is not there, or cannot do it.
     """
     if device == "cpu":
         return ("cpu",)
@@ -208,7 +209,12 @@ def resolve_device(device: str) -> tuple[str, ...]:
         reason = next(filter(None, map(_too_old, chosen)), None)
         if reason:
             raise ValueError(f"device: {reason}, got {device!r}")
-    _log_once(describe(chosen))
+    reason = None if chosen == ("cpu",) else unfit()
+    if reason and device != "auto":
+        raise ValueError(f"{reason}; use device='cpu'")
+    if reason:
+        chosen = ("cpu",)
+    _log_once(f"device: the CPU ({reason})" if reason else describe(chosen))
     return chosen
 
 

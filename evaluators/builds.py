@@ -7,7 +7,7 @@ made once in a process, and compiled once.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,6 @@ from neat.activations import (
     AGGREGATIONS,
     BUILT_IN_ACTIVATIONS,
     BUILT_IN_AGGREGATIONS,
-    Activation,
-    Aggregation,
     name_of_table,
 )
 from neat.jit import inner_function
@@ -137,18 +135,28 @@ def forward_for(activations: int, aggregations: int, samples: int) -> Any:
     Raises:
         ValueError: A function that a person has added cannot be compiled for a GPU.
     """
-    _check_added("activation", ACTIVATIONS[BUILT_IN_ACTIVATIONS:activations], F4)
-    _check_added("aggregation", AGGREGATIONS[BUILT_IN_AGGREGATIONS:aggregations], array(F4, 1, "A"))
+    reason = _why_not_added(activations, aggregations)
+    if reason is not None:
+        raise ValueError(f"{reason}; use device='cpu'")
     return forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], samples)
 
 
-def _check_added(kind: str, added: Sequence[Activation | Aggregation], takes: Any) -> None:
-    for entry in added:
-        reason = why_not(entry.function, (takes,))
-        if reason is not None:
-            raise ValueError(
-                f"{kind} {entry.name!r} cannot be compiled for a GPU: {reason}; use device='cpu'"
-            )
+def why_not_added() -> str | None:
+    """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
+    return _why_not_added(*table())
+
+
+@functools.cache
+def _why_not_added(activations: int, aggregations: int) -> str | None:
+    for kind, added, takes in (
+        ("activation", ACTIVATIONS[BUILT_IN_ACTIVATIONS:activations], F4),
+        ("aggregation", AGGREGATIONS[BUILT_IN_AGGREGATIONS:aggregations], array(F4, 1, "A")),
+    ):
+        for entry in added:
+            reason = why_not(entry.function, (takes,))
+            if reason is not None:
+                return f"{kind} {entry.name!r} cannot be compiled for a GPU: {reason}"
+    return None
 
 
 @functools.cache

@@ -74,7 +74,7 @@ class Episodic(ABC):
             ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
             RuntimeError: The environment raised an error, or its worker processes ended.
         """
-        self._last = None
+        self._forget_last()
         fitness, steps = self._evaluated(as_genomes(genomes), self.episodes, TRAINING)
         self.steps += steps
         return fitness
@@ -116,6 +116,9 @@ class Episodic(ABC):
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what `state` gave."""
         self.steps = int(arrays["steps"])
+
+    def _forget_last(self) -> None:
+        self._last = None
 
     def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         """Fitness, float64 (genomes,), and the steps of all episodes."""

@@ -255,16 +255,17 @@ def in_parts(
 def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, int, int], Any]) -> list[Any]:
     """The result of a range, or of its halves if it does not fit in memory."""
     arrays = space.arrays
-    with arrays.current(), failures_told(arrays):
+    with failures_told(arrays):
         try:
-            return [work(space, begin, end)]
+            with arrays.current():
+                return [work(space, begin, end)]
         except Exception as error:
             if not isinstance(error, arrays.out_of_memory) and not launching.is_out_of_memory(error):
                 raise
             reason = error.with_traceback(None)  # which would keep the arrays of what failed
     if end - begin == 1:
         raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
-    with arrays.current(), failures_told(arrays):
+    with failures_told(arrays), arrays.current():
         arrays.synchronize()
         space.forget()
     middle = (begin + end) // 2

@@ -101,6 +101,8 @@ def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
             compile_cuda(python_function, None, arguments, cc=OLDEST)
     except (NumbaError, UnsupportedBytecodeError) as error:
         return f"{where(error, python_function)}: {cause(error)}"
+    except KeyError as error:  # numba-cuda's table of NumPy's functions
+        return f"{where(error, python_function)}: numba-cuda does not know {error}"
     except Exception as error:  # numba-cuda's code, which does not expect what it cannot do
         return f"{where(error, python_function)}: {type(error).__name__}: {error}"
     return None

@@ -18,10 +18,11 @@ from numba.cuda.ufuncs import ufunc_db
 
 from evaluators.ufuncs import missing
 
-_ARITHMETIC = re.compile(r"(%\S+) = f(add|sub|mul) (float|double) (\S+), (\S+)")
+_OPERAND = r'(%"[^"]*"|[^\s,]+)'
+_ARITHMETIC = re.compile(rf"(%\S+) = f(add|sub|mul) (float|double) {_OPERAND}, {_OPERAND}")
 _DEFINED = re.compile(r"^define .*?@\"?([^\"(]+)\"?\(", re.MULTILINE)
 _DECLARED = re.compile(r'^declare .*?@"?([^"(]+)"?\(.*\n', re.MULTILINE)
-_REMAINDER = re.compile(r"= frem (?:\w+ )*(float|double) (\S+), (\S+)")
+_REMAINDER = re.compile(rf"= frem (?:\w+ )*(float|double) {_OPERAND}, {_OPERAND}")
 _RINT = re.compile(r'@"?llvm\.rint\.f(32|64)"?')
 _MINUS_ZERO = "0x8000000000000000"
 _LETTER = {"float": "f", "double": "d"}

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evaluators.backend import Arrays, arrays_of, resolve_device
-from evaluators.checks import as_float32, check_current, check_size
+from evaluators.checks import as_float32, check_current, check_size, unfit_for_gpu
 from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
 from neat import parallel
@@ -25,7 +25,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
     Raises:
         ValueError: The device is not there, or this is no genome.
     """
-    devices = resolve_device(device)
+    devices = resolve_device(device, unfit_for_gpu)
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")

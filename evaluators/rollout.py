@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from evaluators.actions import Reach
 from evaluators.backend import resolve_device
-from evaluators.checks import as_float64, check_choice, check_current, check_size
+from evaluators.checks import as_float64, check_choice, check_current, check_size, unfit_for_gpu
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check, why_not_on_gpu
@@ -36,8 +35,6 @@ from neat.jit import cause, is_built
 
 if TYPE_CHECKING:
     from evaluators.gpu_engines import Played
-
-_logger = logging.getLogger("evaluators")
 
 _NO_START = np.zeros((1, 1))
 
@@ -73,8 +70,8 @@ class Rollout(Episodic):
             by the mean and the standard deviation of all observations of the generations before, within ±10 (as ARS
             V2-t, Mania et al. 2018, but for the limit).
         actions: How a discrete action is chosen.
-        device: See `evaluators.backend.resolve_device`; "auto" is the CPU too where a function of the environment
-            cannot be compiled for a GPU.
+        device: See `evaluators.backend.resolve_device`; "auto" is the CPU too where a function of a person's
+            own cannot be compiled for a GPU.
 
     Attributes:
         steps: Environment steps of all calls so far; steps in `play` and `validate` do not count.
@@ -94,7 +91,7 @@ class Rollout(Episodic):
         device: str = "auto",
     ) -> None:
         check(environment)
-        self.devices = _devices_for(environment, device)
+        self.devices = resolve_device(device, lambda: why_not_on_gpu(environment) or unfit_for_gpu())
         super().__init__(episodes, starts, combine, actions)
         check_choice("observations", observations, get_args(Observations))
         self.environment = environment
@@ -194,10 +191,12 @@ class Rollout(Episodic):
             self._last, self._played = _episodes(self._played.record()), None
         return self._last
 
+    def _forget_last(self) -> None:
+        super()._forget_last()
+        self._played = None
+
     def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         training = trial == TRAINING
-        if training:
-            self._played = None  # nobody can ask for them any more
         if self._player is None or (self._normaliser is not None and training):
             return super()._evaluated(genomes, episodes, trial)
         played = self._played_on_gpu(genomes, episodes, self._task(genomes, trial))
@@ -321,18 +320,6 @@ class Rollout(Episodic):
             f"{self.name}: an observation or a reward was not finite in step "
             f"{record.length[genome, episode]} of episode {episode} of genome {genome}"
         )
-
-
-def _devices_for(environment: Environment, device: str) -> tuple[str, ...]:
-    """As `resolve_device`; "auto" is the CPU too where the environment's functions cannot be compiled for a GPU."""
-    devices = resolve_device(device)
-    reason = None if devices == ("cpu",) else why_not_on_gpu(environment)
-    if reason is None:
-        return devices
-    if device != "auto":
-        raise ValueError(f"{reason}; use device='cpu'")
-    _logger.warning("device: the CPU (%s)", reason)
-    return ("cpu",)
 
 
 @cache

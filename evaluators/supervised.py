@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import arrays_of, resolve_device
-from evaluators.checks import as_float32, check_count, check_current, check_size
+from evaluators.checks import as_float32, check_count, check_current, check_size, unfit_for_gpu
 from evaluators.cpu import score_range
 from evaluators.loss import LOSSES
 from evaluators.network import compile
@@ -85,7 +85,7 @@ class Supervised:
         self.fitness = fitness
         self.steps = int(steps)
         check_count("learn_steps", learn_steps, 0)
-        self.devices = resolve_device(device)
+        self.devices = resolve_device(device, unfit_for_gpu)
         self.target_rows = np.ascontiguousarray(self.targets.T)
         self.input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
         self.learned: Genomes | None = None

@@ -37,7 +37,7 @@ class Later:
             RuntimeError: The GPU failed.
         """
         if self._work is not None:
-            with self._work.arrays.current(), failures_told(self._work.arrays):
+            with failures_told(self._work.arrays), self._work.arrays.current():
                 self._arrays = self._work.fetch(self._name)
             self._work = None
         return self._arrays
@@ -191,9 +191,9 @@ class Workspace:
         for name in list(self._later):
             self._fetch_what_waits(name)
         self.usable = 0.0
-        self._rooms.clear()
+        self._sent.clear()  # before what it speaks of
         self._arguments.clear()
-        self._sent.clear()
+        self._rooms.clear()
         self.arrays.release()
 
     def _fetch_what_waits(self, name: str) -> None:

@@ -194,9 +194,18 @@ def where(error: Exception, python_function: Any) -> str:
         if hasattr(location, "filename"):
             told.append((location.filename, location.line))
     code = python_function.__code__
-    theirs = (each for each in told if not any(map(Path(each[0]).resolve().is_relative_to, _LIBRARIES)))
+    theirs = (each for each in told if not _is_a_librarys(each[0]))
     file, line = next(theirs, (code.co_filename, code.co_firstlineno))
     return f"{Path(file).name}, line {line}"
+
+
+def _is_a_librarys(file: str) -> bool:
+    if file.startswith("<"):
+        return False
+    try:
+        return any(map(Path(file).resolve().is_relative_to, _LIBRARIES))
+    except (OSError, RuntimeError, ValueError):  # the path leads nowhere
+        return False
 
 
 def prune(python_function: Any, folder: Path) -> None:

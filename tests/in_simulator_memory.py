@@ -1,5 +1,6 @@
 """Run by test_simulator.py in the simulator: what travels between the host and a device, and what is kept there."""
 
+import contextlib
 from collections import Counter
 
 import numpy as np
@@ -206,6 +207,25 @@ def test_a_gpu_that_fails_when_episodes_are_asked_for(monkeypatch):
         _ = evaluator.last
 
 
+def test_a_gpu_that_fails_tells_so_again_when_it_is_left(monkeypatch):
+    evaluator, batch = episodes("cuda"), genomes(3, (1, 3))
+
+    def fails(*arguments):
+        raise launching.FAILURES[0](700, "an illegal memory access was encountered")
+
+    @contextlib.contextmanager
+    def current():
+        try:
+            yield
+        finally:
+            fails()
+
+    monkeypatch.setattr(ARRAYS, "current", current)
+    monkeypatch.setattr(launching, "start", fails)
+    with pytest.raises(RuntimeError, match=r"^cuda:0: the GPU failed, .* checkpoint"):
+        evaluator(batch)
+
+
 def test_the_gpu_with_the_least_memory_decides_about_parts(monkeypatch):
     """Of several, among which the population is split evenly."""
     monkeypatch.setattr(backend, "_simulated_gpus", 2)
@@ -228,6 +248,11 @@ def test_a_failed_call_leaves_nothing_of_the_one_before(monkeypatch):
     monkeypatch.setattr(launching, "start", lambda *_: None)
     with pytest.raises(RuntimeError, match=r"^Walk: a function raised an error in episode 0 of genome 0$"):
         evaluator(batch)
+    assert evaluator.last is None
+    monkeypatch.undo()
+    evaluator(batch)
+    with pytest.raises(ValueError, match=r"^genomes: "):
+        evaluator("nonsense")
     assert evaluator.last is None
 
 

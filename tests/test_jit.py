@@ -319,6 +319,8 @@ def test_where_a_compiler_stopped(tmp_path):
         ([(numba.__file__, 3), (rng.__file__, 5), ("here.py", 8)], ("here.py", 8)),
         ([(rng.__file__, 5)], mine),
         ([(tmp_path / "numba" / "here.py", 8)], ("here.py", 8)),
+        ([("<string>", 8)], ("<string>", 8)),
+        ([("a\0b.py", 8)], ("a\0b.py", 8)),
     ):
         file, line = expected
         assert jit.where(lines_told(*told), own) == f"{Path(file).name}, line {line}"

@@ -17,6 +17,7 @@ from numba.cuda.cudadrv import nvvm
 from numba.np.numpy_support import from_dtype
 
 from evaluators import launching
+from evaluators.lowering import _with_library
 from evaluators.ufuncs import missing
 from tests.emulator import Emulated, argument, code
 
@@ -80,6 +81,20 @@ def test_a_function_gives_what_it_does_on_the_cpu(ufunc, tmp_path):
     assert any(array.any() for array in expected)
 
 
+def test_code_that_goes_to_nvidias_compiler():
+    text = _with_library(
+        'declare float @"llvm.rint.f32"(float)\ndeclare float @__nv_rintf(float)\n'
+        "define double @f(double %a, float %b) {\n"
+        '  %c = frem nnan double %a, %"a number", !dbg !0\n  %d = frem float %b, 1.0\n'
+        '  %e = call float @"llvm.rint.f32"(float %d)\n'
+    )
+    assert '%c = call double @__nv_fmod(double %a, double %"a number"), !dbg !0\n' in text
+    assert "%d = call float @__nv_fmodf(float %b, float 1.0)\n" in text
+    assert "%e = call float @__nv_rintf(float %d)\n" in text
+    for declared in ("float @__nv_rintf(", "double @__nv_fmod(", "float @__nv_fmodf("):
+        assert text.count(f"declare {declared}") == 1
+
+
 def test_they_need_nothing_that_is_linked_in():
     calls = [f"np.{ufunc.__name__}({', '.join(['a[k]'] * ufunc.nin)})" for ufunc in missing()]
     calls += ["a[k] % a[k]", "round(a[k])", "np.round(a[k])"]
@@ -124,7 +139,10 @@ with emulation(Path(sys.argv[1])):
     y = evaluators.compile(genomes, "cuda").activate(x)
     z = np.array([-7.0, 0.25])[:, np.newaxis] + np.linalg.norm(x, axis=1)
     np.testing.assert_allclose(y[:, :, 0], np.exp(-np.abs(z)) * np.sign(z), rtol=1e-5)
+    assert evaluators.compile(genomes, "auto").device == "cuda:0"
     register_aggregation("allocating", lambda values: (values * values).sum())
+    assert evaluators.compile(genomes, "auto").device == "cpu"
+    assert evaluators.Supervised(x, x, device="auto").devices == ("cpu",)
     try:
         evaluators.compile(genomes, "cuda").activate(x)
     except ValueError as error:
