@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import launching
 from evaluators.backend import Arrays, arrays_of
-from evaluators.launching import argument, argument_at
+from evaluators.launching import FAILURES, argument, argument_at
 from neat.buffers import Block, packed
 
 _GATHERED = 2**18  # bytes that the host's processor moves in the time of some copies
@@ -48,7 +47,7 @@ def failures_told(arrays: Arrays) -> Iterator[None]:
     """RuntimeError where a GPU fails meanwhile, which says what can be done."""
     try:
         yield
-    except (*arrays.failure, *launching.FAILURES) as error:
+    except (*arrays.failure, *FAILURES) as error:
         raise RuntimeError(
             f"{arrays.device}: the GPU failed, and this process cannot use it any more: {error}; "
             "a run goes on from its last checkpoint in a new process"
