@@ -70,10 +70,3 @@ def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """ValueError unless it is one of these."""
     if value not in allowed:
         raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-
-
-def unfit_for_gpu() -> str | None:
-    """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
-    from evaluators.builds import why_not_added
-
-    return why_not_added()

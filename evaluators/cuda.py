@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda, types
 
-from evaluators.episode import Lanes
-from evaluators.episodic import combined
+from evaluators.episode import Lanes, combined
 from evaluators.interleaved import program_at, scratch_at
 from evaluators.intrinsics import strided
 from evaluators.launching import WARP
@@ -251,7 +250,7 @@ def play(networks, constants, play, senses, reach, record, part):
 
 
 def combine_episodes(reward, length, sound, least, factor, fitness, steps):
-    """Fitness and steps from what `play` kept (see `episodic.combined`): a thread for each genome.
+    """Fitness and steps from what `play` kept (see `episode.combined`): a thread for each genome.
 
     Steps are -1 where a function raised an error or something was not finite.
     """

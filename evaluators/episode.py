@@ -291,3 +291,23 @@ def episode_pass(
                 _finish(lanes, lane, record, network, first + lane, time, False)
 
     return play_episodes
+
+
+@inner_function
+def combined(reward, length, least, factor):
+    """A genome's fitness and its steps.
+
+    Args:
+        reward: float64 (episodes,).
+        length: int64 (episodes,).
+        least: Whether the fitness is the least reward, or else the mean, `factor` times.
+        factor: float64.
+    """
+    fitness, steps = reward[0], length[0]
+    for episode in range(1, len(reward)):
+        if not least:
+            fitness += reward[episode]
+        elif reward[episode] < fitness:
+            fitness = reward[episode]
+        steps += length[episode]
+    return fitness if least else fitness / len(reward) * factor, steps

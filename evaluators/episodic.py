@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from evaluators.checks import check_choice, check_count
+from evaluators.episode import combined
 from neat.genome import Genome, Genomes
-from neat.jit import inner_function, lean_kernel
+from neat.jit import lean_kernel
 
 Starts = Literal["generation", "genome"]
 Combine = Literal["mean", "min", "sum"]
@@ -132,26 +133,6 @@ class Episodic(ABC):
         """How rewards become a fitness, as `combined` takes it."""
         # a sum is that of as many episodes as in training, however many were played
         return self.combine == "min", float(self.episodes if self.combine == "sum" else 1)
-
-
-@inner_function
-def combined(reward, length, least, factor):
-    """A genome's fitness and its steps.
-
-    Args:
-        reward: float64 (episodes,).
-        length: int64 (episodes,).
-        least: Whether the fitness is the least reward, or else the mean, `factor` times.
-        factor: float64.
-    """
-    fitness, steps = reward[0], length[0]
-    for episode in range(1, len(reward)):
-        if not least:
-            fitness += reward[episode]
-        elif reward[episode] < fitness:
-            fitness = reward[episode]
-        steps += length[episode]
-    return fitness if least else fitness / len(reward) * factor, steps
 
 
 @lean_kernel

@@ -138,7 +138,7 @@ class Player:
             senses: A Senses.
             reach: A Reach.
             block_for: The Block of a Record of so many genomes.
-            least: See `episodic.combined`.
+            least: See `episode.combined`.
             factor: As well.
         """
         kernel_for = functools.partial(builds.play_kernel, environment, decision)

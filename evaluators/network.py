@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evaluators.backend import Arrays, arrays_of, resolve_device
-from evaluators.checks import as_float32, check_current, check_size, unfit_for_gpu
+from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
 from neat import parallel
@@ -38,6 +38,13 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
 
     activator = Activator(devices[0], batch)
     return Networks(activator, batch.num_inputs, batch.num_outputs, batch.bias_input, batch.feed_forward)
+
+
+def unfit_for_gpu() -> str | None:
+    """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
+    from evaluators.builds import why_not_added
+
+    return why_not_added()
 
 
 def on_cpu(programs: Programs, num_inputs: int, bias_input: bool, feed_forward: bool) -> Networks:

@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.actions import Reach
 from evaluators.backend import resolve_device
-from evaluators.checks import as_float64, check_choice, check_current, check_size, unfit_for_gpu
+from evaluators.checks import as_float64, check_choice, check_current, check_size
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check, why_not_on_gpu
@@ -25,7 +25,7 @@ from evaluators.episodic import (
     as_genomes,
     check_trial,
 )
-from evaluators.network import Networks, compile
+from evaluators.network import Networks, compile, unfit_for_gpu
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat import parallel
 from neat.activations import ACTIVATIONS

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import arrays_of, resolve_device
-from evaluators.checks import as_float32, check_count, check_current, check_size, unfit_for_gpu
+from evaluators.checks import as_float32, check_count, check_current, check_size
 from evaluators.cpu import score_range
 from evaluators.loss import LOSSES
-from evaluators.network import compile
+from evaluators.network import compile, unfit_for_gpu
 from neat import parallel
 from neat.genome import Genomes
 
