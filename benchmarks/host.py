@@ -31,7 +31,7 @@ ROUNDS = 201
 
 
 class _Hollow(EmulatedArrays):
-    """A device that does nothing; from it come only ones: lengths, and that episodes were sound."""
+    """A device that does nothing; all bytes that come from it are 1."""
 
     def fill(self, target, source):
         pass

@@ -50,7 +50,7 @@ _INTERLEAVED = named(
 )
 
 
-def part_of(spare: Any) -> Any:
+def _part_of(spare: Any) -> Any:
     """A Part's type, for scratch of this one."""
     return named(Part, I8, I8, I8, I8, I8, I8, array(spare))
 
@@ -60,9 +60,9 @@ def compile_kernel(in_shared: bool) -> Kernel:
     """The kernel of `cuda.compile_programs`."""
     return kernel_of(
         cuda.compile_programs,
-        memory(in_shared),
+        _memory(in_shared),
         {"IN_SHARED": in_shared},
-        (_GENES, _INTERLEAVED, part_of(I4)),
+        (_GENES, _INTERLEAVED, _part_of(I4)),
     )
 
 
@@ -92,13 +92,13 @@ _OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
             named(Batch, array(F4, 4, "A"), array(F4, 4)),
             array(I8),
             array(F4),
-            part_of(F4),
+            _part_of(F4),
         ),
     ),
     cuda.score: (
         "score_network",
         score_pass,
-        (_INTERLEAVED, array(F4, 4), array(F4, 2), I8, I8, I8, array(F8, 2), part_of(F4)),
+        (_INTERLEAVED, array(F4, 4), array(F4, 2), I8, I8, I8, array(F8, 2), _part_of(F4)),
     ),
 }
 
@@ -115,10 +115,10 @@ def score_kernel(in_shared: bool) -> Kernel:
 
 def build_name(in_shared: bool, activations: int, aggregations: int) -> str:
     """Where scratch is, and the table."""
-    return f"{memory(in_shared)}-{name_of_table(activations, aggregations)}"
+    return f"{_memory(in_shared)}-{name_of_table(activations, aggregations)}"
 
 
-def memory(in_shared: bool) -> str:
+def _memory(in_shared: bool) -> str:
     """Where scratch is, in a build's name."""
     return "shared" if in_shared else "device"
 
@@ -218,6 +218,6 @@ def _playing(
             array(F8, 4),
             array(F8, 2),
         ),
-        part_of(F4),
+        _part_of(F4),
     )
     return kernel_of(cuda.play, name, bind, arguments)

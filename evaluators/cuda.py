@@ -252,7 +252,14 @@ def play(networks, constants, play, senses, reach, record, part):
 def combine_episodes(reward, length, sound, least, factor, fitness, steps):
     """Fitness and steps from what `play` kept (see `episode.combined`): a thread for each genome.
 
-    Steps are -1 where a function raised an error or something was not finite.
+    Args:
+        reward: float64 (P, episodes).
+        length: int64 (P, episodes), -1 where a function raised an error.
+        sound: bool (P, episodes).
+        least: See `combined`.
+        factor: As well.
+        fitness: float64 (P,), a result.
+        steps: int64 (P,), another; -1 where a function raised an error or something was not finite.
     """
     first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
     for genome in range(first, len(fitness), np.int64(cuda.gridDim.x) * WARP):

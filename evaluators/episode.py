@@ -64,7 +64,7 @@ class Record(NamedTuple):
 def record_block(
     networks: int, episodes: int, groups: int, observations: int, steps: int, elements: int
 ) -> Block:
-    """Of a Record.
+    """The Block of a Record.
 
     Args:
         networks: How many.

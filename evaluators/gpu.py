@@ -56,7 +56,7 @@ class DeviceGenes:
     def gathers(self) -> bool:
         """Whether an aggregation needs the values of a node's links side by side.
 
-        It is not asked before programs are written: the device is busy meanwhile.
+        They are looked at when this is first asked, which is while the device writes programs.
         """
         if self._aggregation.max(initial=0) == 0:  # nothing but the first of the table
             return not AGGREGATIONS[0].fold
@@ -231,7 +231,9 @@ def in_parts(
 
     devices = list(spaces.values())
     each = float(cost(count)) / len(devices)
-    if any(space.usable < each for space in devices):  # or as it was: to ask takes a while
+    if any(
+        space.usable < each for space in devices
+    ):  # what was free when it was last asked, which takes a while
         for space in devices:
             space.usable = max(1, space.arrays.free_bytes() + space.held_bytes) * _USABLE
     parts = len(devices) * math.ceil(each / min(space.usable for space in devices))

@@ -24,6 +24,8 @@ _DEFINED = re.compile(r"^define .*?@\"?([^\"(]+)\"?\(", re.MULTILINE)
 _DECLARED = re.compile(r'^declare .*?@"?([^"(]+)"?\(.*\n', re.MULTILINE)
 _REMAINDER = re.compile(rf"= frem (?:\w+ )*(float|double) {_OPERAND}, {_OPERAND}")
 _RINT = re.compile(r'@"?llvm\.rint\.f(32|64)"?')
+_RINTS = {"32": "__nv_rintf", "64": "__nv_rint"}
+_FMODS = {"float": "__nv_fmodf", "double": "__nv_fmod"}
 _MINUS_ZERO = "0x8000000000000000"
 _LETTER = {"float": "f", "double": "d"}
 
@@ -77,20 +79,21 @@ def as_on_the_cpu() -> Iterator[None]:
 
 
 def _with_library(module: str) -> str:
-    """The same LLVM code with functions of NVIDIA's library for what its compiler gets wrong, or does not know.
+    """The same LLVM code, but with NVIDIA's library for remainders and for rounding to the nearest integer.
 
-    It makes a division, a product and a difference of the remainder of numbers, which is wrong for infinity and for
-    what rounding hides, and refuses to round to the nearest integer.
+    Of a remainder, the compiler makes a division, a product and a difference, which is wrong for infinity and where
+    the division is rounded. It refuses LLVM's own rounding.
     """
-    text = _RINT.sub(lambda match: f"@__nv_rint{'f' if match[1] == '32' else ''}", module)
-    for kind, name in (("float", "__nv_fmodf"), ("double", "__nv_fmod")):
-        if re.search(rf"= frem (?:\w+ )*{kind} ", text):
-            text += f"\ndeclare {kind} @{name}({kind}, {kind})\n"
+    text = _RINT.sub(lambda match: f"@{_RINTS[match[1]]}", module)
 
     def called(match: re.Match[str]) -> str:
         kind, left, right = match.groups()
-        return f"= call {kind} @__nv_fmod{'f' if kind == 'float' else ''}({kind} {left}, {kind} {right})"
+        return f"= call {kind} @{_FMODS[kind]}({kind} {left}, {kind} {right})"
 
+    text = _REMAINDER.sub(called, text)
+    for kind, name in _FMODS.items():
+        if f"@{name}(" in text:
+            text += f"\ndeclare {kind} @{name}({kind}, {kind})\n"
     declared: set[str] = set()
 
     def once(match: re.Match[str]) -> str:
@@ -98,7 +101,7 @@ def _with_library(module: str) -> str:
         declared.add(match[1])
         return "" if known else match[0]
 
-    return _DECLARED.sub(once, _REMAINDER.sub(called, text))
+    return _DECLARED.sub(once, text)
 
 
 def _is_fused(module: str) -> bool:

@@ -42,7 +42,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
 
 def unfit_for_gpu() -> str | None:
     """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
-    from evaluators.builds import why_not_added
+    from evaluators.builds import why_not_added  # which imports numba-cuda
 
     return why_not_added()
 

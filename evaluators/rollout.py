@@ -36,7 +36,7 @@ from neat.jit import cause, is_built
 if TYPE_CHECKING:
     from evaluators.gpu_engines import Played
 
-_NO_START = np.zeros((1, 1))
+_NO_START = np.zeros((1, 1))  # always this one: a GPU is sent it once
 
 
 class Trace(NamedTuple):
@@ -240,6 +240,7 @@ class Rollout(Episodic):
         return record
 
     def _record_block(self, episodes: int, groups: int, play: Play, count: int) -> Block:
+        """The Block of a Record of so many genomes; `groups` of lanes are measured each."""
         actions = self.environment.actions
         dimensions = len(actions.low) if isinstance(actions, Box) else 1
         return record_block(

@@ -21,7 +21,7 @@ from numba.cuda.ufuncs import ufunc_db
 from numba.np.ufunc_db import get_ufunc_info
 
 # In NumPy's letters: what numbers of a person's functions are.
-_LETTERS = set("?bBhHiIlLqQfd")
+_LETTERS = set("?bBhHiIlLqQfd->")
 
 _OF_PARTS = (
     np.absolute,
@@ -62,15 +62,14 @@ _OF_THEIR_OWN: dict[Any, Callable[..., Any] | tuple[Callable[..., Any], Callable
 @functools.cache
 def missing() -> dict[Any, dict[str, Any]]:
     """For numba-cuda's table: by ufunc, and by types in NumPy's letters, what makes LLVM code of a call."""
-    found: dict[Any, dict[str, Any]] = {}
-    for ufunc in (*_OF_PARTS, *_OF_THEIR_OWN):
-        for loop, part in get_ufunc_info(ufunc).items():
-            if ufunc not in ufunc_db() and set(loop.replace("->", "")) <= _LETTERS:
-                own = _OF_THEIR_OWN.get(ufunc)
-                made = _compiled(own) if own else _part(part.__name__)
-                if made is not None:  # numba and numba-cuda have versions of their own
-                    found.setdefault(ufunc, {})[loop] = made
-    return found
+    return {ufunc: _loops(ufunc) for ufunc in (*_OF_PARTS, *_OF_THEIR_OWN) if ufunc not in ufunc_db()}
+
+
+def _loops(ufunc: Any) -> dict[str, Any]:
+    own = _OF_THEIR_OWN.get(ufunc)
+    parts = {loop: part.__name__ for loop, part in get_ufunc_info(ufunc).items() if set(loop) <= _LETTERS}
+    made = {loop: _compiled(own) if own else _part(name) for loop, name in parts.items()}
+    return {loop: part for loop, part in made.items() if part is not None}  # versions may differ
 
 
 def _part(name: str) -> Any:

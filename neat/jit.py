@@ -194,12 +194,12 @@ def where(error: Exception, python_function: Any) -> str:
         if hasattr(location, "filename"):
             told.append((location.filename, location.line))
     code = python_function.__code__
-    theirs = (each for each in told if not _is_a_librarys(each[0]))
+    theirs = (each for each in told if not _is_in_a_library(each[0]))
     file, line = next(theirs, (code.co_filename, code.co_firstlineno))
     return f"{Path(file).name}, line {line}"
 
 
-def _is_a_librarys(file: str) -> bool:
+def _is_in_a_library(file: str) -> bool:
     if file.startswith("<"):
         return False
     try:

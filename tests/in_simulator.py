@@ -180,7 +180,9 @@ def test_everything_for_a_device_is_done_while_it_is_the_current_one(monkeypatch
         numbers(6, 3), numbers(6, 2), fitness=lambda z, t: z.sum(axis=(1, 2)), device="cuda:1"
     )
     own(batch)
-    evaluators.Rollout(Walk(time_limit=3), device="cuda:1")(genomes(3, (1, 3)))
+    rollout = evaluators.Rollout(Walk(time_limit=3), device="cuda:1")
+    rollout(genomes(3, (1, 3)))
+    assert rollout.last is not None
     networks = evaluators.compile(genomes(4, (3, 2), feed_forward=False), "cuda:1")
     networks.activate(numbers(6, 3))
     networks.reset([1])

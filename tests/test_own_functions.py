@@ -15,8 +15,9 @@ if __import__("numba").config.ENABLE_CUDASIM:
 from numba import njit, types
 from numba.cuda.cudadrv import nvvm
 from numba.np.numpy_support import from_dtype
+from numba.np.ufunc_db import get_ufunc_info
 
-from evaluators import launching
+from evaluators import launching, ufuncs
 from evaluators.lowering import _with_library
 from evaluators.ufuncs import missing
 from tests.emulator import Emulated, argument, code
@@ -32,6 +33,16 @@ VALUES = {
     "bool": [False, True],
 }
 MIXED = [("float32", "int64"), ("int64", "float64"), ("uint8", "int8")]
+
+
+def test_every_part_of_numba_cuda_is_found():
+    named = {*ufuncs._OF_PARTS, *ufuncs._OF_THEIR_OWN}
+    assert set(missing()) == named
+    for ufunc, loops in missing().items():
+        assert {"d", "f"} <= {loop[0] for loop in loops}, ufunc
+        assert ufunc in ufuncs._OF_THEIR_OWN or loops.keys() == {
+            loop for loop in get_ufunc_info(ufunc) if set(loop) <= ufuncs._LETTERS
+        }
 
 
 def operands(ufunc, first, second):

@@ -62,7 +62,7 @@ def why_not_on_gpu(environment: Environment) -> str | None:
 
 
 def _is_shipped(environment: Environment) -> bool:
-    """Then its functions have tests."""
+    """Whether it comes with this library, where its functions have tests."""
     return type(environment).__module__.startswith(f"{__package__}.")
 
 
