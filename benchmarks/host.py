@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -24,6 +25,7 @@ from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
 from benchmarks.gpu import EPISODES, GENOMES, MANY, SAMPLES, in_one_block
 from evaluators import backend, launching
 from evaluators.environments import CartPole
+from neat import parallel
 from neat.genome import Genomes
 from tests.emulator import EmulatedArrays, emulation
 
@@ -84,6 +86,10 @@ def main() -> None:
         many = in_one_block(random_genomes(rng, MANY, 2, 3, 8, "tanh", bias_input=True))
         xor = evaluators.Supervised(*XOR, device="cuda")
         _report(f"XOR, {MANY:,} genomes", xor, itertools.repeat(many, 21))
+        parallel.set_threads(1)
+        _report(
+            "their programs, if one core of the CPU wrote them", evaluators.compile, itertools.repeat(many, 5)
+        )
 
 
 def _generations(task: evaluators.Rollout, size: int) -> Iterator[Genomes]:
@@ -95,11 +101,11 @@ def _generations(task: evaluators.Rollout, size: int) -> Iterator[Genomes]:
         population.tell(rng.random(size))
 
 
-def _report(name: str, evaluator: Callable[[Genomes], np.ndarray], populations: Iterable[Genomes]) -> None:
+def _report(name: str, work: Callable[[Genomes], Any], populations: Iterable[Genomes]) -> None:
     spent = []
     for genomes in itertools.islice(populations, ROUNDS):
         begin = time.perf_counter()
-        evaluator(genomes)
+        work(genomes)
         spent.append(time.perf_counter() - begin)
     print(f"{name}: {statistics.median(spent) * 1e6:.0f} µs")
 
