@@ -8,10 +8,10 @@ import numpy as np
 
 from evaluators.environments import Environment
 from evaluators.episode import Senses
+from evaluators.variation import exceeds_rounding
 
 Observations = Literal["scaled", "raw", "normalised"]
 
-_ROUNDING = 1e-12  # relative, of a sum of squares
 _NORMAL_LIMIT = np.float32(10.0)  # standard deviations
 
 
@@ -27,8 +27,7 @@ class Normaliser:
     def deviation(self) -> np.ndarray:
         """float64 (observations,); 1 where nothing has varied by more than rounding."""
         variance = np.maximum(self.squares, 0.0) / max(self.count, 1)
-        varies = variance > _ROUNDING * (self.mean * self.mean + variance)
-        return np.sqrt(np.where(varies, variance, 1.0))
+        return np.sqrt(np.where(exceeds_rounding(np.sqrt(variance), self.mean), variance, 1.0))
 
     def add(self, moment: np.ndarray, count: int) -> None:
         """Add observations: their sums of deviations from the mean and of squares, (…, 2, observations) in parts."""
@@ -59,7 +58,7 @@ def senses_for(
     offset, factor = np.zeros(len(low)), np.ones(len(low))
     offset[bounded] = (low[bounded] + high[bounded]) / 2
     factor[bounded] = 2 / (high[bounded] - low[bounded])
-    limit = np.finfo(np.float32).max
+    limit = greatest = np.finfo(np.float32).max
     if normaliser is not None:
         offset, factor, limit = normaliser.mean, 1 / normaliser.deviation, _NORMAL_LIMIT
-    return Senses(offset.astype(np.float32), factor.astype(np.float32), limit)
+    return Senses(offset.astype(np.float32), np.minimum(factor, greatest).astype(np.float32), limit)

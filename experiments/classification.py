@@ -94,4 +94,4 @@ class Classification(Prediction):
 
     @cached_property
     def _features(self) -> np.ndarray:
-        return standardised(self._data.features, self._split.train)
+        return standardised(self._data.features, self._split.train, self._data.names)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from evaluators.variation import moments
 from experiments.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Control(Experiment):
 
         def holds(champion: Genome) -> bool:
             reward = evaluator.play(champion, UNSEEN, trial=JUDGED).reward[0]
-            return bool(reward.mean() - 2 * reward.std(ddof=1) / len(reward) ** 0.5 >= target)
+            mean, deviation = moments(reward, ddof=1)
+            return bool(mean - 2 * deviation / len(reward) ** 0.5 >= target)
 
         return holds
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evaluators.gradient import Standardise
+
 GREATEST = float(np.finfo(np.float32).max)
 
 
@@ -173,7 +175,26 @@ def split(count: int, test_share: float, seed: int, classes: np.ndarray | None =
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """`values` shifted and scaled so that each column's training part has mean 0 and deviation 1; float32."""
-    mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
-    return ((values - mean) / np.where(deviation > 0, deviation, 1.0)).astype(np.float32)
+def standardised(values: np.ndarray, train: np.ndarray, names: list[str]) -> np.ndarray:
+    """`values` shifted and scaled so that each column's training part has mean 0 and deviation 1; float32.
+
+    A column that is constant in the training part is 0 there, and elsewhere the difference from the constant.
+
+    Args:
+        values: float64 (n, columns).
+        train: Indices of the training part.
+        names: The columns', for an error.
+
+    Raises:
+        ValueError: A held-out value lies so far from the training part that float32 cannot hold it.
+    """
+    result = Standardise(values[train])(values)
+    beyond = np.argwhere(np.abs(result) > GREATEST)
+    if len(beyond):
+        row, column = beyond[0]
+        raise ValueError(
+            f"data: column {names[column]!r}: must be a finite float32 once it is standardised, got "
+            f"{values[row, column]:g} in sample {row + 1}, which is {result[row, column]:.3g} standard deviations "
+            "from the mean of the training part"
+        )
+    return result.astype(np.float32)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from evaluators.variation import moments
 from experiments.animation import MOST_FRAMES
 from experiments.control import JUDGED, REPORTED, UNSEEN
 from experiments.experiment import Experiment
@@ -117,7 +118,8 @@ class Gymnasium(Experiment):
 
         def within(champion: Genome, episodes: int, errors: int) -> bool:
             reward = evaluator.play(champion, episodes, trial=JUDGED).reward[0]
-            return bool(reward.mean() + errors * reward.std(ddof=1) / len(reward) ** 0.5 >= target)
+            mean, deviation = moments(reward, ddof=1)
+            return bool(mean + errors * deviation / len(reward) ** 0.5 >= target)
 
         return lambda champion: within(champion, _FIRST, 2) and within(champion, UNSEEN, -2)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evaluators.variation import moments
 from experiments.data import GREATEST, Data, Split, check_split, read_csv, split, standardised
 from experiments.formula import Formula
 from experiments.prediction import Prediction, Sets, predictions
@@ -62,24 +63,24 @@ class Regression(Prediction):
     def sets(self) -> Sets:
         """Standardised features and targets."""
         train = self._split.train
-        features = standardised(self._data.features, train)
-        return Sets(features, standardised(self._data.target[:, None], train), *self._split)
+        features = standardised(self._data.features, train, self._data.names)
+        targets = standardised(self._data.target[:, None], train, [self.target or "formula"])
+        return Sets(features, targets, *self._split)
 
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """R², the share of the variance that is explained; NaN where there is none."""
         truth = targets.astype(np.float64)
-        variance = float(truth.var())
+        variance = float(truth.var())  # exactly 0 for equal targets: float64 holds the sum of float32 numbers
         return 1 - float(((outputs - truth) ** 2).mean()) / variance if variance > 0 else float("nan")
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """Root mean squared error in the target's unit and R², on both parts."""
         inputs, targets, train, test = self.sets()
         outputs = predictions(champion, inputs)
-        deviation = float(self._data.target[train].std()) or 1.0
         result = {}
         for name, part in (("train", train), ("test", test)):
             error = ((outputs[part] - targets[part].astype(np.float64)) ** 2).mean()
-            result[f"{name} RMSE"] = float(error) ** 0.5 * deviation
+            result[f"{name} RMSE"] = float(error) ** 0.5 * self._target_deviation
             result[f"{name} R²"] = self.score(outputs[part], targets[part])
         return result
 
@@ -98,6 +99,11 @@ class Regression(Prediction):
             point = ", ".join(f"{name} = {value[bad]:.4g}" for name, value in values.items())
             raise ValueError(f"formula: must be finite over the range, got {target[bad]} at {point}")
         return Data(np.stack(list(values.values()), axis=1), target, formula.variables)
+
+    @cached_property
+    def _target_deviation(self) -> float:
+        """What one unit of the standardised target is in the target's own unit."""
+        return float(moments(self._data.target[self._split.train])[1]) or 1.0
 
     @cached_property
     def _split(self) -> Split:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evaluators.variation import moments
+
 
 class Summary(NamedTuple):
     """A sample's statistics; what one value or none cannot tell is NaN."""
@@ -30,10 +32,10 @@ def summary(values: Sequence[float] | np.ndarray) -> Summary:
     sample = sample[np.isfinite(sample)]
     if len(sample) == 0:
         return Summary(0, *[np.nan] * 7)
-    mean = float(sample.mean())
+    mean = float(moments(sample)[0])
     sd = half = np.nan
     if len(sample) > 1:
-        sd = float(sample.std(ddof=1))
+        sd = float(moments(sample, ddof=1)[1])
         half = t_quantile(0.95, len(sample) - 1) * sd / len(sample) ** 0.5
     extremes = float(np.median(sample)), float(sample.min()), float(sample.max())
     return Summary(len(sample), mean, mean - half, mean + half, sd, *extremes)

@@ -57,7 +57,7 @@ def test_split(share):
 
 def test_standardised_by_the_training_part():
     values = np.column_stack([np.arange(10.0), np.full(10, 7.0)])
-    result = data.standardised(values, np.arange(5))
+    result = data.standardised(values, np.arange(5), ["a", "b"])
     assert np.allclose(result[:5].mean(axis=0), 0, atol=1e-6) and np.isclose(result[:5, 0].std(), 1)
     assert result.dtype == np.float32 and (result[:, 1] == 0).all()
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import as_float64
+from evaluators.variation import moments
 
 
 class Standardise:
@@ -27,15 +28,17 @@ class Standardise:
         array = as_float64("training", training)
         if array.ndim < 2 or not array.size:
             raise ValueError(f"training: expected shape (samples, features), got {array.shape}")
-        self.mean = array.mean(axis=0)
-        deviation = array.std(axis=0)
-        # Rounding alone can leave a little where nothing varies.
-        varies = (array != array[0]).any(axis=0)
-        self.deviation = np.where(varies & (deviation > 0), deviation, 1.0)
+        self.mean, deviation = moments(array)
+        self.deviation = np.where(deviation > 0, deviation, 1.0)
 
     def __call__(self, inputs: Any) -> np.ndarray:
-        """Inputs of any set, float64 of the same shape; ValueError if the features are others."""
+        """Inputs of any set, float64 of the same shape.
+
+        Raises:
+            ValueError: The features are others, a number is not finite, or it is not once it is standardised.
+        """
         array = as_float64("inputs", inputs)
         if array.shape[1:] != self.mean.shape:
             raise ValueError(f"inputs: expected samples of shape {self.mean.shape}, got {array.shape[1:]}")
-        return (array - self.mean) / self.deviation
+        with np.errstate(over="ignore"):
+            return as_float64("inputs, standardised", (array - self.mean) / self.deviation)

@@ -9,7 +9,10 @@ import numpy as np
 
 from evaluators.gradient.autograd import Tensor, record
 from evaluators.gradient.place import namespace
+from evaluators.variation import exceeds_rounding, moments
 from neat.jit import kernel
+
+_SUM_ROUNDING = 1e-12  # relative, of float64 sums over an episode
 
 
 def policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
@@ -24,9 +27,19 @@ def policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
 
 
 def explained_variance(values: np.ndarray, returns: np.ndarray) -> float:
-    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for constant ones; NaN where the returns do not vary."""
-    variance = returns.var()
-    return float(1 - (returns - values).var() / variance) if variance > 0 else math.nan
+    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for constant ones; NaN where the returns do not vary.
+
+    Returns that differ by less than rounding leaves in sums of advantages and values do not vary.
+
+    Args:
+        values: V, float, any shape.
+        returns: R, float, the same shape.
+    """
+    returns = returns.astype(np.float64)
+    _, deviation = moments(returns.ravel())
+    if not deviation > _SUM_ROUNDING * abs(values).max():
+        return math.nan
+    return float(1 - (returns - values).var() / returns.var())
 
 
 def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: float) -> Tensor:
@@ -67,6 +80,16 @@ def value_loss(values: Tensor, before: Any, returns: Any, clip: float | None = N
         error = xp.where(kept, error, limited)
     value = 0.5 * (error * error).mean()
     return record("value_loss", value, (values,), lambda g: (slope * (g / len(slope)),))
+
+
+def normalise(advantages: Any) -> Any:
+    """Advantages brought to mean 0 and standard deviation 1; all 0 where they differ by rounding alone.
+
+    Args:
+        advantages: float32 array of shape (samples,), of two samples at least.
+    """
+    mean, deviation = advantages.mean(), advantages.std(ddof=1)
+    return (advantages - mean) / (deviation + 1e-8) * exceeds_rounding(deviation, mean)
 
 
 def advantages_of(

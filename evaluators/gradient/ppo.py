@@ -19,6 +19,7 @@ from evaluators.gradient.objective import (
     advantages_of,
     clipped_loss,
     explained_variance,
+    normalise,
     policy_change,
     value_loss,
 )
@@ -326,7 +327,7 @@ class Learner:
         inputs = constant(part.inputs)
         advantages = part.advantage
         if s.normalise_advantages and len(advantages) > 1:
-            advantages = (advantages - advantages.mean()) / (advantages.std(ddof=1) + 1e-8)
+            advantages = normalise(advantages)
         distribution = policy.distribution(policy(inputs))
         log_probability = distribution.log_probability(part.drawn)
         of_policy = clipped_loss(log_probability, part.log_probability, advantages, s.clip)

@@ -16,7 +16,9 @@ def batch_moments(x: Any) -> tuple[Any, Any, int]:
         x: Array of shape (samples, channels, …).
     """
     axes = (0, *range(2, x.ndim))
-    mean = x.mean(axis=axes)
+    first = x[:1].reshape(1, x.shape[1], -1)[0, :, 0]
+    constant = (x == _along_channels(first, x.ndim)).all(axis=axes)
+    mean = namespace(x).where(constant, first, x.mean(axis=axes))  # else rounding would be divided by itself
     centred = x - _along_channels(mean, x.ndim)
     return mean, (centred * centred).mean(axis=axes), x.size // x.shape[1]
 
