@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import difflib
+import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +16,14 @@ import numpy as np
 from evaluators.gradient import Standardise
 
 GREATEST = float(np.finfo(np.float32).max)
+
+_NUMBER = re.compile(
+    r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
+)
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SHOWN = 40  # characters of a cell in a message
+_LISTED = 20  # columns in a message
+_LONGEST_CLASS = 256  # characters; all names take as much memory as the longest
 
 
 class Data(NamedTuple):
@@ -46,38 +58,62 @@ def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            first = file.readline()
+            rows = _Rows(itertools.chain([first], file))  # not by seek: the file may be a pipe
             try:
-                rows = _parsed(reader, target, field, classes)
-            except (csv.Error, LineError) as error:
-                raise ValueError(f"{path}: line {max(reader.line_num, 1)}: {error}") from None
+                _check_separator(first, target)
+                return _parsed(rows, target, field, classes)
+            except LineError as error:
+                raise ValueError(f"{path}: line {rows.line}: {error}") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: must be UTF-8 text") from None
-    return rows
+        raise ValueError(f"{path}: must be UTF-8 text (in a spreadsheet, save it as CSV UTF-8)") from None
 
 
 class LineError(ValueError):
     """What is wrong in the line being read."""
 
 
-def _parsed(reader: Iterator[list[str]], target: str, field: str, classes: bool) -> Data:
-    header = [name.strip() for name in next(reader, [])]
-    _check_header(header)
-    if target not in header:
-        raise LineError(f"{field}: must be one of {', '.join(header)}, got {target!r}")
+class _Rows:
+    """The rows of a CSV file that are not empty.
+
+    Attributes:
+        line: Number of the line in which the row that was read last begins.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._reader = csv.reader(lines, strict=True)
+        self.line = 1
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        row: list[str] = []
+        while not row:
+            begin = self._reader.line_num + 1
+            try:
+                row = next(self._reader)
+            except csv.Error as error:
+                self.line = begin
+                raise LineError(f"{error}; is a quotation mark missing or misplaced?") from None
+        self.line = begin
+        if any("\0" in value for value in row):
+            raise LineError("holds a NUL character; the file must be UTF-8 text")
+        return row
+
+
+def _parsed(rows: _Rows, target: str, field: str, classes: bool) -> Data:
+    header = [name.strip() for name in next(rows, [])]
+    _check_header(header, target, field)
     at = header.index(target)
     features, targets = [], []
-    for row in reader:
-        if not row:
-            continue
+    for row in rows:
         if len(row) != len(header):
             raise LineError(f"expected {len(header)} values, got {len(row)}")
         text = row[at].strip()
-        if classes and not text:
-            raise LineError(f"column {target!r}: must not be empty")
-        targets.append(text if classes else _number(text, target))
+        targets.append(_class(text, target) if classes else _number(text, target))
         features.append([_number(v, n) for k, (v, n) in enumerate(zip(row, header, strict=True)) if k != at])
     if not features:
         raise LineError("expected samples after the header, found none")
@@ -85,35 +121,73 @@ def _parsed(reader: Iterator[list[str]], target: str, field: str, classes: bool)
     return Data(np.array(features), np.array(targets), names)
 
 
-def _check_header(header: list[str]) -> None:
+def _check_separator(line: str, target: str) -> None:
+    """LineError if a header names its columns with another separator between them than the comma."""
+
+    def columns(separator: str) -> list[str]:
+        return [name.strip() for row in csv.reader([line], delimiter=separator) for name in row]
+
+    with contextlib.suppress(csv.Error):  # which the reader of rows reports
+        whole = columns(",")
+        for separator, name in _OTHER_SEPARATORS.items():
+            parts = columns(separator)
+            if target not in whole and (target in parts or len(whole) == 1 < len(parts)):
+                raise LineError(
+                    f"expected commas between the columns, found {name}; save the file with commas, "
+                    "and with points in decimal numbers"
+                )
+
+
+def _check_header(header: list[str], target: str, field: str) -> None:
     if not any(header):
         raise LineError("expected a header, found nothing")
-    if all(_is_number(name) for name in header):
+    if all(_NUMBER.fullmatch(name) for name in header):
         raise LineError("expected a header with the columns' names, got numbers")
     if "" in header:
         raise LineError(f"column {header.index('') + 1} has no name")
     twice = {name for name in header if header.count(name) > 1}
     if twice:
-        raise LineError(f"there are two columns {min(twice)!r}")
+        raise LineError(f"there are two columns {_shown(min(twice))}")
     if len(header) < 2:
         raise LineError("expected a feature beside the target, got one column")
+    if target not in header:
+        likely = header if len(header) <= _LISTED else difflib.get_close_matches(target, header, _LISTED, 0.0)
+        names = ", ".join(
+            name if name.isprintable() and len(name) <= _SHOWN else _shown(name) for name in likely
+        )
+        rest = f" and {len(header) - _LISTED} others" if len(header) > _LISTED else ""
+        raise LineError(f"{field}: must be one of {names}{rest}, got {_shown(target)}")
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _class(text: str, column: str) -> str:
+    if not text:
+        raise LineError(f"column {_shown(column)}: must not be empty")
+    if len(text) > _LONGEST_CLASS:
+        raise LineError(
+            f"column {_shown(column)}: a class's name must have at most {_LONGEST_CLASS} characters, "
+            f"got {len(text)}: {_shown(text)}"
+        )
+    return text
 
 
 def _number(text: str, column: str) -> float:
-    if not _is_number(text):
-        raise LineError(f"column {column!r}: must be a number, got {text!r}")
+    """The number that a cell holds, by a stricter rule than Python's, which reads 1_000 and all scripts' digits."""
+    text = text.strip()
+    if not text:
+        raise LineError(f"column {_shown(column)}: must not be empty")
+    if not _NUMBER.fullmatch(text):
+        raise LineError(
+            f"column {_shown(column)}: must be a number, got {_shown(text)}; numbers look like 1500, -0.25 or 1.5e3"
+        )
     value = float(text)
     if not abs(value) <= GREATEST:
-        raise LineError(f"column {column!r}: must be a finite float32, got {text!r}")
+        raise LineError(f"column {_shown(column)}: must be a finite float32, got {_shown(text)}")
     return value
+
+
+def _shown(text: str) -> str:
+    """Text from a file for a message: in quotes, on one line, not long."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 def iris() -> Data:
