@@ -48,10 +48,12 @@ class Supervised:
         learn_steps: Each genome is trained by gradients for so many steps before its fitness is taken (see
             `evaluators.gradient.fit_weights`).
         optimiser: Makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
-        inherit: Whether genomes hand down what they have learned (Lamarck) or only their fitness tells (Baldwin).
+        inherit: Whether offspring inherit what genomes have learned (Lamarck), or selection alone profits from it
+            (Baldwin). The champion of a run has the weights that it has learned in either case.
 
     Attributes:
-        learned: The last call's genomes as they were after training, if they hand it down, else None.
+        learned: The last call's genomes as they were after training; None without training.
+        inherit: As given.
         num_inputs: Inputs that the networks must have.
         num_outputs: Outputs that they must have.
         input_rows: float32 (1, 1, inputs, samples), as kernels take them.
@@ -89,7 +91,7 @@ class Supervised:
         self.target_rows = np.ascontiguousarray(self.targets.T)
         self.input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
         self.learned: Genomes | None = None
-        self._inherit = inherit
+        self.inherit = inherit
         self._trainer = self._new_trainer(learn_steps, optimiser) if learn_steps else None
         self._own_data: tuple[Any, Any] | None = None  # inputs and targets on the first device
         on_gpu = self.devices != ("cpu",) and not callable(fitness) and not learn_steps
@@ -118,7 +120,7 @@ class Supervised:
         check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
         if self._trainer:
             result = self._trainer(genomes)
-            self.learned = result.genomes if self._inherit else None
+            self.learned = result.genomes
             return result.fitness
         if callable(self.fitness):
             return self._own_fitness(genomes, self.fitness)

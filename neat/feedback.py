@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.genome import GenomeArrays
+from neat.genome import Genomes
+
+LEARNED = ("connection_weight", "node_bias", "node_response")  # in the order of Bounds
 
 
 def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
@@ -29,12 +31,34 @@ def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
     return fitness
 
 
-def take_over(genomes: GenomeArrays, learned: GenomeArrays) -> None:
-    """Give genomes the weights, biases and responses of others; ValueError unless these are the same genomes."""
+def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
+    """A generation's genomes with the weights, biases and responses that they have learned.
+
+    Args:
+        genomes: The generation's.
+        learned: The same genomes after training. The arrays of weights, biases and responses become the result's.
+
+    Raises:
+        ValueError: These are not the same genomes; or the numbers are no float32, not finite, or beyond the bounds.
+    """
+    if not isinstance(learned, Genomes):
+        raise ValueError(f"learned: expected neat.Genomes, got {type(learned).__name__}")
     for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
-        if not np.array_equal(getattr(genomes, name), getattr(learned, name)):
+        if not np.array_equal(getattr(genomes.arrays, name), getattr(learned.arrays, name)):
             raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
-    for name in ("node_bias", "node_response", "connection_weight"):
-        if not np.isfinite(getattr(learned, name)).all():
+    for name, (low, high) in zip(LEARNED, genomes.bounds, strict=True):
+        old, new = getattr(genomes.arrays, name), getattr(learned.arrays, name)
+        if new.dtype != old.dtype or new.shape != old.shape:
+            raise ValueError(
+                f"learned: expected {name} to be {old.dtype} of shape {old.shape}, got {new.dtype} of shape {new.shape}"
+            )
+        if not np.isfinite(new).all():
             raise ValueError(f"learned: expected finite numbers, {name} has others")
-        getattr(genomes, name)[:] = getattr(learned, name)
+        beyond = (new < low) | (new > high)
+        if beyond.any():
+            raise ValueError(
+                f"learned: expected {name} within the config's bounds, from {low!s} to {high!s}, got {new[beyond][0]!s}"
+            )
+    return genomes.with_arrays(
+        genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in LEARNED})
+    )

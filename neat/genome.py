@@ -37,6 +37,17 @@ class GenomeArrays(NamedTuple):
 DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?")))
 
 
+class Bounds(NamedTuple):
+    """Least and greatest weight, bias and response that genomes may have, as float32."""
+
+    weight: tuple[np.float32, np.float32]
+    bias: tuple[np.float32, np.float32]
+    response: tuple[np.float32, np.float32]
+
+
+UNBOUNDED = Bounds(*[(np.float32(-np.inf), np.float32(np.inf))] * 3)
+
+
 class GenomeError(ValueError):
     """A genome breaks one of the rules that `Genomes.check` states."""
 
@@ -52,6 +63,7 @@ class Genomes:
         feed_forward: Whether the networks are free of loops and evaluated in topological order.
         generation: The generation that the genomes belong to.
         seed: The run's seed.
+        bounds: The config's, which a population's genomes keep in training too.
     """
 
     def __init__(
@@ -63,6 +75,7 @@ class Genomes:
         feed_forward: bool = True,
         generation: int = 0,
         seed: int = 0,
+        bounds: Bounds = UNBOUNDED,
     ) -> None:
         self.arrays = arrays
         self.num_inputs = num_inputs
@@ -71,6 +84,7 @@ class Genomes:
         self.feed_forward = feed_forward
         self.generation = generation
         self.seed = seed
+        self.bounds = bounds
 
     @property
     def input_count(self) -> int:
@@ -118,6 +132,7 @@ class Genomes:
             self.feed_forward,
             self.generation,
             self.seed,
+            self.bounds,
         )
 
     def take(self, indices: np.ndarray) -> Genomes:

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from neat import rng
-from neat.config import Config, to_record
-from neat.genome import DTYPES, GenomeArrays, Genomes
+from neat.config import Config, GenomeConfig, to_record
+from neat.genome import DTYPES, Bounds, GenomeArrays, Genomes
 from neat.innovation import GlobalInnovations
 from neat.jit import kernel, lean_kernel
 from neat.mutation import NodeFunctions, draw_function, initial_value
@@ -59,8 +59,20 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
         seed,
     )
     return Genomes(
-        arrays, genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward, 0, config.seed
+        arrays,
+        genome.num_inputs,
+        genome.num_outputs,
+        genome.bias_input,
+        genome.feed_forward,
+        0,
+        config.seed,
+        _bounds(genome),
     )
+
+
+def _bounds(genome: GenomeConfig) -> Bounds:
+    values = (getattr(genome, name) for name in Bounds._fields)
+    return Bounds(*((np.float32(value.minimum), np.float32(value.maximum)) for value in values))
 
 
 def _refuse_what_memory_cannot_hold(config: Config, links: int) -> None:

@@ -15,7 +15,7 @@ from neat import breeding, buffers, innovation, parallel, reproduction, speciati
 from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
-from neat.feedback import take_over, valid_fitness
+from neat.feedback import LEARNED, valid_fitness, with_learned
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
@@ -129,27 +129,38 @@ class Population:
         """The current generation, to be read only. Its arrays are used again two generations later."""
         return self.genomes
 
-    def tell(self, fitness: np.ndarray, learned: Genomes | None = None) -> None:
+    def tell(self, fitness: np.ndarray, learned: Genomes | None = None, inherit: bool = True) -> None:
         """Speciate, select and reproduce; `generation` and `genomes` are then the next ones.
 
         Args:
             fitness: Shape (population_size,), higher is better. NaN and −inf count as the worst.
-            learned: The same genomes with other weights, biases and responses, which they have learned and hand down
-                (Lamarckian inheritance).
+            learned: The same genomes with the weights, biases and responses that they have learned, to which the
+                fitness belongs. The champion has them.
+            inherit: Whether offspring inherit what was learned (Lamarckian inheritance) or what the genomes were
+                before (Baldwin effect).
 
         Raises:
-            ValueError: Another shape, +inf, or no valid value at all; or these are not the same genomes.
+            ValueError: Another shape, +inf, or no valid value at all; or the learned genomes are not the
+                generation's, or have numbers that are no float32, not finite, or beyond the config's bounds.
         """
         valid = valid_fitness(fitness, self.config.population_size)
-        if learned is not None:
-            take_over(self.genomes.arrays, learned.arrays)
-        self._tell(valid)
+        self._tell(valid, self._scored(learned, inherit))
 
-    def _tell(self, valid_fitness: np.ndarray) -> None:
+    def _scored(self, learned: Genomes | None, inherit: bool) -> Genomes:
+        """The generation's genomes with the weights that their fitness belongs to, inherited if this is so."""
+        if learned is None:
+            return self.genomes
+        scored = with_learned(self.genomes, learned)
+        if inherit:
+            for name in LEARNED:
+                getattr(self.genomes.arrays, name)[:] = getattr(scored.arrays, name)
+        return scored
+
+    def _tell(self, valid_fitness: np.ndarray, scored: Genomes) -> None:
         ranking, summary = self._speciate(valid_fitness)
         champion = ranking.member[ranking.offset[np.argmax(ranking.best)]]
         if valid_fitness[champion] > self.best_fitness:
-            self.best = self.genomes[champion]
+            self.best = scored[champion]
             self.best_fitness = float(valid_fitness[champion])
             self.best_generation = self.improved_generation = self.generation
             self.kept = int(champion)
@@ -174,8 +185,8 @@ class Population:
         Args:
             evaluator: Takes Genomes, returns their fitness, shape (population_size,). It may have `state()`, which
                 gives arrays by name for a checkpoint, and `restore(arrays)`; `validate(genomes)`, which gives fitness
-                in fresh trials, where one call's fitness depends on luck; and `learned`, the last call's genomes with
-                the weights that they have learned and hand down, or None.
+                in fresh trials, where one call's fitness depends on luck; and `learned` and `inherit`, which are
+                `tell`'s, for the last call.
             generations: Generations in all; a loaded run goes on up to this.
             fitness_target: Stop once a fitness reaches it.
             solved: Stop once this holds for a generation's champion.
@@ -200,17 +211,14 @@ class Population:
             reporter.start(self, generations)
         while self.generation < generations and self.solution is None:
             start = time.perf_counter()
-            genomes = self.ask()
-            fitness = valid_fitness(evaluator(genomes), self.config.population_size)
-            learned = getattr(evaluator, "learned", None)
-            if learned is not None:
-                take_over(genomes.arrays, learned.arrays)
+            fitness = valid_fitness(evaluator(self.ask()), self.config.population_size)
+            scored = self._scored(getattr(evaluator, "learned", None), getattr(evaluator, "inherit", True))
             evaluated = time.perf_counter()
             if hasattr(evaluator, "validate"):
-                self.candidates.note(genomes, fitness)
-            self._tell(fitness)
+                self.candidates.note(scored, fitness)
+            self._tell(fitness, scored)
             told = time.perf_counter()
-            self._note_solution(genomes, fitness, fitness_target, solved)
+            self._note_solution(scored, fitness, fitness_target, solved)
             timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
             for reporter in reporters:
                 reporter.generation(self, timings)

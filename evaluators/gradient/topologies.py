@@ -12,7 +12,7 @@ from evaluators.checks import check_choice, check_count, check_current, check_si
 from evaluators.cpu import gradient_range, origins_range
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.optim import Optimiser
-from evaluators.gradient.place import to_host
+from evaluators.gradient.place import namespace, to_host
 from evaluators.loss import LOSSES
 from evaluators.network import room_for
 from evaluators.program import Programs
@@ -20,7 +20,7 @@ from evaluators.slopes import SLOPES
 from evaluators.supervised import Supervised
 from neat import parallel
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.genome import Genome, Genomes
+from neat.genome import Bounds, Genome, Genomes
 
 Trained = Literal["weight", "bias", "response"]
 
@@ -33,7 +33,8 @@ class Learned(NamedTuple):
     """What training came to."""
 
     genomes: Genomes
-    """With the trained numbers; a genome whose training left the finite numbers is as it was."""
+    """With the trained numbers, within the genomes' bounds; a genome whose training left the finite numbers is as it
+    was."""
     fitness: np.ndarray
     """float64 (genomes,), after training."""
     fitness_before: np.ndarray
@@ -55,6 +56,7 @@ def fit_weights(
 ) -> Learned:
     """Train the weights of all genomes at once, each on all samples in each step.
 
+    After each step, numbers beyond the genomes' bounds (the config's, for a population's genomes) are put back to them.
     The losses are independent, so that an optimiser that treats each number by itself (all but those that clip by the
     norm) trains each genome as it would alone.
 
@@ -144,6 +146,10 @@ class Trainer:
             for parameter, gradient in zip(parameters, engine.gradient, strict=True):
                 parameter.grad = gradient
             optimiser.step()
+            for name in self._train:
+                # The fitness that counts must be that of weights which the config allows.
+                values = parameters[_NAMES.index(name)]._data
+                namespace(values).clip(values, *getattr(networks.bounds, name), out=values)
             totals = engine([parameter.data for parameter in parameters], *loss)
         learned, finite = networks.genomes_with([to_host(parameter.data) for parameter in parameters])
         diverged = ~(finite & np.isfinite(totals))
@@ -187,6 +193,11 @@ class _Networks:
         )
         first_link = np.repeat(programs.link_start[:-1], np.diff(programs.node_start))
         self.programs = programs._replace(link_end=programs.link_end - first_link)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The genomes'."""
+        return self._genomes.bounds
 
     @property
     def numbers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
