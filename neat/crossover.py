@@ -10,7 +10,7 @@ from neat.jit import inner_function, pasted_function
 from neat.mutation import reaches
 
 _MULTIPOINT, _AVERAGE, _SINGLE_POINT = range(3)
-_HALF = np.float32(0.5)
+_HALF = np.float64(0.5)
 _BIT = np.uint64(1)
 
 
@@ -100,6 +100,12 @@ def cross(
 
 
 @inner_function
+def _middle(first, second):
+    """The mean of two float32 numbers, rounded once: their sum need not fit into float32."""
+    return np.float32(_HALF * (np.float64(first) + np.float64(second)))
+
+
+@inner_function
 def _cross_nodes(
     parents, primary, secondary, both, genes, child, input_count, average, stream, primary_map, secondary_map
 ):
@@ -120,8 +126,8 @@ def _cross_nodes(
                 bits, left = rng.next_word(stream), 32
             copy_node(parents, a if bits & _BIT else b, genes, node)
             if average:
-                genes.node_bias[node] = _HALF * (parents.node_bias[a] + parents.node_bias[b])
-                genes.node_response[node] = _HALF * (parents.node_response[a] + parents.node_response[b])
+                genes.node_bias[node] = _middle(parents.node_bias[a], parents.node_bias[b])
+                genes.node_response[node] = _middle(parents.node_response[a], parents.node_response[b])
             bits >>= _BIT
             left -= 1
         elif a_enters:
@@ -164,7 +170,7 @@ def _cross_primary(parents, primary, secondary, genes, child, method, disable_ra
             if left == 0:
                 bits, left = rng.next_word(stream), 32
             if method == _AVERAGE:
-                weight = _HALF * (parents.connection_weight[a] + parents.connection_weight[b])
+                weight = _middle(parents.connection_weight[a], parents.connection_weight[b])
             elif method == _SINGLE_POINT:
                 weight = parents.connection_weight[a if (a < cut) == primary_before_cut else b]
             else:

@@ -401,13 +401,15 @@ def grow(
             genes.connection_target[gene] += genes.connection_target[gene] >= node
         link_source += link_source >= node
         link_target += link_target >= node
-        # 2002, section 3.1: the connection into the node has weight 1, the one out of it the old weight.
+        # 2002, section 3.1: the connection into the node has weight 1 (or the bound next to it, where 1 is beyond),
+        # the one out of it the old weight.
         old = first + split
         genes.connection_enabled[old] = False
         source, target = genes.connection_source[old], genes.connection_target[old]
         weight = genes.connection_weight[old]
         into, out = requests.in_innovation[child], requests.out_innovation[child]
-        _insert_connection(genes, first, connection_count, into, source, node, _ONE_F)
+        one = _clip(_ONE_F, settings.genome.weight)
+        _insert_connection(genes, first, connection_count, into, source, node, one)
         _insert_connection(genes, first, connection_count + 1, out, node, target, weight)
         connection_count += 2
     if link_target >= 0:

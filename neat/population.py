@@ -244,7 +244,7 @@ class Population:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
         arrays, species_of = self.genomes.arrays, self._species_of
         id_, founded, improved, record, representative = self.species
-        rule, threshold = self._speciation, np.float32(self.threshold)
+        rule, threshold = self._speciation, speciation.threshold_as_float32(self.threshold)
         parallel.over(speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of)
         founders = speciation.found(arrays, len(id_), rule, threshold, species_of)
         living = speciation.settle(

@@ -11,13 +11,15 @@ from neat import rng
 from neat.config import Config, to_record
 from neat.genes import copy_genome
 from neat.genome import Genome, GenomeArrays
-from neat.jit import inner_function, kernel, lean_kernel
+from neat.jit import inner_function, kernel, lean_kernel, shared_function
 from neat.sorting import descending
 
 _MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
+_WIDE_ZERO = np.float64(0.0)
+_GREATEST = np.finfo(np.float32).max
 _MEAN = 1  # position in config.Measure
 _CONTINUOUS = 0  # position in config.Normalisation
 
@@ -76,29 +78,60 @@ def distance(a, first, b, second, rule, limit):
         + rule.disjoint_coefficient * np.float32(disjoint) / size
     )
     if matching > 0:
-        total += rule.weight_coefficient * difference / np.float32(matching)
+        part = rule.weight_coefficient * difference / np.float32(matching)
+        if not part <= _GREATEST:  # the sum is infinite in float32, and NaN with a coefficient of 0
+            wide = _wide_weight_difference(a, first, b, second)
+            part = np.float32(rule.weight_coefficient * wide / matching)
+        total += part
     if rule.node_coefficient > _ZERO and total < limit:
-        total += rule.node_coefficient * _node_difference(a, first, b, second)
+        part = rule.node_coefficient * _node_difference(a, first, b, second, _ZERO)
+        if part > _GREATEST:
+            part = np.float32(rule.node_coefficient * _wide_node_difference(a, first, b, second))
+        total += part
     return total
 
 
+@shared_function
+def _wide_weight_difference(a, first, b, second):
+    """Sum over matching connections of |Δ weight| in float64, where float32 cannot hold it."""
+    i, i_end = a.connection_offset[first], a.connection_offset[first + 1]
+    j, j_end = b.connection_offset[second], b.connection_offset[second + 1]
+    difference = 0.0
+    while i < i_end and j < j_end:
+        left, right = a.connection_innovation[i], b.connection_innovation[j]
+        if left == right:
+            difference += abs(np.float64(a.connection_weight[i]) - np.float64(b.connection_weight[j]))
+        i += left <= right
+        j += right <= left
+    return difference
+
+
 @inner_function
-def _node_difference(a, first, b, second):
-    """Mean over matching nodes of |Δ bias| + |Δ response| + 1 for another activation + 1 for another aggregation."""
+def _node_difference(a, first, b, second, zero):
+    """Mean over matching nodes of |Δ bias| + |Δ response| + 1 for another activation + 1 for another aggregation.
+
+    It is computed in the type of `zero`, float32 or float64.
+    """
     i, i_end = a.node_offset[first], a.node_offset[first + 1]
     j, j_end = b.node_offset[second], b.node_offset[second + 1]
     matching = 0
-    difference = _ZERO
+    difference = zero
     while i < i_end and j < j_end:
         left, right = a.node_id[i], b.node_id[j]
         if left == right:
             matching += 1
-            difference += abs(a.node_bias[i] - b.node_bias[j]) + abs(a.node_response[i] - b.node_response[j])
+            bias, response = zero + a.node_bias[i], zero + a.node_response[i]
+            difference += abs(bias - b.node_bias[j]) + abs(response - b.node_response[j])
             difference += _ONE if a.node_activation[i] != b.node_activation[j] else _ZERO
             difference += _ONE if a.node_aggregation[i] != b.node_aggregation[j] else _ZERO
         i += left <= right
         j += right <= left
     return difference / np.float32(max(matching, 1))
+
+
+@shared_function
+def _wide_node_difference(a, first, b, second):
+    return _node_difference(a, first, b, second, _WIDE_ZERO)
 
 
 def compatibility_distance(first: Genome, second: Genome, config: Config) -> float:
@@ -307,10 +340,16 @@ def draw_representatives(
     return (new_id, new_founded, new_improved, new_record), genome[:count], nodes, connections
 
 
+def threshold_as_float32(threshold: float) -> np.float32:
+    """The threshold for kernels; not 0, or a genome would be too far from its own copy."""
+    return max(np.float32(threshold), np.finfo(np.float32).smallest_subnormal)
+
+
 def adjusted_threshold(threshold: float, count: int, config: Config) -> float:
     """The next generation's compatibility threshold, after a generation with `count` species."""
     rule = config.speciation
     if rule.threshold_mode == "fixed":
         return threshold
     doublings = max(-_MOST_DOUBLINGS, min(_MOST_DOUBLINGS, math.log2(count / rule.target_species)))
-    return max(rule.minimum_threshold, threshold * (1 + rule.threshold_step) ** doublings)
+    adjusted = threshold * (1 + rule.threshold_step) ** doublings
+    return min(max(rule.minimum_threshold, adjusted), float(_GREATEST))
