@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -31,7 +32,11 @@ WARP = 32  # threads of a block
 _LOWERING = hashlib.sha256(
     b"".join(Path(__file__).with_name(name).read_bytes() for name in ("lowering.py", "ufuncs.py"))
 ).hexdigest()
-_compiling = threading.Lock()  # several GPUs have a thread each
+_compiling = threading.RLock()  # several GPUs have a thread each
+if hasattr(os, "register_at_fork"):  # a forked child finds it free, and numba-cuda as it was before
+    os.register_at_fork(
+        before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
+    )
 
 
 def _failures() -> tuple[type[Exception], ...]:

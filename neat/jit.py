@@ -26,8 +26,9 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite.binding import ExecutionEngine
+from llvmlite.binding import ExecutionEngine, ffi
 from numba.core.bytecode import FunctionIdentity
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.sigutils import normalize_signature
 
@@ -267,8 +268,20 @@ def _number_anew() -> None:
     FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48))
 
 
+def _acquire_locks() -> None:
+    """Wait until no other thread compiles, whose locks a forked child would otherwise find taken for ever."""
+    global_compiler_lock.acquire()
+    ffi.lib._lock.__enter__()
+
+
+def _release_locks() -> None:
+    ffi.lib._lock.__exit__()
+    global_compiler_lock.release()
+
+
 _number_anew()
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_acquire_locks, after_in_parent=_release_locks, after_in_child=_release_locks)
     os.register_at_fork(after_in_child=_number_anew)
 
 

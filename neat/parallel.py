@@ -6,9 +6,10 @@ the machine is busy) and whose parallel kernels take twice as long to compile.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 SMALL = 2_000  # genomes; below this, waking a second thread costs more than it saves
@@ -16,7 +17,6 @@ _MOST = 1024
 _RANGES_PER_THREAD = 4  # so that a thread that is held up does not hold up the rest
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_pool: ThreadPoolExecutor | None = None
 
 
 def get_threads() -> int:
@@ -26,14 +26,23 @@ def get_threads() -> int:
 
 def set_threads(count: int) -> None:
     """Let kernels use so many threads (at first: one per core that this process may use). Results do not change."""
-    global _threads, _pool
+    global _threads
     if isinstance(count, bool) or not isinstance(count, int):
         raise ValueError(f"threads: must be an integer, got {count!r}")
     if not 1 <= count <= _MOST:
         raise ValueError(f"threads: must be from 1 to {_MOST}, got {count}")
-    if _pool is not None:
-        _pool.shutdown()
-    _threads, _pool = count, None
+    _threads = count
+    _helpers.cache_clear()
+
+
+@functools.lru_cache(maxsize=1)
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """The threads beside the caller's. They end by themselves once neither this cache nor a call of `over` has them."""
+    return ThreadPoolExecutor(count, "neat")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the pool, but none of its threads
+    os.register_at_fork(after_in_child=_helpers.cache_clear)
 
 
 def over(
@@ -52,13 +61,11 @@ def over(
         scratch: Makes the arguments of which each thread needs its own.
         cost: The work for one genome, where 1 is a generation's steps: some hundred nanoseconds.
     """
-    global _pool
-    if count * cost < SMALL or _threads == 1:
+    threads = _threads  # another thread may call `set_threads` at any time
+    if count * cost < SMALL or threads == 1:
         kernel(0, count, *arguments, *scratch())
         return
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_threads - 1, "neat")
-    pieces = _threads * _RANGES_PER_THREAD
+    pieces = threads * _RANGES_PER_THREAD
     ranges = iter([(count * piece // pieces, count * (piece + 1) // pieces) for piece in range(pieces)])
 
     def work() -> None:
@@ -66,7 +73,20 @@ def over(
         for first, last in ranges:  # the threads take from one iterator
             kernel(first, last, *arguments, *own)
 
-    others = [_pool.submit(work) for _ in range(_threads - 1)]
+    others = _submit(work, threads - 1)
     work()
     for other in others:
         other.result()
+
+
+def _submit(work: Callable[[], None], times: int) -> list[Future[None]]:
+    helpers = _helpers(times)
+    submitted: list[Future[None]] = []
+    try:
+        for _ in range(times):
+            submitted.append(helpers.submit(work))
+    except RuntimeError as error:
+        # The main thread has ended, and the caller's goes on alone.
+        if "cannot schedule new futures" not in str(error):
+            raise
+    return submitted
