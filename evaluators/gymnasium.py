@@ -158,7 +158,7 @@ class Gymnasium(Episodic):
 
     def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         """Play a task for each genome and episode: a slot takes one after the other."""
-        if self._vector is None:
+        if self._vector is None or self._vector.closed:
             self._vector = open_slots(self._make, self.slots, self.vectorization_mode == "async")
         vector, episodes, tasks = self._vector, seeds.shape[1], seeds.size
         players = genomes.take(np.repeat(np.arange(len(genomes)), episodes))  # a state for each task

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
+import os
 import pickle
+import weakref
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -142,7 +144,23 @@ class PerGenome:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = concurrent.futures.ProcessPoolExecutor(self.workers, mp_context=context)
+            _with_workers.add(self)
         return self._pool
+
+
+_with_workers: weakref.WeakSet[PerGenome] = weakref.WeakSet()
+_pools_of_parent: list[Any] = []  # kept: the end of one would call threads that a forked child does not have
+
+
+def _leave_workers_to_parent() -> None:
+    """In a forked child: neither use nor end the parent's worker processes."""
+    for evaluator in _with_workers:
+        _pools_of_parent.append(evaluator._pool)
+        evaluator._pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_workers_to_parent)
 
 
 def _table() -> tuple[str, ...]:

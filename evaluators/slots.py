@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,18 @@ if TYPE_CHECKING:
     Vector = gymnasium.vector.SyncVectorEnv[Any, Any] | gymnasium.vector.AsyncVectorEnv[Any, Any]
 
 _PATIENCE = 5.0  # seconds that worker processes have to end by themselves
+
+_with_processes: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _leave_processes_to_parent() -> None:
+    """In a forked child: neither use nor end the parent's worker processes."""
+    for slots in _with_processes:
+        slots.closed = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_processes_to_parent)
 
 
 def open_slots(make: Callable[[], gymnasium.Env[Any, Any]], count: int, asynchronous: bool) -> Vector:
@@ -32,7 +46,9 @@ def open_slots(make: Callable[[], gymnasium.Env[Any, Any]], count: int, asynchro
     factories = [_slot(make)] * count
     if asynchronous:
         # Spawned, since a fork of a process with threads can hang.
-        return AsyncVectorEnv(factories, context="spawn", copy=False, autoreset_mode=AutoresetMode.DISABLED)
+        slots = AsyncVectorEnv(factories, context="spawn", copy=False, autoreset_mode=AutoresetMode.DISABLED)
+        _with_processes.add(slots)
+        return slots
     return SyncVectorEnv(factories, copy=False, autoreset_mode=AutoresetMode.DISABLED)
 
 
@@ -40,6 +56,8 @@ def close_slots(slots: Vector) -> None:
     """Close the environments and end their processes, whatever state they are in."""
     from gymnasium.vector import AsyncVectorEnv
 
+    if slots.closed:
+        return
     if not isinstance(slots, AsyncVectorEnv):
         slots.close()
         return
@@ -61,7 +79,6 @@ def close_slots(slots: Vector) -> None:
 
 def _slot(make: Callable[[], gymnasium.Env[Any, Any]]) -> Callable[[], gymnasium.Env[Any, Any]]:
     """A factory that is sent to worker processes by value, so that they need not import this package."""
-    import os
     import signal
     import traceback
 
