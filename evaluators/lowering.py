@@ -17,6 +17,7 @@ from numba.cuda.typing.context import BaseContext
 from numba.cuda.ufuncs import ufunc_db
 
 from evaluators.ufuncs import missing
+from neat.disk_cache import tolerant
 
 _OPERAND = r'(%"[^"]*"|[^\s,]+)'
 _ARITHMETIC = re.compile(rf"(%\S+) = f(add|sub|mul) (float|double) {_OPERAND}, {_OPERAND}")
@@ -29,6 +30,7 @@ _FMODS = {"float": "__nv_fmodf", "double": "__nv_fmod"}
 _MINUS_ZERO = "0x8000000000000000"
 _LETTER = {"float": "f", "double": "d"}
 
+KernelCache = tolerant(dispatcher.CUDACache)
 _fused: set[str] = set()  # names of functions in which a product and a sum may be rounded once
 
 
@@ -45,6 +47,8 @@ def as_on_the_cpu() -> Iterator[None]:
 
     NumPy's functions of numbers that numba-cuda does not know are there too (see `evaluators.ufuncs`). Its random
     numbers are refused: numba-cuda takes numba's for the CPU, which can end in a recursion that it does not get over.
+
+    Builds that cannot be read or saved stop nothing (see `neat.disk_cache`).
     """
     compile_cuda, compile_ir = dispatcher.compile_cuda, nvvm.compile_ir
     resolve_value_type = BaseContext.resolve_value_type
@@ -69,6 +73,7 @@ def as_on_the_cpu() -> Iterator[None]:
         return resolve_value_type(context, value)
 
     with (
+        mock.patch.object(dispatcher, "CUDACache", KernelCache),
         mock.patch.object(dispatcher, "compile_cuda", noting_fused),
         mock.patch.object(nvvm, "compile_ir", rounding),
         mock.patch.object(cgutils, "pointer_add", numba.core.cgutils.pointer_add),

@@ -24,7 +24,8 @@ def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bo
 
     The builds meet on disk, where all later processes find them too.
     """
-    if jit.is_built(breeding.breed) or parallel.get_threads() == 1:
+    alone = parallel.get_threads() == 1
+    if alone or jit.is_built(breeding.breed) or not jit.can_be_saved(breeding.breed):
         if not quiet and not getattr(experiment.evaluator(device), "is_built", True):
             print("first start of this task: compiling it, which takes about 15 seconds", flush=True)
         return

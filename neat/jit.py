@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import signal
+import tempfile
 import threading
 import traceback
 import types
@@ -28,10 +29,13 @@ import numba
 import numpy as np
 from llvmlite.binding import ExecutionEngine, ffi
 from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
-from numba.core.sigutils import normalize_signature
 
+from neat.disk_cache import tolerant
+
+_Cache = tolerant(FunctionCache)
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 _LLVMS_CALLBACKS = tuple(
     getattr(ExecutionEngine, name).__code__
@@ -142,6 +146,15 @@ def has_build(python_function: Any, folder: Path) -> bool:
     return any(folder.glob(f"{_file_stem(python_function)}.{python_function.__qualname__}-*.nbi"))
 
 
+def can_be_saved(dispatcher: Any) -> bool:
+    """Whether a build of this kernel can be written to disk, where another process finds it."""
+    try:
+        tempfile.TemporaryFile(dir=dispatcher._cache.cache_path).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def keeping_interruptions() -> Iterator[None]:
     """While something is compiled here, Ctrl-C is not lost.
@@ -216,7 +229,8 @@ def prune(python_function: Any, folder: Path) -> None:
     for file in folder.glob(f"{prefix}*.nb[ic]"):
         rest = file.name[len(prefix) :]
         if not rest.startswith(tag) and rest[16:17] == "-":
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the folder may be read-only, or the file another user's
+                file.unlink()
 
 
 def _clone(template: Any, bind: dict[str, Any]) -> Any:
@@ -234,29 +248,12 @@ def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
 
 def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     _name(python_function, name, options)
-    dispatcher = numba.njit(cache=True, nogil=True, **options)(python_function)
+    dispatcher = numba.njit(nogil=True, **options)(python_function)
     if dispatcher is not python_function:  # numba's compiler is switched on
+        dispatcher._cache = _Cache(python_function)
         prune(python_function, Path(dispatcher._cache.cache_path))
         dispatcher.compile = keeping_interruptions()(dispatcher.compile)
-        _distrust(dispatcher._cache)
     return dispatcher
-
-
-def _distrust(cache: Any) -> None:
-    """Let numba's cache find nothing where a file is damaged, or is another's: then it is made anew."""
-    load = cache.load_overload
-
-    def load_overload(signature: Any, target_context: Any) -> Any:
-        try:
-            found = load(signature, target_context)
-        except Exception:
-            with contextlib.suppress(OSError):
-                cache.flush()
-            return None
-        arguments, _ = normalize_signature(signature)
-        return found if found is not None and tuple(found.signature.args) == tuple(arguments) else None
-
-    cache.load_overload = load_overload
 
 
 def _number_anew() -> None:

@@ -5,14 +5,20 @@ driver are what the emulated kernel gets.
 """
 
 import ctypes
+import errno
+import secrets
 import sys
+import warnings
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from numba.cuda import dispatcher
 from numba.cuda.cudadrv import nvvm
 
-from evaluators import launching
+from evaluators import builds, cuda, launching, lowering
+from neat import disk_cache
+from neat.jit import variant
 from tests.device_cases import check_alike, run
 from tests.emulator import WARP, Emulated, emulation
 
@@ -71,3 +77,32 @@ with emulation(folder, built=built_and_noted):
     else:
         raise AssertionError("nothing was raised")
 assert not failed, failed
+
+# A disk without space, then a build that is damaged: the kernel is compiled each time.
+new = variant(cuda.add_pieces, "of a test", {}, number=secrets.token_hex())
+kernel = launching.Kernel(new, builds.add_kernel().signature)
+
+
+def compilations():
+    built.cache_clear()
+    with mock.patch.object(nvvm, "compile_ir", wraps=nvvm.compile_ir) as compiled:
+        assert built(kernel, "cuda:0", 0).code.handle
+    return compiled.call_count
+
+
+full = OSError(errno.ENOSPC, "No space left on device")
+with (
+    mock.patch.object(disk_cache, "_warned", False),
+    mock.patch.object(dispatcher.CUDACache, "save_overload", side_effect=full),
+    warnings.catch_warnings(record=True) as told,
+):
+    warnings.simplefilter("always")
+    assert compilations() == compilations() == 1
+assert len(told) == 1 and "NUMBA_CACHE_DIR" in str(told[0].message), told
+assert not launching.is_built(kernel)
+assert (compilations(), compilations()) == (1, 0)
+for file in Path(lowering.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):
+    file.write_bytes(b"")
+assert (compilations(), compilations()) == (1, 0)
+for file in Path(lowering.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):
+    file.unlink()

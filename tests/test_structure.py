@@ -15,6 +15,7 @@ LAYERS = (
     {
         "vectors",
         "neighbour",
+        "disk_cache",
         "jit",
         "parallel",
         "elementary",
@@ -37,6 +38,7 @@ EVALUATORS_MAY = {
     "archive",
     "buffers",
     "config",
+    "disk_cache",
     "rng",
     "activations",
     "elementary",
