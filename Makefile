@@ -1,40 +1,53 @@
 # Everything runs in .venv, which the first target makes. Needs make and Python 3.11 or later.
+# With another Python beside it: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
 
-.PHONY: demo test lint benchmark gpu
+.PHONY: demo test smoke lint benchmark gpu python
 
-demo: .venv/installed  ## Evolve XOR and draw the run
+demo: $(VENV)/installed  ## Evolve XOR and draw the run
 	$(BIN)/python -m experiments xor
 
-test: .venv/installed-dev  ## Run the tests
+test: $(VENV)/installed-dev  ## Run the tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: .venv/installed-dev  ## Check style and types
+smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the versions of Python, NumPy and numba
+	$(BIN)/python -m pytest -n 2 -m smoke
+
+lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmark: .venv/installed-dev  ## Measure speed
+benchmark: $(VENV)/installed-dev  ## Measure speed
 	$(BIN)/python -m benchmarks
 
-gpu: .venv/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
+gpu: $(VENV)/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
 	$(BIN)/python -m pytest -m gpu -n 4 --dist loadgroup
 	$(BIN)/python -m benchmarks gpu
 
-.venv/bin/python:
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + \
 		"; name another with make PYTHON=…" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 
-.venv/installed: pyproject.toml | .venv/bin/python
+python: | $(BIN)/python
+ifneq ($(origin PYTHON),file)
+	@test "$$($(PYTHON) -c $(VERSION))" = "$$($(BIN)/python -c $(VERSION))" || { \
+		echo "$(VENV) has Python $$($(BIN)/python -c $(VERSION)), not $(PYTHON); name another folder with VENV=…"; \
+		exit 1; }
+endif
+
+$(VENV)/installed: pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-.venv/installed-dev: pyproject.toml | .venv/bin/python
+$(VENV)/installed-dev: pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@ .venv/installed
+	@touch $@ $(VENV)/installed
 
-.venv/installed-gpu: pyproject.toml | .venv/bin/python
+$(VENV)/installed-gpu: pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cuda]'
-	@touch $@ .venv/installed-dev .venv/installed
+	@touch $@ $(VENV)/installed-dev $(VENV)/installed

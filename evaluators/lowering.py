@@ -19,6 +19,11 @@ from numba.cuda.ufuncs import ufunc_db
 from evaluators.ufuncs import missing
 from neat.disk_cache import tolerant
 
+# numba-cuda 0.30 gives GPU code to `np.row_stack`, which NumPy 2.5 no longer has, and fails where it has none.
+if not hasattr(np, "row_stack"):
+    with mock.patch.object(np, "row_stack", lambda arrays: np.vstack(arrays), create=True):
+        import numba.cuda.np.arrayobj
+
 _OPERAND = r'(%"[^"]*"|[^\s,]+)'
 _ARITHMETIC = re.compile(rf"(%\S+) = f(add|sub|mul) (float|double) {_OPERAND}, {_OPERAND}")
 _DEFINED = re.compile(r"^define .*?@\"?([^\"(]+)\"?\(", re.MULTILINE)

@@ -3,6 +3,8 @@
 import ctypes
 import hashlib
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -59,7 +61,9 @@ def ptx(kernel, capabilities):
     }
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.smoke] * (name == "add")) for name in KERNELS]
+)
 def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
     function, *arguments = KERNELS[name]
     check_compiles(function(*arguments), "shared" in name, cache)
@@ -118,6 +122,25 @@ def test_only_what_the_cpu_fuses_is_rounded_once():
         # The other two are fused, if only when the assembler turns mul and sub, without .rn, into one.
         assert operations["fma", ".rn"] + operations["mul", ""] == 2
         assert operations["fma", ".rn"] >= 1
+
+
+WITHOUT_ROW_STACK = """
+import numba.np.arrayobj  # which asks NumPy's version
+import numpy as np
+if hasattr(np, "row_stack"):
+    del np.row_stack
+    np.__all__.remove("row_stack")
+from numba import types
+from evaluators import launching
+print(launching.why_not(lambda x: np.sqrt(x), (types.float64,)), hasattr(np, "row_stack"))
+"""
+
+
+def test_a_numpy_from_which_row_stack_is_gone():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROW_STACK], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "None False\n", done.stderr
 
 
 def test_failures_of_launches_are_known():
@@ -180,5 +203,6 @@ def test_arrays_of_one_name_in_another_order(emulated):
         assert [work.fetch("y")[name][0] for name in ("one", "two")] == [0, 1]
 
 
+@pytest.mark.smoke
 def test_a_whole_run_has_the_same_champion(emulated):
     check_same_champion("XOR")

@@ -172,6 +172,7 @@ def test_names_of_folders():
     assert {path.name for path in Path("a/b").iterdir()} == {"file"}
 
 
+@pytest.mark.smoke
 def test_quiet(capsys):
     assert main(["xor", *FEW, "--quiet"]) == 0
     assert "species" not in capsys.readouterr().out.replace("species.svg", "")

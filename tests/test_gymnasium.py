@@ -72,6 +72,7 @@ def chosen(outputs, genome):
     return np.int64(np.argmax(outputs) - 1)
 
 
+@pytest.mark.smoke
 def test_a_discrete_environment_is_as_played_alone():
     with Gymnasium("CartPole-v1", episodes=3, observations="raw", slots=7) as evaluator:
         genomes = population(evaluator)

@@ -1,6 +1,7 @@
 """The import direction and other rules about the source that no linter holds."""
 
 import ast
+import warnings
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,21 @@ def test_optional_dependencies_are_imported_where_used():
             module for module in imports(path, at_import_only=True) if below(module, *optional, adapter)
         ]
         assert not at_top, f"{path}: {at_top}"
+
+
+@pytest.mark.parametrize("category", [DeprecationWarning, PendingDeprecationWarning, FutureWarning])
+def test_what_our_own_code_uses_is_not_deprecated(category):
+    def warn(module):
+        warnings.warn_explicit("will be gone", category, f"{module}.py", 1, module=module, registry={})
+
+    for module in (
+        "neat.jit",
+        "evaluators",
+        "evaluators.gradient.nn",
+        "experiments.__main__",
+        "benchmarks.gpu",
+    ):
+        with pytest.raises(category):
+            warn(module)
+    with pytest.warns(category):
+        warn("numpy")
