@@ -107,9 +107,9 @@ def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
     except (NumbaError, UnsupportedBytecodeError) as error:
         return f"{where(error, python_function)}: {cause(error)}"
     except KeyError as error:  # numba-cuda's table of NumPy's functions
-        return f"{where(error, python_function)}: numba-cuda does not know {error}"
+        return f"{where(error, python_function)}: numba-cuda does not know {cause(error)}"
     except Exception as error:  # numba-cuda's code, which does not expect what it cannot do
-        return f"{where(error, python_function)}: {type(error).__name__}: {error}"
+        return f"{where(error, python_function)}: {type(error).__name__}: {cause(error)}"
     return None
 
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.core.errors import NumbaError
 
 from neat import elementary, jit
 from neat.jit import fused_function as function
@@ -384,9 +383,11 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
         with jit.keeping_interruptions():
             jitted.compile(arguments)
         returned = jitted.overloads[arguments].signature.return_type
-    except (NumbaError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # numba raises more than its own errors
         raise ValueError(
             f"{kind} {name!r}: numba cannot compile it as a function of {takes}: {jit.cause(error)}"
         ) from None
     if not isinstance(returned, types.Float | types.Integer | types.Boolean):
-        raise ValueError(f"{kind} {name!r}: expected a function that gives a number, it gives {returned}")
+        raise ValueError(
+            f"{kind} {name!r}: expected a function that gives a number, it gives {jit.shorten(returned)}"
+        )

@@ -36,6 +36,7 @@ from numba.core.dispatcher import Dispatcher
 from neat.disk_cache import tolerant
 
 _Cache = tolerant(FunctionCache)
+_READABLE = 400  # characters of what numba says, in a message
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 _LLVMS_CALLBACKS = tuple(
     getattr(ExecutionEngine, name).__code__
@@ -191,10 +192,16 @@ def _is_called_by_llvm(frame: types.FrameType | None) -> bool:
 
 
 def cause(error: Exception) -> str:
-    """The line of numba's message that says what is wrong."""
+    """The line of numba's message that says what is wrong, of readable length."""
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
-    return next((line for line in lines if line and not line.startswith(headings)), repr(error))
+    return shorten(next((line for line in lines if line and not line.startswith(headings)), repr(error)))
+
+
+def shorten(value: Any) -> str:
+    """A value's text, or its beginning and end: the name of one of numba's types can be thousands of characters."""
+    text = str(value)
+    return text if len(text) <= _READABLE else f"{text[: _READABLE - 100]} … {text[-100:]}"
 
 
 def where(error: Exception, python_function: Any) -> str:
@@ -204,7 +211,8 @@ def where(error: Exception, python_function: Any) -> str:
     """
     told = re.findall(r'File "([^"]+)", line (\d+)', str(error))
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        location: Any = getattr(frame.f_locals.get("self"), "loc", None)  # of what makes code line by line
+        # Of what makes code line by line. Looked up without code of others, which may raise an error.
+        location: Any = inspect.getattr_static(frame.f_locals.get("self"), "loc", None)
         if hasattr(location, "filename"):
             told.append((location.filename, location.line))
     code = python_function.__code__

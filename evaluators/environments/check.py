@@ -12,7 +12,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from evaluators.environments.environment import FUNCTIONS, Box, Discrete, Environment
 from evaluators.intrinsics import column
-from neat.jit import cause, inner_function, keeping_interruptions, specialise, where
+from neat.jit import cause, inner_function, keeping_interruptions, shorten, specialise, where
 
 _STEPS = 200
 _UNSET = -2
@@ -39,7 +39,7 @@ def check(environment: Environment) -> None:
     except (NumbaError, UnsupportedBytecodeError) as error:
         raise ValueError(_uncompiled(environment) or f"{environment.name}: {cause(error)}") from None
     except Exception as error:
-        raise ValueError(f"{environment.name}: {type(error).__name__}: {error}") from None
+        raise ValueError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from None
     if fault == _UNSET:
         raise ValueError(
             f"{environment.name}: reset must write a finite number to every element of the state"
@@ -159,12 +159,14 @@ def _uncompiled(environment: Environment) -> str | None:
         try:
             with keeping_interruptions():
                 compiled.compile(signature)
-        except (NumbaError, UnsupportedBytecodeError, TypeError) as error:
+        except Exception as error:  # numba raises more than its own errors
             place = where(error, compiled.py_func)
             return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
-            return f"{environment.name}: step: must return (reward, terminated), it returns {returned}"
+            return (
+                f"{environment.name}: step: must return (reward, terminated), it returns {shorten(returned)}"
+            )
     return None
 
 
