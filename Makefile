@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
 
-.PHONY: demo test smoke lint benchmark gpu python
+.PHONY: demo test smoke lint benchmark fuzz kills gpu python
+MINUTES ?= 15
 
 demo: $(VENV)/installed  ## Evolve XOR and draw the run
 	$(BIN)/python -m experiments xor
@@ -23,6 +24,12 @@ lint: $(VENV)/installed-dev  ## Check style and types
 
 benchmark: $(VENV)/installed-dev  ## Measure speed
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/installed-dev  ## Give the library damaged and absurd input for MINUTES; a later call goes on
+	$(BIN)/python -m tests.campaigns.fuzz --minutes $(MINUTES)
+
+kills: $(VENV)/installed-dev  ## Kill runs, studies and comparisons 200 times at random moments
+	$(BIN)/python -m tests.campaigns.kills
 
 gpu: $(VENV)/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
 	$(BIN)/python -m pytest -m gpu -n 4 --dist loadgroup

@@ -1,0 +1,1 @@
+"""Long campaigns against the library: damaged input (`make fuzz`) and kills (`make kills`)."""

@@ -1,0 +1,198 @@
+"""`python -m tests.campaigns.fuzz`: damaged and absurd input, in child processes that are watched.
+
+A try is a number: its kind and everything random in it follow from that number alone. A try passes if the input is
+refused by a `raise` statement of this library with one short line, or if it is accepted and then works. It fails if the
+process crashes, takes longer than 20 s, needs more than 2 GiB, or raises anything else.
+
+A later call goes on where the last one stopped: the tries that are done stand in the state file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+KINDS = (
+    *("checkpoint", "genome_json", "checkpoint", "toml", "checkpoint", "ini"),
+    *("checkpoint", "command_line", "checkpoint", "run_json", "api", "api"),
+)  # of tries 0, 1, 2, …, again from the first
+SECONDS = 20.0
+BYTES = 2 * 2**30
+_TRIES_PER_CHILD = 300  # so that what a library keeps does not add up to what looks like one try's memory
+
+
+def kind_of(number: int) -> str:
+    """What a try attacks."""
+    return KINDS[number % len(KINDS)]
+
+
+class Child:
+    """A process that does tries one after the other; replaced when one ends it."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.campaigns.tries"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.tries = 0
+        self.answer("ready")
+
+    def answer(self, question: str) -> dict[str, str]:
+        """What the child says of a try, or what became of the child."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        verdict: dict[str, str] = {}
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(done, verdict))
+        watcher.start()
+        try:
+            self.process.stdin.write(f"{question}\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        done.set()
+        watcher.join()
+        self.tries += 1
+        if line:
+            return json.loads(line)
+        code = self.process.wait()
+        return verdict or {"verdict": "crash", "message": f"the process ended with status {code}"}
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+
+    def _watch(self, done: threading.Event, verdict: dict[str, str]) -> None:
+        end = time.monotonic() + SECONDS * (
+            6 if self.tries == 0 else 1
+        )  # the first one imports, and may compile
+        while not done.wait(0.05):
+            if time.monotonic() > end:
+                verdict.update(verdict="hang", message=f"not done after {SECONDS:.0f} s")
+            elif _resident(self.process.pid) > BYTES:
+                verdict.update(verdict="memory", message=f"more than {BYTES // 2**20} MiB")
+            else:
+                continue
+            self.process.send_signal(signal.SIGKILL)
+            return
+
+
+def _resident(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class Campaign:
+    """Tries dealt out to children; what came of them, by kind.
+
+    Args:
+        numbers: Of the tries; those of other kinds are left out.
+        minutes: When to stop.
+        kinds: Only tries of these kinds.
+    """
+
+    def __init__(self, numbers: Iterable[int], minutes: float, kinds: tuple[str, ...] = KINDS) -> None:
+        self.numbers = (number for number in numbers if kind_of(number) in kinds)
+        self.end = time.monotonic() + 60 * minutes
+        self.counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.faults: list[tuple[int, dict[str, str]]] = []
+        self.done = 0
+        self._lock = threading.Lock()
+
+    def run(self, children: int) -> None:
+        """Do all the tries."""
+        threads = [threading.Thread(target=self._work) for _ in range(children)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return next(self.numbers, None) if time.monotonic() < self.end else None
+
+    def _work(self) -> None:
+        child: Child | None = None
+        while (number := self._next()) is not None:
+            child = child or Child()
+            answer = child.answer(f"{kind_of(number)} {number}")
+            with self._lock:
+                self.done += 1
+                self.counts[kind_of(number), answer["verdict"]] += 1
+                if answer["verdict"] not in ("accepted", "refused"):
+                    self.faults.append((number, answer))
+                    _tell(number, answer)
+            if child.process.poll() is not None or child.tries > _TRIES_PER_CHILD:
+                child.close()
+                child = None
+        if child is not None:
+            child.close()
+
+    def table(self) -> str:
+        """What came of the tries."""
+        verdicts = ("accepted", "refused", "crash", "hang", "memory", "error")
+        rows = [("kind", "tries", *verdicts)]
+        for kind in sorted(set(KINDS)):
+            counts = [self.counts[kind, verdict] for verdict in verdicts]
+            rows.append((kind, *map(str, (sum(counts), *counts))))
+        totals = [sum(self.counts[kind, verdict] for kind in set(KINDS)) for verdict in verdicts]
+        rows.append(("all", *map(str, (sum(totals), *totals))))
+        return "\n".join("  ".join(f"{cell:>12}" for cell in row) for row in rows)
+
+
+def _tell(number: int, answer: dict[str, str]) -> None:
+    print(f"\n{answer['verdict']}: {kind_of(number)} {number}\n{answer['message']}", flush=True)
+
+
+def main() -> int:
+    """Run a campaign; the status is 1 if any try failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="when to stop")
+    parser.add_argument("--tries", type=int, default=2**62, help="how many numbers to go through at most")
+    parser.add_argument(
+        "--first", type=int, help="the first number; default: the one after the last that is done"
+    )
+    parser.add_argument("--children", type=int, default=2, help="processes side by side")
+    parser.add_argument(
+        "--kinds", default=",".join(sorted(set(KINDS))), help="which inputs, divided by commas"
+    )
+    parser.add_argument(
+        "--state", type=Path, default=ROOT / ".fuzz.json", help="file that keeps what is done"
+    )
+    options = parser.parse_args()
+    first = options.first
+    if first is None:
+        first = json.loads(options.state.read_text("utf-8"))["next"] if options.state.exists() else 0
+    campaign = Campaign(range(first, first + options.tries), options.minutes, tuple(options.kinds.split(",")))
+    campaign.run(options.children)
+    following = next(campaign.numbers, first + options.tries)
+    print(campaign.table())
+    print(f"{campaign.done} tries, {len(campaign.faults)} faults; the next number is {following}")
+    if options.first is None:
+        options.state.write_text(json.dumps({"next": following}) + "\n", "utf-8")
+    return 1 if campaign.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What `fuzz` attacks, a module for each kind of input."""

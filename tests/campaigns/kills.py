@@ -1,0 +1,268 @@
+"""`python -m tests.campaigns.kills`: runs, studies and comparisons that are killed at random moments.
+
+Each trial starts a command of the command line, kills it with SIGKILL after a random time, lets it go on (a run
+resumes, a study or a comparison starts again), several times over, and at last lets it end. It passes if
+
+- every checkpoint that a kill left can be loaded and is no older than the one before,
+- what a study or a comparison had written is the beginning of what an undisturbed one writes,
+- no process of the command lives on for longer than 10 s,
+- the files at the end have the same bytes as those of an undisturbed command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import functools
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from neat import checkpoint
+
+ROOT = Path(__file__).parents[2]
+_MARK = "BATCHNEAT_CAMPAIGN"  # in the environment of a command, and so of all its processes
+_LEFT_BEHIND = 10.0  # seconds
+_KILLS = 4  # of a trial
+
+
+class Command(NamedTuple):
+    """A command line to kill.
+
+    Attributes:
+        arguments: What follows `python -m experiments`.
+        resumes: Whether it can go on; otherwise it starts again.
+        growing: The file to which it appends what is done.
+        same: Files that must have the same bytes at the end.
+    """
+
+    arguments: tuple[str, ...]
+    resumes: bool
+    growing: str
+    same: tuple[str, ...]
+
+
+_RUN = (
+    "metrics.csv",
+    "species.csv",
+    "lineage.npy",
+    "config.toml",
+    "champion.json",
+    "fitness.svg",
+    "species.svg",
+)
+_STUDY = ("summary.csv", "summary.json", "config.toml", "champion.json", "runs.svg")
+COMMANDS = {
+    "run": Command(
+        ("parity", "--bits", "4", "--generations", "60", "--checkpoint-every", "2"), True, "metrics.csv", _RUN
+    ),
+    "episodes": Command(
+        (
+            *(
+                "mountain-car",
+                "--observations",
+                "normalised",
+                "--generations",
+                "6",
+                "--population-size",
+                "60",
+            ),
+            *("--checkpoint-every", "1"),
+        ),
+        True,
+        "metrics.csv",
+        _RUN,
+    ),
+    "study": Command(
+        ("xor", "--runs", "8", "--workers", "2", "--generations", "20"), False, "summary.csv", _STUDY
+    ),
+    "comparison": Command(
+        ("compare", "--task", "xor", "--seeds", "2", "--share", "0.02"), False, "curves.csv", ("curves.csv",)
+    ),
+}
+
+
+class Fault(Exception):
+    """What a kill did."""
+
+
+class Process:
+    """A command that runs, with all the processes that it starts."""
+
+    def __init__(self, command: Command, arguments: tuple[str, ...], folder: Path) -> None:
+        self._mark = uuid.uuid4().hex
+        self._errors = folder.with_suffix(".errors").open("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "experiments", *command.arguments[:1], *arguments],
+            cwd=folder.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT), _MARK: self._mark},
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+        )
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill it, and see that everything ends; whether it had not ended by itself."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            self._see_that_nothing_is_left()
+            return True
+        self._expect_success(status)
+        return False
+
+    def finish(self) -> None:
+        """Let it end."""
+        self._expect_success(self.process.wait(300))
+        self._see_that_nothing_is_left()
+
+    def _expect_success(self, status: int) -> None:
+        if status:
+            self._errors.seek(0)
+            raise Fault(f"ended with status {status}: {self._errors.read()[-2000:]}")
+
+    def _see_that_nothing_is_left(self) -> None:
+        end = time.monotonic() + _LEFT_BEHIND
+        while left := list(self._living()):
+            if time.monotonic() > end:
+                for pid in left:
+                    os.kill(pid, 9)
+                raise Fault(f"{len(left)} processes live on after {_LEFT_BEHIND:.0f} s")
+            time.sleep(0.05)
+
+    def _living(self) -> Iterator[int]:
+        mark = f"{_MARK}={self._mark}".encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        yield int(entry.name)
+                except OSError:  # it has ended, or is not ours
+                    continue
+
+
+def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
+    """How to start, or to go on, with what lies in the folder."""
+    own = command.arguments[1:]
+    if command.resumes and (folder / "run.json").exists():
+        return ("--resume", str(folder), "--quiet")
+    quiet = () if command.arguments[0] == "compare" else ("--quiet",)
+    return (*own, *quiet, "--output", str(folder), "--overwrite")
+
+
+@functools.cache
+def _undisturbed(name: str) -> tuple[Path, float]:
+    """The folder of a command that nothing happened to, and how long it took the second time."""
+    folder = Path(tempfile.mkdtemp(prefix="undisturbed-")) / name
+    command = COMMANDS[name]
+    for _ in range(2):  # the first time may compile
+        shutil.rmtree(folder, ignore_errors=True)
+        start = time.monotonic()
+        Process(command, _arguments(command, folder), folder).finish()
+    return folder, time.monotonic() - start
+
+
+def trial(name: str, seed: int, kills: int = _KILLS) -> int:
+    """One trial; the number of kills.
+
+    Raises:
+        Fault: Something was lost, torn, left behind, or came out otherwise.
+    """
+    command, draw = COMMANDS[name], random.Random(f"{name} {seed}")
+    expected, seconds = _undisturbed(name)
+    done, generation = 0, 0
+    with tempfile.TemporaryDirectory(prefix="killed-") as place:
+        folder = Path(place) / name
+        for _ in range(kills):
+            process = Process(command, _arguments(command, folder), folder)
+            if not process.kill_after(draw.uniform(0.1, seconds)):
+                break
+            done += 1
+            generation = _expect_whole(command, folder, expected, generation)
+        Process(command, _arguments(command, folder), folder).finish()
+        for file in command.same:
+            if _content(folder / file) != _content(expected / file):
+                raise Fault(f"{file} differs from that of an undisturbed command")
+    return done
+
+
+def _expect_whole(command: Command, folder: Path, expected: Path, generation: int) -> int:
+    """What a kill left is sound; the checkpoint's generation."""
+    path = folder / "checkpoint.npz"
+    if path.exists():
+        reached = checkpoint.load(path).generation
+        if reached < generation:
+            raise Fault(f"the checkpoint fell back from generation {generation} to {reached}")
+        return reached
+    if generation:
+        raise Fault(f"the checkpoint of generation {generation} is gone")
+    growing = folder / command.growing
+    if not command.resumes and growing.exists():
+        rows, whole = _content(growing), _content(expected / command.growing)
+        if rows != whole[: len(rows)]:
+            raise Fault(f"{command.growing} is not the beginning of what an undisturbed command writes")
+    return 0
+
+
+def _content(path: Path) -> bytes | list[list[str]]:
+    """A file's bytes; of a comparison's curves, the rows without the seconds."""
+    if path.name != "curves.csv":
+        return path.read_bytes()
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    return [[cell for cell, title in zip(row, rows[0], strict=True) if title != "seconds"] for row in rows]
+
+
+def main() -> int:
+    """Run a campaign; the status is 1 if any trial failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="how many at least")
+    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
+    parser.add_argument("--side-by-side", type=int, default=2, help="trials at once")
+    options = parser.parse_args()
+    counts = dict.fromkeys(COMMANDS, 0)
+    faults: list[str] = []
+    lock = threading.Lock()
+    trials = iter(
+        [(name, seed) for seed in range(options.seed, options.seed + options.kills) for name in COMMANDS]
+    )
+
+    def work() -> None:
+        while True:
+            with lock:
+                if sum(counts.values()) >= options.kills:
+                    return
+                name, seed = next(trials)
+            try:
+                kills = trial(name, seed)
+            except (Fault, ValueError, OSError, subprocess.TimeoutExpired) as error:
+                kills = 1
+                faults.append(f"{name}, seed {seed}: {type(error).__name__}: {error}")
+                print(faults[-1], flush=True)
+            with lock:
+                counts[name] += kills
+
+    for name in COMMANDS:
+        print(f"{name}: {_undisturbed(name)[1]:.1f} s undisturbed", flush=True)
+    threads = [threading.Thread(target=work) for _ in range(options.side_by_side)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(", ".join(f"{name} {count}" for name, count in counts.items()), end=": ")
+    print(f"{sum(counts.values())} kills, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
