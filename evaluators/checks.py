@@ -1,4 +1,4 @@
-"""Checking the arrays that people pass."""
+"""Checking what people pass, and the words in which mistakes are told."""
 
 from __future__ import annotations
 
@@ -66,7 +66,24 @@ def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) ->
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
 
 
+def check_seconds(name: str, value: Any) -> None:
+    """ValueError unless it is a time, above 0 and at most 10⁶ s."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:
+        raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {value!r}")
+
+
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """ValueError unless it is one of these."""
     if value not in allowed:
         raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def shorten(text: str, length: int = 500) -> str:
+    """`text` as one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def concise(error: BaseException) -> str:
+    """The exception's type and message, in one short line."""
+    return shorten(f"{type(error).__name__}: {error}")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-import os
+import functools
 import pickle
-import weakref
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
 
-from evaluators.checks import as_float32
+from evaluators.checks import as_float32, check_seconds, concise, shorten
 from evaluators.cpu import activate_range
 from evaluators.network import Networks, compile, on_cpu
 from evaluators.program import Programs
+from evaluators.workers import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
 
@@ -72,66 +69,66 @@ class Network:
 class PerGenome:
     """Fitness from a function of one network, `f(network) -> float`, called once for every genome.
 
+    A worker process that dies is replaced, and its genomes are evaluated again, `evaluators.workers.RETRIES` times at
+    most. The fitness depends neither on that nor on the number of workers. A function that raises is not called again.
+
     Args:
         function: Given a `Network`; higher is better. With several workers it must be importable by its name,
             that is defined with `def` at the top of a module or a script; what it needs (activations that it
             registers, files that it reads) must be there at the top too, since every worker imports anew.
         workers: Processes. With 1 the function is called in this one. More are started when first needed, and
-            end with `close`, or when the evaluator is used in a `with` block.
+            end with `close`, when the evaluator is used in a `with` block, or when this process ends.
+        timeout: Seconds that one call of the function may take; a worker that takes longer is replaced like one that
+            died. Genomes are then sent to the workers one by one, which takes some 0.4 ms each. None: any time.
 
     Raises:
-        ValueError: `workers` is not a positive integer, or the function cannot be sent to workers.
+        ValueError: `workers` or `timeout` is not a positive number, `timeout` is given without workers, or the function
+            cannot be sent to workers.
     """
 
-    def __init__(self, function: Callable[[Network], float], workers: int = 1) -> None:
+    def __init__(
+        self, function: Callable[[Network], float], workers: int = 1, timeout: float | None = None
+    ) -> None:
         if not callable(function):
             raise ValueError(f"function: expected a function of a network, got {function!r}")
         if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1:
             raise ValueError(f"workers: expected an integer of at least 1, got {workers!r}")
-        if workers > 1:
-            try:
-                pickle.dumps(function)
-            except (pickle.PicklingError, AttributeError, TypeError) as error:
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+            if workers == 1:
                 raise ValueError(
-                    f"function: workers need one that is defined at the top of a module, got {function!r} "
-                    f"({error})"
-                ) from None
+                    "timeout: needs workers of at least 2, since only processes can be ended, got 1"
+                )
+        if workers > 1:
+            _check_importable(function)
         self.function = function
         self.workers = int(workers)
-        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+        self.timeout = timeout
+        self._pool: Workers | None = None
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
         """Fitness of every genome, float64 of shape (genomes,).
 
         Raises:
             ValueError: The function gave something that is not a number.
-            RuntimeError: The function raised an error in a worker, or a worker died.
+            RuntimeError: The function raised an error in a worker, or a worker died or took too long each time.
         """
         networks = compile(genomes, "cpu")
         if self.workers == 1:
             return np.array([_call(self.function, networks, index) for index in range(len(networks))])
-        chunks = np.array_split(np.arange(len(networks)), min(len(networks), 4 * self.workers))
-        jobs = [
-            self._started().submit(_work, self.function, _part(networks, chunk), int(chunk[0]), _table())
-            for chunk in chunks
-        ]
-        try:
-            return np.concatenate([job.result() for job in jobs])
-        except BrokenProcessPool:
-            self.close()
-            raise RuntimeError(
-                "a worker process ended before its work was done; a script that uses workers must do so "
-                "under `if __name__ == '__main__':`"
-            ) from None
-        except BaseException:
-            for job in jobs:
-                job.cancel()
-            raise
+        if self._pool is None:
+            if self.timeout is not None:  # workers find the compiled code on disk
+                networks.activate(np.zeros((1, networks.num_inputs)))
+            self._pool = Workers(functools.partial(_work, self.function), self.workers, self.timeout)
+        count = len(networks) if self.timeout else min(len(networks), 4 * self.workers)
+        chunks = np.array_split(np.arange(len(networks)), count)
+        tasks = [(_part(networks, chunk), int(chunk[0]), _table()) for chunk in chunks]
+        return np.concatenate(list(self._pool.map(tasks, [_name(chunk) for chunk in chunks])))
 
     def close(self) -> None:
         """End the worker processes."""
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.close()
             self._pool = None
 
     def __enter__(self) -> PerGenome:
@@ -140,27 +137,24 @@ class PerGenome:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _started(self) -> concurrent.futures.ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = concurrent.futures.ProcessPoolExecutor(self.workers, mp_context=context)
-            _with_workers.add(self)
-        return self._pool
+
+def _check_importable(function: Callable[[Network], float]) -> None:
+    """ValueError unless worker processes can import the function."""
+    try:
+        pickled = pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"function: workers need one that is defined at the top of a module, got {function!r} ({error})"
+        ) from None
+    if b"__main__" in pickled and not can_import_main():
+        raise ValueError(
+            f"function: workers cannot import {function!r}, which is defined in a notebook or an interactive session; "
+            "put it into a file and import it from there, or use workers=1"
+        )
 
 
-_with_workers: weakref.WeakSet[PerGenome] = weakref.WeakSet()
-_pools_of_parent: list[Any] = []  # kept: the end of one would call threads that a forked child does not have
-
-
-def _leave_workers_to_parent() -> None:
-    """In a forked child: neither use nor end the parent's worker processes."""
-    for evaluator in _with_workers:
-        _pools_of_parent.append(evaluator._pool)
-        evaluator._pool = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_workers_to_parent)
+def _name(chunk: np.ndarray) -> str:
+    return f"genome {chunk[0]}" if len(chunk) == 1 else f"genomes {chunk[0]} to {chunk[-1]}"
 
 
 def _table() -> tuple[str, ...]:
@@ -194,21 +188,25 @@ def _call(function: Callable[[Network], float], networks: Networks, index: int) 
     try:
         return float(fitness)
     except (TypeError, ValueError):
-        raise ValueError(f"function: expected a number as fitness, got {fitness!r}") from None
+        raise ValueError(f"function: expected a number as fitness, got {shorten(repr(fitness))}") from None
 
 
-def _work(
-    function: Callable[[Network], float], networks: Networks, first: int, table: tuple[str, ...]
-) -> list[float]:
-    """In a worker: the fitness of these networks, the first of which is genome number `first`."""
+def _work(function: Callable[[Network], float], task: tuple[Networks, int, tuple[str, ...]]) -> list[float]:
+    """In a worker: the fitness of these networks, the first of which has the number that follows.
+
+    The names of the activations and aggregations that the parent knows come last.
+    """
+    networks, first, table = task
     if table != _table():
         missing = sorted(set(table) - set(_table())) or list(table)
-        raise RuntimeError(f"a worker does not know {', '.join(missing)}: register at the top of the script")
+        raise RuntimeError(
+            f"a worker does not know {shorten(', '.join(missing))}: register at the top of the script"
+        )
     fitness = []
     for index in range(len(networks)):
         try:
             fitness.append(_call(function, networks, index))
         except Exception as error:
-            message = f"genome {first + index}: {type(error).__name__}: {error}"
-            raise RuntimeError(f"the function failed in a worker for {message}") from None
+            message = f"the function failed in a worker for genome {first + index}: {concise(error)}"
+            raise RuntimeError(message) from error
     return fitness

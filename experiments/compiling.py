@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 
 import numpy as np
 
 from evaluators.backend import describe
+from evaluators.workers import START, end_with_parent
 from experiments.experiment import Evaluator, Experiment
 from neat import Config, Population, breeding, jit, parallel
 
@@ -36,9 +38,13 @@ def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bo
     other = context.Process(target=_evaluate, args=(experiment, config, device), daemon=True)
     other.start()
     Population(config).tell(np.zeros(config.population_size))
+    other.join(START)
+    other.kill()  # what it has not compiled, the run compiles
     other.join()
 
 
 def _evaluate(experiment: Experiment, config: Config, device: str) -> None:
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends this process
-    experiment.evaluator(device)(Population(config).ask())
+    with contextlib.suppress(Exception):  # the run raises it again, where it is told in a line
+        experiment.evaluator(device)(Population(config).ask())

@@ -39,7 +39,9 @@ class Options:
     schemes: bool = False
     """Do the runs once with each innovation scheme, and with the plain default where a preset is given."""
     workers: int = 1
-    """Processes that share the runs."""
+    """Processes that share the runs. One that dies is replaced and its run done again, twice at most."""
+    timeout: float | None = None
+    """Seconds that a run may take in a worker process; one that takes longer is replaced like one that died."""
     preset: str | None = None
     """Published settings, for instance stanley2002."""
     config: Path | None = None
@@ -74,6 +76,10 @@ class Options:
                 raise ValueError(f"{name}: must be less than {2**31}, got {value}")
         if self.workers > _MOST_WORKERS:
             raise ValueError(f"workers: must be at most {_MOST_WORKERS}, got {self.workers}")
+        if self.timeout is not None and not 0 < self.timeout <= 1e6:
+            raise ValueError(f"timeout: must be above 0 and at most 1e6 seconds, got {self.timeout}")
+        if self.timeout is not None and self.workers == 1:
+            raise ValueError("timeout: needs workers of at least 2, since only processes can be ended, got 1")
         if self.quiet and self.verbose:
             raise ValueError("quiet: cannot be combined with verbose")
         if self.resume is None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from evaluators.workers import Workers
 from experiments import folder as folders
 from experiments.compiling import compile_ahead, tell_device
 from experiments.experiment import Experiment, named
@@ -147,7 +146,7 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: IO[s
     one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
     writer = csv.writer(file, lineterminator="\n")
     columns = Run._fields[:-4]
-    for count, run in enumerate(_each(one, configs, options.workers), 1):
+    for count, run in enumerate(_each(one, configs, options), 1):
         if file.tell() == 0:
             writer.writerow(["setting", *columns, *run.measures])
         writer.writerow([setting.label, *run[:-4], *run.measures.values()])
@@ -157,14 +156,14 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: IO[s
         yield run
 
 
-def _each(one: Any, configs: list[Config], workers: int) -> Iterator[Run]:
-    if workers == 1:
+def _each(one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
+    if options.workers == 1:
         yield from map(one, configs)
         return
-    context = multiprocessing.get_context("spawn")
-    threads = max(1, parallel.get_threads() // workers)  # the workers share them
-    with ProcessPoolExecutor(workers, context, parallel.set_threads, (threads,)) as pool:
-        yield from pool.map(one, configs)
+    threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
+    prepare = functools.partial(parallel.set_threads, threads)
+    with Workers(one, options.workers, options.timeout, prepare) as workers:
+        yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
 
 
 def _draw(folder: Path, runs: list[Run], suffix: str) -> None:

@@ -1,13 +1,15 @@
 import os
+import re
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import evaluators
+from evaluators import per_genome
 from neat.genome import Genomes
 
 DATA = {
@@ -90,13 +92,44 @@ def test_an_error_in_a_worker_names_the_genome(two_workers):
     assert str(error.value) == "the function failed in a worker for genome 3: KeyError: 'no such thing'"
 
 
-def test_a_worker_that_dies_is_an_error_and_the_next_call_starts_anew(two_workers):
+def test_a_worker_that_dies_is_an_error_and_the_next_call_starts_anew(two_workers, monkeypatch):
+    monkeypatch.setattr(evaluators.workers, "RETRIES", 0)
     evaluator = two_workers(dies)
-    start = time.monotonic()
+    message = r"^genomes [02] to [13]: a worker process ended with status 3 before its work was done$"
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"^a worker process ended before its work was done"):
+        with pytest.raises(RuntimeError, match=message):
             evaluator(GENOMES)
-    assert time.monotonic() - start < 60
+
+
+def stops_at_3(network):
+    """The first process that comes to genome 3 stops."""
+    weight, flag = network.activate([1.0])[0], Path(os.environ["NOTES"]) / "flag"
+    if weight == 3.0 and flag.exists():
+        flag.unlink()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return float(weight)
+
+
+def test_work_of_a_stopped_worker_is_done_again(tmp_path, monkeypatch, caplog):
+    (tmp_path / "flag").touch()
+    monkeypatch.setenv("NOTES", str(tmp_path))
+    with evaluators.PerGenome(stops_at_3, workers=2, timeout=2.0) as evaluator:
+        np.testing.assert_array_equal(evaluator(GENOMES), np.arange(10))
+    expected = "genome 3: a worker process took more than 2 s (timeout); its work is done again (1 of 2)"
+    assert expected in [record.getMessage() for record in caplog.records]
+
+
+def fails_at_length(network):
+    raise ValueError("a\nb" * 5000)
+
+
+def test_messages_of_workers_are_short():
+    networks = evaluators.compile(GENOMES)
+    with pytest.raises(RuntimeError) as error:
+        per_genome._work(fails_at_length, (networks, 7, per_genome._table()))
+    message = str(error.value)
+    assert message.startswith("the function failed in a worker for genome 7: ValueError: a ba b")
+    assert "\n" not in message and len(message) < 2000
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -118,6 +151,12 @@ def test_bad_arguments_are_refused():
     for workers in (0, -1, 1.5, True, None):
         with pytest.raises(ValueError, match=f"^workers: expected an integer of at least 1, got {workers}$"):
             evaluators.PerGenome(adds_up, workers=workers)
+    for timeout in (0, -1.0, float("nan"), True, "5", 2e6):
+        expected = f"timeout: expected seconds above 0 and at most 1e6, got {timeout!r}"
+        with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+            evaluators.PerGenome(adds_up, workers=2, timeout=timeout)
+    with pytest.raises(ValueError, match=r"^timeout: needs workers of at least 2, .*, got 1$"):
+        evaluators.PerGenome(adds_up, timeout=5.0)
 
 
 def test_bad_inputs_are_refused():
@@ -142,12 +181,18 @@ if __name__ == "__main__":
 """
 
 
-def run_script(tmp_path, text):
+def run_script(tmp_path, text, interactively=False):
     script = tmp_path / "script.py"
     script.write_text(text)
     environment = {**os.environ, "PYTHONPATH": str(Path(evaluators.__file__).parents[1])}
+    arguments = [] if interactively else [script]
     return subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, *arguments],
+        env=environment,
+        input=text if interactively else None,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 
@@ -164,3 +209,27 @@ def test_what_is_registered_only_in_the_parent_is_named(tmp_path):
         done.stderr.splitlines()[-1]
         == "RuntimeError: a worker does not know half: register at the top of the script"
     )
+
+
+def test_an_interactive_session_is_told_what_is_wrong(tmp_path):
+    done = run_script(tmp_path, SCRIPT, interactively=True)
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith("ValueError: function: workers cannot import <function fitness")
+    assert "defined in a notebook or an interactive session; put it into a file" in message
+    assert "__name__" not in message
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path):
+    done = run_script(tmp_path, SCRIPT.replace('__name__ == "__main__"', "True"))
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith("RuntimeError: genome 0: a worker process ended with status 1 while it started")
+    assert message.endswith("if the script ran again there, put its work under `if __name__ == '__main__':`")
+
+
+def test_a_function_under_the_guard_is_told_so(tmp_path):
+    function = SCRIPT[SCRIPT.index("def fitness") : SCRIPT.index("if __name__")]
+    lines = "".join(f"    {line}\n" for line in function.strip().splitlines())
+    hidden = SCRIPT.replace(function, "").replace('__main__":\n', f'__main__":\n{lines}')
+    message = run_script(tmp_path, hidden).stderr.splitlines()[-1]
+    assert message.startswith("RuntimeError: genome 0: a worker process cannot import what it shall call")
+    assert "fitness" in message and message.endswith("define that at the top of a module or a script")

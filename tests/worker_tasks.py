@@ -1,0 +1,54 @@
+"""What worker processes of the tests are asked to do."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def double(task):
+    return 2 * task
+
+
+def end_once(task):
+    """Die by a signal, or stop, while the task's file is there."""
+    flag, sent, result = task
+    if Path(flag).exists():
+        Path(flag).unlink()
+        os.kill(os.getpid(), sent)
+    return result
+
+
+def end_always(task):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop_always(task):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Stubborn(Exception):
+    """It cannot be unpickled."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first}\n{second}")
+
+
+def fail(task):
+    """Note each call, and raise or leave."""
+    calls, leaves = task
+    with Path(calls).open("a") as file:
+        file.write("called\n")
+    if leaves:
+        raise SystemExit(3)
+    raise Stubborn("a line", "x" * 5000)
+
+
+def unready():
+    raise OSError("there is no such device")
+
+
+def note_and_wait(network):
+    """As a fitness: leave a file with this process's number, and never end."""
+    (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+    time.sleep(10_000)
