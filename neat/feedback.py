@@ -12,6 +12,11 @@ LEARNED = ("connection_weight", "node_bias", "node_response")  # in the order of
 def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
     """The fitness as float64, with -inf for NaN; ValueError for another shape, +inf, or no valid value at all."""
     expected = f"shape (population_size,) = ({population_size},)"
+    if isinstance(fitness, int | float | np.generic | np.ndarray) and np.ndim(fitness) == 0:
+        raise ValueError(
+            f"fitness: expected {expected}, got one number, {fitness}; "
+            "wrap a function that gives the fitness of one network in evaluators.PerGenome"
+        )
     try:
         fitness = np.asarray(fitness)
         if fitness.dtype.kind not in "fiubO":

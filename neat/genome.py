@@ -8,7 +8,7 @@ dense: its inputs come first (the bias input last among them), then its nodes in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -115,6 +115,11 @@ class Genomes:
 
     def __iter__(self) -> Iterator[Genome]:
         return (self[index] for index in range(len(self)))
+
+    if not TYPE_CHECKING:  # or a type checker would take any attribute for granted
+
+        def __getattr__(self, name: str) -> Any:
+            raise _missing(self, name)
 
     def __repr__(self) -> str:
         return (
@@ -310,6 +315,11 @@ class Genome:
             for innovation, source, target, weight, enabled in zip(*a[7:], strict=True)
         ]
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise _missing(self, name)
+
     def __repr__(self) -> str:
         arrays = self.genomes.arrays
         return (
@@ -373,6 +383,18 @@ class Genome:
         from neat import neat_python
 
         return neat_python.genome(genome, config)
+
+
+def _missing(owner: object, name: str) -> AttributeError:
+    """Python's own error; where a network is expected, with what gives one."""
+    hint = (
+        ": a run's evaluator gets all genomes at once; wrap a function of one network in evaluators.PerGenome, "
+        "or compile genomes to networks with evaluators.compile"
+        if name == "activate"
+        else ""
+    )
+    message = f"{type(owner).__name__!r} object has no attribute {name!r}{hint}"
+    return AttributeError(message, name=name, obj=owner)
 
 
 def _shortest(value: np.float32) -> float:

@@ -1,5 +1,9 @@
 """A run as a whole: the same bytes however it is made, valid genomes in every generation, what tell and run refuse."""
 
+import copy
+import pickle
+import re
+
 import numpy as np
 import pytest
 from evolving import (
@@ -183,7 +187,7 @@ def test_the_solution_is_the_champion_that_solves_not_the_best_by_fitness():
         (np.zeros(59), r"fitness: expected shape \(population_size,\) = \(60,\), got \(59,\)"),
         (np.zeros((60, 1)), r"fitness: expected shape .* got \(60, 1\)"),
         (np.zeros(0), r"fitness: expected shape .* got \(0,\)"),
-        (1.0, r"fitness: expected shape .* got \(\)"),
+        (1.0, r"fitness: expected shape .* got one number, 1\.0; wrap "),
         (None, r"fitness: expected "),
         (["high"] * 60, r"fitness: expected "),
         ([[1.0], [1.0, 2.0]] * 30, r"fitness: expected "),
@@ -206,6 +210,26 @@ def test_bad_fitness_is_refused_and_changes_nothing(fitness, message):
     assert "\n" not in str(caught.value)
     assert state(population) == before
     evolve(population, 1)
+
+
+@pytest.mark.parametrize("number", [0.5, 3, np.float32(0.5), np.array(0.5)])
+def test_a_function_of_one_network_is_told_of_per_genome(number):
+    population = neat.Population(make_config())
+    expected = f"shape (population_size,) = (60,), got one number, {number}"
+    message = rf"^fitness: expected {re.escape(expected)}; wrap .* in evaluators\.PerGenome$"
+    with pytest.raises(ValueError, match=message):
+        population.run(lambda network: number, generations=1)
+    for genomes in (population.ask(), population.ask()[0]):
+        kind = type(genomes).__name__
+        message = (
+            rf"^'{kind}' object has no attribute 'activate': .* wrap .* in evaluators\.PerGenome, or compile"
+        )
+        with pytest.raises(AttributeError, match=message):
+            (lambda network: float(network.activate([1.0])[0]))(genomes)
+        with pytest.raises(AttributeError, match=f"^'{kind}' object has no attribute 'weights'$"):
+            genomes.weights  # noqa: B018
+        assert copy.copy(genomes).num_inputs == pickle.loads(pickle.dumps(genomes)).num_inputs
+    assert population.generation == 0
 
 
 def test_fitness_is_not_written_to_and_can_be_a_list_of_integers():
