@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count, check_current, check_size
+from evaluators.checks import (
+    check_choice,
+    check_count,
+    check_current,
+    check_seconds,
+    check_size,
+    shorten,
+)
 from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts
 from evaluators.network import compile
-from evaluators.slots import close_slots, open_slots
 from evaluators.spaces import Inputs, Outputs, output_ranges
+from evaluators.workers import persist
 from neat import parallel, rng
 from neat.genome import Genomes
 from neat.jit import lean_kernel
@@ -26,7 +33,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("evaluators")
 
 _SLOTS = 32  # in this process; more make a step hardly cheaper
-_WORKER_ENDED = (EOFError, ConnectionError)  # what a pipe gives when there is no process at its other end
+_TIMEOUT = 300.0  # seconds
+_LONG = 100_000  # steps, more than any task of Gymnasium's has
 
 
 class Gymnasium(Episodic):
@@ -50,12 +58,16 @@ class Gymnasium(Episodic):
         combine: How episodes' rewards become a fitness.
         observations: "scaled": the bounds of a Box become ±1 where they are finite; "raw".
         actions: How an integer is chosen.
-        time_limit: Steps after which an episode is cut off, beside what the environment itself has.
+        time_limit: Steps after which an episode is cut off, beside what the environment itself has. Without any limit
+            an episode that never ends is played for ever; a warning tells of each 100,000 steps.
         slots: Episodes side by side. By default 32, with processes one for each core.
         vectorization_mode: "sync": the environments are in this process; "async": each slot is a process of its own,
             for environments whose step takes longer than a message to and fro (some 0.3 ms). The processes start with
-            the first call and end with `close`, or when the evaluator is used in a `with` block. For a quick
-            environment on many cores, a `PerGenome` whose function plays whole episodes is faster.
+            the first call and end with `close`, when the evaluator is used in a `with` block, or when this process
+            ends. If one dies or takes too long, all are replaced and the call's episodes begin again,
+            `evaluators.workers.RETRIES` times at most; the rewards do not depend on it. For a quick environment on
+            many cores, a `PerGenome` whose function plays whole episodes is faster.
+        timeout: With "async", seconds that a process may take for a step or a reset. By default 300.
         **arguments: What else `gymnasium.make` shall be given, such as `continuous=True`.
 
     Attributes:
@@ -81,6 +93,7 @@ class Gymnasium(Episodic):
         time_limit: int | None = None,
         slots: int | None = None,
         vectorization_mode: Literal["sync", "async"] = "sync",
+        timeout: float | None = None,
         **arguments: Any,
     ) -> None:
         super().__init__(episodes, starts, combine, actions)
@@ -89,7 +102,14 @@ class Gymnasium(Episodic):
         for name, value in (("time_limit", time_limit), ("slots", slots)):
             if value is not None:
                 check_count(name, value)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+            if vectorization_mode == "sync":
+                raise ValueError(
+                    "timeout: needs vectorization_mode 'async', since only processes can be ended, got 'sync'"
+                )
         self.vectorization_mode = vectorization_mode
+        self.timeout = float(timeout or _TIMEOUT)
         self.slots = int(slots or (_SLOTS if vectorization_mode == "sync" else parallel.get_threads()))
         self._vector: Vector | None = None
         self._make, example = _factory(environment, arguments, time_limit)
@@ -114,7 +134,7 @@ class Gymnasium(Episodic):
         """Close the environments and end the worker processes; another call makes them anew."""
         if self._vector is not None:
             vector, self._vector = self._vector, None
-            close_slots(vector)
+            vector.close()
 
     def __enter__(self) -> Gymnasium:
         return self
@@ -136,31 +156,18 @@ class Gymnasium(Episodic):
             trial,
             seeds,
         )
+        return persist(lambda: self._attempt(genomes, seeds), self.name)
+
+    def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         try:
-            return self._twice(genomes, seeds)
-        except _WORKER_ENDED:
-            self.close()
-            raise RuntimeError(
-                f"{self.name}: a worker process ended before its work was done, twice in a row; a script that uses "
-                "workers must do so under `if __name__ == '__main__':`"
-            ) from None
+            return self._play_tasks(genomes, seeds)
         except BaseException:
             self.close()
             raise
 
-    def _twice(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
-        try:
-            return self._attempt(genomes, seeds)
-        except _WORKER_ENDED:
-            _log.warning("%s: a worker process ended; the episodes begin again", self.name)
-            self.close()
-            return self._attempt(genomes, seeds)
-
-    def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
+    def _play_tasks(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         """Play a task for each genome and episode: a slot takes one after the other."""
-        if self._vector is None or self._vector.closed:
-            self._vector = open_slots(self._make, self.slots, self.vectorization_mode == "async")
-        vector, episodes, tasks = self._vector, seeds.shape[1], seeds.size
+        vector, episodes, tasks = self._open(), seeds.shape[1], seeds.size
         players = genomes.take(np.repeat(np.arange(len(genomes)), episodes))  # a state for each task
         networks, (low, high) = compile(players, "cpu"), output_ranges(players)
         record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
@@ -169,6 +176,7 @@ class Gymnasium(Episodic):
         task = np.arange(self.slots)
         upcoming = self.slots
         ended = np.ones(self.slots, bool)
+        rounds = 0
         while (busy := task < tasks).any():
             acting = task[busy]
             if ended.any():
@@ -181,6 +189,9 @@ class Gymnasium(Episodic):
             actions[busy] = self._outputs(outputs, low[acting], high[acting])
             observations, rewards, terminated, truncated, information = vector.step(actions)
             record.length[acting] += 1
+            rounds += 1
+            if rounds % _LONG == 0:
+                self._warn_if_endless(record.length[acting].max())
             self._check_error(information, task, record.length, episodes)
             self._check_finite("rewards", rewards[busy], acting, record.length, episodes)
             record.reward[acting] += rewards[busy]
@@ -190,6 +201,22 @@ class Gymnasium(Episodic):
             upcoming += ended.sum()
         return Episodes(*(array.reshape(seeds.shape) for array in record))
 
+    def _open(self) -> Vector:
+        from evaluators.slots import belongs_here, open_slots
+
+        if self._vector is None or not belongs_here(self._vector):
+            timeout = self.timeout if self.vectorization_mode == "async" else None
+            self._vector = open_slots(self._make, self.slots, timeout)
+        return self._vector
+
+    def _warn_if_endless(self, steps: int) -> None:
+        if steps >= _LONG:
+            _log.warning(
+                "%s: an episode has taken %d steps; if it never ends, give time_limit, the steps that it may take",
+                self.name,
+                steps,
+            )
+
     def _check_error(
         self, information: dict[str, Any], task: np.ndarray, length: np.ndarray, episodes: int
     ) -> None:
@@ -197,7 +224,10 @@ class Gymnasium(Episodic):
             return
         slot = int(np.flatnonzero(information["_error"])[0])
         summary, trace = information["error"][slot]
-        error = RuntimeError(f"{self.name}: {summary}, in {_place(task[slot], length, episodes)}")
+        message = f"{self.name}: {shorten(summary)}, in {_place(task[slot], length, episodes)}"
+        if not trace:
+            raise ValueError(message)
+        error = RuntimeError(message)
         error.add_note(trace)
         raise error
 
@@ -272,4 +302,6 @@ def _check_sendable(make: Callable[[], Any]) -> None:
     try:
         cloudpickle.dumps(make)
     except Exception as error:
-        raise ValueError(f"environment: expected what can be sent to worker processes ({error})") from None
+        raise ValueError(
+            f"environment: expected what can be sent to worker processes ({shorten(str(error))})"
+        ) from None

@@ -1,126 +1,227 @@
-"""Gymnasium environments side by side, each in an episode or at rest."""
+"""Gymnasium environments side by side, each in an episode or at rest.
+
+Gymnasium is optional: this module is imported only where an environment is there.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import multiprocessing
 import os
+import signal
+import sys
 import time
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import traceback
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
+from typing import Any
 
-if TYPE_CHECKING:
-    import gymnasium
+import cloudpickle
+import gymnasium
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-    Vector = gymnasium.vector.SyncVectorEnv[Any, Any] | gymnasium.vector.AsyncVectorEnv[Any, Any]
+from evaluators import observations, workers
+from evaluators.observations import Misfit, fit
+from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
 
-_PATIENCE = 5.0  # seconds that worker processes have to end by themselves
-
-_with_processes: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def _leave_processes_to_parent() -> None:
-    """In a forked child: neither use nor end the parent's worker processes."""
-    for slots in _with_processes:
-        slots.closed = True
+Make = Callable[[], gymnasium.Env]
+Vector = SyncVectorEnv | AsyncVectorEnv
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_processes_to_parent)
-
-
-def open_slots(make: Callable[[], gymnasium.Env[Any, Any]], count: int, asynchronous: bool) -> Vector:
+def open_slots(make: Make, count: int, timeout: float | None) -> Vector:
     """A vector environment that does not reset by itself; its observations are a Box, flat if they were not one.
 
     A slot rests from a reset whose seed is None to the next with a seed: it takes any action and does nothing. An
     error in an environment does not end a worker process; it is in the step's information, under "error", as
-    (one line, traceback).
+    (one line, traceback), where the traceback is empty if the environment did not raise but gave something wrong.
 
     Args:
         make: Makes an environment.
         count: Slots.
-        asynchronous: Whether each slot is a process of its own.
+        timeout: None: the environments are in this process. Else each is in a process of its own, which may take so
+            many seconds for a step or a reset.
+
+    Raises:
+        WorkerLost: A worker process ended, or took too long, while it started; later, `reset` and `step` raise it.
     """
-    from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
-
-    factories = [_slot(make)] * count
-    if asynchronous:
-        # Spawned, since a fork of a process with threads can hang.
-        slots = AsyncVectorEnv(factories, context="spawn", copy=False, autoreset_mode=AutoresetMode.DISABLED)
-        _with_processes.add(slots)
-        return slots
-    return SyncVectorEnv(factories, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+    if timeout is not None:
+        return _Processes(make, count, timeout)
+    return SyncVectorEnv([lambda: Slot(make())] * count, copy=False, autoreset_mode=AutoresetMode.DISABLED)
 
 
-def close_slots(slots: Vector) -> None:
-    """Close the environments and end their processes, whatever state they are in."""
-    from gymnasium.vector import AsyncVectorEnv
+def belongs_here(slots: Vector) -> bool:
+    """Whether this process may use the slots; not if they are processes of the one that it was forked from."""
+    return not isinstance(slots, _Processes) or slots.owner == os.getpid()
 
-    if slots.closed:
-        return
-    if not isinstance(slots, AsyncVectorEnv):
-        slots.close()
-        return
-    # Gymnasium's own close waits for ever for a process that was killed.
-    pipes = [pipe for pipe in slots.parent_pipes if pipe is not None]
-    for pipe in pipes:
-        with contextlib.suppress(OSError):
-            pipe.send(("close", None))
-    end = time.monotonic() + _PATIENCE
-    for process in slots.processes:
-        process.join(max(0.0, end - time.monotonic()))
-        if process.is_alive():
+
+class Slot(gymnasium.Wrapper):
+    """An environment that may rest, whose observations are checked, and whose errors are information."""
+
+    resting = False
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        self._space = env.observation_space
+        self._is_box = isinstance(self._space, gymnasium.spaces.Box)
+        if not self._is_box:
+            self.observation_space = gymnasium.spaces.flatten_space(self._space)
+        self._shape, self._dtype = self.observation_space.shape, self.observation_space.dtype
+        self._nothing = np.zeros(self._shape or (), self._dtype)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, or to rest if `seed` is None."""
+        self.resting = seed is None
+        if self.resting:
+            return self._nothing, {}
+        try:
+            result = self.env.reset(seed=seed)
+            if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
+                raise Misfit(f"reset must return (observation, info), got {_outline(result)}")
+            return self._flat(result[0]), {}
+        except Exception as error:
+            return self._nothing, _error(error)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take a step, or do nothing at rest."""
+        if self.resting:
+            return self._nothing, 0.0, False, False, {}
+        try:
+            result = self.env.step(action)
+            if not isinstance(result, tuple) or len(result) != 5:
+                raise Misfit(
+                    "step must return (observation, reward, terminated, truncated, info), "
+                    f"got {_outline(result)}"
+                )
+            observation, reward, terminated, truncated, _ = result
+            return self._flat(observation), _number(reward), bool(terminated), bool(truncated), {}
+        except Exception as error:
+            return self._nothing, 0.0, False, False, _error(error)
+
+    def _flat(self, observation: Any) -> Any:
+        if self._is_box:
+            if (
+                type(observation) is np.ndarray
+                and observation.dtype == self._dtype
+                and observation.shape == self._shape
+            ):
+                return observation
+            return fit(self._space, observation)
+        return gymnasium.spaces.flatten(self._space, fit(self._space, observation))
+
+
+def _number(reward: Any) -> float:
+    try:
+        return float(reward)
+    except (TypeError, ValueError):
+        raise Misfit(f"expected a number as reward, got {reward!r}") from None
+
+
+def _outline(result: Any) -> str:
+    """What `reset` or `step` returned, in a few words."""
+    if isinstance(result, tuple):
+        return f"({', '.join(type(value).__name__ for value in result)})"
+    return type(result).__name__
+
+
+def _error(error: Exception) -> dict[str, Any]:
+    if isinstance(error, Misfit):
+        return {"error": (str(error), "")}
+    hint = ""
+    if isinstance(error, ValueError) and "values to unpack" in str(
+        error
+    ):  # a wrapper around Gym's old interface
+        hint = (
+            "; reset must return (observation, info), "
+            "and step (observation, reward, terminated, truncated, info)"
+        )
+    return {"error": (f"{type(error).__name__}: {error}{hint}", "".join(traceback.format_exception(error)))}
+
+
+class _Processes(AsyncVectorEnv):
+    """Slots in processes that end with this one; nothing waits for ever for one that died or was stopped."""
+
+    processes: list[Any] = []  # noqa: RUF012  until there are some
+
+    def __init__(self, make: Make, count: int, timeout: float) -> None:
+        self._timeout, self.owner, self._started = timeout, os.getpid(), False
+        factory = functools.partial(_open, make, self.owner)
+        try:
+            with _by_value():
+                # Spawned, since a fork of a process with threads can hang.
+                super().__init__(
+                    [factory] * count, context="spawn", copy=False, autoreset_mode=AutoresetMode.DISABLED
+                )
+        except BaseException as error:
+            loss = self._loss() if self.processes and isinstance(error, EOFError | ConnectionError) else error
+            self.close()
+            raise loss from None
+        self._started = True
+
+    def _check_spaces(self) -> None:  # Gymnasium's waits for ever for a process that does not answer
+        self.call_async("resting")
+        try:
+            self.call_wait(START)
+        except multiprocessing.TimeoutError:
+            raise WorkerLost(f"did not start within {START:g} s") from None
+        super()._check_spaces()
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """As Gymnasium's, but raises WorkerLost."""
+        return self._exchange(functools.partial(self.reset_async, seed, options), self.reset_wait)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """As Gymnasium's, but raises WorkerLost."""
+        return self._exchange(functools.partial(self.step_async, actions), self.step_wait)
+
+    def _exchange(self, send: Callable[[], None], wait_for: Callable[[float], Any]) -> Any:
+        try:
+            send()
+            return wait_for(self._timeout)
+        except multiprocessing.TimeoutError:
+            raise WorkerLost(f"took more than {self._timeout:g} s (timeout)") from None
+        except (EOFError, ConnectionError):
+            raise self._loss() from None
+
+    def _loss(self) -> WorkerLost:
+        wait([process.sentinel for process in self.processes], PATIENCE)  # a pipe ends before its process
+        statuses = [process.exitcode for process in self.processes if process.exitcode is not None]
+        return describe_end(statuses[0] if statuses else None, self._started)
+
+    def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
+        """End the processes, whatever state they are in; Gymnasium's waits for ever for one that was killed."""
+        if os.getpid() != self.owner:  # a fork, to which they do not belong
+            return
+        pipes = [pipe for pipe in self.parent_pipes if pipe is not None] if self.processes else []
+        for pipe in pipes:
+            with contextlib.suppress(OSError):
+                pipe.send(("close", None))
+        end = time.monotonic() + PATIENCE
+        for process in self.processes:
+            process.join(max(0.0, end - time.monotonic()))
             process.kill()
             process.join()
-    for pipe in pipes:
-        pipe.close()
-    slots.closed = True
+        for pipe in pipes:
+            pipe.close()
 
 
-def _slot(make: Callable[[], gymnasium.Env[Any, Any]]) -> Callable[[], gymnasium.Env[Any, Any]]:
-    """A factory that is sent to worker processes by value, so that they need not import this package."""
-    import signal
-    import traceback
+def _open(make: Make, parent: int) -> Slot:
+    """A slot, mostly in a worker process; Gymnasium looks at one in the parent too."""
+    if os.getpid() != parent:
+        end_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
+    return Slot(make())
 
-    import gymnasium
-    import numpy as np
 
-    parent = os.getpid()
-
-    class Slot(gymnasium.Wrapper):
-        resting = False
-
-        def __init__(self, env):
-            if not isinstance(env.observation_space, gymnasium.spaces.Box):
-                env = gymnasium.wrappers.FlattenObservation(env)
-            super().__init__(env)
-            self.nothing = np.zeros(env.observation_space.shape, env.observation_space.dtype)
-
-        def reset(self, *, seed=None, options=None):
-            self.resting = seed is None
-            if self.resting:
-                return self.nothing, {}
-            try:
-                return self.env.reset(seed=seed)[0], {}
-            except Exception as error:
-                return self.nothing, self.told(error)
-
-        def step(self, action):
-            if self.resting:
-                return self.nothing, 0.0, False, False, {}
-            try:
-                observation, reward, terminated, truncated, _ = self.env.step(action)
-                return observation, float(reward), bool(terminated), bool(truncated), {}
-            except Exception as error:
-                return self.nothing, 0.0, False, False, self.told(error)
-
-        @staticmethod
-        def told(error):
-            return {"error": (f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))}
-
-    def factory():
-        if os.getpid() != parent:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
-        return Slot(make())
-
-    return factory
+@contextlib.contextmanager
+def _by_value() -> Iterator[None]:
+    """Send what a slot needs to worker processes by value, so that they need not import this package."""
+    modules = (observations, workers, sys.modules[__name__])
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)

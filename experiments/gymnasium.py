@@ -168,6 +168,7 @@ class Gymnasium(Experiment):
         import gymnasium
 
         import evaluators
+        from evaluators.observations import fit
         from evaluators.spaces import Inputs, Outputs, output_ranges
 
         sees = Inputs(env.observation_space, self.observations == "scaled")
@@ -184,9 +185,9 @@ class Gymnasium(Experiment):
             while True:
                 if len(rewards) in looks:
                     frames[len(rewards)] = _picture(env)
-                observations.append(
-                    np.asarray(gymnasium.spaces.flatten(env.observation_space, seen), float).ravel()
-                )
+                fitting = fit(env.observation_space, seen)
+                flat = gymnasium.spaces.flatten(env.observation_space, fitting)
+                observations.append(np.asarray(flat, float).ravel())
                 if ended or (looks and len(rewards) == max(looks)):
                     break
                 outputs = networks.activate(sees(observations[-1][np.newaxis]))[:, 0]

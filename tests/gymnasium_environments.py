@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import gymnasium
@@ -80,9 +82,84 @@ class Ends(Walk):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Stops(Ends):
+    def end(self):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Counts(Walk):
+    """Its reward is the number of modules of this library that its process has imported."""
+
+    def step(self, action):
+        observation, _, *rest = super().step(action)
+        return (
+            observation,
+            float(sum(name.split(".")[0] in ("neat", "evaluators") for name in sys.modules)),
+            *rest,
+        )
+
+
+class Unmakeable(Walk):
+    """It can be made in one process only."""
+
+    def __init__(self, home):
+        if os.getpid() != home:
+            raise OSError("there is no such device")
+
+
+class Gives(gymnasium.Env):
+    """Its observations are as given, at `reset` or after the first step."""
+
+    action_space = Discrete(3)
+
+    def __init__(self, space, value, at_reset=False):
+        self.observation_space, self.value, self.at_reset = space, value, at_reset
+
+    def reset(self, *, seed=None, options=None):
+        return (self.value if self.at_reset else self.observation_space.sample()), {}
+
+    def step(self, action):
+        return self.value, 1.0, True, False, {}
+
+
+class Returns(Walk):
+    """As Gym's old interface, and otherwise wrong."""
+
+    def __init__(self, reset=None, step=None):
+        self.results = reset, step
+
+    def reset(self, *, seed=None, options=None):
+        result = super().reset(seed=seed)
+        return result if self.results[0] is None else self.results[0](*result)
+
+    def step(self, action):
+        result = super().step(action)
+        return result if self.results[1] is None else self.results[1](*result)
+
+
+def observation_only(observation, information):
+    return observation
+
+
+def four_values(observation, reward, terminated, truncated, information):
+    return observation, reward, terminated or truncated, information
+
+
+def no_reward(observation, reward, *rest):
+    return observation, None, *rest
+
+
 class Interrupts(Ends):
     """As Ctrl-C does, which reaches all processes."""
 
     def end(self):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getppid(), signal.SIGINT)
+
+
+class Waits(Walk):
+    """It notes its process's number, and its first step never ends."""
+
+    def step(self, action):
+        (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+        time.sleep(10_000)

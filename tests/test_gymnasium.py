@@ -1,8 +1,11 @@
+import contextlib
 import functools
 import itertools
 import logging
 import multiprocessing
+import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -289,6 +292,14 @@ def test_bad_arguments_are_refused(monkeypatch):
                 f"{name}: expected an integer from 1 to 16777215, got {value!r}",
             )
     refused(
+        lambda: Gymnasium(own.Walk, timeout=0, vectorization_mode="async"),
+        "timeout: expected seconds above 0 and at most 1e6, got 0",
+    )
+    refused(
+        lambda: Gymnasium(own.Walk, timeout=5.0),
+        "timeout: needs vectorization_mode 'async', since only processes can be ended, got 'sync'",
+    )
+    refused(
         lambda: Gymnasium(own.Walk, starts="run"), "starts: must be one of 'generation', 'genome', got 'run'"
     )
     refused(
@@ -359,14 +370,46 @@ def test_episodes_begin_again_when_a_worker_was_killed(tmp_path, caplog):
     assert not multiprocessing.active_children()
 
 
-def test_workers_that_are_killed_twice_are_an_error(tmp_path):
+def test_episodes_begin_again_a_stated_number_of_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluators.workers, "RETRIES", 1)
     with Gymnasium(functools.partial(own.Ends, tmp_path), slots=2, vectorization_mode="async") as evaluator:
         genomes = population(evaluator, size=5)
         with pytest.raises(
-            RuntimeError, match=r"^Ends: a worker process ended before its work was done, twice"
+            RuntimeError, match=r"^Ends: a worker process was killed by SIGKILL.*, 2 times in a row"
         ):
             evaluator(genomes)
         assert not multiprocessing.active_children()
+
+
+def test_episodes_begin_again_when_a_worker_has_stopped(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("evaluators.slots.PATIENCE", 0.5)
+    flag = tmp_path / "flag"
+    flag.touch()
+    stops = functools.partial(own.Stops, flag)
+    with Gymnasium(stops, slots=2, vectorization_mode="async", timeout=2.0) as evaluator:
+        genomes = population(evaluator, size=5)
+        fitness = evaluator(genomes)
+        assert "Stops: a worker process took more than 2 s (timeout); its work is done again" in caplog.text
+        children = multiprocessing.active_children()
+        os.kill(children[0].pid, signal.SIGSTOP)
+    assert not any(child.is_alive() for child in children)  # closing does not wait for ever
+    np.testing.assert_array_equal(fitness, Gymnasium(own.Walk)(genomes))
+
+
+def test_an_environment_that_a_worker_cannot_make(caplog, capfd):
+    make = functools.partial(own.Unmakeable, os.getpid())
+    with Gymnasium(make, slots=2, vectorization_mode="async") as evaluator:
+        with pytest.raises(
+            RuntimeError, match=r"^Unmakeable: a worker process ended with status 1 while it started, see its"
+        ):
+            evaluator(population(evaluator, size=2))
+        assert not caplog.records and not multiprocessing.active_children()
+    assert "OSError: there is no such device" in capfd.readouterr().err
+
+
+def test_worker_processes_are_light():
+    with Gymnasium(own.Counts, slots=1, vectorization_mode="async", time_limit=1) as evaluator:
+        assert evaluator(population(evaluator, size=1)) == 0
 
 
 def test_an_interrupt_ends_the_workers(tmp_path):
@@ -383,3 +426,19 @@ def test_an_interrupt_ends_the_workers(tmp_path):
         assert not multiprocessing.active_children()
         assert time.monotonic() - start < 30
         assert np.isfinite(evaluator(genomes)).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_has_processes_of_its_own():
+    with Gymnasium(own.Walk, slots=1, vectorization_mode="async") as evaluator:
+        genomes = population(evaluator, size=2)
+        expected = evaluator(genomes)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with contextlib.suppress(BaseException), evaluator:
+                status = int((evaluator(genomes) != expected).any())
+            os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        np.testing.assert_array_equal(evaluator(genomes), expected)

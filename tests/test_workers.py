@@ -49,6 +49,15 @@ if __name__ == "__main__":
         time.sleep(10_000)
     evaluator(Genomes.from_list([one] * 2))
 """
+GYMNASIUM = """
+import evaluators, gymnasium_environments
+from neat.genome import Genomes
+
+one = {"num_inputs": 2, "num_outputs": 3, "nodes": [{"id": k} for k in (2, 3, 4)], "connections": []}
+if __name__ == "__main__":
+    evaluator = evaluators.Gymnasium(gymnasium_environments.Waits, slots=2, vectorization_mode="async")
+    evaluator(Genomes.from_list([one] * 2))
+"""
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -56,8 +65,9 @@ if __name__ == "__main__":
     ("script", "sent", "arguments"),
     [
         (PER_GENOME, signal.SIGTERM, ("forked",)),
+        (GYMNASIUM, signal.SIGKILL, ()),
     ],
-    ids=["PerGenome, with a fork that keeps its pipes"],
+    ids=["PerGenome, with a fork that keeps its pipes", "Gymnasium"],
 )
 def test_workers_end_with_their_parent(script, sent, arguments, tmp_path):
     path, notes = tmp_path / "script.py", tmp_path / "notes"
