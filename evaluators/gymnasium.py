@@ -51,7 +51,8 @@ class Gymnasium(Episodic):
     is NaN counts as the least.
 
     Args:
-        environment: An id, as `gymnasium.make` takes it, or a function without arguments that makes an environment.
+        environment: An id, as `gymnasium.make` takes it, or a function without arguments that makes a new environment
+            each time.
         episodes: Episodes of each genome.
         starts: "generation": all genomes of a generation meet the same random starts; "genome": each its own. Both
             depend on the run's seed and the generation alone, and differ from one generation to the next.
@@ -116,7 +117,7 @@ class Gymnasium(Episodic):
         self.name = example.spec.id if example.spec else type(example.unwrapped).__name__
         self._inputs = Inputs(example.observation_space, observations == "scaled")
         self._outputs = Outputs(example.action_space, actions)
-        example.close()
+        self._check_renewed(example)
         if vectorization_mode == "async":
             _check_sendable(self._make)
 
@@ -209,6 +210,17 @@ class Gymnasium(Episodic):
             self._vector = open_slots(self._make, self.slots, timeout)
         return self._vector
 
+    def _check_renewed(self, example: gymnasium.Env[Any, Any]) -> None:
+        """Close the example; ValueError if another environment would be the same one."""
+        from evaluators.slots import check_distinct
+
+        example.close()
+        another = self._make()
+        try:
+            check_distinct([example, another])
+        finally:
+            another.close()
+
     def _warn_if_endless(self, steps: int) -> None:
         if steps >= _LONG:
             _log.warning(
@@ -278,22 +290,63 @@ def _factory(
         assert example.spec is not None
         # Rather than the id, which worker processes would not know if it was registered in a script.
         make = functools.partial(gymnasium.make, example.spec)
-    elif not callable(environment):
-        raise ValueError(f"environment: expected an id or a function, got {environment!r}")
-    elif arguments:
-        raise ValueError(
-            f"{min(arguments)}: arguments are for an environment's id, got a function as environment"
-        )
     else:
+        if not callable(environment) or isinstance(environment, gymnasium.Env):
+            raise ValueError(
+                f"environment: expected an id or a function, got {_outline(environment)}{_right_form(environment)}"
+            )
+        if arguments:
+            raise ValueError(
+                f"{min(arguments)}: arguments are for an environment's id, got a function as environment"
+            )
         make = environment
         example = make()
-        if not isinstance(example, gymnasium.Env):
-            raise ValueError(
-                f"environment: expected a function that makes a gymnasium.Env, got one that makes {example!r}"
-            )
+        _check_environment(example)
     if time_limit is None:
         return make, example
     return lambda: gymnasium.wrappers.TimeLimit(make(), int(time_limit)), example
+
+
+def _check_environment(example: Any) -> None:
+    """ValueError unless a function made an environment of Gymnasium's."""
+    import gymnasium
+
+    if not isinstance(example, gymnasium.Env):
+        raise ValueError(
+            "environment: expected a function that makes a gymnasium.Env, got one that makes "
+            f"{_outline(example)}{_right_form(example)}"
+        )
+    for name in ("observation_space", "action_space"):
+        space = getattr(example, name, None)
+        if not isinstance(space, gymnasium.Space):
+            raise ValueError(
+                f"environment: {type(example.unwrapped).__name__}.{name} must be one of gymnasium.spaces, "
+                f"got {_outline(space)}"
+            )
+
+
+def _outline(value: Any) -> str:
+    return shorten(repr(value), 200)
+
+
+def _right_form(value: Any) -> str:
+    """What to write instead of an object that is not what makes an environment, where that is known."""
+    import gymnasium
+
+    from evaluators.environments.environment import Environment
+
+    if isinstance(value, gymnasium.vector.VectorEnv):
+        return "; give what makes a single environment: they are put side by side here"
+    if isinstance(value, Environment):
+        name = type(value).__name__
+        return f"; write Rollout({name}(…)), or Gymnasium({name}(…).to_gymnasium) for Gymnasium's loop"
+    if isinstance(value, gymnasium.Env):
+        if value.spec is not None:
+            return f"; write Gymnasium({value.spec.id!r}), or a function that makes it"
+        return (
+            f"; write Gymnasium(lambda: {type(value.unwrapped).__name__}(…)), which makes a new one each time"
+        )
+    return ""
 
 
 def _check_sendable(make: Callable[[], Any]) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -44,16 +44,61 @@ def open_slots(make: Make, count: int, timeout: float | None) -> Vector:
             many seconds for a step or a reset.
 
     Raises:
+        ValueError: Two slots got the same environment.
         WorkerLost: A worker process ended, or took too long, while it started; later, `reset` and `step` raise it.
     """
     if timeout is not None:
         return _Processes(make, count, timeout)
-    return SyncVectorEnv([lambda: Slot(make())] * count, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+    slots = SyncVectorEnv([lambda: Slot(make())] * count, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+    try:
+        check_distinct(slot.env for slot in slots.envs)  # type: ignore[attr-defined]
+    except ValueError:
+        slots.close()
+        raise
+    return slots
 
 
 def belongs_here(slots: Vector) -> bool:
     """Whether this process may use the slots; not if they are processes of the one that it was forked from."""
     return not isinstance(slots, _Processes) or slots.owner == os.getpid()
+
+
+def check_distinct(environments: Iterable[gymnasium.Env]) -> None:
+    """ValueError if one of these environments, or one that it holds, is or holds the same as another."""
+    known: dict[int, int] = {}
+    kept = list(environments)  # or an id could be used again
+    for number, environment in enumerate(kept):
+        for part in _parts(environment):
+            if known.setdefault(id(part), number) != number:
+                spec = environment.spec
+                kind = type(part).__name__
+                call = (
+                    f"gymnasium.make({spec.id!r})" if spec else f"{type(environment.unwrapped).__name__}(…)"
+                )
+                raise ValueError(
+                    "environment: expected a function that makes a new environment each time, got one that gives the "
+                    f"same {kind} again; make it inside the function: lambda: {call}"
+                )
+
+
+def _parts(environment: Any) -> Iterator[Any]:
+    """An environment, and all that it wraps or holds as an attribute, of whatever library."""
+    seen: dict[int, Any] = {}
+    waiting = [environment]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen[id(part)] = part
+        yield part
+        held = getattr(part, "__dict__", {}).values()
+        waiting += [each for each in held if _is_environment(each)]
+
+
+def _is_environment(value: Any) -> bool:
+    return not isinstance(value, type) and all(
+        callable(getattr(value, name, None)) for name in ("reset", "step", "close")
+    )
 
 
 class Slot(gymnasium.Wrapper):

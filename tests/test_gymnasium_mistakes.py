@@ -1,10 +1,12 @@
-"""What an environment must not give."""
+"""Factories that give the same environment again, and what an environment must not give."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
 
+from evaluators.environments import CartPole
 from evaluators.gymnasium import Gymnasium
 from neat.genome import Genomes
 
@@ -35,6 +37,99 @@ def refused(call, message):
         call()
     assert str(error.value) == message
 
+
+# ---------------------------------------------------------------- factories
+
+
+class Holder(gymnasium.Env):
+    """It holds another environment, and is none of Gymnasium's wrappers."""
+
+    action_space, observation_space = own.Walk.action_space, own.Walk.observation_space
+
+    def __init__(self, inner):
+        self._inner = inner
+
+
+class Elsewhere:
+    """An environment of another library."""
+
+    def reset(self):
+        pass
+
+    step = close = reset
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_factory_must_make_new_environments(mode, slots):
+    cart_pole, walk, elsewhere = gymnasium.make("CartPole-v1"), own.Walk(), Elsewhere()
+    for factory, kind, call in (
+        (lambda: walk, "Walk", "Walk(…)"),
+        (lambda: cart_pole, "TimeLimit", "gymnasium.make('CartPole-v1')"),
+        (lambda: gymnasium.wrappers.TimeLimit(walk, 9), "Walk", "Walk(…)"),
+        (
+            lambda: gymnasium.wrappers.TimeLimit(cart_pole.unwrapped, 9),
+            "CartPoleEnv",
+            "gymnasium.make('CartPole-v1')",
+        ),
+        (lambda: Holder(walk), "Walk", "Holder(…)"),
+        (lambda: gymnasium.wrappers.OrderEnforcing(Holder(elsewhere)), "Elsewhere", "Holder(…)"),
+    ):
+        refused(
+            lambda factory=factory: Gymnasium(factory, vectorization_mode=mode, slots=slots, time_limit=5),
+            "environment: expected a function that makes a new environment each time, got one that gives the same "
+            f"{kind} again; make it inside the function: lambda: {call}",
+        )
+
+
+def test_a_factory_that_gives_some_environments_in_turn():
+    few = itertools.cycle([own.Walk(), own.Walk(), own.Walk()])
+    evaluator = Gymnasium(lambda: next(few), slots=4)
+    genomes = unconnected(Gymnasium(own.Walk))
+    with pytest.raises(ValueError, match=r"got one that gives the same Walk again"):
+        evaluator(genomes)
+    with pytest.raises(ValueError, match=r"got one that gives the same Walk again"):
+        evaluator.play(genomes)
+    shared = own.Walk()
+    gymnasium.register("Shared-v0", entry_point=lambda: shared)
+    try:
+        with pytest.raises(ValueError, match=r"same Walk again; .* lambda: gymnasium\.make\('Shared-v0'\)"):
+            Gymnasium("Shared-v0")
+    finally:
+        del gymnasium.registry["Shared-v0"]
+
+
+def test_environments_of_ours_are_new_each_time():
+    pole = CartPole(time_limit=30)
+    evaluator = Gymnasium(pole.to_gymnasium, slots=3)  # they share `pole`, which has no state
+    assert (evaluator(unconnected(evaluator)) > 1).all()
+
+
+def test_what_is_no_factory_is_told_the_right_form():
+    walk, cart_pole = own.Walk(), gymnasium.make("CartPole-v1")
+    vector = gymnasium.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync")
+    instance = "environment: expected an id or a function, got "
+    made = "environment: expected a function that makes a gymnasium.Env, got one that makes "
+    ours = "; write Rollout(CartPole(…)), or Gymnasium(CartPole(…).to_gymnasium) for Gymnasium's loop"
+    single = "; give what makes a single environment: they are put side by side here"
+    for environment, message in (
+        (walk, f"{instance}{walk!r}; write Gymnasium(lambda: Walk(…)), which makes a new one each time"),
+        (cart_pole, f"{instance}{cart_pole!r}; write Gymnasium('CartPole-v1'), or a function that makes it"),
+        (vector, f"{instance}{vector!r}{single}"),
+        (lambda: vector, f"{made}{vector!r}{single}"),
+        (CartPole(), f"{instance}{CartPole()!r}{ours}"),
+        (CartPole, f"{made}{CartPole()!r}{ours}"),
+    ):
+        refused(lambda environment=environment: Gymnasium(environment), message)
+    vector.close()
+    walk.observation_space = None
+    refused(
+        lambda: Gymnasium(lambda: walk),
+        "environment: Walk.observation_space must be one of gymnasium.spaces, got None",
+    )
+
+
+# ---------------------------------------------------------------- what environments give
 
 BOX = Box(-1, 1, (2,), np.float32)
 HAND = Dict(card=Discrete(3), pair=Tuple([Box(0, 1, (1,)), MultiBinary(2)]))
