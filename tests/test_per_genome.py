@@ -220,7 +220,7 @@ def test_an_interactive_session_is_told_what_is_wrong(tmp_path):
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path):
-    done = run_script(tmp_path, SCRIPT.replace('__name__ == "__main__"', "True"))
+    done = run_script(tmp_path, SCRIPT.replace('__name__ == "__main__"', "True").replace("* 3", "* 1"))
     message = done.stderr.splitlines()[-1]
     assert message.startswith("RuntimeError: genome 0: a worker process ended with status 1 while it started")
     assert message.endswith("if the script ran again there, put its work under `if __name__ == '__main__':`")
@@ -229,7 +229,9 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
 def test_a_function_under_the_guard_is_told_so(tmp_path):
     function = SCRIPT[SCRIPT.index("def fitness") : SCRIPT.index("if __name__")]
     lines = "".join(f"    {line}\n" for line in function.strip().splitlines())
-    hidden = SCRIPT.replace(function, "").replace('__main__":\n', f'__main__":\n{lines}')
+    hidden = (
+        SCRIPT.replace("* 3", "* 1").replace(function, "").replace('__main__":\n', f'__main__":\n{lines}')
+    )
     message = run_script(tmp_path, hidden).stderr.splitlines()[-1]
     assert message.startswith("RuntimeError: genome 0: a worker process cannot import what it shall call")
     assert "fitness" in message and message.endswith("define that at the top of a module or a script")
