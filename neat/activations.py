@@ -16,6 +16,7 @@ from numba import types
 
 from neat import elementary, jit
 from neat.jit import fused_function as function
+from neat.messages import cut, nearest, shown
 
 # Populations keep positions as uint8.
 _MOST_ENTRIES = 256
@@ -353,22 +354,25 @@ def _position(kind: str, table: Sequence[Activation | Aggregation], name: str) -
     for position, entry in enumerate(table):
         if entry.name == name:
             return position
-    known = ", ".join(entry.name for entry in table)
-    raise ValueError(f"{kind} {name!r} is not known; known are: {known}")
+    known = [entry.name for entry in table]
+    meant = nearest(name, known)
+    hint = f" (did you mean {meant}?)" if meant else ""
+    raise ValueError(f"{kind} {shown(name)} is not known{hint}; known are: {cut(', '.join(known), 1000)}")
 
 
 def _check_new(kind: str, table: Sequence[Activation | Aggregation], name: Any, python_function: Any) -> None:
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"{kind} name: expected letters, digits and underscores, got {name!r}")
+        raise ValueError(f"{kind} name: expected letters, digits and underscores, got {shown(name)}")
     if name == "random":
         raise ValueError(f"{kind} 'random': the word means a draw from the options")
     if any(entry.name == name for entry in table):
-        raise ValueError(f"{kind} {name!r} exists already")
+        raise ValueError(f"{kind} {shown(name)} exists already")
     if len(table) == _MOST_ENTRIES:
-        raise ValueError(f"{kind} {name!r}: there can be {_MOST_ENTRIES} at most")
+        raise ValueError(f"{kind} {shown(name)}: there can be {_MOST_ENTRIES} at most")
     if not inspect.isfunction(python_function) and not hasattr(python_function, "py_func"):
         raise ValueError(
-            f"{kind} {name!r}: expected a function written in Python, plain or jitted, got {python_function!r}"
+            f"{kind} {shown(name)}: expected a function written in Python, plain or jitted, "
+            f"got {shown(python_function)}"
         )
 
 
@@ -385,9 +389,9 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
         returned = jitted.overloads[arguments].signature.return_type
     except Exception as error:  # numba raises more than its own errors
         raise ValueError(
-            f"{kind} {name!r}: numba cannot compile it as a function of {takes}: {jit.cause(error)}"
+            f"{kind} {shown(name)}: numba cannot compile it as a function of {takes}: {cut(jit.cause(error), 500)}"
         ) from None
     if not isinstance(returned, types.Float | types.Integer | types.Boolean):
         raise ValueError(
-            f"{kind} {name!r}: expected a function that gives a number, it gives {jit.shorten(returned)}"
+            f"{kind} {shown(name)}: expected a function that gives a number, it gives {cut(str(returned), 500)}"
         )

@@ -9,8 +9,11 @@ from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
 
 import numpy as np
 import tomli_w
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
+from neat.messages import cut, shown
+from neat.other_names import OTHER_NAMES
+from neat.text_files import SETTINGS, named, read_text
 from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
 
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
@@ -22,6 +25,8 @@ Count = Annotated[int, Field(ge=0, lt=2**31), NOT_TEXT]
 OneOrMore = Annotated[int, Field(ge=1, lt=2**31), NOT_TEXT]
 Size = Annotated[int, Field(ge=1, lt=2**24), NOT_TEXT]  # a slip of the pen shall not fill the memory
 
+_MOST_DOTS = 100  # in a line of TOML; settings are three deep
+
 Distribution = Literal["normal", "uniform"]
 Structural = Literal["all", "one", "alone"]
 EqualFitness = Literal["both", "smaller"]
@@ -32,7 +37,16 @@ Innovation = Literal["global", "generation", "pairing"]
 Pairing = Literal["szudzik", "cantor"]
 
 
-class InitialValue(Model):
+class Settings(Model):
+    """A config or one of its sections."""
+
+    other_names = OTHER_NAMES
+
+    def _how_to_change(self, name: str, value: str) -> str:
+        return f"use config.updated(…), with {{{name!r}: {value}}} for the section"
+
+
+class InitialValue(Settings):
     """Where a weight, bias or response starts, and the bounds that it keeps for life."""
 
     mean: Number = 0.0
@@ -57,7 +71,7 @@ class InitialValue(Model):
         return self
 
 
-class GenomeConfig(Model):
+class GenomeConfig(Settings):
     """What a genome can be, and how the first ones look."""
 
     num_inputs: Size
@@ -72,17 +86,17 @@ class GenomeConfig(Model):
     """All connections from each layer to the next, each with probability `initial_rate`, or none."""
     initial_rate: Rate = 0.5
     """Probability of a connection where `initial_connections` is "partial"."""
-    hidden_layers: tuple[Size, ...] = ()
+    hidden_layers: Annotated[tuple[Size, ...], FailFast()] = ()
     """Sizes of the hidden layers that genomes start with."""
     activation: str = "steepened_sigmoid"
     """Activation of new nodes, or "random": any of `activation_options`."""
-    activation_options: tuple[ActivationName, ...] = ()
+    activation_options: Annotated[tuple[ActivationName, ...], FailFast()] = ()
     """Activations that mutation can choose from; empty: `activation` alone."""
     output_activation: ActivationName | None = None
     """Activation of the outputs, never mutated; none: as the other nodes."""
     aggregation: str = "sum"
     """Aggregation of new nodes, or "random": any of `aggregation_options`."""
-    aggregation_options: tuple[AggregationName, ...] = ()
+    aggregation_options: Annotated[tuple[AggregationName, ...], FailFast()] = ()
     """Aggregations that mutation can choose from; empty: `aggregation` alone."""
     weight: InitialValue = InitialValue(spread=2.0)
     """Connection weights. The paper names no cap; without one, weights drift apart and species multiply."""
@@ -105,11 +119,11 @@ class GenomeConfig(Model):
             if not options:
                 object.__setattr__(self, f"{kind}_options", (name,))
             elif name not in options:
-                raise ValueError(f"{kind}_options: must hold {kind} {name!r}, got {options!r}")
+                raise ValueError(f"{kind}_options: must hold {kind} {name!r}, got {shown(options)}")
         return self
 
 
-class ValueMutation(Model):
+class ValueMutation(Settings):
     """How a weight, bias or response mutates."""
 
     genome_rate: Rate = 1.0
@@ -134,7 +148,7 @@ class ValueMutation(Model):
         return self
 
 
-class MutationConfig(Model):
+class MutationConfig(Settings):
     """What mutation does to a child, as probabilities for each child unless it says otherwise."""
 
     add_node_rate: Rate = 0.05
@@ -173,7 +187,7 @@ class MutationConfig(Model):
     """Probability for each node to draw its aggregation anew from the options."""
 
 
-class CrossoverConfig(Model):
+class CrossoverConfig(Settings):
     """How two parents make a child. What neither rate below takes is multipoint crossover."""
 
     average_rate: Rate = 0.0
@@ -196,7 +210,7 @@ class CrossoverConfig(Model):
         return self
 
 
-class SpeciationConfig(Model):
+class SpeciationConfig(Settings):
     """Compatibility distance δ = c1·E/N + c2·D/N + c3·W̄ (2002, equation 1) and what is done with it."""
 
     excess_coefficient: NonNegative = 1.0
@@ -224,7 +238,7 @@ class SpeciationConfig(Model):
     """Least value of an adjusted threshold."""
 
 
-class StagnationConfig(Model):
+class StagnationConfig(Settings):
     """When a species, or the whole population, has gone too long without improvement."""
 
     species_generations: OneOrMore = 15
@@ -237,7 +251,7 @@ class StagnationConfig(Model):
     """After this many generations without improvement only the two best species reproduce (2002: 20)."""
 
 
-class ReproductionConfig(Model):
+class ReproductionConfig(Settings):
     """Who has children, and how."""
 
     survival_rate: Annotated[float, Field(gt=0, le=1), NOT_TEXT] = 0.2
@@ -268,7 +282,7 @@ class Task(Protocol):
         """Outputs of a network."""
 
 
-class Config(Model):
+class Config(Settings):
     """All settings of a run. A section can be given as a dictionary."""
 
     genome: GenomeConfig
@@ -292,6 +306,9 @@ class Config(Model):
     reproduction: ReproductionConfig = ReproductionConfig()
     """Reproduction."""
 
+    def _how_to_change(self, name: str, value: str) -> str:
+        return f"use config.updated({name}={value})"
+
     @model_validator(mode="after")
     def _order_in_time(self) -> Config:
         excess, disjoint = self.speciation.excess_coefficient, self.speciation.disjoint_coefficient
@@ -304,8 +321,12 @@ class Config(Model):
 
     @classmethod
     def for_task(cls, task: Task, **settings: Any) -> Config:
-        """A config with the task's numbers of inputs and outputs; `settings` as for Config."""
-        sizes = {"num_inputs": task.num_inputs, "num_outputs": task.num_outputs}
+        """A config with the task's numbers of inputs and outputs; `settings` as for Config.
+
+        Raises:
+            ValueError: The task is no evaluator with `num_inputs` and `num_outputs`, or a setting is wrong.
+        """
+        sizes = {"num_inputs": _size_of(task, "num_inputs"), "num_outputs": _size_of(task, "num_outputs")}
         return cls(**merge({"genome": sizes}, settings))
 
     @classmethod
@@ -325,7 +346,7 @@ class Config(Model):
     def preset_settings(name: str) -> dict[str, Any]:
         """What a preset sets, as nested dictionaries."""
         if name not in Config.presets():
-            raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {name!r}")
+            raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {shown(name)}")
         return tomllib.loads((resources.files("neat") / "presets" / f"{name}.toml").read_text("utf-8"))
 
     @staticmethod
@@ -364,7 +385,7 @@ class Config(Model):
         try:
             return cls(**settings)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(f"{named(path)}: {error}") from None
 
 
 def load_settings(path: str | Path) -> dict[str, Any]:
@@ -373,19 +394,39 @@ def load_settings(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: The file is missing or is no TOML.
     """
+    text = read_text(path, SETTINGS)
     try:
-        return _parse_toml(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+        return _parse_toml(text)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{named(path)}: {error}") from None
 
 
 def _parse_toml(text: str) -> dict[str, Any]:
+    if not isinstance(text, str):
+        raise ValueError(f"TOML: must be a string, got {shown(text)}")
+    # tomllib needs time and memory with the square of a key's parts, and a key lies within a line.
+    if any(line.count(".") > _MOST_DOTS and not line.lstrip().startswith("#") for line in text.split("\n")):
+        raise ValueError(f"not valid TOML for settings: a line has more than {_MOST_DOTS} dots")
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not valid TOML: {error}") from None
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except RecursionError:
+        raise ValueError("not valid TOML for settings: it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"not valid TOML: {cut(str(error))}") from None
+
+
+def _size_of(task: Any, name: str) -> Any:
+    """A size that an evaluator states; ValueError for what is no evaluator."""
+    wanted = (
+        f"task: must be an evaluator with {name}, such as evaluators.Supervised(X, y) or "
+        "evaluators.Rollout(environment)"
+    )
+    if isinstance(task, type):
+        raise ValueError(f"{wanted}, got the class {task.__name__}; make one of it first: {task.__name__}(…)")
+    if not hasattr(task, name):
+        instead = "Config(genome={'num_inputs': …, 'num_outputs': …})"
+        raise ValueError(f"{wanted}, got {shown(task)}; without an evaluator, write {instead}")
+    return getattr(task, name)
 
 
 def merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

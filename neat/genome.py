@@ -414,11 +414,12 @@ def _from_plain(data: GenomeData) -> Genomes:
     nodes = sorted(data.nodes, key=lambda node: node.id)
     connections = sorted(data.connections, key=lambda connection: connection.innovation)
     input_count = data.num_inputs + data.bias_input
-    index = {id_: id_ for id_ in range(input_count)}
-    index.update({node.id: input_count + position for position, node in enumerate(nodes)})
+    index = {node.id: input_count + position for position, node in enumerate(nodes)}
     for connection in connections:
         for end in (connection.source, connection.target):
-            if end not in index:
+            if end < input_count:  # an input's id is its index
+                index[end] = end
+            elif end not in index:
                 raise GenomeError(f"connection {connection.innovation}: there is no node {end}")
     columns: list[list[Any]] = [
         [0, len(nodes)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
 
@@ -40,5 +40,6 @@ class GenomeData(Model):
     num_outputs: _Size
     bias_input: bool = False
     feed_forward: bool = True
-    nodes: list[NodeData]
-    connections: list[ConnectionData]
+    # The first mistake is enough: a file can hold millions.
+    nodes: Annotated[list[NodeData], FailFast()]
+    connections: Annotated[list[ConnectionData], FailFast()]

@@ -68,7 +68,7 @@ def first_broken_rule(arrays, input_count, num_outputs, feed_forward, activation
             if not np.isfinite(arrays.connection_weight[position]):
                 return genome, 9
 
-        if not _group_by_source(arrays, first, last, index_count, start, by_source):
+        if not _group_by_source(arrays, first, last, index_count, start, by_source, unresolved):
             return genome, 10
         if feed_forward and not _is_acyclic(
             arrays, first, last, index_count, start, by_source, unresolved, queue
@@ -78,10 +78,10 @@ def first_broken_rule(arrays, input_count, num_outputs, feed_forward, activation
 
 
 @inner_function
-def _group_by_source(arrays, first, last, index_count, start, by_source):
+def _group_by_source(arrays, first, last, index_count, start, by_source, latest):
     """Write the connections grouped by source, as positions from `first`; whether no pair comes twice.
 
-    The group of index i is `by_source[start[i]:start[i + 1]]`.
+    The group of index i is `by_source[start[i]:start[i + 1]]`. `latest` is scratch: the last source of each target.
     """
     for index in range(index_count + 1):
         start[index] = 0
@@ -97,13 +97,13 @@ def _group_by_source(arrays, first, last, index_count, start, by_source):
         start[index] = start[index + 1]
     start[index_count] = last - first
     for index in range(index_count):
-        for one in range(start[index], start[index + 1]):
-            for other in range(one + 1, start[index + 1]):
-                if (
-                    arrays.connection_target[first + by_source[one]]
-                    == arrays.connection_target[first + by_source[other]]
-                ):
-                    return False
+        latest[index] = -1
+    for source in range(index_count):
+        for place in range(start[source], start[source + 1]):
+            target = arrays.connection_target[first + by_source[place]]
+            if latest[target] == source:
+                return False
+            latest[target] = source
     return True
 
 

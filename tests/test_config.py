@@ -1,5 +1,6 @@
 """Settings: what is refused and how, TOML, presets, merging."""
 
+import inspect
 import re
 import types
 from typing import Annotated, Literal, get_args, get_origin
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import neat
 from neat.config import to_record
+from neat.other_names import OTHER_NAMES
 from neat.validation import Model
 
 SIZES = {"num_inputs": 2, "num_outputs": 1}
@@ -187,7 +189,10 @@ BAD_GENOME = [
         r"genome\.initial_connections: .*'full', 'partial' or 'none', got 'some'",
     ),
     ({"initial_rate": 1.2}, r"genome\.initial_rate: .* got 1.2"),
-    ({"activation": "tnh"}, r"genome\.activation 'tnh' is not known; known are: sigmoid, tanh"),
+    (
+        {"activation": "tnh"},
+        r"genome\.activation 'tnh' is not known \(did you mean tanh\?\); known are: sigmoid, tanh",
+    ),
     ({"aggregation": "avg"}, r"genome\.aggregation 'avg' is not known; known are: sum"),
     ({"output_activation": "nix"}, r"genome\.output_activation: activation 'nix' is not known; known are"),
     ({"activation": "random"}, r'genome\.activation_options: must name .* "random", got \(\)'),
@@ -241,10 +246,17 @@ def test_several_mistakes_are_counted():
 
 def test_configs_cannot_be_changed():
     config = neat.Config(genome=SIZES)
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(
+        ValueError, match=r"^seed: a Config cannot be changed; use config\.updated\(seed=3\)$"
+    ):
         config.seed = 3
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(ValueError, match=r"^power: .* use config\.updated\(…\), with \{'power': 3\}"):
         config.mutation.weight.power = 3
+    with pytest.raises(ValueError, match=r"^pop_size: .* no such field; did you mean population_size\?$"):
+        config.pop_size = 3
+    with pytest.raises(ValueError, match=r"^seed: a Config cannot be changed"):
+        del config.seed
+    assert config == neat.Config(genome=SIZES)
 
 
 def test_for_task_takes_the_sizes_and_merges_the_settings():
@@ -252,6 +264,64 @@ def test_for_task_takes_the_sizes_and_merges_the_settings():
     config = neat.Config.for_task(task, seed=5, genome={"activation": "relu"})
     assert (config.genome.num_inputs, config.genome.num_outputs, config.seed) == (4, 3, 5)
     assert config.genome.activation == "relu"
+
+
+class NeedsArguments:
+    num_inputs = 2
+    num_outputs = 1
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (np.zeros((8, 2)), r"evaluators\.Supervised\(X, y\).*got an array of shape \(8, 2\)"),
+        (NeedsArguments, r"got the class NeedsArguments; make one of it first: NeedsArguments\(…\)"),
+        (None, "got None; without an evaluator, write Config"),
+        (types.SimpleNamespace(num_inputs=2), r"evaluator with num_outputs.* got namespace\(num_inputs=2\)"),
+    ],
+)
+def test_for_task_refuses_what_is_no_evaluator(task, message):
+    with pytest.raises(ValueError, match=f"^task: must be an .*{message}") as caught:
+        neat.Config.for_task(task)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "meant"),
+    [
+        ({"pop_size": 100}, "population_size"),
+        ({"poplation_size": 100}, "population_size"),
+        ({"fitness_threshold": 0.9}, "fitness_target, an argument of Population.run"),
+        ({"conn_add_prob": 0.5}, "mutation.add_connection_rate"),
+        ({"compatibility_threshold": 3.0}, "speciation.threshold"),
+        ({"num_inputs": 2}, "genome.num_inputs"),
+        ({"add_node_rate": 0.1}, "mutation.add_node_rate"),
+        ({"weight_init_stdev": 1.0}, "genome.weight.spread"),
+        ({"mutation": {"add_nodes_rate": 0.1}}, "add_node_rate"),
+        ({"mutation": {"node_add_prob": 0.1}}, "mutation.add_node_rate"),
+        ({"genome": {**SIZES, "num_hidden": 3}}, "genome.hidden_layers"),
+    ],
+)
+def test_the_field_that_is_meant_is_named(given_settings, meant):
+    with pytest.raises(ValueError) as caught:
+        neat.Config(**{"genome": SIZES, **given_settings})
+    assert str(caught.value).endswith(f"there is no such field; did you mean {meant}?")
+
+
+def fields(model):
+    """Full names of all settings."""
+    for name, info in model.model_fields.items():
+        yield name
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Model):
+            yield from (f"{name}.{inner}" for inner in fields(info.annotation))
+
+
+def test_every_name_that_is_suggested_exists():
+    known = set(fields(neat.Config))
+    arguments = inspect.signature(neat.Population.run).parameters
+    for meant in OTHER_NAMES.values():
+        argument = meant.removesuffix(", an argument of Population.run")
+        assert argument in arguments if argument != meant else set(meant.split(" and ")) <= known, meant
 
 
 def test_updated_merges_into_sections_and_leaves_the_old_config():

@@ -143,7 +143,10 @@ BAD_DATA = [
     (with_node(id=7.5), r"genome: nodes\.3\.id: .* got 7.5"),
     (with_node(bias=float("nan")), r"genome: nodes\.3\.bias: .*finite.* got nan"),
     (with_node(bias=1e39), r"genome: nodes\.3\.bias: .* got 1e\+39"),
-    (with_node(activation="tnh"), r"genome: nodes\.3\.activation: activation 'tnh' is not known; known are"),
+    (
+        with_node(activation="tnh"),
+        r"genome: nodes\.3\.activation: activation 'tnh' is not known \(did you mean tanh\?\); known are",
+    ),
     (with_node(aggregation="avg"), r"genome: nodes\.3\.aggregation: aggregation 'avg' is not known"),
     (with_node(colour="red"), r"genome: nodes\.3\.colour: there is no such field"),
     (with_connection(innovation=9, source=5), "connection 9: there is no node 5"),

@@ -1,0 +1,44 @@
+"""Reading text files that anybody may have made."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from neat.messages import cut
+
+SETTINGS = 2**17
+"""Most bytes of a file with settings; real ones have some thousands."""
+
+
+def read_text(path: str | Path, most: int) -> str:
+    """The text of a UTF-8 file, a byte order mark left out.
+
+    Args:
+        path: A regular file: a pipe could make the caller wait for ever.
+        most: Bytes that it may have.
+
+    Raises:
+        ValueError: The file cannot be read, is larger, or is not UTF-8; the message names it.
+    """
+    try:
+        kind = os.stat(path).st_mode
+        if not stat.S_ISREG(kind):
+            raise ValueError(f"is {'a folder' if stat.S_ISDIR(kind) else 'no regular file'}")
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise ValueError(f"is larger than the {most:,} bytes that such a file may have")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{named(path)}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{named(path)}: must be UTF-8 text, byte {error.start} is not") from None
+    except ValueError as error:
+        raise ValueError(f"{named(path)}: {error}") from None
+
+
+def named(path: str | Path) -> str:
+    """The path as a message names it."""
+    return cut(str(path), 500)
