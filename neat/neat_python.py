@@ -1,4 +1,4 @@
-"""neat-python's INI files and genomes, carried over.
+"""neat-python's INI files and genomes, carried over: `config_from_ini`, `genome` and `genome_from_json`.
 
 A setting of a file that has no counterpart here is named with the reason. These differences hold for every
 file:
@@ -12,24 +12,29 @@ file:
   with 0.875, or 1 if it is disabled in both.
 - Equal splits of one generation get the same numbers; in neat-python they do not meet.
 - "partial" draws each connection by itself; there an exact share is chosen.
-- A node without enabled inputs is activation(bias); neat-python's recurrent network leaves it at 0, and in
-  its feed-forward network a product of nothing is 1.
+- A node without enabled inputs is activation(bias); neat-python's recurrent network leaves it at 0. Its
+  feed-forward network leaves it and all that it leads to at 0 before 1.0, leaves it at 0 in 1.0, and agrees with
+  ours from 1.1 on, but for a product of nothing, which is 1. A UserWarning names such nodes of a genome.
 """
 
 from __future__ import annotations
 
-import configparser
+from collections.abc import Callable
+from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from neat import activations
-from neat.config import Config
-from neat.genome import Genome, GenomeError
-from neat.ini import TRUE, Section
+from neat.config import Config, merge
+from neat.ini import TRUE, Section, parse
+from neat.messages import shown
+from neat.neat_python_genome import activation_name, genome, genome_from_json
+from neat.text_files import SETTINGS, named, read_text
 
-# neat-python scales what it gives to these; here the plain names mean the plain functions.
-_SCALED = frozenset({"sigmoid", "tanh", "sin", "gauss", "softplus"})
+__all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
+
 _NEVER = 2**31 - 1
+_GREATEST = 3.4e38  # of float32, nearly
 
 
 class Imported(NamedTuple):
@@ -56,36 +61,22 @@ def config_from_ini(path: str | Path, **settings: Any) -> Imported:
     Raises:
         ValueError: The file cannot be read, lacks something, or holds a value that is not allowed.
     """
-    try:
-        text = Path(path).read_text("utf-8")
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: must be UTF-8 text") from None
+    text = read_text(path, SETTINGS)
     try:
         return config_from_text(text, **settings)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{named(path)}: {error}") from None
 
 
 def config_from_text(text: str, **settings: Any) -> Imported:
     """As `config_from_ini`, from the file's text."""
-    parser = configparser.ConfigParser()
-    try:
-        parser.read_string(text)
-        lost: list[str] = []
-        run, genome, species, stagnation, reproduction = (
-            Section(parser, name, lost)
-            for name in (
-                "NEAT",
-                "DefaultGenome",
-                "DefaultSpeciesSet",
-                "DefaultStagnation",
-                "DefaultReproduction",
-            )
-        )
-    except configparser.Error as error:
-        raise ValueError(f"not a configuration file of neat-python: {' '.join(str(error).split())}") from None
+    sections = parse(text)
+    _write_sizes(sections, settings)
+    lost: list[str] = []
+    run, genome, species, stagnation, reproduction = (
+        Section(sections, name, lost)
+        for name in ("NEAT", "DefaultGenome", "DefaultSpeciesSet", "DefaultStagnation", "DefaultReproduction")
+    )
     threshold = _run(run)
     mapped: dict[str, Any] = {
         "population_size": run.integer("pop_size"),
@@ -105,82 +96,20 @@ def config_from_text(text: str, **settings: Any) -> Imported:
     }
     for section in (run, genome, species, stagnation, reproduction):
         section.drop(section.unread, "not a setting of neat-python's that has a counterpart")
-    return Imported(Config(**mapped).updated(**settings), threshold, lost)
+    return Imported(Config(**merge(mapped, settings)), threshold, lost)
 
 
-def genome(genome: Any, config: Any) -> Genome:
-    """A genome of neat-python as one of ours.
-
-    Inputs −1 … −I get the ids 0 … I−1, a node k the id I + k. Innovation numbers are kept; neat-python before
-    1.0 has none, its connections are numbered in order of source and target.
-
-    Args:
-        genome: A `neat.DefaultGenome` of neat-python, or what has its `nodes` and `connections`.
-        config: neat-python's `Config`, or its `genome_config`.
-
-    Raises:
-        GenomeError: Something has no counterpart or is not there; the message names it.
-    """
-    config = getattr(config, "genome_config", config)
-    name = f"genome {getattr(genome, 'key', None)}"
-    try:
-        inputs, outputs = list(config.input_keys), list(config.output_keys)
-        id_of = {key: position for position, key in enumerate(inputs + outputs)}
-        id_of.update({key: len(inputs) + key for key in genome.nodes if key not in id_of})
-        for key in set(outputs) - set(genome.nodes):
-            raise ValueError(f"output {key}: there is no node gene")
-        data = {
-            "num_inputs": len(inputs),
-            "num_outputs": len(outputs),
-            "feed_forward": bool(config.feed_forward),
-            "nodes": [_node(id_of[key], gene) for key, gene in genome.nodes.items()],
-            "connections": _connections(genome.connections, id_of),
-        }
-        return Genome.from_dict(data)
-    except AttributeError as error:
-        raise GenomeError(f"{name}: not a genome and config of neat-python: {error}") from None
-    except ValueError as error:
-        raise GenomeError(f"{name}: {error}") from None
-
-
-def _node(id_: int, gene: Any) -> dict[str, Any]:
-    try:
-        activation = _activation(gene.activation)
-        activations.aggregation_index(gene.aggregation)
-    except ValueError as error:
-        raise ValueError(f"node {gene.key}: {error}") from None
-    return {
-        "id": id_,
-        "bias": gene.bias,
-        "response": gene.response,
-        "activation": activation,
-        "aggregation": gene.aggregation,
-    }
-
-
-def _connections(genes: dict[tuple[int, int], Any], id_of: dict[int, int]) -> list[dict[str, Any]]:
-    for key in genes:
-        for end in key:
-            if end not in id_of:
-                raise ValueError(f"connection {key}: the genome has no node {end}")
-    ordered = sorted(genes.items(), key=lambda item: (id_of[item[0][0]], id_of[item[0][1]]))
-    return [
-        {
-            "innovation": getattr(gene, "innovation", position),
-            "source": id_of[key[0]],
-            "target": id_of[key[1]],
-            "weight": gene.weight,
-            "enabled": gene.enabled,
-        }
-        for position, (key, gene) in enumerate(ordered)
-    ]
-
-
-def _activation(name: str) -> str:
-    """Our name of neat-python's activation, or of one of a person's own that is registered here too."""
-    ours = f"scaled_{name}" if name in _SCALED else name
-    activations.activation_index(ours)
-    return ours
+def _write_sizes(sections: RawConfigParser, settings: dict[str, Any]) -> None:
+    """Put the sizes that the caller gives in place of the file's: other settings are derived from them."""
+    given = merge({}, settings)
+    genome = given["genome"] if isinstance(given.get("genome"), dict) else {}
+    sizes = [("NEAT", "pop_size", given.get("population_size"))]
+    sizes += [("DefaultGenome", name, genome.get(name)) for name in ("num_inputs", "num_outputs")]
+    if isinstance(genome.get("hidden_layers"), list | tuple):
+        sizes.append(("DefaultGenome", "num_hidden", len(genome["hidden_layers"])))  # whether there are any
+    for section, key, value in sizes:
+        if value is not None and sections.has_section(section):
+            sections.set(section, key, str(value))
 
 
 def _run(section: Section) -> float | None:
@@ -203,8 +132,8 @@ def _genome(section: Section) -> dict[str, Any]:
         "feed_forward": section.switch("feed_forward"),
         "hidden_layers": (num_hidden,) if num_hidden else (),
         **_initial_connections(section, num_inputs, num_hidden),
-        **_options(section, "activation", _activation),
-        **_options(section, "aggregation", lambda name: (activations.aggregation_index(name), name)[1]),
+        **_options(section, "activation", activation_name, "sigmoid"),
+        **_options(section, "aggregation", _aggregation_name, "sum"),
         **{name: _initial_value(section, name) for name in ("weight", "bias", "response")},
     }
 
@@ -221,7 +150,7 @@ def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> 
         return {"initial_connections": "partial", "initial_rate": 1 / max(1, num_inputs)}
     if kind.removesuffix("_nodirect").removesuffix("_direct") not in ("full", "partial"):
         allowed = "unconnected, fs_neat…, full… or partial… with a share"
-        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {kind!r}")
+        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {shown(kind)}")
     if kind.endswith("_direct") and num_hidden:
         section.drop([key], "layers are connected to the next alone; the direct connections are left out")
     if not section.switch("feed_forward"):
@@ -231,29 +160,61 @@ def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> 
     try:
         return {"initial_connections": "partial", "initial_rate": float(rate)}
     except ValueError:
-        raise ValueError(f"[DefaultGenome] {key}: must hold a share after {kind}, got {rate!r}") from None
+        raise ValueError(
+            f"[DefaultGenome] {key}: must hold a share after {kind}, got {shown(rate)}"
+        ) from None
 
 
-def _options(section: Section, kind: str, parse: Any) -> dict[str, Any]:
-    options = section.names(f"{kind}_options", parse)
+def _options(section: Section, kind: str, parse_name: Callable[[str], str], only: str) -> dict[str, Any]:
+    options = section.names(f"{kind}_options", parse_name, only)
     default = section.text(f"{kind}_default", "random")
     if default.lower() in ("none", "random"):
         return {kind: "random", f"{kind}_options": options}
-    return {kind: section.names(f"{kind}_default", parse)[0], f"{kind}_options": options}
+    try:
+        name = parse_name(default)
+    except ValueError as error:
+        raise ValueError(f"[DefaultGenome] {kind}_default: {error}") from None
+    if name not in options:  # which neat-python before 1.0 allows: mutation then never chooses it
+        if section.number(f"{kind}_mutate_rate") > 0:
+            section.drop(
+                [f"{kind}_default"], f"it is not among the {kind}_options; here, mutation can choose it too"
+            )
+        options = [name, *options]
+    return {kind: name, f"{kind}_options": options}
+
+
+def _aggregation_name(name: str) -> str:
+    activations.aggregation_index(name)
+    return name
 
 
 def _initial_value(section: Section, name: str) -> dict[str, Any]:
+    least, greatest = (_within_float32(section.number(f"{name}_{end}_value")) for end in ("min", "max"))
     mean, deviation = section.number(f"{name}_init_mean"), section.number(f"{name}_init_stdev")
-    least, greatest = section.number(f"{name}_min_value"), section.number(f"{name}_max_value")
+    if least <= greatest and (mean < least or mean > greatest):
+        section.drop(
+            [f"{name}_init_mean"], f"it lies outside of {least} to {greatest}; the nearer one is taken"
+        )
+        mean = min(max(mean, least), greatest)
     key = f"{name}_init_type"
     bounds = {"minimum": least, "maximum": greatest}
     kind = section.text(key, "gaussian").lower()
     if "gauss" in kind or "normal" in kind:
         return {"mean": mean, "spread": deviation, "distribution": "normal", **bounds}
     if "uniform" not in kind:
-        raise ValueError(f"[DefaultGenome] {key}: must be gaussian, normal or uniform, got {kind!r}")
+        raise ValueError(f"[DefaultGenome] {key}: must be gaussian, normal or uniform, got {shown(kind)}")
     low, high = max(least, mean - 2 * deviation), min(greatest, mean + 2 * deviation)
     return {"mean": (low + high) / 2, "spread": (high - low) / 2, "distribution": "uniform", **bounds}
+
+
+def _within_float32(number: float) -> float:
+    """A bound that nothing reaches, such as infinity, as the greatest number that there is here."""
+    return min(max(number, -_GREATEST), _GREATEST)
+
+
+def _rate(section: Section, key: str, default: float | None = None) -> float:
+    """A probability; in neat-python, a greater number than 1 means always too."""
+    return min(section.number(key, default), 1.0)
 
 
 def _mutation(section: Section) -> dict[str, Any]:
@@ -272,24 +233,32 @@ def _mutation(section: Section) -> dict[str, Any]:
         section.drop(["time_constant_mutate_rate", "time_constant_replace_rate"], why)
     section.ignore(key for key in section.unread if key.startswith("time_constant_"))
     return {
-        "add_node_rate": section.number("node_add_prob"),
-        "add_connection_rate": section.number("conn_add_prob"),
-        "delete_node_rate": section.number("node_delete_prob"),
-        "delete_connection_rate": section.number("conn_delete_prob"),
+        **_structural_rates(section, single),
         "structural": "one" if single else "all",
         "split_oldest_rate": 0.0,
         "add_connection_tries": 1,
         "enable_rate": min(1.0, enabled) / 2,
         "disable_rate": min(1.0, disabled) / 2,
-        "activation_rate": section.number("activation_mutate_rate"),
-        "aggregation_rate": section.number("aggregation_mutate_rate"),
+        "activation_rate": _rate(section, "activation_mutate_rate"),
+        "aggregation_rate": _rate(section, "aggregation_mutate_rate"),
         **{name: _value_mutation(section, name) for name in ("weight", "bias", "response")},
     }
 
 
+def _structural_rates(section: Section, single: bool) -> dict[str, float]:
+    rates = {
+        f"{verb}_{what}_rate": section.number(f"{theirs}_{verb}_prob")
+        for what, theirs in (("node", "node"), ("connection", "conn"))
+        for verb in ("add", "delete")
+    }
+    # Where one at most happens, only the ratios count of what is more than 1 in sum.
+    greatest = max(1.0, *rates.values()) if single else 1.0
+    return {name: min(rate / greatest, 1.0) for name, rate in rates.items()}
+
+
 def _value_mutation(section: Section, name: str) -> dict[str, Any]:
     # neat-python draws one number and asks first for the perturbation, so replacement gets what is left of 1.
-    perturb = min(1.0, section.number(f"{name}_mutate_rate"))
+    perturb = _rate(section, f"{name}_mutate_rate")
     return {
         "genome_rate": 1.0,
         "perturb_rate": perturb,
@@ -308,7 +277,7 @@ def _speciation(genome: Section, species: Section) -> dict[str, Any]:
         genome.drop(
             ["compatibility_enable_penalty"], "whether a connection is enabled is no part of the distance"
         )
-    threshold = species.number("compatibility_threshold")
+    threshold = _within_float32(species.number("compatibility_threshold"))
     settings = {
         "excess_coefficient": disjoint
         if excess == "auto"
@@ -346,8 +315,11 @@ def _stagnation(section: Section) -> dict[str, Any]:
     protected = section.integer("species_elitism", 0)
     if protected == 0:
         section.drop(["species_elitism"], "at least one species survives stagnation")
+    generations = section.integer("max_stagnation", 15)
+    if generations < 1:
+        section.drop(["max_stagnation"], "a species has at least one generation to improve")
     return {
-        "species_generations": section.integer("max_stagnation", 15),
+        "species_generations": max(1, generations),
         "measure": "max" if measure == "max" else "mean",
         "protected_species": max(1, protected) if protected >= 0 else protected,
         "population_generations": _NEVER,  # neat-python knows the stagnation of species alone
@@ -362,11 +334,11 @@ def _reproduction(section: Section) -> dict[str, Any]:
     if section.text("spawn_method", "proportional").lower() != "proportional":
         section.drop(["spawn_method"], "offspring are in proportion to shared fitness, as in the paper")
     return {
-        "survival_rate": section.number("survival_threshold", 0.2) or 1e-9,
+        "survival_rate": _rate(section, "survival_threshold", 0.2) or 1e-9,
         "elites": section.integer("elitism", 0),
         "elite_species_size": 0,
         "mutate_only_rate": 0.0,
         "mate_only_rate": 0.0,
-        "interspecies_rate": section.number("interspecies_crossover_prob", 0.0),
+        "interspecies_rate": _rate(section, "interspecies_crossover_prob", 0.0),
         "keep_best": False,
     }

@@ -1,6 +1,8 @@
 """The code of the documentation runs."""
 
+import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,18 @@ def test_the_pages_on_gradients(capsys, tmp_path, monkeypatch):
     exec(policy, {})
     assert float(capsys.readouterr().out) > 50  # at first some 20
     assert (tmp_path / "metrics.csv").read_text().startswith("update,steps,episodes,reward,")
+
+
+def test_the_page_on_neat_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = ROOT / "tests" / "data"
+    (tmp_path / "config-feedforward").write_text((data / "neat_python_xor.ini").read_text())
+    exported = json.loads((data / "neat_python_exports_2.1.0.json").read_text())["cases"][0]
+    (tmp_path / "winner.json").write_text(json.dumps(exported["genes"]))
+    configuration, genome = (textwrap.dedent(block) for block in blocks("docs/neat-python.md"))
+    namespace = {}
+    exec(configuration, namespace)
+    assert (namespace["fitness_threshold"], namespace["config"].seed) == (3.9, 1)
+    assert capsys.readouterr().out.startswith("[DefaultReproduction] min_species_size = 2: ")
+    exec(genome, namespace)
+    assert namespace["genome"].num_inputs == 2

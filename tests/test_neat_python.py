@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neat.config import Config
+from neat.config import Config, GenomeConfig
 from neat.neat_python import config_from_ini, config_from_text
 from neat.neighbour import refuse_neat_python
 
@@ -239,6 +239,141 @@ def test_files_of_the_version_before_1_and_their_missing_keys():
     assert config_from_text(text).not_carried_over == []
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"aggregation_options": None}, {"aggregation": "sum", "aggregation_options": ("sum",)}),
+        (
+            {"activation_options": None},
+            {"activation": "scaled_sigmoid", "activation_options": ("scaled_sigmoid",)},
+        ),
+        (
+            {"activation_default": "relu"},
+            {"activation": "relu", "activation_options": ("relu", "scaled_sigmoid")},
+        ),
+        ({"aggregation_default": "max"}, {"aggregation": "max", "aggregation_options": ("max", "sum")}),
+        (
+            {"aggregation_default": None, "aggregation_options": None},
+            {"aggregation": "random", "aggregation_options": ("sum",)},
+        ),
+    ],
+)
+def test_options_may_be_missing_or_lack_the_default_as_before_1(values, expected):
+    config, _, lost = config_from_text(changed(min_species_size=1, **values))
+    assert {name: getattr(config.genome, name) for name in expected} == expected
+    assert lost == []  # nothing mutates, so that there is no difference
+
+
+def test_a_default_that_mutation_would_not_choose_is_named():
+    lost = config_from_text(
+        changed(min_species_size=1, activation_default="relu", activation_mutate_rate=0.1)
+    ).not_carried_over
+    assert lost == [
+        "[DefaultGenome] activation_default = relu: it is not among the activation_options; "
+        "here, mutation can choose it too"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "expected"),
+    [
+        ({"conn_add_prob": 1.5}, "mutation.add_connection_rate", 1.0),
+        ({"activation_mutate_rate": 2}, "mutation.activation_rate", 1.0),
+        ({"survival_threshold": 1.2}, "reproduction.survival_rate", 1.0),
+        ({"weight_max_value": "inf"}, "genome.weight.maximum", 3.4e38),
+        ({"weight_min_value": "-1e300"}, "genome.weight.minimum", -3.4e38),
+        ({"compatibility_threshold": "inf"}, "speciation.threshold", 3.4e38),
+    ],
+)
+def test_numbers_that_mean_always_or_never(values, field, expected):
+    config, _, lost = config_from_text(changed(min_species_size=1, **values))
+    for name in field.split("."):
+        config = getattr(config, name)
+    assert config == expected
+    assert lost == []
+
+
+def test_structural_rates_above_1_keep_their_ratios_where_one_happens():
+    values = {"node_add_prob": 2, "node_delete_prob": 1, "conn_add_prob": 0.5, "conn_delete_prob": 0}
+    mutation = config_from_text(changed(single_structural_mutation=True, **values)).config.mutation
+    assert (mutation.add_node_rate, mutation.delete_node_rate) == (1.0, 0.5)
+    assert (mutation.add_connection_rate, mutation.delete_connection_rate) == (0.25, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "named", "field", "expected"),
+    [
+        (
+            {"weight_init_mean": 50},
+            "weight_init_mean = 50: it lies outside of -30.0 to 30.0",
+            "genome.weight.mean",
+            30.0,
+        ),
+        (
+            {"max_stagnation": 0},
+            "max_stagnation = 0: a species has at least one",
+            "stagnation.species_generations",
+            1,
+        ),
+    ],
+)
+def test_the_nearest_value_is_taken_and_named(values, named, field, expected):
+    config, _, lost = config_from_text(changed(min_species_size=1, **values))
+    for name in field.split("."):
+        config = getattr(config, name)
+    assert config == expected
+    assert len(lost) == 1
+    assert named in lost[0]
+
+
+def test_sizes_given_as_keywords_take_the_place_of_the_file_s():
+    text = changed(
+        initial_connection="fs_neat", num_inputs=None, num_outputs=None, num_hidden=None, pop_size=None
+    )
+    sizes = {"num_inputs": 8, "num_outputs": 2, "hidden_layers": (3,)}
+    config = config_from_text(text, population_size=77, genome=sizes).config
+    assert (config.genome.num_inputs, config.genome.num_outputs, config.population_size) == (8, 2, 77)
+    assert config.genome.hidden_layers == (3,)
+    assert config.genome.initial_rate == 1 / 8
+    lost = config_from_text(
+        changed(initial_connection="full_direct"), genome={"hidden_layers": (3,)}
+    ).not_carried_over
+    assert any("the direct connections are left out" in line for line in lost)
+    section = config_from_text(text, population_size=77, genome=GenomeConfig(**sizes)).config.genome
+    assert section == GenomeConfig(**sizes)
+    with pytest.raises(
+        ValueError, match=r"^num_inputs: there is no such field; did you mean genome\.num_inputs\?"
+    ):
+        config_from_text(XOR, num_inputs=3)
+
+
+def test_keywords_mend_what_the_file_holds():
+    assert config_from_text(changed(pop_size=1), population_size=50).config.population_size == 50
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path):
+    file = tmp_path / "config.ini"
+    file.write_text(XOR, "utf-8-sig")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert (
+        config_from_ini(file).config
+        == config_from_text("\ufeff" + XOR).config
+        == config_from_text(XOR).config
+    )
+
+
+def test_references_between_values_are_replaced():
+    text = changed(conn_add_prob="%(rate)s", rate="0.%(digits)s", digits="25")
+    assert config_from_text(text).config.mutation.add_connection_rate == 0.25
+    text = "[DEFAULT]\nRATE = 0.125\n" + changed(conn_add_prob="%(Rate)s", unknown="5%%")
+    config, _, lost = config_from_text(text)
+    assert config.mutation.add_connection_rate == 0.125
+    assert (
+        sum("rate = 0.125: not a setting" in line for line in lost) == 4
+    )  # every section has it, one uses it
+    assert any("unknown = 5%%: not a setting" in line for line in lost)
+
+
 def test_no_fitness_termination_means_no_threshold():
     text = changed(no_fitness_termination=True, fitness_threshold=None)
     assert config_from_text(text).fitness_threshold is None
@@ -281,10 +416,13 @@ def test_the_config_survives_toml():
         (changed(initial_connection="partial 2"), "initial_rate: .*got 2.0"),
         (changed(activation_options="sigmoid my_sinc"), r"\[DefaultGenome\] activation_options: .*my_sinc"),
         (changed(aggregation_default="l2"), r"\[DefaultGenome\] aggregation_default: .*l2"),
-        (changed(activation_default="tanh"), "activation_options: must hold activation 'scaled_tanh'"),
+        (
+            changed(activation_default="sigmoid tanh"),
+            r"\[DefaultGenome\] activation_default: .*'sigmoid tanh'",
+        ),
         (changed(fitness_criterion="best"), "fitness_criterion: must be one of max, min, mean, got 'best'"),
         (changed(species_fitness_func="sum"), "species_fitness_func: must be one of max, .*got 'sum'"),
-        (changed(conn_add_prob=1.5), "mutation.add_connection_rate: .*got 1.5"),
+        (changed(conn_add_prob=-0.5), "mutation.add_connection_rate: .*got -0.5"),
         (changed(survival_threshold=-1), "reproduction.survival_rate: .*got -1.0"),
         (changed(compatibility_threshold="nan"), "speciation.threshold: .*got nan"),
     ],

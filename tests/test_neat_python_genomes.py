@@ -70,6 +70,7 @@ def test_carried_over_networks_answer_as_neat_python_s_do(case, description):
     np.testing.assert_allclose(outputs, np.array(description["outputs"]), rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.filterwarnings("ignore:genome .* answers otherwise")
 def test_genomes_without_innovation_numbers_are_numbered_in_order():
     genome, config = simple()
     for gene in genome.connections.values():
