@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,15 @@ from neat.innovation import GlobalInnovations
 from neat.jit import kernel, lean_kernel
 from neat.mutation import NodeFunctions, draw_function, initial_value
 
+try:
+    import resource
+except ImportError:  # there is none on Windows
+    resource = None  # type: ignore[assignment]
+
+_BYTES_OF_A_LINK = 160  # at most, while links are built: ends, order, numbers, and their table, which doubles
+_MOST_UNUSED = 2**20
+_CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
 
 def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says.
@@ -22,13 +32,13 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
         ValueError: They would not fit into the machine's memory.
     """
     genome = config.genome
+    _refuse_what_memory_cannot_hold(config)
     source, target = _links(config)
-    _refuse_what_memory_cannot_hold(config, len(source))
     innovation = innovations.links_of(source, target)
     order = np.argsort(innovation)
     input_count = genome.num_inputs + genome.bias_input
     node_count = genome.num_outputs + sum(genome.hidden_layers)
-    rate = {"full": 1.0, "partial": genome.initial_rate, "none": 0.0}[genome.initial_connections]
+    rate = _rate(config)
     size = config.population_size
     seed = np.uint64(config.seed)
     connection_offset = _count_links(size, len(source), np.float32(rate), seed)
@@ -75,26 +85,71 @@ def _bounds(genome: GenomeConfig) -> Bounds:
     return Bounds(*((np.float32(value.minimum), np.float32(value.maximum)) for value in values))
 
 
-def _refuse_what_memory_cannot_hold(config: Config, links: int) -> None:
-    """Raise ValueError where the first population alone would be larger than the machine's memory."""
-    if not hasattr(os, "sysconf"):
-        return
-    nodes = config.genome.num_outputs + sum(config.genome.hidden_layers)
-    widths = [dtype.itemsize for dtype in DTYPES]
-    # The genomes, and buffers for children and drafts.
-    needed = (
-        3 * config.population_size * (sum(widths[2:7]) * nodes + sum(widths[7:]) * links + sum(widths[:2]))
-    )
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _refuse_what_memory_cannot_hold(config: Config) -> None:
+    """Raise ValueError where the first population alone would need more memory than this process may have."""
+    needed, memory = _needed_bytes(config), _memory()
     if needed > memory:
+        inputs, *hidden, outputs = _layer_sizes(config)
+        through = "".join(f" through {size:,}" for size in hidden[:3]) + " …" * (len(hidden) > 3)
         raise ValueError(
-            f"population_size: {config.population_size} genomes need {needed / 2**30:,.0f} GiB, "
-            f"more than the machine's {memory / 2**30:,.0f}"
+            f"population_size: {config.population_size:,} genomes with {inputs:,} inputs{through} to {outputs:,} "
+            f"outputs need {needed / 2**30:,.1f} GiB, more than the {memory / 2**30:,.1f} that this process can have"
         )
+
+
+def _needed_bytes(config: Config) -> float:
+    """Memory of the first population: genomes, buffers for children and drafts, and the links to draw from."""
+    layers = _layer_sizes(config)
+    links = _count_pairs(layers)
+    widths = [dtype.itemsize for dtype in DTYPES]
+    genome = sum(widths[:2]) + sum(widths[2:7]) * sum(layers[1:]) + sum(widths[7:]) * _rate(config) * links
+    return 3 * config.population_size * genome + _BYTES_OF_A_LINK * (links if _numbers_links(config) else 0)
+
+
+def _memory() -> float:
+    """Bytes that this process may have: the machine's memory, or less where the system sets a limit."""
+    limits = [np.inf]
+    if hasattr(os, "sysconf"):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if resource is not None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [] if soft == resource.RLIM_INFINITY else [soft]
+    for path in _CONTAINER_LIMITS:
+        try:
+            limits.append(int(path.read_text("ascii")))
+        except (OSError, ValueError):  # there is none: no such file, or the word "max"
+            continue
+    return min(limits)
+
+
+def _rate(config: Config) -> float:
+    """The probability of a link."""
+    genome = config.genome
+    return {"full": 1.0, "partial": genome.initial_rate, "none": 0.0}[genome.initial_connections]
+
+
+def _layer_sizes(config: Config) -> list[int]:
+    genome = config.genome
+    return [genome.num_inputs + genome.bias_input, *genome.hidden_layers, genome.num_outputs]
+
+
+def _count_pairs(layers: list[int]) -> int:
+    """Links from each layer to the next."""
+    return sum(size * following for size, following in pairwise(layers))
+
+
+def _numbers_links(config: Config) -> bool:
+    """Whether the links between the layers get their innovation numbers before evolution begins.
+
+    Without initial connections, too, unless there are so many that most would never be used.
+    """
+    return config.genome.initial_connections != "none" or _count_pairs(_layer_sizes(config)) <= _MOST_UNUSED
 
 
 def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Ids (here also indices) of the ends of all links from each layer to the next, int64 each."""
+    if not _numbers_links(config):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     genome = config.genome
     input_count = genome.num_inputs + genome.bias_input
     outputs = np.arange(input_count, input_count + genome.num_outputs)
