@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neat.genome import Genome, Genomes
+from neat.history import History
+from neat.messages import shown
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,6 +32,7 @@ _STYLE: dict[str, Any] = {
     "svg.hashsalt": "batchneat",  # ids in an SVG are random otherwise
 }
 _FORMATS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+_PARTS = {Genome: ("champion", "best"), History: ("history",)}  # of a result or a population
 _NOT_STYLE = ("backend", "interactive", "toolbar", "timezone", "date.", "webagg", "savefig.dir")
 
 
@@ -57,5 +62,20 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write `figure` in the format that the path's ending names, without the date."""
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
-        raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {str(path)!r}")
+        raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {shown(str(path))}")
     figure.savefig(path, format=kind, dpi=200, metadata=_FORMATS[kind])
+
+
+def check_subject(name: str, value: Any, kind: type[Genome | History]) -> None:
+    """Raise ValueError where an argument is not of its kind, with the part of it to pass instead."""
+    if isinstance(value, kind):
+        return
+    got, instead = shown(value), ""
+    part = next((part for part in _PARTS[kind] if hasattr(value, part)), None)
+    if part is not None:
+        got, instead = f"a {type(value).__name__}", f"; pass its .{part}"
+        if getattr(value, part) is None:
+            instead += ", which there is after a generation"
+    elif isinstance(value, list | tuple | Genomes) and len(value) and isinstance(value[0], kind):
+        instead = "; pass one of them, such as the first, [0]"
+    raise ValueError(f"{name}: must be a {kind.__name__}, got {got}{instead}")

@@ -6,14 +6,15 @@ The format follows the path's ending (svg, pdf, png); the same data gives the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.drawing import BLUE, GREY, INK, ORANGE, figure_and_axes, save, style
+from neat.drawing import BLUE, GREY, INK, ORANGE, check_subject, figure_and_axes, save, style
 from neat.history import History
+from neat.messages import shown
 from neat.topology import topology
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def fitness(history: History, path: str | Path) -> None:
         path: File to write.
 
     Raises:
-        ValueError: The history is empty, or the path's ending names no format.
+        ValueError: This is no history, it is empty, or the path's ending names no format.
     """
     rows = _generations(history)
     x = rows["generation"]
@@ -88,7 +89,7 @@ def species(history: History, path: str | Path) -> None:
         path: File to write.
 
     Raises:
-        ValueError: The history is empty, or the path's ending names no format.
+        ValueError: This is no history, it is empty, or the path's ending names no format.
     """
     from matplotlib.collections import PolyCollection
 
@@ -140,9 +141,12 @@ def runs(
         target: A value to mark with a line.
 
     Raises:
-        ValueError: There is no run, one is empty, or the path's ending names no format.
+        ValueError: There is no run, one is empty or no curve, or the path's ending names no format.
     """
-    arrays = [np.asarray(c.generations["best_ever"] if isinstance(c, History) else c, float) for c in curves]
+    if not isinstance(curves, Iterable):
+        one = "; write [history]" if isinstance(curves, History) else ""
+        raise ValueError(f"curves: must be a list of histories or of arrays, got {shown(curves)}{one}")
+    arrays = [_curve(f"curves[{number}]", curve) for number, curve in enumerate(curves)]
     if not arrays or min(map(len, arrays)) == 0:
         raise ValueError("curves: expected one run at least, each of one generation at least")
     length = max(map(len, arrays))
@@ -171,6 +175,19 @@ def runs(
         save(figure, path)
 
 
+def _curve(name: str, curve: Any) -> np.ndarray:
+    """The numbers of a run, float64 (generations,)."""
+    if isinstance(curve, History):
+        return np.asarray(curve.generations["best_ever"], float)
+    try:
+        values = np.asarray(curve, float)
+    except (TypeError, ValueError):
+        values = np.empty(())
+    if values.ndim != 1:
+        check_subject(name, curve, History)
+    return values
+
+
 def _quartiles(values: np.ndarray) -> np.ndarray:
     """Quartiles of the values that are numbers."""
     values = values[~np.isnan(values)]
@@ -179,6 +196,7 @@ def _quartiles(values: np.ndarray) -> np.ndarray:
 
 def _generations(history: History) -> np.ndarray:
     """The rows of the generations to draw."""
+    check_subject("history", history, History)
     rows = history.generations
     if len(rows) == 0:
         raise ValueError("history: expected one generation at least, got none")

@@ -21,6 +21,7 @@ from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
 from neat.mutation import NodeFunctions
 from neat.reproduction import Plan, Ranking
+from neat.run_arguments import check_run
 from neat.speciation import Species
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class Population:
         """
         from neat import checkpoint as checkpoints
 
-        _check_run(generations, checkpoint, checkpoint_every)
+        check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint, checkpoint_every)
         if self.evaluator_state:
             if not hasattr(evaluator, "restore"):
                 raise ValueError(
@@ -434,14 +435,3 @@ class Population:
         return Result(
             champion, fitness, self.solution is not None, self.generation, self.evaluations, self.history
         )
-
-
-def _check_run(generations: int, checkpoint: str | Path | None, checkpoint_every: int) -> None:
-    if isinstance(generations, bool) or not isinstance(generations, int | np.integer):
-        raise ValueError(f"generations: must be an integer, got {generations!r}")
-    if generations < 1:
-        raise ValueError(f"generations: must be at least 1, got {generations}")
-    if checkpoint_every < 1:
-        raise ValueError(f"checkpoint_every: must be at least 1, got {checkpoint_every}")
-    if checkpoint is not None and not Path(checkpoint).parent.is_dir():
-        raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")

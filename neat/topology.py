@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.drawing import BLUE, GREY, INK, ORANGE, save, style
+from neat.drawing import BLUE, GREY, INK, ORANGE, check_subject, save, style
+from neat.genome import Genome
 from neat.layout import Layout, layout
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Curve
-
-    from neat.genome import Genome
 
 Point = tuple[float, float]
 
@@ -38,8 +37,9 @@ def topology(genome: Genome, path: str | Path) -> None:
         path: File to write; its ending (svg, pdf, png) is the format.
 
     Raises:
-        ValueError: The path's ending names no format.
+        ValueError: This is no genome, or the path's ending names no format.
     """
+    check_subject("genome", genome, Genome)
     with style():
         save(_draw(genome), path)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import neat
 from neat import Genome, plot
 from neat.history import GENERATION, SPECIES, History
 from neat.layout import _rising, layout
@@ -221,3 +222,67 @@ def test_a_runs_three_figures_are_fast(tmp_path):
     plot.species(some, tmp_path / "species.svg")
     plot.topology(one, tmp_path / "topology.svg")
     assert time.process_time() - begin < 3
+
+
+def evolved(generations):
+    population = neat.Population(neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=10))
+    for _ in range(generations):
+        population.tell(np.arange(10.0))
+    return population
+
+
+@pytest.mark.parametrize(
+    ("draw", "subject", "message"),
+    [
+        (plot.topology, lambda: evolved(2), "genome: must be a Genome, got a Population; pass its .best$"),
+        (
+            plot.topology,
+            lambda: evolved(0),
+            "got a Population; pass its .best, which there is after a generation",
+        ),
+        (
+            plot.topology,
+            lambda: evolved(1).genomes,
+            r"got Genomes\(10 .*; pass one of them, such as the first, \[0\]",
+        ),
+        (plot.topology, lambda: [genome()], r"got \[Genome\(.*; pass one of them, such as the first, \[0\]"),
+        (plot.topology, lambda: None, "genome: must be a Genome, got None$"),
+        (plot.topology, lambda: genome().to_dict(), r"genome: must be a Genome, got \{'connections'"),
+        (
+            plot.fitness,
+            lambda: evolved(2),
+            "history: must be a History, got a Population; pass its .history$",
+        ),
+        (plot.species, lambda: [history([1.0])], r"got \[a History\]; pass one of them"),
+        (plot.species, lambda: np.zeros(5), r"history: must be a History, got an array of shape \(5,\)"),
+        (plot.runs, lambda: history([1.0]), r"curves: must be a list .*, got a History; write \[history\]"),
+        (plot.runs, lambda: None, "curves: must be a list of histories or of arrays, got None"),
+        (
+            plot.runs,
+            lambda: [history([1.0]), evolved(1)],
+            r"curves\[1\]: .*got a Population; pass its .history",
+        ),
+        (plot.runs, lambda: [3.0], r"curves\[0\]: must be a History, got 3.0"),
+        (plot.runs, lambda: "ab", r"curves\[0\]: must be a History, got 'a'"),
+    ],
+)
+def test_what_is_no_subject_of_a_figure_is_refused(tmp_path, draw, subject, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        draw(subject(), tmp_path / "figure.svg")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_result_says_which_part_of_it_to_pass(tmp_path):
+    result = evolved(0).run(lambda genomes: np.arange(10.0), 2)
+    for draw, name, part in (
+        (plot.topology, "genome", "champion"),
+        (plot.fitness, "history", "history"),
+        (plot.species, "history", "history"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: must be .* got a Result; pass its .{part}$"):
+            draw(result, tmp_path / "figure.svg")
+    with pytest.raises(
+        ValueError, match=r"^curves\[0\]: must be a History, got a Result; pass its .history$"
+    ):
+        plot.runs([result], tmp_path / "figure.svg")

@@ -1,0 +1,99 @@
+"""What `Population.run` refuses before it starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neat.messages import cut, shown
+
+_REPORTER = ("start", "generation", "finish")
+
+
+def check_run(
+    evaluator: Any,
+    generations: Any,
+    fitness_target: Any,
+    solved: Any,
+    reporters: Any,
+    checkpoint: Any,
+    checkpoint_every: Any,
+) -> None:
+    """Raise ValueError for the first argument of `Population.run` that is not what it says there."""
+    _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
+    _check_count("generations", generations)
+    if fitness_target is not None and not _is_number(fitness_target):
+        raise ValueError(f"fitness_target: must be a number, got {shown(fitness_target)}")
+    if solved is not None:
+        _check_callable("solved", solved, "must take a genome and return whether it solves the task")
+    _check_reporters(reporters)
+    _check_checkpoint(checkpoint)
+    _check_count("checkpoint_every", checkpoint_every)
+
+
+def _check_callable(name: str, value: Any, what: str) -> None:
+    if isinstance(value, type):
+        raise ValueError(
+            f"{name}: {what}, got the class {value.__name__}; make one of it first: {value.__name__}(…)"
+        )
+    if not callable(value):
+        raise ValueError(f"{name}: {what}, got {shown(value)}")
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+        instead = f"; write {value:.0f}" if whole else ""
+        raise ValueError(f"{name}: must be an integer, got {shown(value)}{instead}")
+    if value < 1:
+        raise ValueError(f"{name}: must be at least 1, got {shown(value)}")
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # an integer beyond what a float can hold
+        return False
+
+
+def _check_reporters(reporters: Any) -> None:
+    if not isinstance(reporters, Sequence) or isinstance(reporters, str | bytes):
+        one = f"; write reporters=[{type(reporters).__name__}(…)]" if _reports(reporters) else ""
+        raise ValueError(f"reporters: must be a list of reporters, got {shown(reporters)}{one}")
+    for reporter in reporters:
+        if not _reports(reporter):
+            raise ValueError(
+                f"reporters: each must have the methods {', '.join(_REPORTER)} of neat.reporting.Reporter, "
+                f"got {shown(reporter)}"
+            )
+
+
+def _reports(reporter: Any) -> bool:
+    return not isinstance(reporter, type) and all(
+        callable(getattr(reporter, name, None)) for name in _REPORTER
+    )
+
+
+def _check_checkpoint(checkpoint: Any) -> None:
+    if checkpoint is None:
+        return
+    if not isinstance(checkpoint, str | Path):
+        raise ValueError(f"checkpoint: must be a path, got {shown(checkpoint)}")
+    path = Path(checkpoint)
+    if "\0" in str(path):
+        raise ValueError(f"checkpoint: must hold no NUL, got {shown(str(path))}")
+    try:
+        is_folder, has_parent = path.is_dir(), path.parent.is_dir()
+    except OSError as error:  # a name that is too long
+        raise ValueError(f"checkpoint: {cut(str(error))}") from None
+    if is_folder:
+        raise ValueError(f"checkpoint: {cut(str(path))} is a folder; name a file, such as {path / 'run.npz'}")
+    if not has_parent:
+        raise ValueError(f"checkpoint: there is no folder {cut(str(path.parent))}")
