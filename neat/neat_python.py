@@ -33,6 +33,10 @@ from neat.text_files import SETTINGS, named, read_text
 
 __all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
 
+_CONNECTIVITY = (
+    "unconnected", "fs_neat", "fs_neat_nohidden", "fs_neat_hidden",
+    "full", "full_direct", "full_nodirect", "partial", "partial_direct", "partial_nodirect",
+)  # fmt: skip
 _NEVER = 2**31 - 1
 _GREATEST = 3.4e38  # of float32, nearly
 
@@ -140,17 +144,18 @@ def _genome(section: Section) -> dict[str, Any]:
 
 def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> dict[str, Any]:
     key = "initial_connection"
-    kind, _, rate = section.text(key, "unconnected").partition(" ")
+    value = section.text(key, "unconnected")
+    kind, _, rate = value.partition(" ")
+    if kind not in _CONNECTIVITY or (rate and not kind.startswith("partial")):
+        allowed = "unconnected, fs_neat…, full… or partial… with a share"
+        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {shown(value)}")
     if kind == "unconnected":
         return {"initial_connections": "none"}
-    if kind in ("fs_neat", "fs_neat_nohidden", "fs_neat_hidden"):
+    if kind.startswith("fs_neat"):
         section.drop(
             [key], "one input for all outputs is no choice; each connection has probability 1/inputs"
         )
         return {"initial_connections": "partial", "initial_rate": 1 / max(1, num_inputs)}
-    if kind.removesuffix("_nodirect").removesuffix("_direct") not in ("full", "partial"):
-        allowed = "unconnected, fs_neat…, full… or partial… with a share"
-        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {shown(kind)}")
     if kind.endswith("_direct") and num_hidden:
         section.drop([key], "layers are connected to the next alone; the direct connections are left out")
     if not section.switch("feed_forward"):
@@ -166,19 +171,25 @@ def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> 
 
 
 def _options(section: Section, kind: str, parse_name: Callable[[str], str], only: str) -> dict[str, Any]:
-    options = section.names(f"{kind}_options", parse_name, only)
     default = section.text(f"{kind}_default", "random")
     if default.lower() in ("none", "random"):
-        return {kind: "random", f"{kind}_options": options}
+        return {kind: "random", f"{kind}_options": section.names(f"{kind}_options", parse_name, only)}
     try:
         name = parse_name(default)
     except ValueError as error:
         raise ValueError(f"[DefaultGenome] {kind}_default: {error}") from None
+    mutates = section.number(f"{kind}_mutate_rate") > 0
+    try:
+        options = section.names(f"{kind}_options", parse_name, only)
+    except ValueError:
+        if mutates:
+            raise
+        section.drop([f"{kind}_options"], "they hold an unknown name, and nothing is drawn from them")
+        options = []
     if name not in options:  # which neat-python before 1.0 allows: mutation then never chooses it
-        if section.number(f"{kind}_mutate_rate") > 0:
-            section.drop(
-                [f"{kind}_default"], f"it is not among the {kind}_options; here, mutation can choose it too"
-            )
+        if mutates:
+            why = f"it is not among the {kind}_options; here, mutation can choose it too"
+            section.drop([f"{kind}_default"], why)
         options = [name, *options]
     return {kind: name, f"{kind}_options": options}
 

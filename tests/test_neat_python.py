@@ -264,6 +264,19 @@ def test_options_may_be_missing_or_lack_the_default_as_before_1(values, expected
     assert lost == []  # nothing mutates, so that there is no difference
 
 
+def test_unknown_options_count_only_where_something_is_drawn_from_them():
+    values = {"activation_options": "sigmoid, tanh my_sinc", "min_species_size": 1}
+    config, _, lost = config_from_text(changed(**values))
+    assert config.genome.activation_options == ("scaled_sigmoid",)
+    assert lost == [
+        "[DefaultGenome] activation_options = sigmoid, tanh my_sinc: they hold an unknown name, and nothing is "
+        "drawn from them"
+    ]
+    for drawn in ({"activation_mutate_rate": 0.1}, {"activation_default": "random"}):
+        with pytest.raises(ValueError, match=r"activation_options: activation 'sigmoid,' is not known"):
+            config_from_text(changed(**values, **drawn))
+
+
 def test_a_default_that_mutation_would_not_choose_is_named():
     lost = config_from_text(
         changed(min_species_size=1, activation_default="relu", activation_mutate_rate=0.1)
@@ -408,13 +421,20 @@ def test_the_config_survives_toml():
             changed(weight_init_type="cauchy"),
             "weight_init_type: must be gaussian, normal or uniform, got 'cauchy'",
         ),
+        (
+            changed(initial_connection="full 0.5"),
+            "initial_connection: must be unconnected, .* got 'full 0.5'",
+        ),
         (changed(initial_connection="dense"), "initial_connection: must be unconnected, .* got 'dense'"),
         (
             changed(initial_connection="partial"),
             "initial_connection: must hold a share after partial, got ''",
         ),
         (changed(initial_connection="partial 2"), "initial_rate: .*got 2.0"),
-        (changed(activation_options="sigmoid my_sinc"), r"\[DefaultGenome\] activation_options: .*my_sinc"),
+        (
+            changed(activation_options="sigmoid my_sinc", activation_mutate_rate=0.1),
+            r"\[DefaultGenome\] activation_options: .*my_sinc",
+        ),
         (changed(aggregation_default="l2"), r"\[DefaultGenome\] aggregation_default: .*l2"),
         (
             changed(activation_default="sigmoid tanh"),
