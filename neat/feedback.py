@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat.genome import Genomes
+from neat.messages import cut
 
 LEARNED = ("connection_weight", "node_bias", "node_response")  # in the order of Bounds
 
@@ -23,7 +24,7 @@ def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
             raise TypeError(f"got dtype {fitness.dtype}")
         fitness = fitness.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"fitness: expected numbers of {expected}: {error}") from None
+        raise ValueError(f"fitness: expected numbers of {expected}: {cut(str(error))}") from None
     if fitness.shape != (population_size,):
         raise ValueError(f"fitness: expected {expected}, got {fitness.shape}")
     if not np.isfinite(fitness).all():

@@ -74,3 +74,10 @@ def test_numbers_of_numpy_and_tuples_of_reporters_are_taken():
         lambda genomes: np.arange(10.0), np.int64(3), fitness_target=np.float32(99), reporters=(Reporter(),)
     )
     assert result.generations == 3
+
+
+def test_the_message_about_fitness_that_is_no_number_stays_short():
+    population = neat.Population(neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=10))
+    with pytest.raises(ValueError, match=r"^fitness: expected numbers of shape") as caught:
+        population.tell(np.array(["x" * 10**6] * 10, object))
+    assert len(str(caught.value)) < 1000
