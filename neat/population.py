@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
 from neat.feedback import take_over, valid_fitness
+from neat.files import locked
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
@@ -185,6 +187,7 @@ class Population:
 
         Raises:
             ValueError: Bad arguments, or fitness that `tell` refuses.
+            LockedError: Another process writes the checkpoint or a reporter's files.
         """
         from neat import checkpoint as checkpoints
 
@@ -196,34 +199,37 @@ class Population:
                 )
             evaluator.restore(self.evaluator_state)
             self.evaluator_state = {}
-        for reporter in reporters:
-            reporter.start(self, generations)
-        while self.generation < generations and self.solution is None:
-            start = time.perf_counter()
-            genomes = self.ask()
-            fitness = valid_fitness(evaluator(genomes), self.config.population_size)
-            learned = getattr(evaluator, "learned", None)
-            if learned is not None:
-                take_over(genomes.arrays, learned.arrays)
-            evaluated = time.perf_counter()
-            if hasattr(evaluator, "validate"):
-                self.candidates.note(genomes, fitness)
-            self._tell(fitness)
-            told = time.perf_counter()
-            self._note_solution(genomes, fitness, fitness_target, solved)
-            timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
+        with contextlib.ExitStack() as ending:
+            ending.enter_context(locked(checkpoint))
             for reporter in reporters:
-                reporter.generation(self, timings)
-            ends = self.generation >= generations or self.solution is not None
-            if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
-                if hasattr(evaluator, "state"):
-                    self.evaluator_state = evaluator.state()
-                checkpoints.save(self, checkpoint)
-                self.evaluator_state = {}
-        result = self._result(evaluator)
-        for reporter in reporters:
-            reporter.finish(self, result)
-        return result
+                ending.callback(reporter.close)
+                reporter.start(self, generations)
+            while self.generation < generations and self.solution is None:
+                start = time.perf_counter()
+                genomes = self.ask()
+                fitness = valid_fitness(evaluator(genomes), self.config.population_size)
+                learned = getattr(evaluator, "learned", None)
+                if learned is not None:
+                    take_over(genomes.arrays, learned.arrays)
+                evaluated = time.perf_counter()
+                if hasattr(evaluator, "validate"):
+                    self.candidates.note(genomes, fitness)
+                self._tell(fitness)
+                told = time.perf_counter()
+                self._note_solution(genomes, fitness, fitness_target, solved)
+                timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
+                for reporter in reporters:
+                    reporter.generation(self, timings)
+                ends = self.generation >= generations or self.solution is not None
+                if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
+                    if hasattr(evaluator, "state"):
+                        self.evaluator_state = evaluator.state()
+                    checkpoints.save(self, checkpoint)
+                    self.evaluator_state = {}
+            result = self._result(evaluator)
+            for reporter in reporters:
+                reporter.finish(self, result)
+            return result
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
         """Make these the genomes of this generation, as a checkpoint does."""
