@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
+
+_LONGEST = 1900  # characters of a message
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,11 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _dispatch(command)
     except KeyboardInterrupt as interruption:
-        print(f"\n{str(interruption) or 'interrupted'}", file=sys.stderr)
+        print(f"\n{_in_one_line(str(interruption) or 'interrupted')}", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever reads the output has seen enough, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (ValueError, OverflowError, ImportError, RuntimeError) as error:
@@ -38,10 +39,10 @@ def _dispatch(command: list[str]) -> None:
         print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
         for name in experiment.NAMES:
             print(f"  {name:<16}{(experiment.named(name).__doc__ or '').splitlines()[0]}")
-        print(f"  {'compare':<16}Evolution and gradients side by side; --task TASK, --seeds N.")
+        print(f"  {experiment.COMPARE:<16}Evolution and gradients side by side; --task TASK, --seeds N.")
         return
     name, *rest = command
-    if name == "compare":
+    if name == experiment.COMPARE:
         from experiments.compare import compare
 
         return compare(rest, command)
@@ -59,9 +60,24 @@ def _dispatch(command: list[str]) -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {_in_one_line(message)}", file=sys.stderr)
     return 2
 
 
+def _in_one_line(message: str) -> str:
+    """The message without line ends and control characters; of a long one, which quotes somebody's file, both ends."""
+    text = " ".join(message.split())
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} […] {text[-_LONGEST // 2 :]}"
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {_in_one_line(str(message))}", file=sys.stderr)
+
+
 if __name__ == "__main__":
+    from experiments import streams
+
+    streams.protect()
+    warnings.showwarning = _warn
     sys.exit(main())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from neat.files import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -103,7 +105,7 @@ def write(frames: Iterable[np.ndarray], path: Path) -> None:
         data = _encoded(images, colours, whole / len(images))
         width, height = images[0].size
         if len(data) <= _LARGEST or width < _NARROWEST:
-            path.write_bytes(data)
+            write_whole(path, data)
             return
         if 3 * len(images) > 2 * MOST_FRAMES:
             images = [*images[:-1:2], images[-1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Classification(Prediction):
                 f"got {self.label!r} with data {self.data}"
             )
         check_split(self.test_share, self.split_seed)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The CSV file."""
+        return {} if self.data in _BUILT_IN else {"data": Path(self.data)}
 
     def sets(self) -> Sets:
         """Standardised features, and 1 for a sample's class, 0 for the others."""

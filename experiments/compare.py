@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from experiments import folder as folders
 from experiments.contenders import TASKS, Contender, Outcome, contenders, score_name, target, work_name
 from experiments.curves import draw, first_reaching
+from experiments.description import started
+from experiments.experiment import COMPARE, suggestion
 from experiments.flags import read
 from experiments.statistics import bootstrap
 from experiments.table import number, print_table
 from neat import parallel
+from neat.files import Rows
 
 Outcomes = dict[str, list[Outcome]]
 
@@ -36,13 +38,14 @@ class Compare:
     output: Path | None = None
     """Folder to write; default: runs/compare-<task>, or the next that is free."""
     overwrite: bool = False
-    """Write into the output folder even if an earlier comparison is in it."""
+    """Write into the output folder even if an earlier run is in it, whose files are deleted; others stay."""
     threads: int | None = None
     """Threads that share the genomes; default: one per core."""
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
-            raise ValueError(f"task: must be one of {', '.join(TASKS)}, got {self.task!r}")
+            known = ", ".join(TASKS)
+            raise ValueError(f"task: must be one of {known}, got {self.task!r}{suggestion(self.task, TASKS)}")
         if not 1 <= self.seeds < 2**31:
             raise ValueError(f"seeds: must be at least 1, got {self.seeds}")
         if not 0 < self.share <= 1000:
@@ -55,38 +58,39 @@ def compare(arguments: list[str], command: Sequence[str]) -> None:
     if options.threads is not None:
         parallel.set_threads(options.threads)
     methods = contenders(options.task)
-    folder = folders.create(f"compare-{options.task}", options.output, options.overwrite)
-    description = {"experiment": "compare", "options": asdict(options), **folders.started(command)}
-    folders.write_json(folder / folders.RUN, description)
-    outcomes: Outcomes = {}
-    try:
-        with (folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-            for name, seed, outcome in _outcomes(methods, options, file):
-                outcomes.setdefault(name, []).append(outcome)
-                end = f"{outcome.end.work:,.0f} {work_name(options.task)}, {outcome.end.seconds:.3g} s"
-                print(f"  seed {seed}: {outcome.end.score:.4g} after {end}", flush=True)
-    except KeyboardInterrupt:
-        done = f"; {folder} has the runs that were done" if outcomes else ""
-        raise KeyboardInterrupt(f"interrupted{done}") from None
-    finally:
-        if outcomes:
-            _conclude(options.task, outcomes, folder)
+    name = f"{COMPARE}-{options.task}"
+    with folders.create(name, options.output, options.overwrite, folders.OF_A_COMPARISON) as folder:
+        content = {"experiment": COMPARE, "options": asdict(options), **started(command)}
+        folders.write_description(folder, content)
+        outcomes: Outcomes = {}
+        try:
+            with Rows(folder / "curves.csv", [_header(options.task)]) as file:
+                for name, seed, outcome in _outcomes(methods, options, file):
+                    outcomes.setdefault(name, []).append(outcome)
+                    end = f"{outcome.end.work:,.0f} {work_name(options.task)}, {outcome.end.seconds:.3g} s"
+                    print(f"  seed {seed}: {outcome.end.score:.4g} after {end}", flush=True)
+        except KeyboardInterrupt:
+            done = f"; {folder} has the runs that were done" if outcomes else ""
+            raise KeyboardInterrupt(f"interrupted{done}") from None
+        finally:
+            if outcomes:
+                _conclude(options.task, outcomes, folder)
+
+
+def _header(task: str) -> list[str]:
+    return ["method", "seed", "parameters", work_name(task).replace(" ", "_"), "seconds", "score"]
 
 
 def _outcomes(
-    methods: dict[str, Contender], options: Compare, file: IO[str]
+    methods: dict[str, Contender], options: Compare, file: Rows
 ) -> Iterator[tuple[str, int, Outcome]]:
     """All runs, one after the other, with the method and the seed; the points of each are written when it is done."""
-    writer = csv.writer(file, lineterminator="\n")
-    work = work_name(options.task).replace(" ", "_")
-    writer.writerow(["method", "seed", "parameters", work, "seconds", "score"])
     for name, run in methods.items():
         print(f"{name}: compiling, then {options.seeds} runs", flush=True)
         run(0, _WARM_UP)
         for seed in range(options.seeds):
             outcome = run(seed, options.share)
-            writer.writerows([name, seed, outcome.parameters, *point] for point in outcome.curve)
-            file.flush()
+            file.append([name, seed, outcome.parameters, *point] for point in outcome.curve)
             yield name, seed, outcome
 
 
@@ -94,10 +98,10 @@ def _conclude(task: str, outcomes: Outcomes, folder: Path) -> None:
     statistics = summarise(outcomes, target(task))
     about = {"task": task, "work": work_name(task), "score": score_name(task)}
     folders.write_json(folder / "summary.json", {**about, **statistics})
-    _print(task, statistics)
     picture = folder / "compare.svg"
     curves = {name: [run.curve for run in runs] for name, runs in outcomes.items()}
     draw(curves, picture, work_name(task), score_name(task), target(task))
+    _print(task, statistics)
     print(
         f"{picture}: the learning curves; {folder / 'curves.csv'}: their points; "
         f"{folder / 'summary.json'}: the table"

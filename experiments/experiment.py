@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from neat.config import Task
 
@@ -32,6 +34,9 @@ NAMES = (
     "prey-capture",
     "gymnasium",
 )
+
+
+COMPARE = "compare"  # which stands where an experiment's name does, and is none
 
 
 class Evaluator(Task, Protocol):
@@ -78,6 +83,16 @@ class Experiment(ABC):
         """Figures of others."""
         return ()
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files by which the task is made, by the field that names them; they exist once there is an evaluator."""
+        return {}
+
+    def located(self) -> Self:
+        """The same with absolute paths, so that it is the same task from every folder."""
+        paths = {name: file for name, file in self.files.items() if Path(getattr(self, name)) == file}
+        return dataclasses.replace(self, **{name: str(file.absolute()) for name, file in paths.items()})
+
     @abstractmethod
     def evaluator(self, device: str) -> Evaluator:
         """The task. Raises ValueError where a field or a file of data is wrong."""
@@ -107,8 +122,17 @@ def named(name: str) -> type[Experiment]:
         ValueError: There is no such experiment.
     """
     if name not in NAMES:
-        raise ValueError(f"experiment: must be one of {', '.join(NAMES)}, got {name!r}")
+        names = (*NAMES, COMPARE)
+        raise ValueError(
+            f"experiment: must be one of {', '.join(names)}, got {name!r}{suggestion(name, names)}"
+        )
     parts = name.split("-")
     return getattr(
         import_module(f"experiments.{'_'.join(parts)}"), "".join(part.capitalize() for part in parts)
     )
+
+
+def suggestion(word: str, words: Iterable[str]) -> str:
+    """The end of a message about an unknown word: the nearest of those that are known, if one is near."""
+    near = difflib.get_close_matches(word.lower().replace("_", "-"), words, 1)
+    return f"; did you mean {near[0]}?" if near else ""

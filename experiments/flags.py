@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-import difflib
 import inspect
 import io
 import textwrap
@@ -19,7 +18,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_
 import tyro
 from pydantic import BaseModel
 
-from experiments.experiment import Experiment
+from experiments.experiment import Experiment, suggestion
 from neat.config import Config, merge
 
 _BY_THE_TASK = ("num_inputs", "num_outputs")
@@ -49,7 +48,7 @@ class Options:
     output: Path | None = None
     """Folder to write; default: runs/<experiment>, or the next that is free."""
     overwrite: bool = False
-    """Write into the output folder even if an earlier run is in it."""
+    """Write into the output folder even if an earlier run is in it, whose files are deleted; others stay."""
     resume: Path | None = None
     """Folder of a run that is to go on from its newest checkpoint."""
     checkpoint_every: int = 10
@@ -161,7 +160,7 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
     """
     texts = _field_texts(cls) if explained else {}
     fields: list[tuple[str, Any, Any]] = []
-    for name, kind, default in _fields(cls):
+    for name, kind, default in typed_fields(cls):
         if _is_section(kind):
             start = default.model_dump() if isinstance(default, BaseModel) else {}
             section: Any = _mirror(kind, {**start, **own.get(name, {})}, shown, explained, f"{prefix}{name}.")
@@ -177,7 +176,7 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
 
 def _paths(cls: type, prefix: str = "") -> Iterator[str]:
     """Paths of the fields that flags can set."""
-    for name, kind, _ in _fields(cls):
+    for name, kind, _ in typed_fields(cls):
         if _is_section(kind):
             yield from _paths(kind, f"{prefix}{name}.")
         else:
@@ -194,7 +193,7 @@ def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _fields(cls: Any) -> list[tuple[str, Any, Any]]:
+def typed_fields(cls: Any) -> list[tuple[str, Any, Any]]:
     """Name, type and default of the fields that flags can set."""
     if issubclass(cls, BaseModel):
         items = cls.model_fields.items()
@@ -234,10 +233,7 @@ def _given(arguments: list[str], flags: dict[str, str]) -> set[str]:
             continue
         name = argument.split("=")[0].replace("_", "-")
         if name not in flags:
-            near = difflib.get_close_matches(name, flags, 1)
-            raise ValueError(
-                f"{name}: there is no such option" + (f"; did you mean {near[0]}?" if near else "")
-            )
+            raise ValueError(f"{name}: there is no such option{suggestion(name, flags)}")
         given.add(flags[name])
     return given
 

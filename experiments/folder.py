@@ -1,18 +1,16 @@
-"""A run's folder: where it lies, what describes the run, what is left at its end."""
+"""A run's folder: where it lies, which files are a run's own, and that one process writes it at a time."""
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
+import contextlib
 import json
 import math
-import os
-import platform
-import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from experiments.description import RUN
+from neat.files import Lock, is_auxiliary, write_whole
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -20,104 +18,138 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.toml"
-RUN = "run.json"
-_LEFT_BY_RUNS = (
-    *(
-        CHECKPOINT,
-        RUN,
-        "result.json",
-        "lineage.npy",
-        "metrics.csv",
-        "species.csv",
-        "timings.csv",
-        "summary.*",
-    ),
-    *("config*.toml", "champion*.json", "champion*.svg", "runs*.svg", "fitness.svg", "species.svg"),
-    *("behaviour*.svg", "behaviour*.gif", "curves.csv", "compare.svg"),
-)
+_BEHAVIOUR = {"behaviour.svg", "behaviour.gif"}
+OF_A_RUN = _BEHAVIOUR | {
+    *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "lineage.npy", "result.json"),
+    *("champion.json", "champion.svg", "fitness.svg", "species.svg"),
+}
+"""Names of the files that a run may write; those of a TensorBoard log stay when another run takes the folder."""
+OF_A_COMPARISON = {RUN, "curves.csv", "summary.json", "compare.svg"}
+"""Names of the files that `compare` writes."""
 
 
-def create(experiment: str, output: Path | None, overwrite: bool) -> Path:
-    """The folder to write: `output`, or runs/<experiment>, or the next of that name that is free.
+def of_a_study(labels: Sequence[str]) -> set[str]:
+    """Names of the files that a study may write whose settings have these labels."""
+    names = {RUN, CONFIG, "summary.csv", "summary.json"} | _BEHAVIOUR
+    for label in labels:
+        end = suffix(label, labels)
+        names |= {f"config{end}.toml", f"runs{end}.svg", f"champion{end}.json", f"champion{end}.svg"}
+        names |= {f"behaviour{end}.svg", f"behaviour{end}.gif"}
+    return names
+
+
+def suffix(label: str, labels: Sequence[str]) -> str:
+    """What the names of a setting's files end in: nothing where a study has one setting, else its label."""
+    slug = "".join(c if c.isalnum() else "-" for c in label).replace("--", "-")
+    return f"-{slug}" if len(labels) > 1 else ""
+
+
+@contextlib.contextmanager
+def create(experiment: str, output: Path | None, overwrite: bool, names: set[str]) -> Iterator[Path]:
+    """The folder to write, locked: `output`, or runs/<experiment>, or the next of that name that is free.
+
+    Args:
+        experiment: Names the folder.
+        output: The folder to write, if it is given.
+        overwrite: Delete what an earlier run has written there.
+        names: Of the files that will be written.
 
     Raises:
-        ValueError: `output` exists, something is in it, and it is not to be overwritten.
+        ValueError: `output` exists, something is in it, and it is not to be overwritten; or one of the files is there
+            and is not an earlier run's.
+        LockedError: Another process is writing it.
     """
     if output is None:
-        number = 1
-        while True:
-            folder = Path("runs") / (experiment if number == 1 else f"{experiment}-{number}")
-            try:
-                folder.mkdir(parents=True)
-                return folder
-            except FileExistsError:
-                number += 1
-    if output.exists() and not output.is_dir():
+        folder = _next_free(experiment)
+    elif output.exists() and not output.is_dir():
         raise ValueError(f"output: must be a folder, got the file {output}")
-    if output.exists() and any(output.iterdir()):
-        if not overwrite:
-            raise ValueError(f"output: {output} is not empty; --overwrite writes into it all the same")
-        for pattern in _LEFT_BY_RUNS:  # or an earlier run's checkpoint would be taken for this one's
-            for file in output.glob(pattern):
-                file.unlink()
-    output.mkdir(parents=True, exist_ok=True)
-    return output
+    else:
+        folder = output
+        folder.mkdir(parents=True, exist_ok=True)
+    with Lock(folder / RUN):
+        _make_room(folder, overwrite, names)
+        yield folder
 
 
-def describe(folder: Path, config: Config, content: dict[str, Any], command: Sequence[str]) -> None:
-    """Write config.toml, and run.json with `content`, the command line, the versions and the platform."""
-    (folder / CONFIG).write_text(config.to_toml(), "utf-8")
-    write_json(folder / RUN, {**content, **started(command)})
+@contextlib.contextmanager
+def reopen(folder: Path) -> Iterator[Path]:
+    """The folder of a run that goes on, locked.
+
+    Raises:
+        ValueError: There is no such folder.
+        LockedError: Another process is writing it.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"resume: there is no folder {folder}")
+    with Lock(folder / RUN):
+        yield folder
 
 
-def started(command: Sequence[str]) -> dict[str, Any]:
-    """What run.json says of the first start."""
-    return {"starts": [_start(command)]}
-
-
-def describe_resumed(folder: Path, generations: int, command: Sequence[str]) -> None:
-    """Add another start to run.json."""
-    content = read_description(folder)
-    content["options"]["generations"] = generations
-    content["starts"].append(_start(command))
+def write_description(folder: Path, content: dict[str, Any]) -> None:
+    """Write run.json."""
     write_json(folder / RUN, content)
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """What run.json holds.
-
-    Raises:
-        ValueError: It is missing or damaged.
-    """
-    path = folder / RUN
-    if not folder.is_dir():
-        raise ValueError(f"resume: there is no folder {folder}")
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("expected an object")
-        missing = {"experiment", "arguments", "options", "starts"} - content.keys()
-    except OSError as error:
-        raise ValueError(f"resume: {path}: cannot be read: {error.strerror}") from None
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"resume: {path}: no description of a run: {error}") from None
-    if missing:
-        raise ValueError(f"resume: {path}: no description of a run: {min(missing)} is missing")
-    return content
+def write_config(folder: Path, config: Config, end: str = "") -> None:
+    """Write config.toml, which `Config.load` reads."""
+    write_whole(folder / f"config{end}.toml", config.to_toml())
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content`; numbers that JSON has no word for become null."""
     text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", "utf-8")
+    # JSON can escape what no encoding has: bytes of a file's name that are not UTF-8.
+    write_whole(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def write_champion(folder: Path, champion: Genome, suffix: str = "") -> None:
+def write_champion(folder: Path, champion: Genome, end: str = "") -> None:
     """champion.json, which `Genome.from_dict` reads, and champion.svg."""
     from neat import plot
 
-    write_json(folder / f"champion{suffix}.json", champion.to_dict())
-    plot.topology(champion, folder / f"champion{suffix}.svg")
+    write_json(folder / f"champion{end}.json", champion.to_dict())
+    plot.topology(champion, folder / f"champion{end}.svg")
+
+
+def _next_free(experiment: str) -> Path:
+    number = 1
+    while True:
+        folder = Path("runs") / (experiment if number == 1 else f"{experiment}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _make_room(folder: Path, overwrite: bool, names: set[str]) -> None:
+    there = {path.name for path in folder.iterdir() if not is_auxiliary(path.name)}
+    if there and not overwrite:
+        raise ValueError(f"output: {folder} is not empty; --overwrite writes into it all the same")
+    earlier = _written_before(folder)
+    foreign = sorted(names & there - earlier)
+    if foreign:
+        raise ValueError(
+            f"output: {folder / foreign[0]} is no earlier run's, and would be overwritten; move it away or choose "
+            "another folder"
+        )
+    for name in earlier & there - {RUN}:  # which is replaced, and says until then whose the other files are
+        (folder / name).unlink()
+
+
+def _written_before(folder: Path) -> set[str]:
+    """Names of the files that the run in a folder may have written; none if run.json does not tell of one."""
+    try:
+        content = json.loads((folder / RUN).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return set()
+    if not isinstance(content, dict) or not {"experiment", "options", "starts"} <= content.keys():
+        return set()
+    if content["experiment"] == "compare":
+        return OF_A_COMPARISON
+    labels = content.get("settings", [])
+    if not isinstance(labels, list):
+        return set()
+    return of_a_study([str(label) for label in labels]) if labels else OF_A_RUN
 
 
 def _finite(content: Any) -> Any:
@@ -128,18 +160,3 @@ def _finite(content: Any) -> Any:
     if isinstance(content, Path):
         return str(content)
     return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def _start(command: Sequence[str]) -> dict[str, Any]:
-    versions = {"python": platform.python_version()}
-    for name in ("batchneat", "numpy", "numba", "pydantic", "matplotlib"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return {
-        "command": shlex.join([Path(sys.executable).name, "-m", "experiments", *command]),
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": versions,
-        "platform": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
-    }

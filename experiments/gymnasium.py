@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import math
 import multiprocessing
 import os
@@ -87,6 +88,17 @@ class Gymnasium(Experiment):
     def has_criterion(self) -> bool:
         """Whether there is a target."""
         return self.threshold is not None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The module that registers another package's environment."""
+        module = self.env.rpartition(":")[0]
+        try:
+            spec = importlib.util.find_spec(module) if module else None
+        except (ImportError, ValueError, AttributeError):  # the evaluator says what is wrong with it
+            return {}
+        file = None if spec is None or spec.origin is None else Path(spec.origin)
+        return {} if file is None or not file.is_file() else {"env": file}
 
     def evaluator(self, device: str) -> Evaluator:
         """Episodes of the environment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,11 @@ class Regression(Prediction):
         if not 4 <= self.samples <= 10_000_000:
             raise ValueError(f"samples: must be from 4 to 10000000, got {self.samples}")
         check_split(self.test_share, self.split_seed)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The CSV file."""
+        return {} if self.data is None else {"data": Path(self.data)}
 
     def sets(self) -> Sets:
         """Standardised features and targets."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import description as descriptions
 from experiments import folder as folders
 from experiments.compiling import compile_ahead, tell_device
 from experiments.experiment import Evaluator, Experiment, named
@@ -26,50 +27,63 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
     config = config_for(experiment, evaluator, options, line.settings)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
     population = Population(config)
-    folder = folders.create(name, options.output, options.overwrite)
-    content = {
-        "experiment": name,
-        "arguments": dataclasses.asdict(experiment),
-        "options": {option: getattr(options, option) for option in _KEPT_OPTIONS},
-    }
-    folders.describe(folder, config, content, command)
-    compile_ahead(experiment, config, options.device, options.quiet)
-    _run(name, experiment, evaluator, population, options, folder)
+    kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
+    content = descriptions.describe(name, experiment, kept, command)
+    with folders.create(name, options.output, options.overwrite, folders.OF_A_RUN) as folder:
+        folders.write_description(folder, content)
+        folders.write_config(folder, config)
+        compile_ahead(experiment, config, options.device, options.quiet)
+        _run(name, experiment, evaluator, population, options, folder)
 
 
 def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
     """Go on with the run in a folder.
 
     Raises:
-        ValueError: There is no such run, or the arguments contradict it.
+        ValueError: There is no such run, its description is damaged, its data have changed, or the arguments
+            contradict it.
+        LockedError: Another process goes on with it.
     """
-    options = Options(**line.options)
-    assert options.resume is not None
-    folder = options.resume
-    content = folders.read_description(folder)
-    if content["experiment"] != name:
-        raise ValueError(f"resume: {folder} holds an experiment {content['experiment']}, got {name}")
-    if "settings" in content:
-        raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
-    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in content["arguments"].items()}
-    experiment = named(name)(**arguments)  # fields that the run's version did not have are as they were then
-    for field, value in line.experiment.items():
+    resumed = Options(**line.options).resume
+    assert resumed is not None
+    with folders.reopen(resumed) as folder:
+        description = descriptions.read(folder)
+        if description.experiment != name:
+            raise ValueError(f"resume: {folder} holds an experiment {description.experiment}, got {name}")
+        if description.settings:
+            raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
+        # Fields that the run's version did not have are as they were then.
+        experiment = descriptions.instance(named(name), folder, "arguments", description.arguments).located()
+        _check_arguments(experiment, line.experiment)
+        kept = descriptions.instance(Options, folder, "options", description.options, _KEPT_OPTIONS)
+        options = dataclasses.replace(kept, **line.options)
+        if options.generations is None:
+            raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
+        descriptions.check_files(description, experiment, folder)
+        evaluator = experiment.evaluator(options.device)
+        population = _population(folder)
+        _check_population(population, options.generations, line.settings)
+        content = descriptions.resumed(description, experiment, options.generations, command)
+        folders.write_description(folder, content)
+        _run(name, experiment, evaluator, population, options, folder)
+
+
+def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:
+    """Raise ValueError where the command line has another value than the run."""
+    for field, value in given.items():
         kept = getattr(experiment, field)
-        if kept != value:
+        same = kept == value or (field in experiment.files and kept == str(Path(value).absolute()))
+        if not same:
             raise ValueError(f"{field}: the run has {kept!r}, which a resumed run keeps, got {value!r}")
-    options = Options(**{**content["options"], **line.options})
-    evaluator = experiment.evaluator(options.device)
-    population = _population(folder)
-    wrong = contradiction(population.config, line.settings)
+
+
+def _check_population(population: Population, generations: int, settings: dict[str, Any]) -> None:
+    """Raise ValueError where the command line contradicts what the run has done."""
+    wrong = contradiction(population.config, settings)
     if wrong:
         raise ValueError(wrong)
-    assert options.generations is not None
-    if options.generations < population.generation:
-        raise ValueError(
-            f"generations: the run has {population.generation} already, got {options.generations}"
-        )
-    folders.describe_resumed(folder, options.generations, command)
-    _run(name, experiment, evaluator, population, options, folder)
+    if generations < population.generation:
+        raise ValueError(f"generations: the run has {population.generation} already, got {generations}")
 
 
 def _population(folder: Path) -> Population:
@@ -93,15 +107,16 @@ def _run(
     folder: Path,
 ) -> None:
     assert options.generations is not None
+    results = _Results(experiment, evaluator, folder)
     reporters: list[reporting.Reporter] = [reporting.Metrics(folder)]
     if options.lineage:
         reporters.append(reporting.Lineage(folder))
     if options.tensorboard:
         reporters.append(reporting.TensorBoard(folder / "tensorboard"))
-    terminal = reporting.Terminal(verbose=options.verbose)
+    reporters.append(results)
     if not options.quiet:
         tell_device(evaluator)
-        reporters.append(terminal)
+        reporters.append(reporting.Terminal(verbose=options.verbose))
     try:
         result = population.run(
             evaluator,
@@ -111,13 +126,11 @@ def _run(
             checkpoint=folder / folders.CHECKPOINT,
             checkpoint_every=options.checkpoint_every,
         )
-        measures, pictures = _finish(experiment, evaluator, result, folder)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(name, folder)) from None
     finally:
-        terminal.close()
         close(evaluator)
-    _tell(result, measures, pictures, folder)
+    _tell(result, results, folder)
 
 
 def close(evaluator: Evaluator) -> None:
@@ -125,33 +138,45 @@ def close(evaluator: Evaluator) -> None:
     getattr(evaluator, "close", lambda: None)()
 
 
-def _finish(
-    experiment: Experiment, evaluator: Evaluator, result: Result, folder: Path
-) -> tuple[dict[str, float], list[Path]]:
-    """Write what is left of a run; returns the measures and all pictures."""
-    measures = experiment.measures(result.champion, evaluator)
-    shown = experiment.show(result.champion, evaluator, folder)
-    folders.write_champion(folder, result.champion)
-    plot.fitness(result.history, folder / "fitness.svg")
-    plot.species(result.history, folder / "species.svg")
-    content: dict[str, Any] = {
-        "solved": result.solved,
-        "generations": result.generations,
-        "evaluations": result.evaluations,
-        "champion_fitness": result.champion_fitness,
-        "measures": measures,
-    }
-    folders.write_json(folder / "result.json", content)
-    return measures, [*(folder / f"{name}.svg" for name in ("fitness", "species", "champion")), *shown]
+class _Results(reporting.Reporter):
+    """Writes what is left of a run; before the terminal's reporter, since an output that fails must not cost results.
+
+    Attributes:
+        measures: Of the champion.
+        pictures: All that were drawn.
+    """
+
+    def __init__(self, experiment: Experiment, evaluator: Evaluator, folder: Path) -> None:
+        self._experiment, self._evaluator, self._folder = experiment, evaluator, folder
+        self.measures: dict[str, float] = {}
+        self.pictures: list[Path] = []
+
+    def finish(self, population: Population, result: Result) -> None:
+        """Write the numbers, then the pictures."""
+        folder = self._folder
+        self.measures = self._experiment.measures(result.champion, self._evaluator)
+        content: dict[str, Any] = {
+            "solved": result.solved,
+            "generations": result.generations,
+            "evaluations": result.evaluations,
+            "champion_fitness": result.champion_fitness,
+            "measures": self.measures,
+        }
+        folders.write_json(folder / "result.json", content)
+        folders.write_champion(folder, result.champion)
+        plot.fitness(result.history, folder / "fitness.svg")
+        plot.species(result.history, folder / "species.svg")
+        shown = self._experiment.show(result.champion, self._evaluator, folder)
+        self.pictures = [*(folder / f"{name}.svg" for name in ("fitness", "species", "champion")), *shown]
 
 
-def _tell(result: Result, measures: dict[str, float], pictures: list[Path], folder: Path) -> None:
+def _tell(result: Result, results: _Results, folder: Path) -> None:
     champion = result.champion
     enabled = sum(c["enabled"] for c in champion.connections)
     print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
-    if measures:
-        print(", ".join(f"{measure} {value:.4g}" for measure, value in measures.items()))
-    print(f"pictures: {'  '.join(map(str, pictures))}\nnumbers:  {folder / 'metrics.csv'}")
+    if results.measures:
+        print(", ".join(f"{measure} {value:.4g}" for measure, value in results.measures.items()))
+    print(f"pictures: {'  '.join(map(str, results.pictures))}\nnumbers:  {folder / 'metrics.csv'}")
 
 
 def _how_to_go_on(name: str, folder: Path) -> str:

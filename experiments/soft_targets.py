@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evaluators.gradient import Tensor, losses, optim
+from experiments import streams
 from neat.drawing import BLUE, GREY, INK, ORANGE, save, style
 
 TARGETS = (0.39019628, 0.44301641, 0.16678731)
@@ -159,24 +160,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     curves = {name: train(weights, gradients) for name, (weights, gradients, _) in _KINDS.items()}
+    floors = {}
+    for name in ("float32", "float64"):
+        dtype = _KINDS[name][0]
+        floors[name] = [train(dtype, dtype, rate).floor for rate in RATES]
+    draw(curves, floors, folder / "soft_targets.svg")
     for name, curve in curves.items():
         best = curve.last_gain
         print(
             f"{name}: at rest after {len(curve.loss) - 1} steps, {curve.floor:.2g} above the entropy; "
             f"the loss shows no gain after step {best}, at {excess(curve.logits[best]):.2g}"
         )
-    floors = {}
-    for name in ("float32", "float64"):
+    for name in floors:
         dtype = _KINDS[name][0]
-        floors[name] = [train(dtype, dtype, rate).floor for rate in RATES]
         shown = ", ".join(
             f"{rate:g}: {floor:.2g} ({predicted(dtype, rate):.2g})"
             for rate, floor in zip(RATES, floors[name], strict=True)
         )
         print(f"{name}: above the entropy at rest, by learning rate, and as predicted: {shown}")
-    draw(curves, floors, folder / "soft_targets.svg")
     print(f"{folder / 'soft_targets.svg'}: the picture")
 
 
 if __name__ == "__main__":
+    streams.protect()
     main()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evaluators.workers import Workers
+from experiments import description as descriptions
 from experiments import folder as folders
 from experiments.compiling import compile_ahead, tell_device
 from experiments.experiment import Experiment, named
@@ -21,6 +21,7 @@ from experiments.single import close
 from experiments.table import write_tables
 from neat import Genome, Population, parallel, plot
 from neat.config import Config, merge
+from neat.files import Rows
 
 SCHEMES = ("global", "generation", "pairing")
 
@@ -51,11 +52,6 @@ class Setting(NamedTuple):
     label: str
     config: Config
 
-    @property
-    def slug(self) -> str:
-        """The label as a part of file names."""
-        return "".join(c if c.isalnum() else "-" for c in self.label).replace("--", "-")
-
 
 def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
     """Do all the runs; show and write the table, the figures and a row for each run."""
@@ -63,29 +59,29 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
     experiment = named(name)(**line.experiment)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
     settings = _settings(experiment, options, line.settings)
-    folder = folders.create(name, options.output, options.overwrite)
-    content = {
-        "experiment": name,
-        "arguments": dataclasses.asdict(experiment),
-        "options": {"generations": options.generations, "runs": options.runs, "device": options.device},
-        "settings": [setting.label for setting in settings],
-    }
-    folders.describe(folder, settings[0].config, content, command)
-    if not options.quiet:
-        tell_device(experiment.evaluator(options.device))
-    compile_ahead(experiment, settings[0].config, options.device, options.quiet)
-    rows = folder / "summary.csv"
-    try:
-        with rows.open("w", newline="", encoding="utf-8") as file:
-            done = {setting.label: list(_runs(experiment, setting, options, file)) for setting in settings}
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted; {rows} has the runs that were done") from None
-    for setting in settings:
-        suffix = f"-{setting.slug}" if len(settings) > 1 else ""
-        (folder / f"config{suffix}.toml").write_text(setting.config.to_toml(), "utf-8")
-        _draw(folder, done[setting.label], suffix)
-        _show(folder, experiment, done[setting.label], options.device, suffix)
-    write_tables(folder / "summary.json", experiment, done)
+    labels = [setting.label for setting in settings]
+    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
+    content = {**descriptions.describe(name, experiment, kept, command), "settings": labels}
+    with folders.create(name, options.output, options.overwrite, folders.of_a_study(labels)) as folder:
+        folders.write_description(folder, content)
+        folders.write_config(folder, settings[0].config)
+        if not options.quiet:
+            tell_device(experiment.evaluator(options.device))
+        compile_ahead(experiment, settings[0].config, options.device, options.quiet)
+        rows = folder / "summary.csv"
+        try:
+            with Rows(rows) as file:
+                done = {
+                    setting.label: list(_runs(experiment, setting, options, file)) for setting in settings
+                }
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; {rows} has the runs that were done") from None
+        for setting in settings:
+            end = folders.suffix(setting.label, labels)
+            folders.write_config(folder, setting.config, end)
+            _draw(folder, done[setting.label], end)
+            _show(folder, experiment, done[setting.label], options.device, end)
+        write_tables(folder / "summary.json", experiment, done)
     print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
 
 
@@ -139,18 +135,15 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
     )
 
 
-def _runs(experiment: Experiment, setting: Setting, options: Options, file: IO[str]) -> Iterator[Run]:
+def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows) -> Iterator[Run]:
     """The runs of a setting in order of their seeds; each adds its row to `file` when it is done."""
     assert options.generations is not None
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
     one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
-    writer = csv.writer(file, lineterminator="\n")
     columns = Run._fields[:-4]
     for count, run in enumerate(_each(one, configs, options), 1):
-        if file.tell() == 0:
-            writer.writerow(["setting", *columns, *run.measures])
-        writer.writerow([setting.label, *run[:-4], *run.measures.values()])
-        file.flush()
+        header = [["setting", *columns, *run.measures]] if file.is_empty else []
+        file.append([*header, [setting.label, *run[:-4], *run.measures.values()]])
         if not options.quiet and (count % max(1, options.runs // 10) == 0):
             print(f"{setting.label}: {count} of {options.runs} runs", flush=True)
         yield run

@@ -26,16 +26,16 @@ _HEADERS = (
 
 
 def write_tables(path: Path, experiment: Experiment, runs: dict[str, list[Run]]) -> None:
-    """Print the table of `runs`, by setting, and write all its statistics as JSON."""
+    """Write all statistics of `runs`, by setting, as JSON, and print their table."""
     statistics = {label: _statistics(rows) for label, rows in runs.items()}
-    _print_comparison(experiment, statistics)
-    _print_measures(statistics)
     content = {
         label: {name: value._asdict() if isinstance(value, Summary) else value for name, value in row.items()}
         for label, row in statistics.items()
     }
     published = {row.source: row._asdict() for row in experiment.published}
     write_json(path, {"settings": content, "published": published})
+    _print_comparison(experiment, statistics)
+    _print_measures(statistics)
 
 
 def _statistics(runs: list[Run]) -> dict[str, Any]:

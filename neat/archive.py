@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from neat.files import write_whole
 
 _DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
 
@@ -22,22 +23,13 @@ class CheckpointError(ValueError):
 
 
 def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write named arrays and their digest to a temporary file, flush it, and rename it to `path`."""
+    """Write named arrays and their digest with `neat.files.write_whole`."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = b"0" * _DIGEST_LENGTH
     content = buffer.getvalue()[:-_DIGEST_LENGTH]
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content + hashlib.sha256(content).hexdigest().encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, content + hashlib.sha256(content).hexdigest().encode())
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neat.files import write_whole
 from neat.genome import Genome, Genomes
 from neat.history import History
 from neat.messages import shown
@@ -63,7 +65,9 @@ def save(figure: Figure, path: str | Path) -> None:
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
         raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {shown(str(path))}")
-    figure.savefig(path, format=kind, dpi=200, metadata=_FORMATS[kind])
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=200, metadata=_FORMATS[kind])
+    write_whole(path, content.getvalue())
 
 
 def check_subject(name: str, value: Any, kind: type[Genome | History]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
 from neat.feedback import LEARNED, valid_fitness, with_learned
+from neat.files import locked
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, SPECIES, History
 from neat.initial import initial_genomes
@@ -197,6 +199,7 @@ class Population:
 
         Raises:
             ValueError: Bad arguments, or fitness that `tell` refuses.
+            LockedError: Another process writes the checkpoint or a reporter's files.
         """
         from neat import checkpoint as checkpoints
 
@@ -208,31 +211,38 @@ class Population:
                 )
             evaluator.restore(self.evaluator_state)
             self.evaluator_state = {}
-        for reporter in reporters:
-            reporter.start(self, generations)
-        while self.generation < generations and self.solution is None:
-            start = time.perf_counter()
-            fitness = valid_fitness(evaluator(self.ask()), self.config.population_size)
-            scored = self._scored(getattr(evaluator, "learned", None), getattr(evaluator, "inherit", True))
-            evaluated = time.perf_counter()
-            if hasattr(evaluator, "validate"):
-                self.candidates.note(scored, fitness)
-            self._tell(fitness, scored)
-            told = time.perf_counter()
-            self._note_solution(scored, fitness, fitness_target, solved)
-            timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
+        with contextlib.ExitStack() as ending:
+            ending.enter_context(locked(checkpoint))
             for reporter in reporters:
-                reporter.generation(self, timings)
-            ends = self.generation >= generations or self.solution is not None
-            if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
-                if hasattr(evaluator, "state"):
-                    self.evaluator_state = evaluator.state()
-                checkpoints.save(self, checkpoint)
-                self.evaluator_state = {}
-        result = self._result(evaluator)
-        for reporter in reporters:
-            reporter.finish(self, result)
-        return result
+                ending.callback(reporter.close)
+                reporter.start(self, generations)
+            while self.generation < generations and self.solution is None:
+                genomes, fitness, timings = self._run_generation(evaluator)
+                self._note_solution(genomes, fitness, fitness_target, solved)
+                for reporter in reporters:
+                    reporter.generation(self, timings)
+                ends = self.generation >= generations or self.solution is not None
+                if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
+                    if hasattr(evaluator, "state"):
+                        self.evaluator_state = evaluator.state()
+                    checkpoints.save(self, checkpoint)
+                    self.evaluator_state = {}
+            result = self._result(evaluator)
+            for reporter in reporters:
+                reporter.finish(self, result)
+            return result
+
+    def _run_generation(self, evaluator: Evaluator) -> tuple[Genomes, np.ndarray, dict[str, float]]:
+        """Evaluate and reproduce; the generation's genomes as they were scored, their fitness, and seconds."""
+        start = time.perf_counter()
+        fitness = valid_fitness(evaluator(self.ask()), self.config.population_size)
+        scored = self._scored(getattr(evaluator, "learned", None), getattr(evaluator, "inherit", True))
+        evaluated = time.perf_counter()
+        if hasattr(evaluator, "validate"):
+            self.candidates.note(scored, fitness)
+        self._tell(fitness, scored)
+        timings = {"evaluate": evaluated - start, "reproduce": time.perf_counter() - evaluated}
+        return scored, fitness, timings
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
         """Make these the genomes of this generation, as a checkpoint does."""

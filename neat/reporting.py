@@ -6,14 +6,16 @@ never stopped.
 
 from __future__ import annotations
 
-import csv
+import io
+import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neat.files import Lock, Rows, naming, write_whole
 from neat.history import GENERATION, History
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from neat.population import Population, Result
+
+_TIMED = ("evaluate", "reproduce")
 
 
 class Reporter:
@@ -35,6 +39,9 @@ class Reporter:
 
     def finish(self, population: Population, result: Result) -> None:
         """After the last generation."""
+
+    def close(self) -> None:
+        """When the run has ended, by an exception or not: let go of what is open. `start` may not have been called."""
 
 
 class Terminal(Reporter):
@@ -95,7 +102,7 @@ class Terminal(Reporter):
         )
 
     def close(self) -> None:
-        """Take the bar off the terminal; for runs that end by an exception."""
+        """Take the bar off the terminal."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -148,88 +155,92 @@ def species_table(history: History, most: int = 12) -> Table:
 class Metrics(Reporter):
     """metrics.csv, a row per generation; species.csv, a row per species and generation; timings.csv, seconds.
 
-    The same run writes the same bytes in the first two, resumed or not.
+    The same run writes the same bytes in the first two, resumed or not. The files are locked during the run.
 
     Args:
         folder: Existing folder to write in.
+
+    Raises:
+        LockedError: At the start of a run: another process is writing them.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
-        self._files: list[IO[str]] = []
+        self._files: list[Rows] = []
 
     def start(self, population: Population, generations: int) -> None:
         """Write what the history knows already."""
-        self._files.clear()
-        history = population.history
-        self._metrics = self._open("metrics.csv", history.generations.dtype.names, history.generations)
-        self._species = self._open("species.csv", history.species.dtype.names, history.species)
-        self._timings = self._open(
-            "timings.csv", ("generation", "evaluate", "reproduce"), self._kept_timings(population.generation)
-        )
+        self.close()
+        for name, rows in (
+            ("metrics", population.history.generations),
+            ("species", population.history.species),
+        ):
+            self._open(name, rows.dtype.names or (), rows.tolist())
+        self._open("timings", ("generation", *_TIMED), self._kept_timings(population.generation))
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
         """Append the generation's rows."""
-        row = population.history.last
-        self._metrics.writerow(_plain(row))
-        self._species.writerows(map(_plain, population.history.last_species))
-        self._timings.writerow(
-            [int(row["generation"]), *(f"{timings.get(name, 0.0):.6f}" for name in ("evaluate", "reproduce"))]
-        )
-        for file in self._files:
-            file.flush()
+        row, species = population.history.last, population.history.last_species
+        seconds = [f"{timings.get(name, 0.0):.6f}" for name in _TIMED]
+        rows = ([row.item()], species.tolist(), [[int(row["generation"]), *seconds]])
+        for file, added in zip(self._files, rows, strict=True):
+            file.append(added)
 
     def finish(self, population: Population, result: Result) -> None:
         """Close the files."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files, which releases them."""
         for file in self._files:
             file.close()
+        self._files.clear()
 
-    def _open(self, name: str, header: Any, rows: Iterable[Any]) -> Any:
-        file = (self._folder / name).open("w", newline="", encoding="utf-8")
-        self._files.append(file)
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(map(_plain, rows))
-        file.flush()
-        return writer
+    def _open(self, name: str, header: Iterable[str], rows: Iterable[Any]) -> None:
+        self._files.append(Rows(self._folder / f"{name}.csv", [header, *rows]))
 
     def _kept_timings(self, generation: int) -> list[list[str]]:
         """The rows of an earlier start that are older than `generation`."""
         path = self._folder / "timings.csv"
         if generation == 0 or not path.exists():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdecimal()]
-        return [row for row in rows if int(row[0]) < generation]
-
-
-def _plain(row: Any) -> list[Any]:
-    """A row's values as Python's own, floats with the fewest digits that bring them back."""
-    return list(row) if isinstance(row, list) else list(row.item())
+        rows = [line.split(",") for line in path.read_text("utf-8", "replace").splitlines()]
+        kept = [row for row in rows if len(row) == 1 + len(_TIMED) and re.fullmatch("[0-9]{1,18}", row[0])]
+        return [row for row in kept if int(row[0]) < generation]
 
 
 class Lineage(Reporter):
     """lineage.npy: who the parents were, an int64 array of shape (generations, genomes, 2).
 
     Row g holds, for each genome of generation g, the indices of its parents in generation g - 1; -1: none,
-    or not recorded. It grows by 16 bytes per genome and generation, and can be read while the run goes on.
+    or not recorded. It grows by 16 bytes per genome and generation, and can be read while the run goes on. It is
+    locked during the run.
 
     Args:
         folder: Existing folder to write in.
+
+    Raises:
+        LockedError: At the start of a run: another process is writing it.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self._path = Path(folder) / "lineage.npy"
+        self._lock: Lock | None = None
 
     def start(self, population: Population, generations: int) -> None:
         """Cut an earlier start's file back, or begin one."""
+        self.close()
+        self._lock = Lock(self._path)
         done = len(population.history)
         self._shape = population.parents.shape
-        kept = _lineage_rows(self._path, self._shape) if done else 0
-        with self._path.open("r+b" if kept else "wb") as file:
-            self._write_header(file, min(kept, done))
-            file.truncate(file.tell() + min(kept, done) * population.parents.nbytes)
-        for missing in range(min(kept, done), done):
+        kept = min(_lineage_rows(self._path, self._shape), done)
+        if kept:
+            with naming(self._path), self._path.open("r+b") as file:
+                file.write(self._header(kept))
+                file.truncate(file.tell() + kept * population.parents.nbytes)
+        else:
+            write_whole(self._path, self._header(0))
+        for missing in range(kept, done):
             self._append(np.full(self._shape, -1, np.int64), missing)
         self._current = population.parents
 
@@ -238,18 +249,29 @@ class Lineage(Reporter):
         self._append(self._current, int(population.history.last["generation"]))
         self._current = population.parents
 
+    def finish(self, population: Population, result: Result) -> None:
+        """Release the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._lock is not None:
+            self._lock.release()
+
     def _append(self, parents: np.ndarray, count: int) -> None:
         # Rows first, then the header that counts them: a kill between the two leaves a file that can be read.
-        with self._path.open("r+b") as file:
+        with naming(self._path), self._path.open("r+b") as file:
             file.seek(0, 2)
             file.write(np.ascontiguousarray(parents, np.int64).data)
             file.seek(0)
-            self._write_header(file, count + 1)
+            file.write(self._header(count + 1))
 
-    def _write_header(self, file: IO[bytes], count: int) -> None:
+    def _header(self, count: int) -> bytes:
         # numpy pads headers so that the first axis can grow in place.
+        content = io.BytesIO()
         header = {"descr": "<i8", "fortran_order": False, "shape": (count, *self._shape)}
-        np.lib.format.write_array_header_1_0(file, header)
+        np.lib.format.write_array_header_1_0(content, header)
+        return content.getvalue()
 
 
 def _lineage_rows(path: Path, shape: tuple[int, ...]) -> int:
@@ -278,10 +300,12 @@ class TensorBoard(Reporter):
             raise ImportError(
                 "TensorBoard needs tensorboardX: pip install 'batchneat[tensorboard]'"
             ) from None
+        self._writer: Any = None
         self._open = lambda step: tensorboardX.SummaryWriter(str(folder), purge_step=step)
 
     def start(self, population: Population, generations: int) -> None:
         """Open the log."""
+        self.close()
         self._writer = self._open(population.generation)
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
@@ -295,4 +319,10 @@ class TensorBoard(Reporter):
 
     def finish(self, population: Population, result: Result) -> None:
         """Close the log."""
-        self._writer.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -184,10 +184,12 @@ def test_a_study_shows_its_best_run_as_that_run_does(tmp_path, monkeypatch, caps
     for name in FILES:
         assert Path("study", name).read_bytes() == Path("one", name).read_bytes()
         assert str(Path("one", name)) in out
-    Path("one/behaviour-global.gif").write_text("of an earlier study")
+    Path("one/behaviour-mine.gif").write_text("mine")
     assert main([*line, "--runs", "2", "--schemes", "--output", "one", "--overwrite"]) == 0
-    drawn = {path.name for path in Path("one").glob("behaviour*")}
-    assert drawn == {f"behaviour-default-{name}.{kind}" for name in SCHEMES for kind in ("svg", "gif")}
+    ours = {f"behaviour-default-{name}.{kind}" for name in SCHEMES for kind in ("svg", "gif")}
+    assert {path.name for path in Path("one").glob("behaviour*")} == ours | {"behaviour-mine.gif"}
+    assert main([*line, "--output", "one", "--overwrite"]) == 0
+    assert {path.name for path in Path("one").glob("behaviour*")} == {*FILES, "behaviour-mine.gif"}
 
 
 # ---------------------------------------------------------------- parts of an episode

@@ -15,7 +15,7 @@ import pytest
 from evolving import BUSY, evolve, make_config, state
 
 import neat
-from neat import activations, checkpoint
+from neat import activations, checkpoint, files
 from neat.checkpoint import CheckpointError, read_arrays, write_arrays
 
 HERE = Path(__file__)
@@ -140,7 +140,7 @@ def test_a_crash_in_the_middle_of_a_write_leaves_the_old_file(
     def crash(*_, **__):
         raise OSError(28, "No space left on device")
 
-    owners = {"fsync": (os, "fsync"), "write": (Path, "open")}
+    owners = {"fsync": (os, "fsync"), "write": (files, "_write")}
     if call in owners:
         monkeypatch.setattr(*owners[call], crash)
     else:  # whichever of the two it renames with

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import neat
-from experiments import data, statistics, study, xor
+from experiments import data, folder, statistics, xor
 from experiments.__main__ import main
 from experiments.experiment import named
 from experiments.formula import Formula
@@ -121,8 +121,9 @@ def test_wilson():
     assert statistics.wilson(0, 10)[0] == 0 and statistics.wilson(10, 10)[1] == 1
 
 
-def test_slugs_are_file_names():
-    assert study.Setting("my file, global", None).slug == "my-file-global"
+def test_names_of_a_settings_files():
+    assert folder.suffix("../my file, global", ["../my file, global", "other"]) == "---my-file-global"
+    assert folder.suffix("my file, global", ["my file, global"]) == ""
 
 
 @pytest.mark.parametrize("name", ["regression", "classification", "parity"])

@@ -161,15 +161,16 @@ def test_a_run(name, capsys):
 
 def test_names_of_folders():
     for expected in ("xor", "xor-2", "xor-3"):
-        assert folder.create("xor", None, False) == Path("runs") / expected
-    assert folder.create("xor", Path("a/b"), False) == Path("a/b")
-    Path("a/b/file").write_text("mine")
-    with pytest.raises(ValueError, match="a/b is not empty"):
-        folder.create("xor", Path("a/b"), False)
-    for name in ("checkpoint.npz", "champion-global.svg", "config.toml"):
-        Path("a/b", name).write_text("old")
-    folder.create("xor", Path("a/b"), True)
-    assert {path.name for path in Path("a/b").iterdir()} == {"file"}
+        with folder.create("xor", None, False, folder.OF_A_RUN) as created:
+            assert created == Path("runs") / expected
+    with folder.create("xor", Path("a/b"), False, folder.OF_A_RUN) as created:
+        assert created == Path("a/b")
+        (created / "file").write_text("mine")
+    with (
+        pytest.raises(ValueError, match="a/b is not empty"),
+        folder.create("xor", Path("a/b"), False, folder.OF_A_RUN),
+    ):
+        pass
 
 
 @pytest.mark.smoke

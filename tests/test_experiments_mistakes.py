@@ -38,7 +38,11 @@ FILES = {
     "task.toml": "[genome]\nnum_inputs = 7\n",
 }
 BAD = [
-    ("chess", r"experiment: must be one of xor, .*, gymnasium, got 'chess'"),
+    ("chess", r"experiment: must be one of xor, .*, gymnasium, compare, got 'chess'$"),
+    ("parrity", r"experiment: .*, got 'parrity'; did you mean parity\?$"),
+    ("Mountain_Car", r"got 'Mountain_Car'; did you mean mountain-car\?$"),
+    ("comparee", r"got 'comparee'; did you mean compare\?$"),
+    ("compare --task cart-pole", r"task: must be one of xor, .*, got 'cart-pole'; did you mean cartpole\?$"),
     ("xor --populaton-size 9", r"--populaton-size: there is no such option; did you mean --population-size\?"),
     ("xor --qqq", r"--qqq: there is no such option"),
     ("xor --genome.num-inputs 3", r"--genome.num-inputs: there is no such option"),

@@ -163,6 +163,16 @@ def test_a_bar_on_a_terminal():
     assert "5/5" in text.getvalue() and "species in generation 4" in text.getvalue()
 
 
+def test_the_bar_goes_when_a_run_fails():
+    def fail(genomes):
+        raise ValueError("mine")
+
+    reporter, text = terminal(True)
+    with pytest.raises(ValueError, match="mine"):
+        population().run(fail, 5, reporters=[reporter])
+    assert text.getvalue().endswith("\x1b[?25h"), "the cursor is shown again"
+
+
 def test_verbose_shows_the_species_on_the_way():
     reporter, text = terminal(False, verbose=True, species=False)
     run([reporter], generations=4)

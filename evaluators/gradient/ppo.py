@@ -33,6 +33,7 @@ from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.training import check_checkpoint
 from evaluators.normaliser import Normaliser, senses_for
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.files import locked
 
 UPDATE = np.dtype(
     [
@@ -105,7 +106,7 @@ def train(
             raise
         except ValueError as error:
             raise CheckpointError(f"{checkpoint}: {error}") from None
-    with reporting(reporters, lambda: learner.history, learner.updates):
+    with locked(checkpoint), reporting(reporters, lambda: learner.history, learner.updates):
         while len(learner.history) < learner.updates:
             learner.update()
             done = len(learner.history)

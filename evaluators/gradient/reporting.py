@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from neat.files import Rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,34 +67,34 @@ def reporting(
 class Metrics(Reporter):
     """metrics.csv, a row for each epoch; the same training writes the same bytes, resumed or not.
 
+    The file is locked during the training.
+
     Args:
         folder: Existing folder to write in.
+
+    Raises:
+        LockedError: At the start of a training: another process is writing it.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self._path = Path(folder) / "metrics.csv"
-        self._file: IO[str] | None = None
+        self._rows: Rows | None = None
 
     def start(self, history: np.ndarray, epochs: int) -> None:
         """Write what the history knows already."""
-        self._file = self._path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(history.dtype.names or ())
-        self._write(history)
+        self.finish(history)
+        self._rows = Rows(self._path, [history.dtype.names or (), *history.tolist()])
 
     def epoch(self, history: np.ndarray) -> None:
         """Append the epoch's row."""
-        self._write(history[-1:])
+        assert self._rows is not None
+        self._rows.append([history[-1].item()])
 
     def finish(self, history: np.ndarray) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-
-    def _write(self, rows: Iterable[Any]) -> None:
-        assert self._file is not None
-        self._writer.writerows(row.item() for row in rows)
-        self._file.flush()
+        """Close the file, which releases it."""
+        if self._rows is not None:
+            self._rows.close()
+            self._rows = None
 
 
 class Terminal(Reporter):

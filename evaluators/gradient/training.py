@@ -19,6 +19,7 @@ from evaluators.gradient.optim import Optimiser, clip_by_norm
 from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_host, to_numbers
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.files import locked
 
 Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]
@@ -188,7 +189,7 @@ class _Run:
         checkpoint: str | Path | None,
     ) -> None:
         """Train up to so many epochs in all; the model ends as it was after the best."""
-        with reporting(reporters, lambda: self.history, epochs):
+        with locked(checkpoint), reporting(reporters, lambda: self.history, epochs):
             while len(self.history) < epochs and not self._has_lost_patience(patience):
                 self._epoch(reporters)
                 if checkpoint is not None:
