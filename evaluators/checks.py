@@ -43,8 +43,8 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
 
 
 def check_current(genomes: Genomes) -> None:
-    """ValueError if a population has used the arrays again for a later generation, which shows in most cases."""
-    arrays = genomes.arrays
+    """ValueError if genomes break a rule, or a population has used their arrays again, which shows in most cases."""
+    arrays = genomes.to_kernel()
     if arrays.node_offset[-1] != len(arrays.node_id) or arrays.connection_offset[-1] != len(
         arrays.connection_innovation
     ):

@@ -119,9 +119,9 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
     _renumber(arrays, "activation", activation_index)
     _renumber(arrays, "aggregation", aggregation_index)
     config = Config.from_toml(arrays["config"].tobytes().decode())
-    population = Population(config)
+    population = Population._without_genomes(config)
     generation, next_species, best_generation, improved_generation, kept = map(int, arrays["counters"])
-    population.resume_at(generation, GenomeArrays(**_named("genomes", arrays)))
+    population._set_genomes(generation, GenomeArrays(**_named("genomes", arrays)))
     population.next_species = next_species
     population.best_generation = best_generation
     population.improved_generation = improved_generation

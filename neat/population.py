@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("neat")
 
 Evaluator = Callable[[Genomes], np.ndarray]
+MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Population:
     Attributes:
         config: Its settings.
         generation: The current generation, whose fitness has not been told yet.
-        genomes: Its genomes.
+        genomes: Its genomes, read-only.
         first_parent: int64 (P,), the primary parent's index in the generation before, -1 for none.
         second_parent: int64 (P,), the other parent's.
         birth: int64 (P,), the generation in which each genome came to be; a champion that goes on keeps its own.
@@ -77,11 +78,22 @@ class Population:
     """
 
     def __init__(self, config: Config) -> None:
+        self._prepare(config)
+        self._set_genomes(0, initial_genomes(config, self.innovations).arrays)
+
+    @classmethod
+    def _without_genomes(cls, config: Config) -> Population:
+        """A population whose genomes and state a checkpoint has yet to give."""
+        population = cls.__new__(cls)
+        population._prepare(config)
+        return population
+
+    def _prepare(self, config: Config) -> None:
+        """All but the genomes."""
         size = config.population_size
         self.config = config
         self.generation = 0
         self.innovations = innovation.scheme(config)
-        self.genomes = initial_genomes(config, self.innovations)
         self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
         self.birth = np.zeros(size, np.int64)
         none = np.empty(0, np.int64)
@@ -108,12 +120,18 @@ class Population:
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
         self._functions = NodeFunctions.of(config.genome)
+        self._input_count = config.genome.num_inputs + config.genome.bias_input
         # The genomes lie in one of two buffers; the next generation is written to the other.
-        self._current, self._spare = self.genomes.arrays, buffers.empty(size, 0, 0)
+        self._current = self._spare = buffers.empty(size, 0, 0)
         self._draft = buffers.empty(size, 0, 0)  # children before their structural additions
         self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
         self._requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
         self._species_of = np.empty(size, np.int64)
+
+    @property
+    def genomes(self) -> Genomes:
+        """As `ask`."""
+        return self._genomes
 
     @property
     def parents(self) -> np.ndarray:
@@ -126,8 +144,8 @@ class Population:
         return self.generation * self.config.population_size
 
     def ask(self) -> Genomes:
-        """The current generation, to be read only. Its arrays are used again two generations later."""
-        return self.genomes
+        """The current generation, read-only. Its arrays are used again two generations later."""
+        return self._genomes
 
     def tell(self, fitness: np.ndarray, learned: Genomes | None = None) -> None:
         """Speciate, select and reproduce; `generation` and `genomes` are then the next ones.
@@ -142,7 +160,7 @@ class Population:
         """
         valid = valid_fitness(fitness, self.config.population_size)
         if learned is not None:
-            take_over(self.genomes.arrays, learned.arrays)
+            take_over(self._genes, learned.arrays)
         self._tell(valid)
 
     def _tell(self, valid_fitness: np.ndarray) -> None:
@@ -204,7 +222,7 @@ class Population:
             fitness = valid_fitness(evaluator(genomes), self.config.population_size)
             learned = getattr(evaluator, "learned", None)
             if learned is not None:
-                take_over(genomes.arrays, learned.arrays)
+                take_over(self._genes, learned.arrays)
             evaluated = time.perf_counter()
             if hasattr(evaluator, "validate"):
                 self.candidates.note(genomes, fitness)
@@ -226,15 +244,54 @@ class Population:
         return result
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
-        """Make these the genomes of this generation, as a checkpoint does."""
+        """Make copies of these the genomes of this generation, and let later ids begin above theirs.
+
+        Args:
+            generation: The current one or a later one.
+            genomes: As many as the population has, with its inputs and outputs.
+
+        Raises:
+            ValueError: The generation lies in the past, or the genomes are not as many, break a rule of
+                `Genomes.check`, or have a link with another innovation number than in this population.
+        """
+        if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
+            raise ValueError(f"generation: must be an integer, got {generation!r}")
+        if not self.generation <= generation <= MOST_GENERATIONS:
+            raise ValueError(
+                f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, got {generation}"
+            )
+        batch = self._genomes.with_arrays(genomes)
+        batch.check()
+        if len(batch) != self.config.population_size:
+            raise ValueError(
+                f"genomes: expected {self.config.population_size}, the population_size, got {len(batch)}"
+            )
+        own = GenomeArrays(*(array.copy() for array in genomes))
+        self.innovations.adopt(own, self._input_count)
+        self._set_genomes(int(generation), own)
+        self.first_parent, self.second_parent = np.full(len(batch), -1), np.full(len(batch), -1)
+        self.birth = np.full(len(batch), generation)
+        self.kept = -1
+
+    def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
+        """Make these, which nobody else writes to, the genomes of this generation."""
         self.generation = generation
-        self.genomes = self.genomes.with_arrays(genomes)
-        self.genomes.generation = generation
-        self._current = genomes
+        self._current = self._genes = genes
+        self._show()
+
+    def _show(self) -> None:
+        """Let people see the current generation."""
+        genome, seed = self.config.genome, self.config.seed
+        description = genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward
+        self._genomes = Genomes(self._genes, *description, self.generation, seed).protect()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._show()  # copies of read-only arrays are writable
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
-        arrays, species_of = self.genomes.arrays, self._species_of
+        arrays, species_of = self._genes, self._species_of
         id_, founded, improved, record, representative = self.species
         rule, threshold = self._speciation, np.float32(self.threshold)
         parallel.over(speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of)
@@ -274,7 +331,7 @@ class Population:
         """Add this generation to the history."""
         size = self.config.population_size
         mean, std, median, valid = summary
-        arrays = self.genomes.arrays
+        arrays = self._genes
         row = (
             self.generation,
             self.evaluations + size,
@@ -304,7 +361,7 @@ class Population:
 
     def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
         """Keep the species that have offspring, each with a random member as its representative."""
-        arrays = self.genomes.arrays
+        arrays = self._genes
         species, genome, nodes, connections = speciation.draw_representatives(
             *self.species[:4],
             ranking.member,
@@ -322,8 +379,8 @@ class Population:
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
         """Make the next generation."""
         config, settings, functions, seed = self.config, self._settings, self._functions, self._seed
-        input_count, num_outputs = self.genomes.input_count, config.genome.num_outputs
-        parents, generation = self.genomes.arrays, self.generation + 1
+        input_count, num_outputs = self._input_count, config.genome.num_outputs
+        parents, generation = self._genes, self.generation + 1
         kept = self.kept if config.reproduction.keep_best else -1
         plan = Plan(
             *reproduction.plan(
@@ -395,8 +452,8 @@ class Population:
         """Make the children the current generation."""
         self._current, self._spare = self._spare, self._current
         self.generation += 1
-        self.genomes = self.genomes.with_arrays(children)
-        self.genomes.generation = self.generation
+        self._genes = children
+        self._show()
         self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])

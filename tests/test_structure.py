@@ -27,7 +27,7 @@ LAYERS = (
     },
     {"config", "plain_data"},
     {"genome", "genes", "buffers", "rules", "feedback"},
-    {"initial", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
+    {"initial", "hash_table", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
     {"reproduction", "breeding", "candidates"},
     {"population"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
