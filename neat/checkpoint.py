@@ -15,11 +15,12 @@ from neat.genome import GenomeArrays
 from neat.history import GENERATION, SPECIES, History
 from neat.population import Population
 from neat.speciation import Species
+from neat.target import Solution
 
 if TYPE_CHECKING:
     from neat.genome import Genome
 
-FORMAT = 2
+FORMAT = 3
 
 
 def save(population: Population, path: str | Path) -> None:
@@ -66,6 +67,7 @@ def _named(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _to_arrays(population: Population) -> dict[str, np.ndarray]:
+    solution, fitness, target = population.solution or (None, -np.inf, None)
     species = population.species._asdict()
     representative = species.pop("representative")
     arrays = {
@@ -82,7 +84,7 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
                 population.kept,
             ]
         ),
-        "numbers": np.array([population.threshold, population.best_fitness, population.solution_fitness]),
+        "numbers": np.array([population.threshold, population.best_fitness, fitness, target], np.float64),
         "first_parent": population.first_parent,
         "second_parent": population.second_parent,
         "birth": population.birth,
@@ -94,7 +96,7 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
         **_prefixed("innovations", population.innovations.state()),
         **_prefixed("evaluator", population.evaluator_state),
     }
-    kept = {"best": population.best, "solution": population.solution}
+    kept = {"best": population.best, "solution": solution}
     kept |= {f"candidate{k}": genome for k, genome in enumerate(population.candidates.genomes)}
     arrays["candidates"] = np.array(population.candidates.fitness)
     for name, genome in kept.items():
@@ -126,7 +128,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
     population.best_generation = best_generation
     population.improved_generation = improved_generation
     population.kept = kept
-    population.threshold, population.best_fitness, population.solution_fitness = map(float, arrays["numbers"])
+    population.threshold, population.best_fitness, fitness, target = map(float, arrays["numbers"])
     population.first_parent, population.second_parent = arrays["first_parent"], arrays["second_parent"]
     population.birth = arrays["birth"]
     population.history = History(
@@ -137,7 +139,9 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
     )
     population.innovations.restore(_named("innovations", arrays))
     population.best = _genome(population, _named("best", arrays))
-    population.solution = _genome(population, _named("solution", arrays))
+    solution = _genome(population, _named("solution", arrays))
+    if solution is not None:
+        population.solution = Solution(solution, fitness, None if np.isnan(target) else target)
     population.evaluator_state = _named("evaluator", arrays)
     for k, fitness in enumerate(arrays["candidates"].tolist()):
         genome = _genome(population, _named(f"candidate{k}", arrays))

@@ -17,11 +17,12 @@ from neat.candidates import Candidates
 from neat.config import Config, to_record
 from neat.feedback import take_over, valid_fitness
 from neat.genome import Genome, GenomeArrays, Genomes
-from neat.history import GENERATION, SPECIES, History
+from neat.history import GENERATION, History, species_rows
 from neat.initial import initial_genomes
 from neat.mutation import NodeFunctions
 from neat.reproduction import Plan, Ranking
 from neat.speciation import Species
+from neat.target import Solution, Target
 
 if TYPE_CHECKING:
     from neat.reporting import Reporter
@@ -71,8 +72,7 @@ class Population:
         best: The best genome ever, and
         best_fitness: its fitness, and
         best_generation: its generation.
-        solution: The genome that met the run's target, once there is one, and
-        solution_fitness: its fitness.
+        solution: What met the target of the last call of `run` (see `neat.target`), or None.
         evaluator_state: Arrays that the evaluator restores when a loaded run goes on; empty once it has.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
     """
@@ -110,8 +110,7 @@ class Population:
             0  # of the best fitness, or of the last time that only two species reproduced
         )
         self.kept = -1  # where the best genome stands in this generation, with `reproduction.keep_best`
-        self.solution: Genome | None = None
-        self.solution_fitness = -np.inf
+        self.solution: Solution | None = None
         self.evaluator_state: dict[str, np.ndarray] = {}
         self.candidates = Candidates()
 
@@ -189,6 +188,10 @@ class Population:
     ) -> Result:
         """Evolve until the target is met or so many generations have been evaluated since the run began.
 
+        A population is for one task: the best genome and the candidates of earlier calls stay. Its solution stays only
+        if it reached the same `fitness_target` or `solved` holds for it. Where that leaves nothing to run, a warning is
+        logged.
+
         Args:
             evaluator: Takes Genomes, returns their fitness, shape (population_size,). It may have `state()`, which
                 gives arrays by name for a checkpoint, and `restore(arrays)`; `validate(genomes)`, which gives fitness
@@ -214,9 +217,13 @@ class Population:
                 )
             evaluator.restore(self.evaluator_state)
             self.evaluator_state = {}
+        target = Target(fitness_target, solved)
+        is_solved = target.is_met_by(self.solution)
+        if is_solved or self.generation >= generations:
+            self._warn_idle(is_solved, generations)
         for reporter in reporters:
             reporter.start(self, generations)
-        while self.generation < generations and self.solution is None:
+        while self.generation < generations and not is_solved:
             start = time.perf_counter()
             genomes = self.ask()
             fitness = valid_fitness(evaluator(genomes), self.config.population_size)
@@ -228,17 +235,18 @@ class Population:
                 self.candidates.note(genomes, fitness)
             self._tell(fitness)
             told = time.perf_counter()
-            self._note_solution(genomes, fitness, fitness_target, solved)
+            self.solution = target.find(genomes, fitness)
+            is_solved = self.solution is not None
             timings = {"evaluate": evaluated - start, "reproduce": told - evaluated}
             for reporter in reporters:
                 reporter.generation(self, timings)
-            ends = self.generation >= generations or self.solution is not None
+            ends = self.generation >= generations or is_solved
             if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
                 if hasattr(evaluator, "state"):
                     self.evaluator_state = evaluator.state()
                 checkpoints.save(self, checkpoint)
                 self.evaluator_state = {}
-        result = self._result(evaluator)
+        result = self._result(evaluator, is_solved)
         for reporter in reporters:
             reporter.finish(self, result)
         return result
@@ -348,15 +356,7 @@ class Population:
             np.count_nonzero(arrays.connection_enabled) / size,
             self.innovations.count,
         )
-        species = np.empty(len(ranking.best), SPECIES)
-        species["generation"] = self.generation
-        species["id"] = self.species.id
-        species["size"] = ranking.offset[1:] - ranking.offset[:-1]
-        species["age"] = self.generation - self.species.founded
-        species["best"] = ranking.best
-        species["mean"] = ranking.mean
-        species["stagnation"] = self.generation - self.species.improved
-        species["offspring"] = offspring
+        species = species_rows(self.generation, self.species, ranking, offspring)
         self.history.append(np.array([row], GENERATION), species)
 
     def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
@@ -458,31 +458,26 @@ class Population:
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
 
-    def _note_solution(
-        self,
-        genomes: Genomes,
-        fitness: np.ndarray,
-        fitness_target: float | None,
-        solved: Callable[[Genome], bool] | None,
-    ) -> None:
-        """Keep the generation's champion as the solution if it meets the target."""
-        if fitness_target is None and solved is None:
-            return
-        champion = int(np.argmax(fitness))
-        meets = fitness_target is not None and fitness[champion] >= fitness_target
-        if meets or (solved is not None and solved(genomes[champion])):
-            self.solution, self.solution_fitness = genomes[champion], float(fitness[champion])
+    def _warn_idle(self, is_solved: bool, generations: int) -> None:
+        """Say why there is nothing to run; ValueError where there is no champion either."""
+        if self.best is None:
+            raise ValueError(
+                f"generations: must be above {self.generation}, the population's, of which no fitness is known, "
+                f"got {generations}"
+            )
+        reason = f"{self.generation} generations are done, {generations} were asked for"
+        if is_solved and self.solution is not None:
+            reason = f"the champion of generation {self.solution.genome.genomes.generation} meets the target"
+        _log.warning("nothing to run: %s", reason)
 
-    def _result(self, evaluator: Evaluator) -> Result:
+    def _result(self, evaluator: Evaluator, is_solved: bool) -> Result:
         champion, fitness = self.best, self.best_fitness
-        if self.solution is not None:
-            champion, fitness = self.solution, self.solution_fitness
-        elif self.candidates.genomes:
-            champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)  # type: ignore[attr-defined]
+        if is_solved and self.solution is not None:
+            champion, fitness, _ = self.solution
+        elif self.candidates.genomes and hasattr(evaluator, "validate"):
+            champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)
         assert champion is not None
-        return Result(
-            champion, fitness, self.solution is not None, self.generation, self.evaluations, self.history
-        )
+        return Result(champion, fitness, is_solved, self.generation, self.evaluations, self.history)
 
 
 def _check_run(generations: int, checkpoint: str | Path | None, checkpoint_every: int) -> None:

@@ -133,7 +133,7 @@ def state(population):
         "innovations": {name: array.tobytes() for name, array in population.innovations.state().items()},
         "history": (population.history.generations.tobytes(), population.history.species.tobytes()),
         "best": (population.best_fitness, population.best_generation, known(population.best)),
-        "solution": (population.solution_fitness, known(population.solution)),
+        "solution": population.solution and (known(population.solution.genome), *population.solution[1:]),
         "stagnation": population.improved_generation,
         "evaluator": {name: array.tobytes() for name, array in population.evaluator_state.items()},
     }

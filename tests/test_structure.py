@@ -28,7 +28,7 @@ LAYERS = (
     {"config", "plain_data"},
     {"genome", "genes", "buffers", "rules", "feedback"},
     {"initial", "hash_table", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
-    {"reproduction", "breeding", "candidates"},
+    {"reproduction", "breeding", "candidates", "target"},
     {"population"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
