@@ -30,6 +30,7 @@ LAYERS = (
     {"initial", "hash_table", "innovation", "mutation", "crossover", "speciation", "ini", "neat_python"},
     {"reproduction", "breeding", "candidates", "target"},
     {"population"},
+    {"checkpoint_rules"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
 KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering", "ufuncs"))
