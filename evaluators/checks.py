@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,22 @@ def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) ->
     """ValueError unless it is an integer in this range."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
+
+
+def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
+    """ValueError unless what a checkpoint kept is finite and has the names, dtypes and shapes of one's own state."""
+    if arrays.keys() != own.keys():
+        raise ValueError(f"state: expected {', '.join(own)}, got {', '.join(arrays)}")
+    for name, array in arrays.items():
+        expected = own[name]
+        is_dtype = array.dtype.kind == "U" if expected.dtype.kind == "U" else array.dtype == expected.dtype
+        if not is_dtype or array.shape != expected.shape:
+            raise ValueError(
+                f"state: {name}: expected {expected.dtype} of shape {expected.shape}, "
+                f"got {array.dtype} of {array.shape}"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"state: {name}: expected finite numbers")
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
