@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,8 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
 
 
 def check_current(genomes: Genomes) -> None:
-    """ValueError if a population has used the arrays again for a later generation, which shows in most cases."""
-    arrays = genomes.arrays
+    """ValueError if genomes break a rule, or a population has used their arrays again, which shows in most cases."""
+    arrays = genomes.to_kernel()
     if arrays.node_offset[-1] != len(arrays.node_id) or arrays.connection_offset[-1] != len(
         arrays.connection_innovation
     ):
@@ -70,6 +71,22 @@ def check_seconds(name: str, value: Any) -> None:
     """ValueError unless it is a time, above 0 and at most 10⁶ s."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:
         raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {value!r}")
+
+
+def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
+    """ValueError unless what a checkpoint kept is finite and has the names, dtypes and shapes of one's own state."""
+    if arrays.keys() != own.keys():
+        raise ValueError(f"state: expected {', '.join(own)}, got {', '.join(arrays)}")
+    for name, array in arrays.items():
+        expected = own[name]
+        is_dtype = array.dtype.kind == "U" if expected.dtype.kind == "U" else array.dtype == expected.dtype
+        if not is_dtype or array.shape != expected.shape:
+            raise ValueError(
+                f"state: {name}: expected {expected.dtype} of shape {expected.shape}, "
+                f"got {array.dtype} of {array.shape}"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"state: {name}: expected finite numbers")
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:

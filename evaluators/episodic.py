@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count
+from evaluators.checks import check_choice, check_count, check_state
 from evaluators.episode import combined
 from neat.genome import Genome, Genomes
 from neat.jit import lean_kernel
@@ -112,10 +112,20 @@ class Episodic(ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint keeps."""
-        return {"steps": np.array(self.steps)}
+        return {"environment": np.array(self.name), "steps": np.array(self.steps)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: It is of another environment, or no state of this evaluator.
+        """
+        check_state(arrays, self.state())
+        if str(arrays["environment"]) != self.name:
+            raise ValueError(
+                f"environment: the checkpoint's is {arrays['environment']}, this one is {self.name}"
+            )
+        check_count("state: steps", int(arrays["steps"]), 0, 2**62)
         self.steps = int(arrays["steps"])
 
     def _forget_last(self) -> None:

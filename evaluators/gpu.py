@@ -35,7 +35,7 @@ class DeviceGenes:
     """The genes of genomes `begin` to `end`, copied to a device."""
 
     def __init__(self, work: Workspace, genomes: Genomes, begin: int, end: int) -> None:
-        arrays = genomes.arrays
+        arrays = genomes.to_kernel()
         self.work = work
         self.count = end - begin
         self.buffers = 1 if genomes.feed_forward else 2

@@ -56,7 +56,7 @@ def on_cpu(programs: Programs, num_inputs: int, bias_input: bool, feed_forward: 
 def _programs(genomes: Genomes) -> Programs:
     programs = room_for(genomes)
     parallel.over(
-        compile_range, len(genomes), genomes.arrays, genomes.input_count, genomes.num_outputs, programs
+        compile_range, len(genomes), genomes.to_kernel(), genomes.input_count, genomes.num_outputs, programs
     )
     return programs
 

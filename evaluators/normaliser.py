@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.episode import Senses
 from evaluators.variation import exceeds_rounding
@@ -44,7 +45,10 @@ class Normaliser:
         return {"count": np.array(self.count), "mean": self.mean, "squares": self.squares.copy()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave; ValueError if it is no state of as many observations."""
+        own = self.state()
+        check_state({name: arrays[name] for name in own if name in arrays}, own)
+        check_count("state: count", int(arrays["count"]), 0, 2**62)
         self.count = int(arrays["count"])
         self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
 

@@ -162,13 +162,7 @@ class Rollout(Episodic):
         return super().state() | (self._normaliser.state() if self._normaliser is not None else {})
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave."""
-        kept = self.state().keys()
-        if arrays.keys() != kept:
-            raise ValueError(
-                f"observations: the checkpoint is of a run whose evaluator had {', '.join(arrays)}, this one has "
-                f"{', '.join(kept)}"
-            )
+        """Take back what `state` gave; ValueError if it is of another environment or no state of this evaluator."""
         super().restore(arrays)
         if self._normaliser is not None:
             self._normaliser.restore(arrays)

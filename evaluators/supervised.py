@@ -154,7 +154,7 @@ class Supervised:
         parallel.over(
             score_range(),
             len(genomes),
-            genomes.arrays,
+            genomes.to_kernel(),
             self.input_rows,
             genomes.input_count,
             self.target_rows,

@@ -8,7 +8,7 @@ import numpy as np
 
 from neat.genome import Genome, Genomes
 
-_MOST = 10
+MOST_CANDIDATES = 10
 
 
 class Candidates:
@@ -26,7 +26,7 @@ class Candidates:
     def note(self, genomes: Genomes, fitness: np.ndarray) -> None:
         """Take in a generation's champion if it is good enough."""
         champion = int(np.argmax(fitness))
-        if len(self.genomes) == _MOST and fitness[champion] < min(self.fitness):
+        if len(self.genomes) == MOST_CANDIDATES and fitness[champion] < min(self.fitness):
             return
         genome = genomes[champion]
         if genome in self.genomes:  # it lived on; one lucky generation is not to count twice
@@ -35,7 +35,7 @@ class Candidates:
             return
         self.genomes.append(genome)
         self.fitness.append(float(fitness[champion]))
-        if len(self.genomes) > _MOST:
+        if len(self.genomes) > MOST_CANDIDATES:
             least = self.fitness.index(min(self.fitness))
             del self.genomes[least], self.fitness[least]
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
-from neat.archive import CheckpointError, read_arrays, write_arrays
+from neat.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.candidates import MOST_CANDIDATES
+from neat.checkpoint_rules import (
+    HEAD,
+    Counters,
+    Numbers,
+    check_all_arrays,
+    check_arrays,
+    check_population,
+    kept_genomes,
+)
 from neat.config import Config
-from neat.genome import GenomeArrays
-from neat.history import GENERATION, SPECIES, History
+from neat.genome import Genome, GenomeArrays, Genomes
+from neat.history import History
 from neat.population import Population
 from neat.speciation import Species
+from neat.target import Solution
 
-if TYPE_CHECKING:
-    from neat.genome import Genome
-
-FORMAT = 2
+FORMAT = 3
 
 
 def save(population: Population, path: str | Path) -> None:
@@ -37,32 +45,21 @@ def save(population: Population, path: str | Path) -> None:
 def load(path: str | Path) -> Population:
     """The population that `save` wrote, which goes on as if it had never stopped.
 
+    Everything in the file is checked before compiled code sees it.
+
     Raises:
-        CheckpointError: The file cannot be read, is damaged, or has another format; the message names it.
+        CheckpointError: The file cannot be read, is damaged, has another format, or holds what no run can have left;
+            the message names the file and the array.
     """
     arrays = read_arrays(path)
-    if "format" in arrays and int(arrays["format"]) != FORMAT:
-        raise CheckpointError(
-            f"{path}: is a checkpoint of format {int(arrays['format'])}; this version reads format {FORMAT}"
-        )
     try:
         return _from_arrays(arrays)
-    except KeyError as error:
-        raise CheckpointError(f"{path}: is no checkpoint of a run: {error.args[0]} is missing") from None
-    except TypeError as error:  # of a named tuple that lacks a field
-        raise CheckpointError(f"{path}: is no checkpoint of a run: {error}") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
 
 
 def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
-
-
-def _named(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays under a prefix, in memory of their own."""
-    length = len(prefix) + 1
-    return {name[length:]: array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
 
 
 def _to_arrays(population: Population) -> dict[str, np.ndarray]:
@@ -73,16 +70,8 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
         "activations": np.array([entry.name for entry in ACTIVATIONS]),
         "aggregations": np.array([entry.name for entry in AGGREGATIONS]),
         "config": np.frombuffer(population.config.to_toml().encode(), np.uint8),
-        "counters": np.array(
-            [
-                population.generation,
-                population.next_species,
-                population.best_generation,
-                population.improved_generation,
-                population.kept,
-            ]
-        ),
-        "numbers": np.array([population.threshold, population.best_fitness, population.solution_fitness]),
+        "counters": np.array([getattr(population, name) for name in Counters._fields]),
+        "numbers": _numbers(population),
         "first_parent": population.first_parent,
         "second_parent": population.second_parent,
         "birth": population.birth,
@@ -94,63 +83,85 @@ def _to_arrays(population: Population) -> dict[str, np.ndarray]:
         **_prefixed("innovations", population.innovations.state()),
         **_prefixed("evaluator", population.evaluator_state),
     }
-    kept = {"best": population.best, "solution": population.solution}
-    kept |= {f"candidate{k}": genome for k, genome in enumerate(population.candidates.genomes)}
-    arrays["candidates"] = np.array(population.candidates.fitness)
-    for name, genome in kept.items():
-        if genome is not None:
-            arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
-            arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
+    arrays["candidates"] = np.array(population.candidates.fitness, np.float64)
+    for name, genome in kept_genomes(population).items():
+        arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
+        arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
     return arrays
+
+
+def _numbers(population: Population) -> np.ndarray:
+    _, fitness, target = population.solution or (None, -np.inf, None)
+    known = Numbers(
+        population.threshold, population.best_fitness, fitness, np.nan if target is None else target
+    )
+    return np.array(known, np.float64)
 
 
 def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], int]) -> None:
     """Give nodes the positions that their functions have in this process's table."""
     names = arrays[f"{kind}s"].tolist()
-    columns = [name for name in arrays if name.endswith(f".node_{kind}")]
-    position = np.zeros(len(names), np.uint8)
-    for old in np.unique(np.concatenate([arrays[name] for name in columns])):
-        position[old] = index(names[old])
+    columns = [n for n in arrays if n.endswith(f".node_{kind}") and not n.startswith("evaluator.")]
+    position = np.zeros(256, np.uint8)
+    for name in columns:
+        for old in np.flatnonzero(np.bincount(arrays[name], minlength=1)).tolist():
+            if old >= len(names):
+                raise ValueError(f"{name}: must be below {len(names)}, the number of {kind}s, got {old}")
+            position[old] = index(names[old])
     for name in columns:
         arrays[name] = position[arrays[name]]
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
+    if "format" in arrays and arrays["format"].shape == () and arrays["format"] != FORMAT:
+        raise ValueError(f"is a checkpoint of format {arrays['format']}; this version reads format {FORMAT}")
+    check_arrays(arrays, HEAD)
+    try:
+        config = Config.from_toml(arrays["config"].tobytes().decode())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"config: {str(error).partition(chr(10))[0]}") from None
+    check_all_arrays(arrays, config)
     _renumber(arrays, "activation", activation_index)
     _renumber(arrays, "aggregation", aggregation_index)
-    config = Config.from_toml(arrays["config"].tobytes().decode())
-    population = Population(config)
-    generation, next_species, best_generation, improved_generation, kept = map(int, arrays["counters"])
-    population.resume_at(generation, GenomeArrays(**_named("genomes", arrays)))
-    population.next_species = next_species
-    population.best_generation = best_generation
-    population.improved_generation = improved_generation
-    population.kept = kept
-    population.threshold, population.best_fitness, population.solution_fitness = map(float, arrays["numbers"])
+
+    population = Population._without_genomes(config)
+    counters = Counters(*arrays["counters"].tolist())
+    population._set_genomes(counters.generation, GenomeArrays(**under("genomes", arrays)))
+    for name, value in counters._asdict().items():
+        setattr(population, name, value)
+    numbers = Numbers(*arrays["numbers"].tolist())
+    population.threshold, population.best_fitness = numbers.threshold, numbers.best_fitness
     population.first_parent, population.second_parent = arrays["first_parent"], arrays["second_parent"]
     population.birth = arrays["birth"]
-    population.history = History(
-        arrays["history.generations"].astype(GENERATION), arrays["history.species"].astype(SPECIES)
-    )
-    population.species = Species(
-        **_named("species", arrays), representative=GenomeArrays(**_named("representative", arrays))
-    )
-    population.innovations.restore(_named("innovations", arrays))
-    population.best = _genome(population, _named("best", arrays))
-    population.solution = _genome(population, _named("solution", arrays))
-    population.evaluator_state = _named("evaluator", arrays)
-    for k, fitness in enumerate(arrays["candidates"].tolist()):
-        genome = _genome(population, _named(f"candidate{k}", arrays))
-        assert genome is not None
-        population.candidates.genomes.append(genome)
-        population.candidates.fitness.append(fitness)
+    population.history = History(arrays["history.generations"], arrays["history.species"])
+    representative = GenomeArrays(**under("representative", arrays))
+    population.species = Species(**under("species", arrays), representative=representative)
+    population.innovations.restore(under("innovations", arrays))
+    population.evaluator_state = under("evaluator", arrays)
+    _set_kept(population, numbers, arrays)
+    check_population(population)
     return population
 
 
-def _genome(population: Population, arrays: dict[str, np.ndarray]) -> Genome | None:
-    if not arrays:
+def _set_kept(population: Population, numbers: Numbers, arrays: dict[str, np.ndarray]) -> None:
+    """The best genome, the solution and the candidates."""
+    population.best = _genome(population, "best", arrays)
+    solution = _genome(population, "solution", arrays)
+    if solution is not None:
+        target = None if math.isnan(numbers.solution_target) else numbers.solution_target
+        population.solution = Solution(solution, numbers.solution_fitness, target)
+    candidates = [_genome(population, f"candidate{k}", arrays) for k in range(MOST_CANDIDATES)]
+    population.candidates.genomes = [genome for genome in candidates if genome is not None]
+    population.candidates.fitness = arrays["candidates"].tolist()
+
+
+def _genome(population: Population, name: str, arrays: dict[str, np.ndarray]) -> Genome | None:
+    genes = under(name, arrays)
+    if not genes:
         return None
-    generation = int(arrays.pop("generation"))
-    genome = population.genomes.with_arrays(GenomeArrays(**arrays))[0]
-    genome.genomes.generation = generation
-    return genome
+    generation = int(genes.pop("generation"))
+    description, seed = population.genomes.description, population.config.seed
+    try:
+        return Genome(Genomes(GenomeArrays(**genes), *description, generation, seed))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

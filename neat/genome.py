@@ -35,6 +35,10 @@ class GenomeArrays(NamedTuple):
 
 
 DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?")))
+MOST_INPUTS = 2**24 - 1  # or outputs; a slip of the pen shall not fill the memory
+
+# Whatever is written to these, compiled code stays within the arrays.
+_NUMBERS = ("node_bias", "node_response", "connection_weight", "connection_enabled")
 
 
 class Bounds(NamedTuple):
@@ -55,8 +59,13 @@ class GenomeError(ValueError):
 class Genomes:
     """A population's genomes, or any number of them, in arrays (see GenomeArrays).
 
+    Before compiled code reads the arrays, `check` is called, once for each object. From then on you can still change
+    biases, responses, weights and what is enabled in place; the other arrays become read-only, and arrays that were
+    read-only or not contiguous are replaced by copies. A population's genomes are read-only altogether: `take` gives
+    copies to change.
+
     Args:
-        arrays: The genes.
+        arrays: The genes. The object takes them over.
         num_inputs: Inputs that a person passes, without the bias input.
         num_outputs: Outputs.
         bias_input: Whether there is an extra input, constantly 1, with id `num_inputs`.
@@ -77,7 +86,8 @@ class Genomes:
         seed: int = 0,
         bounds: Bounds = UNBOUNDED,
     ) -> None:
-        self.arrays = arrays
+        if not isinstance(arrays, GenomeArrays):
+            raise GenomeError(f"arrays: expected GenomeArrays, got {type(arrays).__name__}")
         self.num_inputs = num_inputs
         self.num_outputs = num_outputs
         self.bias_input = bias_input
@@ -85,6 +95,49 @@ class Genomes:
         self.generation = generation
         self.seed = seed
         self.bounds = bounds
+        self._arrays = arrays
+        self._genes: GenomeArrays | None = None  # the same memory, writable, once it has been checked
+        self._checked_as: tuple[Any, ...] | None = None  # the description that `check` went by
+
+    @property
+    def arrays(self) -> GenomeArrays:
+        """The genes."""
+        return self._arrays
+
+    @property
+    def description(self) -> tuple[int, int, bool, bool]:
+        """What the genes mean: `num_inputs`, `num_outputs`, `bias_input` and `feed_forward`."""
+        return self.num_inputs, self.num_outputs, self.bias_input, self.feed_forward
+
+    def to_kernel(self) -> GenomeArrays:
+        """The genes as compiled code takes them: checked once, and writable, or numba would compile every kernel anew.
+
+        Raises:
+            GenomeError: As `check`.
+        """
+        if self._genes is None or self._checked_as != self.description:
+            self.check()
+            if self._genes is None:
+                self._arrays = _writable(self._arrays)
+                self._genes = GenomeArrays(*(array[:] for array in self._arrays))
+                for name, array in self._arrays._asdict().items():
+                    if name not in _NUMBERS:
+                        array.flags.writeable = False
+            self._checked_as = self.description
+        return self._genes
+
+    def protect(self) -> Genomes:
+        """This object, with read-only `arrays` from now on and without a check: for arrays that a population made."""
+        self._genes, self._checked_as = self._arrays, self.description
+        self._arrays = GenomeArrays(*(array[:] for array in self._genes))
+        for array in self._arrays:
+            array.flags.writeable = False
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As copies: views of the same memory would part, and read-only arrays would stay so.
+        arrays = GenomeArrays(*(array if array.flags.writeable else array.copy() for array in self._arrays))
+        return type(self), (arrays, *self.description, self.generation, self.seed, self.bounds)
 
     @property
     def input_count(self) -> int:
@@ -129,23 +182,17 @@ class Genomes:
 
     def with_arrays(self, arrays: GenomeArrays) -> Genomes:
         """Other genes under the same description."""
-        return Genomes(
-            arrays,
-            self.num_inputs,
-            self.num_outputs,
-            self.bias_input,
-            self.feed_forward,
-            self.generation,
-            self.seed,
-            self.bounds,
-        )
+        return Genomes(arrays, *self.description, self.generation, self.seed, self.bounds)
 
     def take(self, indices: np.ndarray) -> Genomes:
         """Copies of the genomes at `indices`, integers of shape (n,), in that order.
 
         Raises:
             IndexError: An index is no integer, negative or too great.
+            GenomeError: An array has another dtype or shape than GenomeArrays says, or the offsets do not fit.
         """
+        if self._genes is None:
+            self._check_layout()
         indices = np.asarray(indices)
         if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
             raise IndexError(
@@ -177,9 +224,10 @@ class Genomes:
         are indices that exist, no target is an input; no (source, target) pair comes twice; without recurrence, no
         loop, disabled connections counted.
         """
+        self._check_description()
         self._check_layout()
         genome, rule = first_broken_rule(
-            self.arrays,
+            self._genes or _writable(self._arrays),
             self.input_count,
             self.num_outputs,
             self.feed_forward,
@@ -189,9 +237,24 @@ class Genomes:
         if genome >= 0:
             raise GenomeError(f"genome {genome}: {RULES[rule]}")
 
+    def _check_description(self) -> None:
+        for name in ("num_inputs", "num_outputs"):
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | np.integer)
+                or not 1 <= value <= MOST_INPUTS
+            ):
+                raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {value!r}")
+        for name in ("bias_input", "feed_forward"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise GenomeError(f"{name}: expected True or False, got {getattr(self, name)!r}")
+
     def _check_layout(self) -> None:
         arrays = self.arrays
         for name, array, dtype in zip(arrays._fields, arrays, DTYPES, strict=True):
+            if type(array) is not np.ndarray:
+                raise GenomeError(f"{name}: expected a numpy array, got {type(array).__name__}")
             if array.dtype != dtype or array.ndim != 1:
                 raise GenomeError(
                     f"{name}: expected a {dtype} array of one dimension, got {array.dtype} of shape {array.shape}"
@@ -242,7 +305,14 @@ class Genome:
     """
 
     def __init__(self, genomes: Genomes) -> None:
-        assert len(genomes) == 1
+        if not isinstance(genomes, Genomes):
+            raise GenomeError(
+                f"genomes: expected Genomes, got {type(genomes).__name__}; Genome.from_dict reads data"
+            )
+        if len(genomes) != 1:
+            raise GenomeError(
+                f"genomes: expected a batch of one, got {len(genomes)}; genomes[0] gives a single one"
+            )
         self.genomes = genomes
 
     @property
@@ -395,6 +465,11 @@ def _missing(owner: object, name: str) -> AttributeError:
     )
     message = f"{type(owner).__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(message, name=name, obj=owner)
+
+
+def _writable(arrays: GenomeArrays) -> GenomeArrays:
+    """The arrays, or copies of those that are read-only, not aligned or not contiguous."""
+    return GenomeArrays(*(np.require(array, requirements=("C", "A", "W")) for array in arrays))
 
 
 def _shortest(value: np.float32) -> float:

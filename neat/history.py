@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 GENERATION = np.dtype(
@@ -77,6 +79,20 @@ class History:
 
     def __len__(self) -> int:
         return len(self.generations)
+
+
+def species_rows(generation: int, species: Any, ranking: Any, offspring: np.ndarray) -> np.ndarray:
+    """The species' rows of a generation, dtype SPECIES, from its Species, Ranking and numbers of offspring."""
+    rows = np.empty(len(ranking.best), SPECIES)
+    rows["generation"] = generation
+    rows["id"] = species.id
+    rows["size"] = ranking.offset[1:] - ranking.offset[:-1]
+    rows["age"] = generation - species.founded
+    rows["best"] = ranking.best
+    rows["mean"] = ranking.mean
+    rows["stagnation"] = generation - species.improved
+    rows["offspring"] = offspring
+    return rows
 
 
 def _joined(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:

@@ -76,11 +76,12 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
         genome.feed_forward,
         0,
         config.seed,
-        _bounds(genome),
+        bounds_of(genome),
     )
 
 
-def _bounds(genome: GenomeConfig) -> Bounds:
+def bounds_of(genome: GenomeConfig) -> Bounds:
+    """The bounds that a config gives to weights, biases and responses."""
     values = (getattr(genome, name) for name in Bounds._fields)
     return Bounds(*((np.float32(value.minimum), np.float32(value.maximum)) for value in values))
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from neat.config import Config
 from neat.genome import GenomeArrays
+from neat.hash_table import Table, check_table, empty_table, find_place, put, with_room
 from neat.jit import function, inner_function, lean_kernel
 
 _COUNT, _SZUDZIK, _CANTOR = range(3)
@@ -26,14 +27,6 @@ _COUNT, _SZUDZIK, _CANTOR = range(3)
 # The largest ids that the pairing functions take to numbers below 2^63.
 SZUDZIK_MAXIMUM = 3_037_000_498  # the greater id
 CANTOR_MAXIMUM = 4_294_967_294  # the sum of both
-
-
-class Table(NamedTuple):
-    """A hash table from pairs of int64 to int64: open addressing, a power of two of places."""
-
-    first: np.ndarray  # int64 (places,)
-    second: np.ndarray  # int64 (places,)
-    value: np.ndarray  # int64 (places,), -1 where a place is free
 
 
 class Requests(NamedTuple):
@@ -55,10 +48,12 @@ class GlobalInnovations:
     """The same link, or the same split of the same connection, has the same id for the whole run."""
 
     numbering = _COUNT
+    most_ids = 2**62  # more than a run can give, and far from where int64 ends
 
     def __init__(self, first_node: int) -> None:
-        self.nodes = _empty_table(64)
-        self.links = _empty_table(64)
+        self.first_node = first_node
+        self.nodes = empty_table(64)
+        self.links = empty_table(64)
         # Next node id, next innovation number, entries in `nodes`, entries in `links`.
         self.counters = np.array([first_node, 0, 0, 0], np.int64)
 
@@ -121,10 +116,79 @@ class GlobalInnovations:
         self.nodes = Table(*(state[f"node_{name}"] for name in Table._fields))
         self.links = Table(*(state[f"link_{name}"] for name in Table._fields))
 
+    def check(self) -> None:
+        """Raise ValueError unless the tables have room and find their entries, and no id can be given twice."""
+        next_node, next_link, nodes, links = self.counters.tolist()
+        if not (self.first_node <= next_node <= self.most_ids and 0 <= next_link <= self.most_ids):
+            raise ValueError(
+                f"innovations.counters: the next ids must be from {self.first_node} and 0 to {self.most_ids}, "
+                f"got {next_node} and {next_link}"
+            )
+        check_table("node", self.nodes, nodes, self.first_node, next_node)
+        check_table("link", self.links, links, 0, next_link)
+
+    def check_genes(self, genes: GenomeArrays, input_count: int) -> None:
+        """Raise ValueError unless later ids lie above these genomes' and their links have this scheme's numbers.
+
+        Args:
+            genes: Genomes that keep the rules of `Genomes.check`.
+            input_count: Inputs, the bias input included.
+        """
+        if genes.node_id.max(initial=0) >= self.counters[0]:
+            raise ValueError(
+                f"node_id: must be below the next node id {self.counters[0]}, got {genes.node_id.max()}"
+            )
+        self._check_numbers(genes, input_count)
+
+    def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
+        self._check_below_next(genes)
+        genome = _first_misnumbered(genes, input_count, self.links, self.numbering)
+        if genome >= 0:
+            raise ValueError(
+                f"connection_innovation: genome {genome}: a link has another number than the innovation scheme's"
+            )
+
+    def _check_below_next(self, genes: GenomeArrays) -> None:
+        if genes.connection_innovation.max(initial=-1) >= self.counters[1]:
+            raise ValueError(
+                f"connection_innovation: must be below the next number {self.counters[1]}, "
+                f"got {genes.connection_innovation.max()}"
+            )
+
+    def adopt(self, genes: GenomeArrays, input_count: int) -> None:
+        """Know the ids in genomes that another population, or a person, has made: later ones are above them.
+
+        Args:
+            genes: Genomes that keep the rules of `Genomes.check`.
+            input_count: Inputs, the bias input included.
+
+        Raises:
+            ValueError: A link has another number than in this scheme, or a number stands for two links; then nothing
+                has changed.
+        """
+        before = {name: array.copy() for name, array in self.state().items()}
+        self._enter_links(genes, input_count)
+        for counter, ids in ((0, genes.node_id), (1, genes.connection_innovation)):
+            if self.numbering == _COUNT or counter == 0:
+                self.counters[counter] = max(
+                    self.counters[counter], min(int(ids.max(initial=-1)), self.most_ids) + 1
+                )
+        try:
+            self.check()
+            self.check_genes(genes, input_count)
+        except ValueError:
+            self.restore(before)
+            raise
+
+    def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
+        number, first = np.unique(genes.connection_innovation, return_index=True)
+        self._reserve(0, len(number))
+        _enter_links(genes, input_count, first, self.links, self.counters)
+
     def _reserve(self, nodes: int, links: int) -> None:
         """Keep both tables at most half full."""
-        self.nodes = _with_room(self.nodes, int(self.counters[2]) + nodes)
-        self.links = _with_room(self.links, int(self.counters[3]) + links)
+        self.nodes = with_room(self.nodes, int(self.counters[2]) + nodes)
+        self.links = with_room(self.links, int(self.counters[3]) + links)
 
     def _overflow(self) -> str:
         return (
@@ -142,22 +206,44 @@ class GenerationInnovations(GlobalInnovations):
             self.links.value.fill(-1)
             self.counters[2:] = 0
 
+    def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
+        self._check_below_next(genes)  # the tables know no link of an earlier generation
+
+    def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
+        pass
+
 
 class PairingInnovations(GlobalInnovations):
     """A connection's number is the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
 
     numbering = _SZUDZIK
+    most_ids = SZUDZIK_MAXIMUM + 1
 
     @property
     def count(self) -> int:
         """Nodes created by splits."""
         return int(self.counters[2])
 
+    def check(self) -> None:
+        """As `GlobalInnovations.check`; links are not counted."""
+        super().check()
+        if self.counters[1] or self.counters[3]:
+            raise ValueError(
+                f"innovations.counters: a pairing counts no links, got {self.counters[1]} and {self.counters[3]}"
+            )
+
+    def _check_below_next(self, genes: GenomeArrays) -> None:
+        pass
+
+    def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
+        pass
+
 
 class CantorInnovations(PairingInnovations):
     """A connection's number is the Cantor pairing of its node ids."""
 
     numbering = _CANTOR
+    most_ids = CANTOR_MAXIMUM + 1
 
 
 def scheme(config: Config) -> GlobalInnovations:
@@ -187,50 +273,6 @@ def cantor(a, b):
     return half + b
 
 
-def _empty_table(places: int) -> Table:
-    return Table(np.zeros(places, np.int64), np.zeros(places, np.int64), np.full(places, -1, np.int64))
-
-
-def _with_room(table: Table, entries: int) -> Table:
-    places = len(table.value)
-    if 2 * entries <= places:
-        return table
-    while places < 2 * entries:
-        places *= 2
-    larger = _empty_table(places)
-    _rehash(table, larger)
-    return larger
-
-
-@inner_function
-def _place(table, first, second):
-    """The place of a key, or the free one where it belongs (linear probing)."""
-    mask = np.uint64(len(table.value) - 1)
-    mixed = np.uint64(first) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(second)
-    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
-    place = (mixed ^ (mixed >> np.uint64(32))) & mask
-    while table.value[np.int64(place)] >= 0 and not (
-        table.first[np.int64(place)] == first and table.second[np.int64(place)] == second
-    ):
-        place = (place + np.uint64(1)) & mask
-    return np.int64(place)
-
-
-@inner_function
-def _put(table, place, first, second, value):
-    table.first[place] = first
-    table.second[place] = second
-    table.value[place] = value
-
-
-@lean_kernel
-def _rehash(table, larger):
-    for place in range(len(table.value)):
-        if table.value[place] >= 0:
-            first, second = table.first[place], table.second[place]
-            _put(larger, _place(larger, first, second), first, second, table.value[place])
-
-
 @inner_function
 def _link(source, target, links, counters, numbering):
     """Innovation number of a link; -1 where a pairing leaves int64."""
@@ -238,12 +280,46 @@ def _link(source, target, links, counters, numbering):
         return szudzik(source, target)
     if numbering == _CANTOR:
         return cantor(source, target)
-    place = _place(links, source, target)
+    place = find_place(links, source, target)
     if links.value[place] < 0:
-        _put(links, place, source, target, counters[1])
+        put(links, place, source, target, counters[1])
         counters[1] += 1
         counters[3] += 1
     return links.value[place]
+
+
+@lean_kernel
+def _first_misnumbered(genes, input_count, links, numbering):
+    """The first genome in which a link has another number than the scheme has for it; -1 if there is none."""
+    for genome in range(len(genes.node_offset) - 1):
+        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
+        for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
+            source = _id(genes.connection_source[position], node_ids, input_count)
+            target = _id(genes.connection_target[position], node_ids, input_count)
+            if numbering == _SZUDZIK:
+                number = szudzik(source, target)
+            elif numbering == _CANTOR:
+                number = cantor(source, target)
+            else:
+                number = links.value[find_place(links, source, target)]
+            if number != genes.connection_innovation[position]:
+                return genome
+    return -1
+
+
+@lean_kernel
+def _enter_links(genes, input_count, chosen, links, counters):
+    """Enter the connections at the positions `chosen`, ascending by number, where their links are not known yet."""
+    for k in range(len(chosen)):
+        position = chosen[k]
+        genome = np.searchsorted(genes.connection_offset, position, "right") - 1
+        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
+        source = _id(genes.connection_source[position], node_ids, input_count)
+        target = _id(genes.connection_target[position], node_ids, input_count)
+        place = find_place(links, source, target)
+        if links.value[place] < 0:
+            put(links, place, source, target, genes.connection_innovation[position])
+            counters[3] += 1
 
 
 @inner_function
@@ -251,9 +327,9 @@ def _split(innovation, node_ids, nodes, counters):
     """Id of the node that splits a connection, in a genome that has the nodes `node_ids`, ascending."""
     ordinal = 0
     while True:
-        place = _place(nodes, innovation, ordinal)
+        place = find_place(nodes, innovation, ordinal)
         if nodes.value[place] < 0:
-            _put(nodes, place, innovation, ordinal, counters[0])
+            put(nodes, place, innovation, ordinal, counters[0])
             counters[0] += 1
             counters[2] += 1
             return nodes.value[place]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from neat.config import Config, to_record
 from neat.feedback import LEARNED, valid_fitness, with_learned
 from neat.files import locked
 from neat.genome import Genome, GenomeArrays, Genomes
-from neat.history import GENERATION, SPECIES, History
-from neat.initial import initial_genomes
+from neat.history import GENERATION, History, species_rows
+from neat.initial import bounds_of, initial_genomes
 from neat.mutation import NodeFunctions
 from neat.reproduction import Plan, Ranking
 from neat.run_arguments import check_run
 from neat.speciation import Species
+from neat.target import Solution, Target
 
 if TYPE_CHECKING:
     from neat.reporting import Reporter
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("neat")
 
 Evaluator = Callable[[Genomes], np.ndarray]
+MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Population:
     Attributes:
         config: Its settings.
         generation: The current generation, whose fitness has not been told yet.
-        genomes: Its genomes.
+        genomes: Its genomes, read-only.
         first_parent: int64 (P,), the primary parent's index in the generation before, -1 for none.
         second_parent: int64 (P,), the other parent's.
         birth: int64 (P,), the generation in which each genome came to be; a champion that goes on keeps its own.
@@ -73,18 +75,28 @@ class Population:
         best: The best genome ever, and
         best_fitness: its fitness, and
         best_generation: its generation.
-        solution: The genome that met the run's target, once there is one, and
-        solution_fitness: its fitness.
+        solution: What met the target of the last call of `run` (see `neat.target`), or None.
         evaluator_state: Arrays that the evaluator restores when a loaded run goes on; empty once it has.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
     """
 
     def __init__(self, config: Config) -> None:
+        self._prepare(config)
+        self._set_genomes(0, initial_genomes(config, self.innovations).arrays)
+
+    @classmethod
+    def _without_genomes(cls, config: Config) -> Population:
+        """A population whose genomes and state a checkpoint has yet to give."""
+        population = cls.__new__(cls)
+        population._prepare(config)
+        return population
+
+    def _prepare(self, config: Config) -> None:
+        """All but the genomes."""
         size = config.population_size
         self.config = config
         self.generation = 0
         self.innovations = innovation.scheme(config)
-        self.genomes = initial_genomes(config, self.innovations)
         self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
         self.birth = np.zeros(size, np.int64)
         none = np.empty(0, np.int64)
@@ -101,8 +113,7 @@ class Population:
             0  # of the best fitness, or of the last time that only two species reproduced
         )
         self.kept = -1  # where the best genome stands in this generation, with `reproduction.keep_best`
-        self.solution: Genome | None = None
-        self.solution_fitness = -np.inf
+        self.solution: Solution | None = None
         self.evaluator_state: dict[str, np.ndarray] = {}
         self.candidates = Candidates()
 
@@ -111,12 +122,19 @@ class Population:
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
         self._functions = NodeFunctions.of(config.genome)
+        self._bounds = bounds_of(config.genome)
+        self._input_count = config.genome.num_inputs + config.genome.bias_input
         # The genomes lie in one of two buffers; the next generation is written to the other.
-        self._current, self._spare = self.genomes.arrays, buffers.empty(size, 0, 0)
+        self._current = self._spare = buffers.empty(size, 0, 0)
         self._draft = buffers.empty(size, 0, 0)  # children before their structural additions
         self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
         self._requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
         self._species_of = np.empty(size, np.int64)
+
+    @property
+    def genomes(self) -> Genomes:
+        """As `ask`."""
+        return self._genomes
 
     @property
     def parents(self) -> np.ndarray:
@@ -129,8 +147,8 @@ class Population:
         return self.generation * self.config.population_size
 
     def ask(self) -> Genomes:
-        """The current generation, to be read only. Its arrays are used again two generations later."""
-        return self.genomes
+        """The current generation, read-only. Its arrays are used again two generations later."""
+        return self._genomes
 
     def tell(self, fitness: np.ndarray, learned: Genomes | None = None, inherit: bool = True) -> None:
         """Speciate, select and reproduce; `generation` and `genomes` are then the next ones.
@@ -152,11 +170,11 @@ class Population:
     def _scored(self, learned: Genomes | None, inherit: bool) -> Genomes:
         """The generation's genomes with the weights that their fitness belongs to, inherited if this is so."""
         if learned is None:
-            return self.genomes
-        scored = with_learned(self.genomes, learned)
+            return self._genomes
+        scored = with_learned(self._genomes, learned)
         if inherit:
             for name in LEARNED:
-                getattr(self.genomes.arrays, name)[:] = getattr(scored.arrays, name)
+                getattr(self._genes, name)[:] = getattr(scored.arrays, name)
         return scored
 
     def _tell(self, valid_fitness: np.ndarray, scored: Genomes) -> None:
@@ -185,6 +203,10 @@ class Population:
     ) -> Result:
         """Evolve until the target is met or so many generations have been evaluated since the run began.
 
+        A population is for one task: the best genome and the candidates of earlier calls stay. Its solution stays only
+        if it reached the same `fitness_target` or `solved` holds for it. Where that leaves nothing to run, a warning is
+        logged.
+
         Args:
             evaluator: Takes Genomes, returns their fitness, shape (population_size,). It may have `state()`, which
                 gives arrays by name for a checkpoint, and `restore(arrays)`; `validate(genomes)`, which gives fitness
@@ -211,23 +233,28 @@ class Population:
                 )
             evaluator.restore(self.evaluator_state)
             self.evaluator_state = {}
+        target = Target(fitness_target, solved)
+        is_solved = target.is_met_by(self.solution)
+        if is_solved or self.generation >= generations:
+            self._warn_idle(is_solved, generations)
         with contextlib.ExitStack() as ending:
             ending.enter_context(locked(checkpoint))
             for reporter in reporters:
                 ending.callback(reporter.close)
                 reporter.start(self, generations)
-            while self.generation < generations and self.solution is None:
+            while self.generation < generations and not is_solved:
                 genomes, fitness, timings = self._run_generation(evaluator)
-                self._note_solution(genomes, fitness, fitness_target, solved)
+                self.solution = target.find(genomes, fitness)
+                is_solved = self.solution is not None
                 for reporter in reporters:
                     reporter.generation(self, timings)
-                ends = self.generation >= generations or self.solution is not None
+                ends = self.generation >= generations or is_solved
                 if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
                     if hasattr(evaluator, "state"):
                         self.evaluator_state = evaluator.state()
                     checkpoints.save(self, checkpoint)
                     self.evaluator_state = {}
-            result = self._result(evaluator)
+            result = self._result(evaluator, is_solved)
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
@@ -245,15 +272,54 @@ class Population:
         return scored, fitness, timings
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
-        """Make these the genomes of this generation, as a checkpoint does."""
+        """Make copies of these the genomes of this generation, and let later ids begin above theirs.
+
+        Args:
+            generation: The current one or a later one.
+            genomes: As many as the population has, with its inputs and outputs.
+
+        Raises:
+            ValueError: The generation lies in the past, or the genomes are not as many, break a rule of
+                `Genomes.check`, or have a link with another innovation number than in this population.
+        """
+        if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
+            raise ValueError(f"generation: must be an integer, got {generation!r}")
+        if not self.generation <= generation <= MOST_GENERATIONS:
+            raise ValueError(
+                f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, got {generation}"
+            )
+        batch = self._genomes.with_arrays(genomes)
+        batch.check()
+        if len(batch) != self.config.population_size:
+            raise ValueError(
+                f"genomes: expected {self.config.population_size}, the population_size, got {len(batch)}"
+            )
+        own = GenomeArrays(*(array.copy() for array in genomes))
+        self.innovations.adopt(own, self._input_count)
+        self._set_genomes(int(generation), own)
+        self.first_parent, self.second_parent = np.full(len(batch), -1), np.full(len(batch), -1)
+        self.birth = np.full(len(batch), generation)
+        self.kept = -1
+
+    def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
+        """Make these, which nobody else writes to, the genomes of this generation."""
         self.generation = generation
-        self.genomes = self.genomes.with_arrays(genomes)
-        self.genomes.generation = generation
-        self._current = genomes
+        self._current = self._genes = genes
+        self._show()
+
+    def _show(self) -> None:
+        """Let people see the current generation."""
+        genome, seed = self.config.genome, self.config.seed
+        description = genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward
+        self._genomes = Genomes(self._genes, *description, self.generation, seed, self._bounds).protect()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._show()  # copies of read-only arrays are writable
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
-        arrays, species_of = self.genomes.arrays, self._species_of
+        arrays, species_of = self._genes, self._species_of
         id_, founded, improved, record, representative = self.species
         rule, threshold = self._speciation, speciation.threshold_as_float32(self.threshold)
         parallel.over(speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of)
@@ -293,7 +359,7 @@ class Population:
         """Add this generation to the history."""
         size = self.config.population_size
         mean, std, median, valid = summary
-        arrays = self.genomes.arrays
+        arrays = self._genes
         row = (
             self.generation,
             self.evaluations + size,
@@ -310,20 +376,12 @@ class Population:
             np.count_nonzero(arrays.connection_enabled) / size,
             self.innovations.count,
         )
-        species = np.empty(len(ranking.best), SPECIES)
-        species["generation"] = self.generation
-        species["id"] = self.species.id
-        species["size"] = ranking.offset[1:] - ranking.offset[:-1]
-        species["age"] = self.generation - self.species.founded
-        species["best"] = ranking.best
-        species["mean"] = ranking.mean
-        species["stagnation"] = self.generation - self.species.improved
-        species["offspring"] = offspring
+        species = species_rows(self.generation, self.species, ranking, offspring)
         self.history.append(np.array([row], GENERATION), species)
 
     def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
         """Keep the species that have offspring, each with a random member as its representative."""
-        arrays = self.genomes.arrays
+        arrays = self._genes
         species, genome, nodes, connections = speciation.draw_representatives(
             *self.species[:4],
             ranking.member,
@@ -341,8 +399,8 @@ class Population:
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
         """Make the next generation."""
         config, settings, functions, seed = self.config, self._settings, self._functions, self._seed
-        input_count, num_outputs = self.genomes.input_count, config.genome.num_outputs
-        parents, generation = self.genomes.arrays, self.generation + 1
+        input_count, num_outputs = self._input_count, config.genome.num_outputs
+        parents, generation = self._genes, self.generation + 1
         kept = self.kept if config.reproduction.keep_best else -1
         plan = Plan(
             *reproduction.plan(
@@ -414,34 +472,29 @@ class Population:
         """Make the children the current generation."""
         self._current, self._spare = self._spare, self._current
         self.generation += 1
-        self.genomes = self.genomes.with_arrays(children)
-        self.genomes.generation = self.generation
+        self._genes = children
+        self._show()
         self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
 
-    def _note_solution(
-        self,
-        genomes: Genomes,
-        fitness: np.ndarray,
-        fitness_target: float | None,
-        solved: Callable[[Genome], bool] | None,
-    ) -> None:
-        """Keep the generation's champion as the solution if it meets the target."""
-        if fitness_target is None and solved is None:
-            return
-        champion = int(np.argmax(fitness))
-        meets = fitness_target is not None and fitness[champion] >= fitness_target
-        if meets or (solved is not None and solved(genomes[champion])):
-            self.solution, self.solution_fitness = genomes[champion], float(fitness[champion])
+    def _warn_idle(self, is_solved: bool, generations: int) -> None:
+        """Say why there is nothing to run; ValueError where there is no champion either."""
+        if self.best is None:
+            raise ValueError(
+                f"generations: must be above {self.generation}, the population's, of which no fitness is known, "
+                f"got {generations}"
+            )
+        reason = f"{self.generation} generations are done, {generations} were asked for"
+        if is_solved and self.solution is not None:
+            reason = f"the champion of generation {self.solution.genome.genomes.generation} meets the target"
+        _log.warning("nothing to run: %s", reason)
 
-    def _result(self, evaluator: Evaluator) -> Result:
+    def _result(self, evaluator: Evaluator, is_solved: bool) -> Result:
         champion, fitness = self.best, self.best_fitness
-        if self.solution is not None:
-            champion, fitness = self.solution, self.solution_fitness
-        elif self.candidates.genomes:
-            champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)  # type: ignore[attr-defined]
+        if is_solved and self.solution is not None:
+            champion, fitness, _ = self.solution
+        elif self.candidates.genomes and hasattr(evaluator, "validate"):
+            champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)
         assert champion is not None
-        return Result(
-            champion, fitness, self.solution is not None, self.generation, self.evaluations, self.history
-        )
+        return Result(champion, fitness, is_solved, self.generation, self.evaluations, self.history)

@@ -138,7 +138,10 @@ def compatibility_distance(first: Genome, second: Genome, config: Config) -> flo
     """The compatibility distance of two genomes under a config's settings (2002, equation 1)."""
     return float(
         _distance(
-            first.genomes.arrays, second.genomes.arrays, to_record(config.speciation), np.float32(np.inf)
+            first.genomes.to_kernel(),
+            second.genomes.to_kernel(),
+            to_record(config.speciation),
+            np.float32(np.inf),
         )
     )
 

@@ -118,7 +118,7 @@ def rollout(device, environment, count=9, feed_forward=True, hidden=3, **options
         "length": played.length,
         "terminated": played.terminated,
         "trace": np.concatenate([trace.state[1:], trace.action, trace.reward[:, np.newaxis]], axis=1),
-        **evaluator.state(),
+        **{name: array for name, array in evaluator.state().items() if name != "environment"},
     }
 
 

@@ -88,13 +88,13 @@ def make_children(config, genomes, first, second=None, both=None, mutates=False,
         "birth": np.zeros(size, np.int64),
     }
     population = neat.Population(config.updated(population_size=max(size, 2)))
-    population.resume_at(generation - 1, genomes.arrays)
+    population._set_genomes(generation - 1, genomes.to_kernel())
     population.birth = np.zeros(len(genomes), np.int64)
     population.innovations = scheme or population.innovations
     fields = [plan[name] for name in reproduction.Plan._fields]
     with mock.patch.object(reproduction, "plan", lambda *_: fields):
         population._reproduce(None, None, None)
-    return population.genomes, population._requests
+    return population.genomes.take(np.arange(len(population.genomes))), population._requests
 
 
 def ends(genomes):
@@ -133,7 +133,7 @@ def state(population):
         "innovations": {name: array.tobytes() for name, array in population.innovations.state().items()},
         "history": (population.history.generations.tobytes(), population.history.species.tobytes()),
         "best": (population.best_fitness, population.best_generation, known(population.best)),
-        "solution": (population.solution_fitness, known(population.solution)),
+        "solution": population.solution and (known(population.solution.genome), *population.solution[1:]),
         "stagnation": population.improved_generation,
         "evaluator": {name: array.tobytes() for name, array in population.evaluator_state.items()},
     }

@@ -145,7 +145,7 @@ def test_networks_outlive_the_arrays_of_their_genomes(feed_forward):
     batch = genomes(5, (3, 2), feed_forward=feed_forward)
     expected = evaluators.compile(batch).activate(numbers(6, 3))
     networks = evaluators.compile(batch, "cuda")
-    for array in batch.arrays:
+    for array in batch.to_kernel():
         array[...] = 0
     for _ in range(2):
         np.testing.assert_allclose(networks.activate(numbers(6, 3)), expected, rtol=2e-4, atol=2e-5)
@@ -245,6 +245,7 @@ def test_several_gpus(monkeypatch):
 
 def test_nan_weights():
     evaluator, batch = supervised(6)
+    evaluator(batch)  # which checks them; weights can be written to later
     batch.arrays.connection_weight[batch.arrays.connection_offset[2] : batch.arrays.connection_offset[3]] = (
         np.nan
     )

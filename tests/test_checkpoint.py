@@ -92,7 +92,7 @@ def test_another_format_is_refused(content, tmp_path):
     arrays = read_arrays(path)
     for number in (0, 1, 99):
         write_arrays(path, {**arrays, "format": np.array(number)})
-        refused(path, f"is a checkpoint of format {number}; this version reads format 2")
+        refused(path, f"is a checkpoint of format {number}; this version reads format {checkpoint.FORMAT}")
 
 
 def test_a_checkpoint_that_lacks_an_array_is_refused(content, tmp_path):

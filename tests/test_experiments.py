@@ -2,6 +2,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -267,6 +268,18 @@ def test_more_generations():
     assert main(["regression", "--resume", "parts", "--generations", "7"]) == 0
     for name in SAME:
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
+
+
+def test_resuming_a_finished_run_says_that_there_is_nothing_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(
+        logging.getLogger("neat"), "propagate", False
+    )  # as it is without pytest's own handlers
+    assert main(["parity", *FEW, "--bits", "2", "--output", "run"]) == 0
+    before = {name: Path("run", name).read_bytes() for name in (*SAME, folder.CHECKPOINT)}
+    assert "nothing to run" not in capsys.readouterr().err
+    assert main(["parity", "--resume", "run"]) == 0
+    assert "nothing to run: 4 generations are done, 4 were asked for" in capsys.readouterr().err
+    assert {name: Path("run", name).read_bytes() for name in before} == before
 
 
 def test_an_ended_run_without_its_checkpoint_is_left_alone(capsys):

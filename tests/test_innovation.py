@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neat
-from neat import checkpoint, innovation
+from neat import checkpoint, hash_table, innovation
 from neat.innovation import CANTOR_MAXIMUM, SZUDZIK_MAXIMUM, cantor, szudzik
 
 LARGEST = 2**63 - 1
@@ -322,3 +322,22 @@ def test_initial_ids_are_those_of_the_layers(settings_):
     layers = [[0, 1, 2, 3], [6, 7], [8, 9, 10], [4, 5]]
     assert links == {(s, t) for a, b in pairwise(layers) for s in a for t in b}
     assert population.innovations.counters[0] == 11
+
+
+def test_entries_of_a_table_lie_near_their_places():
+    """Far nearer than where a checkpoint is taken for one made by hand."""
+    size = 2**19
+    first, second = np.divmod(np.arange(size), 700)
+    for one, other in (
+        (first, second),
+        (second, first),
+        (first, np.zeros(size, np.int64)),
+        (second + first**2, first),
+    ):
+        table = hash_table.Table(*(np.full(2 * size, value, np.int64) for value in (0, 0, -1)))
+        entries = hash_table.Table(one.astype(np.int64), other.astype(np.int64), np.arange(size))
+        hash_table._rehash(entries, table)
+        used = np.count_nonzero(table.value >= 0)
+        hash_table.check_table("link", table, used, 0, size)
+        free = np.flatnonzero(table.value < 0)
+        assert np.diff(free).max() < hash_table.LONGEST_RUN / 5

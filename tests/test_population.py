@@ -158,7 +158,7 @@ def test_run_stops_at_the_target_and_a_resumed_run_stays_stopped(tmp_path):
     assert (result.solved, result.generations, result.champion_fitness) == (True, 5, 63)
     again = checkpoint.load(tmp_path / "r.npz")
     assert state(again) == state(population)
-    result_again = again.run(lambda genomes: pytest.fail("called"), 50)
+    result_again = again.run(lambda genomes: pytest.fail("called"), 50, fitness_target=63)
     assert (result_again.solved, result_again.generations) == (True, 5)
     assert result_again.champion == result.champion
 

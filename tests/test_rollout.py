@@ -314,11 +314,44 @@ def test_another_evaluator_cannot_take_over_a_checkpoint(tmp_path):
     rollout = Rollout(Walk())
     neat.Population(neat.Config.for_task(rollout, population_size=10)).run(rollout, 1, checkpoint=file)
     with pytest.raises(
-        ValueError, match="observations: the checkpoint is of a run whose evaluator had steps"
+        ValueError,
+        match=r"state: expected environment, steps, count, mean, squares, got environment, steps$",
     ):
         checkpoint.load(file).run(Rollout(Walk(), observations="normalised"), 2)
     with pytest.raises(ValueError, match="evaluator: the checkpoint is of a run whose evaluator had a state"):
         checkpoint.load(file).run(lambda genomes: np.zeros(len(genomes)), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "environment",
+            lambda a: np.array("Other"),
+            r"environment: the checkpoint's is Other, this one is Walk$",
+        ),
+        ("steps", lambda a: -a - 1, "state: steps: expected an integer from 0"),
+        ("steps", lambda a: a.astype(float), "state: steps: expected int64"),
+        ("steps", lambda a: a[np.newaxis], "state: steps: expected int64"),
+        ("count", lambda a: -a - 1, "state: count: expected an integer from 0"),
+        ("mean", lambda a: a[:-1], "state: mean: expected float64"),
+        ("mean", lambda a: a * np.nan, "state: mean: expected finite numbers"),
+        ("squares", lambda a: a.astype(np.float32), "state: squares: expected float64"),
+        ("squares", None, "state: expected environment, steps, count, mean, squares, got "),
+        ("more", lambda a: np.zeros(3), "state: expected environment, steps, count, mean, squares, got "),
+    ],
+)
+def test_a_state_made_by_hand_is_refused_and_changes_nothing(name, change, message):
+    rollout = Rollout(Walk(), observations="normalised")
+    rollout(population(rollout).ask())
+    before = {key: array.copy() for key, array in rollout.state().items()}
+    changed = {key: array for key, array in before.items() if key != name}
+    if change is not None:
+        changed[name] = change(before.get(name))
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        rollout.restore(changed)
+    assert "\n" not in str(caught.value)
+    assert all(np.array_equal(rollout.state()[key], array) for key, array in before.items())
 
 
 def test_a_champion_from_plain_data_repeats_its_episodes():

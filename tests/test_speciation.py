@@ -106,7 +106,13 @@ def test_the_distance_is_the_papers(plain, c1, c2, c3, nodes, normalise_from, no
     species = np.empty(len(plain), np.int64)
     for b in range(len(plain)):
         speciation.assign(
-            0, len(plain), genomes.arrays, genomes.take([b]).arrays, rule, np.float32(threshold), species
+            0,
+            len(plain),
+            genomes.to_kernel(),
+            genomes.take([b]).to_kernel(),
+            rule,
+            np.float32(threshold),
+            species,
         )
         for a in range(len(plain)):
             if not math.isclose(expected[a][b], threshold, rel_tol=1e-5):
@@ -130,9 +136,9 @@ def test_the_threshold_itself_is_too_far():
     )
     species = np.empty(4, np.int64)
     rule = to_record(config.speciation)
-    speciation.assign(0, 4, genomes.arrays, genomes.take([0]).arrays, rule, np.float32(2), species)
+    speciation.assign(0, 4, genomes.to_kernel(), genomes.take([0]).to_kernel(), rule, np.float32(2), species)
     assert species.tolist() == [0, 0, -1, -1]
-    assert speciation.found(genomes.arrays, 1, rule, np.float32(2), species) == 1
+    assert speciation.found(genomes.to_kernel(), 1, rule, np.float32(2), species) == 1
     assert species.tolist() == [0, 0, 1, 1]
 
 
@@ -196,9 +202,9 @@ def test_mistake_4_no_genome_lies_beyond_its_species_threshold():
     representatives = population.species.representative
     species = np.empty(200, np.int64)
     genomes = population.genomes
-    speciation.assign(0, 200, genomes.arrays, representatives, rule, threshold, species)
+    speciation.assign(0, 200, genomes.to_kernel(), representatives, rule, threshold, species)
     known = len(population.species.id)
-    founders = speciation.found(genomes.arrays, known, rule, threshold, species)
+    founders = speciation.found(genomes.to_kernel(), known, rule, threshold, species)
     assert founders > 50
     assert sorted(set(species.tolist()) - set(range(known))) == list(range(known, known + founders))
     old = genomes.with_arrays(representatives)

@@ -97,17 +97,18 @@ def test_a_split_keeps_the_old_weight_behind_a_connection_of_1_and_disables_the_
 def test_mistake_5_a_split_connection_is_disabled_not_deleted_and_growth_goes_on():
     config = make_config(mutation={"add_node_rate": 1.0, "add_connection_rate": 1.0}, population_size=20)
     population = neat.Population(config)
+    genomes = population.genomes
     for generation in range(1, 101):
         children, _ = make_children(
             config,
-            population.genomes,
+            genomes,
             range(20),
             mutates=True,
             scheme=population.innovations,
             generation=generation,
         )
         assert (np.diff(children.arrays.node_offset) == 2 + generation).all()
-        population.genomes = children
+        genomes = children
     children.check()
     assert (np.diff(children.arrays.connection_offset) > 6 + 2 * 100 + 50).all()
 

@@ -35,6 +35,7 @@ LAYERS = (
     {"genome", "genes", "buffers", "rules", "feedback"},
     {
         "initial",
+        "hash_table",
         "innovation",
         "mutation",
         "crossover",
@@ -43,8 +44,9 @@ LAYERS = (
         "neat_python",
         "neat_python_genome",
     },
-    {"reproduction", "breeding", "candidates", "run_arguments"},
+    {"reproduction", "breeding", "candidates", "run_arguments", "target"},
     {"population"},
+    {"checkpoint_rules"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
 )
 KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering", "ufuncs"))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.checks import check_count
+from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.environments.check import check
 from evaluators.gradient.acting import Slots, Steps, kernels, new_scratch
@@ -227,6 +227,13 @@ class Learner:
         mine = self.state()
         if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
             raise ValueError(f"state: is of other training: {arrays.get('training', 'not of PPO')}")
+        fixed = mine.keys() - {"training", "history"}
+        check_state({name: arrays[name] for name in fixed}, {name: mine[name] for name in fixed})
+        history = arrays["history"]
+        if history.dtype != UPDATE or history.ndim != 1 or len(history) > self.updates:
+            raise ValueError(
+                f"state: history: expected at most {self.updates} rows, got {history.dtype} of {history.shape}"
+            )
         of = {part: under(part, arrays) for part in ("policy", "optimiser", "slots", "returned", "observed")}
         self.policy.restore(of["policy"])
         self._optimiser.restore(of["optimiser"])

@@ -176,7 +176,7 @@ class _Networks:
     """Genomes as programs that can be differentiated."""
 
     def __init__(self, genomes: Genomes) -> None:
-        arrays = genomes.arrays
+        arrays = genomes.to_kernel()
         self._genomes = genomes
         programs = room_for(genomes)
         self._origins = np.full(len(arrays.node_id), -1), np.full(len(arrays.connection_weight), -1)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.checks import check_count
+from evaluators.checks import check_count, check_state
 from evaluators.gradient.autograd import Tensor, constant, no_grad
 from evaluators.gradient.draws import check_seed, permutation
 from evaluators.gradient.module import Module, observing
@@ -291,8 +291,16 @@ class _Run:
     def restore(self, path: str | Path) -> None:
         """Take back what `state` gave."""
         arrays = read_arrays(path)
-        if int(arrays.get("format", -1)) != FORMAT:
+        known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
+        if not known.keys() <= arrays.keys() or not np.array_equal(arrays["format"], FORMAT):
             raise CheckpointError(f"{path}: is no checkpoint of training in format {FORMAT}")
+        history, best = arrays.get("history", np.empty(0)), under("best", arrays)
+        try:
+            check_state({name: arrays[name] for name in known}, known)
+            if history.dtype != EPOCH or history.ndim != 1:
+                raise ValueError(f"state: history: expected rows, got {history.dtype} of {history.shape}")
+        except ValueError as error:
+            raise CheckpointError(f"{path}: {error}") from None
         names = "seed", "batch_size", "samples", "samples for validation"
         for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
             if mine != theirs:
@@ -302,10 +310,12 @@ class _Run:
         try:
             self._optimiser.restore(under("optimiser", arrays))
             self._model.restore(under("model", arrays))
+            if best:
+                check_state(best, self._model.state())
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
-        self._best = under("best", arrays)
-        self.history = arrays["history"]
+        self._best = best
+        self.history = history
 
 
 def first_not_finite(model: Module, inputs: Any) -> str:

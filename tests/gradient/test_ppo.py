@@ -11,7 +11,7 @@ from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environmen
 from evaluators.environments.environment import uniform
 from evaluators.gradient import CheckpointError, Tensor, objective, ppo, reporting
 from neat import parallel
-from neat.archive import read_arrays
+from neat.archive import read_arrays, write_arrays
 from tests.gradient.test_training import refuses, same
 
 ONE = np.float32(1.0)
@@ -283,6 +283,18 @@ def test_stopped_and_resumed_is_never_stopped(environment, tmp_path):
     same_rows(whole.history, again.history)
     with refuses(f"{file}: state: is of other training", CheckpointError):
         ppo.train(environment, wanted, 7, **arguments)
+    arrays = read_arrays(file)
+    for name, array in (
+        ("slots.state", arrays["slots.state"][:-1]),
+        ("slots.time", arrays["slots.time"].astype(np.float64)),
+        ("discounted", arrays["discounted"] * np.nan),
+        ("permutations", arrays["permutations"][np.newaxis]),
+        ("history", arrays["history"]["update"]),
+    ):
+        write_arrays(file, {**arrays, name: array})
+        with refuses(f"{file}: state: {name}: expected ", CheckpointError):
+            ppo.train(environment, wanted, 6, **arguments)
+    write_arrays(file, arrays)
     file.write_bytes(file.read_bytes()[:-1])
     with refuses(f"{file}: is damaged", CheckpointError):
         ppo.train(environment, wanted, 6, **arguments)

@@ -17,6 +17,7 @@ from evaluators.gradient import (
     reporting,
     schedules,
 )
+from neat.archive import read_arrays, write_arrays
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(90, 4))
@@ -133,6 +134,33 @@ def test_a_checkpoint_that_cannot_be_used(tmp_path):
             train(2, checkpoint=path, resume=True)
     path.write_bytes(content[:-1])
     with refuses(f"{path}: is damaged", CheckpointError):
+        train(2, checkpoint=path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("format", None, "is no checkpoint of training"),
+        ("format", lambda a: np.array([a, a]), "is no checkpoint of training"),
+        ("settings", None, "is no checkpoint of training"),
+        ("settings", lambda a: a[:-1], "state: settings: expected uint64"),
+        ("data", lambda a: np.zeros(3), "state: data: expected <U64"),
+        ("history", None, "state: history: expected rows"),
+        ("history", lambda a: a["epoch"], "state: history: expected rows"),
+        ("optimiser.steps", lambda a: a[np.newaxis], "state: expected steps"),
+        ("best.layers.0.bias", lambda a: a[:-1], "state: layers.0.bias: expected float32"),
+        ("best.layers.0.bias", None, "state: expected layers"),
+    ],
+)
+def test_a_checkpoint_made_by_hand_is_refused(name, change, message, tmp_path):
+    path = tmp_path / "training.npz"
+    train(1, checkpoint=path)
+    arrays = read_arrays(path)
+    made = {key: array for key, array in arrays.items() if key != name}
+    if change is not None:
+        made[name] = change(arrays[name])
+    write_arrays(path, made)
+    with refuses(f"{path}: {message}", CheckpointError):
         train(2, checkpoint=path, resume=True)
 
 
