@@ -8,48 +8,17 @@ dense: its inputs come first (the bias input last among them), then its nodes in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neat import activations
+from neat.gene_arrays import DTYPES as DTYPES
+from neat.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, ragged_indices, writable
+from neat.gene_arrays import Bounds as Bounds
+from neat.gene_arrays import GenomeArrays as GenomeArrays
 from neat.plain_data import GenomeData
 from neat.rules import RULES, first_broken_rule
-
-
-class GenomeArrays(NamedTuple):
-    """The genes of P genomes with N nodes and C connections in all."""
-
-    node_offset: np.ndarray  # int64 (P+1,)
-    connection_offset: np.ndarray  # int64 (P+1,)
-    node_id: np.ndarray  # int64 (N,), ascending within a genome
-    node_bias: np.ndarray  # float32 (N,)
-    node_response: np.ndarray  # float32 (N,)
-    node_activation: np.ndarray  # uint8 (N,), index into activations.ACTIVATIONS
-    node_aggregation: np.ndarray  # uint8 (N,), index into activations.AGGREGATIONS
-    connection_innovation: np.ndarray  # int64 (C,), ascending within a genome
-    connection_source: np.ndarray  # int32 (C,), index within the genome
-    connection_target: np.ndarray  # int32 (C,), index within the genome
-    connection_weight: np.ndarray  # float32 (C,)
-    connection_enabled: np.ndarray  # bool (C,)
-
-
-DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?")))
-MOST_INPUTS = 2**24 - 1  # or outputs; a slip of the pen shall not fill the memory
-
-# Whatever is written to these, compiled code stays within the arrays.
-_NUMBERS = ("node_bias", "node_response", "connection_weight", "connection_enabled")
-
-
-class Bounds(NamedTuple):
-    """Least and greatest weight, bias and response that genomes may have, as float32."""
-
-    weight: tuple[np.float32, np.float32]
-    bias: tuple[np.float32, np.float32]
-    response: tuple[np.float32, np.float32]
-
-
-UNBOUNDED = Bounds(*[(np.float32(-np.inf), np.float32(np.inf))] * 3)
 
 
 class GenomeError(ValueError):
@@ -118,10 +87,10 @@ class Genomes:
         if self._genes is None or self._checked_as != self.description:
             self.check()
             if self._genes is None:
-                self._arrays = _writable(self._arrays)
+                self._arrays = writable(self._arrays)
                 self._genes = GenomeArrays(*(array[:] for array in self._arrays))
                 for name, array in self._arrays._asdict().items():
-                    if name not in _NUMBERS:
+                    if name not in NUMBERS:
                         array.flags.writeable = False
             self._checked_as = self.description
         return self._genes
@@ -204,8 +173,8 @@ class Genomes:
                 f"indices: must lie from 0 to {len(self) - 1}, got {indices.min()} to {indices.max()}"
             )
         arrays = self.arrays
-        node_offset, node = _ragged_indices(arrays.node_offset, indices)
-        connection_offset, connection = _ragged_indices(arrays.connection_offset, indices)
+        node_offset, node = ragged_indices(arrays.node_offset, indices)
+        connection_offset, connection = ragged_indices(arrays.connection_offset, indices)
         return self.with_arrays(
             GenomeArrays(
                 node_offset,
@@ -227,7 +196,7 @@ class Genomes:
         self._check_description()
         self._check_layout()
         genome, rule = first_broken_rule(
-            self._genes or _writable(self._arrays),
+            self._genes or writable(self._arrays),
             self.input_count,
             self.num_outputs,
             self.feed_forward,
@@ -467,21 +436,9 @@ def _missing(owner: object, name: str) -> AttributeError:
     return AttributeError(message, name=name, obj=owner)
 
 
-def _writable(arrays: GenomeArrays) -> GenomeArrays:
-    """The arrays, or copies of those that are read-only, not aligned or not contiguous."""
-    return GenomeArrays(*(np.require(array, requirements=("C", "A", "W")) for array in arrays))
-
-
 def _shortest(value: np.float32) -> float:
     """The float with the fewest digits that is this float32."""
     return float(str(value))
-
-
-def _ragged_indices(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets of the chosen rows when laid side by side, and the elements' positions in the original."""
-    size = offset[rows + 1] - offset[rows]
-    new_offset = np.concatenate([[0], np.cumsum(size)])
-    return new_offset, np.arange(new_offset[-1]) + np.repeat(offset[rows] - new_offset[:-1], size)
 
 
 def _from_plain(data: GenomeData) -> Genomes:

@@ -26,13 +26,8 @@ _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/mem
 
 
 def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
-    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says.
-
-    Raises:
-        ValueError: They would not fit into the machine's memory.
-    """
+    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says."""
     genome = config.genome
-    _refuse_what_memory_cannot_hold(config)
     source, target = _links(config)
     innovation = innovations.links_of(source, target)
     order = np.argsort(innovation)
@@ -86,7 +81,7 @@ def bounds_of(genome: GenomeConfig) -> Bounds:
     return Bounds(*((np.float32(value.minimum), np.float32(value.maximum)) for value in values))
 
 
-def _refuse_what_memory_cannot_hold(config: Config) -> None:
+def check_memory(config: Config) -> None:
     """Raise ValueError where the first population alone would need more memory than this process may have."""
     needed, memory = _needed_bytes(config), _memory()
     if needed > memory:

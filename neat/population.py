@@ -6,7 +6,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,10 @@ from neat.feedback import LEARNED, valid_fitness, with_learned
 from neat.files import locked
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, History, species_rows
-from neat.initial import bounds_of, initial_genomes
+from neat.initial import bounds_of, check_memory, initial_genomes
 from neat.mutation import NodeFunctions
 from neat.reproduction import Plan, Ranking
+from neat.result import Result
 from neat.run_arguments import check_run
 from neat.speciation import Species
 from neat.target import Solution, Target
@@ -34,28 +34,6 @@ _log = logging.getLogger("neat")
 
 Evaluator = Callable[[Genomes], np.ndarray]
 MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run found.
-
-    Attributes:
-        champion: The genome that solved the task, or else the best of the run; where the evaluator has `validate`,
-            the one that is best in it among the generations' champions of the highest fitness.
-        champion_fitness: Its fitness, there if it was chosen so.
-        solved: Whether the target was met.
-        generations: Generations evaluated.
-        evaluations: Genomes evaluated.
-        history: Rows of every generation.
-    """
-
-    champion: Genome
-    champion_fitness: float
-    solved: bool
-    generations: int
-    evaluations: int
-    history: History
 
 
 class Population:
@@ -78,9 +56,13 @@ class Population:
         solution: What met the target of the last call of `run` (see `neat.target`), or None.
         evaluator_state: Arrays that the evaluator restores when a loaded run goes on; empty once it has.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
+
+    Raises:
+        ValueError: Memory cannot hold the first population.
     """
 
     def __init__(self, config: Config) -> None:
+        check_memory(config)
         self._prepare(config)
         self._set_genomes(0, initial_genomes(config, self.innovations).arrays)
 

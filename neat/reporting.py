@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from neat.population import Population, Result
+    from neat.population import Population
+from neat.result import Result
 
 _TIMED = ("evaluate", "reproduce")
 

@@ -32,7 +32,7 @@ LAYERS = (
         "history",
     },
     {"config", "plain_data"},
-    {"genome", "genes", "buffers", "rules", "feedback"},
+    {"gene_arrays", "genome", "genes", "buffers", "rules", "feedback"},
     {
         "initial",
         "hash_table",
@@ -44,7 +44,7 @@ LAYERS = (
         "neat_python",
         "neat_python_genome",
     },
-    {"reproduction", "breeding", "candidates", "run_arguments", "target"},
+    {"reproduction", "breeding", "candidates", "result", "run_arguments", "target"},
     {"population"},
     {"checkpoint_rules"},
     {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},

@@ -68,7 +68,7 @@ def test_solved_means_this_calls_target(before, now, generations, loaded, tmp_pa
 def test_a_run_that_met_the_same_target_has_nothing_to_do_and_says_so(before, now, loaded, tmp_path, caplog):
     population = solved_run(tmp_path, **before)[loaded]
     known = state(population)
-    result = population.run(None, 9, **now)
+    result = population.run(rising, 9, **now)
     assert (result.solved, result.generations, result.champion_fitness) == (True, 5, 63)
     assert result.champion == population.solution.genome
     assert state(population) == known
@@ -80,10 +80,10 @@ def test_a_run_that_met_the_same_target_has_nothing_to_do_and_says_so(before, no
 def test_a_run_that_has_had_its_generations_says_so(generations, now, tmp_path, caplog):
     """And it is not solved by what another target was met with, which stays known."""
     population, _ = solved_run(tmp_path, fitness_target=63)
-    result = population.run(None, generations, **now)
+    result = population.run(rising, generations, **now)
     assert (result.solved, result.generations) == (False, 5)
     assert caplog.messages == [f"nothing to run: 5 generations are done, {generations} were asked for"]
-    assert population.run(None, 9, fitness_target=63).solved
+    assert population.run(rising, 9, fitness_target=63).solved
 
 
 def test_a_run_with_something_to_do_warns_of_nothing(caplog):

@@ -82,7 +82,7 @@ def test_baldwins_champion_has_what_it_learned_and_offspring_do_not(tmp_path):
     evaluator(population.genomes)
     assert (untrained.arrays.connection_weight == population.genomes.arrays.connection_weight).all()
     solved = population.run(evaluator, 9, fitness_target=result.champion_fitness - 1)
-    assert solved.solved and population.solution == solved.champion
+    assert solved.solved and population.solution.genome == solved.champion
     np.testing.assert_allclose(alone(solved.champion.genomes)[0], solved.champion_fitness, 1e-5)
 
     evaluator, _ = narrow(2, learn_steps=0)
