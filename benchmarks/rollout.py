@@ -102,12 +102,12 @@ def _side_by_side_range(begin, end, steps, constants, state, choice, reward, end
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     for _ in range(begin, end):
         for lane in range(width):
-            _reset(column(state, lane), constants, key)
+            _reset(column(state, lane, 4), constants, key)
         for _ in range(steps):
             for lane in range(width):
                 choice[lane] = np.int64(state[2, lane] + np.float32(0.5) * state[3, lane] > np.float32(0.0))
             for lane in range(width):
-                gained, over = _step(column(state, lane), choice[lane], constants, key)
+                gained, over = _step(column(state, lane, 4), choice[lane], constants, key)
                 reward[lane] = gained
                 ended[lane] = over
 
@@ -167,7 +167,7 @@ def _repeat_step(lanes, constants, calls):
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     for _ in range(calls):
         for lane in range(len(lanes.total)):
-            gained, over = _step(column(lanes.state, lane), lanes.choice[lane], constants, key)
+            gained, over = _step(column(lanes.state, lane, 4), lanes.choice[lane], constants, key)
             lanes.reward[lane] = gained
             lanes.ended[lane] = over
 
@@ -176,7 +176,7 @@ def _repeat_step(lanes, constants, calls):
 def _repeat_observe(lanes, constants, senses, calls):
     for _ in range(calls):
         for lane in range(len(lanes.total)):
-            _observe(column(lanes.state, lane), constants, column(lanes.observation, lane))
+            _observe(column(lanes.state, lane, 4), constants, column(lanes.observation, lane, 4))
         episode.sense(lanes, senses, lanes.values[0], len(lanes.total))
 
 

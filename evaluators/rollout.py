@@ -13,6 +13,7 @@ from evaluators.checks import as_float64, check_choice, check_current, check_siz
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check, why_not_on_gpu
+from evaluators.environments.functions import Functions
 from evaluators.episode import Lanes, Play, Record, Senses, record_block
 from evaluators.episodic import (
     TRAINING,
@@ -97,7 +98,8 @@ class Rollout(Episodic):
         self.environment = environment
         self.name = environment.name
         self.observations = observations
-        self._player: Any = None if self.devices == ("cpu",) else _player(self.devices)
+        self._functions = environment.functions()
+        self._player: Any = None if self.devices == ("cpu",) else _player(self.devices, self._functions)
         self._played: Played | None = None  # of the last call
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
         self._senses = senses_for(environment, observations)
@@ -177,8 +179,8 @@ class Rollout(Episodic):
     def is_built(self) -> bool:
         """Whether the loop over episodes was compiled before, by any process."""
         if self._player is not None:
-            return bool(self._player.is_built(self.environment, self._decision))
-        return is_built(play_range(type(self.environment), self._decision))
+            return bool(self._player.is_built(self._decision))
+        return is_built(play_range(self._functions, self._decision))
 
     @property
     def _decision(self) -> str:
@@ -256,7 +258,14 @@ class Rollout(Episodic):
         block_for = partial(self._record_block, episodes, episodes, play)
         senses, reach = self.senses(), self.reach()
         played: Played = self._player(
-            genomes, self.environment, self._decision, play, senses, reach, block_for, *self._combination()
+            genomes,
+            self.environment.constants,
+            self._decision,
+            play,
+            senses,
+            reach,
+            block_for,
+            *self._combination(),
         )
         if played.steps.min() < 0:
             record = played.record()
@@ -272,7 +281,7 @@ class Rollout(Episodic):
         senses, reach = self.senses(), self.reach()
         try:
             parallel.over(
-                play_range(type(self.environment), self._decision),
+                play_range(self._functions, self._decision),
                 count,
                 networks.programs,
                 genomes.input_count,
@@ -330,10 +339,10 @@ def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
     return low.copy(), 1 / (high - low)
 
 
-def _player(devices: tuple[str, ...]) -> Any:
+def _player(devices: tuple[str, ...], functions: Functions) -> Any:
     from evaluators.gpu_engines import Player
 
-    return Player(devices)
+    return Player(devices, functions)
 
 
 def _episodes(record: Record) -> Episodes:

@@ -47,7 +47,11 @@ def one_value(state, action, constants, random):
             "Broken: an observation or a reward is not finite in step 1",
         ),
         ({"step": staticmethod(nan_reward)}, "Broken: an observation or a reward is not finite in step 1"),
-        ({"observe": staticmethod(out_of_range)}, "Broken: IndexError: index"),
+        (
+            {"observe": staticmethod(out_of_range)},
+            f"Broken: IndexOutOfRange: out_of_range, line {out_of_range.__code__.co_firstlineno + 1} of "
+            "test_rollout_mistakes.py, observation: index 3 is out of range for size 1",
+        ),
         ({"step": staticmethod(raises)}, "Broken: RuntimeError: the motor is broken"),
         (
             {"step": staticmethod(not_compilable)},

@@ -15,7 +15,8 @@ from gymnasium.error import ResetNeeded
 
 from evaluators.environments.check import check
 from evaluators.environments.environment import Box, Environment
-from neat.jit import inner_function, specialise
+from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
+from neat.jit import specialise
 from neat.rng import EVALUATION
 
 _0 = np.uint64(0)
@@ -49,6 +50,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         actions = environment.actions
         self.action_space = _box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
         self._constants = environment.constants
+        self._functions = environment.functions()
         self._state: np.ndarray | None = None
         self._random = (_0, _0, _0, np.uint64(EVALUATION))
         self._time = 0
@@ -88,7 +90,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         if given is not None:
             self._state[:] = given
         observation = self._new_observation()
-        begin, _ = _kernels(type(self.environment))
+        begin, _ = _kernels(self._functions)
         begin(self._state, self._constants, (*self._random, _0), given is None, observation)
         return observation.astype(np.float32), {}
 
@@ -109,7 +111,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         state, taken = self._begun(), self._action(action)
         self._time += 1
         observation = self._new_observation()
-        _, advance = _kernels(type(self.environment))
+        _, advance = _kernels(self._functions)
         random = (*self._random, np.uint64(self._time))
         reward, terminated = advance(state, taken, self._constants, random, observation)
         truncated = self._time >= self.environment.time_limit
@@ -176,9 +178,8 @@ def _advance(state, action, constants, random, observation):
 
 
 @functools.cache
-def _kernels(environment: type[Environment]) -> tuple[Any, Any]:
+def _kernels(functions: Functions) -> tuple[Any, Any]:
     """To begin an episode and to take a step, from the environment's functions."""
-    bind = {name: inner_function(each) for name, each in environment.functions().items()}
-    name = f"{environment.__module__}.{environment.__qualname__}"
-    begin, advance = (specialise(each, name, bind, _nrt=False) for each in (_begin, _advance))
+    bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
+    begin, advance = (specialise(each, functions.task, bind, _nrt=False) for each in (_begin, _advance))
     return begin, advance
