@@ -16,6 +16,7 @@ from benchmarks.report import Table, seconds
 from evaluators import actions, cpu, episode, rollout
 from evaluators.environments import CartPole
 from evaluators.intrinsics import column
+from evaluators.network import writable_programs
 from neat import Genomes, parallel
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.jit import inner_function, lean_kernel
@@ -201,14 +202,15 @@ def _repeat_rewards(lanes, calls):
 def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
     """Seconds of each part of a step of eight lanes, of which five have an episode, on one core."""
     networks = evaluators.compile(genomes)
+    programs = writable_programs(networks)
     lanes = rollout.new_lanes(task.environment, networks, 8, 1)
     constants = task.environment.constants
     senses, reach = task.senses(), task.reach()
     calls = {
         "physics": (_repeat_step, constants),
         "observations to inputs": (_repeat_observe, constants, senses),
-        "network": (_repeat_forward, networks.programs),
-        "outputs to action": (_repeat_decide, networks.programs, reach),
+        "network": (_repeat_forward, programs),
+        "outputs to action": (_repeat_decide, programs, reach),
         "rewards and ends": (_repeat_rewards,),
     }
     parts = {}

@@ -26,7 +26,7 @@ from evaluators.episodic import (
     as_genomes,
     check_trial,
 )
-from evaluators.network import Networks, compile, unfit_for_gpu
+from evaluators.network import Networks, compile, unfit_for_gpu, writable_programs
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat import parallel
 from neat.activations import ACTIVATIONS
@@ -283,7 +283,7 @@ class Rollout(Episodic):
             parallel.over(
                 play_range(self._functions, self._decision),
                 count,
-                networks.programs,
+                writable_programs(networks),
                 genomes.input_count,
                 self.environment.constants,
                 play,
@@ -356,7 +356,7 @@ def _width(episodes: int) -> int:
 
 def new_lanes(environment: Environment, networks: Networks, width: int, dimensions: int) -> Lanes:
     """Scratch for any of the networks."""
-    programs = networks.programs
+    programs = writable_programs(networks)
     slots = networks.num_inputs + networks.bias_input + int(programs.node_count.max())
     return Lanes(
         state=np.zeros((len(environment.state_names), width), environment.precision),
