@@ -203,7 +203,7 @@ def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
     """Seconds of each part of a step of eight lanes, of which five have an episode, on one core."""
     networks = evaluators.compile(genomes)
     programs = writable_programs(networks)
-    lanes = rollout.new_lanes(task.environment, networks, 8, 1)
+    lanes = rollout.new_lanes(task.environment.functions(), networks, 8)
     constants = task.environment.constants
     senses, reach = task.senses(), task.reach()
     calls = {

@@ -66,6 +66,16 @@ def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) ->
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
 
 
+def as_kept_count(name: str, value: Any) -> int:
+    """A count that a checkpoint kept; ValueError unless it is an integer of at least 0."""
+    array = np.asarray(value)
+    if array.shape != () or array.dtype.kind not in "iu" or not 0 <= array < 2**62:
+        raise ValueError(
+            f"{name}: expected an integer of at least 0, got {array.dtype} {array.tolist()!r:.40}"
+        )
+    return int(array)
+
+
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """ValueError unless it is one of these."""
     if value not in allowed:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count
+from evaluators.checks import as_kept_count, check_choice, check_count
 from evaluators.episode import combined
 from neat.genome import Genome, Genomes
 from neat.jit import lean_kernel
@@ -115,8 +115,21 @@ class Episodic(ABC):
         return {"steps": np.array(self.steps)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave."""
-        self.steps = int(arrays["steps"])
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: It is the state of an evaluator of another kind, or is damaged.
+        """
+        self.steps = self._kept_steps(arrays)
+
+    def _kept_steps(self, arrays: dict[str, np.ndarray]) -> int:
+        kept = self.state().keys()
+        if arrays.keys() != kept:
+            raise ValueError(
+                f"observations: the checkpoint is of a run whose evaluator had {', '.join(arrays)}, this one has "
+                f"{', '.join(kept)}"
+            )
+        return as_kept_count("steps", arrays["steps"])
 
     def _forget_last(self) -> None:
         self._last = None

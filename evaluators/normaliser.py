@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaluators.checks import as_float64, as_kept_count
 from evaluators.environments import Environment
 from evaluators.episode import Senses
 
@@ -45,9 +46,17 @@ class Normaliser:
         return {"count": np.array(self.count), "mean": self.mean, "squares": self.squares.copy()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave."""
-        self.count = int(arrays["count"])
-        self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: The arrays are of other observations, or hold something that is not finite.
+        """
+        count = as_kept_count("count", arrays["count"])
+        kept = {name: as_float64(name, arrays[name]) for name in ("mean", "squares")}
+        for name, array in kept.items():
+            if array.shape != self.mean.shape:
+                raise ValueError(f"{name}: expected shape {self.mean.shape}, got {array.shape}")
+        self.count, self.mean, self.squares = count, kept["mean"].copy(), kept["squares"].copy()
 
 
 def senses_for(

@@ -95,9 +95,9 @@ class Rollout(Episodic):
         self.devices = resolve_device(device, lambda: why_not_on_gpu(environment) or unfit_for_gpu())
         super().__init__(episodes, starts, combine, actions)
         check_choice("observations", observations, get_args(Observations))
-        self.environment = environment
+        self._environment = environment
         self.name = environment.name
-        self.observations = observations
+        self._observations = observations
         self._functions = environment.functions()
         self._player: Any = None if self.devices == ("cpu",) else _player(self.devices, self._functions)
         self._played: Played | None = None  # of the last call
@@ -107,6 +107,16 @@ class Rollout(Episodic):
         bounds = space if isinstance(space, Box) else Box((0.0,), (space.count,))
         self._lowest, highest = np.array(bounds, np.float32)
         self._span = highest - self._lowest
+
+    @property
+    def environment(self) -> Environment:
+        """What the genomes act in."""
+        return self._environment
+
+    @property
+    def observations(self) -> Observations:
+        """How observations become inputs."""
+        return self._observations
 
     @property
     def num_inputs(self) -> int:
@@ -140,7 +150,7 @@ class Rollout(Episodic):
         if states is None:
             return super().play(genomes, episodes, trial)
         check_trial(trial)
-        start, most = as_float64("states", states), len(self.environment.state_names)
+        start, most = as_float64("states", states), self._functions.states
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
         batch = as_genomes(genomes)
@@ -151,7 +161,7 @@ class Rollout(Episodic):
         check_trial(trial)
         batch = as_genomes(genome)
         record = self._recorded(batch, 1, self._task(batch, TRIAL + trial, traced=True))
-        steps, states = int(record.length[0, 0]), len(self.environment.state_names)
+        steps, states = int(record.length[0, 0]), self._functions.states
         return Trace(
             record.trace[: steps + 1, :states],
             record.trace[1 : steps + 1, states:-1],
@@ -160,20 +170,27 @@ class Rollout(Episodic):
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint keeps: the steps so far, and what the observations are normalised by."""
-        return super().state() | (self._normaliser.state() if self._normaliser is not None else {})
+        """What a checkpoint keeps: the steps so far, and what observations are normalised by, with the environment."""
+        kept = super().state()
+        if self._normaliser is not None:
+            kept |= {"environment": np.array(self.name), **self._normaliser.state()}
+        return kept
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave."""
-        kept = self.state().keys()
-        if arrays.keys() != kept:
-            raise ValueError(
-                f"observations: the checkpoint is of a run whose evaluator had {', '.join(arrays)}, this one has "
-                f"{', '.join(kept)}"
-            )
-        super().restore(arrays)
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: It is the state of an evaluator of another kind or environment, or is damaged.
+        """
+        steps = self._kept_steps(arrays)
         if self._normaliser is not None:
+            if str(arrays["environment"]) != self.name:
+                raise ValueError(
+                    f"environment: the state is of a run in {arrays['environment']!s:.60}, whose observations do "
+                    f"not normalise those of {self.name}"
+                )
             self._normaliser.restore(arrays)
+        self.steps = steps
 
     @property
     def is_built(self) -> bool:
@@ -221,6 +238,11 @@ class Rollout(Episodic):
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+        if self._normaliser is not None and self._normaliser.count == 0 and trial != TRAINING:
+            raise ValueError(
+                f"{self.name}: observations are normalised by those of a run, and this evaluator has seen none: use "
+                "the evaluator of the run, or restore(neat.checkpoint.load(file).evaluator_state)"
+            )
         return Play(
             _NO_START if start is None else start,
             0 if start is None else start.shape[1],
@@ -243,15 +265,13 @@ class Rollout(Episodic):
 
     def _record_block(self, episodes: int, groups: int, play: Play, count: int) -> Block:
         """The Block of a Record of so many genomes; `groups` of lanes are measured each."""
-        actions = self.environment.actions
-        dimensions = len(actions.low) if isinstance(actions, Box) else 1
         return record_block(
             count,
             episodes,
             groups if play.measured else 0,
             self.num_inputs,
             play.limit if play.traced else -1,
-            len(self.environment.state_names) + dimensions + 1,
+            self._functions.states + self._functions.dimensions + 1,
         )
 
     def _played_on_gpu(self, genomes: Genomes, episodes: int, play: Play) -> Played:
@@ -290,7 +310,7 @@ class Rollout(Episodic):
                 senses,
                 reach,
                 record,
-                scratch=lambda: (new_lanes(self.environment, networks, width, len(reach.span)),),
+                scratch=lambda: (new_lanes(self._functions, networks, width),),
                 cost=episodes * min(play.limit, 100) / 16,
             )
         except Exception as error:  # of the environment's functions: nothing else raises there
@@ -354,15 +374,15 @@ def _width(episodes: int) -> int:
     return 1 if episodes == 1 else 8 if episodes <= 8 else 16
 
 
-def new_lanes(environment: Environment, networks: Networks, width: int, dimensions: int) -> Lanes:
+def new_lanes(functions: Functions, networks: Networks, width: int) -> Lanes:
     """Scratch for any of the networks."""
     programs = writable_programs(networks)
     slots = networks.num_inputs + networks.bias_input + int(programs.node_count.max())
     return Lanes(
-        state=np.zeros((len(environment.state_names), width), environment.precision),
-        observation=np.zeros((networks.num_inputs, width), environment.precision),
+        state=np.zeros((functions.states, width), functions.precision),
+        observation=np.zeros((functions.observations, width), functions.precision),
         choice=np.zeros(width, np.int64),
-        action=np.zeros((dimensions, width), np.float32),
+        action=np.zeros((functions.dimensions, width), np.float32),
         reward=np.zeros(width),
         total=np.zeros(width),
         ended=np.zeros(width, bool),

@@ -162,3 +162,97 @@ def test_bad_trials_and_no_genomes():
                 call()
     with pytest.raises(ValueError, match="genomes: expected at least one, got none"):
         rollout(genomes.take(np.array([], np.int64)))
+
+
+# ---------------------------------------------------------------- normalised observations
+
+
+class Other(Walk):
+    """Another environment of the same shape."""
+
+
+def normalised(environment=None):
+    return Rollout(environment or Walk(), episodes=2, observations="normalised", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """An evaluator that has seen some observations, and genomes for it."""
+    rollout = normalised()
+    genomes = neat.Population(neat.Config.for_task(rollout, population_size=4)).ask()
+    rollout(genomes)
+    return rollout, genomes
+
+
+USES = {
+    "play": lambda rollout, genomes: rollout.play(genomes, 3).reward,
+    "play from states": lambda rollout, genomes: rollout.play(genomes, states=[[0.5]]).reward,
+    "validate": lambda rollout, genomes: rollout.validate(genomes, 3),
+    "trace": lambda rollout, genomes: rollout.trace(genomes[0]).reward,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_nothing_is_played_without_what_normalises_it(use, trained):
+    rollout, genomes = trained
+    fresh = normalised()
+    expected = (
+        r"^Walk: observations are normalised by those of a run, .* restore\(neat.checkpoint.load\(file\)"
+    )
+    with pytest.raises(ValueError, match=expected):
+        use(fresh, genomes)
+    fresh.restore(rollout.state())
+    np.testing.assert_array_equal(use(fresh, genomes), use(rollout, genomes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"environment": np.array("Other")},
+            "environment: the state is of a run in Other, whose observations",
+        ),
+        ({"environment": np.array(["Walk"])}, "environment: the state is of a run in"),
+        ({"mean": np.zeros(2)}, r"mean: expected shape \(1,\), got \(2,\)"),
+        ({"mean": np.zeros(0)}, r"mean: expected shape \(1,\), got \(0,\)"),
+        ({"squares": np.zeros((1, 1))}, r"squares: expected shape \(1,\), got \(1, 1\)"),
+        ({"mean": np.array([np.nan])}, "mean: expected finite float64 numbers, got nan"),
+        ({"squares": np.array([np.inf])}, "squares: expected finite float64 numbers, got inf"),
+        ({"squares": np.array(["a"])}, "squares: expected an array of numbers, got dtype <U1"),
+        ({"count": np.array(-1)}, "count: expected an integer of at least 0, got int64 -1"),
+        ({"count": np.array(1.5)}, "count: expected an integer of at least 0, got float64 1.5"),
+        ({"count": np.array([3])}, r"count: expected an integer of at least 0, got int64 \[3\]"),
+        ({"steps": np.array(-1)}, "steps: expected an integer of at least 0, got int64 -1"),
+        ({"mean": None}, "observations: the checkpoint is of a run whose evaluator had"),
+        ({"more": np.zeros(1)}, "observations: the checkpoint is of a run whose evaluator had"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(changes, message, trained):
+    rollout, _ = trained
+    before = rollout.state()
+    damaged = {name: array for name, array in (before | changes).items() if array is not None}
+    with pytest.raises(ValueError, match=f"^{message}"):
+        rollout.restore(damaged)
+    after = rollout.state()
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_what_another_environment_has_seen_is_refused(trained):
+    with pytest.raises(ValueError, match=r"^environment: the state is of a run in Walk, .* those of Other$"):
+        normalised(Other()).restore(trained[0].state())
+    with pytest.raises(ValueError, match=r"^environment: the state is of a run in Walk"):
+        normalised(CartPole()).restore(trained[0].state())
+
+
+def test_the_environment_of_an_evaluator_cannot_be_exchanged(trained):
+    for name, value in (("environment", CartPole()), ("observations", "raw")):
+        with pytest.raises(AttributeError):
+            setattr(trained[0], name, value)
+
+
+def test_genomes_for_another_environment_are_refused_by_every_use(trained):
+    genomes = neat.Population(neat.Config.for_task(Rollout(CartPole()), population_size=4)).ask()
+    for use in USES.values():
+        with pytest.raises(ValueError, match=r"^genomes: expected 1 inputs, as Walk observes, got 4$"):
+            use(trained[0], genomes)
