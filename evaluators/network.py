@@ -13,6 +13,7 @@ from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
 from neat import parallel
 from neat.genome import Genome, Genomes
+from neat.validation import check_unmasked
 
 
 def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
@@ -275,6 +276,7 @@ class Networks:
 
     def _chosen(self, genomes: Any) -> np.ndarray:
         chosen = np.asarray(genomes)
+        check_unmasked("genomes", genomes)
         if chosen.dtype == bool:
             if chosen.shape != (len(self),):
                 raise ValueError(f"genomes: expected a mask of shape ({len(self)},), got {chosen.shape}")

@@ -17,6 +17,7 @@ from evaluators.network import Networks, compile, on_cpu, writable_programs
 from evaluators.program import Programs
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
+from neat.validation import check_unmasked
 
 
 class Network:
@@ -173,6 +174,7 @@ def _part(networks: Networks, indices: np.ndarray) -> Networks:
 
 def _call(function: Callable[[Network], float], networks: Networks, index: int) -> float:
     fitness = function(Network(_part(networks, np.array([index]))))
+    check_unmasked("function", fitness)
     try:
         return float(fitness)
     except (TypeError, ValueError):

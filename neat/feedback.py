@@ -5,18 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from neat.genome import GenomeArrays
+from neat.validation import check_unmasked
 
 
 def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
     """The fitness as float64, with -inf for NaN; ValueError for another shape, +inf, or no valid value at all."""
     expected = f"shape (population_size,) = ({population_size},)"
+    given = fitness
     try:
-        fitness = np.asarray(fitness)
+        fitness = np.asarray(given)
         if fitness.dtype.kind not in "fiubO":
             raise TypeError(f"got dtype {fitness.dtype}")
+        for value in (
+            fitness.flat if fitness.dtype == object else ()
+        ):  # NumPy would read text, and None as NaN
+            if not hasattr(value, "__float__"):
+                raise TypeError(f"got {value!r:.60}")
         fitness = fitness.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"fitness: expected numbers of {expected}: {error}") from None
+    check_unmasked("fitness", given)
     if fitness.shape != (population_size,):
         raise ValueError(f"fitness: expected {expected}, got {fitness.shape}")
     if not np.isfinite(fitness).all():

@@ -15,6 +15,7 @@ import numpy as np
 from neat import activations
 from neat.plain_data import GenomeData
 from neat.rules import RULES, first_broken_rule
+from neat.validation import check_unmasked
 
 
 class GenomeArrays(NamedTuple):
@@ -125,7 +126,9 @@ class Genomes:
 
         Raises:
             IndexError: An index is no integer, negative or too great.
+            ValueError: Some indices are masked.
         """
+        check_unmasked("indices", indices)
         indices = np.asarray(indices)
         if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
             raise IndexError(

@@ -18,6 +18,7 @@ from evaluators.environments.environment import Box, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from neat.jit import specialise
 from neat.rng import EVALUATION
+from neat.validation import check_unmasked
 
 _0 = np.uint64(0)
 _KEYS = 2**64
@@ -127,6 +128,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
 
     def _checked(self, state: Any) -> np.ndarray:
         names = self.environment.state_names
+        check_unmasked("state", state)
         given = _array(state, self.environment.precision)
         if given.shape != (len(names),) or not np.isfinite(given).all():
             raise ValueError(
@@ -142,6 +144,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
                 raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {action!r}")
             return int(action)
         assert isinstance(space, spaces.Box)
+        check_unmasked("action", action)
         taken = _array(action, np.float32)
         if taken.shape != space.shape or not ((space.low <= taken) & (taken <= space.high)).all():
             bounds = ", ".join(
