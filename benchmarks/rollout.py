@@ -16,6 +16,7 @@ from benchmarks.report import Table, seconds
 from evaluators import actions, cpu, episode, rollout
 from evaluators.environments import CartPole
 from evaluators.intrinsics import column
+from evaluators.network import writable_programs
 from neat import Genomes, parallel
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.jit import inner_function, lean_kernel
@@ -102,12 +103,12 @@ def _side_by_side_range(begin, end, steps, constants, state, choice, reward, end
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     for _ in range(begin, end):
         for lane in range(width):
-            _reset(column(state, lane), constants, key)
+            _reset(column(state, lane, 4), constants, key)
         for _ in range(steps):
             for lane in range(width):
                 choice[lane] = np.int64(state[2, lane] + np.float32(0.5) * state[3, lane] > np.float32(0.0))
             for lane in range(width):
-                gained, over = _step(column(state, lane), choice[lane], constants, key)
+                gained, over = _step(column(state, lane, 4), choice[lane], constants, key)
                 reward[lane] = gained
                 ended[lane] = over
 
@@ -167,7 +168,7 @@ def _repeat_step(lanes, constants, calls):
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     for _ in range(calls):
         for lane in range(len(lanes.total)):
-            gained, over = _step(column(lanes.state, lane), lanes.choice[lane], constants, key)
+            gained, over = _step(column(lanes.state, lane, 4), lanes.choice[lane], constants, key)
             lanes.reward[lane] = gained
             lanes.ended[lane] = over
 
@@ -176,7 +177,7 @@ def _repeat_step(lanes, constants, calls):
 def _repeat_observe(lanes, constants, senses, calls):
     for _ in range(calls):
         for lane in range(len(lanes.total)):
-            _observe(column(lanes.state, lane), constants, column(lanes.observation, lane))
+            _observe(column(lanes.state, lane, 4), constants, column(lanes.observation, lane, 4))
         episode.sense(lanes, senses, lanes.values[0], len(lanes.total))
 
 
@@ -201,14 +202,15 @@ def _repeat_rewards(lanes, calls):
 def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
     """Seconds of each part of a step of eight lanes, of which five have an episode, on one core."""
     networks = evaluators.compile(genomes)
-    lanes = rollout.new_lanes(task.environment, networks, 8, 1)
+    programs = writable_programs(networks)
+    lanes = rollout.new_lanes(task.environment.functions(), networks, 8)
     constants = task.environment.constants
     senses, reach = task.senses(), task.reach()
     calls = {
         "physics": (_repeat_step, constants),
         "observations to inputs": (_repeat_observe, constants, senses),
-        "network": (_repeat_forward, networks.programs),
-        "outputs to action": (_repeat_decide, networks.programs, reach),
+        "network": (_repeat_forward, programs),
+        "outputs to action": (_repeat_decide, programs, reach),
         "rewards and ends": (_repeat_rewards,),
     }
     parts = {}

@@ -16,7 +16,7 @@ from numba import types
 from evaluators import actions, cuda
 from evaluators.actions import Reach
 from evaluators.cuda import SAMPLES, Batch, Genes, Interleaved, Part
-from evaluators.environments.environment import Discrete, Environment
+from evaluators.environments.functions import Functions
 from evaluators.episode import Play, Record, Senses, episode_pass
 from evaluators.forward import forward_in_registers
 from evaluators.launching import Kernel, kernel_of, why_not
@@ -171,41 +171,34 @@ def _over_samples(template: Any, in_shared: bool, activations: int, aggregations
     return kernel_of(template, build_name(in_shared, activations, aggregations), bind, arguments)
 
 
-def play_kernel(environment: Environment, decision: str, in_shared: bool) -> Kernel:
-    """The kernel of `cuda.play` for environments like this one and a way to decide (see `evaluators.actions`)."""
-    dimensions = 1 if isinstance(environment.actions, Discrete) else len(environment.actions.low)
-    sizes = len(environment.constants), len(environment.state_names), environment.num_observations, dimensions
-    return _playing(type(environment), sizes, decision, in_shared, *table())
+def play_kernel(functions: Functions, decision: str, in_shared: bool) -> Kernel:
+    """The kernel of `cuda.play` for an environment's functions and a way to decide (see `evaluators.actions`)."""
+    return _playing(functions, decision, in_shared, *table())
 
 
 @functools.cache
 def _playing(
-    environment: type[Environment],
-    sizes: tuple[int, int, int, int],
-    decision: str,
-    in_shared: bool,
-    activations: int,
-    aggregations: int,
+    functions: Functions, decision: str, in_shared: bool, activations: int, aggregations: int
 ) -> Kernel:
-    constants, states, observations, dimensions = sizes
-    precision = F4 if environment.precision is np.float32 else F8
+    precision = F4 if functions.precision is np.float32 else F8
     forward = forward_for(activations, aggregations, 1)
-    reset, observe, step = map(inner_function, environment.functions().values())
+    reset, observe, step = (
+        inner_function(each) for each in (functions.reset, functions.observe, functions.step)
+    )
     bind = {
         "play_episodes": episode_pass(
-            forward, reset, observe, step, getattr(actions, decision), decision != "scaled"
+            forward, functions, (reset, observe, step), getattr(actions, decision), decision != "scaled"
         ),
-        "STATES": states,
-        "OBSERVATIONS": observations,
-        "DIMENSIONS": dimensions,
+        "STATES": functions.states,
+        "OBSERVATIONS": functions.observations,
+        "DIMENSIONS": functions.dimensions,
         "PRECISION": precision,
         "IN_SHARED": in_shared,
     }
-    task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
-    name = f"{task}-{build_name(in_shared, activations, aggregations)}"
+    name = f"{functions.task}-{decision}-{build_name(in_shared, activations, aggregations)}"
     arguments = (
         _INTERLEAVED,
-        types.UniTuple(precision, constants),
+        types.UniTuple(precision, functions.constants),
         named(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
         named(Senses, array(F4), array(F4), F4),
         named(Reach, array(F4), array(F4), array(F4), array(F4)),

@@ -9,6 +9,7 @@ import numpy as np
 
 from evaluators.backend import HOST, Arrays
 from neat.genome import Genomes
+from neat.validation import check_unmasked
 
 
 def as_float32(name: str, value: Any, arrays: Arrays = HOST) -> Any:
@@ -31,6 +32,7 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
         raise ValueError(f"{name}: expected an array in {where}, got {type(value).__name__}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+    check_unmasked(name, value)
     xp = arrays.xp
     with np.errstate(over="ignore"):
         result = xp.ascontiguousarray(array, dtype)

@@ -9,13 +9,19 @@ import numpy as np
 
 from evaluators import actions
 from evaluators.backward import Gradient, backward_function, clear_gradient, gradient_pass
-from evaluators.environments.environment import Environment
+from evaluators.environments.functions import Functions, jitted_functions
 from evaluators.episode import episode_pass
 from evaluators.forward import forward_function
 from evaluators.passes import activation_pass, score_pass
 from evaluators.program import new_programs, new_scratch, single_program, write_origins, write_program
-from neat.activations import ACTIVATIONS, AGGREGATIONS, name_of_table
-from neat.jit import function, inner_function, kernel, shared_function, specialise
+from neat.activations import (
+    ACTIVATIONS,
+    AGGREGATIONS,
+    Activation,
+    Aggregation,
+    name_of_table,
+)
+from neat.jit import function, kernel, shared_function, specialise
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -169,7 +175,7 @@ def gradient_range() -> Any:
 
 @functools.cache
 def _differentiating(activations: int, aggregations: int) -> Any:
-    backward = backward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+    backward = backward_function(*_tables(activations, aggregations))
     differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
     bind = {"differentiate_network": differentiate_network}
     return specialise(_gradient_range, name_of_table(activations, aggregations), bind)
@@ -185,7 +191,19 @@ def _specialised(template: Any, name: str, build: Any, activations: int, aggrega
 @functools.cache
 def forward_for(activations: int, aggregations: int) -> Any:
     """Shared by the kernels, so that a process compiles it once."""
-    return forward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+    return forward_function(*_tables(activations, aggregations))
+
+
+@functools.cache
+def _tables(activations: int, aggregations: int) -> tuple[list[Activation], list[Aggregation]]:
+    """The first so many of both tables, with the indices of arrays checked in what a user has registered."""
+    return [_checked(entry) for entry in ACTIVATIONS[:activations]], [
+        _checked(entry) for entry in AGGREGATIONS[:aggregations]
+    ]
+
+
+def _checked(entry: Any) -> Any:
+    return entry if entry.checked is None else entry._replace(function=entry.checked)
 
 
 def _play_range(begin, end, programs, input_count, constants, play, senses, reach, record, lanes):
@@ -197,22 +215,19 @@ def _play_range(begin, end, programs, input_count, constants, play, senses, reac
             )
 
 
-def play_range(environment: type[Environment], decision: str) -> Any:
-    """The kernel of `_play_range` for an environment and a way to decide."""
-    return _playing(environment, decision, len(ACTIVATIONS), len(AGGREGATIONS))
+def play_range(functions: Functions, decision: str) -> Any:
+    """The kernel of `_play_range` for an environment's functions and a way to decide."""
+    return _playing(functions, decision, len(ACTIVATIONS), len(AGGREGATIONS))
 
 
 @functools.cache
-def _playing(environment: type[Environment], decision: str, activations: int, aggregations: int) -> Any:
-    reset, observe, step = map(inner_function, environment.functions().values())
+def _playing(functions: Functions, decision: str, activations: int, aggregations: int) -> Any:
     play_episodes = episode_pass(
         forward_for(activations, aggregations),
-        reset,
-        observe,
-        step,
+        functions,
+        jitted_functions(functions),
         getattr(actions, decision),
         decision != "scaled",
     )
-    task = f"{environment.__module__}.{environment.__qualname__}-{decision}"
-    name = f"{task}-{name_of_table(activations, aggregations)}"
+    name = f"{functions.task}-{decision}-{name_of_table(activations, aggregations)}"
     return specialise(_play_range, name, {"play_episodes": play_episodes}, _nrt=False)

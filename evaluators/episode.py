@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.environments.environment import EPISODES
+from evaluators.environments.functions import Functions
 from evaluators.intrinsics import column
 from evaluators.passes import read_and_write, set_bias_input
 from neat.buffers import Block, packed
@@ -203,9 +204,8 @@ def _clear(values, begin):
 
 def episode_pass(
     forward: Callable[..., Any],
-    reset: Callable[..., Any],
-    observe: Callable[..., Any],
-    step: Callable[..., Any],
+    functions: Functions,
+    jitted: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]],
     decide: Callable[..., Any],
     discrete: bool,
 ) -> Callable[..., Any]:
@@ -216,12 +216,14 @@ def episode_pass(
 
     Args:
         forward: See `forward.forward_function`.
-        reset: An environment's, jitted.
-        observe: The same.
-        step: The same.
+        functions: An environment's.
+        jitted: Its `reset`, `observe` and `step`, jitted.
         decide: One of `evaluators.actions`.
         discrete: Whether the actions are choices.
     """
+
+    reset, observe, step = jitted
+    states, observations, dimensions = functions.states, functions.observations, functions.dimensions
 
     @pasted_function
     def begin(network, first, count, constants, play, lanes, width):
@@ -230,7 +232,7 @@ def episode_pass(
             episode = np.uint64(first + min(lane, count - 1))
             lanes.stream[lane] = np.uint64(EVALUATION) + np.uint64(play.trial) + EPISODES * episode
             random = (play.seed, np.uint64(play.generation), individual, lanes.stream[lane], np.uint64(0))
-            reset(column(lanes.state, lane), constants, random)
+            reset(column(lanes.state, lane, states), constants, random)
             for row in range(play.given):
                 lanes.state[row, lane] = play.start[episode, row]
             lanes.alive[lane] = lane < count
@@ -248,8 +250,8 @@ def episode_pass(
                 lanes.stream[lane],
                 np.uint64(time + 1),
             )
-            action = lanes.choice[lane] if discrete else column(lanes.action, lane)
-            reward, ended = step(column(lanes.state, lane), action, constants, random)
+            action = lanes.choice[lane] if discrete else column(lanes.action, lane, dimensions)
+            reward, ended = step(column(lanes.state, lane, states), action, constants, random)
             lanes.reward[lane] = reward
             lanes.ended[lane] = ended
 
@@ -273,7 +275,11 @@ def episode_pass(
         while living > 0 and time < play.limit:
             read, write = read_and_write(lanes.values, time)
             for lane in range(width):
-                observe(column(lanes.state, lane), constants, column(lanes.observation, lane))
+                observe(
+                    column(lanes.state, lane, states),
+                    constants,
+                    column(lanes.observation, lane, observations),
+                )
             sense(lanes, senses, read, width)
             if play.measured:
                 _measure(lanes, senses, record.moment[network, first // width], width)

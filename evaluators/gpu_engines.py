@@ -12,7 +12,7 @@ import numpy as np
 from evaluators import builds
 from evaluators.actions import Reach
 from evaluators.cuda import SAMPLES, Batch
-from evaluators.environments.environment import Environment
+from evaluators.environments.functions import Functions
 from evaluators.episode import Play, Record, Senses
 from evaluators.gpu import DeviceGenes, DevicePrograms, in_parts, launch_over, turns_for
 from evaluators.launching import WARP, argument, is_built
@@ -111,15 +111,16 @@ class Played:
 
 
 class Player:
-    """Episodes of networks on GPUs (see `evaluators.episode`)."""
+    """Episodes of networks on GPUs in an environment (see `evaluators.episode`)."""
 
-    def __init__(self, devices: tuple[str, ...]) -> None:
+    def __init__(self, devices: tuple[str, ...], functions: Functions) -> None:
+        self._functions = functions
         self._spaces = {device: Workspace(device) for device in devices}
 
     def __call__(
         self,
         genomes: Genomes,
-        environment: Environment,
+        constants: tuple[Any, ...],
         decision: str,
         play: Play,
         senses: Senses,
@@ -132,7 +133,7 @@ class Player:
 
         Args:
             genomes: What plays.
-            environment: In what.
+            constants: The environment's.
             decision: See `evaluators.actions`.
             play: A Play.
             senses: A Senses.
@@ -141,8 +142,7 @@ class Player:
             least: See `episode.combined`.
             factor: As well.
         """
-        kernel_for = functools.partial(builds.play_kernel, environment, decision)
-        constants = environment.constants
+        kernel_for = functools.partial(builds.play_kernel, self._functions, decision)
 
         def play_part(work: Workspace, begin: int, end: int) -> tuple[dict[str, np.ndarray], Later]:
             count = end - begin
@@ -187,9 +187,9 @@ class Player:
         _, episodes = block.fields["reward"][0]
         return Played(in_parts(self._spaces, genomes, -(-block.size // len(genomes)) + 16, play_part))
 
-    def is_built(self, environment: Environment, decision: str) -> bool:
+    def is_built(self, decision: str) -> bool:
         """Whether the kernel was compiled before, by any process."""
-        return is_built(builds.play_kernel(environment, decision, True))
+        return is_built(builds.play_kernel(self._functions, decision, True))
 
 
 class Activator:

@@ -16,28 +16,27 @@ _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 
 @intrinsic
-def _column(typing_context, array, index):
+def _column(typing_context, array, index, rows):
     view = types.Array(array.dtype, 1, "A")
 
     def generate(context, builder, signature, arguments):
         matrix = context.make_array(array)(context, builder, arguments[0])
-        rows, _ = cgutils.unpack_tuple(builder, matrix.shape)
         stride, _ = cgutils.unpack_tuple(builder, matrix.strides)
         result = context.make_array(view)(context, builder)
         context.populate_array(
             result,
             data=builder.gep(matrix.data, [arguments[1]]),
-            shape=cgutils.pack_array(builder, [rows]),
+            shape=cgutils.pack_array(builder, [arguments[2]]),
             strides=cgutils.pack_array(builder, [stride]),
             itemsize=matrix.itemsize,
             meminfo=None,
         )
         return result._getvalue()
 
-    return view(array, types.intp), generate
+    return view(array, types.intp, types.intp), generate
 
 
-def _plain_column(array: Any, index: Any) -> Any:
+def _plain_column(array: Any, index: Any, rows: Any) -> Any:
     return array[:, index]
 
 
@@ -121,8 +120,9 @@ def _plain_add_rows(values, source, weight, begin, end, out, row, first):
 
 _compiled = not getattr(config, "DISABLE_JIT", False)
 
-# `array[:, index]` of a contiguous matrix, for an index in range, by address alone: numba compares the bounds with the
-# shape, for which LLVM gives up turning a loop over columns into vector code.
+# column(array, index, rows): `array[:, index]` of a contiguous matrix of so many rows, for an index in range, by
+# address alone. numba would compare the bounds with the shape, and LLVM would not vectorise a loop over columns.
+# Where the number of rows is a constant, LLVM drops the checks of constant indices.
 column: Any = _column if _compiled else _plain_column
 
 # strided(array, begin, shape, strides): elements `begin + Σ index · stride` of a contiguous array, as an array of that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
 from neat import parallel
 from neat.genome import Genome, Genomes
+from neat.validation import check_unmasked
 
 
 def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
@@ -144,36 +146,57 @@ class Networks:
     node reads the inputs of now and the other nodes' values of the step before, which are 0 after `reset`. The
     samples of a call are independent states side by side; time is successive calls, or `activate_sequence`.
 
+    Threads may share feed-forward networks. Recurrent ones have one state: while a thread activates or resets them,
+    another one that does so gets a RuntimeError.
+
     On a GPU, inputs may be cupy's arrays, or anybody's with `__cuda_array_interface__` or DLPack, which are read where
     they are, and outputs are cupy's. A call returns before the GPU is done, as cupy's own do, on cupy's current stream;
     the same networks are for one stream at a time.
-
-    Attributes:
-        num_inputs: Inputs of each network, without the bias input.
-        num_outputs: Outputs of each network.
-        bias_input: Whether there is an extra input that is constantly 1.
-        feed_forward: Whether the networks have no memory.
     """
 
     def __init__(
         self, engine: Engine, num_inputs: int, num_outputs: int, bias_input: bool, feed_forward: bool
     ) -> None:
-        self.num_inputs = num_inputs
-        self.num_outputs = num_outputs
-        self.bias_input = bias_input
-        self.feed_forward = feed_forward
+        self._num_inputs = num_inputs
+        self._num_outputs = num_outputs
+        self._bias_input = bias_input
+        self._feed_forward = feed_forward
         self._engine = engine
         self._all = np.arange(len(self))
         self._samples: int | None = None  # of the states; None after a reset
+        self._busy = threading.Lock()  # held while the state is read and written
+
+    # What is sent to another process, or copied, has a state of its own.
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_busy"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _busy=threading.Lock())
+
+    @property
+    def num_inputs(self) -> int:
+        """Inputs of each network, without the bias input."""
+        return self._num_inputs
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of each network."""
+        return self._num_outputs
+
+    @property
+    def bias_input(self) -> bool:
+        """Whether there is an extra input that is constantly 1."""
+        return self._bias_input
+
+    @property
+    def feed_forward(self) -> bool:
+        """Whether the networks have no memory."""
+        return self._feed_forward
 
     @property
     def programs(self) -> Programs:
-        """The networks as arrays; ValueError if they are not on the CPU."""
-        if not isinstance(self._engine, _Cpu):
-            raise ValueError(
-                f'programs: those of networks on the CPU can be seen; compile(…, "cpu"), got {self.device}'
-            )
-        return self._engine.programs
+        """The networks as arrays, which are read-only; ValueError if they are not on the CPU."""
+        return Programs(*map(_read_only, writable_programs(self)))
 
     @property
     def device(self) -> str:
@@ -203,6 +226,8 @@ class Networks:
             ValueError: Another shape, numbers that float32 cannot hold, an index out of range or given twice,
                 or, for recurrent networks, another number of samples than in the first activation of any of
                 them since the last `reset` of all.
+            RuntimeError: Another thread is activating or resetting these networks, which are recurrent.
+            IndexError: A registered activation or aggregation used an index out of range.
         """
         chosen = self._all if genomes is None else self._chosen(genomes)
         array = self._check(x, "(samples, inputs) or (genomes, samples, inputs)", 2, len(chosen))
@@ -220,6 +245,8 @@ class Networks:
 
         Raises:
             ValueError: As `activate`.
+            RuntimeError: As `activate`.
+            IndexError: As `activate`.
         """
         array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3, len(self))
         return self._run(self._engine.arrays.xp.moveaxis(array, 1, 0), self._all)
@@ -233,16 +260,23 @@ class Networks:
 
         Raises:
             ValueError: The mask has another shape, or an index is out of range or given twice.
+            RuntimeError: As `activate`.
         """
-        if genomes is None:
-            self._samples = None
+        chosen = None if genomes is None else self._chosen(genomes)
+        if self.feed_forward:
             return
-        chosen = self._chosen(genomes)
-        if self._samples is not None and not self.feed_forward:
-            self._engine.clear(chosen)
+        self._begin_use()
+        try:
+            if chosen is None:
+                self._samples = None
+            elif self._samples is not None:
+                self._engine.clear(chosen)
+        finally:
+            self._busy.release()
 
     def _chosen(self, genomes: Any) -> np.ndarray:
         chosen = np.asarray(genomes)
+        check_unmasked("genomes", genomes)
         if chosen.dtype == bool:
             if chosen.shape != (len(self),):
                 raise ValueError(f"genomes: expected a mask of shape ({len(self)},), got {chosen.shape}")
@@ -276,8 +310,11 @@ class Networks:
 
     def _run(self, x: Any, chosen: np.ndarray) -> Any:
         """`x`: (times, 1 or n, samples, inputs); `chosen`: int64 (n,)."""
+        if self.feed_forward:
+            return self._engine.activate(x, chosen)
         samples = x.shape[2]
-        if not self.feed_forward:
+        self._begin_use()
+        try:
             if self._samples is None:
                 self._engine.forget(samples)
                 self._samples = samples
@@ -285,4 +322,33 @@ class Networks:
                 raise ValueError(
                     f"x: expected {self._samples} samples, as in the step before, got {samples}; reset() first"
                 )
-        return self._engine.activate(x, chosen)
+            return self._engine.activate(x, chosen)
+        finally:
+            self._busy.release()
+
+    def _begin_use(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "networks: another thread is using these recurrent networks, which have one state; "
+                "compile networks for each thread"
+            )
+
+
+def writable_programs(networks: Networks) -> Programs:
+    """The arrays behind `Networks.programs`: for read-only ones, numba would compile every kernel anew.
+
+    Raises:
+        ValueError: The networks are not on the CPU.
+    """
+    engine = networks._engine
+    if not isinstance(engine, _Cpu):
+        raise ValueError(
+            f'programs: those of networks on the CPU can be seen; compile(…, "cpu"), got {networks.device}'
+        )
+    return engine.programs
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -11,11 +11,12 @@ import numpy as np
 
 from evaluators.checks import as_float32, check_seconds, concise, shorten
 from evaluators.cpu import activate_range
-from evaluators.network import Networks, compile, on_cpu
+from evaluators.network import Networks, compile, on_cpu, writable_programs
 from evaluators.program import Programs
 from evaluators.workers import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
+from neat.validation import check_unmasked
 
 
 class Network:
@@ -29,12 +30,12 @@ class Network:
     def __init__(self, networks: Networks) -> None:
         self.num_inputs = networks.num_inputs
         self.num_outputs = networks.num_outputs
-        self._programs = networks.programs
+        self._programs = writable_programs(networks)
         self._recurrent = not networks.feed_forward
         self._input_count = self.num_inputs + networks.bias_input
         self._inputs = np.empty((1, 1, self.num_inputs, 1), np.float32)
         self._place = self._state_start = np.zeros(1, np.int64)
-        self._state = np.zeros(networks.programs.node_count[0] * self._recurrent, np.float32)
+        self._state = np.zeros(self._programs.node_count[0] * self._recurrent, np.float32)
 
     def activate(self, inputs: Any) -> np.ndarray:
         """The outputs, float32 of shape (outputs,), for inputs of shape (inputs,).
@@ -45,7 +46,7 @@ class Network:
         if x.shape != (self.num_inputs,):
             raise ValueError(f"inputs: expected shape ({self.num_inputs},), got {x.shape}")
         self._inputs[0, 0, :, 0] = x
-        outputs = np.empty((1, 1, 1, self.num_outputs), np.float32)
+        outputs = np.empty((1, 1, 1, self._programs.output_slot.shape[1]), np.float32)
         # The kernel itself: what Networks does around it takes several times as long as a small network.
         activate_range()(
             0,
@@ -163,7 +164,7 @@ def _table() -> tuple[str, ...]:
 
 def _part(networks: Networks, indices: np.ndarray) -> Networks:
     """Consecutive networks, to be sent to a worker."""
-    p = networks.programs
+    p = writable_programs(networks)
     begin, end = int(indices[0]), int(indices[-1]) + 1
     nodes = slice(p.node_start[begin], p.node_start[end])
     links = slice(p.link_start[begin], p.link_start[end])
@@ -185,6 +186,7 @@ def _part(networks: Networks, indices: np.ndarray) -> Networks:
 
 def _call(function: Callable[[Network], float], networks: Networks, index: int) -> float:
     fitness = function(Network(_part(networks, np.array([index]))))
+    check_unmasked("function", fitness)
     try:
         return float(fitness)
     except (TypeError, ValueError):

@@ -13,6 +13,7 @@ from evaluators.checks import as_float64, check_choice, check_current, check_siz
 from evaluators.cpu import play_range
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check, why_not_on_gpu
+from evaluators.environments.functions import Functions
 from evaluators.episode import Lanes, Play, Record, Senses, record_block
 from evaluators.episodic import (
     TRAINING,
@@ -25,7 +26,7 @@ from evaluators.episodic import (
     as_genomes,
     check_trial,
 )
-from evaluators.network import Networks, compile, unfit_for_gpu
+from evaluators.network import Networks, compile, unfit_for_gpu, writable_programs
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat import parallel
 from neat.activations import ACTIVATIONS
@@ -94,10 +95,11 @@ class Rollout(Episodic):
         self.devices = resolve_device(device, lambda: why_not_on_gpu(environment) or unfit_for_gpu())
         super().__init__(episodes, starts, combine, actions)
         check_choice("observations", observations, get_args(Observations))
-        self.environment = environment
+        self._environment = environment
         self.name = environment.name
-        self.observations = observations
-        self._player: Any = None if self.devices == ("cpu",) else _player(self.devices)
+        self._observations = observations
+        self._functions = environment.functions()
+        self._player: Any = None if self.devices == ("cpu",) else _player(self.devices, self._functions)
         self._played: Played | None = None  # of the last call
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
         self._senses = senses_for(environment, observations)
@@ -105,6 +107,16 @@ class Rollout(Episodic):
         bounds = space if isinstance(space, Box) else Box((0.0,), (space.count,))
         self._lowest, highest = np.array(bounds, np.float32)
         self._span = highest - self._lowest
+
+    @property
+    def environment(self) -> Environment:
+        """What the genomes act in."""
+        return self._environment
+
+    @property
+    def observations(self) -> Observations:
+        """How observations become inputs."""
+        return self._observations
 
     @property
     def num_inputs(self) -> int:
@@ -138,7 +150,7 @@ class Rollout(Episodic):
         if states is None:
             return super().play(genomes, episodes, trial)
         check_trial(trial)
-        start, most = as_float64("states", states), len(self.environment.state_names)
+        start, most = as_float64("states", states), self._functions.states
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
         batch = as_genomes(genomes)
@@ -149,7 +161,7 @@ class Rollout(Episodic):
         check_trial(trial)
         batch = as_genomes(genome)
         record = self._recorded(batch, 1, self._task(batch, TRIAL + trial, traced=True))
-        steps, states = int(record.length[0, 0]), len(self.environment.state_names)
+        steps, states = int(record.length[0, 0]), self._functions.states
         return Trace(
             record.trace[: steps + 1, :states],
             record.trace[1 : steps + 1, states:-1],
@@ -158,7 +170,7 @@ class Rollout(Episodic):
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint keeps: the steps so far, and what the observations are normalised by."""
+        """What a checkpoint keeps: environment, steps so far, and what the observations are normalised by."""
         return super().state() | (self._normaliser.state() if self._normaliser is not None else {})
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
@@ -171,8 +183,8 @@ class Rollout(Episodic):
     def is_built(self) -> bool:
         """Whether the loop over episodes was compiled before, by any process."""
         if self._player is not None:
-            return bool(self._player.is_built(self.environment, self._decision))
-        return is_built(play_range(type(self.environment), self._decision))
+            return bool(self._player.is_built(self._decision))
+        return is_built(play_range(self._functions, self._decision))
 
     @property
     def _decision(self) -> str:
@@ -213,6 +225,11 @@ class Rollout(Episodic):
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+        if self._normaliser is not None and self._normaliser.count == 0 and trial != TRAINING:
+            raise ValueError(
+                f"{self.name}: observations are normalised by those of a run, and this evaluator has seen none: use "
+                "the evaluator of the run, or restore(neat.checkpoint.load(file).evaluator_state)"
+            )
         return Play(
             _NO_START if start is None else start,
             0 if start is None else start.shape[1],
@@ -235,22 +252,27 @@ class Rollout(Episodic):
 
     def _record_block(self, episodes: int, groups: int, play: Play, count: int) -> Block:
         """The Block of a Record of so many genomes; `groups` of lanes are measured each."""
-        actions = self.environment.actions
-        dimensions = len(actions.low) if isinstance(actions, Box) else 1
         return record_block(
             count,
             episodes,
             groups if play.measured else 0,
             self.num_inputs,
             play.limit if play.traced else -1,
-            len(self.environment.state_names) + dimensions + 1,
+            self._functions.states + self._functions.dimensions + 1,
         )
 
     def _played_on_gpu(self, genomes: Genomes, episodes: int, play: Play) -> Played:
         block_for = partial(self._record_block, episodes, episodes, play)
         senses, reach = self.senses(), self.reach()
         played: Played = self._player(
-            genomes, self.environment, self._decision, play, senses, reach, block_for, *self._combination()
+            genomes,
+            self.environment.constants,
+            self._decision,
+            play,
+            senses,
+            reach,
+            block_for,
+            *self._combination(),
         )
         if played.steps.min() < 0:
             record = played.record()
@@ -266,16 +288,16 @@ class Rollout(Episodic):
         senses, reach = self.senses(), self.reach()
         try:
             parallel.over(
-                play_range(type(self.environment), self._decision),
+                play_range(self._functions, self._decision),
                 count,
-                networks.programs,
+                writable_programs(networks),
                 genomes.input_count,
                 self.environment.constants,
                 play,
                 senses,
                 reach,
                 record,
-                scratch=lambda: (new_lanes(self.environment, networks, width, len(reach.span)),),
+                scratch=lambda: (new_lanes(self._functions, networks, width),),
                 cost=episodes * min(play.limit, 100) / 16,
             )
         except Exception as error:  # of the environment's functions: nothing else raises there
@@ -324,10 +346,10 @@ def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
     return low.copy(), 1 / (high - low)
 
 
-def _player(devices: tuple[str, ...]) -> Any:
+def _player(devices: tuple[str, ...], functions: Functions) -> Any:
     from evaluators.gpu_engines import Player
 
-    return Player(devices)
+    return Player(devices, functions)
 
 
 def _episodes(record: Record) -> Episodes:
@@ -339,15 +361,15 @@ def _width(episodes: int) -> int:
     return 1 if episodes == 1 else 8 if episodes <= 8 else 16
 
 
-def new_lanes(environment: Environment, networks: Networks, width: int, dimensions: int) -> Lanes:
+def new_lanes(functions: Functions, networks: Networks, width: int) -> Lanes:
     """Scratch for any of the networks."""
-    programs = networks.programs
+    programs = writable_programs(networks)
     slots = networks.num_inputs + networks.bias_input + int(programs.node_count.max())
     return Lanes(
-        state=np.zeros((len(environment.state_names), width), environment.precision),
-        observation=np.zeros((networks.num_inputs, width), environment.precision),
+        state=np.zeros((functions.states, width), functions.precision),
+        observation=np.zeros((functions.observations, width), functions.precision),
         choice=np.zeros(width, np.int64),
-        action=np.zeros((dimensions, width), np.float32),
+        action=np.zeros((functions.dimensions, width), np.float32),
         reward=np.zeros(width),
         total=np.zeros(width),
         ended=np.zeros(width, bool),

@@ -14,6 +14,7 @@ from evaluators.loss import LOSSES
 from evaluators.network import compile, unfit_for_gpu
 from neat import parallel
 from neat.genome import Genomes
+from neat.validation import check_unmasked
 
 _OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it
 _CLASSIFYING = ("cross_entropy", "accuracy")
@@ -190,7 +191,9 @@ class Supervised:
         for _ in range(1 if genomes.feed_forward else self.steps):
             outputs = networks.activate(inputs)
         with arrays.current():
-            result = arrays.to_host(fitness(outputs, targets))
+            given = fitness(outputs, targets)
+            check_unmasked("fitness", given)
+            result = arrays.to_host(given)
         if result.shape != (len(genomes),) or result.dtype.kind not in "fiub":
             raise ValueError(
                 f"fitness: expected the function to give numbers of shape ({len(genomes)},), "

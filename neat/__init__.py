@@ -8,7 +8,7 @@ refuse_neat_python()
 from neat import activations, checkpoint, neat_python, parallel, plot, reporting  # noqa: E402
 from neat.config import Config, GenomeConfig  # noqa: E402
 from neat.genome import Genome, GenomeError, Genomes  # noqa: E402
-from neat.population import Population
+from neat.population import Population  # noqa: E402
 from neat.result import Result  # noqa: E402
 
 __all__ = [

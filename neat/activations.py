@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 
 from neat import elementary, jit
+from neat.freezing import freeze
 from neat.jit import fused_function as function
 from neat.messages import cut, nearest, shown
 
@@ -35,6 +36,7 @@ class Activation(NamedTuple):
         low: The range that actions are scaled from: the function's own where that is bounded, otherwise its part
             from −1 or 0 to 1.
         high: Its other end.
+        checked: A registered function with the indices of arrays checked, for the CPU; None for this library's own.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Activation(NamedTuple):
     formula: str
     low: float = -1.0
     high: float = 1.0
+    checked: Callable[[Any], Any] | None = None
 
 
 class Aggregation(NamedTuple):
@@ -53,12 +56,14 @@ class Aggregation(NamedTuple):
             value) and the next value; otherwise a function of all values, a float32 array to overwrite at will.
         formula: The same as a Python expression in `values`, a list.
         fold: Which of the two `function` is.
+        checked: As in an Activation.
     """
 
     name: str
     function: Callable[..., Any]
     formula: str
     fold: bool
+    checked: Callable[..., Any] | None = None
 
 
 @function
@@ -296,6 +301,8 @@ def aggregation_index(name: str) -> int:
 def register_activation(name: str, python_function: Callable[[Any], Any]) -> None:
     """Add an activation, for this process.
 
+    The function keeps the constants that it reads now. To register the same again does nothing.
+
     Args:
         name: A new name.
         python_function: A function of one float32 that gives a number, such as `lambda x: x * x - 1`, plain
@@ -304,19 +311,20 @@ def register_activation(name: str, python_function: Callable[[Any], Any]) -> Non
     Raises:
         ValueError: The name is taken, or this is no such function.
     """
-    _check_new("activation", ACTIVATIONS, name, python_function)
+    _check_new("activation", ACTIVATIONS[:BUILT_IN_ACTIVATIONS], name, python_function)
     jitted = _jit(python_function)
-
-    @function
-    def activation(x):
-        return np.float32(jitted(x))
-
-    _check_compiles("activation", name, jitted, (types.float32,), "one float32")
-    ACTIVATIONS.append(Activation(name, activation, f"{name}(x)"))
+    checked = freeze(jitted, check_indices=True)
+    entry = Activation(name, _giving_float32(jitted), f"{name}(x)", checked=_giving_float32(checked))
+    if _is_new("activation", ACTIVATIONS[BUILT_IN_ACTIVATIONS:], entry):
+        _check_compiles("activation", name, jitted, (types.float32,), "one float32")
+        _check_works("activation", name, checked, np.array([-1000, -1, -0.3, 0, 0.3, 1, 1000], np.float32))
+        ACTIVATIONS.append(entry)
 
 
 def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> None:
     """Add an aggregation, for this process.
+
+    The function keeps the constants that it reads now. To register the same again does nothing.
 
     Args:
         name: A new name.
@@ -328,15 +336,16 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
     Raises:
         ValueError: The name is taken, or this is no such function.
     """
-    _check_new("aggregation", AGGREGATIONS, name, python_function)
+    _check_new("aggregation", AGGREGATIONS[:BUILT_IN_AGGREGATIONS], name, python_function)
     jitted = _jit(python_function)
-
-    @function
-    def aggregation(values):
-        return np.float32(jitted(values))
-
-    _check_compiles("aggregation", name, jitted, (types.float32[::1],), "a float32 array")
-    AGGREGATIONS.append(Aggregation(name, aggregation, f"{name}(values)", fold=False))
+    checked = freeze(jitted, check_indices=True)
+    entry = Aggregation(name, _giving_float32(jitted), f"{name}(values)", False, _giving_float32(checked))
+    if _is_new("aggregation", AGGREGATIONS[BUILT_IN_AGGREGATIONS:], entry):
+        _check_compiles("aggregation", name, jitted, (types.float32[::1],), "a float32 array")
+        _check_works(
+            "aggregation", name, checked, [np.linspace(-1, 1, k, dtype=np.float32) for k in (1, 2, 3, 99)]
+        )
+        AGGREGATIONS.append(entry)
 
 
 def name_of_table(activations: int, aggregations: int) -> str:
@@ -367,8 +376,6 @@ def _check_new(kind: str, table: Sequence[Activation | Aggregation], name: Any, 
         raise ValueError(f"{kind} 'random': the word means a draw from the options")
     if any(entry.name == name for entry in table):
         raise ValueError(f"{kind} {shown(name)} exists already")
-    if len(table) == _MOST_ENTRIES:
-        raise ValueError(f"{kind} {shown(name)}: there can be {_MOST_ENTRIES} at most")
     if not inspect.isfunction(python_function) and not hasattr(python_function, "py_func"):
         raise ValueError(
             f"{kind} {shown(name)}: expected a function written in Python, plain or jitted, "
@@ -376,8 +383,32 @@ def _check_new(kind: str, table: Sequence[Activation | Aggregation], name: Any, 
         )
 
 
+def _giving_float32(jitted: Any) -> Any:
+    @function
+    def convert(x):
+        return np.float32(jitted(x))
+
+    return convert
+
+
+def _is_new(kind: str, own: Sequence[Activation | Aggregation], entry: Activation | Aggregation) -> bool:
+    """Whether a user has registered nothing of this name; ValueError for another function or a full table."""
+    for known in own:
+        if known.name == entry.name:
+            if jit.fingerprint(known.function) == jit.fingerprint(entry.function):
+                return False
+            raise ValueError(
+                f"{kind} {entry.name!r} exists already with other code or other constants; genomes may have it, so "
+                "give the new one another name, or start Python anew"
+            )
+    if len(ACTIVATIONS if kind == "activation" else AGGREGATIONS) == _MOST_ENTRIES:
+        raise ValueError(f"{kind} {entry.name!r}: there can be {_MOST_ENTRIES} at most")
+    return True
+
+
 def _jit(python_function: Callable[..., Any]) -> Any:
-    return python_function if hasattr(python_function, "py_func") else jit.function(python_function)
+    frozen = freeze(python_function)
+    return frozen if hasattr(frozen, "py_func") else jit.function(frozen)
 
 
 def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...], takes: str) -> None:
@@ -395,3 +426,14 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
         raise ValueError(
             f"{kind} {shown(name)}: expected a function that gives a number, it gives {cut(str(returned), 500)}"
         )
+
+
+def _check_works(kind: str, name: str, checked: Any, arguments: Iterable[Any]) -> None:
+    """This compiles it too, here where it may make arrays: a kernel that calls it may not."""
+    for argument in arguments:
+        try:
+            checked(argument)
+        except Exception as error:
+            raise ValueError(
+                f"{kind} {shown(name)}: {type(error).__name__}: {cut(jit.cause(error), 500)}"
+            ) from None

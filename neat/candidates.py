@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neat.genome import Genome, Genomes
+from neat.validation import check_unmasked
 
 MOST_CANDIDATES = 10
 
@@ -43,6 +44,8 @@ class Candidates:
         """The best in fresh trials, the latest of equals, and its fitness there."""
         batch = Genomes.from_list(self.genomes)
         batch.seed = seed
-        fitness = np.asarray(validate(batch), np.float64)
+        given = validate(batch)
+        check_unmasked("validate", given)
+        fitness = np.asarray(given, np.float64)
         best = len(fitness) - 1 - int(np.argmax(fitness[::-1]))
         return self.genomes[best], float(fitness[best])

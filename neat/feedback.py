@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from neat.genome import Genomes
-from neat.messages import cut
+from neat.messages import cut, shown
+from neat.validation import check_unmasked
 
 LEARNED = ("connection_weight", "node_bias", "node_response")  # in the order of Bounds
 
@@ -18,10 +19,15 @@ def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
             f"fitness: expected {expected}, got one number, {fitness}; "
             "wrap a function that gives the fitness of one network in evaluators.PerGenome"
         )
+    check_unmasked("fitness", fitness)
     try:
         fitness = np.asarray(fitness)
         if fitness.dtype.kind not in "fiubO":
             raise TypeError(f"got dtype {fitness.dtype}")
+        if fitness.dtype == object:  # NumPy would read text, and None as NaN
+            strange = [value for value in fitness.flat if not hasattr(value, "__float__")]
+            if strange:
+                raise TypeError(f"got {shown(strange[0])}")
         fitness = fitness.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"fitness: expected numbers of {expected}: {cut(str(error))}") from None

@@ -19,6 +19,7 @@ from neat.gene_arrays import Bounds as Bounds
 from neat.gene_arrays import GenomeArrays as GenomeArrays
 from neat.plain_data import GenomeData
 from neat.rules import RULES, first_broken_rule
+from neat.validation import check_unmasked
 
 
 class GenomeError(ValueError):
@@ -159,9 +160,11 @@ class Genomes:
         Raises:
             IndexError: An index is no integer, negative or too great.
             GenomeError: An array has another dtype or shape than GenomeArrays says, or the offsets do not fit.
+            ValueError: Some indices are masked.
         """
         if self._genes is None:
             self._check_layout()
+        check_unmasked("indices", indices)
         indices = np.asarray(indices)
         if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
             raise IndexError(

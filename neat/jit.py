@@ -135,6 +135,11 @@ def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **opt
     return clone
 
 
+def fingerprint(python_function: Any) -> bytes:
+    """Hash of a function's code and of every constant and function that it can reach, the same in every process."""
+    return _fingerprint(python_function, set())
+
+
 def is_built(dispatcher: Any) -> bool:
     """Whether a build of this kernel, as its code is now, lies on disk."""
     if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off
@@ -250,7 +255,7 @@ def _clone(template: Any, bind: dict[str, Any]) -> Any:
 
 
 def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
-    tag = hashlib.sha256(_fingerprint(python_function, set()) + _words_for(options).encode())
+    tag = hashlib.sha256(fingerprint(python_function) + _words_for(options).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
 
 
@@ -325,6 +330,8 @@ def _fingerprint(item: Any, seen: set[int]) -> bytes:
 
     def add_code(code: types.CodeType) -> None:
         digest.update(code.co_code + repr(code.co_names).encode())
+        if getattr(item, "targetoptions", {}).get("boundscheck"):  # its errors name lines and variables
+            digest.update(repr((code.co_varnames, [line for _, _, line in code.co_lines()])).encode())
         for constant in code.co_consts:
             if inspect.iscode(constant):
                 add_code(constant)

@@ -1,4 +1,4 @@
-"""Checked, frozen models whose complaints fit in one line."""
+"""Checked, frozen models whose complaints fit in one line, and a check of arrays that all of the library shares."""
 
 from __future__ import annotations
 
@@ -83,6 +83,24 @@ def _paths(model: type[Model]) -> dict[str, str]:
             for last, path in _paths(info.annotation).items():
                 paths.setdefault(last, f"{name}.{path}")
     return paths
+
+
+def check_unmasked(name: str, value: Any) -> None:
+    """ValueError if an array, or one in a list of them, has masked values: NumPy drops masks without a word.
+
+    Args:
+        name: What the message calls it.
+        value: Anything that has been found to be an array of numbers.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            masked = int(np.ma.count_masked(value))
+            raise ValueError(
+                f"{name}: expected no masked values, got {masked} of {value.size}; fill them or leave their rows out"
+            )
+    elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
+        for element in value:
+            check_unmasked(name, element)
 
 
 def _number(value: Any) -> Any:

@@ -128,20 +128,78 @@ def test_registering_a_bad_aggregation_is_refused():
         assert "\n" not in str(error.value)
 
 
+def test_registering_a_function_that_reads_out_of_bounds_is_refused():
+    table = np.zeros(3, np.float32)
+    with pytest.raises(
+        ValueError, match=r"^activation 'bad': IndexOutOfRange: .* table: index 1000 is out of range"
+    ):
+        activations.register_activation("bad", lambda x: table[int(abs(x))])
+    for aggregation in (lambda values: values[3], lambda values: values[50]):
+        with pytest.raises(ValueError, match=r"^aggregation 'bad': .* values: index (3|50) is out of range"):
+            activations.register_aggregation("bad", aggregation)
+
+
 REGISTER = """
 import math
 import numpy as np
 import evaluators, neat.genome
 from neat.activations import register_activation, register_aggregation
+from neat.jit import function
 
 register_activation("twice_sine", lambda x: 2 * math.sin(x))
 register_aggregation("norm", lambda values: np.sqrt((values * values).sum()))
+
+FACTOR, TABLE = 2.0, np.ones(4, np.float32)
+
+@function
+def scaled(x):
+    return FACTOR * x
+
+def read(x):
+    return TABLE[0 if abs(x) < 50 or abs(x) > 60 else 7]  # which no check before the work meets
+
+def fold(values):
+    return values[0] if values[0] < 50 or values[0] > 60 else values[len(values)]
+
+def register():
+    register_activation("scaled", lambda x: scaled(x))
+    register_activation("read", read)
+    register_aggregation("fold", fold)
+
+register()
+register()  # as when a cell of a notebook is run again
+FACTOR = 3.0
+try:
+    register()
+except ValueError as error:
+    assert str(error).startswith("activation 'scaled' exists already with other code or other constants"), error
+else:
+    raise AssertionError
 genome = neat.genome.Genome.from_dict({
     "num_inputs": 2, "num_outputs": 1,
     "nodes": [{"id": 2, "bias": 0.25, "activation": "twice_sine", "aggregation": "norm"}],
     "connections": [{"innovation": i, "source": i, "target": 2, "weight": 1.0} for i in range(2)]})
 y = evaluators.compile(genome).activate([[3.0, 4.0], [0.0, 1.0]])
 np.testing.assert_allclose(y[0, :, 0], [2 * math.sin(5.25), 2 * math.sin(1.25)], rtol=1e-5)
+
+def network(activation, aggregation):
+    node = {"id": 1, "activation": activation, "aggregation": aggregation}
+    connections = [{"innovation": 0, "source": 0, "target": 1, "weight": 1.0}]
+    data = {"num_inputs": 1, "num_outputs": 1, "nodes": [node], "connections": connections}
+    return neat.genome.Genome.from_dict(data)
+
+assert evaluators.compile(network("scaled", "sum")).activate([[7.0]]).item() == 14.0  # the constant of then
+for genome, place in ((network("read", "sum"), "read, line 18 of script.py, TABLE: index 7"),
+                      (network("identity", "fold"), "fold, line 21 of script.py, values: index 1")):
+    for use in (lambda: evaluators.compile(genome).activate([[55.0]]),
+                lambda: evaluators.Supervised([[55.0]], [[0.0]])(genome.genomes),
+                lambda: evaluators.PerGenome(lambda network: network.activate([55.0])[0])(genome.genomes)):
+        try:
+            use()
+        except IndexError as error:
+            assert str(error).startswith(f"{place} is out of range for size "), error
+        else:
+            raise AssertionError
 print("ok")
 """
 

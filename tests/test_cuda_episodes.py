@@ -19,12 +19,12 @@ def decision_of(name, environment):
 
 KERNELS = {
     **{
-        f"play {name}": (builds.play_kernel, environment, decision_of(name, environment), True)
+        f"play {name}": (builds.play_kernel, environment.functions(), decision_of(name, environment), True)
         for name, environment in ENVIRONMENTS.items()
         # Those left out are of types that the others have too; NVIDIA's library approximates in Sway's functions.
         if name not in ("Walk", "Sway", "DoublePole without velocities")
     },
-    "play CartPole, device": (builds.play_kernel, ENVIRONMENTS["CartPole"], "argmax", False),
+    "play CartPole, device": (builds.play_kernel, ENVIRONMENTS["CartPole"].functions(), "argmax", False),
 }
 
 

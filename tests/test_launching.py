@@ -25,8 +25,8 @@ KERNELS = {
     "add": builds.add_kernel(),
     "combine": builds.combine_kernel(),
     "differentiate": cuda_backward.differentiate_kernel(True),
-    "play, float32": builds.play_kernel(CartPole(), "argmax", True),
-    "play, float64": builds.play_kernel(DoublePole.stanley(), "scaled", True),
+    "play, float32": builds.play_kernel(CartPole().functions(), "argmax", True),
+    "play, float64": builds.play_kernel(DoublePole.stanley().functions(), "scaled", True),
 }
 NUMBERS = {
     types.float32: np.float32(0.1),

@@ -1,4 +1,7 @@
+import copy
+import pickle
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ from reference import Reference, random_genome
 
 import evaluators
 import neat
+from evaluators.cpu import activate_range
 from neat.genome import Genome, Genomes
 
 PLAIN = {
@@ -234,6 +238,97 @@ def test_chosen_networks_have_the_number_of_samples_of_all():
         lambda: n.activate(np.zeros((2, 3, 2)), genomes=[0]),
         f"x: expected 1 genomes in shape {shapes}, got (2, 3, 2)",
     )
+
+
+def test_programs_cannot_be_written_and_kernels_get_others_that_can():
+    """For read-only arrays numba would compile every kernel anew."""
+    n = networks()
+    before = n.activate([[1.0, 10.0]])
+    signatures = len(activate_range().signatures)
+    for array in n.programs:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 99
+    np.testing.assert_array_equal(n.activate([[1.0, 10.0]]), before)
+    assert evaluators.PerGenome(lambda network: network.activate([1.0, 10.0])[0])(
+        Genome.from_dict(PLAIN).genomes
+    ) == [21.0]
+    assert len(activate_range().signatures) == signatures
+
+
+@pytest.mark.parametrize("name", ["num_inputs", "num_outputs", "bias_input", "feed_forward"])
+def test_what_networks_are_cannot_be_changed(name):
+    with pytest.raises(AttributeError):
+        setattr(networks(), name, 7)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda n: n.activate(np.zeros((5, 2))), lambda n: n.reset(), lambda n: n.reset([0])],
+    ids=["activate", "reset", "reset of some"],
+)
+def test_threads_that_share_a_recurrent_network_are_refused(use, monkeypatch):
+    """While one is in the kernel; and what comes before and after it works, from whatever thread."""
+    n, errors = networks(feed_forward=False), []
+
+    def attempt():
+        try:
+            use(n)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    def in_another_thread():
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        thread.join()
+
+    kernel = n._engine.activate
+
+    def activate(*arguments):
+        in_another_thread()
+        return kernel(*arguments)
+
+    n.activate(np.ones((3, 2)))
+    with monkeypatch.context() as context:
+        context.setattr(n._engine, "activate", activate)
+        second = n.activate(np.ones((3, 2)))
+    assert len(errors) == 1 and errors[0].startswith(
+        "networks: another thread is using these recurrent networks"
+    )
+    alone = networks(feed_forward=False)
+    alone.activate(np.ones((3, 2)))
+    np.testing.assert_array_equal(alone.activate(np.ones((3, 2))), second)
+    n.reset()
+    in_another_thread()
+    assert len(errors) == 1
+
+
+def test_threads_may_share_feed_forward_networks(monkeypatch):
+    n, outputs = networks(), []
+    kernel = n._engine.activate
+
+    def activate(*arguments):
+        if not outputs:
+            outputs.append(None)
+            thread = threading.Thread(target=lambda: outputs.append(n.activate(np.ones((5, 2)))))
+            thread.start()
+            thread.join()
+        return kernel(*arguments)
+
+    monkeypatch.setattr(n._engine, "activate", activate)
+    assert n.activate(np.ones((3, 2))).shape == (1, 3, 1)
+    assert outputs[1].shape == (1, 5, 1)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
+def test_a_copy_has_a_state_of_its_own(duplicate):
+    n = networks(feed_forward=False)
+    n.activate(np.ones((3, 2)))
+    other = duplicate(n)
+    expected = n.activate(np.ones((3, 2)))
+    n.activate(np.full((3, 2), 9.0))
+    np.testing.assert_array_equal(other.activate(np.ones((3, 2))), expected)
+    other.reset()
+    assert other.activate(np.zeros((5, 2))).shape == (1, 5, 1)
 
 
 def test_bad_devices_and_genomes_are_refused():

@@ -196,7 +196,7 @@ def test_the_solution_is_the_champion_that_solves_not_the_best_by_fitness():
         ([10**400] * 60, r"fitness: expected "),
         (np.full(60, np.nan), "fitness: every genome's is NaN or -inf"),
         (np.full(60, -np.inf), "fitness: every genome's is NaN or -inf"),
-        ([None] * 60, "fitness: every genome's is NaN or -inf"),
+        ([None] * 60, "fitness: expected numbers of .* got None"),
         (np.where(np.arange(60) == 7, np.inf, 0), "fitness: must be below infinity, got inf for genome 7"),
         (np.where(np.arange(60) == 7, np.inf, -np.inf), "fitness: must be below .* for genome 7"),
         (np.where(np.arange(60) == 7, np.inf, np.nan), "fitness: must be below .* for genome 7"),

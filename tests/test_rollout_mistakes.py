@@ -47,7 +47,11 @@ def one_value(state, action, constants, random):
             "Broken: an observation or a reward is not finite in step 1",
         ),
         ({"step": staticmethod(nan_reward)}, "Broken: an observation or a reward is not finite in step 1"),
-        ({"observe": staticmethod(out_of_range)}, "Broken: IndexError: index"),
+        (
+            {"observe": staticmethod(out_of_range)},
+            f"Broken: IndexOutOfRange: out_of_range, line {out_of_range.__code__.co_firstlineno + 1} of "
+            "test_rollout_mistakes.py, observation: index 3 is out of range for size 1",
+        ),
         ({"step": staticmethod(raises)}, "Broken: RuntimeError: the motor is broken"),
         (
             {"step": staticmethod(not_compilable)},
@@ -158,3 +162,64 @@ def test_bad_trials_and_no_genomes():
                 call()
     with pytest.raises(ValueError, match="genomes: expected at least one, got none"):
         rollout(genomes.take(np.array([], np.int64)))
+
+
+# ---------------------------------------------------------------- normalised observations
+
+
+class Other(Walk):
+    """Another environment of the same shape."""
+
+
+def normalised(environment=None):
+    return Rollout(environment or Walk(), episodes=2, observations="normalised", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """An evaluator that has seen some observations, and genomes for it."""
+    rollout = normalised()
+    genomes = neat.Population(neat.Config.for_task(rollout, population_size=4)).ask()
+    rollout(genomes)
+    return rollout, genomes
+
+
+USES = {
+    "play": lambda rollout, genomes: rollout.play(genomes, 3).reward,
+    "play from states": lambda rollout, genomes: rollout.play(genomes, states=[[0.5]]).reward,
+    "validate": lambda rollout, genomes: rollout.validate(genomes, 3),
+    "trace": lambda rollout, genomes: rollout.trace(genomes[0]).reward,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_nothing_is_played_without_what_normalises_it(use, trained):
+    rollout, genomes = trained
+    fresh = normalised()
+    expected = (
+        r"^Walk: observations are normalised by those of a run, .* restore\(neat.checkpoint.load\(file\)"
+    )
+    with pytest.raises(ValueError, match=expected):
+        use(fresh, genomes)
+    fresh.restore(rollout.state())
+    np.testing.assert_array_equal(use(fresh, genomes), use(rollout, genomes))
+
+
+def test_what_another_environment_has_seen_is_refused(trained):
+    with pytest.raises(ValueError, match=r"^environment: the checkpoint's is Walk, this one is Other$"):
+        normalised(Other()).restore(trained[0].state())
+    with pytest.raises(ValueError, match=r"^state: mean: expected float64 of shape \(4,\)"):
+        normalised(CartPole()).restore(trained[0].state())
+
+
+def test_the_environment_of_an_evaluator_cannot_be_exchanged(trained):
+    for name, value in (("environment", CartPole()), ("observations", "raw")):
+        with pytest.raises(AttributeError):
+            setattr(trained[0], name, value)
+
+
+def test_genomes_for_another_environment_are_refused_by_every_use(trained):
+    genomes = neat.Population(neat.Config.for_task(Rollout(CartPole()), population_size=4)).ask()
+    for use in USES.values():
+        with pytest.raises(ValueError, match=r"^genomes: expected 1 inputs, as Walk observes, got 4$"):
+            use(trained[0], genomes)

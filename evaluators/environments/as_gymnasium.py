@@ -15,8 +15,10 @@ from gymnasium.error import ResetNeeded
 
 from evaluators.environments.check import check
 from evaluators.environments.environment import Box, Environment
-from neat.jit import inner_function, specialise
+from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
+from neat.jit import specialise
 from neat.rng import EVALUATION
+from neat.validation import check_unmasked
 
 _0 = np.uint64(0)
 _KEYS = 2**64
@@ -49,6 +51,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         actions = environment.actions
         self.action_space = _box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
         self._constants = environment.constants
+        self._functions = environment.functions()
         self._state: np.ndarray | None = None
         self._random = (_0, _0, _0, np.uint64(EVALUATION))
         self._time = 0
@@ -88,7 +91,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         if given is not None:
             self._state[:] = given
         observation = self._new_observation()
-        begin, _ = _kernels(type(self.environment))
+        begin, _ = _kernels(self._functions)
         begin(self._state, self._constants, (*self._random, _0), given is None, observation)
         return observation.astype(np.float32), {}
 
@@ -109,7 +112,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         state, taken = self._begun(), self._action(action)
         self._time += 1
         observation = self._new_observation()
-        _, advance = _kernels(type(self.environment))
+        _, advance = _kernels(self._functions)
         random = (*self._random, np.uint64(self._time))
         reward, terminated = advance(state, taken, self._constants, random, observation)
         truncated = self._time >= self.environment.time_limit
@@ -125,6 +128,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
 
     def _checked(self, state: Any) -> np.ndarray:
         names = self.environment.state_names
+        check_unmasked("state", state)
         given = _array(state, self.environment.precision)
         if given.shape != (len(names),) or not np.isfinite(given).all():
             raise ValueError(
@@ -140,6 +144,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
                 raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {action!r}")
             return int(action)
         assert isinstance(space, spaces.Box)
+        check_unmasked("action", action)
         taken = _array(action, np.float32)
         if taken.shape != space.shape or not ((space.low <= taken) & (taken <= space.high)).all():
             bounds = ", ".join(
@@ -176,9 +181,8 @@ def _advance(state, action, constants, random, observation):
 
 
 @functools.cache
-def _kernels(environment: type[Environment]) -> tuple[Any, Any]:
+def _kernels(functions: Functions) -> tuple[Any, Any]:
     """To begin an episode and to take a step, from the environment's functions."""
-    bind = {name: inner_function(each) for name, each in environment.functions().items()}
-    name = f"{environment.__module__}.{environment.__qualname__}"
-    begin, advance = (specialise(each, name, bind, _nrt=False) for each in (_begin, _advance))
+    bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
+    begin, advance = (specialise(each, functions.task, bind, _nrt=False) for each in (_begin, _advance))
     return begin, advance

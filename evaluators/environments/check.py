@@ -10,7 +10,8 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
-from evaluators.environments.environment import FUNCTIONS, Box, Discrete, Environment
+from evaluators.environments.environment import Box, Discrete, Environment
+from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
 from evaluators.intrinsics import column
 from neat.jit import cause, inner_function, keeping_interruptions, shorten, specialise, where
 
@@ -26,18 +27,21 @@ def check(environment: Environment) -> None:
             f"environment: expected one of evaluators.environments, such as CartPole(), got {environment!r}"
         )
     _check_description(environment)
-    if _is_shipped(environment):
+    functions = environment.functions()
+    if is_shipped(functions.task):
         return
     state: np.ndarray = np.zeros((len(environment.state_names), 1), environment.precision)
     observation: np.ndarray = np.zeros((environment.num_observations, 1), environment.precision)
     actions = environment.actions
     low, high = (0, actions.count - 1) if isinstance(actions, Discrete) else np.array(actions, np.float32)
     try:
-        fault = _trial_kernel(type(environment), isinstance(actions, Discrete))(
+        fault = _trial_kernel(functions, isinstance(actions, Discrete))(
             state, observation, low, high, np.zeros_like(low), environment.constants, _STEPS
         )
     except (NumbaError, UnsupportedBytecodeError) as error:
-        raise ValueError(_uncompiled(environment) or f"{environment.name}: {cause(error)}") from None
+        raise ValueError(
+            _uncompiled(environment, functions) or f"{environment.name}: {cause(error)}"
+        ) from None
     except Exception as error:
         raise ValueError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from None
     if fault == _UNSET:
@@ -52,18 +56,14 @@ def why_not_on_gpu(environment: Environment) -> str | None:
     """Which function of an environment that `check` let pass cannot be compiled for a GPU, and why; or None."""
     from evaluators.launching import why_not
 
-    if _is_shipped(environment):
+    functions = environment.functions()
+    if is_shipped(functions.task):
         return None
     for name, signature in _signatures(environment).items():
-        reason = why_not(environment.functions()[name], signature)
+        reason = why_not(getattr(functions, name), signature)
         if reason is not None:
             return f"{environment.name}: {name} cannot be compiled for a GPU: {reason}"
     return None
-
-
-def _is_shipped(environment: Environment) -> bool:
-    """Whether it comes with this library, where its functions have tests."""
-    return type(environment).__module__.startswith(f"{__package__}.")
 
 
 def _check_description(environment: Environment) -> None:
@@ -106,7 +106,7 @@ def _trial(states, observations, low, high, vector, constants, steps):
     Returns the first step with something not finite, or -1, or _UNSET. Before the functions write them, the arrays hold
     NaN: on a GPU they hold anything.
     """
-    state, observation = column(states, 0), column(observations, 0)
+    state, observation = column(states, 0, len(states)), column(observations, 0, len(observations))
     terminated = True
     for time in range(steps):
         random = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(time))
@@ -145,17 +145,16 @@ def _vector(low, high, time, vector):
 
 
 @functools.cache
-def _trial_kernel(environment: type[Environment], discrete: bool) -> Any:
-    """With bounds of arrays checked: nothing else would notice an index that is out of range."""
-    checked = {name: inner_function(each, boundscheck=True) for name, each in environment.functions().items()}
-    name = f"{environment.__module__}.{environment.__qualname__}"
-    return specialise(_trial, name, {**checked, "between": _choice if discrete else _vector}, _nrt=False)
+def _trial_kernel(functions: Functions, discrete: bool) -> Any:
+    bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
+    between = _choice if discrete else _vector
+    return specialise(_trial, functions.task, {**bind, "between": between}, _nrt=False)
 
 
-def _uncompiled(environment: Environment) -> str | None:
+def _uncompiled(environment: Environment, functions: Functions) -> str | None:
     """Which function numba cannot compile, and why."""
     for name, signature in _signatures(environment).items():
-        compiled = inner_function(environment.functions()[name])
+        compiled = inner_function(getattr(functions, name))
         try:
             with keeping_interruptions():
                 compiled.compile(signature)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from evaluators.environments.functions import FUNCTIONS, Functions, known_functions
 from neat import rng
+from neat.freezing import freeze
 from neat.jit import inner_function
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 # Streams of random numbers beside each other, for training and for trials; above them, episodes are counted.
 EPISODES = np.uint64(2**8)
-
-FUNCTIONS = ("reset", "observe", "step")
 
 _MOST_STEPS = 2**26
 _BLOCKS = np.uint64(16)  # of four random numbers, for each call of an environment's function
@@ -122,11 +122,24 @@ class Environment(ABC):
     observe: ClassVar[Callable[..., None]]
     step: ClassVar[Callable[..., tuple[Any, Any]]]
 
-    @classmethod
-    def functions(cls) -> dict[str, Callable[..., Any]]:
-        """`reset`, `observe` and `step`, not compiled."""
-        given = {name: getattr(cls, name) for name in FUNCTIONS}
-        return {name: getattr(function, "py_func", function) for name, function in given.items()}
+    def functions(self) -> Functions:
+        """`reset`, `observe` and `step`, not compiled, with the constants of modules that they reach now."""
+        given = (getattr(type(self), name) for name in FUNCTIONS)
+        reset, observe, step = (freeze(getattr(function, "py_func", function)) for function in given)
+        return known_functions(
+            Functions(
+                f"{type(self).__module__}.{type(self).__qualname__}",
+                reset,
+                observe,
+                step,
+                self.precision,
+                len(self.state_names),
+                self.num_observations,
+                1 if isinstance(self.actions, Discrete) else len(self.actions.low),
+                len(self.constants),
+                self,
+            )
+        )
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from evaluators.environments import Environment
 from evaluators.environments.environment import EPISODES
+from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.episode import as_input
 from evaluators.episodic import TRIAL
 from evaluators.gradient.draws import ACTION, TRIAL_ACTION
@@ -233,13 +234,13 @@ def new_scratch(environment: Environment, actor: Actor) -> _Scratch:
 
 
 @functools.cache
-def kernels(environment: type[Environment], activation: str, discrete: bool) -> tuple[Any, Any]:
-    """Those of `_collect` and of `_play`, for an environment and the activation of an actor's hidden layers."""
+def kernels(functions: Functions, activation: str, discrete: bool) -> tuple[Any, Any]:
+    """Those of `_collect` and of `_play`, for an environment's functions and the activation of hidden layers."""
     table = activations.ACTIVATIONS
     activate = table[activations.activation_index(activation)].function
-    bind = {name: inner_function(each) for name, each in environment.functions().items()}
+    bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
     bind["act"] = _decision(activate, _categorical if discrete else _gaussian)
     kind = "discrete" if discrete else "continuous"
-    name = f"{environment.__module__}.{environment.__qualname__}-{kind}-{activation}"
+    name = f"{functions.task}-{kind}-{activation}"
     collect, play = (specialise(each, name, bind, _nrt=False) for each in (_collect, _play))
     return collect, play

@@ -9,9 +9,11 @@ import numpy as np
 from evaluators.checks import check_count
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.place import to_host
+from neat.validation import check_unmasked
 
 
 def _labels(name: str, value: Any) -> np.ndarray:
+    check_unmasked(name, value)
     array = to_host(value.data) if isinstance(value, Tensor) else value
     array = np.asarray(array if isinstance(array, np.ndarray | list | tuple) else to_host(array))
     if array.ndim != 1 or array.dtype.kind not in "iu" or not array.size:
@@ -26,6 +28,7 @@ def classes_of(outputs: Any) -> np.ndarray:
 
     One output, of shape (samples, 1), is a logit: class 1 where it is above 0.
     """
+    check_unmasked("outputs", outputs)
     array = to_host(outputs.data if isinstance(outputs, Tensor) else outputs)
     if array.ndim != 2 or not array.size:
         raise ValueError(f"outputs: expected shape (samples, classes), got {array.shape}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import HOST, Arrays, arrays_of, resolve_device
+from neat.validation import check_unmasked
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -59,6 +60,7 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+    check_unmasked(name, value)
     return array
 
 

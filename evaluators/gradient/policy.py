@@ -68,6 +68,7 @@ class Policy(Module):
         if not isinstance(hidden, tuple | list):
             raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {hidden!r}")
         self.environment = environment
+        self.functions = environment.functions()
         self.activation = activation
         actions = environment.actions
         self.discrete = not isinstance(actions, Box)
@@ -134,7 +135,7 @@ class Policy(Module):
         environment, actor = self.environment, self.as_actor()
         record = Episodes(*(np.empty((1, episodes), dtype) for dtype in (np.float64, np.int64, bool)))
         sound = np.ones(episodes, bool)
-        _, play = kernels(type(environment), self.activation, self.discrete)
+        _, play = kernels(self.functions, self.activation, self.discrete)
         run_over(
             environment,
             play,

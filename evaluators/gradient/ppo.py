@@ -259,7 +259,7 @@ class Learner:
             np.zeros((slots, 2, observations)),
         )
         sound = np.ones(slots, bool)
-        collect, _ = kernels(type(environment), policy.activation, policy.discrete)
+        collect, _ = kernels(policy.functions, policy.activation, policy.discrete)
         run_over(
             environment,
             collect,

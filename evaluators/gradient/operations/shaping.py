@@ -10,6 +10,7 @@ import numpy as np
 from evaluators.gradient.autograd import Tensor, record
 from evaluators.gradient.operations.elementwise import operands
 from evaluators.gradient.place import arrays_holding, namespace
+from neat.validation import check_unmasked
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Tensor:
@@ -91,6 +92,7 @@ def pick(x: Any, index: Any) -> Tensor:
 
 def check_index(name: str, index: Any, shape: tuple[int, ...], count: int, like: Any) -> Any:
     """`index` as an array on the device of `like`; ValueError unless it has this shape and integers in [0, count)."""
+    check_unmasked(name, index)
     array = arrays_holding(like).to_device(index)
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name}: expected integers, got dtype {array.dtype}")
