@@ -9,6 +9,7 @@ import numpy as np
 
 from evaluators.backend import HOST, Arrays
 from neat.genome import Genomes
+from neat.messages import cut
 from neat.validation import check_unmasked
 
 
@@ -97,12 +98,6 @@ def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def shorten(text: str, length: int = 500) -> str:
-    """`text` as one line of at most so many characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else f"{line[: length - 1]}…"
-
-
 def concise(error: BaseException) -> str:
     """The exception's type and message, in one short line."""
-    return shorten(f"{type(error).__name__}: {error}")
+    return cut(f"{type(error).__name__}: {error}", 500)

@@ -15,7 +15,6 @@ from evaluators.checks import (
     check_current,
     check_seconds,
     check_size,
-    shorten,
 )
 from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts
 from evaluators.network import compile
@@ -24,6 +23,7 @@ from evaluators.workers import persist
 from neat import parallel, rng
 from neat.genome import Genomes
 from neat.jit import lean_kernel
+from neat.messages import cut, shown
 
 if TYPE_CHECKING:
     import gymnasium
@@ -236,7 +236,7 @@ class Gymnasium(Episodic):
             return
         slot = int(np.flatnonzero(information["_error"])[0])
         summary, trace = information["error"][slot]
-        message = f"{self.name}: {shorten(summary)}, in {_place(task[slot], length, episodes)}"
+        message = f"{self.name}: {cut(summary, 500)}, in {_place(task[slot], length, episodes)}"
         if not trace:
             raise ValueError(message)
         error = RuntimeError(message)
@@ -326,7 +326,7 @@ def _check_environment(example: Any) -> None:
 
 
 def _outline(value: Any) -> str:
-    return shorten(repr(value), 200)
+    return shown(value)
 
 
 def _right_form(value: Any) -> str:
@@ -356,5 +356,5 @@ def _check_sendable(make: Callable[[], Any]) -> None:
         cloudpickle.dumps(make)
     except Exception as error:
         raise ValueError(
-            f"environment: expected what can be sent to worker processes ({shorten(str(error))})"
+            f"environment: expected what can be sent to worker processes ({cut(str(error), 500)})"
         ) from None

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_seconds, concise, shorten
+from evaluators.checks import as_float32, check_seconds, concise
 from evaluators.cpu import activate_range
 from evaluators.network import Networks, compile, on_cpu, writable_programs
 from evaluators.program import Programs
 from evaluators.workers import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
+from neat.messages import cut, shown
 from neat.validation import check_unmasked
 
 
@@ -190,7 +191,7 @@ def _call(function: Callable[[Network], float], networks: Networks, index: int) 
     try:
         return float(fitness)
     except (TypeError, ValueError):
-        raise ValueError(f"function: expected a number as fitness, got {shorten(repr(fitness))}") from None
+        raise ValueError(f"function: expected a number as fitness, got {shown(fitness)}") from None
 
 
 def _work(function: Callable[[Network], float], task: tuple[Networks, int, tuple[str, ...]]) -> list[float]:
@@ -202,7 +203,7 @@ def _work(function: Callable[[Network], float], task: tuple[Networks, int, tuple
     if table != _table():
         missing = sorted(set(table) - set(_table())) or list(table)
         raise RuntimeError(
-            f"a worker does not know {shorten(', '.join(missing))}: register at the top of the script"
+            f"a worker does not know {cut(', '.join(missing), 500)}: register at the top of the script"
         )
     fitness = []
     for index in range(len(networks)):

@@ -34,6 +34,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 
 from neat.disk_cache import tolerant
+from neat.messages import cut
 
 _Cache = tolerant(FunctionCache)
 _READABLE = 400  # characters of what numba says, in a message
@@ -200,13 +201,9 @@ def cause(error: Exception) -> str:
     """The line of numba's message that says what is wrong, of readable length."""
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
-    return shorten(next((line for line in lines if line and not line.startswith(headings)), repr(error)))
-
-
-def shorten(value: Any) -> str:
-    """A value's text, or its beginning and end: the name of one of numba's types can be thousands of characters."""
-    text = str(value)
-    return text if len(text) <= _READABLE else f"{text[: _READABLE - 100]} … {text[-100:]}"
+    return cut(
+        next((line for line in lines if line and not line.startswith(headings)), repr(error)), _READABLE
+    )
 
 
 def where(error: Exception, python_function: Any) -> str:

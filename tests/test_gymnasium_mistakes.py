@@ -9,6 +9,7 @@ import pytest
 from evaluators.environments import CartPole
 from evaluators.gymnasium import Gymnasium
 from neat.genome import Genomes
+from neat.messages import shown
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -113,12 +114,15 @@ def test_what_is_no_factory_is_told_the_right_form():
     ours = "; write Rollout(CartPole(…)), or Gymnasium(CartPole(…).to_gymnasium) for Gymnasium's loop"
     single = "; give what makes a single environment: they are put side by side here"
     for environment, message in (
-        (walk, f"{instance}{walk!r}; write Gymnasium(lambda: Walk(…)), which makes a new one each time"),
-        (cart_pole, f"{instance}{cart_pole!r}; write Gymnasium('CartPole-v1'), or a function that makes it"),
-        (vector, f"{instance}{vector!r}{single}"),
-        (lambda: vector, f"{made}{vector!r}{single}"),
-        (CartPole(), f"{instance}{CartPole()!r}{ours}"),
-        (CartPole, f"{made}{CartPole()!r}{ours}"),
+        (walk, f"{instance}{shown(walk)}; write Gymnasium(lambda: Walk(…)), which makes a new one each time"),
+        (
+            cart_pole,
+            f"{instance}{shown(cart_pole)}; write Gymnasium('CartPole-v1'), or a function that makes it",
+        ),
+        (vector, f"{instance}{shown(vector)}{single}"),
+        (lambda: vector, f"{made}{shown(vector)}{single}"),
+        (CartPole(), f"{instance}{shown(CartPole())}{ours}"),
+        (CartPole, f"{made}{shown(CartPole())}{ours}"),
     ):
         refused(lambda environment=environment: Gymnasium(environment), message)
     vector.close()

@@ -1,7 +1,6 @@
 """What numba says of a user-defined function reaches the user in one line of readable length."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,4 +111,3 @@ def test_the_cause_is_cut_where_it_is_long():
     assert jit.cause(error).startswith("xxx") and jit.cause(error).endswith("x end")
     assert len(jit.cause(error)) < 450
     assert jit.cause(TypingError("short\nmore")) == "short"
-    assert jit.shorten(SimpleNamespace()) == "namespace()"

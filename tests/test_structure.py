@@ -53,6 +53,7 @@ LAYERS = (
 )
 KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering", "ufuncs"))
 EVALUATORS_MAY = {
+    "messages",
     "archive",
     "buffers",
     "config",

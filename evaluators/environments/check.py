@@ -13,7 +13,8 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from evaluators.environments.environment import Box, Discrete, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
 from evaluators.intrinsics import column
-from neat.jit import cause, inner_function, keeping_interruptions, shorten, specialise, where
+from neat.jit import cause, inner_function, keeping_interruptions, specialise, where
+from neat.messages import cut
 
 _STEPS = 200
 _UNSET = -2
@@ -163,9 +164,7 @@ def _uncompiled(environment: Environment, functions: Functions) -> str | None:
             return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
-            return (
-                f"{environment.name}: step: must return (reward, terminated), it returns {shorten(returned)}"
-            )
+            return f"{environment.name}: step: must return (reward, terminated), it returns {cut(str(returned), 500)}"
     return None
 
 
