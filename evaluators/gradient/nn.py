@@ -183,7 +183,8 @@ class BatchNorm(Module):
             return normalise(x, self.scale, self.shift, *moments, self.epsilon, of_batch=False)
         if x.data.size <= features:
             raise ValueError(
-                f"batch_norm: expected more than one value per channel in training, got shape {x.shape}"
+                f"batch_norm: expected more than one value per channel in training, got shape {x.shape}; "
+                "take larger batches, or eval()"
             )
         mean, variance, count = batch_moments(x.data)
         self._follow(mean, variance * (count / (count - 1)))
