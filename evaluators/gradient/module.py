@@ -13,6 +13,7 @@ from evaluators.gradient.autograd import Tensor, no_grad
 from evaluators.gradient.draws import check_seed
 from evaluators.gradient.initialisation import Initialiser
 from evaluators.gradient.place import arrays_holding, arrays_on, check_finite, float_dtype, to_host
+from evaluators.gradient.tape import Version
 
 Observer = Callable[["Module", Tensor, Tensor], None]
 Self = TypeVar("Self", bound="Module")
@@ -44,7 +45,7 @@ class Parameter(Tensor):
         self.grad = None
         self.requires_grad = True
         self._node = None
-        self._version = 0
+        self._version = Version()
         self._shape = shape
         self._initialiser = initialiser
         self._place = (0, 0, 0)
@@ -86,7 +87,7 @@ class Parameter(Tensor):
             self._data = arrays.to_device(to_host(self._data).astype(dtype))
         self._arrays, self._dtype = arrays, dtype
         self.grad = None
-        self._version += 1
+        self._version.count += 1
 
     def _is_drawn(self) -> bool:
         try:

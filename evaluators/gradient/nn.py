@@ -139,7 +139,7 @@ class Dropout(Module):
         number = draws.uniform(self.seed, draws.DROPOUT, self._stream, self.calls, x.shape)
         self.calls += 1
         mask = (number >= self.rate).astype(x.dtype) / (1 - self.rate)
-        return x * constant(arrays_holding(x.data).to_device(mask))
+        return x * constant(arrays_holding(x._data).to_device(mask))
 
 
 class BatchNorm(Module):
@@ -181,12 +181,12 @@ class BatchNorm(Module):
         if not self.training and self._averaged is None:
             moments = self.running_mean, self.running_variance
             return normalise(x, self.scale, self.shift, *moments, self.epsilon, of_batch=False)
-        if x.data.size <= features:
+        if x._data.size <= features:
             raise ValueError(
                 f"batch_norm: expected more than one value per channel in training, got shape {x.shape}; "
                 "take larger batches, or eval()"
             )
-        mean, variance, count = batch_moments(x.data)
+        mean, variance, count = batch_moments(x._data)
         self._follow(mean, variance * (count / (count - 1)))
         return normalise(x, self.scale, self.shift, mean, variance, self.epsilon, of_batch=True)
 

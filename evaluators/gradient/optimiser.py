@@ -145,7 +145,7 @@ class Optimiser:
             for k, parameter in enumerate(members, first):
                 part = change[self._end[k] - begin : self._end[k + 1] - begin]
                 parameter._data -= part.reshape(parameter.shape)
-                parameter._version += 1
+                parameter._version.count += 1
 
     def _current_averages(self) -> list[Any]:
         """The vectors that the next step uses; one that was not needed before begins at 0."""

@@ -62,6 +62,14 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
     return array
 
 
+def read_only(array: Any) -> Any:
+    """A view of numpy's array that cannot be written to; cupy's array as it is, since cupy has no such views."""
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
 def check_finite(name: str, array: Any) -> None:
     """ValueError with the place and the number if one is NaN or infinite."""
     finite = namespace(array).isfinite(array)

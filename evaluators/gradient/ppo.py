@@ -280,8 +280,8 @@ class Learner:
         drawn = steps.drawn.reshape(len(inputs), -1)
         chosen = to_device(drawn[:, 0].astype(np.int64) if policy.discrete else drawn)
         with no_grad():
-            everywhere = to_host(policy.value(constant(to_device(seen))).data)
-            log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen).data
+            everywhere = to_host(policy.value(constant(to_device(seen)))._data)
+            log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen)._data
         values = everywhere[: math.prod(places)].reshape(places)
         following = values[:, 1:].astype(np.float64)
         following[steps.truncated] = everywhere[values.size :]
@@ -346,7 +346,7 @@ class Learner:
         loss.backward()
         clip_by_norm(self._optimiser.parameters, s.max_gradient_norm)
         self._optimiser.step()
-        changes = policy_change(log_probability.data - part.log_probability, s.clip)
+        changes = policy_change(log_probability._data - part.log_probability, s.clip)
         return of_policy.item(), of_value.item(), entropy.item(), *changes
 
 

@@ -151,7 +151,7 @@ def _load(name: str, data: Data, like: Tensor) -> Data:
         raise ValueError(f"{name}: expected arrays, got a Tensor")
     arrays = arrays_on(like.device)
     inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
-    targets = to_numbers(f"{name}: targets", data[1], arrays)
+    targets = arrays.xp.array(to_numbers(f"{name}: targets", data[1], arrays))  # a copy
     if targets.dtype.kind == "f":
         check_finite(f"{name}: targets", targets)
     if inputs.ndim < 2 or not inputs.size:
@@ -241,7 +241,7 @@ class _Run:
         self._optimiser.zero_grad()
         outputs = self._model(constant(inputs))
         loss = self._loss(outputs, targets)
-        if not isinstance(loss, Tensor) or loss.data.size != 1:
+        if not isinstance(loss, Tensor) or loss._data.size != 1:
             what = f"shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
             raise ValueError(f"loss: expected a tensor that is one number, got {what}")
         value = loss.item()

@@ -64,7 +64,7 @@ def test_equal_layers_of_a_model_have_weights_of_their_own():
 
 def test_a_layer_that_was_used_keeps_its_weights():
     layer = nn.Dense(5, 5)
-    layer.weight.data[0, 0] = 7
+    layer.weight.data = np.full((5, 5), 7)
     before = layer.weight.data.copy()
     nn.Sequential(nn.Flatten(), layer)
     np.testing.assert_array_equal(layer.weight.data, before)
