@@ -126,17 +126,20 @@ class Dropout(Module):
         rate: The probability, at least 0 and below 1 (Srivastava et al. 2014 call 1 − rate p).
     """
 
-    buffers = ("seed", "calls")
+    buffers = ("seed", "stream", "calls")
 
     def __init__(self, rate: float) -> None:
         self.rate = check_fraction("rate", rate)
         self.calls = 0  # each draws numbers of its own
 
+    def _forget(self) -> None:
+        self.calls = 0
+
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
         if not self.training or self.rate == 0:
             return x
-        number = draws.uniform(self.seed, draws.DROPOUT, self._stream, self.calls, x.shape)
+        number = draws.uniform(self.seed, draws.DROPOUT, self.stream, self.calls, x.shape)
         self.calls += 1
         mask = (number >= self.rate).astype(x.dtype) / (1 - self.rate)
         return x * constant(arrays_holding(x._data).to_device(mask))
@@ -200,6 +203,9 @@ class BatchNorm(Module):
             count = self._averaged[0] = self._averaged[0] + 1
             for k, new in ((1, mean), (2, variance)):
                 self._averaged[k] = self._averaged[k] + (new - self._averaged[k]) / count
+
+    def _forget(self) -> None:
+        self.running_mean[...], self.running_variance[...] = 0.0, 1.0
 
     def _begin_average(self) -> None:
         self._averaged = []
