@@ -21,6 +21,7 @@ from evaluators.gradient.place import (
     namespace,
     read_only,
     to_floats,
+    to_host,
 )
 from evaluators.gradient.tape import Backward, Node, Version, check_usable, propagate, sort_newest_first
 
@@ -45,6 +46,8 @@ def no_grad() -> Iterator[None]:
 
 class Tensor:
     """An array that remembers how it was computed.
+
+    `==` and `<` compare element by element and give boolean arrays; as a key of a dictionary, a tensor is itself alone.
 
     Args:
         data: Numbers of any shape, all finite; copied.
@@ -126,8 +129,11 @@ class Tensor:
 
     def item(self) -> float:
         """The only element as a number; ValueError if there are several."""
+        return self._only_element("item")
+
+    def _only_element(self, wanted: str) -> float:
         if self._data.size != 1:
-            raise ValueError(f"item: expected one element, got shape {self.shape}")
+            raise ValueError(f"{wanted}: expected one element, got shape {self.shape}")
         return float(self._data.reshape(())[()])
 
     def detach(self) -> Tensor:
@@ -137,7 +143,54 @@ class Tensor:
         return result
 
     def __len__(self) -> int:
-        return len(self._data)
+        if not self.ndim:
+            raise TypeError("len: a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __float__(self) -> float:
+        return self._only_element("float")
+
+    def __int__(self) -> int:
+        return int(self._only_element("int"))
+
+    def __bool__(self) -> bool:
+        return bool(self._only_element("bool"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if (
+            self.requires_grad
+        ):  # numpy takes arrays out of lists and in its functions, too, where nobody would notice
+            raise TypeError(
+                "numpy would lose the gradients of this tensor; use its data or detach(), or operations in place of "
+                "numpy's functions"
+            )
+        return np.array(to_host(self.data), dtype, copy=copy)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(namespace(self._data).any(self == value))
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == _values(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != _values(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < _values(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= _values(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > _values(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= _values(other)
+
+    __hash__ = object.__hash__
 
     def __copy__(self) -> Tensor:
         """Another tensor around the same memory, at the same place of the tape, without a gradient so far."""
@@ -254,6 +307,10 @@ def constant(data: Any) -> Tensor:
     tensor = Tensor.__new__(Tensor)
     tensor._set(data)
     return tensor
+
+
+def _values(other: Any) -> Any:
+    return other._data if isinstance(other, Tensor) else other
 
 
 def record(

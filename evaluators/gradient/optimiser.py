@@ -56,7 +56,8 @@ class Optimiser:
         averages: Names of the vectors that it keeps.
 
     Raises:
-        ValueError: There is no parameter, one is given twice, or a number is not allowed.
+        ValueError: There is no parameter, one is given twice or is the result of an operation, or a number is not
+            allowed.
     """
 
     __slots__ = ("_dtype", "_end", "_learning_rate", "_parameters", "_settings", "_vectors", "steps")
@@ -64,9 +65,13 @@ class Optimiser:
     averages: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
+        if isinstance(parameters, Tensor):
+            raise ValueError("parameters: expected a list of tensors, got a Tensor")
         self._parameters = tuple(parameters)
         if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
             raise ValueError("parameters: expected at least one tensor, and nothing else")
+        if any(p._node is not None for p in self.parameters):
+            raise ValueError("parameters: expected tensors that were made, got the result of an operation")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("parameters: one is given twice")
         if len({(p.dtype, p.device) for p in self.parameters}) > 1:

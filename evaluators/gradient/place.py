@@ -57,6 +57,8 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
         array = arrays.to_device(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
+    except TypeError as error:  # of a tensor that requires gradients, or of another device's array
+        raise ValueError(f"{name}: {error}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
     return array
