@@ -48,6 +48,7 @@ class Tensor:
     """An array that remembers how it was computed.
 
     `==` and `<` compare element by element and give boolean arrays; as a key of a dictionary, a tensor is itself alone.
+    `copy.deepcopy` and pickle take tensors that were made, not results of operations, whose tape they would need.
 
     Args:
         data: Numbers of any shape, all finite; copied.
@@ -191,6 +192,11 @@ class Tensor:
         return self._data >= _values(other)
 
     __hash__ = object.__hash__
+
+    def __getstate__(self) -> Any:
+        if self._node is not None:
+            raise ValueError(f"copy: a result of {self._node.operation} has a tape; copy its detach()")
+        return object.__getstate__(self)
 
     def __copy__(self) -> Tensor:
         """Another tensor around the same memory, at the same place of the tape, without a gradient so far."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from evaluators.backend import HOST, Arrays
+from evaluators.backend import HOST, Arrays, arrays_of
 from evaluators.gradient.autograd import Tensor, no_grad
 from evaluators.gradient.draws import check_seed
 from evaluators.gradient.initialisation import Initialiser
@@ -45,7 +45,7 @@ class Parameter(Tensor):
         initialiser: Gives the first values.
     """
 
-    __slots__ = ("_arrays", "_dtype", "_initialiser", "_place", "_shape")
+    __slots__ = ("_device", "_dtype", "_initialiser", "_place", "_shape")
 
     def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
         self.grad = None
@@ -55,7 +55,7 @@ class Parameter(Tensor):
         self._shape = shape
         self._initialiser = initialiser
         self._place = (0, next(_streams), 0)
-        self._arrays: Arrays = HOST
+        self._device = HOST.device
         self._dtype = np.dtype(np.float32)
 
     def __getattr__(self, name: str) -> Any:
@@ -79,7 +79,11 @@ class Parameter(Tensor):
     @property
     def device(self) -> str:
         """Where the array is: "cpu", "cuda:0", …"""
-        return self._arrays.device
+        return self._device
+
+    @property
+    def _arrays(self) -> Arrays:
+        return arrays_of(self._device)
 
     def draw_from(self, seed: int, stream: int, index: int) -> None:
         """Have first values drawn from this seed, stream and index."""
@@ -91,7 +95,7 @@ class Parameter(Tensor):
         """Move the values to a device, and round them to a dtype."""
         if self._is_drawn():
             self._data = arrays.to_device(to_host(self._data).astype(dtype))
-        self._arrays, self._dtype = arrays, dtype
+        self._device, self._dtype = arrays.device, dtype
         self.grad = None
         self._version.count += 1
 

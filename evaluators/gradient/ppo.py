@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evaluators.backend import Arrays, arrays_of
 from evaluators.checks import check_count
 from evaluators.environments import Environment
 from evaluators.environments.check import check
@@ -128,6 +129,7 @@ class Learner:
         policy: As it is now.
         history: An array of dtype UPDATE, a row for each update so far.
         updates: How many the settings ask for.
+        device: "cpu", "cuda:0", …
 
     Raises:
         ValueError: An argument is not allowed.
@@ -151,8 +153,10 @@ class Learner:
             raise ValueError(
                 f"steps: expected at least slots · rollout = {s.slots * s.rollout}, got {s.steps}"
             )
-        self._arrays = arrays_on(device)
-        self.policy = Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(device)
+        self.device = arrays_on(device).device
+        self.policy = (
+            Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(self.device)
+        )
         self.policy.set_senses(senses_for(environment, s.observations))
         self.history = np.empty(0, UPDATE)
         self._optimiser = Adam(self.policy.parameters(), s.learning_rate, epsilon=s.epsilon)
@@ -166,6 +170,10 @@ class Learner:
             np.zeros(s.slots, np.int64),
             np.zeros(s.slots),
         )
+
+    @property
+    def _arrays(self) -> Arrays:
+        return arrays_of(self.device)
 
     def update(self) -> None:
         """Act for some steps, then learn from them; if that is interrupted, it has not been.
