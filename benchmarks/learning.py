@@ -38,7 +38,7 @@ def ours(genomes):
 
     def step():
         totals = engine(
-            [parameter.data for parameter in parameters],
+            [parameter._data for parameter in parameters],
             LOSSES.index("squared_error"),
             np.float32(-1 / data.divisor),
         )

@@ -1,24 +1,29 @@
-"""Reverse-mode differentiation: tensors, and the tape of the operations that made them.
+"""Reverse-mode differentiation: tensors, which remember on a tape the operations that made them.
 
 Each operation computes its result and calls `record` with a function that turns the gradient of the result into those
-of its inputs. `Tensor.backward` runs these functions, the newest first: an operation is always newer than the ones it
-took its inputs from, so that is a topological order.
+of its inputs. `Tensor.backward` runs these functions; see `tape`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from evaluators.backend import HOST
-from evaluators.gradient.place import arrays_holding, arrays_on, float_dtype, namespace, to_floats
-
-Backward = Callable[[Any], tuple[Any, ...]]
+from evaluators.gradient.place import (
+    arrays_holding,
+    arrays_on,
+    float_dtype,
+    namespace,
+    read_only,
+    to_floats,
+    to_host,
+)
+from evaluators.gradient.tape import Backward, Node, Version, check_usable, propagate, sort_newest_first
 
 
 class _Mode(threading.local):
@@ -26,7 +31,6 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
-_serial = itertools.count()
 
 
 @contextlib.contextmanager
@@ -40,30 +44,11 @@ def no_grad() -> Iterator[None]:
         _mode.recording = before
 
 
-class _Node:
-    """An operation on the tape.
-
-    Attributes:
-        operation: Its name, for errors.
-        inputs: The tensors that it took; none once the gradients have gone through it.
-        backward: Gives, from its result's gradient, one for each input, or None where none is needed. A gradient may
-            be larger than its input if that was broadcast. The array that it is given may not be written to.
-        versions: The inputs' when it took them.
-        serial: Grows from one operation to the next.
-    """
-
-    __slots__ = ("backward", "inputs", "operation", "serial", "versions")
-
-    def __init__(self, operation: str, inputs: tuple[Tensor, ...], backward: Backward) -> None:
-        self.operation = operation
-        self.inputs = inputs
-        self.backward: Backward | None = backward
-        self.versions = [tensor._version for tensor in inputs]
-        self.serial = next(_serial)
-
-
 class Tensor:
     """An array that remembers how it was computed.
+
+    `==` and `<` compare element by element and give boolean arrays; as a key of a dictionary, a tensor is itself alone.
+    `copy.deepcopy` and pickle take tensors that were made, not results of operations, whose tape they would need.
 
     Args:
         data: Numbers of any shape, all finite; copied.
@@ -99,26 +84,29 @@ class Tensor:
         self._data = data
         self.grad = None
         self.requires_grad = requires_grad
-        self._node: _Node | None = None
-        self._version = 0
+        self._node: Node | None = None
+        self._version = Version()
 
     @property
     def data(self) -> Any:
-        """The array, numpy's or cupy's; assigning copies into it, and ends the use of graphs made with the old values.
+        """The array, numpy's or cupy's, to read; assign a whole array to change it, `tensor.data = tensor.data * 2`.
+
+        Assigning copies into the memory, which tensors of `detach`, `reshape` and slices share. `backward` refuses
+        graphs made with the old values. cupy has no arrays that can only be read: what is written to them goes
+        unnoticed.
 
         Raises:
             ValueError: What is assigned has another shape, or is not finite.
         """
-        return self._data
+        return read_only(self._data)
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is not self._data:
-            value = to_floats("data", value, self._data.dtype, arrays_holding(self._data))
-            if value.shape != self._data.shape:
-                raise ValueError(f"data: expected shape {self._data.shape}, got {value.shape}")
-            self._data[...] = value
-        self._version += 1
+        value = to_floats("data", value, self.dtype, arrays_holding(self._data))
+        if value.shape != self.shape:
+            raise ValueError(f"data: expected shape {self.shape}, got {value.shape}")
+        self._data[...] = value
+        self._version.count += 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -142,16 +130,82 @@ class Tensor:
 
     def item(self) -> float:
         """The only element as a number; ValueError if there are several."""
+        return self._only_element("item")
+
+    def _only_element(self, wanted: str) -> float:
         if self._data.size != 1:
-            raise ValueError(f"item: expected one element, got shape {self.shape}")
+            raise ValueError(f"{wanted}: expected one element, got shape {self.shape}")
         return float(self._data.reshape(())[()])
 
     def detach(self) -> Tensor:
         """The same array as a tensor that no gradient goes through."""
-        return constant(self._data)
+        result = constant(self._data)
+        result._version = self._version
+        return result
 
     def __len__(self) -> int:
-        return len(self._data)
+        if not self.ndim:
+            raise TypeError("len: a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __float__(self) -> float:
+        return self._only_element("float")
+
+    def __int__(self) -> int:
+        return int(self._only_element("int"))
+
+    def __bool__(self) -> bool:
+        return bool(self._only_element("bool"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if (
+            self.requires_grad
+        ):  # numpy takes arrays out of lists and in its functions, too, where nobody would notice
+            raise TypeError(
+                "numpy would lose the gradients of this tensor; use its data or detach(), or operations in place of "
+                "numpy's functions"
+            )
+        return np.array(to_host(self.data), dtype, copy=copy)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(namespace(self._data).any(self == value))
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == _values(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != _values(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < _values(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= _values(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > _values(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= _values(other)
+
+    __hash__ = object.__hash__
+
+    def __getstate__(self) -> Any:
+        if self._node is not None:
+            raise ValueError(f"copy: a result of {self._node.operation} has a tape; copy its detach()")
+        return object.__getstate__(self)
+
+    def __copy__(self) -> Tensor:
+        """Another tensor around the same memory, at the same place of the tape, without a gradient so far."""
+        twin = type(self).__new__(type(self))
+        for name, value in object.__getstate__(self)[1].items():  # type: ignore[index]
+            setattr(twin, name, value)
+        twin._data = self._data  # which a parameter draws now, for both
+        twin.grad = None
+        return twin
 
     def __repr__(self) -> str:
         return (
@@ -175,12 +229,12 @@ class Tensor:
         if self._node is None:
             self._accumulate(gradient, gradient)
             return
-        order = _newest_first(self._node)
+        order = sort_newest_first(self._node)
         for node in order:
-            _check_usable(node)
-        pending: dict[_Node, Any] = {self._node: gradient}
+            check_usable(node)
+        pending: dict[Node, Any] = {self._node: gradient}
         for node in order:
-            _propagate(node, pending)
+            propagate(node, pending)
 
     def _accumulate(self, part: Any, passed: Any) -> None:
         if self.grad is not None:
@@ -218,6 +272,16 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return elementwise.negative(self)
 
+    def __iadd__(self, other: Any) -> Tensor:
+        # Without this, `weight -= …` would give the name to a new tensor, and the model's would stay as it is.
+        if self.requires_grad and self._node is None:
+            raise ValueError(
+                "+=, -=, *=, /= and **=: a tensor that is trained; assign to its data, or write x = x + …"
+            )
+        return NotImplemented  # and Python takes __add__ and so on
+
+    __isub__ = __imul__ = __itruediv__ = __ipow__ = __iadd__
+
     def __matmul__(self, other: Any) -> Tensor:
         return products.matmul(self, other)
 
@@ -251,71 +315,27 @@ def constant(data: Any) -> Tensor:
     return tensor
 
 
-def record(operation: str, data: Any, inputs: tuple[Tensor, ...], backward: Backward) -> Tensor:
-    """The result of an operation as a tensor, with a node on the tape if one of the inputs requires gradients."""
+def _values(other: Any) -> Any:
+    return other._data if isinstance(other, Tensor) else other
+
+
+def record(
+    operation: str, data: Any, inputs: tuple[Tensor, ...], backward: Backward, is_view: bool = False
+) -> Tensor:
+    """The result of an operation as a tensor, with a node on the tape if one of the inputs requires gradients.
+
+    `is_view`: it may share memory with its one input.
+    """
     result = constant(np.asarray(data) if isinstance(data, np.generic) else data)
+    if is_view:
+        result._version = inputs[0]._version
     if _mode.recording:
         for tensor in inputs:
             if tensor.requires_grad:
                 result.requires_grad = True
-                result._node = _Node(operation, inputs, backward)
+                result._node = Node(operation, inputs, backward, result._version)
                 break
     return result
-
-
-def undo_broadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of an array of this shape from that of its broadcast: the sum over all copies of an element."""
-    added = gradient.ndim - len(shape)
-    stretched = tuple(k + added for k, n in enumerate(shape) if n == 1 and gradient.shape[k + added] != 1)
-    total = gradient.sum(axis=(*range(added), *stretched))
-    return namespace(gradient).asarray(total).reshape(shape)
-
-
-def _newest_first(root: _Node) -> list[_Node]:
-    """All operations that led to `root`, without recursion: a graph may be deeper than Python's stack."""
-    found, waiting = {root}, [root]
-    while waiting:
-        for tensor in waiting.pop().inputs:
-            node = tensor._node
-            if node is not None and node not in found:
-                found.add(node)
-                waiting.append(node)
-    return sorted(found, key=lambda node: node.serial, reverse=True)
-
-
-def _check_usable(node: _Node) -> None:
-    if node.backward is None:
-        raise ValueError(
-            f"backward: this graph ({node.operation}) has been used already; compute the loss again, "
-            "or add the losses before one backward"
-        )
-    for tensor, version in zip(node.inputs, node.versions, strict=True):
-        if tensor._version != version:
-            raise ValueError(
-                f"backward: a tensor of shape {tensor.shape} has been changed since {node.operation} used it; "
-                "compute the loss again after each step of an optimiser"
-            )
-
-
-def _propagate(node: _Node, pending: dict[_Node, Any]) -> None:
-    """Give the gradient of a node's result on to the node's inputs, and free what the node held."""
-    gradient = pending.pop(node, None)
-    if gradient is not None:
-        assert node.backward is not None
-        for tensor, part in zip(node.inputs, node.backward(gradient), strict=True):
-            if part is None or not tensor.requires_grad:
-                continue
-            if part.shape != tensor.shape:
-                part = undo_broadcast(part, tensor.shape)
-            elif isinstance(part, np.generic):
-                part = np.asarray(part)
-            if tensor._node is None:
-                tensor._accumulate(part, gradient)
-            elif tensor._node in pending:
-                pending[tensor._node] = pending[tensor._node] + part
-            else:
-                pending[tensor._node] = part
-    node.inputs, node.backward = (), None
 
 
 # At the end, since operations need Tensor.

@@ -54,7 +54,7 @@ def check_gradients(
     for number, tensor in enumerate(checked):
         gradient = np.zeros(tensor.shape) if tensor.grad is None else to_host(tensor.grad)
         for position in np.ndindex(tensor.shape):
-            exact, numeric = float(gradient[position]), _slope(tensor.data, position, value, step)
+            exact, numeric = float(gradient[position]), _slope(tensor._data, position, value, step)
             error = abs(exact - numeric) / max(1.0, abs(exact), abs(numeric))
             if not error <= tolerance:
                 raise ValueError(

@@ -28,7 +28,7 @@ class Categorical:
 
     def entropy(self) -> Tensor:
         """−⟨Σ p ln p⟩, the mean over the samples."""
-        logs = self._logs.data
+        logs = self._logs._data
         p = namespace(logs).exp(logs)
         value = -(p * logs).sum() / len(logs)
         return record("entropy", value, (self._logs,), lambda g: (p * (1 + logs) * (-g / len(logs)),))
@@ -47,9 +47,9 @@ class Gaussian:
 
     def log_probability(self, drawn: Any) -> Tensor:
         """The logarithm of the density at numbers of shape (samples, dimensions); shape (samples,)."""
-        scale = namespace(self._mean.data).exp(-self._log_deviation.data)
-        z = (drawn - self._mean.data) * scale
-        logs = -0.5 * z * z - self._log_deviation.data - 0.5 * _LOG_TAU
+        scale = namespace(self._mean._data).exp(-self._log_deviation._data)
+        z = (drawn - self._mean._data) * scale
+        logs = -0.5 * z * z - self._log_deviation._data - 0.5 * _LOG_TAU
 
         def backward(g: Any) -> tuple[Any, Any]:
             g = g[:, None]

@@ -22,6 +22,7 @@ def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
         ValueError: `limit` is not above 0, or the norm is not finite.
     """
     limit = check_above("limit", limit)
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters  # not its rows
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = _norm(gradients)
     if not math.isfinite(norm):  # a sum of squares is sooner too large for float32

@@ -7,11 +7,13 @@ weight is
 - `he`: 2 / fan_in (He et al. 2015, equation 10), for relu,
 - `lecun`: 1 / fan_in (LeCun et al. 1998, equation 16), for selu and tanh.
 
-`orthogonal` is for deep networks and for reinforcement learning.
+`orthogonal` is for deep networks and for reinforcement learning. What these functions give can be pickled, with the
+modules that have it.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -38,31 +40,36 @@ def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
         raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {name!r}")
     rule, _, distribution = name.partition("_")
     deviation = math.sqrt(_VARIANCES[rule](fan_in, fan_out))
+    return functools.partial(_draw_normal if distribution == "normal" else _draw_uniform, deviation)
 
-    def draw(shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
-        if distribution == "normal":
-            return deviation * draws.normal(seed, draws.WEIGHT, stream, index, shape)
-        # A uniform number in (-a, a) has the variance a²/3.
-        unit = 2 * draws.uniform(seed, draws.WEIGHT, stream, index, shape).astype(np.float64) - 1
-        return math.sqrt(3) * deviation * unit
 
-    return draw
+def _draw_normal(deviation: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
+    return deviation * draws.normal(seed, draws.WEIGHT, stream, index, shape)
+
+
+def _draw_uniform(deviation: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
+    # A uniform number in (-a, a) has the variance a²/3.
+    unit = 2 * draws.uniform(seed, draws.WEIGHT, stream, index, shape).astype(np.float64) - 1
+    return math.sqrt(3) * deviation * unit
 
 
 def orthogonal(gain: float = 1.0) -> Initialiser:
     """gain times a random matrix with orthonormal rows or columns (Saxe et al. 2014), for weights of two dimensions."""
-    gain = check_above("gain", gain)
+    return functools.partial(_draw_orthogonal, check_above("gain", gain))
 
-    def draw(shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
-        rows, columns = shape
-        tall = (max(shape), min(shape))
-        q, r = np.linalg.qr(draws.normal(seed, draws.WEIGHT, stream, index, tall))
-        q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # which makes all directions equally likely (Mezzadri 2007)
-        return gain * (q if rows >= columns else q.T)
 
-    return draw
+def _draw_orthogonal(gain: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
+    rows, columns = shape
+    tall = (max(shape), min(shape))
+    q, r = np.linalg.qr(draws.normal(seed, draws.WEIGHT, stream, index, tall))
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # which makes all directions equally likely (Mezzadri 2007)
+    return gain * (q if rows >= columns else q.T)
 
 
 def filled(value: float) -> Initialiser:
     """The same value everywhere."""
-    return lambda shape, seed, stream, index: np.full(shape, value)
+    return functools.partial(_fill, value)
+
+
+def _fill(value: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
+    return np.full(shape, value)

@@ -195,7 +195,7 @@ def _targets(name: str, targets: Any, like: Any, shape: tuple[int, ...]) -> Any:
         raise ValueError(f"{name}: outputs of shape {shape} and targets of shape {array.shape} do not fit")
     if like.size == 0:
         raise ValueError(f"{name}: expected at least one sample, got outputs of shape {shape}")
-    array = array.astype(like.dtype, copy=False)
+    array = array.astype(like.dtype)  # a copy: what the caller's becomes until `backward` must not matter
     check_finite(f"{name}: targets", array)
     return array
 
@@ -225,7 +225,7 @@ def _sample_weights(name: str, weights: Any, like: Any, shape: tuple[int, ...] |
 
 
 def _weights(name: str, which: str, weights: Any, like: Any, shape: tuple[int, ...]) -> Any:
-    array = to_numbers(f"{name}: {which}", weights, arrays_holding(like)).astype(like.dtype, copy=False)
+    array = to_numbers(f"{name}: {which}", weights, arrays_holding(like)).astype(like.dtype)  # a copy, too
     if array.shape != shape:
         raise ValueError(f"{name}: {which}: expected shape {shape}, got {array.shape}")
     check_finite(f"{name}: {which}", array)

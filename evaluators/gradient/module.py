@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
-from evaluators.backend import HOST, Arrays
+from evaluators.backend import HOST, Arrays, arrays_of
 from evaluators.gradient.autograd import Tensor, no_grad
 from evaluators.gradient.draws import check_seed
 from evaluators.gradient.initialisation import Initialiser
 from evaluators.gradient.place import arrays_holding, arrays_on, check_finite, float_dtype, to_host
+from evaluators.gradient.tape import Version
 
 Observer = Callable[["Module", Tensor, Tensor], None]
 Self = TypeVar("Self", bound="Module")
 
 _observers: list[Observer] = []
+
+# The streams of random numbers of what is not initialised from a seed: one each, beyond those of `initialise`.
+_streams = itertools.count(2**31)
 
 
 @contextlib.contextmanager
@@ -31,24 +36,26 @@ def observing(observer: Observer) -> Iterator[None]:
 
 
 class Parameter(Tensor):
-    """A tensor that is trained. Its first values are drawn when it is first used, from its place in the model.
+    """A tensor that is trained. Its first values are drawn when it is first used.
+
+    They differ from those of all parameters made before; see `Module.initialise` for values that come from a seed.
 
     Args:
         shape: Of the array.
         initialiser: Gives the first values.
     """
 
-    __slots__ = ("_arrays", "_dtype", "_initialiser", "_place", "_shape")
+    __slots__ = ("_device", "_dtype", "_initialiser", "_place", "_shape")
 
     def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
         self.grad = None
         self.requires_grad = True
         self._node = None
-        self._version = 0
+        self._version = Version()
         self._shape = shape
         self._initialiser = initialiser
-        self._place = (0, 0, 0)
-        self._arrays: Arrays = HOST
+        self._place = (0, next(_streams), 0)
+        self._device = HOST.device
         self._dtype = np.dtype(np.float32)
 
     def __getattr__(self, name: str) -> Any:
@@ -72,7 +79,11 @@ class Parameter(Tensor):
     @property
     def device(self) -> str:
         """Where the array is: "cpu", "cuda:0", …"""
-        return self._arrays.device
+        return self._device
+
+    @property
+    def _arrays(self) -> Arrays:
+        return arrays_of(self._device)
 
     def draw_from(self, seed: int, stream: int, index: int) -> None:
         """Have first values drawn from this seed, stream and index."""
@@ -84,9 +95,9 @@ class Parameter(Tensor):
         """Move the values to a device, and round them to a dtype."""
         if self._is_drawn():
             self._data = arrays.to_device(to_host(self._data).astype(dtype))
-        self._arrays, self._dtype = arrays, dtype
+        self._device, self._dtype = arrays.device, dtype
         self.grad = None
-        self._version += 1
+        self._version.count += 1
 
     def _is_drawn(self) -> bool:
         try:
@@ -106,19 +117,7 @@ def _parts(named: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), value
 
 
-class _Placing(type):
-    """Gives the parameters of a module that has just been made their places in it.
-
-    A model is made after its layers, so that in the end each layer has its place in the whole.
-    """
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
-        module._place(0, again=False)
-        return module
-
-
-class Module(metaclass=_Placing):
+class Module:
     """A layer, or a model made of modules, which are attributes of it, or stand in lists or dictionaries that are.
 
     A subclass says in `forward` what it computes. Where the same module stands twice, it is one: its parameters and
@@ -126,6 +125,8 @@ class Module(metaclass=_Placing):
 
     Attributes:
         seed: Of first values and of dropout; `initialise` sets it.
+        stream: Which of the seed's random numbers dropout uses. No two modules have the same, but where each was
+            initialised by itself from one seed.
         training: Whether it behaves as in training rather than in evaluation; `train` and `eval` set it.
         buffers: Names of attributes other than parameters that belong to its state: arrays or integers.
     """
@@ -133,8 +134,13 @@ class Module(metaclass=_Placing):
     training = True
     buffers: tuple[str, ...] = ()
     seed = 0
-    _stream = 0
-    _is_seeded = False  # by a person; being made part of a model does not change it then
+    stream: int
+
+    def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
+        """A module with a stream of its own."""
+        module = super().__new__(cls)
+        module.stream = next(_streams)
+        return module
 
     def forward(self, x: Tensor) -> Tensor:
         """What the module computes."""
@@ -184,19 +190,22 @@ class Module(metaclass=_Placing):
         return list(self.named_parameters().values())
 
     def initialise(self: Self, seed: int) -> Self:
-        """Draw all first values anew from this seed, dropout's numbers too; without it, it is 0."""
+        """Begin anew: draw first values and dropout's numbers from a seed, and forget statistics.
+
+        They depend on the seed and on the places of the modules in this model, so that equal models with the same seed
+        are equal. Without a seed, each module has values of its own, and a program gets the same ones whenever it makes
+        its modules in the same order.
+        """
         check_seed(seed)
-        self._place(int(seed), again=True)
+        for stream, (_, module) in enumerate(self.modules()):
+            module.seed, module.stream = int(seed), stream
+            module._forget()
+            for index, (_, parameter) in enumerate(module._own_parameters()):
+                parameter.draw_from(int(seed), stream, index)
         return self
 
-    def _place(self, seed: int, again: bool) -> None:
-        for stream, (_, module) in enumerate(self.modules()):
-            if module._is_seeded and not again:
-                continue
-            module.seed, module._stream, module._is_seeded = seed, stream, again
-            for index, (_, parameter) in enumerate(module._own_parameters()):
-                if again or not parameter._is_drawn():
-                    parameter.draw_from(seed, stream, index)
+    def _forget(self) -> None:
+        """`initialise` begins anew."""
 
     def train(self: Self, mode: bool = True) -> Self:
         """Let the whole model behave as in training."""

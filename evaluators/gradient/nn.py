@@ -126,20 +126,23 @@ class Dropout(Module):
         rate: The probability, at least 0 and below 1 (Srivastava et al. 2014 call 1 − rate p).
     """
 
-    buffers = ("seed", "calls")
+    buffers = ("seed", "stream", "calls")
 
     def __init__(self, rate: float) -> None:
         self.rate = check_fraction("rate", rate)
         self.calls = 0  # each draws numbers of its own
 
+    def _forget(self) -> None:
+        self.calls = 0
+
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
         if not self.training or self.rate == 0:
             return x
-        number = draws.uniform(self.seed, draws.DROPOUT, self._stream, self.calls, x.shape)
+        number = draws.uniform(self.seed, draws.DROPOUT, self.stream, self.calls, x.shape)
         self.calls += 1
         mask = (number >= self.rate).astype(x.dtype) / (1 - self.rate)
-        return x * constant(arrays_holding(x.data).to_device(mask))
+        return x * constant(arrays_holding(x._data).to_device(mask))
 
 
 class BatchNorm(Module):
@@ -181,11 +184,12 @@ class BatchNorm(Module):
         if not self.training and self._averaged is None:
             moments = self.running_mean, self.running_variance
             return normalise(x, self.scale, self.shift, *moments, self.epsilon, of_batch=False)
-        if x.data.size <= features:
+        if x._data.size <= features:
             raise ValueError(
-                f"batch_norm: expected more than one value per channel in training, got shape {x.shape}"
+                f"batch_norm: expected more than one value per channel in training, got shape {x.shape}; "
+                "take larger batches, or eval()"
             )
-        mean, variance, count = batch_moments(x.data)
+        mean, variance, count = batch_moments(x._data)
         self._follow(mean, variance * (count / (count - 1)))
         return normalise(x, self.scale, self.shift, mean, variance, self.epsilon, of_batch=True)
 
@@ -199,6 +203,9 @@ class BatchNorm(Module):
             count = self._averaged[0] = self._averaged[0] + 1
             for k, new in ((1, mean), (2, variance)):
                 self._averaged[k] = self._averaged[k] + (new - self._averaged[k]) / count
+
+    def _forget(self) -> None:
+        self.running_mean[...], self.running_variance[...] = 0.0, 1.0
 
     def _begin_average(self) -> None:
         self._averaged = []

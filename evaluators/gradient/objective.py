@@ -52,7 +52,7 @@ def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: fl
         clip: ε.
     """
     xp = namespace(advantages)
-    ratio = xp.exp(log_probability.data - before)
+    ratio = xp.exp(log_probability._data - before)
     gain = ratio * advantages
     limited = xp.clip(ratio, 1 - clip, 1 + clip) * advantages
     followed = gain <= limited
@@ -70,10 +70,10 @@ def value_loss(values: Tensor, before: Any, returns: Any, clip: float | None = N
         clip: ε.
     """
     xp = namespace(returns)
-    error = values.data - returns
+    error = values._data - returns
     slope = error
     if clip is not None:
-        change = values.data - before
+        change = values._data - before
         limited = before + xp.clip(change, -clip, clip) - returns
         kept = abs(error) >= abs(limited)
         slope = error * (kept | (abs(change) <= clip))

@@ -8,9 +8,9 @@ from typing import Any
 
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.gradients import average_gradients, clip_by_norm
-from evaluators.gradient.optimiser import Optimiser, Rate
+from evaluators.gradient.optimiser import Optimiser, Rate, Setting
 from evaluators.gradient.place import namespace
-from evaluators.gradient.ranges import check_fraction, check_least
+from evaluators.gradient.ranges import check_flag, check_fraction, check_least
 
 __all__ = [
     "SGD",
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def _values(members: Sequence[Tensor]) -> Any:
-    return namespace(members[0].data).concatenate([p._data.ravel() for p in members])
+    return namespace(members[0]._data).concatenate([p._data.ravel() for p in members])
 
 
 class SGD(Optimiser):
@@ -42,6 +42,12 @@ class SGD(Optimiser):
         weight_decay: λ: λ w is added to the gradient.
     """
 
+    __slots__ = ()
+
+    momentum = Setting(check_fraction)
+    nesterov = Setting(check_flag)
+    weight_decay = Setting(check_least)
+
     def __init__(
         self,
         parameters: Iterable[Tensor],
@@ -50,15 +56,19 @@ class SGD(Optimiser):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        self.momentum = check_fraction("momentum", momentum)
-        if nesterov and not momentum:
-            raise ValueError("nesterov: needs momentum above 0, got 0")
-        self.nesterov = nesterov
-        self.weight_decay = check_least("weight_decay", weight_decay)
-        self.averages = ("buffer",) if momentum else ()
         super().__init__(parameters, learning_rate)
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        if settings.get("nesterov") and not settings["momentum"]:
+            raise ValueError("nesterov: needs momentum above 0, got 0")
+
+    @property
+    def averages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The buffer, where there is momentum."""
+        return ("buffer",) if self.momentum else ()
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         if self.weight_decay:
             gradient += self.weight_decay * _values(members)
         if vectors:
@@ -78,15 +88,18 @@ class Adagrad(Optimiser):
         epsilon: ε.
     """
 
+    __slots__ = ()
+
     averages = ("sum",)
+    epsilon = Setting(check_least)
 
     def __init__(
         self, parameters: Iterable[Tensor], learning_rate: Rate = 0.01, epsilon: float = 1e-10
     ) -> None:
-        self.epsilon = check_least("epsilon", epsilon)
         super().__init__(parameters, learning_rate)
+        self.epsilon = epsilon
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         (total,) = vectors
         total += gradient * gradient
         gradient /= self._xp.sqrt(total) + self.epsilon
@@ -106,7 +119,11 @@ class Adadelta(Optimiser):
         epsilon: ε.
     """
 
+    __slots__ = ()
+
     averages = ("square", "change")
+    decay = Setting(check_fraction)
+    epsilon = Setting(check_least)
 
     def __init__(
         self,
@@ -115,11 +132,10 @@ class Adadelta(Optimiser):
         decay: float = 0.9,
         epsilon: float = 1e-6,
     ) -> None:
-        self.decay = check_fraction("decay", decay)
-        self.epsilon = check_least("epsilon", epsilon)
         super().__init__(parameters, learning_rate)
+        self.decay, self.epsilon = decay, epsilon
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         square, change = vectors
         square *= self.decay
         square += (1 - self.decay) * gradient * gradient
@@ -141,7 +157,12 @@ class RMSprop(Optimiser):
         epsilon_inside: Divide by sqrt(v + ε) instead.
     """
 
+    __slots__ = ()
+
     averages = ("square",)
+    decay = Setting(check_fraction)
+    epsilon = Setting(check_least)
+    epsilon_inside = Setting(check_flag)
 
     def __init__(
         self,
@@ -151,12 +172,10 @@ class RMSprop(Optimiser):
         epsilon: float = 1e-8,
         epsilon_inside: bool = False,
     ) -> None:
-        self.decay = check_fraction("decay", decay)
-        self.epsilon = check_least("epsilon", epsilon)
-        self.epsilon_inside = epsilon_inside
         super().__init__(parameters, learning_rate)
+        self.decay, self.epsilon, self.epsilon_inside = decay, epsilon, epsilon_inside
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         (square,) = vectors
         square *= self.decay
         square += (1 - self.decay) * gradient * gradient
@@ -164,6 +183,12 @@ class RMSprop(Optimiser):
         gradient /= sqrt(square + self.epsilon) if self.epsilon_inside else sqrt(square) + self.epsilon
         gradient *= rate
         return gradient
+
+
+def _check_betas(name: str, value: Any) -> tuple[float, float]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{name}: expected two numbers, got {value!r}")
+    return check_fraction(name, value[0]), check_fraction(name, value[1])
 
 
 class Adam(Optimiser):
@@ -182,7 +207,12 @@ class Adam(Optimiser):
         epsilon_hat: ε̂ of the other form, which is then used in place of Algorithm 1.
     """
 
+    __slots__ = ()
+
     averages = ("mean", "square")
+    betas = Setting(_check_betas)
+    epsilon = Setting(check_least)
+    epsilon_hat = Setting(lambda name, value: None if value is None else check_least(name, value))
 
     def __init__(
         self,
@@ -192,14 +222,10 @@ class Adam(Optimiser):
         epsilon: float = 1e-8,
         epsilon_hat: float | None = None,
     ) -> None:
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise ValueError(f"betas: expected two numbers, got {betas!r}")
-        self.betas = check_fraction("betas", betas[0]), check_fraction("betas", betas[1])
-        self.epsilon = check_least("epsilon", epsilon)
-        self.epsilon_hat = None if epsilon_hat is None else check_least("epsilon_hat", epsilon_hat)
         super().__init__(parameters, learning_rate)
+        self.betas, self.epsilon, self.epsilon_hat = betas, epsilon, epsilon_hat
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         mean, square = vectors
         beta1, beta2 = self.betas
         mean *= beta1
@@ -230,6 +256,10 @@ class AdamW(Adam):
         weight_decay: λ.
     """
 
+    __slots__ = ()
+
+    weight_decay = Setting(check_least)
+
     def __init__(
         self,
         parameters: Iterable[Tensor],
@@ -238,10 +268,10 @@ class AdamW(Adam):
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        self.weight_decay = check_least("weight_decay", weight_decay)
         super().__init__(parameters, learning_rate, betas, epsilon)
+        self.weight_decay = weight_decay
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         change = super()._change(gradient, members, rate, *vectors)
         change += rate * self.weight_decay * _values(members)
         return change

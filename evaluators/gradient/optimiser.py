@@ -6,7 +6,7 @@ They work on all parameters as one vector, which takes a few large operations in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,40 +18,83 @@ from evaluators.gradient.schedules import Schedule, check_rate
 Rate = float | Schedule
 
 
+class Setting:
+    """A number of an optimiser that can be set at any time: it is checked, and applies from the next step.
+
+    Args:
+        check: Takes a name and a value; returns what to keep, or raises ValueError.
+    """
+
+    def __init__(self, check: Callable[[str, Any], Any]) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimiser: Optimiser | None, owner: type | None = None) -> Any:
+        return self if optimiser is None else optimiser._settings[self._name]
+
+    def __set__(self, optimiser: Optimiser, value: Any) -> None:
+        changed = {**optimiser._settings, self._name: self._check(self._name, value)}
+        optimiser._check_settings(changed)
+        optimiser._settings = changed
+
+
 class Optimiser:
     """The base of all.
 
-    A frozen parameter, or one that took no part in the loss, stays as it is, and so do its averages.
+    A frozen parameter, or one that took no part in the loss, stays as it is, and so do its averages. An attribute that
+    an optimiser does not have cannot be set: AttributeError.
 
     Args:
         parameters: Tensors of one dtype on one device.
         learning_rate: A number, or a schedule: a function of the steps made so far.
 
     Attributes:
-        parameters: As given.
+        parameters: As given, a tuple; another set of parameters needs another optimiser.
         steps: How many have been made.
         averages: Names of the vectors that it keeps.
 
     Raises:
-        ValueError: There is no parameter, one is given twice, or a number is not allowed.
+        ValueError: There is no parameter, one is given twice or is the result of an operation, or a number is not
+            allowed.
     """
+
+    __slots__ = ("_dtype", "_end", "_learning_rate", "_parameters", "_settings", "_vectors", "steps")
 
     averages: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
-        self.parameters = list(parameters)
+        if isinstance(parameters, Tensor):
+            raise ValueError("parameters: expected a list of tensors, got a Tensor")
+        self._parameters = tuple(parameters)
         if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
             raise ValueError("parameters: expected at least one tensor, and nothing else")
+        if any(p._node is not None for p in self.parameters):
+            raise ValueError("parameters: expected tensors that were made, got the result of an operation")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("parameters: one is given twice")
         if len({(p.dtype, p.device) for p in self.parameters}) > 1:
             raise ValueError("parameters: expected one dtype and one device")
         self.learning_rate = learning_rate
         self.steps = 0
+        self._dtype = self.parameters[0].dtype
         self._end = np.cumsum([0, *(math.prod(p.shape) for p in self.parameters)]).tolist()
-        first = self.parameters[0].data
-        self._xp = namespace(first)
-        self._vectors = {name: self._xp.zeros(self._end[-1], first.dtype) for name in self.averages}
+        self._settings: dict[str, Any] = {}
+        self._vectors: dict[str, Any] = {}
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """As given."""
+        return self._parameters
+
+    @property
+    def _xp(self) -> Any:
+        """numpy or cupy."""
+        return namespace(self.parameters[0]._data)
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        """ValueError if they do not fit each other; some may not be there yet."""
 
     @property
     def learning_rate(self) -> Rate:
@@ -77,28 +120,44 @@ class Optimiser:
         """Change the parameters once, in place.
 
         Raises:
-            ValueError: No parameter has a gradient, one has another shape, or the rate is not allowed; nothing is
-                changed then.
+            ValueError: No parameter has a gradient, one has another shape or dtype, or the rate is not allowed; nothing
+                is changed then.
         """
         rate = self.rate
         runs = list(self._runs())
         if not runs:
             raise ValueError("step: no parameter has a gradient; call backward of a loss first")
         for parameter in self.parameters:
-            if parameter.grad is not None and parameter.grad.shape != parameter.shape:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if gradient.shape != parameter.shape:
                 raise ValueError(
-                    f"step: expected a gradient of shape {parameter.shape}, got {parameter.grad.shape}"
+                    f"step: expected a gradient of shape {parameter.shape}, got {gradient.shape}"
                 )
+            if gradient.dtype != self._dtype:
+                raise ValueError(
+                    f"step: expected gradients of dtype {self._dtype}, got {gradient.dtype}; "
+                    "make the optimiser after the parameters have their dtype"
+                )
+        averages = self._current_averages()
         self.steps += 1
         for first, last in runs:
             members, begin = self.parameters[first:last], self._end[first]
-            vectors = [vector[begin : self._end[last]] for vector in self._vectors.values()]
+            vectors = [vector[begin : self._end[last]] for vector in averages]
             gradient = self._xp.concatenate([p.grad.ravel() for p in members])
             change = self._change(gradient, members, rate, *vectors)
             for k, parameter in enumerate(members, first):
                 part = change[self._end[k] - begin : self._end[k + 1] - begin]
                 parameter._data -= part.reshape(parameter.shape)
-                parameter._version += 1
+                parameter._version.count += 1
+
+    def _current_averages(self) -> list[Any]:
+        """The vectors that the next step uses; one that was not needed before begins at 0."""
+        for name in self.averages:
+            if name not in self._vectors:
+                self._vectors[name] = self._xp.zeros(self._end[-1], self._dtype)
+        return [self._vectors[name] for name in self.averages]
 
     def _runs(self) -> Iterator[tuple[int, int]]:
         """Ranges of neighbouring parameters that have a gradient."""
@@ -111,7 +170,7 @@ class Optimiser:
             elif first is None:
                 first = k
 
-    def _change(self, gradient: Any, members: list[Tensor], rate: float, *vectors: Any) -> Any:
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         """What is subtracted from the parameters `members`, as a vector.
 
         Args:
@@ -124,6 +183,7 @@ class Optimiser:
 
     def state(self) -> dict[str, np.ndarray]:
         """What further steps depend on, besides the arguments, as arrays of the host."""
+        self._current_averages()
         return {"steps": np.array(self.steps), **{k: to_host(v).copy() for k, v in self._vectors.items()}}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:

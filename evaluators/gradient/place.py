@@ -58,9 +58,19 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
         array = arrays.to_device(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
+    except TypeError as error:  # of a tensor that requires gradients, or of another device's array
+        raise ValueError(f"{name}: {error}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
     check_unmasked(name, value)
+    return array
+
+
+def read_only(array: Any) -> Any:
+    """A view of numpy's array that cannot be written to; cupy's array as it is, since cupy has no such views."""
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
     return array
 
 

@@ -106,13 +106,13 @@ class Policy(Module):
     def as_actor(self) -> Actor:
         """The actor as the kernels take it."""
         layers = [layer for layer in self.actor.layers if isinstance(layer, Dense)]
-        weights = tuple(np.ascontiguousarray(to_host(layer.weight.data), np.float32) for layer in layers)
+        weights = tuple(np.ascontiguousarray(to_host(layer.weight._data), np.float32) for layer in layers)
         biases = tuple(
-            to_host(layer.bias.data).astype(np.float32) for layer in layers if layer.bias is not None
+            to_host(layer.bias._data).astype(np.float32) for layer in layers if layer.bias is not None
         )
         actions = self.environment.actions
         low, high = np.array(actions if isinstance(actions, Box) else [[0], [1]], np.float32)
-        log_deviation = np.zeros(1) if self.log_deviation is None else to_host(self.log_deviation.data)
+        log_deviation = np.zeros(1) if self.log_deviation is None else to_host(self.log_deviation._data)
         return Actor(weights, biases, np.exp(log_deviation).astype(np.float32), low, high - low)
 
     def play(self, episodes: int = 100, greedy: bool = True, trial: int = 0) -> Episodes:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evaluators.backend import Arrays, arrays_of
 from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.environments.check import check
@@ -130,6 +131,7 @@ class Learner:
         policy: As it is now.
         history: An array of dtype UPDATE, a row for each update so far.
         updates: How many the settings ask for.
+        device: "cpu", "cuda:0", …
 
     Raises:
         ValueError: An argument is not allowed.
@@ -153,8 +155,10 @@ class Learner:
             raise ValueError(
                 f"steps: expected at least slots · rollout = {s.slots * s.rollout}, got {s.steps}"
             )
-        self._arrays = arrays_on(device)
-        self.policy = Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(device)
+        self.device = arrays_on(device).device
+        self.policy = (
+            Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(self.device)
+        )
         self.policy.set_senses(senses_for(environment, s.observations))
         self.history = np.empty(0, UPDATE)
         self._optimiser = Adam(self.policy.parameters(), s.learning_rate, epsilon=s.epsilon)
@@ -168,6 +172,10 @@ class Learner:
             np.zeros(s.slots, np.int64),
             np.zeros(s.slots),
         )
+
+    @property
+    def _arrays(self) -> Arrays:
+        return arrays_of(self.device)
 
     def update(self) -> None:
         """Act for some steps, then learn from them; if that is interrupted, it has not been.
@@ -289,8 +297,8 @@ class Learner:
         drawn = steps.drawn.reshape(len(inputs), -1)
         chosen = to_device(drawn[:, 0].astype(np.int64) if policy.discrete else drawn)
         with no_grad():
-            everywhere = to_host(policy.value(constant(to_device(seen))).data)
-            log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen).data
+            everywhere = to_host(policy.value(constant(to_device(seen)))._data)
+            log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen)._data
         values = everywhere[: math.prod(places)].reshape(places)
         following = values[:, 1:].astype(np.float64)
         following[steps.truncated] = everywhere[values.size :]
@@ -355,7 +363,7 @@ class Learner:
         loss.backward()
         clip_by_norm(self._optimiser.parameters, s.max_gradient_norm)
         self._optimiser.step()
-        changes = policy_change(log_probability.data - part.log_probability, s.clip)
+        changes = policy_change(log_probability._data - part.log_probability, s.clip)
         return of_policy.item(), of_value.item(), entropy.item(), *changes
 
 

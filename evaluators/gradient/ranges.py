@@ -5,6 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """As Python's bool; ValueError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
 
 def check_fraction(name: str, value: Any) -> float:
     """As Python's float; ValueError unless it is a number of at least 0 and below 1."""

@@ -141,7 +141,7 @@ class Trainer:
         optimiser = self._optimiser([parameters[_NAMES.index(name)] for name in self._train])
         if not isinstance(optimiser, Optimiser):
             raise ValueError(f"optimiser: expected it to make one of optim's, got {type(optimiser).__name__}")
-        before = totals = engine([parameter.data for parameter in parameters], *loss)
+        before = totals = engine([parameter._data for parameter in parameters], *loss)
         for _ in range(self._steps):
             for parameter, gradient in zip(parameters, engine.gradient, strict=True):
                 parameter.grad = gradient
@@ -150,8 +150,8 @@ class Trainer:
                 # The fitness that counts must be that of weights which the config allows.
                 values = parameters[_NAMES.index(name)]._data
                 namespace(values).clip(values, *getattr(networks.bounds, name), out=values)
-            totals = engine([parameter.data for parameter in parameters], *loss)
-        learned, finite = networks.genomes_with([to_host(parameter.data) for parameter in parameters])
+            totals = engine([parameter._data for parameter in parameters], *loss)
+        learned, finite = networks.genomes_with([to_host(parameter._data) for parameter in parameters])
         diverged = ~(finite & np.isfinite(totals))
         fitness = np.where(diverged, before, totals) / divisor
         return Learned(learned, fitness, before / divisor, diverged)

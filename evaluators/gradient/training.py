@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from evaluators.checks import check_count, check_state
 from evaluators.gradient.autograd import Tensor, constant, no_grad
 from evaluators.gradient.draws import check_seed, permutation
 from evaluators.gradient.module import Module, observing
+from evaluators.gradient.nn import BatchNorm
 from evaluators.gradient.optim import Optimiser, clip_by_norm
 from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_host, to_numbers
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
@@ -64,7 +66,9 @@ def fit(
 ) -> Fitted:
     """Train a model; it ends in evaluation mode.
 
-    The batches are the samples in an order drawn anew for each epoch, from the seed; the last may be smaller.
+    The batches are the samples in an order drawn anew for each epoch, from the seed; the last may be smaller. If one
+    sample alone is left for it, and batch normalisation would have a single value per channel, that sample joins the
+    batch before, and the epoch has a step less: without that sample, the epoch would not see all of them.
 
     Args:
         model: Has its parameters where the data shall be.
@@ -148,7 +152,7 @@ def _load(name: str, data: Data, like: Tensor) -> Data:
         raise ValueError(f"{name}: expected arrays, got a Tensor")
     arrays = arrays_on(like.device)
     inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
-    targets = to_numbers(f"{name}: targets", data[1], arrays)
+    targets = arrays.xp.array(to_numbers(f"{name}: targets", data[1], arrays))  # a copy
     if targets.dtype.kind == "f":
         check_finite(f"{name}: targets", targets)
     if inputs.ndim < 2 or not inputs.size:
@@ -216,14 +220,14 @@ class _Run:
         inputs, targets = self._data
         xp, epoch = namespace(inputs), len(self.history)
         order = xp.asarray(permutation(self._seed, epoch, len(inputs)))
+        bounds, total = self._bounds, 0.0  # the first time, these take a forward pass in evaluation
         self._model.train()
-        total, begins = 0.0, range(0, len(inputs), self._batch_size)
-        for done, begin in enumerate(begins, 1):
+        for done, (begin, end) in enumerate(itertools.pairwise(bounds), 1):
             rate = self._optimiser.rate
-            chosen = order[begin : begin + self._batch_size]
+            chosen = order[begin:end]
             total += self._step(inputs[chosen], targets[chosen], epoch) * len(chosen)
             for reporter in reporters:
-                reporter.batch(done, len(begins))
+                reporter.batch(done, len(bounds) - 1)
         for path, array in self._model.state().items():
             if not np.isfinite(array).all():
                 raise ValueError(f"{path}: is not finite after step {self._optimiser.steps} (epoch {epoch})")
@@ -238,7 +242,7 @@ class _Run:
         self._optimiser.zero_grad()
         outputs = self._model(constant(inputs))
         loss = self._loss(outputs, targets)
-        if not isinstance(loss, Tensor) or loss.data.size != 1:
+        if not isinstance(loss, Tensor) or loss._data.size != 1:
             what = f"shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
             raise ValueError(f"loss: expected a tensor that is one number, got {what}")
         value = loss.item()
@@ -275,6 +279,15 @@ class _Run:
             "history": self.history,
             **named,
         }
+
+    @functools.cached_property
+    def _bounds(self) -> list[int]:
+        """Where the batches begin, and the last ends."""
+        inputs = self._data[0]
+        bounds = [*range(0, len(inputs), self._batch_size), len(inputs)]
+        if len(inputs) % self._batch_size == 1 and len(bounds) > 2 and _needs_two(self._model, inputs[:1]):
+            del bounds[-2]
+        return bounds
 
     @functools.cached_property
     def _digest(self) -> str:
@@ -316,6 +329,19 @@ class _Run:
             raise CheckpointError(f"{path}: {error}") from None
         self._best = best
         self.history = history
+
+
+def _needs_two(model: Module, sample: Any) -> bool:
+    """Whether batch normalisation has a single value per channel for one sample."""
+    found: list[bool] = []
+
+    def observe(module: Module, x: Tensor, y: Tensor) -> None:
+        found.append(isinstance(module, BatchNorm) and x.data.size == x.shape[1])
+
+    if any(isinstance(module, BatchNorm) for _, module in model.modules()):
+        with no_grad(), observing(observe):
+            model.eval()(constant(sample))
+    return any(found)
 
 
 def first_not_finite(model: Module, inputs: Any) -> str:

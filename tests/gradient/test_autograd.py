@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from evaluators.gradient import Tensor, check_gradients, no_grad, operations, optim
-from evaluators.gradient.autograd import undo_broadcast
+from evaluators.gradient.tape import undo_broadcast
 
 
 def refuses(message):
@@ -105,8 +105,12 @@ def test_float32_unless_asked(device):
 
 def test_data_are_copied():
     array = np.zeros(2, np.float32)
-    Tensor(array).data[0] = 1
-    assert array[0] == 0
+    tensor = Tensor(array)
+    array[0] = 1
+    assert tensor.data[0] == 0
+    tensor.data = array
+    array[0] = 2
+    assert tensor.data[0] == 1
 
 
 def test_numbers_and_arrays_on_either_side(tensor, host):
@@ -209,10 +213,6 @@ def test_a_graph_of_old_values_is_refused(tensor):
     x.data = x.data * 2
     with refuses("backward: a tensor of shape (3,) has been changed since multiply used it"):
         third.backward()
-    fourth = (x * x).sum()
-    x.data -= 1.0
-    with refuses("backward: a tensor"):
-        fourth.backward()
 
 
 @pytest.mark.parametrize(

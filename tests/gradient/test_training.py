@@ -68,7 +68,7 @@ def test_the_training_loss_is_that_of_plain_steps():
     """An epoch of SGD by hand; the order covers each sample once."""
     from evaluators.gradient import draws
 
-    model, twin = (nn.Sequential(nn.Dense(4, 3)).to(dtype=np.float64) for _ in range(2))
+    model, twin = (nn.Sequential(nn.Dense(4, 3)).initialise(0).to(dtype=np.float64) for _ in range(2))
     fitted = fit(model, TRAIN, LOSS, optim.SGD(model.parameters(), 0.5), 1, batch_size=20, seed=7)
     weight, bias = twin.layers[0].weight.data.copy(), twin.layers[0].bias.data.copy()
     order, total = draws.permutation(7, 0, 50), 0.0
@@ -278,9 +278,13 @@ BAD = {
     ),
     "no tensor": (dict(loss=lambda z, y: 0.5), "loss: expected a tensor that is one number, got float"),
     "clip": (dict(clip_norm=0), "limit: expected a finite number above 0, got 0"),
-    "one sample left": (
-        dict(data=(X[:9], Y[:9])),
-        "batch_norm: expected more than one value per channel in training",
+    "batches of one": (
+        dict(batch_size=1),
+        "batch_norm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
+    ),
+    "one sample": (
+        dict(data=(X[:1], Y[:1])),
+        "batch_norm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
     ),
     "optimiser": (dict(optimiser=0.1), "optimiser: expected one of optim's, got float"),
     "others": (
@@ -303,7 +307,7 @@ def test_bad_arguments(name):
 
 
 def test_a_loss_that_is_not_finite_names_step_and_layer():
-    model = nn.Sequential(nn.Dense(4, 4), nn.Activation("square"), nn.Dense(4, 1))
+    model = nn.Sequential(nn.Dense(4, 4), nn.Activation("square"), nn.Dense(4, 1)).initialise(0)
     optimiser = optim.SGD(model.parameters(), 1e12)
     with (
         np.errstate(all="ignore"),

@@ -66,7 +66,7 @@ _TABLE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "sigmoid": (_sigmoid, lambda xp, x, y: y * (1 - y)),
     "tanh": (lambda xp, x: xp.tanh(x), lambda xp, x, y: 1 - y * y),
     "relu": (_relu, lambda xp, x, y: x > 0),
-    "identity": (lambda xp, x: x, lambda xp, x, y: xp.ones_like(x)),
+    "identity": (lambda xp, x: x.copy(), lambda xp, x, y: xp.ones_like(x)),
     "steepened_sigmoid": (lambda xp, x: _sigmoid(xp, 4.9 * x), lambda xp, x, y: 4.9 * y * (1 - y)),
     "gauss": (lambda xp, x: xp.exp(-x * x), lambda xp, x, y: -2 * x * y),
     "sin": (lambda xp, x: xp.sin(x), lambda xp, x, y: xp.cos(x)),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.gradient.autograd import Tensor, constant, record
-from evaluators.gradient.place import arrays_holding, namespace, to_floats
+from evaluators.gradient.place import arrays_holding, namespace, to_floats, to_numbers
 
 
 def operands(operation: str, *values: Any) -> list[Tensor]:
@@ -34,7 +34,7 @@ def operands(operation: str, *values: Any) -> list[Tensor]:
 def _as_tensor(operation: str, value: Any, like: Tensor) -> Tensor:
     if type(value) is float or isinstance(value, numbers.Real):
         return constant(like.dtype.type(value))
-    return constant(to_floats(operation, value, like.dtype, arrays_holding(like.data)))
+    return constant(to_floats(operation, value, like.dtype, arrays_holding(like._data)))
 
 
 def _broadcast(operation: str, function: Callable[[Any, Any], Any], a: Tensor, b: Tensor) -> Any:
@@ -155,7 +155,9 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     """a where `condition`, a boolean array, holds, else b."""
     a, b = operands("where", a, b)
     xp = namespace(a._data, b._data)
-    chosen = xp.asarray(condition)
+    chosen = xp.array(
+        to_numbers("where: condition", condition, arrays_holding(a._data))
+    )  # a copy: what the caller's becomes until `backward` must not matter
     if chosen.dtype != np.bool_:
         raise ValueError(f"where: expected a boolean condition, got dtype {chosen.dtype}")
     try:

@@ -9,8 +9,7 @@ import numpy as np
 
 from evaluators.gradient.autograd import Tensor, record
 from evaluators.gradient.operations.elementwise import operands
-from evaluators.gradient.place import arrays_holding, namespace
-from neat.validation import check_unmasked
+from evaluators.gradient.place import arrays_holding, namespace, to_numbers
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Tensor:
@@ -20,7 +19,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
         data = x._data.reshape(tuple(shape))
     except ValueError:
         raise ValueError(f"reshape: shape {x.shape} does not fit {tuple(shape)}") from None
-    return record("reshape", data, (x,), lambda g: (g.reshape(x.shape),))
+    return record("reshape", data, (x,), lambda g: (g.reshape(x.shape),), is_view=True)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
@@ -30,7 +29,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"transpose: axes {order} do not fit shape {x.shape}")
     back = tuple(np.argsort(order).tolist())
-    return record("transpose", x._data.transpose(order), (x,), lambda g: (g.transpose(back),))
+    data = x._data.transpose(order)
+    return record("transpose", data, (x,), lambda g: (g.transpose(back),), is_view=True)
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
@@ -40,7 +40,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
         data = namespace(x._data).broadcast_to(x._data, tuple(shape))
     except ValueError:
         raise ValueError(f"broadcast_to: shape {x.shape} does not fit {tuple(shape)}") from None
-    return record("broadcast_to", data, (x,), lambda g: (g,))
+    return record("broadcast_to", data, (x,), lambda g: (g,), is_view=True)
 
 
 def take_slice(x: Tensor, index: Any) -> Tensor:
@@ -64,7 +64,7 @@ def take_slice(x: Tensor, index: Any) -> Tensor:
         whole[index] = g
         return (whole,)
 
-    return record("index", data, (x,), backward)
+    return record("index", data, (x,), backward, is_view=True)
 
 
 def pick(x: Any, index: Any) -> Tensor:
@@ -81,8 +81,9 @@ def pick(x: Any, index: Any) -> Tensor:
         ValueError: The shapes do not fit, or an index is out of range.
     """
     (x,) = operands("pick", x)
-    columns = check_index("pick", index, x.shape[:-1], x.shape[-1], x._data)[..., np.newaxis]
     xp = namespace(x._data)
+    # A copy: what the caller's index becomes until `backward` must not matter.
+    columns = xp.array(check_index("pick", index, x.shape[:-1], x.shape[-1], x._data))[..., np.newaxis]
 
     def backward(g: Any) -> tuple[Any]:
         return (g[..., np.newaxis] * (columns == xp.arange(x.shape[-1])),)
@@ -92,8 +93,7 @@ def pick(x: Any, index: Any) -> Tensor:
 
 def check_index(name: str, index: Any, shape: tuple[int, ...], count: int, like: Any) -> Any:
     """`index` as an array on the device of `like`; ValueError unless it has this shape and integers in [0, count)."""
-    check_unmasked(name, index)
-    array = arrays_holding(like).to_device(index)
+    array = to_numbers(name, index, arrays_holding(like))
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name}: expected integers, got dtype {array.dtype}")
     if array.shape != shape:
