@@ -127,7 +127,7 @@ class Optimiser:
         runs = list(self._runs())
         if not runs:
             raise ValueError("step: no parameter has a gradient; call backward of a loss first")
-        for parameter in self.parameters:
+        for parameter in self._parameters:
             gradient = parameter.grad
             if gradient is None:
                 continue
