@@ -21,6 +21,9 @@ from neat import jit, parallel
 if not hasattr(os, "fork"):
     pytest.skip("this system does not fork", allow_module_level=True)
 
+# Python 3.12 and later warn of every fork of a process with threads.
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
 PATIENCE = 30.0  # seconds for what takes less than two
 COUNT = 10_000  # genomes, enough for several threads
 
