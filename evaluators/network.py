@@ -275,8 +275,13 @@ class Networks:
             self._busy.release()
 
     def _chosen(self, genomes: Any) -> np.ndarray:
-        chosen = np.asarray(genomes)
         check_unmasked("genomes", genomes)
+        try:
+            chosen = np.asarray(genomes)
+        except ValueError:
+            raise ValueError(
+                "genomes: expected a bool mask or integers, got rows of different lengths"
+            ) from None
         if chosen.dtype == bool:
             if chosen.shape != (len(self),):
                 raise ValueError(f"genomes: expected a mask of shape ({len(self)},), got {chosen.shape}")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from neat.files import write_whole
+from neat.files import as_path, write_whole
 
 _DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
 _LOCAL_HEADER = 30  # bytes before a member's name in a zip
@@ -55,7 +55,8 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         CheckpointError: The file cannot be read, is damaged, or holds what `write_arrays` does not write, such as
             compressed members, objects or a foreign byte order; the message names the file and the array.
     """
-    content = _read(Path(path))
+    path = as_path(path)
+    content = _read(path)
     if not content.startswith(b"PK"):
         raise CheckpointError(f"{path}: is no checkpoint: it does not begin as an npz file")
     view = memoryview(content)

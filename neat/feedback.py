@@ -60,9 +60,10 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
             raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
     for name, (low, high) in zip(LEARNED, genomes.bounds, strict=True):
         old, new = getattr(genomes.arrays, name), getattr(learned.arrays, name)
-        if new.dtype != old.dtype or new.shape != old.shape:
+        dtype, shape = getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None)
+        if dtype != old.dtype or shape != old.shape:
             raise ValueError(
-                f"learned: expected {name} to be {old.dtype} of shape {old.shape}, got {new.dtype} of shape {new.shape}"
+                f"learned: expected {name} to be {old.dtype} of shape {old.shape}, got {dtype} of shape {shape}"
             )
         if not np.isfinite(new).all():
             raise ValueError(f"learned: expected finite numbers, {name} has others")
@@ -71,6 +72,5 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
             raise ValueError(
                 f"learned: expected {name} within the config's bounds, from {low!s} to {high!s}, got {new[beyond][0]!s}"
             )
-    return genomes.with_arrays(
-        genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in LEARNED})
-    )
+    arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in LEARNED})
+    return genomes.with_arrays(arrays).protect()

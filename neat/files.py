@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from neat.messages import shown
+
 _TEMPORARY = (".neat-", ".new")
 _LOCK = (".", ".lock")
 
@@ -43,6 +45,15 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def as_path(path: Any, name: str = "path") -> Path:
+    """A file's path; ValueError unless it is text or a Path, and one that the system can look up."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"{name}: must be a path, got {shown(path)}")
+    if "\0" in str(path):
+        raise ValueError(f"{name}: must hold no NUL, got {shown(str(path))}")
+    return Path(path)
+
+
 def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write a temporary file, flush it, and rename it to `path`: a kill or a full disk leaves the old file or the new.
 
@@ -55,6 +66,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
     Raises:
         OSError: The file cannot be written; the error names `path`, and the old file is as it was.
     """
+    path = as_path(path)
     data = content.encode() if isinstance(content, str) else content
     with naming(path):
         target = Path(os.path.realpath(path))
@@ -95,7 +107,7 @@ class Lock:
     """
 
     def __init__(self, path: str | Path) -> None:
-        path = Path(path)
+        path = as_path(path)
         self._path = path.with_name(path.name.join(_LOCK))
         self._file: io.FileIO | None = None
         with naming(path):

@@ -17,6 +17,7 @@ from neat.gene_arrays import DTYPES as DTYPES
 from neat.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, ragged_indices, writable
 from neat.gene_arrays import Bounds as Bounds
 from neat.gene_arrays import GenomeArrays as GenomeArrays
+from neat.messages import shown
 from neat.plain_data import GenomeData
 from neat.rules import RULES, first_broken_rule
 from neat.validation import check_unmasked
@@ -118,11 +119,14 @@ class Genomes:
         return len(self.arrays.node_offset) - 1
 
     def __getitem__(self, index: int) -> Genome:
+        arrays = self.to_kernel()
         if not isinstance(index, int | np.integer):
-            raise TypeError(f"genomes: expected an integer as index, got {index!r}; take() gives several")
+            raise TypeError(
+                f"genomes: expected an integer as index, got {shown(index)}; take() gives several"
+            )
         if not -len(self) <= index < len(self):
-            raise IndexError(f"genome {index} of {len(self)}")
-        arrays, index = self.arrays, index % len(self)
+            raise IndexError(f"genome {shown(index)} of {len(self)}")
+        index %= len(self)
         node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
         connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
         return Genome(
@@ -165,7 +169,12 @@ class Genomes:
         if self._genes is None:
             self._check_layout()
         check_unmasked("indices", indices)
-        indices = np.asarray(indices)
+        try:
+            indices = np.asarray(indices)
+        except ValueError:
+            raise IndexError(
+                "indices: expected integers of shape (n,), got rows of different lengths"
+            ) from None
         if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
             raise IndexError(
                 f"indices: expected integers of shape (n,), got {indices.dtype} of shape {indices.shape}"
@@ -217,10 +226,10 @@ class Genomes:
                 or not isinstance(value, int | np.integer)
                 or not 1 <= value <= MOST_INPUTS
             ):
-                raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {value!r}")
+                raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {shown(value)}")
         for name in ("bias_input", "feed_forward"):
             if not isinstance(getattr(self, name), bool | np.bool_):
-                raise GenomeError(f"{name}: expected True or False, got {getattr(self, name)!r}")
+                raise GenomeError(f"{name}: expected True or False, got {shown(getattr(self, name))}")
 
     def _check_layout(self) -> None:
         arrays = self.arrays
@@ -248,6 +257,8 @@ class Genomes:
     @classmethod
     def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:
         """Genomes from single ones, as Genome or as plain data (`Genome.from_dict`)."""
+        if not isinstance(genomes, Sequence) or isinstance(genomes, str | bytes):
+            raise ValueError(f"genomes: expected a list of Genome or of plain data, got {shown(genomes)}")
         singles = [g if isinstance(g, Genome) else Genome.from_dict(g) for g in genomes]
         if not singles:
             raise ValueError("genomes: expected at least one, got an empty list")
@@ -321,12 +332,12 @@ class Genome:
     @property
     def hidden_ids(self) -> list[int]:
         """Ids of the hidden nodes."""
-        return self.genomes.arrays.node_id[self.num_outputs :].tolist()
+        return self.genomes.to_kernel().node_id[self.num_outputs :].tolist()
 
     @property
     def nodes(self) -> list[dict[str, Any]]:
         """The node genes, as in `to_dict`."""
-        a = self.genomes.arrays
+        a = self.genomes.to_kernel()
         columns = (a.node_id, a.node_bias, a.node_response, a.node_activation, a.node_aggregation)
         return [
             {
@@ -344,7 +355,7 @@ class Genome:
     @property
     def connections(self) -> list[dict[str, Any]]:
         """The connection genes, as in `to_dict`."""
-        a = self.genomes.arrays
+        a = self.genomes.to_kernel()
         ids = np.concatenate([np.arange(self.genomes.input_count), a.node_id])
         return [
             {
@@ -363,7 +374,7 @@ class Genome:
             raise _missing(self, name)
 
     def __repr__(self) -> str:
-        arrays = self.genomes.arrays
+        arrays = self.genomes.to_kernel()
         return (
             f"Genome({self.num_inputs} inputs, {self.num_outputs} outputs, {len(self.hidden_ids)} hidden nodes, "
             f"{int(arrays.connection_enabled.sum())} of {len(arrays.connection_enabled)} connections enabled)"

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from neat.messages import shown
+
 SMALL = 2_000  # genomes; below this, waking a second thread costs more than it saves
 _MOST = 1024
 _RANGES_PER_THREAD = 4  # so that a thread that is held up does not hold up the rest
@@ -28,9 +30,9 @@ def set_threads(count: int) -> None:
     """Let kernels use so many threads (at first: one per core that this process may use). Results do not change."""
     global _threads
     if isinstance(count, bool) or not isinstance(count, int):
-        raise ValueError(f"threads: must be an integer, got {count!r}")
+        raise ValueError(f"threads: must be an integer, got {shown(count)}")
     if not 1 <= count <= _MOST:
-        raise ValueError(f"threads: must be from 1 to {_MOST}, got {count}")
+        raise ValueError(f"threads: must be from 1 to {_MOST}, got {shown(count)}")
     _threads = count
     _helpers.cache_clear()
 

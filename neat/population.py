@@ -20,10 +20,11 @@ from neat.files import locked
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, History, species_rows
 from neat.initial import bounds_of, check_memory, initial_genomes
+from neat.messages import shown
 from neat.mutation import NodeFunctions
 from neat.reproduction import Plan, Ranking
 from neat.result import Result
-from neat.run_arguments import check_run
+from neat.run_arguments import MOST_GENERATIONS, check_run
 from neat.speciation import Species
 from neat.target import Solution, Target
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("neat")
 
 Evaluator = Callable[[Genomes], np.ndarray]
-MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
 
 
 class Population:
@@ -265,10 +265,11 @@ class Population:
                 `Genomes.check`, or have a link with another innovation number than in this population.
         """
         if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
-            raise ValueError(f"generation: must be an integer, got {generation!r}")
+            raise ValueError(f"generation: must be an integer, got {shown(generation)}")
         if not self.generation <= generation <= MOST_GENERATIONS:
             raise ValueError(
-                f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, got {generation}"
+                f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, "
+                f"got {shown(generation)}"
             )
         batch = self._genomes.with_arrays(genomes)
         batch.check()

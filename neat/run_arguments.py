@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from neat.files import as_path
 from neat.messages import cut, shown
 
+MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
 _REPORTER = ("start", "generation", "finish")
 
 
@@ -27,6 +28,8 @@ def check_run(
     """Raise ValueError for the first argument of `Population.run` that is not what it says there."""
     _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
     _check_count("generations", generations)
+    if generations > MOST_GENERATIONS:
+        raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {shown(generations)}")
     if fitness_target is not None and not _is_number(fitness_target):
         raise ValueError(f"fitness_target: must be a number, got {shown(fitness_target)}")
     if solved is not None:
@@ -84,11 +87,7 @@ def _reports(reporter: Any) -> bool:
 def _check_checkpoint(checkpoint: Any) -> None:
     if checkpoint is None:
         return
-    if not isinstance(checkpoint, str | Path):
-        raise ValueError(f"checkpoint: must be a path, got {shown(checkpoint)}")
-    path = Path(checkpoint)
-    if "\0" in str(path):
-        raise ValueError(f"checkpoint: must hold no NUL, got {shown(str(path))}")
+    path = as_path(checkpoint, "checkpoint")
     try:
         is_folder, has_parent = path.is_dir(), path.parent.is_dir()
     except OSError as error:  # a name that is too long

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from neat.files import as_path
 from neat.messages import cut
 
 SETTINGS = 2**17
@@ -22,6 +23,7 @@ def read_text(path: str | Path, most: int) -> str:
     Raises:
         ValueError: The file cannot be read, is larger, or is not UTF-8; the message names it.
     """
+    path = as_path(path)
     try:
         kind = os.stat(path).st_mode
         if not stat.S_ISREG(kind):

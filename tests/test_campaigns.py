@@ -23,7 +23,7 @@ def test_a_killed_command_loses_nothing(name):
 def flaw(call):
     with pytest.raises(Exception) as caught:
         call()
-    return tries.flaw_of_refusal(caught.value)
+    return tries.flaw_of_refusal(caught.value, str(caught.value))
 
 
 def test_only_what_the_library_raises_itself_is_a_refusal():

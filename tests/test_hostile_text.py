@@ -144,7 +144,7 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path, read):
         (tmp_path, "is a folder"),
         (Path("/dev/zero"), "is no regular file"),
         (tmp_path / "none", "cannot be read: No such file"),
-        ("a\0b", "embedded null"),
+        ("a\0b", "must hold no NUL"),
         ("x" * 10**5, "cannot be read: File name too long"),
     ):
         with pytest.raises(ValueError, match=message) as caught:

@@ -1,6 +1,7 @@
 """The child of `fuzz`: reads a try a line, `kind number`, and answers with what came of it.
 
-Each kind is a module of `tests.campaigns.inputs` with `attempt(draw, folder)`. It gives the input to the library and
+Each kind is a module of `tests.campaigns.inputs` with `attempt(draw, folder)`, and `told(error)` where the library
+says something else of an error than its text. `attempt` gives the input to the library and
 returns a function that uses what was accepted. `attempt` may raise a refusal; the function may not raise anything.
 """
 
@@ -35,7 +36,7 @@ def perform(kind: str, number: int) -> dict[str, str]:
         try:
             use = module.attempt(draw, Path(folder))
         except Exception as error:
-            problem = flaw_of_refusal(error)
+            problem = flaw_of_refusal(error, getattr(module, "told", str)(error))
             if problem:
                 return _failed(f"{problem}\n{_trace(error)}")
             return {"verdict": "refused", "message": str(error)}
@@ -46,9 +47,8 @@ def perform(kind: str, number: int) -> dict[str, str]:
     return {"verdict": "accepted", "message": ""}
 
 
-def flaw_of_refusal(error: Exception) -> str | None:
-    """Why an exception is no proper refusal; None if it is one."""
-    message = str(error)
+def flaw_of_refusal(error: Exception, message: str) -> str | None:
+    """Why an exception with this message is no proper refusal; None if it is one."""
     if isinstance(error, OSError):  # the system's own, which names the file
         return None if error.filename or type(error) is not OSError else "a system error that names no file"
     if not isinstance(error, REFUSALS):

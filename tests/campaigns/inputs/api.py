@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ def _supervised(draw: random.Random) -> Use:
         "inputs": lambda: array(draw, (7, 4)),
         "targets": lambda: array(draw, (7, 2)),
         "fitness": lambda: draw.choice(
-            ("absolute_error", "cross_entropy", "accuracy", value(draw), len, _strange(draw))
+            ("absolute_error", "cross_entropy", "accuracy", value(draw), _strange(draw))
         ),
         "steps": lambda: draw.choice((1, 3, _small(draw))),
         "learn_steps": lambda: draw.choice((0, 2, _small(draw))),
@@ -56,11 +57,11 @@ def _activate(draw: random.Random) -> Use:
     networks = evaluators.compile(samples.population(draw.randrange(4)).genomes)
     for _ in range(3):
         which = draw.choice((None, None, array(draw, (3,)), [1, 2]))
-        draw.choice((networks.activate, networks.activate, networks.reset, networks.activate_sequence))(
-            *draw.choice(((array(draw, (3, 4)), which), (array(draw, (3, 4)),)))
-            if draw.random() < 0.8
-            else (which,)
-        )
+        call = draw.choice((networks.activate, networks.activate, networks.reset, networks.activate_sequence))
+        if call == networks.activate:
+            call(array(draw, (3, 4)), which)
+        else:
+            call(array(draw, (3,) if call == networks.reset else (2, 3, 4)))
     return _nothing
 
 
@@ -151,7 +152,7 @@ def _rollout(draw: random.Random) -> Use:
     kind = draw.choice(
         (environments.CartPole, environments.MountainCar, environments.Pendulum, environments.TMaze)
     )
-    fields = [name for name in kind.__dataclass_fields__ if name != "time_limit"]
+    fields = [field.name for field in dataclasses.fields(kind) if field.name != "time_limit"]
     constants = {draw.choice(fields): value(draw)} if fields and draw.random() < 0.4 else {}
     arguments: dict[str, Any] = {
         "episodes": draw.choice((1, 2, _small(draw))),
@@ -261,12 +262,12 @@ def _tensors(draw: random.Random) -> Use:
     calls: tuple[Use, ...] = (
         lambda: first + array(draw, (3, 4)),
         lambda: first @ Tensor(array(draw, (4, 2))),
-        lambda: nn.Linear(_small(draw), _small(draw)),
-        lambda: nn.Linear(4, 2)(array(draw, (3, 4))),
+        lambda: nn.Dense(_small(draw), _small(draw)),
+        lambda: nn.Dense(4, 2)(array(draw, (3, 4))),
         lambda: losses.mean_squared(first, array(draw, (3, 4))),
         lambda: losses.softmax_cross_entropy(first, array(draw, (3,))),
         lambda: optim.SGD(draw.choice(([first], value(draw))), draw.choice((0.1, value(draw)))),
-        lambda: optim.Adam(nn.Linear(2, 2).parameters(), draw.choice((0.1, value(draw))), value(draw)),
+        lambda: optim.Adam(nn.Dense(2, 2).parameters(), draw.choice((0.1, value(draw))), value(draw)),
     )
     draw.choice(calls)()
     return _nothing

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from experiments.__main__ import _dispatch as dispatch
+from experiments.__main__ import _in_one_line as in_one_line
 from experiments.experiment import NAMES, named
 from experiments.flags import Options
 from neat import Config
@@ -59,6 +60,11 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
         command.insert(draw.randrange(len(command)), draw.choice(WORDS))
     call(command)
     return lambda: None
+
+
+def told(error: Exception) -> str:
+    """What the command says of an error."""
+    return in_one_line(str(error))
 
 
 def call(command: list[str]) -> None:

@@ -159,6 +159,7 @@ def array(draw: random.Random, shape: tuple[int, ...] | None = None) -> Any:
         dtype = draw.choice(DTYPES)
         with np.errstate(all="ignore"):
             whole = whole.astype("i8").astype(dtype) if dtype == "M8[s]" else whole.astype(dtype)
+    whole = np.asarray(whole)  # a product of arrays without dimensions is a number
     if whole.size and whole.dtype.kind == "f" and draw.random() < 0.2:
         whole.flat[draw.randrange(whole.size)] = draw.choice((np.nan, np.inf, -np.inf))
     for change in (
