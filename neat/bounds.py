@@ -37,6 +37,7 @@ def _check_index(typing_context, array, index, place):
             return context.get_dummy_value()
         # The error is put together in memory of numba's runtime, also where the function may make no arrays.
         raising = context.subtarget(enable_nrt=True)
+        vars(raising).pop("nrt", None)  # copied with the context, and made for one without the runtime
         shape = cgutils.unpack_tuple(builder, context.make_array(array)(context, builder, arguments[0]).shape)
         values = [arguments[1]]
         if isinstance(index, types.BaseTuple):
