@@ -16,6 +16,7 @@ import numpy as np
 from numba import config
 
 from neat import buffers
+from neat.messages import shown
 
 _logger = logging.getLogger("evaluators")
 
@@ -198,17 +199,17 @@ def resolve_device(device: str, unfit: Callable[[], str | None] = lambda: None) 
     if device == "cpu":
         return ("cpu",)
     if device != "auto" and (not isinstance(device, str) or not re.fullmatch(r"cuda(:(\d+|\*))?", device)):
-        raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {device!r}")
+        raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {shown(device)}")
     reason = _why_not()
     if device == "auto":
         chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else (_best(),)
     elif reason:
-        raise ValueError(f"device: {reason}, got {device!r}; use 'cpu'")
+        raise ValueError(f"device: {reason}, got {shown(device)}; use 'cpu'")
     else:
         chosen = _numbered(device, _count())
         reason = next(filter(None, map(_too_old, chosen)), None)
         if reason:
-            raise ValueError(f"device: {reason}, got {device!r}")
+            raise ValueError(f"device: {reason}, got {shown(device)}")
     reason = None if chosen == ("cpu",) else unfit()
     if reason and device != "auto":
         raise ValueError(f"{reason}; use device='cpu'")
@@ -232,7 +233,7 @@ def _numbered(device: str, count: int) -> tuple[str, ...]:
         return tuple(f"cuda:{k}" for k in range(count))
     if int(index) >= count:
         raise ValueError(
-            f"device: expected cuda:0 to cuda:{count - 1}, which this machine has, got {device!r}"
+            f"device: expected cuda:0 to cuda:{count - 1}, which this machine has, got {shown(device)}"
         )
     return (f"cuda:{int(index)}",)
 

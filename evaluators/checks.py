@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.backend import HOST, Arrays
 from neat.genome import Genomes
-from neat.messages import cut
+from neat.messages import cut, shown
 from neat.validation import check_unmasked
 
 
@@ -40,9 +40,8 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
     finite = xp.isfinite(result)
     if not finite.all():
         position = tuple(int(i) for i in xp.argwhere(~finite)[0])
-        raise ValueError(
-            f"{name}: expected finite {result.dtype} numbers, got {array[position]} at {position}"
-        )
+        wrong = array.reshape(result.shape)[position]  # a single number has no position
+        raise ValueError(f"{name}: expected finite {result.dtype} numbers, got {wrong} at {position}")
     return result
 
 
@@ -67,13 +66,13 @@ def check_size(name: str, dimension: str, got: int, expected: int) -> None:
 def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) -> None:
     """ValueError unless it is an integer in this range."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
+        raise ValueError(f"{name}: expected an integer from {least} to {most}, got {shown(value)}")
 
 
 def check_seconds(name: str, value: Any) -> None:
     """ValueError unless it is a time, above 0 and at most 10⁶ s."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:
-        raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {value!r}")
+        raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {shown(value)}")
 
 
 def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
@@ -95,7 +94,7 @@ def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray])
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """ValueError unless it is one of these."""
     if value not in allowed:
-        raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {shown(value)}")
 
 
 def concise(error: BaseException) -> str:

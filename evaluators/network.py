@@ -13,6 +13,7 @@ from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
 from neat import parallel
 from neat.genome import Genome, Genomes
+from neat.messages import shown
 from neat.validation import check_unmasked
 
 
@@ -33,7 +34,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
     check_current(batch)
     if len(devices) > 1:
-        raise ValueError(f"device: networks are on one device, got {device!r}, which are {len(devices)}")
+        raise ValueError(f"device: networks are on one device, got {shown(device)}, which are {len(devices)}")
     if devices[0] == "cpu":
         return on_cpu(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
     from evaluators.gpu_engines import Activator

@@ -92,9 +92,9 @@ class PerGenome:
         self, function: Callable[[Network], float], workers: int = 1, timeout: float | None = None
     ) -> None:
         if not callable(function):
-            raise ValueError(f"function: expected a function of a network, got {function!r}")
+            raise ValueError(f"function: expected a function of a network, got {shown(function)}")
         if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1:
-            raise ValueError(f"workers: expected an integer of at least 1, got {workers!r}")
+            raise ValueError(f"workers: expected an integer of at least 1, got {shown(workers)}")
         if timeout is not None:
             check_seconds("timeout", timeout)
             if workers == 1:
@@ -146,7 +146,7 @@ def _check_importable(function: Callable[[Network], float]) -> None:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(
-            f"function: workers need one that is defined at the top of a module, got {function!r} ({error})"
+            f"function: workers need one that is defined at the top of a module, got {shown(function)} ({error})"
         ) from None
     if b"__main__" in pickled and not can_import_main():
         raise ValueError(

@@ -25,6 +25,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
 from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
+from neat.messages import shown
 
 Make = Callable[[], gymnasium.Env]
 Vector = SyncVectorEnv | AsyncVectorEnv
@@ -160,7 +161,7 @@ def _number(reward: Any) -> float:
     try:
         return float(reward)
     except (TypeError, ValueError):
-        raise Misfit(f"expected a number as reward, got {reward!r}") from None
+        raise Misfit(f"expected a number as reward, got {shown(reward)}") from None
 
 
 def _outline(result: Any) -> str:

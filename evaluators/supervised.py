@@ -14,6 +14,7 @@ from evaluators.loss import LOSSES
 from evaluators.network import compile, unfit_for_gpu
 from neat import parallel
 from neat.genome import Genomes
+from neat.messages import shown
 from neat.validation import check_unmasked
 
 _OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it
@@ -77,9 +78,9 @@ class Supervised:
     ) -> None:
         if not callable(fitness) and fitness not in LOSSES:
             known = ", ".join(LOSSES)
-            raise ValueError(f"fitness: expected a function or one of {known}, got {fitness!r}")
+            raise ValueError(f"fitness: expected a function or one of {known}, got {shown(fitness)}")
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise ValueError(f"steps: expected an integer of at least 1, got {steps!r}")
+            raise ValueError(f"steps: expected an integer of at least 1, got {shown(steps)}")
         self.inputs = as_float32("inputs", inputs)
         if self.inputs.ndim != 2 or 0 in self.inputs.shape:
             raise ValueError(f"inputs: expected shape (samples, inputs), got {self.inputs.shape}")

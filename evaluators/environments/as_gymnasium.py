@@ -17,6 +17,7 @@ from evaluators.environments.check import check
 from evaluators.environments.environment import Box, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from neat.jit import specialise
+from neat.messages import shown
 from neat.rng import EVALUATION
 from neat.validation import check_unmasked
 
@@ -132,7 +133,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         given = _array(state, self.environment.precision)
         if given.shape != (len(names),) or not np.isfinite(given).all():
             raise ValueError(
-                f"state: expected {len(names)} finite numbers ({', '.join(names)}), got {state!r}"
+                f"state: expected {len(names)} finite numbers ({', '.join(names)}), got {shown(state)}"
             )
         return given
 
@@ -141,7 +142,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         space = self.action_space
         if isinstance(space, spaces.Discrete):
             if not space.contains(action):
-                raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {action!r}")
+                raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {shown(action)}")
             return int(action)
         assert isinstance(space, spaces.Box)
         check_unmasked("action", action)
@@ -150,7 +151,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
             bounds = ", ".join(
                 f"[{low:g}, {high:g}]" for low, high in zip(space.low, space.high, strict=True)
             )
-            raise ValueError(f"action: expected numbers in {bounds}, got {action!r}")
+            raise ValueError(f"action: expected numbers in {bounds}, got {shown(action)}")
         return taken
 
 

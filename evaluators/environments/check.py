@@ -14,7 +14,7 @@ from evaluators.environments.environment import Box, Discrete, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
 from evaluators.intrinsics import column
 from neat.jit import cause, inner_function, keeping_interruptions, specialise, where
-from neat.messages import cut
+from neat.messages import cut, shown
 
 _STEPS = 200
 _UNSET = -2
@@ -25,7 +25,7 @@ def check(environment: Environment) -> None:
     """ValueError unless the environment's description makes sense and its functions work for some hundred steps."""
     if not isinstance(environment, Environment):
         raise ValueError(
-            f"environment: expected one of evaluators.environments, such as CartPole(), got {environment!r}"
+            f"environment: expected one of evaluators.environments, such as CartPole(), got {shown(environment)}"
         )
     _check_description(environment)
     functions = environment.functions()
@@ -70,10 +70,10 @@ def why_not_on_gpu(environment: Environment) -> str | None:
 def _check_description(environment: Environment) -> None:
     name, names = environment.name, getattr(environment, "state_names", None)
     if not isinstance(names, tuple) or not names or not all(isinstance(each, str) for each in names):
-        raise ValueError(f"{name}: state_names: expected a tuple of names, got {names!r}")
+        raise ValueError(f"{name}: state_names: expected a tuple of names, got {shown(names)}")
     if environment.precision not in (np.float32, np.float64):
         raise ValueError(
-            f"{name}: precision: expected np.float32 or np.float64, got {environment.precision!r}"
+            f"{name}: precision: expected np.float32 or np.float64, got {shown(environment.precision)}"
         )
     for each in FUNCTIONS:
         if not callable(getattr(environment, each, None)):
@@ -82,7 +82,7 @@ def _check_description(environment: Environment) -> None:
     actions = environment.actions
     if isinstance(actions, Discrete):
         if not isinstance(actions.count, int | np.integer) or actions.count < 2:
-            raise ValueError(f"{name}: actions: expected 2 at least, got {actions.count!r}")
+            raise ValueError(f"{name}: actions: expected 2 at least, got {shown(actions.count)}")
         return
     _check_box(f"{name}: actions", actions)
     if not all(map(math.isfinite, actions.low + actions.high)):
@@ -91,7 +91,7 @@ def _check_description(environment: Environment) -> None:
 
 def _check_box(label: str, box: Any) -> None:
     if not isinstance(box, Box):
-        raise ValueError(f"{label}: expected a Box, got {box!r}")
+        raise ValueError(f"{label}: expected a Box, got {shown(box)}")
     bounds = (*box.low, *box.high)
     if not all(isinstance(bound, int | float | np.number) for bound in bounds):
         raise ValueError(f"{label}: expected numbers as bounds, got {box}")

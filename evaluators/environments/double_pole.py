@@ -11,6 +11,7 @@ import numpy as np
 
 from evaluators.environments.environment import Box, Environment
 from neat.jit import fused_inner_function, inner_function
+from neat.messages import shown
 
 _PHYSICAL = 6  # elements of the state
 _FITNESS, _BALANCED, _WOBBLE, _RING = 6, 7, 8, 9
@@ -93,7 +94,7 @@ class DoublePole(Environment):
         super().__post_init__()
         if not 0 < self.angle_limit <= _STEEPEST:
             raise ValueError(
-                f"{self.name}: angle_limit: must be above 0 and at most {_STEEPEST} rad, got {self.angle_limit!r}"
+                f"{self.name}: angle_limit: must be above 0 and at most {_STEEPEST} rad, got {shown(self.angle_limit)}"
             )
 
     @staticmethod

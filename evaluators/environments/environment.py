@@ -21,6 +21,7 @@ from evaluators.environments.functions import FUNCTIONS, Functions, known_functi
 from neat import rng
 from neat.freezing import freeze
 from neat.jit import inner_function
+from neat.messages import shown
 
 if TYPE_CHECKING:
     import gymnasium
@@ -100,9 +101,9 @@ class Environment(ABC):
         for constant in dataclasses.fields(self):
             value = getattr(self, constant.name)
             if not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                raise ValueError(f"{self.name}: {constant.name}: must be a finite number, got {value!r}")
+                raise ValueError(f"{self.name}: {constant.name}: must be a finite number, got {shown(value)}")
         if isinstance(self.time_limit, bool) or self.time_limit != int(self.time_limit):
-            raise ValueError(f"{self.name}: time_limit: must be an integer, got {self.time_limit!r}")
+            raise ValueError(f"{self.name}: time_limit: must be an integer, got {shown(self.time_limit)}")
         if not 1 <= self.time_limit <= _MOST_STEPS:
             raise ValueError(
                 f"{self.name}: time_limit: must be from 1 to {_MOST_STEPS}, got {self.time_limit}"

@@ -10,6 +10,7 @@ import numpy as np
 from evaluators.environments.environment import Box, Discrete, Environment, uniform
 from neat import elementary
 from neat.jit import inner_function
+from neat.messages import shown
 
 _0 = np.float32(0.0)
 _QUARTER = np.float32(0.25)
@@ -77,12 +78,14 @@ class PreyCapture(Environment):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size != int(self.size) or self.size < _SMALLEST:
-            raise ValueError(f"{self.name}: size: must be an integer from {_SMALLEST} up, got {self.size!r}")
+            raise ValueError(
+                f"{self.name}: size: must be an integer from {_SMALLEST} up, got {shown(self.size)}"
+            )
         if not 0 <= self.prey_speed <= 1:
-            raise ValueError(f"{self.name}: prey_speed: must be from 0 to 1, got {self.prey_speed!r}")
+            raise ValueError(f"{self.name}: prey_speed: must be from 0 to 1, got {shown(self.prey_speed)}")
         if self.head_start != int(self.head_start) or self.head_start < 0:
             raise ValueError(
-                f"{self.name}: head_start: must be an integer from 0 up, got {self.head_start!r}"
+                f"{self.name}: head_start: must be an integer from 0 up, got {shown(self.head_start)}"
             )
 
     @staticmethod

@@ -8,6 +8,7 @@ import numpy as np
 
 from evaluators.environments.environment import EPISODES, Box, Discrete, Environment, uniform
 from neat.jit import inner_function
+from neat.messages import shown
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
@@ -55,7 +56,7 @@ class TMaze(Environment):
         if self.length != int(self.length) or not 1 <= self.length < self.time_limit:
             raise ValueError(
                 f"{self.name}: length: must be an integer from 1 to time_limit - 1, "
-                f"{self.time_limit - 1}, got {self.length!r}"
+                f"{self.time_limit - 1}, got {shown(self.length)}"
             )
 
     @staticmethod

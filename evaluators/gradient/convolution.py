@@ -12,6 +12,7 @@ from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.initialisation import filled, scaled
 from evaluators.gradient.module import Module, Parameter
 from evaluators.gradient.operations.windows import Padding
+from neat.messages import shown
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
@@ -26,7 +27,9 @@ def _check_padding(padding: Any) -> None:
     if isinstance(padding, bool | str | float) or not isinstance(padding, int | np.integer) or padding < 0:
         if padding in ("same", "valid") and isinstance(padding, str):
             return
-        raise ValueError(f"padding: must be 'same', 'valid' or an integer of at least 0, got {padding!r}")
+        raise ValueError(
+            f"padding: must be 'same', 'valid' or an integer of at least 0, got {shown(padding)}"
+        )
 
 
 class Conv2d(Module):

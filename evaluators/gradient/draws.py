@@ -11,6 +11,7 @@ import numpy as np
 
 from neat import rng
 from neat.jit import kernel
+from neat.messages import shown
 
 # Purposes, far from those of neat.rng and of the evaluators' trials, which count up from EVALUATION.
 WEIGHT = 2**31
@@ -64,4 +65,4 @@ def permutation(seed: int, index: int, count: int) -> np.ndarray:
 def check_seed(seed: int) -> None:
     """ValueError unless it is an integer in [0, 2^64)."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
-        raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {seed!r}")
+        raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {shown(seed)}")

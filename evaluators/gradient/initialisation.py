@@ -21,6 +21,7 @@ import numpy as np
 
 from evaluators.gradient import draws
 from evaluators.gradient.ranges import check_above
+from neat.messages import shown
 
 Initialiser = Callable[[tuple[int, ...], int, int, int], np.ndarray]
 """Gives values of a shape for a seed, a stream and an index."""
@@ -37,7 +38,7 @@ NAMES = tuple(f"{name}_{shape}" for name in _VARIANCES for shape in ("uniform", 
 def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
     """One of NAMES for a weight with these connections; ValueError if there is none of that name."""
     if name not in NAMES:
-        raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {name!r}")
+        raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {shown(name)}")
     rule, _, distribution = name.partition("_")
     deviation = math.sqrt(_VARIANCES[rule](fan_in, fan_out))
     return functools.partial(_draw_normal if distribution == "normal" else _draw_uniform, deviation)

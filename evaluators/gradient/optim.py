@@ -11,6 +11,7 @@ from evaluators.gradient.gradients import average_gradients, clip_by_norm
 from evaluators.gradient.optimiser import Optimiser, Rate, Setting
 from evaluators.gradient.place import namespace
 from evaluators.gradient.ranges import check_flag, check_fraction, check_least
+from neat.messages import shown
 
 __all__ = [
     "SGD",
@@ -187,7 +188,7 @@ class RMSprop(Optimiser):
 
 def _check_betas(name: str, value: Any) -> tuple[float, float]:
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError(f"{name}: expected two numbers, got {value!r}")
+        raise ValueError(f"{name}: expected two numbers, got {shown(value)}")
     return check_fraction(name, value[0]), check_fraction(name, value[1])
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.place import arrays_holding, namespace, to_host
 from evaluators.gradient.schedules import Schedule, check_rate
+from neat.messages import shown
 
 Rate = float | Schedule
 
@@ -67,6 +68,8 @@ class Optimiser:
     def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
         if isinstance(parameters, Tensor):
             raise ValueError("parameters: expected a list of tensors, got a Tensor")
+        if not isinstance(parameters, Iterable):
+            raise ValueError(f"parameters: expected a list of tensors, got {shown(parameters)}")
         self._parameters = tuple(parameters)
         if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
             raise ValueError("parameters: expected at least one tensor, and nothing else")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import HOST, Arrays, arrays_of, resolve_device
+from neat.messages import shown
 from neat.validation import check_unmasked
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -43,7 +44,7 @@ def float_dtype(dtype: Any) -> np.dtype:
     with contextlib.suppress(TypeError):
         if dtype is not None and np.dtype(dtype) in DTYPES:  # None would be float64
             return np.dtype(dtype)
-    raise ValueError(f"dtype: must be float32 or float64, got {dtype!r}")
+    raise ValueError(f"dtype: must be float32 or float64, got {shown(dtype)}")
 
 
 def to_floats(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:

@@ -24,6 +24,7 @@ from evaluators.gradient.place import arrays_holding, to_host
 from evaluators.gradient.ranges import check_above
 from neat import parallel
 from neat.jit import cause
+from neat.messages import shown
 
 _COST = 5  # of a step, in the units of parallel.over
 
@@ -66,7 +67,7 @@ class Policy(Module):
         check_differentiable(activation)
         deviation = check_above("deviation", deviation)
         if not isinstance(hidden, tuple | list):
-            raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {hidden!r}")
+            raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {shown(hidden)}")
         self.environment = environment
         self.functions = environment.functions()
         self.activation = activation

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from neat.messages import shown
+
 
 def check_flag(name: str, value: Any) -> bool:
     """As Python's bool; ValueError unless it is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name}: expected True or False, got {value!r}")
+        raise ValueError(f"{name}: expected True or False, got {shown(value)}")
     return bool(value)
 
 
@@ -19,7 +21,7 @@ def check_fraction(name: str, value: Any) -> float:
     """As Python's float; ValueError unless it is a number of at least 0 and below 1."""
     number = _number(value)
     if not 0 <= number < 1:
-        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {value!r}")
+        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {shown(value)}")
     return number
 
 
@@ -27,7 +29,7 @@ def check_least(name: str, value: Any, where: str = "") -> float:
     """As Python's float; ValueError unless it is a finite number of at least 0. `where` ends the message."""
     number = _number(value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name}: expected a finite number of at least 0, got {value!r}{where}")
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {shown(value)}{where}")
     return number
 
 
@@ -35,7 +37,7 @@ def check_above(name: str, value: Any) -> float:
     """As Python's float; ValueError unless it is a finite number above 0."""
     number = _number(value)
     if not 0 < number < math.inf:
-        raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
+        raise ValueError(f"{name}: expected a finite number above 0, got {shown(value)}")
     return number
 
 

@@ -21,6 +21,7 @@ from evaluators.supervised import Supervised
 from neat import parallel
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Bounds, Genome, Genomes
+from neat.messages import shown
 
 Trained = Literal["weight", "bias", "response"]
 
@@ -93,11 +94,11 @@ class Trainer:
     ) -> None:
         if data.fitness not in _WITH_SLOPES:
             raise ValueError(
-                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {data.fitness!r}"
+                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {shown(data.fitness)}"
             )
         check_count("steps", steps)
         if isinstance(train, str) or not train:
-            raise ValueError(f"train: expected some of {', '.join(get_args(Trained))}, got {train!r}")
+            raise ValueError(f"train: expected some of {', '.join(get_args(Trained))}, got {shown(train)}")
         for name in train:
             check_choice("train", name, get_args(Trained))
         if not callable(optimiser):
