@@ -54,7 +54,8 @@ class Population:
         best_fitness: its fitness, and
         best_generation: its generation.
         solution: What met the target of the last call of `run` (see `neat.target`), or None.
-        evaluator_state: Arrays that the evaluator restores when a loaded run goes on; empty once it has.
+        evaluator_state: Arrays that the evaluator restores when a loaded run goes on; kept until `run` has told a
+            generation.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
 
     Raises:
@@ -208,13 +209,10 @@ class Population:
         from neat import checkpoint as checkpoints
 
         check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint, checkpoint_every)
-        if self.evaluator_state:
-            if not hasattr(evaluator, "restore"):
-                raise ValueError(
-                    "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"
-                )
-            evaluator.restore(self.evaluator_state)
-            self.evaluator_state = {}
+        if self.evaluator_state and not hasattr(evaluator, "restore"):
+            raise ValueError(
+                "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"
+            )
         target = Target(fitness_target, solved)
         is_solved = target.is_met_by(self.solution)
         if is_solved or self.generation >= generations:
@@ -224,8 +222,11 @@ class Population:
             for reporter in reporters:
                 ending.callback(reporter.close)
                 reporter.start(self, generations)
+            if self.evaluator_state and hasattr(evaluator, "restore"):
+                evaluator.restore(self.evaluator_state)
             while self.generation < generations and not is_solved:
                 genomes, fitness, timings = self._run_generation(evaluator)
+                self.evaluator_state = {}  # not before: a call that fails earlier leaves it to the next one
                 self.solution = target.find(genomes, fitness)
                 is_solved = self.solution is not None
                 for reporter in reporters:

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import neat
-from neat import buffers, checkpoint, parallel
+from neat import buffers, checkpoint, parallel, reporting
+from neat.files import Lock, LockedError
 
 every_kind = pytest.mark.parametrize("recurrent", [False, True], ids=["feed-forward", "recurrent"])
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
@@ -126,6 +127,41 @@ def test_a_stopped_run_goes_on_with_its_evaluators_state(stop, tmp_path):
     assert result.champion == expected.champion
     assert result.champion.genomes.generation == expected.champion.genomes.generation
     assert (result.generations, result.evaluations) == (10, 600)
+
+
+class Unstartable(reporting.Reporter):
+    def start(self, population, generations):
+        raise PermissionError("mine")
+
+
+class Interrupted(Noisy):
+    """Fails in its first generation, when its state has changed already."""
+
+    def __call__(self, genomes):
+        super().__call__(genomes)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("failure", ["lock", "reporter", "evaluator", "nothing to run"])
+def test_a_call_that_told_no_generation_does_not_cost_the_evaluators_state(failure, tmp_path):
+    config, path = make_config(seed=11, mutation=BUSY["mutation"]), tmp_path / "run.npz"
+    whole = neat.Population(config)
+    whole.run(Noisy(), 6)
+    neat.Population(config).run(Noisy(), 3, checkpoint=path)
+    resumed = checkpoint.load(path)
+    if failure == "lock":
+        with Lock(path), pytest.raises(LockedError):
+            resumed.run(Noisy(), 6, checkpoint=path)
+    elif failure == "reporter":
+        with pytest.raises(PermissionError):
+            resumed.run(Noisy(), 6, reporters=[Unstartable()])
+    elif failure == "evaluator":
+        with pytest.raises(KeyboardInterrupt):
+            resumed.run(Interrupted(), 6)
+    else:
+        resumed.run(Noisy(), 3)
+    resumed.run(Noisy(), 6)
+    assert state(resumed) == state(whole)
 
 
 def test_ask_and_tell_is_what_run_does():
