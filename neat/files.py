@@ -68,7 +68,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
     """
     path = as_path(path)
     data = content.encode() if isinstance(content, str) else content
-    with naming(path):
+    with name_in_errors(path):
         target = Path(os.path.realpath(path))
         _delete_leftovers(target.parent)
         file, temporary = _open_temporary(target.parent)
@@ -84,13 +84,14 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
 
 
 @contextlib.contextmanager
-def naming(path: str | Path) -> Iterator[None]:
+def name_in_errors(path: str | Path) -> Iterator[None]:
     """A context in which errors name this file: that of a full disk names none, and others name a temporary one."""
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of the class that belongs to the number
 
 
 class Lock:
@@ -110,7 +111,7 @@ class Lock:
         path = as_path(path)
         self._path = path.with_name(path.name.join(_LOCK))
         self._file: io.FileIO | None = None
-        with naming(path):
+        with name_in_errors(path):
             while self._file is None:
                 file = _open(self._path, "a+")
                 try:
@@ -204,7 +205,7 @@ class Rows:
         Raises:
             OSError: There is no room; the error names the file.
         """
-        with naming(self._path):
+        with name_in_errors(self._path):
             end = self._file.tell()
             try:
                 _write(self._file, _csv(rows).encode())

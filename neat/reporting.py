@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.files import Lock, Rows, naming, write_whole
+from neat.files import Lock, Rows, name_in_errors, write_whole
 from neat.history import GENERATION, History
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Lineage(Reporter):
         self._shape = population.parents.shape
         kept = min(_lineage_rows(self._path, self._shape), done)
         if kept:
-            with naming(self._path), self._path.open("r+b") as file:
+            with name_in_errors(self._path), self._path.open("r+b") as file:
                 file.write(self._header(kept))
                 file.truncate(file.tell() + kept * population.parents.nbytes)
         else:
@@ -261,7 +261,7 @@ class Lineage(Reporter):
 
     def _append(self, parents: np.ndarray, count: int) -> None:
         # Rows first, then the header that counts them: a kill between the two leaves a file that can be read.
-        with naming(self._path), self._path.open("r+b") as file:
+        with name_in_errors(self._path), self._path.open("r+b") as file:
             file.seek(0, 2)
             file.write(np.ascontiguousarray(parents, np.int64).data)
             file.seek(0)

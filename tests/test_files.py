@@ -54,6 +54,7 @@ def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(tmp_path):
     with largest_file(1000), pytest.raises(OSError) as caught:
         write_whole(path, "new" * 1000)
     assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert str(caught.value) == f"[Errno {errno.EFBIG}] File too large: '{path}'"
     assert path.read_text() == "old" and names(tmp_path) == ["a.json"]
 
 
@@ -136,7 +137,9 @@ def test_a_missing_folder_is_told_with_the_files_name(tmp_path):
     for write in (lambda path: write_whole(path, ""), Rows, Lock):
         with pytest.raises(FileNotFoundError) as caught:
             write(tmp_path / "nowhere" / "a.csv")
-        assert caught.value.filename == str(tmp_path / "nowhere" / "a.csv")
+        path = tmp_path / "nowhere" / "a.csv"
+        assert caught.value.filename == str(path)
+        assert str(caught.value) == f"[Errno 2] No such file or directory: '{path}'"
 
 
 def test_pictures_are_written_whole(tmp_path):
