@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import os
 import platform
 import secrets
+import stat
 import sys
 import warnings
 import weakref
@@ -15,10 +17,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from neat.messages import shown
+from neat.messages import cut, shown
 
 _TEMPORARY = (".neat-", ".new")
 _LOCK = (".", ".lock")
+_LONGEST_IN_LOCK = 100  # bytes of a file's name that its lock's name repeats; some file systems allow 143
 
 
 class LockedError(ValueError):
@@ -49,31 +52,63 @@ def as_path(path: Any, name: str = "path") -> Path:
     """A file's path; ValueError unless it is text or a Path, and one that the system can look up."""
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"{name}: must be a path, got {shown(path)}")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ValueError(f"{name}: must be text that the system can encode, got {shown(str(path))}") from None
     if "\0" in str(path):
         raise ValueError(f"{name}: must hold no NUL, got {shown(str(path))}")
     return Path(path)
 
 
+def resolve_path(path: Any, name: str = "path") -> Path:
+    """A path's absolute form, links followed: the same file whatever becomes of the current folder."""
+    return Path(os.path.realpath(as_path(path, name)))
+
+
+def resolve_file(path: Any, name: str) -> Path:
+    """`resolve_path` of a file that a run will write when it has worked for long; ValueError where it cannot."""
+    file = resolve_path(path, name)
+    try:
+        mode, has_folder = _mode(file), file.parent.is_dir()
+    except OSError as error:  # a name that is too long, or a folder that may not be searched
+        raise ValueError(f"{name}: {cut(str(error))}") from None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise ValueError(f"{name}: {cut(str(file))} is a folder; name a file, such as {file / 'run.npz'}")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise ValueError(f"{name}: {cut(str(file))} is not a regular file")
+    if not has_folder:
+        raise ValueError(f"{name}: there is no folder {cut(str(file.parent))}")
+    return file
+
+
 def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write a temporary file, flush it, and rename it to `path`: a kill or a full disk leaves the old file or the new.
 
-    It also deletes temporary files that killed writers have left in the folder.
+    The new file has the old one's permissions. `write_whole` also deletes temporary files that killed writers have
+    left in the folder.
 
     Args:
         path: The file, replaced if it exists; of a symbolic link, the file that it leads to.
         content: Text is written as UTF-8.
 
     Raises:
+        ValueError: `path` is a device, a pipe or the like, which must not be replaced.
         OSError: The file cannot be written; the error names `path`, and the old file is as it was.
     """
     path = as_path(path)
     data = content.encode() if isinstance(content, str) else content
     with name_in_errors(path):
-        target = Path(os.path.realpath(path))
+        target = resolve_path(path)
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise ValueError(f"{cut(str(path))}: is not a regular file")
         _delete_leftovers(target.parent)
         file, temporary = _open_temporary(target.parent)
         try:
             with file:
+                if mode is not None and mode != os.fstat(file.fileno()).st_mode:
+                    temporary.chmod(stat.S_IMODE(mode))
                 _write(file, data)
                 os.fsync(file.fileno())
                 if os.name == "nt":  # which renames no open file
@@ -91,7 +126,8 @@ def name_in_errors(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # of the class that belongs to the number
+        # OSError makes an error of the class that belongs to the number.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 class Lock:
@@ -101,15 +137,15 @@ class Lock:
     Where the file system has no locks, there is a warning and no lock. As a context manager it releases at the end.
 
     Args:
-        path: The file, which need not exist; its folder must. The lock is a file beside it.
+        path: The file, which need not exist; its folder must. The lock is a file beside the one that links lead to.
 
     Raises:
         LockedError: Somebody else holds it; the message names the process.
     """
 
     def __init__(self, path: str | Path) -> None:
-        path = as_path(path)
-        self._path = path.with_name(path.name.join(_LOCK))
+        target = resolve_path(path)
+        self._path = target.with_name(_lock_name(target.name))
         self._file: io.FileIO | None = None
         with name_in_errors(path):
             while self._file is None:
@@ -117,13 +153,13 @@ class Lock:
                 try:
                     _lock(file)
                 except BlockingIOError:
-                    owner = _first_line(file)
+                    owner = _first_line(file) or "another process"
                     file.close()
-                    raise LockedError(f"{path}: {owner or 'another process'} is writing it") from None
+                    raise LockedError(f"{path}: {owner} is writing it") from None
                 except OSError as error:
                     _delete(self._path, file)
                     warnings.warn(
-                        f"{path.parent}: this file system has no locks ({error.strerror}); do not let two processes "
+                        f"{target.parent}: this file system has no locks ({error.strerror}); do not let two processes "
                         "write the same files",
                         stacklevel=2,
                     )
@@ -182,13 +218,14 @@ class Rows:
 
     Raises:
         LockedError: Another process is writing it.
+        ValueError: It is a device, a pipe or the like.
     """
 
     def __init__(self, path: str | Path, rows: Iterable[Iterable[Any]] = ()) -> None:
-        self._path = Path(path)
-        self._lock = Lock(path)
+        self._path = resolve_path(path)
+        self._lock = Lock(self._path)
         try:
-            write_whole(path, _csv(rows))
+            write_whole(self._path, _csv(rows))
             self._file = _open(self._path, "a")
         except BaseException:
             self._lock.release()
@@ -228,6 +265,21 @@ class Rows:
 def is_auxiliary(name: str) -> bool:
     """Whether this is the name of a lock or a temporary file, which may be left by a process that was killed."""
     return any(name.startswith(start) and name.endswith(end) for start, end in (_TEMPORARY, _LOCK))
+
+
+def _mode(path: Path) -> int | None:
+    """Kind and permissions of the file at a path, None where there is none."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _lock_name(name: str) -> str:
+    encoded = os.fsencode(name)
+    if len(encoded) > _LONGEST_IN_LOCK:
+        name = hashlib.sha256(encoded).hexdigest()
+    return name.join(_LOCK)
 
 
 def _csv(rows: Iterable[Iterable[Any]]) -> str:
@@ -275,7 +327,8 @@ def _delete_leftovers(folder: Path) -> None:
 def _delete(path: Path, file: io.FileIO) -> None:
     """Delete a lock's file while it is locked, or somebody else's could be deleted."""
     with contextlib.suppress(OSError):  # Windows deletes no open file; what stays there does no harm
-        path.unlink()
+        if _is_at(file, path):  # its folder may have been moved, and another one made in its place
+            path.unlink()
     file.close()
 
 
@@ -288,4 +341,5 @@ def _is_at(file: io.FileIO, path: Path) -> bool:
 
 def _first_line(file: io.FileIO) -> str:
     file.seek(0)
-    return file.read(200).decode("utf-8", "replace").partition("\n")[0]
+    line = file.read(200).decode("utf-8", "replace").partition("\n")[0]
+    return line if line.isprintable() else shown(line)

@@ -16,7 +16,7 @@ from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
 from neat.feedback import LEARNED, valid_fitness, with_learned
-from neat.files import locked
+from neat.files import locked, resolve_file
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, History, species_rows
 from neat.initial import bounds_of, check_memory, initial_genomes
@@ -208,7 +208,9 @@ class Population:
         """
         from neat import checkpoint as checkpoints
 
-        check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint, checkpoint_every)
+        check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint_every)
+        if checkpoint is not None:
+            checkpoint = resolve_file(checkpoint, "checkpoint")
         if self.evaluator_state and not hasattr(evaluator, "restore"):
             raise ValueError(
                 "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.files import Lock, Rows, name_in_errors, write_whole
+from neat.files import Lock, Rows, name_in_errors, resolve_path, write_whole
 from neat.history import GENERATION, History
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Metrics(Reporter):
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
+        self._folder = resolve_path(folder, "folder")
         self._files: list[Rows] = []
 
     def start(self, population: Population, generations: int) -> None:
@@ -203,7 +203,7 @@ class Metrics(Reporter):
     def _kept_timings(self, generation: int) -> list[list[str]]:
         """The rows of an earlier start that are older than `generation`."""
         path = self._folder / "timings.csv"
-        if generation == 0 or not path.exists():
+        if generation == 0 or not path.is_file():  # a pipe would keep us waiting
             return []
         rows = [line.split(",") for line in path.read_text("utf-8", "replace").splitlines()]
         kept = [row for row in rows if len(row) == 1 + len(_TIMED) and re.fullmatch("[0-9]{1,18}", row[0])]
@@ -225,7 +225,7 @@ class Lineage(Reporter):
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._path = Path(folder) / "lineage.npy"
+        self._path = resolve_path(folder, "folder") / "lineage.npy"
         self._lock: Lock | None = None
 
     def start(self, population: Population, generations: int) -> None:
@@ -277,6 +277,8 @@ class Lineage(Reporter):
 
 def _lineage_rows(path: Path, shape: tuple[int, ...]) -> int:
     """How many generations `path` holds, if it is a lineage of such a population."""
+    if not path.is_file():  # a pipe would keep us waiting
+        return 0
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neat.files import as_path
-from neat.messages import cut, shown
+from neat.messages import shown
 
 MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
 _REPORTER = ("start", "generation", "finish")
@@ -22,7 +21,6 @@ def check_run(
     fitness_target: Any,
     solved: Any,
     reporters: Any,
-    checkpoint: Any,
     checkpoint_every: Any,
 ) -> None:
     """Raise ValueError for the first argument of `Population.run` that is not what it says there."""
@@ -35,7 +33,6 @@ def check_run(
     if solved is not None:
         _check_callable("solved", solved, "must take a genome and return whether it solves the task")
     _check_reporters(reporters)
-    _check_checkpoint(checkpoint)
     _check_count("checkpoint_every", checkpoint_every)
 
 
@@ -82,17 +79,3 @@ def _reports(reporter: Any) -> bool:
     return not isinstance(reporter, type) and all(
         callable(getattr(reporter, name, None)) for name in _REPORTER
     )
-
-
-def _check_checkpoint(checkpoint: Any) -> None:
-    if checkpoint is None:
-        return
-    path = as_path(checkpoint, "checkpoint")
-    try:
-        is_folder, has_parent = path.is_dir(), path.parent.is_dir()
-    except OSError as error:  # a name that is too long
-        raise ValueError(f"checkpoint: {cut(str(error))}") from None
-    if is_folder:
-        raise ValueError(f"checkpoint: {cut(str(path))} is a folder; name a file, such as {path / 'run.npz'}")
-    if not has_parent:
-        raise ValueError(f"checkpoint: there is no folder {cut(str(path.parent))}")

@@ -99,8 +99,8 @@ def train(
     """
     learner = Learner(environment, settings, seed, device)
     check_count("checkpoint_every", checkpoint_every)
-    check_checkpoint(checkpoint, resume)
-    if checkpoint is not None and resume and Path(checkpoint).exists():
+    checkpoint = check_checkpoint(checkpoint, resume)
+    if checkpoint is not None and resume and checkpoint.exists():
         try:
             learner.restore(read_arrays(checkpoint))
         except CheckpointError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.files import Rows
+from neat.files import Rows, resolve_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,7 +77,7 @@ class Metrics(Reporter):
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._path = Path(folder) / "metrics.csv"
+        self._path = resolve_path(folder, "folder") / "metrics.csv"
         self._rows: Rows | None = None
 
     def start(self, history: np.ndarray, epochs: int) -> None:

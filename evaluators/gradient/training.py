@@ -21,7 +21,7 @@ from evaluators.gradient.optim import Optimiser, clip_by_norm
 from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_host, to_numbers
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
-from neat.files import locked
+from neat.files import locked, resolve_file
 
 Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]
@@ -92,14 +92,15 @@ def fit(
             number: the message has the step, and the layer in which the first such number arose.
         CheckpointError: The checkpoint is damaged, or of other training.
     """
-    _check_arguments(model, optimiser, epochs, batch_size, validation, patience, seed, checkpoint, resume)
+    _check_arguments(model, optimiser, epochs, batch_size, validation, patience, seed)
+    checkpoint = check_checkpoint(checkpoint, resume)
     like = optimiser.parameters[0]
     with arrays_on(like.device).current():
         data = _load("data", data, like)
         validation = None if validation is None else _load("validation", validation, like)
         test = None if test is None else _load("test", test, like)
         run = _Run(model, loss, score, optimiser, batch_size, clip_norm, seed, data, validation)
-        if checkpoint is not None and resume and Path(checkpoint).exists():
+        if checkpoint is not None and resume and checkpoint.exists():
             run.restore(checkpoint)
         run.go(epochs, patience, reporters, checkpoint)
         model.eval()
@@ -115,8 +116,6 @@ def _check_arguments(
     validation: Data | None,
     patience: int | None,
     seed: int,
-    checkpoint: str | Path | None,
-    resume: bool,
 ) -> None:
     if not isinstance(model, Module):
         raise ValueError(f"model: expected a Module, got {type(model).__name__}")
@@ -132,16 +131,15 @@ def _check_arguments(
         if validation is None:
             raise ValueError("patience: needs a validation set, got none")
     check_seed(seed)
-    check_checkpoint(checkpoint, resume)
 
 
-def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> None:
-    """ValueError unless the file can be written."""
-    if checkpoint is None:
-        if resume:
-            raise ValueError("resume: needs a checkpoint, got none")
-    elif not Path(checkpoint).parent.is_dir():
-        raise ValueError(f"checkpoint: there is no folder {Path(checkpoint).parent}")
+def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None:
+    """The file's absolute path; ValueError unless it can be written."""
+    if checkpoint is not None:
+        return resolve_file(checkpoint, "checkpoint")
+    if resume:
+        raise ValueError("resume: needs a checkpoint, got none")
+    return None
 
 
 def _load(name: str, data: Data, like: Tensor) -> Data:
