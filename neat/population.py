@@ -198,7 +198,8 @@ class Population:
             generations: Generations in all; a loaded run goes on up to this.
             fitness_target: Stop once a fitness reaches it.
             solved: Stop once this holds for a generation's champion.
-            reporters: Are told of each generation.
+            reporters: Are told of each generation. An object need not be a `Reporter`: it needs the methods `start`,
+                `generation` and `finish`, and may have `close`.
             checkpoint: File that keeps the newest state.
             checkpoint_every: Generations between writing it; it is written at the end in any case.
 
@@ -222,7 +223,8 @@ class Population:
         with contextlib.ExitStack() as ending:
             ending.enter_context(locked(checkpoint))
             for reporter in reporters:
-                ending.callback(reporter.close)
+                if callable(getattr(reporter, "close", None)):
+                    ending.callback(reporter.close)
                 reporter.start(self, generations)
             if self.evaluator_state and hasattr(evaluator, "restore"):
                 evaluator.restore(self.evaluator_state)

@@ -53,6 +53,29 @@ def test_order_of_calls():
     assert calls == [("start", 0, 2), (0, *seconds), (1, *seconds), ("finish", 2)]
 
 
+class Bare:
+    """A reporter that is no Reporter, as those written before there was `close`."""
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, population, generations):
+        self.calls.append("start")
+
+    def generation(self, population, timings):
+        self.calls.append("generation")
+
+    def finish(self, population, result):
+        self.calls.append("finish")
+
+
+def test_a_reporter_without_close():
+    bare, not_callable = Bare(), Bare()
+    not_callable.close = None
+    run([bare, not_callable], generations=2)
+    assert bare.calls == not_callable.calls == ["start", "generation", "generation", "finish"]
+
+
 def test_metrics_are_the_history(tmp_path):
     result = run([reporting.Metrics(tmp_path)])
     for name, array in (("metrics", result.history.generations), ("species", result.history.species)):
