@@ -13,7 +13,7 @@ from pydantic import FailFast, Field, model_validator
 
 from neat.messages import cut, shown
 from neat.other_names import OTHER_NAMES
-from neat.text_files import SETTINGS, named, read_text
+from neat.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
 
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
@@ -385,7 +385,7 @@ class Config(Settings):
         try:
             return cls(**settings)
         except ValueError as error:
-            raise ValueError(f"{named(path)}: {error}") from None
+            raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 def load_settings(path: str | Path) -> dict[str, Any]:
@@ -394,11 +394,11 @@ def load_settings(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: The file is missing or is no TOML.
     """
-    text = read_text(path, SETTINGS)
+    text = read_text(path, MOST_SETTINGS_BYTES)
     try:
         return _parse_toml(text)
     except ValueError as error:
-        raise ValueError(f"{named(path)}: {error}") from None
+        raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 def _parse_toml(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from neat.messages import cut, shown
-from neat.text_files import SETTINGS
+from neat.text_files import MOST_SETTINGS_BYTES
 
 TRUE, FALSE = frozenset({"1", "yes", "true", "on"}), frozenset({"0", "no", "false", "off"})
 
@@ -23,9 +23,9 @@ def parse(text: str) -> configparser.RawConfigParser:
         ValueError: The text is no INI file.
     """
     if (
-        len(text) > SETTINGS
+        len(text) > MOST_SETTINGS_BYTES
     ):  # configparser needs time with the square of the lines that it does not understand
-        raise ValueError(f"must have at most {SETTINGS:,} characters")
+        raise ValueError(f"must have at most {MOST_SETTINGS_BYTES:,} characters")
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(text.removeprefix("\ufeff"))

@@ -266,7 +266,7 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     return dispatcher
 
 
-def _number_anew() -> None:
+def _renumber_functions() -> None:
     """Let numba number functions from a number that no other process begins with.
 
     It tells functions of one name apart by it in builds; and a build on disk brings the functions that it calls along,
@@ -286,10 +286,10 @@ def _release_locks() -> None:
     global_compiler_lock.release()
 
 
-_number_anew()
+_renumber_functions()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_acquire_locks, after_in_parent=_release_locks, after_in_child=_release_locks)
-    os.register_at_fork(after_in_child=_number_anew)
+    os.register_at_fork(after_in_child=_renumber_functions)
 
 
 def _file_stem(python_function: Any) -> str:

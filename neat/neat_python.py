@@ -29,7 +29,7 @@ from neat.config import Config, merge
 from neat.ini import TRUE, Section, parse
 from neat.messages import shown
 from neat.neat_python_genome import activation_name, genome, genome_from_json
-from neat.text_files import SETTINGS, named, read_text
+from neat.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 
 __all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
 
@@ -65,11 +65,11 @@ def config_from_ini(path: str | Path, **settings: Any) -> Imported:
     Raises:
         ValueError: The file cannot be read, lacks something, or holds a value that is not allowed.
     """
-    text = read_text(path, SETTINGS)
+    text = read_text(path, MOST_SETTINGS_BYTES)
     try:
         return config_from_text(text, **settings)
     except ValueError as error:
-        raise ValueError(f"{named(path)}: {error}") from None
+        raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 def config_from_text(text: str, **settings: Any) -> Imported:

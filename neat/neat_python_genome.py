@@ -14,7 +14,7 @@ from pydantic import FailFast, Field
 from neat import activations
 from neat.genome import Genome, GenomeError
 from neat.messages import cut, shown
-from neat.text_files import named, read_text
+from neat.text_files import read_text, shorten_path
 from neat.validation import Model
 
 # neat-python scales what it gives to these; here the plain names mean the plain functions.
@@ -151,11 +151,15 @@ def genome_from_json(path: str | Path) -> Genome:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError(f"expected an object with nodes and connections, got {shown(content)}")
-        return _carried_over(_Document(**content), named(path))
+        return _carried_over(_Document(**content), shorten_path(path))
     except RecursionError:
-        raise GenomeError(f"{named(path)}: not a network of neat-python's: it is nested too deeply") from None
+        raise GenomeError(
+            f"{shorten_path(path)}: not a network of neat-python's: it is nested too deeply"
+        ) from None
     except ValueError as error:
-        raise GenomeError(f"{named(path)}: not a network of neat-python's: {cut(str(error), 500)}") from None
+        raise GenomeError(
+            f"{shorten_path(path)}: not a network of neat-python's: {cut(str(error), 500)}"
+        ) from None
 
 
 def _carried_over(document: _Document, name: str) -> Genome:

@@ -9,7 +9,7 @@ from pathlib import Path
 from neat.files import as_path
 from neat.messages import cut
 
-SETTINGS = 2**17
+MOST_SETTINGS_BYTES = 2**17
 """Most bytes of a file with settings; real ones have some thousands."""
 
 
@@ -34,13 +34,13 @@ def read_text(path: str | Path, most: int) -> str:
             raise ValueError(f"is larger than the {most:,} bytes that such a file may have")
         return content.decode("utf-8-sig")
     except OSError as error:
-        raise ValueError(f"{named(path)}: cannot be read: {error.strerror}") from None
+        raise ValueError(f"{shorten_path(path)}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{named(path)}: must be UTF-8 text, byte {error.start} is not") from None
+        raise ValueError(f"{shorten_path(path)}: must be UTF-8 text, byte {error.start} is not") from None
     except ValueError as error:
-        raise ValueError(f"{named(path)}: {error}") from None
+        raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
-def named(path: str | Path) -> str:
+def shorten_path(path: str | Path) -> str:
     """The path as a message names it."""
     return cut(str(path), 500)

@@ -12,7 +12,7 @@ import pytest
 import neat
 from neat.messages import cut, nearest, shown
 from neat.neat_python import config_from_ini, config_from_text, genome_from_json
-from neat.text_files import SETTINGS
+from neat.text_files import MOST_SETTINGS_BYTES
 
 XOR = (Path(__file__).parent / "data" / "neat_python_xor.ini").read_text()
 SIZES = "[genome]\nnum_inputs = 2\nnum_outputs = 1\n"
@@ -185,7 +185,7 @@ def referring(depth, width, last=""):
             "not a configuration file of neat-python: Source contains parsing errors",
         ),
         ("x" * 10**5, "not a configuration file of neat-python: File contains no section headers"),
-        ("x" * (SETTINGS + 1), "must have at most 131,072 characters"),
+        ("x" * (MOST_SETTINGS_BYTES + 1), "must have at most 131,072 characters"),
         (
             XOR.replace("[NEAT]", "[NEAT]\nseed = " + "1" * 5000),
             r"\[NEAT\] seed: must be an integer, got '1111",
