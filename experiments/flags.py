@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import itertools
 import textwrap
 import types
 from collections.abc import Iterator
@@ -265,11 +266,12 @@ def _quietly(parse: Any) -> Any:
 
 
 def _first_paragraph(box: str) -> str:
-    """The text of tyro's box after its title, up to the first rule."""
+    """The first paragraph that tyro writes after the title of its box, whose frame is ASCII on some terminals."""
     lines = [line.strip("│ ") for line in box.splitlines()]
-    words = []
-    for line in lines[1:]:
-        if not line.strip("─╰╯-"):
-            break
-        words.append(line)
-    return " ".join(words) or " ".join(lines)
+    paragraphs = [
+        list(group)
+        for is_rule, group in itertools.groupby(lines, lambda line: not line.strip("─╰╯-"))
+        if not is_rule
+    ]
+    (_, *beside_title), *others = paragraphs
+    return " ".join(beside_title or (others[0] if others else paragraphs[0]))

@@ -1,29 +1,40 @@
 """The short form of `make fuzz` and `make kills`, and what they notice."""
 
+import shutil
+
 import numpy as np
 import pytest
-from campaigns import fuzz, kills, tries
 
 import neat
+from tests.campaigns import fuzz, kills, refusals
 
 
 def test_damaged_and_absurd_input_is_refused_or_works():
-    campaign = fuzz.Campaign(range(60), minutes=5)
+    campaign = fuzz.Campaign(range(75), minutes=5)
     campaign.run(1)
     assert not campaign.faults
-    assert campaign.done == 60
+    assert campaign.done == 75
     assert all(campaign.counts[kind, "accepted"] + campaign.counts[kind, "refused"] for kind in fuzz.KINDS)
 
 
 @pytest.mark.parametrize("name", ["run", "study"])
 def test_a_killed_command_loses_nothing(name):
-    kills.trial(name, seed=1, kills=1)
+    assert kills.trial(name, seed=1, kills=1) == 1
+
+
+def test_a_file_that_comes_out_otherwise_is_a_fault(monkeypatch):
+    folder, seconds = kills.undisturbed("run")
+    monkeypatch.setattr(kills, "undisturbed", lambda name: (folder.with_name("other"), seconds))
+    shutil.copytree(folder, folder.with_name("other"))
+    (folder.with_name("other") / "metrics.csv").write_text("another")
+    with pytest.raises(kills.Fault, match=r"^metrics\.csv differs"):
+        kills.trial("run", seed=1, kills=0)
 
 
 def flaw(call):
     with pytest.raises(Exception) as caught:
         call()
-    return tries.flaw_of_refusal(caught.value, str(caught.value))
+    return refusals.flaw_of_refusal(caught.value)
 
 
 def test_only_what_the_library_raises_itself_is_a_refusal():
@@ -43,10 +54,11 @@ def test_a_child_that_ends_is_a_crash():
         child.close()
 
 
-def test_a_child_that_takes_too_long_is_a_hang(monkeypatch):
+@pytest.mark.parametrize(("limit", "value", "verdict"), [("SECONDS", -1.0, "hang"), ("BYTES", 1, "memory")])
+def test_a_child_beyond_its_limits_is_ended(limit, value, verdict, monkeypatch):
     child = fuzz.Child()
     try:
-        monkeypatch.setattr(fuzz, "SECONDS", -1.0)
-        assert child.answer("toml 1")["verdict"] == "hang"
+        monkeypatch.setattr(fuzz, limit, value)
+        assert child.answer("toml 1")["verdict"] == verdict
     finally:
         child.close()

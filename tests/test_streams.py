@@ -132,3 +132,12 @@ def test_a_pipe_that_is_not_the_output(monkeypatch, capsys):
 
     monkeypatch.setattr("experiments.single.config_for", fail)
     refused(["xor"], capsys, "Broken pipe")
+
+
+def test_a_mistake_on_a_terminal_without_utf_8_is_told_alike(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    assert main(["xor", "--innovation", "x"]) == 2
+    assert capsys.readouterr().err == (
+        "error: invalid choice 'x' for argument '--innovation'. "
+        "Expected one of ('global', 'generation', 'pairing').\n"
+    )

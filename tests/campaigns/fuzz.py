@@ -23,8 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 KINDS = (
-    *("checkpoint", "genome_json", "checkpoint", "toml", "checkpoint", "ini"),
-    *("checkpoint", "command_line", "checkpoint", "run_json", "api", "api"),
+    *("checkpoint", "genome_json", "checkpoint", "toml", "checkpoint", "ini", "exported_genome"),
+    *("checkpoint", "command_line", "checkpoint", "run_json", "csv_data", "api", "api", "api"),
 )  # of tries 0, 1, 2, …, again from the first
 SECONDS = 20.0
 BYTES = 2 * 2**30
@@ -45,6 +45,7 @@ class Child:
             [sys.executable, "-m", "tests.campaigns.tries"],
             cwd=ROOT,
             env=environment,
+            start_new_session=True,  # Ctrl-C is the parent's
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -75,10 +76,8 @@ class Child:
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def _watch(self, done: threading.Event, verdict: dict[str, str]) -> None:
         end = time.monotonic() + SECONDS * (
@@ -87,7 +86,7 @@ class Child:
         while not done.wait(0.05):
             if time.monotonic() > end:
                 verdict.update(verdict="hang", message=f"not done after {SECONDS:.0f} s")
-            elif _resident(self.process.pid) > BYTES:
+            elif _peak(self.process.pid) > BYTES:
                 verdict.update(verdict="memory", message=f"more than {BYTES // 2**20} MiB")
             else:
                 continue
@@ -95,12 +94,13 @@ class Child:
             return
 
 
-def _resident(pid: int) -> int:
+def _peak(pid: int) -> int:
+    """The most bytes that a process has had in memory."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-    except (OSError, IndexError):
+        status = Path(f"/proc/{pid}/status").read_text("ascii")
+    except OSError:
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
 
 
 class Campaign:
@@ -121,12 +121,17 @@ class Campaign:
         self._lock = threading.Lock()
 
     def run(self, children: int) -> None:
-        """Do all the tries."""
+        """Do all the tries; Ctrl-C ends it after those that are under way."""
         threads = [threading.Thread(target=self._work) for _ in range(children)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self.end = 0.0
+            for thread in threads:
+                thread.join()
 
     def _next(self) -> int | None:
         with self._lock:
@@ -181,15 +186,16 @@ def main() -> int:
         "--state", type=Path, default=ROOT / ".fuzz.json", help="file that keeps what is done"
     )
     options = parser.parse_args()
-    first = options.first
-    if first is None:
+    goes_on = options.first is None and set(options.kinds.split(",")) == set(KINDS)
+    first = options.first or 0
+    if goes_on:
         first = json.loads(options.state.read_text("utf-8"))["next"] if options.state.exists() else 0
     campaign = Campaign(range(first, first + options.tries), options.minutes, tuple(options.kinds.split(",")))
     campaign.run(options.children)
     following = next(campaign.numbers, first + options.tries)
     print(campaign.table())
     print(f"{campaign.done} tries, {len(campaign.faults)} faults; the next number is {following}")
-    if options.first is None:
+    if goes_on:
         options.state.write_text(json.dumps({"next": following}) + "\n", "utf-8")
     return 1 if campaign.faults else 0
 

@@ -16,6 +16,7 @@ import csv
 import functools
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 _MARK = "BATCHNEAT_CAMPAIGN"  # in the environment of a command, and so of all its processes
 _LEFT_BEHIND = 10.0  # seconds
 _KILLS = 4  # of a trial
+_folders = tempfile.TemporaryDirectory(prefix="undisturbed-")
 
 
 class Command(NamedTuple):
@@ -59,7 +61,7 @@ _RUN = (
     "fitness.svg",
     "species.svg",
 )
-_STUDY = ("summary.csv", "summary.json", "config.toml", "champion.json", "runs.svg")
+_STUDY = ("summary.csv", "summary.json", "config.toml", "champion.json", "champion.svg", "runs.svg")
 COMMANDS = {
     "run": Command(
         ("parity", "--bits", "4", "--generations", "60", "--checkpoint-every", "2"), True, "metrics.csv", _RUN
@@ -99,6 +101,8 @@ class Process:
 
     def __init__(self, command: Command, arguments: tuple[str, ...], folder: Path) -> None:
         self._mark = uuid.uuid4().hex
+        self._description = folder / "run.json"
+        self._before = _stamp(self._description)
         self._errors = folder.with_suffix(".errors").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "experiments", *command.arguments[:1], *arguments],
@@ -109,9 +113,18 @@ class Process:
         )
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill it, and see that everything ends; whether it had not ended by itself."""
+        """Kill it so long after it has written run.json, and see that everything ends.
+
+        Args:
+            seconds: Below 0: so long after its start, when it may not have written anything.
+
+        Returns:
+            Whether it had not ended by itself.
+        """
+        while seconds >= 0 and self.process.poll() is None and _stamp(self._description) == self._before:
+            time.sleep(0.005)
         try:
-            status = self.process.wait(seconds)
+            status = self.process.wait(abs(seconds))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -126,9 +139,11 @@ class Process:
         self._see_that_nothing_is_left()
 
     def _expect_success(self, status: int) -> None:
+        self._errors.seek(0)
+        with self._errors:
+            written = self._errors.read()
         if status:
-            self._errors.seek(0)
-            raise Fault(f"ended with status {status}: {self._errors.read()[-2000:]}")
+            raise Fault(f"ended with status {status}: {written[-2000:]}")
 
     def _see_that_nothing_is_left(self) -> None:
         end = time.monotonic() + _LEFT_BEHIND
@@ -150,6 +165,11 @@ class Process:
                     continue
 
 
+def _stamp(path: Path) -> int:
+    """Tells one version of a file from the next; 0: there is none."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
     """How to start, or to go on, with what lies in the folder."""
     own = command.arguments[1:]
@@ -160,13 +180,12 @@ def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
 
 
 @functools.cache
-def _undisturbed(name: str) -> tuple[Path, float]:
-    """The folder of a command that nothing happened to, and how many seconds it took."""
-    folder = Path(tempfile.mkdtemp(prefix="undisturbed-")) / name
+def undisturbed(name: str) -> tuple[Path, float]:
+    """The folder of a command that nothing happened to, and how many seconds it went on after writing run.json."""
+    folder = Path(_folders.name) / name
     command = COMMANDS[name]
-    start = time.monotonic()
     Process(command, _arguments(command, folder), folder).finish()
-    return folder, time.monotonic() - start
+    return folder, time.time() - (folder / "run.json").stat().st_mtime
 
 
 def trial(name: str, seed: int, kills: int = _KILLS) -> int:
@@ -176,13 +195,14 @@ def trial(name: str, seed: int, kills: int = _KILLS) -> int:
         Fault: Something was lost, torn, left behind, or came out otherwise.
     """
     command, draw = COMMANDS[name], random.Random(f"{name} {seed}")
-    expected, seconds = _undisturbed(name)
+    expected, seconds = undisturbed(name)
     done, generation = 0, 0
     with tempfile.TemporaryDirectory(prefix="killed-") as place:
         folder = Path(place) / name
         for _ in range(kills):
             process = Process(command, _arguments(command, folder), folder)
-            if not process.kill_after(draw.uniform(0.1, seconds)):
+            early = draw.random() < 0.1
+            if not process.kill_after(-draw.uniform(0.1, 1.0) if early else draw.uniform(0.0, 0.7 * seconds)):
                 break
             done += 1
             generation = _expect_whole(command, folder, expected, generation)
@@ -250,10 +270,11 @@ def main() -> int:
                 counts[name] += kills
 
     for name in COMMANDS:
-        _undisturbed(name)  # which may have to compile
-    _undisturbed.cache_clear()
+        undisturbed(name)  # which may have to compile
+        shutil.rmtree(Path(_folders.name) / name)
+    undisturbed.cache_clear()
     for name in COMMANDS:
-        print(f"{name}: {_undisturbed(name)[1]:.1f} s undisturbed", flush=True)
+        print(f"{name}: {undisturbed(name)[1]:.1f} s undisturbed", flush=True)
     threads = [threading.Thread(target=work) for _ in range(options.side_by_side)]
     for thread in threads:
         thread.start()

@@ -88,13 +88,13 @@ def _genomes(draw: random.Random) -> Use:
         lambda: evaluators.Supervised(inputs, targets)(genomes),
         lambda: evaluators.Rollout(environments.CartPole(), episodes=1)(genomes),
         lambda: fit_weights(genomes, inputs, targets, lambda parameters: optim.Adam(parameters, 0.1), 1),
-        lambda: genomes.take(np.arange(len(genomes))),
+        lambda: genomes.take(np.arange(len(genomes))).check(),
         lambda: genomes[0].to_dict(),
         lambda: [repr(genome) for genome in genomes],
         lambda: samples.population(0).resume_at(3, genomes.arrays),
     )
     draw.choice(calls)()
-    return _nothing
+    return genomes.check
 
 
 def _by_hand(draw: random.Random, sound: Genomes) -> Genomes:

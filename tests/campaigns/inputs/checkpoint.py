@@ -27,10 +27,15 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
     damage = _damaged_zip if draw.random() < 0.15 else _damaged_arrays
     path.write_bytes(_with_digest(damage(draw, content)))
     population = checkpoint.load(path)
+    evaluator = samples.evaluator_for(population.genomes)
+    if population.evaluator_state:
+        evaluator = samples.rollout()
+        evaluator.restore(population.evaluator_state)
 
     def use() -> None:
         checkpoint.save(population, path)
         again = checkpoint.load(path)
+        again.run(evaluator, generations=again.generation + 1)
         again.evaluator_state = {}
         samples.live_on(again)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pydantic import BaseModel
 
-from experiments.__main__ import _dispatch as dispatch
-from experiments.__main__ import _in_one_line as in_one_line
+from experiments import __main__ as command_line
 from experiments.experiment import NAMES, named
 from experiments.flags import Options
 from neat import Config
 from tests.campaigns.inputs.values import NUMBERS, WORDS
+from tests.campaigns.refusals import Refused
 
 # What a long run can be asked for in earnest: absurd values of these are small ones or none at all.
 _AMOUNTS = {
@@ -41,6 +44,7 @@ _AMOUNTS = {
         "env",
     ),
 }
+dispatch = command_line._dispatch
 _UNKNOWN = "no-such-option"
 _SMALL = ("1", "2", "3", "0", "-1", "x", "", "1.5", "1e3", "nan", str(10**30), "1_0", "٣")
 
@@ -62,17 +66,35 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
     return lambda: None
 
 
-def told(error: Exception) -> str:
-    """What the command says of an error."""
-    return in_one_line(str(error))
-
-
 def call(command: list[str]) -> None:
-    """Do what the command line says; a mistake is the exception that the command would tell in one line."""
+    """Do what the command line says.
+
+    Raises:
+        Refused: The command ended with status 2 and one line, which is the message; the cause is the exception.
+        AssertionError: It ended otherwise than by success or a refusal.
+    """
+    caught: list[Exception] = []
+
+    def recording(line: list[str]) -> None:
+        try:
+            dispatch(line)
+        except Exception as error:
+            caught.append(error)
+            raise
+
+    errors = io.StringIO()
     try:
-        dispatch(command)
+        with mock.patch.object(command_line, "_dispatch", recording), contextlib.redirect_stderr(errors):
+            status = command_line.main(command)
     except SystemExit as stop:
-        assert not stop.code, f"ended with status {stop.code}"  # 0: help was asked for
+        status = stop.code or 0  # help was asked for
+    except Exception as error:
+        raise AssertionError("the command ends with a traceback") from error
+    assert status in (0, 2), f"the command ended with status {status}"
+    if status:
+        lines = [line for line in errors.getvalue().splitlines() if not line.startswith("warning: ")]
+        assert len(lines) == 1 and lines[0].startswith("error: "), f"the command says {lines}"
+        raise Refused(lines[0]) from caught[-1]
 
 
 def _flags(name: str) -> Iterator[str]:

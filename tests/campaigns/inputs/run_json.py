@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from neat import checkpoint
 from tests.campaigns.inputs.command_line import call
-from tests.campaigns.inputs.command_line import told as told
 from tests.campaigns.inputs.values import damaged, damaged_text
 
+_FOLDERS = tempfile.TemporaryDirectory()
 _PIECES = (
     "{",
     "}",
@@ -34,7 +35,7 @@ _PIECES = (
 @functools.cache
 def _sound(name: str) -> Path:
     """The folder of a run that has ended."""
-    folder = Path(tempfile.mkdtemp()) / name
+    folder = Path(_FOLDERS.name) / name
     folder.mkdir()
     data = folder / "data.csv"
     data.write_text("a,b,price\n" + "".join(f"{k},{k * k},{3 * k}\n" for k in range(12)), "utf-8")
@@ -57,5 +58,22 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
     else:
         text = damaged_text(draw, text, _PIECES)
     path.write_text(text, "utf-8", errors="replace")
-    call([name, "--resume", str(run), "--quiet", *draw.choice(((), ("--generations", "3")))])
-    return lambda: None
+    replaced = name == "regression" and draw.random() < 0.3
+    data = _sound(name).parent / "data.csv"
+    content = data.read_text("utf-8")
+    if replaced:
+        data.write_text(content.replace("3", "4"), "utf-8")
+    try:
+        call([name, "--resume", str(run), "--quiet", *draw.choice(((), ("--generations", "3")))])
+    finally:
+        data.write_text(content, "utf-8")
+    return lambda: _expect_the_same_run(_sound(name), run, replaced)
+
+
+def _expect_the_same_run(sound: Path, run: Path, replaced: bool) -> None:
+    assert not replaced, "the run went on with other data"
+    population = checkpoint.load(run / "checkpoint.npz")
+    population.genomes.check()
+    assert population.config == checkpoint.load(sound / "checkpoint.npz").config, "the run has another config"
+    metrics = [(folder / "metrics.csv").read_bytes() for folder in (sound, run)]
+    assert metrics[1].startswith(metrics[0]), "the run's past has changed"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,28 +51,23 @@ def evaluator_for(genomes: Any) -> Any:
     return evaluators.Supervised(inputs, np.zeros((5, genomes.num_outputs)))
 
 
+def rollout() -> evaluators.Rollout:
+    """An evaluator that has a state: normalised observations."""
+    return evaluators.Rollout(CartPole(), episodes=2, observations="normalised")
+
+
 @functools.cache
 def checkpoint_bytes(number: int) -> bytes:
-    """A checkpoint after some generations; every second one of a run with an evaluator that has a state."""
-    import tempfile
-    from pathlib import Path
-
-    population = neat.Population(config(number))
+    """A checkpoint after some generations; every second one of a run whose evaluator has a state."""
+    evaluator = rollout() if number % 2 else evaluators.Supervised(*data())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound.npz"
-        if number % 2:
-            evaluator = evaluators.Rollout(CartPole(), episodes=2, observations="normalised")
-            population.run(evaluator, generations=4, checkpoint=path)
-        else:
-            population.run(evaluators.Supervised(*data()), generations=6, checkpoint=path)
+        neat.Population(config(number)).run(evaluator, generations=4, checkpoint=path)
         return path.read_bytes()
 
 
 def population(number: int) -> neat.Population:
     """A population after some generations, a new one at each call."""
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound.npz"
         path.write_bytes(checkpoint_bytes(number % 8))

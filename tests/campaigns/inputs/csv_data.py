@@ -1,0 +1,48 @@
+"""CSV files, damaged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from experiments.data import read_csv
+from tests.campaigns.inputs.values import NUMBERS, WORDS, damaged_text
+
+_SOUND = "a,b,kind,price\n" + "".join(f"{k},{k * k / 7},{'xy'[k % 2]},{3 * k}\n" for k in range(12))
+_PIECES = (
+    ",",
+    ";",
+    "\t",
+    '"',
+    '"a,b"',
+    "\n",
+    "\r",
+    "\0",
+    "\ufeff",
+    "1_000",
+    "1,5",
+    "٣",
+    "2020-01-01",
+    "x" * 200_000,
+)
+
+
+def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
+    """Read a damaged table; if it is accepted, it holds finite numbers of the shapes that it states."""
+    sound = _SOUND.replace(",x,", f",{draw.choice(WORDS)},") if draw.random() < 0.2 else _SOUND
+    sound = sound.replace("4", str(draw.choice(NUMBERS)), 1) if draw.random() < 0.2 else sound
+    path = folder / "damaged.csv"
+    encoding = draw.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16"))
+    path.write_bytes(damaged_text(draw, sound, _PIECES).encode(encoding, "replace"))
+    classes = draw.random() < 0.3
+    data = read_csv(path, "kind" if classes else "price", "target", classes)
+
+    def use() -> None:
+        assert data.features.shape == (len(data.target), len(data.names))
+        assert np.isfinite(data.features).all()
+        assert classes or np.isfinite(data.target).all()
+
+    return use
