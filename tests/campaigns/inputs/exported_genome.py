@@ -12,7 +12,7 @@ import numpy as np
 
 import evaluators
 from neat import neat_python
-from tests.campaigns.inputs.values import damaged, damaged_text
+from tests.campaigns.inputs.values import JSON_PIECES, damaged, damaged_text
 
 SOUND = {
     "network_type": "recurrent",
@@ -37,20 +37,6 @@ SOUND = {
         for k, (a, b) in enumerate(((-1, 0), (-2, 1), (1, 0), (-1, 2), (2, 2), (2, 1)))
     ],
 }
-_PIECES = (
-    "{",
-    "}",
-    "[" * 20_000,
-    ",",
-    '"',
-    "null",
-    "NaN",
-    "1e999",
-    "\0",
-    "\ufeff",
-    '{"a": ' * 3000,
-    "9" * 6000,
-)
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
@@ -60,7 +46,7 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
         with contextlib.suppress(RecursionError):  # no file holds data so deep
             text = json.dumps(damaged(draw, SOUND, draw.choice((1, 1, 2, 4))))
     else:
-        text = damaged_text(draw, text, _PIECES)
+        text = damaged_text(draw, text, JSON_PIECES)
     path = folder / "damaged.json"
     path.write_text(text, "utf-8", errors="replace")
     genome = neat_python.genome_from_json(path)

@@ -13,23 +13,9 @@ from pathlib import Path
 
 from neat import checkpoint
 from tests.campaigns.inputs.command_line import call
-from tests.campaigns.inputs.values import damaged, damaged_text
+from tests.campaigns.inputs.values import JSON_PIECES, damaged, damaged_text
 
 _FOLDERS = tempfile.TemporaryDirectory()
-_PIECES = (
-    "{",
-    "}",
-    "[" * 20_000,
-    ",",
-    '"',
-    "null",
-    "NaN",
-    "1e999",
-    "\0",
-    "\ufeff",
-    '{"a": ' * 3000,
-    "9" * 6000,
-)
 
 
 @functools.cache
@@ -56,7 +42,7 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
         with contextlib.suppress(RecursionError):  # no file holds data so deep
             text = json.dumps(damaged(draw, json.loads(text), draw.choice((1, 1, 2, 3))))
     else:
-        text = damaged_text(draw, text, _PIECES)
+        text = damaged_text(draw, text, JSON_PIECES)
     path.write_text(text, "utf-8", errors="replace")
     replaced = name == "regression" and draw.random() < 0.3
     data = _sound(name).parent / "data.csv"
