@@ -207,13 +207,16 @@ class Genomes:
         """
         self._check_description()
         self._check_layout()
+        genes = self._genes or writable(self._arrays)
+        most_nodes = int(np.diff(genes.node_offset).max(initial=0))
         genome, rule = first_broken_rule(
-            self._genes or writable(self._arrays),
+            genes,
             self.input_count,
             self.num_outputs,
             self.feed_forward,
             len(activations.ACTIVATIONS),
             len(activations.AGGREGATIONS),
+            np.zeros(self.input_count + most_nodes, np.int64),
         )
         if genome >= 0:
             raise GenomeError(f"genome {genome}: {RULES[rule]}")
