@@ -21,7 +21,7 @@ from neat.checkpoint_rules import (
     kept_genomes,
 )
 from neat.config import Config
-from neat.genome import Genome, GenomeArrays, Genomes
+from neat.genome import Genome, GenomeArrays
 from neat.history import History
 from neat.population import Population
 from neat.speciation import Species
@@ -160,8 +160,9 @@ def _genome(population: Population, name: str, arrays: dict[str, np.ndarray]) ->
     if not genes:
         return None
     generation = int(genes.pop("generation"))
-    description, seed = population.genomes.description, population.config.seed
+    genomes = population.genomes.with_arrays(GenomeArrays(**genes))
+    genomes.generation = generation
     try:
-        return Genome(Genomes(GenomeArrays(**genes), *description, generation, seed))
+        return Genome(genomes)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None

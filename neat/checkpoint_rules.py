@@ -11,6 +11,7 @@ import numpy as np
 
 from neat.candidates import MOST_CANDIDATES
 from neat.config import Config
+from neat.feedback import check_values
 from neat.genome import DTYPES, Genome, GenomeArrays
 from neat.hash_table import Table
 from neat.history import GENERATION, SPECIES
@@ -210,6 +211,7 @@ def _check_genes(population: Population) -> None:
         genomes = population.genomes.with_arrays(genes)
         try:
             genomes.check()
+            check_values(genomes, population.config.genome)
             population.innovations.check_genes(genes, genomes.input_count)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None

@@ -31,12 +31,25 @@ MOST_INPUTS = 2**24 - 1  # or outputs; a slip of the pen shall not fill the memo
 NUMBERS = ("node_bias", "node_response", "connection_weight", "connection_enabled")
 
 
+BOUNDED = ("connection_weight", "node_bias", "node_response")  # in the order of Bounds
+
+
 class Bounds(NamedTuple):
     """Least and greatest weight, bias and response that genomes may have, as float32."""
 
     weight: tuple[np.float32, np.float32]
     bias: tuple[np.float32, np.float32]
     response: tuple[np.float32, np.float32]
+
+    def check(self, arrays: GenomeArrays) -> None:
+        """Raise ValueError unless weights, biases and responses, all finite, lie within the bounds."""
+        for name, (low, high) in zip(BOUNDED, self, strict=True):
+            values = getattr(arrays, name)
+            beyond = (values < low) | (values > high)
+            if beyond.any():
+                raise ValueError(
+                    f"expected {name} within the config's bounds, from {low!s} to {high!s}, got {values[beyond][0]!s}"
+                )
 
 
 UNBOUNDED = Bounds(*[(np.float32(-np.inf), np.float32(np.inf))] * 3)

@@ -15,8 +15,9 @@ from neat import breeding, buffers, innovation, parallel, reproduction, speciati
 from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
-from neat.feedback import LEARNED, valid_fitness, with_learned
+from neat.feedback import check_values, valid_fitness, with_learned
 from neat.files import locked
+from neat.gene_arrays import BOUNDED
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, History, species_rows
 from neat.initial import bounds_of, check_memory, initial_genomes
@@ -155,7 +156,7 @@ class Population:
             return self._genomes
         scored = with_learned(self._genomes, learned)
         if inherit:
-            for name in LEARNED:
+            for name in BOUNDED:
                 getattr(self._genes, name)[:] = getattr(scored.arrays, name)
         return scored
 
@@ -262,7 +263,8 @@ class Population:
 
         Raises:
             ValueError: The generation lies in the past, or the genomes are not as many, break a rule of
-                `Genomes.check`, or have a link with another innovation number than in this population.
+                `Genomes.check`, have a number beyond the config's bounds or a node function that the config does not
+                allow, or have a link with another innovation number than in this population.
         """
         if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
             raise ValueError(f"generation: must be an integer, got {shown(generation)}")
@@ -273,6 +275,7 @@ class Population:
             )
         batch = self._genomes.with_arrays(genomes)
         batch.check()
+        check_values(batch, self.config.genome)
         if len(batch) != self.config.population_size:
             raise ValueError(
                 f"genomes: expected {self.config.population_size}, the population_size, got {len(batch)}"

@@ -150,6 +150,17 @@ EDITS = {
         make("activations", lambda a: np.char.add(a, "?")),
         "activation '.*' is not known",
     ),
+    "weight beyond": (put("genomes.connection_weight", 5, 31), "genomes: .*weight within .* 30.0, got 31.0"),
+    "bias beyond": (put("best.node_bias", 0, -1e9), "best: expected node_bias within the config's bounds"),
+    "response beyond": (put("solution.node_response", 0, 1e9), "solution: expected node_response within"),
+    "activation not in the config": (
+        put("candidate0.node_activation", 0, 9),
+        "candidate0: 'lelu' is no node",
+    ),
+    "aggregation not in the config": (
+        put("representative.node_aggregation", 0, 1),
+        "representative: '.*' is no",
+    ),
     "weight": (put("genomes.connection_weight", 5, np.nan), "genomes: genome .*: weights"),
     "flag": (make("genomes.connection_enabled", lambda a: (a.view(np.uint8) * 2).view(bool)), "bool"),
     "a genome less": (shorter, "genomes.node_offset: expected int64 of shape \\(21,\\)"),

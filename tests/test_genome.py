@@ -326,7 +326,9 @@ def test_random_graphs_are_judged_as_by_sets():
         for _ in range(3):
             source = random.integers(0, input_count + node_count, random.integers(0, 7))
             graphs.append(list(zip(source, random.integers(input_count, 8, len(source)), strict=True)))
-        source, target = np.array([link for graph in graphs for link in graph], np.int32).reshape(-1, 2).T.copy()
+        source, target = (
+            np.array([link for graph in graphs for link in graph], np.int32).reshape(-1, 2).T.copy()
+        )
         sizes = [len(graph) for graph in graphs]
         nodes, links = 3 * node_count, sum(sizes)
         arrays = GenomeArrays(

@@ -273,6 +273,13 @@ def test_resume_at_refuses_what_does_not_fit():
             renumbered(genomes, "connection_innovation", to_first),
             "genome .*innovation numbers must ascend",
         ),
+        (
+            3,
+            changed(genomes, "connection_weight", 9, 1e9).arrays,
+            "expected connection_weight within the config's",
+        ),
+        (3, changed(genomes, "node_bias", 9, -1e9).arrays, "expected node_bias within the config's bounds"),
+        (3, changed(genomes, "node_activation", 9, 9).arrays, "'lelu' is no node function that the config"),
         (3, renumbered(genomes, "node_id", lambda a: np.where(a > 4, a + 2**62, a)), "innovations.counters"),
     ]
     moved = genomes.take(np.arange(60)).arrays
@@ -285,6 +292,26 @@ def test_resume_at_refuses_what_does_not_fit():
         with pytest.raises(ValueError, match=f"^{message}"):
             population.resume_at(generation, arrays)
         assert state(population) == before
+
+
+def test_an_output_has_the_activation_that_the_config_names(tmp_path):
+    """And other nodes have not; what a run itself makes is loaded."""
+    population = evolve(
+        neat.Population(make_config(**BUSY).updated(genome={"output_activation": "gauss"})), 5
+    )
+    neat.checkpoint.save(population, tmp_path / "run.npz")
+    loaded = neat.checkpoint.load(tmp_path / "run.npz")
+    assert state(loaded) == state(population)
+    assert loaded.best.genomes.bounds == population.best.genomes.bounds == population.genomes.bounds
+    genomes = population.genomes
+    last = np.flatnonzero(np.diff(genomes.arrays.node_offset) > 2)[0]
+    hidden = genomes.arrays.node_offset[last] + 2
+    names = [activation.name for activation in neat.activations.ACTIVATIONS]
+    for position, name in ((0, "tanh"), (hidden, "gauss")):
+        wrong = changed(genomes, "node_activation", position, names.index(name))
+        with pytest.raises(ValueError, match=f"^'{name}' is no node function that the config allows here: "):
+            population.resume_at(5, wrong.arrays)
+    population.resume_at(5, genomes.arrays)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
