@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,20 @@ class GenomeArrays(NamedTuple):
     connection_target: np.ndarray  # int32 (C,), index within the genome
     connection_weight: np.ndarray  # float32 (C,)
     connection_enabled: np.ndarray  # bool (C,)
+
+
+class Description(NamedTuple):
+    """What genes mean."""
+
+    num_inputs: int
+    num_outputs: int
+    bias_input: bool
+    feed_forward: bool
+
+    @classmethod
+    def of(cls, owner: Any) -> Description:
+        """The description in the attributes of genomes, their plain data or a genome's config."""
+        return cls(*(getattr(owner, name) for name in cls._fields))
 
 
 DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?")))

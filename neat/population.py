@@ -17,7 +17,7 @@ from neat.candidates import Candidates
 from neat.config import Config, to_record
 from neat.feedback import check_values, valid_fitness, with_learned
 from neat.files import locked
-from neat.gene_arrays import BOUNDED
+from neat.gene_arrays import BOUNDED, Description
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, History, species_rows
 from neat.initial import bounds_of, check_memory, initial_genomes
@@ -116,7 +116,7 @@ class Population:
 
     @property
     def genomes(self) -> Genomes:
-        """As `ask`."""
+        """The current generation, read-only. Its arrays are used again two generations later."""
         return self._genomes
 
     @property
@@ -295,8 +295,7 @@ class Population:
 
     def _show(self) -> None:
         """Let people see the current generation."""
-        genome, seed = self.config.genome, self.config.seed
-        description = genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward
+        description, seed = Description.of(self.config.genome), self.config.seed
         self._genomes = Genomes(self._genes, *description, self.generation, seed, self._bounds).protect()
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -96,9 +96,9 @@ def _group_by_target(arrays, first, last, input_count, node_count, start, source
         start[node] += start[node - 1]
     start[node_count] = last - first
     for position in range(last - 1, first - 1, -1):
-        node = np.uint64(arrays.connection_target[position] - input_count)
-        place = start[node] - 1
-        start[node] = place
+        target = np.uint64(arrays.connection_target[position] - input_count)
+        place = start[target] - 1
+        start[target] = place
         sources[place] = arrays.connection_source[position]
 
 
