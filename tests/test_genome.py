@@ -160,6 +160,13 @@ BAD_DATA = [
     (with_connection(innovation=9, source=2, target=7), "genome 0: .* free of loops"),
     (with_connection(innovation=9, source=7, target=7), "genome 0: .* free of loops"),
     (with_connection(innovation=9, weight=float("inf")), r"genome: connections\.4\.weight: .*finite"),
+    (
+        with_connection(innovation=9, enabled="no"),
+        r"genome: connections\.4\.enabled: must be true or .* got 'no'",
+    ),
+    (with_connection(innovation=9, enabled=1), r"genome: connections\.4\.enabled: must be true or .* got 1"),
+    ({**DATA, "bias_input": 0}, "genome: bias_input: must be true or false, got 0"),
+    ({**DATA, "feed_forward": "true"}, "genome: feed_forward: must be true or false, got 'true'"),
     (with_connection(innovation=9, weight="heavy"), r"genome: connections\.4\.weight: .* got 'heavy'"),
     (with_connection(innovation=9, weight=None), r"genome: connections\.4\.weight: .* got None"),
 ]
