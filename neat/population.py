@@ -264,7 +264,8 @@ class Population:
         Raises:
             ValueError: The generation lies in the past, or the genomes are not as many, break a rule of
                 `Genomes.check`, have a number beyond the config's bounds or a node function that the config does not
-                allow, or have a link with another innovation number than in this population.
+                allow, or have a link with another innovation number than in this population (the scheme
+                "generation" forgets links, so it does not compare their numbers).
         """
         if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
             raise ValueError(f"generation: must be an integer, got {shown(generation)}")

@@ -1,5 +1,6 @@
 """Genomes that people make are checked once, before compiled code reads them; a population's are read-only."""
 
+import contextlib
 import copy
 import gc
 import json
@@ -301,6 +302,16 @@ def test_resume_at_refuses_what_does_not_fit():
         with pytest.raises(ValueError, match=f"^{message}"):
             population.resume_at(generation, arrays)
         assert state(population) == before
+
+
+@pytest.mark.parametrize(("scheme", "is_refused"), [("global", True), ("generation", False)])
+def test_only_a_scheme_that_remembers_links_compares_their_numbers(scheme, is_refused):
+    population = evolve(neat.Population(make_config(**BUSY, innovation=scheme)), 3)
+    arrays = population.genomes.take(np.arange(60)).arrays
+    pair = np.flatnonzero(arrays.connection_target[1:] == arrays.connection_target[:-1])[0] + np.arange(2)
+    arrays.connection_source[pair] = arrays.connection_source[pair[::-1]]
+    with pytest.raises(ValueError, match="another number") if is_refused else contextlib.nullcontext():
+        population.resume_at(3, arrays)
 
 
 def test_an_output_has_the_activation_that_the_config_names(tmp_path):
