@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.backend import HOST, Arrays
+from neat.archive import check_arrays
 from neat.genome import Genomes
 from neat.messages import cut, shown
 from neat.validation import check_unmasked
@@ -78,15 +79,12 @@ def check_seconds(name: str, value: Any) -> None:
 def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
     """ValueError unless what a checkpoint kept is finite and has the names, dtypes and shapes of one's own state."""
     if arrays.keys() != own.keys():
-        raise ValueError(f"state: expected {', '.join(own)}, got {', '.join(arrays)}")
+        raise ValueError(f"state: expected {cut(', '.join(own))}, got {cut(', '.join(arrays))}")
+    try:
+        check_arrays(arrays, {name: (array.dtype, array.shape) for name, array in own.items()})
+    except ValueError as error:
+        raise ValueError(f"state: {error}") from None
     for name, array in arrays.items():
-        expected = own[name]
-        is_dtype = array.dtype.kind == "U" if expected.dtype.kind == "U" else array.dtype == expected.dtype
-        if not is_dtype or array.shape != expected.shape:
-            raise ValueError(
-                f"state: {name}: expected {expected.dtype} of shape {expected.shape}, "
-                f"got {array.dtype} of {array.shape}"
-            )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"state: {name}: expected finite numbers")
 

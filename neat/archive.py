@@ -11,21 +11,26 @@ import io
 import math
 import struct
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neat.files import as_path, write_whole
+from neat.files import write_whole
+from neat.messages import cut, shown
+from neat.text_files import read_regular, shorten_path
 
 _DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
 _LOCAL_HEADER = 30  # bytes before a member's name in a zip
 _MOST_HEADER = 2**14  # bytes; numpy reads no longer ones
-_MOST_REASON = 200  # characters
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+
+# Name, dtype and shape of each array; None for any length. Text may have any number of characters.
+Expected = dict[str, tuple[np.dtype[Any], tuple[int | None, ...]]]
 
 
 class CheckpointError(ValueError):
@@ -55,13 +60,17 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         CheckpointError: The file cannot be read, is damaged, or holds what `write_arrays` does not write, such as
             compressed members, objects or a foreign byte order; the message names the file and the array.
     """
-    path = as_path(path)
-    content = _read(path)
+    try:
+        content = read_regular(path)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
     if not content.startswith(b"PK"):
-        raise CheckpointError(f"{path}: is no checkpoint: it does not begin as an npz file")
+        raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: it does not begin as an npz file")
     view = memoryview(content)
     if hashlib.sha256(view[:-_DIGEST_LENGTH]).hexdigest().encode() != content[-_DIGEST_LENGTH:]:
-        raise CheckpointError(f"{path}: is damaged: its {len(content)} bytes do not match their digest")
+        raise CheckpointError(
+            f"{shorten_path(path)}: is damaged: its {len(content)} bytes do not match their digest"
+        )
     name = "its directory"
     arrays: dict[str, np.ndarray] = {}
     try:
@@ -70,26 +79,15 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         if sum(member.file_size for member in members) > len(content):
             raise ValueError(f"states more bytes than the {len(content)} of the file")
         for member in members:
-            name = ascii(member.filename.removesuffix(".npy"))
+            name = shown(member.filename.removesuffix(".npy"))
             _check_member(member)
             if member.filename.removesuffix(".npy") in arrays:
                 raise ValueError("is there twice")
             arrays[member.filename.removesuffix(".npy")] = _array(_data(view, member))
     except Exception as error:  # of many kinds, where somebody has made the zip or a header by hand
-        reason = " ".join(str(error).split())[:_MOST_REASON] or type(error).__name__
-        raise CheckpointError(f"{path}: is no checkpoint: {name}: {reason}") from None
+        reason = cut(str(error)) or type(error).__name__
+        raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: {name}: {reason}") from None
     return arrays
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise CheckpointError(f"{path}: cannot be read: it is no regular file")
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    except MemoryError:
-        raise CheckpointError(f"{path}: cannot be read: it does not fit in the memory") from None
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
@@ -137,3 +135,20 @@ def _array(data: memoryview) -> np.ndarray:
 def under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Those whose names begin with `prefix` and a dot, without these."""
     return {name.removeprefix(f"{prefix}."): a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], table: Expected) -> None:
+    """Raise ValueError, with the array's name, unless the arrays of a table are there with their dtypes and shapes."""
+    missing = [name for name in table if name not in arrays]
+    if missing:
+        raise ValueError(f"is no checkpoint of a run: {missing[0]} is missing")
+    for name, (dtype, shape) in table.items():
+        array, is_text = arrays[name], dtype.kind == "U"
+        fits = len(shape) == array.ndim and all(
+            size in (None, got) for size, got in zip(shape, array.shape, strict=True)
+        )
+        if not fits or (array.dtype.kind != "U" if is_text else array.dtype != dtype):
+            kind = "text" if is_text else "rows of the history" if dtype.names else str(dtype)
+            sizes = str(shape).replace("None", "any length")
+            got = f"{cut(str(array.dtype))} of {cut(str(array.shape))}"
+            raise ValueError(f"{name}: expected {kind} of shape {sizes}, got {got}")

@@ -9,23 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
-from neat.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.archive import CheckpointError, check_arrays, read_arrays, under, write_arrays
 from neat.candidates import MOST_CANDIDATES
 from neat.checkpoint_rules import (
     HEAD,
     Counters,
     Numbers,
     check_all_arrays,
-    check_arrays,
     check_population,
     kept_genomes,
 )
 from neat.config import Config
-from neat.genome import Genome, GenomeArrays, Genomes
+from neat.genome import Genome, GenomeArrays
 from neat.history import History
+from neat.messages import cut
 from neat.population import Population
 from neat.speciation import Species
 from neat.target import Solution
+from neat.text_files import shorten_path
 
 FORMAT = 3
 
@@ -55,7 +56,7 @@ def load(path: str | Path) -> Population:
     try:
         return _from_arrays(arrays)
     except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise CheckpointError(f"{shorten_path(path)}: {cut(str(error), 500)}") from None
 
 
 def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -113,13 +114,14 @@ def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], i
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Population:
-    if "format" in arrays and arrays["format"].shape == () and arrays["format"] != FORMAT:
+    check_arrays(arrays, {"format": HEAD["format"]})
+    if arrays["format"] != FORMAT:
         raise ValueError(f"is a checkpoint of format {arrays['format']}; this version reads format {FORMAT}")
     check_arrays(arrays, HEAD)
     try:
         config = Config.from_toml(arrays["config"].tobytes().decode())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"config: {str(error).partition(chr(10))[0]}") from None
+        raise ValueError(f"config: {cut(str(error))}") from None
     check_all_arrays(arrays, config)
     _renumber(arrays, "activation", activation_index)
     _renumber(arrays, "aggregation", aggregation_index)
@@ -160,8 +162,9 @@ def _genome(population: Population, name: str, arrays: dict[str, np.ndarray]) ->
     if not genes:
         return None
     generation = int(genes.pop("generation"))
-    description, seed = population.genomes.description, population.config.seed
+    genomes = population.genomes.with_arrays(GenomeArrays(**genes))
+    genomes.generation = generation
     try:
-        return Genome(Genomes(GenomeArrays(**genes), *description, generation, seed))
+        return Genome(genomes)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neat.archive import Expected, check_arrays
 from neat.candidates import MOST_CANDIDATES
 from neat.config import Config
+from neat.feedback import check_values
 from neat.genome import DTYPES, Genome, GenomeArrays
 from neat.hash_table import Table
 from neat.history import GENERATION, SPECIES
+from neat.messages import shown
 from neat.population import MOST_GENERATIONS, Population
 
 
@@ -38,8 +41,6 @@ class Numbers(NamedTuple):
 
 _INTEGER, _REAL, _BYTE, _TEXT = map(np.dtype, ("i8", "f8", "u1", "U"))
 _MOST_SPECIES = 2**62
-
-Expected = dict[str, tuple[Any, tuple[int | None, ...]]]  # name: dtype and shape, None for any length
 
 HEAD: Expected = {  # what tells how to read the rest
     "format": (_INTEGER, ()),
@@ -86,29 +87,13 @@ def _genomes(group: str) -> Expected:
     return {f"{group}.{name}": (dtype, (None,)) for name, dtype in pairs}
 
 
-def check_arrays(arrays: dict[str, np.ndarray], table: Expected) -> None:
-    """Raise ValueError, with the array's name, unless the arrays of a table are there with their dtypes and shapes."""
-    missing = [name for name in table if name not in arrays]
-    if missing:
-        raise ValueError(f"is no checkpoint of a run: {missing[0]} is missing")
-    for name, (dtype, shape) in table.items():
-        array = arrays[name]
-        fits = len(shape) == array.ndim and all(
-            size in (None, got) for size, got in zip(shape, array.shape, strict=True)
-        )
-        if not fits or (array.dtype.kind != "U" if dtype == _TEXT else array.dtype != dtype):
-            kind = "text" if dtype == _TEXT else "rows of the history" if dtype.names else str(dtype)
-            sizes = str(shape).replace("None", "any length")
-            raise ValueError(f"{name}: expected {kind} of shape {sizes}, got {array.dtype} of {array.shape}")
-
-
 def check_all_arrays(arrays: dict[str, np.ndarray], config: Config) -> None:
-    """As `check_arrays` for a run with this config; other arrays than the evaluator's, which it checks, are refused."""
+    """Raise ValueError unless the arrays are those of a run with this config; the evaluator checks its own."""
     table = _expected(arrays, config.population_size)
     check_arrays(arrays, table)
     for name in arrays:
         if name not in table and not name.startswith("evaluator."):
-            raise ValueError(f"{name!a}: no checkpoint has an array of this name")
+            raise ValueError(f"{shown(name)}: no checkpoint has an array of this name")
 
 
 def kept_genomes(population: Population) -> dict[str, Genome]:
@@ -210,6 +195,7 @@ def _check_genes(population: Population) -> None:
         genomes = population.genomes.with_arrays(genes)
         try:
             genomes.check()
+            check_values(genomes, population.config.genome)
             population.innovations.check_genes(genes, genomes.input_count)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None

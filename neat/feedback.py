@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.config import GenomeConfig
+from neat.gene_arrays import BOUNDED
 from neat.genome import Genomes
 from neat.messages import cut, shown
 from neat.validation import check_unmasked
-
-LEARNED = ("connection_weight", "node_bias", "node_response")  # in the order of Bounds
 
 
 def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
@@ -58,7 +59,7 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
     for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
         if not np.array_equal(getattr(genomes.arrays, name), getattr(learned.arrays, name)):
             raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
-    for name, (low, high) in zip(LEARNED, genomes.bounds, strict=True):
+    for name in BOUNDED:
         old, new = getattr(genomes.arrays, name), getattr(learned.arrays, name)
         dtype, shape = getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None)
         if dtype != old.dtype or shape != old.shape:
@@ -67,10 +68,35 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
             )
         if not np.isfinite(new).all():
             raise ValueError(f"learned: expected finite numbers, {name} has others")
-        beyond = (new < low) | (new > high)
-        if beyond.any():
-            raise ValueError(
-                f"learned: expected {name} within the config's bounds, from {low!s} to {high!s}, got {new[beyond][0]!s}"
-            )
-    arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in LEARNED})
+    try:
+        genomes.bounds.check(learned.arrays)
+    except ValueError as error:
+        raise ValueError(f"learned: {error}") from None
+    arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in BOUNDED})
     return genomes.with_arrays(arrays).protect()
+
+
+def check_values(genomes: Genomes, config: GenomeConfig) -> None:
+    """Raise ValueError unless numbers and node functions are ones that a run with this config can have.
+
+    Args:
+        genomes: Genomes that keep the rules of `Genomes.check`, with the config's bounds.
+        config: The config.
+    """
+    arrays = genomes.arrays
+    genomes.bounds.check(arrays)
+    first = np.repeat(arrays.node_offset[:-1], np.diff(arrays.node_offset))
+    is_output = np.arange(len(first)) - first < config.num_outputs
+    output = config.output_activation
+    outputs = config.activation_options if output is None else (output,)
+    for where, column, table, allowed in (
+        (is_output, arrays.node_activation, ACTIVATIONS, outputs),
+        (~is_output, arrays.node_activation, ACTIVATIONS, config.activation_options),
+        (slice(None), arrays.node_aggregation, AGGREGATIONS, config.aggregation_options),
+    ):
+        for index in np.flatnonzero(np.bincount(column[where])).tolist():
+            if table[index].name not in allowed:
+                names = cut(", ".join(allowed))
+                raise ValueError(
+                    f"{table[index].name!r} is no node function that the config allows here: {names}"
+                )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,11 +24,28 @@ class GenomeArrays(NamedTuple):
     connection_enabled: np.ndarray  # bool (C,)
 
 
+class Description(NamedTuple):
+    """What genes mean."""
+
+    num_inputs: int
+    num_outputs: int
+    bias_input: bool
+    feed_forward: bool
+
+    @classmethod
+    def of(cls, owner: Any) -> Description:
+        """The description in the attributes of genomes, their plain data or a genome's config."""
+        return cls(*(getattr(owner, name) for name in cls._fields))
+
+
 DTYPES = tuple(map(np.dtype, ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?")))
 MOST_INPUTS = 2**24 - 1  # or outputs; a slip of the pen shall not fill the memory
 
 # Whatever is written to these, compiled code stays within the arrays.
 NUMBERS = ("node_bias", "node_response", "connection_weight", "connection_enabled")
+
+
+BOUNDED = ("connection_weight", "node_bias", "node_response")  # in the order of Bounds
 
 
 class Bounds(NamedTuple):
@@ -37,6 +54,16 @@ class Bounds(NamedTuple):
     weight: tuple[np.float32, np.float32]
     bias: tuple[np.float32, np.float32]
     response: tuple[np.float32, np.float32]
+
+    def check(self, arrays: GenomeArrays) -> None:
+        """Raise ValueError unless weights, biases and responses, all finite, lie within the bounds."""
+        for name, (low, high) in zip(BOUNDED, self, strict=True):
+            values = getattr(arrays, name)
+            beyond = (values < low) | (values > high)
+            if beyond.any():
+                raise ValueError(
+                    f"expected {name} within the config's bounds, from {low!s} to {high!s}, got {values[beyond][0]!s}"
+                )
 
 
 UNBOUNDED = Bounds(*[(np.float32(-np.inf), np.float32(np.inf))] * 3)

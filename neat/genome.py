@@ -14,13 +14,15 @@ import numpy as np
 
 from neat import activations
 from neat.gene_arrays import DTYPES as DTYPES
-from neat.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, ragged_indices, writable
+from neat.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, Description, ragged_indices, writable
 from neat.gene_arrays import Bounds as Bounds
 from neat.gene_arrays import GenomeArrays as GenomeArrays
 from neat.messages import shown
 from neat.plain_data import GenomeData
 from neat.rules import RULES, first_broken_rule
 from neat.validation import check_unmasked
+
+_FACTS = frozenset({*Description._fields, "generation", "seed", "bounds"})
 
 
 class GenomeError(ValueError):
@@ -45,6 +47,8 @@ class Genomes:
         seed: The run's seed.
         bounds: The config's, which a population's genomes keep in training too.
     """
+
+    _is_protected = False
 
     def __init__(
         self,
@@ -76,9 +80,9 @@ class Genomes:
         return self._arrays
 
     @property
-    def description(self) -> tuple[int, int, bool, bool]:
+    def description(self) -> Description:
         """What the genes mean: `num_inputs`, `num_outputs`, `bias_input` and `feed_forward`."""
-        return self.num_inputs, self.num_outputs, self.bias_input, self.feed_forward
+        return Description.of(self)
 
     def to_kernel(self) -> GenomeArrays:
         """The genes as compiled code takes them: checked once, and writable, or numba would compile every kernel anew.
@@ -98,12 +102,20 @@ class Genomes:
         return self._genes
 
     def protect(self) -> Genomes:
-        """This object, with read-only `arrays` from now on and without a check: for arrays that a population made."""
+        """This object, read-only from now on and without a check: for arrays that a population made."""
         self._genes, self._checked_as = self._arrays, self.description
         self._arrays = GenomeArrays(*(array[:] for array in self._genes))
         for array in self._arrays:
             array.flags.writeable = False
+        self._is_protected = True
         return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_protected and name in _FACTS:
+            raise AttributeError(
+                f"{name}: a population's genomes cannot be changed; change a copy: genomes.take(range(len(genomes)))"
+            )
+        super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As copies: views of the same memory would part, and read-only arrays would stay so.
@@ -207,13 +219,16 @@ class Genomes:
         """
         self._check_description()
         self._check_layout()
+        genes = self._genes or writable(self._arrays)
+        most_nodes = int(np.diff(genes.node_offset).max(initial=0))
         genome, rule = first_broken_rule(
-            self._genes or writable(self._arrays),
+            genes,
             self.input_count,
             self.num_outputs,
             self.feed_forward,
             len(activations.ACTIVATIONS),
             len(activations.AGGREGATIONS),
+            np.zeros(self.input_count + most_nodes, np.int64),
         )
         if genome >= 0:
             raise GenomeError(f"genome {genome}: {RULES[rule]}")
@@ -264,12 +279,10 @@ class Genomes:
             raise ValueError("genomes: expected at least one, got an empty list")
         first = singles[0].genomes
         for position, single in enumerate(singles):
-            for name in ("num_inputs", "num_outputs", "bias_input", "feed_forward"):
-                if getattr(single.genomes, name) != getattr(first, name):
-                    raise GenomeError(
-                        f"genome {position}: {name} is {getattr(single.genomes, name)}, "
-                        f"genome 0 has {getattr(first, name)}"
-                    )
+            pairs = zip(single.genomes.description, first.description, strict=True)
+            for name, (own, expected) in zip(Description._fields, pairs, strict=True):
+                if own != expected:
+                    raise GenomeError(f"genome {position}: {name} is {own}, genome 0 has {expected}")
         batches = [single.genomes.arrays for single in singles]
         return first.with_arrays(
             GenomeArrays(
@@ -384,10 +397,7 @@ class Genome:
         if not isinstance(other, Genome):
             return False
         ours, theirs = self.genomes, other.genomes
-        described = ("num_inputs", "num_outputs", "bias_input", "feed_forward")
-        return all(getattr(ours, name) == getattr(theirs, name) for name in described) and all(
-            map(np.array_equal, ours.arrays, theirs.arrays)
-        )
+        return ours.description == theirs.description and all(map(np.array_equal, ours.arrays, theirs.arrays))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -482,4 +492,4 @@ def _from_plain(data: GenomeData) -> Genomes:
         [connection.enabled for connection in connections],
     ]
     arrays = GenomeArrays(*(np.array(c, dtype) for c, dtype in zip(columns, DTYPES, strict=True)))
-    return Genomes(arrays, data.num_inputs, data.num_outputs, data.bias_input, data.feed_forward)
+    return Genomes(arrays, *Description.of(data))

@@ -10,6 +10,7 @@ import numpy as np
 
 from neat import rng
 from neat.config import Config, GenomeConfig, to_record
+from neat.gene_arrays import Description
 from neat.genome import DTYPES, Bounds, GenomeArrays, Genomes
 from neat.innovation import GlobalInnovations
 from neat.jit import kernel, lean_kernel
@@ -65,13 +66,9 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     )
     return Genomes(
         arrays,
-        genome.num_inputs,
-        genome.num_outputs,
-        genome.bias_input,
-        genome.feed_forward,
-        0,
-        config.seed,
-        bounds_of(genome),
+        *Description.of(genome),
+        seed=config.seed,
+        bounds=bounds_of(genome),
     )
 
 

@@ -164,7 +164,7 @@ class GlobalInnovations:
 
         Raises:
             ValueError: A link has another number than in this scheme, or a number stands for two links; then nothing
-                has changed.
+                has changed. `GenerationInnovations` forgets links, so it compares neither.
         """
         before = {name: array.copy() for name, array in self.state().items()}
         self._enter_links(genes, input_count)

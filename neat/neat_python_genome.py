@@ -15,13 +15,14 @@ from neat import activations
 from neat.genome import Genome, GenomeError
 from neat.messages import cut, shown
 from neat.text_files import read_text, shorten_path
-from neat.validation import Model
+from neat.validation import Model, Switch
 
 # neat-python scales what it gives to these; here the plain names mean the plain functions.
 _SCALED = frozenset({"sigmoid", "tanh", "sin", "gauss", "softplus"})
 _MOST_BYTES = 2**23  # of a file: some 50,000 connections
 _MOST_NAMED = 5  # nodes named in a warning
 
+_Integer = Annotated[int, Field(strict=True)]
 _Key = Annotated[int, Field(gt=-(2**31), lt=2**62, strict=True)]
 
 
@@ -29,7 +30,7 @@ class _Function(Model):
     """An activation or aggregation; `custom` means that it is not one of neat-python's."""
 
     name: str
-    custom: bool = False
+    custom: Switch = False
 
 
 class _Node(Model):
@@ -49,15 +50,15 @@ class _Connection(Model):
     source: _Key = Field(alias="from")
     target: _Key = Field(alias="to")
     weight: Any
-    enabled: bool = True
-    innovation: int | None = None
+    enabled: Switch = True
+    innovation: _Integer | None = None
 
 
 class _Topology(Model):
     """The inputs and outputs in order."""
 
-    num_inputs: int
-    num_outputs: int
+    num_inputs: _Integer
+    num_outputs: _Integer
     input_keys: Annotated[list[_Key], FailFast()]
     output_keys: Annotated[list[_Key], FailFast()]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import FailFast, Field
 
-from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
+from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model, Switch
 
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 _Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # a slip of the pen shall not fill the memory
@@ -30,7 +30,7 @@ class ConnectionData(Model):
     source: _Identifier
     target: _Identifier
     weight: _Number
-    enabled: bool = True
+    enabled: Switch = True
 
 
 class GenomeData(Model):
@@ -38,8 +38,8 @@ class GenomeData(Model):
 
     num_inputs: _Size
     num_outputs: _Size
-    bias_input: bool = False
-    feed_forward: bool = True
+    bias_input: Switch = False
+    feed_forward: Switch = True
     # The first mistake is enough: a file can hold millions.
     nodes: Annotated[list[NodeData], FailFast()]
     connections: Annotated[list[ConnectionData], FailFast()]

@@ -15,8 +15,9 @@ from neat import breeding, buffers, innovation, parallel, reproduction, speciati
 from neat.breeding import Counts, Work
 from neat.candidates import Candidates
 from neat.config import Config, to_record
-from neat.feedback import LEARNED, valid_fitness, with_learned
+from neat.feedback import check_values, valid_fitness, with_learned
 from neat.files import locked, resolve_file
+from neat.gene_arrays import BOUNDED, Description
 from neat.genome import Genome, GenomeArrays, Genomes
 from neat.history import GENERATION, History, species_rows
 from neat.initial import bounds_of, check_memory, initial_genomes
@@ -116,7 +117,7 @@ class Population:
 
     @property
     def genomes(self) -> Genomes:
-        """As `ask`."""
+        """The current generation, read-only. Its arrays are used again two generations later."""
         return self._genomes
 
     @property
@@ -156,7 +157,7 @@ class Population:
             return self._genomes
         scored = with_learned(self._genomes, learned)
         if inherit:
-            for name in LEARNED:
+            for name in BOUNDED:
                 getattr(self._genes, name)[:] = getattr(scored.arrays, name)
         return scored
 
@@ -267,7 +268,9 @@ class Population:
 
         Raises:
             ValueError: The generation lies in the past, or the genomes are not as many, break a rule of
-                `Genomes.check`, or have a link with another innovation number than in this population.
+                `Genomes.check`, have a number beyond the config's bounds or a node function that the config does not
+                allow, or have a link with another innovation number than in this population (the scheme
+                "generation" forgets links, so it does not compare their numbers).
         """
         if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
             raise ValueError(f"generation: must be an integer, got {shown(generation)}")
@@ -278,6 +281,7 @@ class Population:
             )
         batch = self._genomes.with_arrays(genomes)
         batch.check()
+        check_values(batch, self.config.genome)
         if len(batch) != self.config.population_size:
             raise ValueError(
                 f"genomes: expected {self.config.population_size}, the population_size, got {len(batch)}"
@@ -297,8 +301,7 @@ class Population:
 
     def _show(self) -> None:
         """Let people see the current generation."""
-        genome, seed = self.config.genome, self.config.seed
-        description = genome.num_inputs, genome.num_outputs, genome.bias_input, genome.feed_forward
+        description, seed = Description.of(self.config.genome), self.config.seed
         self._genomes = Genomes(self._genes, *description, self.generation, seed, self._bounds).protect()
 
     def __setstate__(self, state: dict[str, Any]) -> None:

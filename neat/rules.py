@@ -23,17 +23,23 @@ RULES = (
 
 
 @kernel
-def first_broken_rule(arrays, input_count, num_outputs, feed_forward, activation_count, aggregation_count):
-    """(genome, position in RULES) of the first broken rule, or (-1, -1)."""
+def first_broken_rule(
+    arrays, input_count, num_outputs, feed_forward, activation_count, aggregation_count, latest
+):
+    """(genome, position in RULES) of the first broken rule, or (-1, -1), in time linear in the genes.
+
+    `latest` is scratch: zeros for the inputs and the nodes of the largest genome, int64. It is the caller's because
+    there may be 2**24 inputs: the system gives NumPy zeros page by page, compiled code would fill them all.
+    """
     most_nodes, most_connections = 0, 0
     for genome in range(len(arrays.node_offset) - 1):
         most_nodes = max(most_nodes, arrays.node_offset[genome + 1] - arrays.node_offset[genome])
         most_connections = max(
             most_connections, arrays.connection_offset[genome + 1] - arrays.connection_offset[genome]
         )
-    start = np.empty(input_count + most_nodes + 1, np.int64)
+    start = np.empty(most_nodes + 1, np.int64)
     unresolved, queue = np.empty_like(start), np.empty_like(start)
-    by_source = np.empty(most_connections, np.int64)
+    sources = np.empty(most_connections, np.int32)
     for genome in range(len(arrays.node_offset) - 1):
         first_node, last_node = arrays.node_offset[genome], arrays.node_offset[genome + 1]
         node_count = last_node - first_node
@@ -68,65 +74,69 @@ def first_broken_rule(arrays, input_count, num_outputs, feed_forward, activation
             if not np.isfinite(arrays.connection_weight[position]):
                 return genome, 9
 
-        if not _group_by_source(arrays, first, last, index_count, start, by_source, unresolved):
+        _group_by_target(arrays, first, last, input_count, node_count, start, sources)
+        if _has_duplicate(first_node, node_count, start, sources, latest):
             return genome, 10
-        if feed_forward and not _is_acyclic(
-            arrays, first, last, index_count, start, by_source, unresolved, queue
-        ):
+        if feed_forward and not _is_acyclic(input_count, node_count, start, sources, unresolved, queue):
             return genome, 11
     return -1, -1
 
 
 @inner_function
-def _group_by_source(arrays, first, last, index_count, start, by_source, latest):
-    """Write the connections grouped by source, as positions from `first`; whether no pair comes twice.
+def _group_by_target(arrays, first, last, input_count, node_count, start, sources):
+    """Write the connections' sources, grouped by target: those of node i are `sources[start[i]:start[i + 1]]`.
 
-    The group of index i is `by_source[start[i]:start[i + 1]]`. `latest` is scratch: the last source of each target.
+    Unsigned indices spare compiled code the question whether they count from the end.
     """
-    for index in range(index_count + 1):
-        start[index] = 0
+    for node in range(node_count):
+        start[node] = 0
     for position in range(first, last):
-        start[arrays.connection_source[position] + 1] += 1
-    for index in range(index_count):
-        start[index + 1] += start[index]
+        start[np.uint64(arrays.connection_target[position] - input_count)] += 1
+    for node in range(1, node_count):
+        start[node] += start[node - 1]
+    start[node_count] = last - first
     for position in range(last - 1, first - 1, -1):
-        source = arrays.connection_source[position]
-        start[source + 1] -= 1
-        by_source[start[source + 1]] = position - first
-    for index in range(index_count):
-        start[index] = start[index + 1]
-    start[index_count] = last - first
-    for index in range(index_count):
-        latest[index] = -1
-    for source in range(index_count):
-        for place in range(start[source], start[source + 1]):
-            target = arrays.connection_target[first + by_source[place]]
-            if latest[target] == source:
-                return False
-            latest[target] = source
-    return True
+        target = np.uint64(arrays.connection_target[position] - input_count)
+        place = start[target] - 1
+        start[target] = place
+        sources[place] = arrays.connection_source[position]
 
 
 @inner_function
-def _is_acyclic(arrays, first, last, index_count, start, by_source, unresolved, queue):
-    """Whether the connections close no loop (Kahn 1962: nodes without unresolved inputs are taken away)."""
-    for index in range(index_count):
-        unresolved[index] = 0
-    for position in range(first, last):
-        unresolved[arrays.connection_target[position]] += 1
+def _has_duplicate(first_node, node_count, start, sources, latest):
+    """Whether a node has the same source twice; `latest` is 1 + the last node, of any genome, that had a source."""
+    for node in range(node_count):
+        mark = first_node + node + 1
+        for place in range(start[node], start[node + 1]):
+            source = np.uint64(sources[place])
+            if latest[source] == mark:
+                return True
+            latest[source] = mark
+    return False
+
+
+@inner_function
+def _is_acyclic(input_count, node_count, start, sources, unresolved, queue):
+    """Whether the connections close no loop (Kahn 1962, backwards: nodes that feed none of the others go first)."""
+    for node in range(node_count):
+        unresolved[node] = 0
+    for place in range(start[node_count]):
+        if sources[place] >= input_count:
+            unresolved[sources[place] - input_count] += 1
     count = 0
-    for index in range(index_count):
-        if unresolved[index] == 0:
-            queue[count] = index
+    for node in range(node_count):
+        if unresolved[node] == 0:
+            queue[count] = node
             count += 1
     head = 0
     while head < count:
         node = queue[head]
         head += 1
-        for position in range(start[node], start[node + 1]):
-            successor = arrays.connection_target[first + by_source[position]]
-            unresolved[successor] -= 1
-            if unresolved[successor] == 0:
-                queue[count] = successor
-                count += 1
-    return count == index_count
+        for place in range(start[node], start[node + 1]):
+            source = sources[place] - input_count
+            if source >= 0:
+                unresolved[source] -= 1
+                if unresolved[source] == 0:
+                    queue[count] = source
+                    count += 1
+    return count == node_count

@@ -110,6 +110,13 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _switch(value: Any) -> Any:
+    """A bool, NumPy's too; pydantic would read text and numbers as one."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"must be true or false, got {shown(value)}")
+    return bool(value)
+
+
 def _activation(name: str) -> str:
     activations.activation_index(name)
     return name
@@ -121,5 +128,6 @@ def _aggregation(name: str) -> str:
 
 
 NOT_TEXT = BeforeValidator(_number)
+Switch = Annotated[bool, BeforeValidator(_switch)]
 ActivationName = Annotated[str, AfterValidator(_activation)]
 AggregationName = Annotated[str, AfterValidator(_aggregation)]

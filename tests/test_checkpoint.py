@@ -15,6 +15,7 @@ import pytest
 from evolving import BUSY, evolve, make_config, state
 
 import neat
+from evaluators.checks import check_state
 from neat import activations, checkpoint, files
 from neat.checkpoint import CheckpointError, read_arrays, write_arrays
 
@@ -70,7 +71,7 @@ def test_every_flipped_bit_is_found(content, tmp_path):
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     refused(tmp_path / "none.npz", "cannot be read: No such file")
-    refused(tmp_path, "cannot be read: Is a directory")
+    refused(tmp_path, "is a folder")
     path = tmp_path / "run.npz"
     for text in (b"", b"[genome]\n", b"PK", b"\x80\x04pickle", bytes(1000)):
         path.write_bytes(text)
@@ -84,6 +85,37 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     refused(path)
     write_arrays(path, {"weights": np.arange(3)})
     refused(path, "is no checkpoint of a run")
+
+
+def test_names_and_paths_are_cut_and_stay_on_one_line(tmp_path):
+    folder = tmp_path.joinpath(*["long" * 50] * 4)
+    folder.mkdir(parents=True)
+    for path in (folder / "run.npz", tmp_path / "two\nlines.npz"):
+        write_arrays(path, {"format": np.array(99)})
+        for damaged in (path.read_bytes(), b"PK", b"", None):
+            if damaged is None:
+                path.unlink()
+            else:
+                path.write_bytes(damaged)
+            with pytest.raises(CheckpointError) as caught:
+                checkpoint.load(path)
+            assert "\n" not in str(caught.value)
+            assert len(str(caught.value)) < 700
+
+
+def test_the_state_of_an_evaluator_is_refused_in_a_short_line():
+    own, fields = {"mean": np.zeros(3), "name": np.array("a")}, [(f"f{k}", "i8") for k in range(500)]
+    check_state({**own, "name": np.array("longer text")}, own)
+    for wrong, message in (
+        ({"n" * 50_000: np.zeros(3)}, "expected mean, name, got nnn"),
+        ({**own, "mean": np.zeros(3, fields)}, "mean: expected float64 of shape \\(3,\\), got "),
+        ({**own, "mean": np.zeros((1,) * 30)}, "mean: expected float64"),
+        ({**own, "mean": np.array([0, np.nan, 0])}, "mean: expected finite"),
+        ({**own, "name": np.array(["a"])}, "name: expected text of shape"),
+    ):
+        with pytest.raises(ValueError, match=f"^state: {message}") as caught:
+            check_state(wrong, own)
+        assert len(str(caught.value)) < 500
 
 
 def test_another_format_is_refused(content, tmp_path):

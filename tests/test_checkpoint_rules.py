@@ -150,6 +150,33 @@ EDITS = {
         make("activations", lambda a: np.char.add(a, "?")),
         "activation '.*' is not known",
     ),
+    "weight beyond": (put("genomes.connection_weight", 5, 31), "genomes: .*weight within .* 30.0, got 31.0"),
+    "bias beyond": (put("best.node_bias", 0, -1e9), "best: expected node_bias within the config's bounds"),
+    "response beyond": (put("solution.node_response", 0, 1e9), "solution: expected node_response within"),
+    "activation not in the config": (
+        put("candidate0.node_activation", 0, 9),
+        "candidate0: 'lelu' is no node",
+    ),
+    "aggregation not in the config": (
+        put("representative.node_aggregation", 0, 1),
+        "representative: '.*' is no",
+    ),
+    "format of bytes": (make("format", lambda a: np.zeros((), "V8")), "format: expected int64 of shape"),
+    "structured format": (make("format", lambda a: np.zeros((), "i8,i8")), "format: expected int64 of shape"),
+    "long format": (make("format", lambda a: np.array("3" * 50_000)), "format: expected int64 of shape"),
+    "many fields": (
+        make("counters", lambda a: np.zeros(5, [(f"f{k}", "i8") for k in range(500)])),
+        "counters: exp",
+    ),
+    "many dimensions": (make("counters", lambda a: a[(..., *[None] * 27)]), "counters: expected int64"),
+    "long name": (
+        lambda arrays: {**arrays, "n" * 50_000: arrays["birth"]},
+        "no checkpoint has an array of this",
+    ),
+    "long function": (
+        make("activations", lambda a: np.array(["n" * 50_000] * len(a))),
+        "'nnn.* is not known",
+    ),
     "weight": (put("genomes.connection_weight", 5, np.nan), "genomes: genome .*: weights"),
     "flag": (make("genomes.connection_enabled", lambda a: (a.view(np.uint8) * 2).view(bool)), "bool"),
     "a genome less": (shorter, "genomes.node_offset: expected int64 of shape \\(21,\\)"),

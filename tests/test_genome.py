@@ -1,6 +1,8 @@
 """Genomes as arrays and as plain data: round trips, and every rule broken on purpose."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,6 +160,13 @@ BAD_DATA = [
     (with_connection(innovation=9, source=2, target=7), "genome 0: .* free of loops"),
     (with_connection(innovation=9, source=7, target=7), "genome 0: .* free of loops"),
     (with_connection(innovation=9, weight=float("inf")), r"genome: connections\.4\.weight: .*finite"),
+    (
+        with_connection(innovation=9, enabled="no"),
+        r"genome: connections\.4\.enabled: must be true or .* got 'no'",
+    ),
+    (with_connection(innovation=9, enabled=1), r"genome: connections\.4\.enabled: must be true or .* got 1"),
+    ({**DATA, "bias_input": 0}, "genome: bias_input: must be true or false, got 0"),
+    ({**DATA, "feed_forward": "true"}, "genome: feed_forward: must be true or false, got 'true'"),
     (with_connection(innovation=9, weight="heavy"), r"genome: connections\.4\.weight: .* got 'heavy'"),
     (with_connection(innovation=9, weight=None), r"genome: connections\.4\.weight: .* got None"),
 ]
@@ -305,3 +314,72 @@ def test_lists_must_be_of_one_kind():
         }
         with pytest.raises(neat.GenomeError, match=f"genome 1: {name} is {value}"):
             neat.Genomes.from_list([DATA, other])
+
+
+def is_free_of_loops(links):
+    """By taking away targets that are no sources, until nothing changes."""
+    links = set(links)
+    while links and (left := {link for link in links if link[1] in {source for source, _ in links}}) != links:
+        links = left
+    return not links
+
+
+def test_random_graphs_are_judged_as_by_sets():
+    """Many genomes in one batch: what one leaves in the scratch memory may not count for the next."""
+    random, input_count, node_count = np.random.default_rng(0), 3, 5
+    judged = set()
+    for _ in range(300):
+        graphs = []
+        for _ in range(3):
+            source = random.integers(0, input_count + node_count, random.integers(0, 7))
+            graphs.append(list(zip(source, random.integers(input_count, 8, len(source)), strict=True)))
+        source, target = (
+            np.array([link for graph in graphs for link in graph], np.int32).reshape(-1, 2).T.copy()
+        )
+        sizes = [len(graph) for graph in graphs]
+        nodes, links = 3 * node_count, sum(sizes)
+        arrays = GenomeArrays(
+            np.arange(4) * node_count,
+            np.cumsum([0, *sizes]),
+            np.tile(np.arange(input_count, input_count + node_count), 3),
+            *np.zeros((2, nodes), np.float32),
+            *np.zeros((2, nodes), np.uint8),
+            np.arange(links),
+            source,
+            target,
+            np.zeros(links, np.float32),
+            np.ones(links, bool),
+        )
+        for feed_forward in (True, False):
+            expected = "none"
+            for genome, graph in enumerate(graphs):
+                if len(set(graph)) < len(graph):
+                    expected = f"genome {genome}: no two"
+                elif feed_forward and not is_free_of_loops(graph):
+                    expected = f"genome {genome}: a feed-forward"
+                if expected != "none":
+                    break
+            try:
+                neat.Genomes(arrays, input_count, 1, feed_forward=feed_forward).check()
+                message = "none"
+            except neat.GenomeError as error:
+                message = str(error)
+            assert message.startswith(expected)
+            judged.add(expected)
+    assert len(judged) == 7
+
+
+# With 2**24 inputs and one node each, a step for every input of every genome would take minutes.
+MANY_INPUTS = """
+import sys, neat
+config = neat.Config(
+    population_size=1000, genome={"num_inputs": 2**24 - 1, "num_outputs": 1, "initial_connections": "none"}
+)
+neat.checkpoint.save(neat.Population(config), sys.argv[1])
+neat.checkpoint.load(sys.argv[1]).genomes.take(range(1000)).check()
+"""
+
+
+def test_unused_inputs_take_no_time(tmp_path):
+    command = [sys.executable, "-c", MANY_INPUTS, str(tmp_path / "run.npz")]
+    subprocess.run(command, check=True, timeout=100)

@@ -1,5 +1,6 @@
 """Genomes that people make are checked once, before compiled code reads them; a population's are read-only."""
 
+import contextlib
 import copy
 import gc
 import json
@@ -143,11 +144,8 @@ def test_another_description_is_checked_anew():
     genomes.num_inputs = 40
     with pytest.raises(GenomeError, match=r"^genome 0: the first nodes must be the outputs"):
         evaluators.compile(genomes)
-    ours = neat.Population(make_config())
-    ours.ask().num_outputs = 1
-    ours.ask().seed = 7
-    evolve(ours, 1)
-    assert state(ours) == state(evolve(neat.Population(make_config()), 1))
+    genomes.num_inputs = 3
+    evaluators.compile(genomes)
 
 
 def test_once_checked_only_numbers_can_be_written_to():
@@ -196,6 +194,18 @@ def test_a_populations_genomes_are_read_only():
         for array in genomes.arrays:
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = array[0]
+        for name in (
+            "num_inputs",
+            "num_outputs",
+            "bias_input",
+            "feed_forward",
+            "generation",
+            "seed",
+            "bounds",
+        ):
+            with pytest.raises(AttributeError, match=rf"^{name}: .* change a copy: genomes\.take\(range"):
+                setattr(genomes, name, getattr(genomes, name))
+            setattr(genomes.take(range(3)), name, getattr(genomes, name))
     with pytest.raises(AttributeError):
         population.genomes = batch()
 
@@ -273,6 +283,13 @@ def test_resume_at_refuses_what_does_not_fit():
             renumbered(genomes, "connection_innovation", to_first),
             "genome .*innovation numbers must ascend",
         ),
+        (
+            3,
+            changed(genomes, "connection_weight", 9, 1e9).arrays,
+            "expected connection_weight within the config's",
+        ),
+        (3, changed(genomes, "node_bias", 9, -1e9).arrays, "expected node_bias within the config's bounds"),
+        (3, changed(genomes, "node_activation", 9, 9).arrays, "'lelu' is no node function that the config"),
         (3, renumbered(genomes, "node_id", lambda a: np.where(a > 4, a + 2**62, a)), "innovations.counters"),
     ]
     moved = genomes.take(np.arange(60)).arrays
@@ -285,6 +302,36 @@ def test_resume_at_refuses_what_does_not_fit():
         with pytest.raises(ValueError, match=f"^{message}"):
             population.resume_at(generation, arrays)
         assert state(population) == before
+
+
+@pytest.mark.parametrize(("scheme", "is_refused"), [("global", True), ("generation", False)])
+def test_only_a_scheme_that_remembers_links_compares_their_numbers(scheme, is_refused):
+    population = evolve(neat.Population(make_config(**BUSY, innovation=scheme)), 3)
+    arrays = population.genomes.take(np.arange(60)).arrays
+    pair = np.flatnonzero(arrays.connection_target[1:] == arrays.connection_target[:-1])[0] + np.arange(2)
+    arrays.connection_source[pair] = arrays.connection_source[pair[::-1]]
+    with pytest.raises(ValueError, match="another number") if is_refused else contextlib.nullcontext():
+        population.resume_at(3, arrays)
+
+
+def test_an_output_has_the_activation_that_the_config_names(tmp_path):
+    """And other nodes have not; what a run itself makes is loaded."""
+    population = evolve(
+        neat.Population(make_config(**BUSY).updated(genome={"output_activation": "gauss"})), 5
+    )
+    neat.checkpoint.save(population, tmp_path / "run.npz")
+    loaded = neat.checkpoint.load(tmp_path / "run.npz")
+    assert state(loaded) == state(population)
+    assert loaded.best.genomes.bounds == population.best.genomes.bounds == population.genomes.bounds
+    genomes = population.genomes
+    last = np.flatnonzero(np.diff(genomes.arrays.node_offset) > 2)[0]
+    hidden = genomes.arrays.node_offset[last] + 2
+    names = [activation.name for activation in neat.activations.ACTIVATIONS]
+    for position, name in ((0, "tanh"), (hidden, "gauss")):
+        wrong = changed(genomes, "node_activation", position, names.index(name))
+        with pytest.raises(ValueError, match=f"^'{name}' is no node function that the config allows here: "):
+            population.resume_at(5, wrong.arrays)
+    population.resume_at(5, genomes.arrays)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)

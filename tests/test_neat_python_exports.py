@@ -215,6 +215,17 @@ def test_a_node_that_an_exported_recurrent_network_leaves_out_is_0(tmp_path):
         ),
         (document([node(0, bias=float("nan"))], []), r"nodes\.0\.bias: .* got nan"),
         (document([node(0)], [link(-1, 0, weight="1")]), r"weight: must be a number, got '1'"),
+        (document([node(0)], [link(-1, 0, enabled="no")]), r"enabled: must be true or false, got 'no'"),
+        (document([node(0)], [link(-1, 0, innovation="7")]), "innovation: .*integer, got '7'"),
+        (document([node(0)], [link(-1, 0, innovation=True)]), "innovation: .*integer, got True"),
+        (
+            document([node(0)], [], topology={**document([], [])["topology"], "num_inputs": True}),
+            "num_inputs: .*integer, got True",
+        ),
+        (
+            document([node(0, activation={"name": "tanh", "custom": 1})], []),
+            "custom: must be true or false, got 1",
+        ),
         (document([node("0")], []), r"nodes\.0\.id: .* got '0'"),
         (
             document([node(0, activation={"name": "my_sinc"})], []),
@@ -235,7 +246,7 @@ def test_a_node_that_an_exported_recurrent_network_leaves_out_is_0(tmp_path):
         ),
         (document([node(0)], [], weights=[]), "weights: there is no such field"),
     ],
-    ids=range(18),
+    ids=range(23),
 )
 def test_json_that_is_refused(tmp_path, content, message):
     with pytest.raises(

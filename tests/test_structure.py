@@ -66,6 +66,7 @@ EVALUATORS_MAY = {
     "genome",
     "jit",
     "parallel",
+    "text_files",
     "validation",
 }
 

@@ -35,6 +35,7 @@ from evaluators.gradient.training import check_checkpoint
 from evaluators.normaliser import Normaliser, senses_for
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.files import locked
+from neat.messages import cut
 
 UPDATE = np.dtype(
     [
@@ -106,7 +107,7 @@ def train(
         except CheckpointError:
             raise
         except ValueError as error:
-            raise CheckpointError(f"{checkpoint}: {error}") from None
+            raise CheckpointError(f"{shorten_path(checkpoint)}: {error}") from None
     with locked(checkpoint), reporting(reporters, lambda: learner.history, learner.updates):
         while len(learner.history) < learner.updates:
             learner.update()
@@ -234,13 +235,15 @@ class Learner:
         """Take back what `state` gave; ValueError if that was of other training."""
         mine = self.state()
         if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
-            raise ValueError(f"state: is of other training: {arrays.get('training', 'not of PPO')}")
+            other = cut(str(arrays.get("training", "not of PPO")))
+            raise ValueError(f"state: is of other training: {other}")
         fixed = mine.keys() - {"training", "history"}
         check_state({name: arrays[name] for name in fixed}, {name: mine[name] for name in fixed})
         history = arrays["history"]
         if history.dtype != UPDATE or history.ndim != 1 or len(history) > self.updates:
             raise ValueError(
-                f"state: history: expected at most {self.updates} rows, got {history.dtype} of {history.shape}"
+                f"state: history: expected at most {self.updates} rows, "
+                f"got {cut(str(history.dtype))} of {history.shape}"
             )
         of = {part: under(part, arrays) for part in ("policy", "optimiser", "slots", "returned", "observed")}
         self.policy.restore(of["policy"])

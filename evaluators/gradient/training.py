@@ -22,6 +22,8 @@ from evaluators.gradient.place import arrays_on, check_finite, namespace, to_flo
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.files import locked, resolve_file
+from neat.messages import cut
+from neat.text_files import shorten_path
 
 Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]
@@ -303,28 +305,32 @@ class _Run:
         """Take back what `state` gave."""
         arrays = read_arrays(path)
         known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
-        if not known.keys() <= arrays.keys() or not np.array_equal(arrays["format"], FORMAT):
-            raise CheckpointError(f"{path}: is no checkpoint of training in format {FORMAT}")
+        if not known.keys() <= arrays.keys() or arrays["format"].tolist() != FORMAT:
+            raise CheckpointError(f"{shorten_path(path)}: is no checkpoint of training in format {FORMAT}")
         history, best = arrays.get("history", np.empty(0)), under("best", arrays)
         try:
             check_state({name: arrays[name] for name in known}, known)
             if history.dtype != EPOCH or history.ndim != 1:
-                raise ValueError(f"state: history: expected rows, got {history.dtype} of {history.shape}")
+                raise ValueError(
+                    f"state: history: expected rows, got {cut(str(history.dtype))} of {history.shape}"
+                )
         except ValueError as error:
-            raise CheckpointError(f"{path}: {error}") from None
+            raise CheckpointError(f"{shorten_path(path)}: {error}") from None
         names = "seed", "batch_size", "samples", "samples for validation"
         for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
             if mine != theirs:
-                raise CheckpointError(f"{path}: is of training with {name} {theirs}, not {mine}")
+                raise CheckpointError(
+                    f"{shorten_path(path)}: is of training with {name} {theirs}, not {mine}"
+                )
         if str(arrays["data"]) != self._digest:
-            raise CheckpointError(f"{path}: is of training with other samples")
+            raise CheckpointError(f"{shorten_path(path)}: is of training with other samples")
         try:
             self._optimiser.restore(under("optimiser", arrays))
             self._model.restore(under("model", arrays))
             if best:
                 check_state(best, self._model.state())
         except ValueError as error:
-            raise CheckpointError(f"{path}: {error}") from None
+            raise CheckpointError(f"{shorten_path(path)}: {error}") from None
         self._best = best
         self.history = history
 
