@@ -36,6 +36,7 @@ from evaluators.normaliser import Normaliser, senses_for
 from neat.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.files import locked
 from neat.messages import cut
+from neat.text_files import shorten_path
 
 UPDATE = np.dtype(
     [
