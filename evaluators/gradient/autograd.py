@@ -47,7 +47,8 @@ def no_grad() -> Iterator[None]:
 class Tensor:
     """An array that remembers how it was computed.
 
-    `==` and `<` compare element by element and give boolean arrays; as a key of a dictionary, a tensor is itself alone.
+    `==` and `<` compare element by element and give boolean arrays, except `==` of a `Parameter`. As a key of a
+    dictionary, a tensor is itself alone.
     `copy.deepcopy` and pickle take tensors that were made, not results of operations, whose tape they would need.
 
     Args:
@@ -171,7 +172,7 @@ class Tensor:
         return np.array(to_host(self.data), dtype, copy=copy)
 
     def __contains__(self, value: Any) -> bool:
-        return bool(namespace(self._data).any(self == value))
+        return bool(namespace(self._data).any(self._data == _values(value)))
 
     def __eq__(self, other: object) -> Any:
         return self._data == _values(other)

@@ -40,6 +40,10 @@ class Parameter(Tensor):
 
     They differ from those of all parameters made before; see `Module.initialise` for values that come from a seed.
 
+    `==` between a parameter and a tensor asks whether they are the same object, so that lists of parameters can be
+    searched: `weight in model.parameters()`. Compare their `data` for an array of booleans. With arrays and numbers,
+    `==` compares element by element, as for every tensor.
+
     Args:
         shape: Of the array.
         initialiser: Gives the first values.
@@ -65,6 +69,14 @@ class Parameter(Tensor):
         drawn = self._initialiser(self._shape, *self._place).astype(self._dtype)
         self._data = self._arrays.to_device(drawn)
         return self._data
+
+    def __eq__(self, other: object) -> Any:
+        return self is other if isinstance(other, Tensor) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self is not other if isinstance(other, Tensor) else super().__ne__(other)
+
+    __hash__ = object.__hash__
 
     @property
     def shape(self) -> tuple[int, ...]:
