@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -21,8 +21,27 @@ Self = TypeVar("Self", bound="Module")
 
 _observers: list[Observer] = []
 
-# The streams of random numbers of what is not initialised from a seed: one each, beyond those of `initialise`.
-_streams = itertools.count(2**31)
+
+class _Streams:
+    """The streams of random numbers of what is not initialised from a seed: one each, beyond those of `initialise`."""
+
+    def __init__(self) -> None:
+        self._next = 2**31
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        """One that nothing in this process has."""
+        with self._lock:
+            self._next += 1
+            return self._next - 1
+
+    def exclude(self, stream: int) -> None:
+        """Take none up to `stream` from now on: something from another process has it."""
+        with self._lock:
+            self._next = max(self._next, stream + 1)
+
+
+_streams = _Streams()
 
 
 @contextlib.contextmanager
@@ -58,9 +77,15 @@ class Parameter(Tensor):
         self._version = Version()
         self._shape = shape
         self._initialiser = initialiser
-        self._place = (0, next(_streams), 0)
+        self._place = (0, _streams.take(), 0)
         self._device = HOST.device
         self._dtype = np.dtype(np.float32)
+
+    def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
+        attributes, slots = state
+        for name, value in {**(attributes or {}), **slots}.items():
+            setattr(self, name, value)
+        _streams.exclude(self._place[1])
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here only for what has not been set.
@@ -151,8 +176,12 @@ class Module:
     def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
         """A module with a stream of its own."""
         module = super().__new__(cls)
-        module.stream = next(_streams)
+        module.stream = _streams.take()
         return module
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        _streams.exclude(self.stream)
 
     def forward(self, x: Tensor) -> Tensor:
         """What the module computes."""
@@ -289,6 +318,7 @@ class Module:
                     setattr(module, name, int(array))
                 else:
                     value[...] = arrays_holding(value).to_device(array)
+            _streams.exclude(module.stream)
         return self
 
     def population_statistics(self: Self, data: Iterable[Any]) -> Self:
