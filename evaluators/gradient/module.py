@@ -298,7 +298,8 @@ class Module:
         """Take back what `state` gave.
 
         Raises:
-            ValueError: An array is missing, left over, of another shape, or not finite; nothing is changed then.
+            ValueError: An array is missing, left over, of another shape or kind of number, not finite, or nothing that
+                the module can have, such as a negative variance; nothing is changed then.
         """
         mine = self.state()
         if mine.keys() != arrays.keys():
@@ -308,7 +309,14 @@ class Module:
         for name, array in arrays.items():
             if array.shape != mine[name].shape:
                 raise ValueError(f"state: {name}: expected shape {mine[name].shape}, got {array.shape}")
+            kind = mine[name].dtype.kind
+            if array.dtype.kind not in {"f": "fiu", "i": "iu", "u": "iu"}.get(kind, kind):
+                raise ValueError(f"state: {name}: expected {mine[name].dtype}, got {array.dtype}")
             check_finite(f"state: {name}", array)
+        for path, module in self.modules():
+            for name in module.buffers:
+                inside = f"{path}.{name}".lstrip(".")
+                module._check_buffer(name, arrays[inside], f"state: {inside}")
         for name, parameter in self.named_parameters().items():
             parameter.data = parameter._arrays.to_device(arrays[name])
         for path, module in self.modules():
@@ -320,6 +328,9 @@ class Module:
                     value[...] = arrays_holding(value).to_device(array)
             _streams.exclude(module.stream)
         return self
+
+    def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
+        """ValueError, which begins with the label, if a buffer cannot have these values."""
 
     def population_statistics(self: Self, data: Iterable[Any]) -> Self:
         """Give each BatchNorm the mean of its inputs' statistics over `data` (Ioffe and Szegedy 2015, Algorithm 2).

@@ -320,9 +320,9 @@ class _Run:
             raise CheckpointError(f"{path}: is of training with other samples")
         try:
             self._optimiser.restore(under("optimiser", arrays))
-            self._model.restore(under("model", arrays))
             if best:
-                check_state(best, self._model.state())
+                self._model.restore(best)  # which checks it
+            self._model.restore(under("model", arrays))
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
         self._best = best
