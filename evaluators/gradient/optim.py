@@ -38,7 +38,7 @@ class SGD(Optimiser):
     Args:
         parameters: See Optimiser.
         learning_rate: η.
-        momentum: μ, at least 0 and below 1.
+        momentum: μ, at least 0 and below 1. Setting it to 0 forgets b.
         nesterov: Look ahead; needs momentum.
         weight_decay: λ: λ w is added to the gradient.
     """

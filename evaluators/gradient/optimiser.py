@@ -24,6 +24,8 @@ Rate = float | Schedule
 class Setting:
     """A number of an optimiser that can be set at any time: it is checked, and applies from the next step.
 
+    Vectors that the optimiser does not use with the new number are forgotten; later they begin at 0 again.
+
     Args:
         check: Takes a name and a value; returns what to keep, or raises ValueError.
     """
@@ -41,6 +43,7 @@ class Setting:
         changed = {**optimiser._settings, self._name: self._check(self._name, value)}
         optimiser._check_settings(changed)
         optimiser._settings = changed
+        optimiser._vectors = {k: v for k, v in optimiser._vectors.items() if k in optimiser.averages}
 
 
 class Optimiser:

@@ -294,6 +294,23 @@ def test_state_that_no_steps_give_is_refused(name, tensor):
     optimiser.restore({key: array if key == "steps" else array.astype("f") for key, array in before.items()})
 
 
+def test_the_buffer_goes_with_the_momentum(tensor, host):
+    optimiser = optim.SGD(parameters_of(tensor), 0.05, momentum=0.9)
+    train(optimiser, 3)
+    optimiser.momentum = 0.5  # of the same buffer
+    assert set(optimiser.state()) == {"steps", "buffer"} and optimiser.state()["buffer"].any()
+    optimiser.momentum = 0.0
+    assert set(optimiser.state()) == {"steps"}
+    again = optim.SGD([tensor(host(p)) for p in optimiser.parameters], 0.05)
+    again.restore(optimiser.state())
+    for momentum in (0.0, 0.9):  # which begins anew in both
+        optimiser.momentum = again.momentum = momentum
+        train(optimiser, 2, 3)
+        train(again, 2, 3)
+        np.testing.assert_array_equal(joined(optimiser.parameters, host), joined(again.parameters, host))
+    np.testing.assert_array_equal(optimiser.state()["buffer"], again.state()["buffer"])
+
+
 def test_a_state_too_great_for_float32_is_refused():
     adam = optim.Adam([Tensor([1.0], True)])
     with refuses("state: mean: expected finite numbers"):
