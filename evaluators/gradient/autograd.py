@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.backend import HOST
+from evaluators.backend import HOST, read_only
 from evaluators.gradient.place import (
     arrays_holding,
     arrays_on,
     float_dtype,
     namespace,
-    read_only,
     to_floats,
     to_host,
 )
@@ -162,9 +161,8 @@ class Tensor:
         return bool(self._only_element("bool"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if (
-            self.requires_grad
-        ):  # numpy takes arrays out of lists and in its functions, too, where nobody would notice
+        # numpy takes arrays out of lists and in its functions, too, where nobody would notice.
+        if self.requires_grad:
             raise TypeError(
                 "numpy would lose the gradients of this tensor; use its data or detach(), or operations in place of "
                 "numpy's functions"
