@@ -177,6 +177,14 @@ class _Simulated(Arrays):
 HOST = Arrays("cpu")
 
 
+def read_only(array: Any) -> Any:
+    """A view of numpy's array that cannot be written to; cupy's array as it is, since cupy has no such views."""
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
 @functools.cache
 def arrays_of(device: str) -> Arrays:
     """The Arrays of a device that `resolve_device` gave."""

@@ -55,9 +55,8 @@ class Record(NamedTuple):
     length: np.ndarray  # int64 (networks, episodes), steps
     terminated: np.ndarray  # bool (networks, episodes), rather than cut off
     sound: np.ndarray  # bool (networks, episodes), all observations and rewards were finite
-    moment: (
-        np.ndarray
-    )  # float64 (networks, groups of lanes, 2, observations): Σ (observation - offset), its square's
+    # Σ (observation - offset), and of its square.
+    moment: np.ndarray  # float64 (networks, groups of lanes, 2, observations)
     trace: np.ndarray  # float64 (steps + 1, state + dimensions + 1), of the first network's first episode
 
 
@@ -101,9 +100,8 @@ class Lanes(NamedTuple):
     alive: np.ndarray  # bool (lanes,)
     doubt: np.ndarray  # float32 (lanes,), 0, or NaN once an observation was not finite
     stream: np.ndarray  # uint64 (lanes,)
-    values: (
-        np.ndarray
-    )  # float32 (1, slots, lanes), of recurrent networks (2, slots, lanes) (see evaluators.passes)
+    # Of recurrent networks (2, slots, lanes); see evaluators.passes.
+    values: np.ndarray  # float32 (1, slots, lanes)
     gathered: np.ndarray  # float32 (links,)
 
 

@@ -231,9 +231,8 @@ def in_parts(
 
     devices = list(spaces.values())
     each = float(cost(count)) / len(devices)
-    if any(
-        space.usable < each for space in devices
-    ):  # what was free when it was last asked, which takes a while
+    # `usable` is what was free when the device was last asked, which takes a while.
+    if any(space.usable < each for space in devices):
         for space in devices:
             space.usable = max(1, space.arrays.free_bytes() + space.held_bytes) * _USABLE
     parts = len(devices) * math.ceil(each / min(space.usable for space in devices))

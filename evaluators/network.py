@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from evaluators.backend import Arrays, arrays_of, resolve_device
+from evaluators.backend import Arrays, arrays_of, read_only, resolve_device
 from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import activate_range, compile_range
 from evaluators.program import Programs
@@ -197,7 +197,7 @@ class Networks:
     @property
     def programs(self) -> Programs:
         """The networks as arrays, which are read-only; ValueError if they are not on the CPU."""
-        return Programs(*map(_read_only, writable_programs(self)))
+        return Programs(*map(read_only, writable_programs(self)))
 
     @property
     def device(self) -> str:
@@ -352,9 +352,3 @@ def writable_programs(networks: Networks) -> Programs:
             f'programs: those of networks on the CPU can be seen; compile(…, "cpu"), got {networks.device}'
         )
     return engine.programs
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    view = array.view()
-    view.flags.writeable = False
-    return view

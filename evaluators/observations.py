@@ -55,9 +55,8 @@ def _fit_box(space: spaces.Box, value: Any, place: str) -> np.ndarray:
     array = _as_array(value)
     whole = np.issubdtype(space.dtype, np.integer) or space.dtype == np.bool_
     if array is not None and array.shape == space.shape and array.dtype.kind in ("iub" if whole else "iubf"):
-        with np.errstate(
-            over="ignore"
-        ):  # what is too great for a float becomes infinite, and is refused as that
+        # What is too great for a float becomes infinite, and is refused as that.
+        with np.errstate(over="ignore"):
             fitting = array.astype(space.dtype)
         if not whole or np.array_equal(fitting, array):
             return fitting

@@ -175,9 +175,8 @@ def _error(error: Exception) -> dict[str, Any]:
     if isinstance(error, Misfit):
         return {"error": (str(error), "")}
     hint = ""
-    if isinstance(error, ValueError) and "values to unpack" in str(
-        error
-    ):  # a wrapper around Gym's old interface
+    # Of a wrapper around Gym's old interface.
+    if isinstance(error, ValueError) and "values to unpack" in str(error):
         hint = (
             "; reset must return (observation, info), "
             "and step (observation, reward, terminated, truncated, info)"

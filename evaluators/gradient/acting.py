@@ -49,9 +49,8 @@ class Steps(NamedTuple):
     """What happened in an update's steps."""
 
     inputs: np.ndarray  # float32 (slots, steps + 1, observations), before each step and after the last
-    drawn: (
-        np.ndarray
-    )  # float32 (slots, steps, dimensions), what was chosen, before limits; or a choice, (…, 1)
+    # What was chosen, before limits; or a choice, (…, 1).
+    drawn: np.ndarray  # float32 (slots, steps, dimensions)
     reward: np.ndarray  # float64 (slots, steps)
     terminated: np.ndarray  # bool (slots, steps)
     truncated: np.ndarray  # bool (slots, steps), cut off by the time limit alone

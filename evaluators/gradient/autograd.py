@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.backend import HOST
+from evaluators.backend import HOST, read_only
 from evaluators.gradient.place import (
     arrays_holding,
     arrays_on,
     float_dtype,
     namespace,
-    read_only,
     to_floats,
     to_host,
 )
@@ -47,7 +46,8 @@ def no_grad() -> Iterator[None]:
 class Tensor:
     """An array that remembers how it was computed.
 
-    `==` and `<` compare element by element and give boolean arrays; as a key of a dictionary, a tensor is itself alone.
+    `==` and `<` compare element by element and give boolean arrays, except `==` of a `Parameter`. As a key of a
+    dictionary, a tensor is itself alone.
     `copy.deepcopy` and pickle take tensors that were made, not results of operations, whose tape they would need.
 
     Args:
@@ -161,9 +161,8 @@ class Tensor:
         return bool(self._only_element("bool"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if (
-            self.requires_grad
-        ):  # numpy takes arrays out of lists and in its functions, too, where nobody would notice
+        # numpy takes arrays out of lists and in its functions, too, where nobody would notice.
+        if self.requires_grad:
             raise TypeError(
                 "numpy would lose the gradients of this tensor; use its data or detach(), or operations in place of "
                 "numpy's functions"
@@ -171,7 +170,7 @@ class Tensor:
         return np.array(to_host(self.data), dtype, copy=copy)
 
     def __contains__(self, value: Any) -> bool:
-        return bool(namespace(self._data).any(self == value))
+        return bool(namespace(self._data).any(self._data == _values(value)))
 
     def __eq__(self, other: object) -> Any:
         return self._data == _values(other)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -21,8 +21,27 @@ Self = TypeVar("Self", bound="Module")
 
 _observers: list[Observer] = []
 
-# The streams of random numbers of what is not initialised from a seed: one each, beyond those of `initialise`.
-_streams = itertools.count(2**31)
+
+class _Streams:
+    """The streams of random numbers of what is not initialised from a seed: one each, beyond those of `initialise`."""
+
+    def __init__(self) -> None:
+        self._next = 2**31
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        """One that nothing in this process has."""
+        with self._lock:
+            self._next += 1
+            return self._next - 1
+
+    def exclude(self, stream: int) -> None:
+        """Take none up to `stream` from now on: something from another process has it."""
+        with self._lock:
+            self._next = max(self._next, stream + 1)
+
+
+_streams = _Streams()
 
 
 @contextlib.contextmanager
@@ -40,6 +59,10 @@ class Parameter(Tensor):
 
     They differ from those of all parameters made before; see `Module.initialise` for values that come from a seed.
 
+    `==` between a parameter and a tensor asks whether they are the same object, so that lists of parameters can be
+    searched: `weight in model.parameters()`. Compare their `data` for an array of booleans. With arrays and numbers,
+    `==` compares element by element, as for every tensor.
+
     Args:
         shape: Of the array.
         initialiser: Gives the first values.
@@ -54,9 +77,15 @@ class Parameter(Tensor):
         self._version = Version()
         self._shape = shape
         self._initialiser = initialiser
-        self._place = (0, next(_streams), 0)
+        self._place = (0, _streams.take(), 0)
         self._device = HOST.device
         self._dtype = np.dtype(np.float32)
+
+    def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
+        attributes, slots = state
+        for name, value in {**(attributes or {}), **slots}.items():
+            setattr(self, name, value)
+        _streams.exclude(self._place[1])
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here only for what has not been set.
@@ -65,6 +94,14 @@ class Parameter(Tensor):
         drawn = self._initialiser(self._shape, *self._place).astype(self._dtype)
         self._data = self._arrays.to_device(drawn)
         return self._data
+
+    def __eq__(self, other: object) -> Any:
+        return self is other if isinstance(other, Tensor) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self is not other if isinstance(other, Tensor) else super().__ne__(other)
+
+    __hash__ = object.__hash__
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -139,8 +176,12 @@ class Module:
     def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
         """A module with a stream of its own."""
         module = super().__new__(cls)
-        module.stream = next(_streams)
+        module.stream = _streams.take()
         return module
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        _streams.exclude(self.stream)
 
     def forward(self, x: Tensor) -> Tensor:
         """What the module computes."""
@@ -257,7 +298,8 @@ class Module:
         """Take back what `state` gave.
 
         Raises:
-            ValueError: An array is missing, left over, of another shape, or not finite; nothing is changed then.
+            ValueError: An array is missing, left over, of another shape or kind of number, not finite, or nothing that
+                the module can have, such as a negative variance; nothing is changed then.
         """
         mine = self.state()
         if mine.keys() != arrays.keys():
@@ -267,7 +309,14 @@ class Module:
         for name, array in arrays.items():
             if array.shape != mine[name].shape:
                 raise ValueError(f"state: {name}: expected shape {mine[name].shape}, got {array.shape}")
+            kind = mine[name].dtype.kind
+            if array.dtype.kind not in {"f": "fiu", "i": "iu", "u": "iu"}.get(kind, kind):
+                raise ValueError(f"state: {name}: expected {mine[name].dtype}, got {array.dtype}")
             check_finite(f"state: {name}", array)
+        for path, module in self.modules():
+            for name in module.buffers:
+                inside = f"{path}.{name}".lstrip(".")
+                module._check_buffer(name, arrays[inside], f"state: {inside}")
         for name, parameter in self.named_parameters().items():
             parameter.data = parameter._arrays.to_device(arrays[name])
         for path, module in self.modules():
@@ -277,7 +326,11 @@ class Module:
                     setattr(module, name, int(array))
                 else:
                     value[...] = arrays_holding(value).to_device(array)
+            _streams.exclude(module.stream)
         return self
+
+    def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
+        """ValueError, which begins with the label, if a buffer cannot have these values."""
 
     def population_statistics(self: Self, data: Iterable[Any]) -> Self:
         """Give each BatchNorm the mean of its inputs' statistics over `data` (Ioffe and Szegedy 2015, Algorithm 2).

@@ -15,7 +15,7 @@ from evaluators.gradient.module import Module, Parameter, observing
 from evaluators.gradient.operations.activations import check_differentiable
 from evaluators.gradient.operations.normalisation import batch_moments, normalise
 from evaluators.gradient.place import arrays_holding
-from evaluators.gradient.ranges import check_fraction, check_least
+from evaluators.gradient.ranges import check_fraction, check_least, check_not_negative
 from evaluators.gradient.summary import summary
 
 __all__ = [
@@ -135,6 +135,9 @@ class Dropout(Module):
     def _forget(self) -> None:
         self.calls = 0
 
+    def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
+        check_count(label, int(array), 0, 2**64 - 1 if name == "seed" else 2**32 - 1)
+
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
         if not self.training or self.rate == 0:
@@ -203,6 +206,10 @@ class BatchNorm(Module):
             count = self._averaged[0] = self._averaged[0] + 1
             for k, new in ((1, mean), (2, variance)):
                 self._averaged[k] = self._averaged[k] + (new - self._averaged[k]) / count
+
+    def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
+        if name == "running_variance":
+            check_not_negative(label, array)
 
     def _forget(self) -> None:
         self.running_mean[...], self.running_variance[...] = 0.0, 1.0

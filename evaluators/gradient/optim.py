@@ -38,7 +38,7 @@ class SGD(Optimiser):
     Args:
         parameters: See Optimiser.
         learning_rate: η.
-        momentum: μ, at least 0 and below 1.
+        momentum: μ, at least 0 and below 1. Setting it to 0 forgets b.
         nesterov: Look ahead; needs momentum.
         weight_decay: λ: λ w is added to the gradient.
     """
@@ -91,7 +91,7 @@ class Adagrad(Optimiser):
 
     __slots__ = ()
 
-    averages = ("sum",)
+    squares = averages = ("sum",)
     epsilon = Setting(check_least)
 
     def __init__(
@@ -122,7 +122,7 @@ class Adadelta(Optimiser):
 
     __slots__ = ()
 
-    averages = ("square", "change")
+    squares = averages = ("square", "change")
     decay = Setting(check_fraction)
     epsilon = Setting(check_least)
 
@@ -160,7 +160,7 @@ class RMSprop(Optimiser):
 
     __slots__ = ()
 
-    averages = ("square",)
+    squares = averages = ("square",)
     decay = Setting(check_fraction)
     epsilon = Setting(check_least)
     epsilon_inside = Setting(check_flag)
@@ -211,6 +211,7 @@ class Adam(Optimiser):
     __slots__ = ()
 
     averages = ("mean", "square")
+    squares = ("square",)
     betas = Setting(_check_betas)
     epsilon = Setting(check_least)
     epsilon_hat = Setting(lambda name, value: None if value is None else check_least(name, value))

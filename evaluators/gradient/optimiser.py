@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.checks import check_state
 from evaluators.gradient.autograd import Tensor
 from evaluators.gradient.place import arrays_holding, namespace, to_host
+from evaluators.gradient.ranges import check_not_negative
 from evaluators.gradient.schedules import Schedule, check_rate
 from neat.messages import shown
 
@@ -21,6 +23,8 @@ Rate = float | Schedule
 
 class Setting:
     """A number of an optimiser that can be set at any time: it is checked, and applies from the next step.
+
+    Vectors that the optimiser does not use with the new number are forgotten; later they begin at 0 again.
 
     Args:
         check: Takes a name and a value; returns what to keep, or raises ValueError.
@@ -39,6 +43,7 @@ class Setting:
         changed = {**optimiser._settings, self._name: self._check(self._name, value)}
         optimiser._check_settings(changed)
         optimiser._settings = changed
+        optimiser._vectors = {k: v for k, v in optimiser._vectors.items() if k in optimiser.averages}
 
 
 class Optimiser:
@@ -55,6 +60,7 @@ class Optimiser:
         parameters: As given, a tuple; another set of parameters needs another optimiser.
         steps: How many have been made.
         averages: Names of the vectors that it keeps.
+        squares: Names of those that are sums or means of squares, and so never negative.
 
     Raises:
         ValueError: There is no parameter, one is given twice or is the result of an operation, or a number is not
@@ -64,6 +70,7 @@ class Optimiser:
     __slots__ = ("_dtype", "_end", "_learning_rate", "_parameters", "_settings", "_vectors", "steps")
 
     averages: tuple[str, ...] = ()
+    squares: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
         if isinstance(parameters, Tensor):
@@ -190,14 +197,23 @@ class Optimiser:
         return {"steps": np.array(self.steps), **{k: to_host(v).copy() for k, v in self._vectors.items()}}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave; ValueError if that was of another optimiser."""
+        """Take back what `state` gave; floats of another precision are rounded.
+
+        Raises:
+            ValueError: That was of another optimiser, or is nothing that steps give: the count of steps or a mean of
+                squares is below 0, or a number is not finite. Nothing is changed then.
+        """
         mine = self.state()
-        if {name: a.shape for name, a in mine.items()} != {name: a.shape for name, a in arrays.items()}:
-            raise ValueError(f"state: expected {_shapes(mine)}, got {_shapes(arrays)}")
-        self.steps = int(arrays["steps"])
+        with np.errstate(over="ignore"):
+            rounded = {
+                name: array.astype(self._dtype)
+                if name in self.averages and array.dtype.kind == "f"
+                else array
+                for name, array in arrays.items()
+            }
+        check_state(rounded, mine)
+        for name in ("steps", *self.squares):
+            check_not_negative(f"state: {name}", rounded[name])
+        self.steps = int(rounded["steps"])
         for name, vector in self._vectors.items():
-            vector[...] = arrays_holding(vector).to_device(arrays[name])
-
-
-def _shapes(arrays: dict[str, np.ndarray]) -> str:
-    return ", ".join(f"{name} of shape {array.shape}" for name, array in arrays.items())
+            vector[...] = arrays_holding(vector).to_device(rounded[name])

@@ -13,10 +13,8 @@ from neat.validation import check_unmasked
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
-_ON_HOST = (
-    np.ndarray,
-    np.generic,
-)  # every operation asks; a union of types made at each call takes four times as long
+# Every operation asks. A union of types made at each call takes four times as long.
+_ON_HOST = (np.ndarray, np.generic)
 
 
 def arrays_on(device: str) -> Arrays:
@@ -69,14 +67,6 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
     check_unmasked(name, value)
-    return array
-
-
-def read_only(array: Any) -> Any:
-    """A view of numpy's array that cannot be written to; cupy's array as it is, since cupy has no such views."""
-    if isinstance(array, np.ndarray):
-        array = array.view()
-        array.flags.writeable = False
     return array
 
 

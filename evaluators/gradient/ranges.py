@@ -48,3 +48,9 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return math.nan
+
+
+def check_not_negative(name: str, array: np.ndarray) -> None:
+    """ValueError if one of the host's numbers is below 0."""
+    if (array < 0).any():
+        raise ValueError(f"{name}: expected no number below 0, got {array.min()}")

@@ -69,7 +69,7 @@ def fit(
     """Train a model; it ends in evaluation mode.
 
     The batches are the samples in an order drawn anew for each epoch, from the seed; the last may be smaller. If one
-    sample alone is left for it, and batch normalisation would have a single value per channel, that sample joins the
+    sample alone is left for it, and batch normalisation may have a single value per channel, that sample joins the
     batch before, and the epoch has a step less: without that sample, the epoch would not see all of them.
 
     Args:
@@ -326,9 +326,9 @@ class _Run:
             raise CheckpointError(f"{shorten_path(path)}: is of training with other samples")
         try:
             self._optimiser.restore(under("optimiser", arrays))
-            self._model.restore(under("model", arrays))
             if best:
-                check_state(best, self._model.state())
+                self._model.restore(best)  # which checks it
+            self._model.restore(under("model", arrays))
         except ValueError as error:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None
         self._best = best
@@ -336,16 +336,21 @@ class _Run:
 
 
 def _needs_two(model: Module, sample: Any) -> bool:
-    """Whether batch normalisation has a single value per channel for one sample."""
-    found: list[bool] = []
+    """Whether a batch normalisation may have a single value per channel for one sample in training.
+
+    Evaluation shows how many values it has. One that is not called there, or by its `forward` alone, may have one.
+    """
+    fewest = {module: 0 for _, module in model.modules() if isinstance(module, BatchNorm)}
 
     def observe(module: Module, x: Tensor, y: Tensor) -> None:
-        found.append(isinstance(module, BatchNorm) and x.data.size == x.shape[1])
+        if module in fewest:
+            values = x.data.size // x.shape[1]
+            fewest[module] = min(values, fewest[module] or values)
 
-    if any(isinstance(module, BatchNorm) for _, module in model.modules()):
+    if fewest:
         with no_grad(), observing(observe):
             model.eval()(constant(sample))
-    return any(found)
+    return any(values <= 1 for values in fewest.values())
 
 
 def first_not_finite(model: Module, inputs: Any) -> str:

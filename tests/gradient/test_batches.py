@@ -101,6 +101,34 @@ def test_a_batch_of_one_stays_where_it_can(make, inputs):
     assert sizes(make(), inputs, 1, 32) == [1]
 
 
+class Branching(nn.Module):
+    """Reaches batch normalisation where calls of modules in evaluation do not show it."""
+
+    def __init__(self, way):
+        self.way, self.first, self.last = way, nn.Dense(4, 6), nn.Dense(6, 3)
+        self.norm = nn.BatchNorm(6)
+        self.called = nn.BatchNorm(1)
+
+    def forward(self, x):
+        x = self.first(x)
+        if self.way == "forward":
+            x = self.norm.forward(x)
+        elif self.way == "training" and self.training:
+            x = self.norm(x)
+        elif self.way == "twice":
+            x = self.called(x.reshape(-1, 1, 6)).reshape(-1, 6)  # six values, then one
+            x = self.norm(x) + self.called(x[:, :1])
+        return self.last(x)
+
+
+@pytest.mark.parametrize("way", ["forward", "training", "twice"])
+def test_normalisation_that_evaluation_does_not_show(way):
+    assert sizes(Branching(way).initialise(0), X, 9, 4) == [4, 5]
+    assert sizes(nn.Sequential(Branching(way)).initialise(0), X, 33, 32) == [33]
+    with refuses(ONE):
+        sizes(Branching(way).initialise(0), X, 1, 32)
+
+
 def test_looking_at_a_sample_leaves_the_model_as_it_is():
     model = nn.Sequential(nn.Dropout(0.5), dense(), nn.Dropout(0.5)).initialise(0)
     seen = []

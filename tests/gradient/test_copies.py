@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -171,3 +173,43 @@ def test_a_learner_goes_on_in_a_copy(environment, again):
 )
 def test_schedules(schedule, again):
     assert [again(schedule)(t) for t in range(30)] == [schedule(t) for t in range(30)]
+
+
+SECOND_PROCESS = """
+import pickle, sys
+import numpy as np
+from evaluators.gradient import nn
+way, kept = pickle.load(sys.stdin.buffer)
+if way == "restore":
+    old = [nn.Dropout(0.5).restore(kept)]
+else:
+    old = pickle.loads(kept)
+new = [nn.Dense(3, 4).weight, *(nn.Dropout(0.5) for _ in range(6)), nn.Dense(3, 4).weight]
+drawn = [(p.data if isinstance(p, nn.Parameter) else p(np.ones((8, 8))).data).tobytes() for p in [*old, *new]]
+print(len(drawn), len(set(drawn)))
+"""
+
+
+@pytest.mark.parametrize("way", ["modules", "parameters", "a part", "restore"])
+def test_what_comes_from_another_process_shares_no_stream_with_what_is_new(way):
+    """The process starts counting its streams anew, where the pickled ones began, too."""
+    made = {
+        "modules": "dropouts[4:]",
+        "parameters": "[nn.Dense(3, 4).weight, nn.Dense(3, 4).weight]",
+        "a part": "[nn.Sequential(dropouts[5])]",
+        "restore": "dropouts[5].state()",
+    }[way]
+    first = (
+        "import pickle, sys; from evaluators.gradient import nn; "
+        f"dropouts = [nn.Dropout(0.5) for _ in range(6)]; made = {made}; "
+        "sys.stdout.buffer.write(pickle.dumps(made))"
+    )
+    kept = subprocess.run(
+        [sys.executable, "-c", first], stdout=subprocess.PIPE, check=True, timeout=120
+    ).stdout
+    given = pickle.dumps((way, pickle.loads(kept) if way == "restore" else kept))
+    second = subprocess.run(
+        [sys.executable, "-c", SECOND_PROCESS], input=given, stdout=subprocess.PIPE, check=True, timeout=120
+    )
+    count, distinct = map(int, second.stdout.split())
+    assert count == distinct >= 9

@@ -206,6 +206,41 @@ def test_state_goes_out_and_in():
         other.restore({**state, "layers.0.bias": np.full(8, np.nan)})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("layers.2.running_variance", np.full(8, wrong)) for wrong in (-1.0, -np.inf, np.nan)),
+        *(
+            (f"layers.3.{name}", np.array(w))
+            for name in ("seed", "stream", "calls")
+            for w in (-1, 2.5, 2.0, True)
+        ),
+        ("layers.3.seed", np.array("a")),
+        ("layers.3.stream", np.array(2**32)),
+        ("layers.3.calls", np.array(2**32)),
+        ("layers.0.weight", np.full((4, 8), "a")),
+        ("layers.0.weight", np.zeros((4, 8), complex)),
+    ],
+)
+def test_state_that_no_module_has_is_refused(name, value):
+    model = mlp()
+    before = model.state()
+    with refuses(f"state: {name}: expected "):
+        model.restore({**before, "layers.0.bias": np.ones(8), name: value})
+    for path, array in model.state().items():
+        np.testing.assert_array_equal(array, before[path])
+
+
+def test_state_of_other_widths_is_taken():
+    model = mlp()
+    state = {
+        name: a.astype(np.float64 if a.dtype.kind == "f" else np.uint64) for name, a in model.state().items()
+    }
+    state["layers.3.seed"] = np.array(2**64 - 1)
+    assert model.restore(state).layers[3].seed == 2**64 - 1
+    model.restore(model.state())
+
+
 def test_summary():
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding="same"),

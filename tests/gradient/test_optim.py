@@ -274,6 +274,49 @@ def test_an_optimiser_follows_a_schedule(tensor, host):
         assert host(x)[0] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_state_that_no_steps_give_is_refused(name, tensor):
+    make, _ = OPTIMISERS[name]
+    optimiser = make(parameters_of(tensor), 0.05, 1e-8)
+    train(optimiser, 3)
+    before = optimiser.state()
+    wrong = {"steps": [np.array(s) for s in (-1, -3.5, 3.0, np.nan, True, "3")] + [np.array([3])]}
+    for key, vector in before.items():
+        if key != "steps":
+            wrong[key] = [np.full_like(vector, np.nan), np.full_like(vector, np.inf), vector[1:], vector > 0]
+            wrong[key] += [] if key in ("buffer", "mean") else [np.full_like(vector, -1e-9)]
+    for key, values in wrong.items():
+        for value in values:
+            with refuses(f"state: {key}: expected "):
+                optimiser.restore({**before, key: value})
+    for key, array in optimiser.state().items():
+        np.testing.assert_array_equal(array, before[key])
+    optimiser.restore({key: array if key == "steps" else array.astype("f") for key, array in before.items()})
+
+
+def test_the_buffer_goes_with_the_momentum(tensor, host):
+    optimiser = optim.SGD(parameters_of(tensor), 0.05, momentum=0.9)
+    train(optimiser, 3)
+    optimiser.momentum = 0.5  # of the same buffer
+    assert set(optimiser.state()) == {"steps", "buffer"} and optimiser.state()["buffer"].any()
+    optimiser.momentum = 0.0
+    assert set(optimiser.state()) == {"steps"}
+    again = optim.SGD([tensor(host(p)) for p in optimiser.parameters], 0.05)
+    again.restore(optimiser.state())
+    for momentum in (0.0, 0.9):  # which begins anew in both
+        optimiser.momentum = again.momentum = momentum
+        train(optimiser, 2, 3)
+        train(again, 2, 3)
+        np.testing.assert_array_equal(joined(optimiser.parameters, host), joined(again.parameters, host))
+    np.testing.assert_array_equal(optimiser.state()["buffer"], again.state()["buffer"])
+
+
+def test_a_state_too_great_for_float32_is_refused():
+    adam = optim.Adam([Tensor([1.0], True)])
+    with refuses("state: mean: expected finite numbers"):
+        adam.restore({**adam.state(), "mean": np.array([1e300])})
+
+
 # --- mistakes
 
 P = Tensor([1.0], True)
@@ -309,7 +352,7 @@ MISTAKES = [
     (lambda: optim.SGD([P], 0.1).step(), "step: no parameter has a gradient; call backward of a loss first"),
     (
         lambda: optim.Adam([P]).restore(optim.SGD([P], 0.1).state()),
-        "state: expected steps of shape (), mean of shape",
+        "state: expected steps, mean, square, got steps",
     ),
 ]
 

@@ -1,11 +1,12 @@
 """What Python and numpy do with a tensor: iteration, truth, comparison, conversion, numpy on the left."""
 
+import copy
 import operator
 
 import numpy as np
 import pytest
 
-from evaluators.gradient import Standardise, Tensor, losses, no_grad, operations, optim
+from evaluators.gradient import Standardise, Tensor, losses, nn, no_grad, operations, optim
 from tests.gradient.test_nn import refuses
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -80,6 +81,29 @@ def test_membership_is_of_values_and_keys_are_of_identity(tensor):
     twin = tensor(ROWS)
     assert {x: 1, twin: 2}[twin] == 2 and hash(x) != hash(x.detach())
     assert not (x == None).any()  # noqa: E711
+
+
+def test_lists_of_parameters_are_searched_by_identity(host, device):
+    model = nn.Sequential(nn.Dense(2, 3), nn.BatchNorm(3), nn.Dense(3, 3, bias=False)).to(device)
+    parameters = model.parameters()
+    optimiser = optim.SGD(parameters, 0.1)
+    mixed = [Tensor(np.ones((2, 3)), device=device), *parameters]
+    for k, parameter in enumerate(parameters):
+        twin = copy.copy(parameter)  # around the same memory
+        for found in (parameters, optimiser.parameters):
+            assert parameter in found and found.index(parameter) == k and found.count(parameter) == 1
+            assert twin not in found
+        assert mixed.index(parameter) == k + 1 and twin not in mixed and mixed[0] not in parameters
+        assert (parameter == parameter) is True and (parameter != parameter) is False
+        assert (parameter == twin) is False and (twin != parameter) is True
+        assert {parameter: k}[parameter] == k
+    kept = list(parameters)
+    kept.remove(parameters[3])
+    assert [id(p) for p in kept] == [id(p) for p in parameters if p is not parameters[3]]
+    scale = parameters[2]
+    for ones in (1, np.ones(3), scale.data):
+        assert host(scale == ones).tolist() == [True] * 3 and host(scale != ones).tolist() == [False] * 3
+    assert 1.0 in scale and 2.0 not in scale and scale.detach() in scale
 
 
 def test_numpy_on_the_left(tensor, host):

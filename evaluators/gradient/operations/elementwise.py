@@ -155,9 +155,8 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     """a where `condition`, a boolean array, holds, else b."""
     a, b = operands("where", a, b)
     xp = namespace(a._data, b._data)
-    chosen = xp.array(
-        to_numbers("where: condition", condition, arrays_holding(a._data))
-    )  # a copy: what the caller's becomes until `backward` must not matter
+    # A copy: what the caller's becomes until `backward` must not matter.
+    chosen = xp.array(to_numbers("where: condition", condition, arrays_holding(a._data)))
     if chosen.dtype != np.bool_:
         raise ValueError(f"where: expected a boolean condition, got dtype {chosen.dtype}")
     try:
