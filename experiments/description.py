@@ -58,6 +58,8 @@ class Description(_Strict):
     """Files that the arguments name, by field, as they were when the run began."""
     settings: list[str] = []
     """The rows of a study's table."""
+    written: list[str] | None = None
+    """Names of the files that the run has written, or, while it goes on or after a kill, may have written."""
     starts: list[_Start]
     """When and how the run was started and resumed."""
 

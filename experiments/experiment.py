@@ -36,6 +36,8 @@ NAMES = (
 )
 
 
+BEHAVIOUR = "behaviour.svg", "behaviour.gif"
+"""Curves and film of what a champion does."""
 COMPARE = "compare"  # which stands where an experiment's name does, and is none
 
 
@@ -87,6 +89,11 @@ class Experiment(ABC):
     def files(self) -> dict[str, Path]:
         """Files by which the task is made, by the field that names them; they exist once there is an evaluator."""
         return {}
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of the files that `show` may write."""
+        return ()
 
     def located(self) -> Self:
         """The same with absolute paths, so that it is the same task from every folder."""

@@ -19,7 +19,7 @@ import numpy as np
 from evaluators.variation import moments
 from experiments.animation import MOST_FRAMES
 from experiments.control import JUDGED, REPORTED, UNSEEN
-from experiments.experiment import Experiment
+from experiments.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
     import gymnasium
@@ -70,6 +70,8 @@ class Gymnasium(Experiment):
     """Episodes side by side; default: 32, with processes one for each core."""
     vectorization_mode: Literal["sync", "async"] = "sync"
     """Whether episodes take place in this process, or each slot is a process of its own, for slow environments."""
+
+    pictures = BEHAVIOUR
 
     @property
     def threshold(self) -> float | None:

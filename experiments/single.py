@@ -29,8 +29,11 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
     population = Population(config)
     kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
     content = descriptions.describe(name, experiment, kept, command)
-    with folders.create(name, options.output, options.overwrite, folders.OF_A_RUN) as folder:
-        folders.write_description(folder, content)
+    names = folders.of_a_run(experiment.pictures, options.lineage)
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
         folders.write_config(folder, config)
         compile_ahead(experiment, config, options.device, options.quiet)
         _run(name, experiment, evaluator, population, options, folder)
@@ -64,8 +67,12 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         population = _population(folder)
         _check_population(population, options.generations, line.settings)
         content = descriptions.resumed(description, experiment, options.generations, command)
-        folders.write_description(folder, content)
-        _run(name, experiment, evaluator, population, options, folder)
+        names = folders.of_a_run(experiment.pictures, options.lineage)
+        if description.written is not None:
+            folders.refuse_foreign("resume", folder, names - set(description.written))
+            names |= set(description.written)
+        with folders.described(folder, content, names):
+            _run(name, experiment, evaluator, population, options, folder)
 
 
 def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:

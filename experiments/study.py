@@ -62,8 +62,11 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
     labels = [setting.label for setting in settings]
     kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
     content = {**descriptions.describe(name, experiment, kept, command), "settings": labels}
-    with folders.create(name, options.output, options.overwrite, folders.of_a_study(labels)) as folder:
-        folders.write_description(folder, content)
+    names = folders.of_a_study(experiment.pictures, labels)
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
         folders.write_config(folder, settings[0].config)
         if not options.quiet:
             tell_device(experiment.evaluator(options.device))
@@ -173,7 +176,7 @@ def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, su
     if run.state:
         evaluator.restore(run.state)  # type: ignore[attr-defined]
     for picture in experiment.show(champion, evaluator, folder):
-        picture.replace(picture.with_stem(picture.stem + suffix))
+        picture.replace(folders.add_suffix(picture, suffix))
     close(evaluator)
 
 

@@ -13,7 +13,7 @@ from processes import ROOT, command, contents, largest_file, refused
 
 from experiments import animation, description, folder, study
 from experiments.__main__ import main
-from experiments.experiment import named
+from experiments.experiment import BEHAVIOUR, named
 from neat import checkpoint, reporting
 from neat.config import Config
 from neat.files import Lock
@@ -119,22 +119,63 @@ def test_what_a_run_writes_can_be_deleted_by_name(monkeypatch):
     """The names in folder.py are all that runs and studies write."""
     monkeypatch.setattr(animation, "chosen", lambda start, stop: np.array([start, stop]))  # a short film
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "run"]) == 0
-    assert contents("run").keys() == folder.OF_A_RUN
+    assert contents("run").keys() == folder.of_a_run(BEHAVIOUR, lineage=True)
     assert main(["xor", "--schemes", *FEW, "--output", "study"]) == 0
-    names = folder.of_a_study([f"default, {scheme}" for scheme in study.SCHEMES])
-    assert contents("study").keys() == {name for name in names if not name.startswith("behaviour")}
-    assert {f"behaviour-default-{scheme}.gif" for scheme in study.SCHEMES} < names
+    names = folder.of_a_study((), [f"default, {scheme}" for scheme in study.SCHEMES])
+    assert contents("study").keys() == names
+    assert main(["cartpole", "--episodes", "1", "--runs", "2", *FEW, "--output", "films"]) == 0
+    assert contents("films").keys() == folder.of_a_study(BEHAVIOUR, ["default, global"])
+
+
+def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkeypatch, capsys):
+    films = {f"behaviour-default-{scheme}.gif" for scheme in study.SCHEMES}
+    for options, names in (
+        ([], {"behaviour.gif", "summary.csv"}),
+        (["--no-lineage"], {"lineage.npy"}),
+        (["--schemes"], films),
+    ):
+        line = ["xor", *FEW, *options, "--output", "out", "--overwrite"]
+        assert main(line) == 0
+        for name in names:
+            Path("out", name).write_text("mine")
+        assert main(line) == 0
+        assert all(Path("out", name).read_text() == "mine" for name in names)
+        for name in names:
+            Path("out", name).unlink()
+    assert main(["xor", *FEW, "--no-lineage", "--output", "out", "--overwrite"]) == 0
+    Path("out/lineage.npy").write_text("mine")
+    before = contents("out")
+    refused(["xor", "--resume", "out", "--lineage"], capsys, "resume: out/lineage.npy is no earlier run's")
+    refused(
+        ["xor", *FEW, "--output", "out", "--overwrite"], capsys, "output: out/lineage.npy is no earlier run's"
+    )
+    assert contents("out") == before
+    # A film that could not be made, and a run that was interrupted before its figures.
+    monkeypatch.setattr("experiments.animation.write", lambda *_: None)
+    assert main(["cartpole", "--episodes", "1", *FEW, "--output", "still"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        assert main(["xor", *FEW, "--output", "ended"]) == 130
+    for where, name in ("still", "behaviour.gif"), ("ended", "fitness.svg"):
+        Path(where, name).write_text("mine")
+        written = json.loads(Path(where, "run.json").read_text())["written"]
+        assert name not in written and "checkpoint.npz" in written
+        compare = ["compare", "--seeds", "1", "--share", "0.01", "--output", where, "--overwrite"]
+        assert main(compare) == 0
+        assert contents(where).keys() == {*folder.OF_A_COMPARISON, name}
+        assert Path(where, name).read_text() == "mine"
 
 
 @pytest.mark.parametrize("run_json", [None, "{}", '{"experiment": "mine"}', "{", "[" * 100_000, '{"starts": 1, '
-    '"experiment": "xor", "options": {}, "settings": 3}'])  # fmt: skip
+    '"experiment": "xor", "options": {}, "written": 3}',
+    '{"starts": 1, "experiment": "xor", "options": {}, "written": [[]]}'])  # fmt: skip
 def test_a_users_file_of_the_same_name_is_not_overwritten(run_json, capsys):
     Path("mine").mkdir()
     Path("mine/metrics.csv").write_text("mine")
     if run_json is not None:
         Path("mine/run.json").write_text(run_json)
     before = contents("mine")
-    name = "metrics.csv" if run_json is None or "settings" in run_json else "run.json"
+    name = "metrics.csv" if run_json is None or "written" in run_json else "run.json"
     refused(
         ["xor", *FEW, "--output", "mine", "--overwrite"],
         capsys,
@@ -165,7 +206,7 @@ def test_what_a_killed_start_has_left_does_not_make_a_folder_full():
     Path("run/.run.json.lock").write_text("process 1 on here\n")
     Path("run/.neat-0123456789abcdef.new").write_text("half")
     assert main(["xor", *FEW, "--output", "run"]) == 0
-    assert contents("run").keys() == folder.OF_A_RUN - {"behaviour.svg", "behaviour.gif"}
+    assert contents("run").keys() == folder.of_a_run((), lineage=True)
 
 
 # ---------------------------------------------------------------- written whole
@@ -203,7 +244,7 @@ def test_a_full_disk_names_the_file(size, capsys):
         with largest_file(size):
             refused([*line, "--output", "out", "--overwrite"], capsys, ": File too large")
         written = {path.name for path in Path("out").iterdir()}
-        assert written <= folder.OF_A_RUN | folder.of_a_study(["default, global"])
+        assert written <= folder.of_a_run(BEHAVIOUR, True) | folder.of_a_study(BEHAVIOUR, ["default, global"])
         for path in Path("out").iterdir():
             if path.suffix == ".json":
                 json.loads(path.read_text())
@@ -219,7 +260,7 @@ def test_results_are_on_the_disk_before_they_are_printed(monkeypatch):
     monkeypatch.setattr("experiments.table.print_table", fail)
     monkeypatch.setattr("experiments.compare.print_table", fail)
     assert main(["xor", *FEW[:-1], "--output", "run"]) == 2
-    assert contents("run").keys() == folder.OF_A_RUN - {"behaviour.svg", "behaviour.gif"}
+    assert contents("run").keys() == folder.of_a_run((), lineage=True)
     assert main(["xor", "--runs", "2", *FEW, "--output", "study"]) == 2
     assert {"summary.json", "runs.svg", "champion.json"} <= contents("study").keys()
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "compare"]) == 2
