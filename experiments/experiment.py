@@ -87,7 +87,7 @@ class Experiment(ABC):
 
     @property
     def files(self) -> dict[str, Path]:
-        """Files by which the task is made, by the field that names them; they exist once there is an evaluator."""
+        """Files by which the task is made, by the field that names them; they need not exist."""
         return {}
 
     @property

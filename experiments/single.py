@@ -23,12 +23,12 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
     """Begin a run in a folder of its own."""
     options = Options(**line.options)
     experiment = named(name)(**line.experiment)
-    evaluator = experiment.evaluator(options.device)
-    config = config_for(experiment, evaluator, options, line.settings)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
-    population = Population(config)
     kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
     content = descriptions.describe(name, experiment, kept, command)
+    evaluator = experiment.evaluator(options.device)
+    config = config_for(experiment, evaluator, options, line.settings)
+    population = Population(config)
     names = folders.of_a_run(experiment.pictures, options.lineage)
     with (
         folders.create(name, options.output, options.overwrite, names) as folder,
@@ -62,11 +62,11 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         options = dataclasses.replace(kept, **line.options)
         if options.generations is None:
             raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
-        descriptions.check_files(description, experiment, folder)
+        files = descriptions.check_files(description, experiment, folder)
         evaluator = experiment.evaluator(options.device)
         population = _population(folder)
         _check_population(population, options.generations, line.settings)
-        content = descriptions.resumed(description, experiment, options.generations, command)
+        content = descriptions.resumed(description, experiment, files, options.generations, command)
         names = folders.of_a_run(experiment.pictures, options.lineage)
         if description.written is not None:
             folders.refuse_foreign("resume", folder, names - set(description.written))

@@ -58,10 +58,11 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
     options = Options(**line.options)
     experiment = named(name)(**line.experiment)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
+    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
+    content = descriptions.describe(name, experiment, kept, command)
     settings = _settings(experiment, options, line.settings)
     labels = [setting.label for setting in settings]
-    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
-    content = {**descriptions.describe(name, experiment, kept, command), "settings": labels}
+    content["settings"] = labels
     names = folders.of_a_study(experiment.pictures, labels)
     with (
         folders.create(name, options.output, options.overwrite, names) as folder,
