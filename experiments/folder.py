@@ -85,6 +85,7 @@ def create(experiment: str, output: Path | None, overwrite: bool, names: set[str
         folder = output
         folder.mkdir(parents=True, exist_ok=True)
     with Lock(folder / RUN):
+        _check_idle(folder)
         _make_room(folder, overwrite, names)
         yield folder
 
@@ -100,6 +101,7 @@ def reopen(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise ValueError(f"resume: there is no folder {folder}")
     with Lock(folder / RUN):
+        _check_idle(folder)
         yield folder
 
 
@@ -153,6 +155,12 @@ def _next_free(experiment: str) -> Path:
             return folder
         except FileExistsError:
             number += 1
+
+
+def _check_idle(folder: Path) -> None:
+    """Raise LockedError where a run goes on in the folder although somebody has deleted the lock of its run.json."""
+    with Lock(folder / CHECKPOINT):
+        pass
 
 
 def _make_room(folder: Path, overwrite: bool, names: set[str]) -> None:

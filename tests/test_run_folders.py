@@ -48,6 +48,20 @@ def test_a_folder_that_another_process_writes_is_left_alone(capsys):
     assert list(Path("new").iterdir()) == []
 
 
+def test_a_run_whose_lock_was_deleted_is_left_alone(capsys):
+    assert main(["xor", *FEW, "--output", "run"]) == 0
+    before = contents("run")
+    with Lock("run/checkpoint.npz"):  # as a run holds it to its end
+        for line in (
+            ["xor", "--resume", "run", "--generations", "6"],
+            ["xor", *FEW, "--output", "run", "--overwrite"],
+            ["compare", "--output", "run", "--overwrite"],
+        ):
+            refused(line, capsys, f"run/checkpoint.npz: process {os.getpid()} on ")
+        assert {k: v for k, v in contents("run").items() if not k.startswith(".")} == before
+    assert contents("run") == before
+
+
 def test_a_process_that_is_killed_lets_others_go_on(capsys):
     line = ["regression", "--population-size", "20", "--range", "0", "1", "--checkpoint-every", "1"]
     with command(*line, "--generations", "1000000") as process:
