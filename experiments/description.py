@@ -215,7 +215,7 @@ def _check_format(description: Description) -> None:
 
 def _task(name: str, experiment: Experiment, files: dict[str, dict[str, str | None]]) -> dict[str, Any]:
     """The fields of run.json that make the task, and their digest."""
-    task = {"experiment": name, "arguments": dataclasses.asdict(experiment), "files": files}
+    task: dict[str, Any] = {"experiment": name, "arguments": dataclasses.asdict(experiment), "files": files}
     return {**task, "digest": _digest_of_task(**task)}
 
 
@@ -234,10 +234,15 @@ def _identify(experiment: Experiment) -> dict[str, dict[str, str | None]]:
 
 
 def _digest(path: Path) -> str | None:
-    """SHA-256 of a file; none of a pipe, which can be read only once."""
-    if path.exists() and not path.is_file():
-        return None
+    """SHA-256 of a file, or of the Python files of a package; none of a pipe, which can be read only once."""
     try:
+        if (path / "__init__.py").is_file():
+            names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.py") if file.is_file())
+            return hashlib.sha256(
+                json.dumps([(name, _digest(path / name)) for name in names]).encode()
+            ).hexdigest()
+        if path.exists() and not path.is_file():
+            return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -214,7 +214,28 @@ def test_an_environment_whose_module_has_changed(capsys, monkeypatch, tmp_path):
         gymnasium.registry.pop("Own-v0", None)
     for env in ("CartPole-v1", "no_such_module:Own-v0", ":x", "..:x", "neat:Own-v0"):
         known = named("gymnasium")(env=env).files
-        assert known == ({"env": ROOT / "neat" / "__init__.py"} if env.startswith("neat:") else {})
+        assert known == ({"env": ROOT / "neat"} if env.startswith("neat:") else {})
+
+
+@pytest.mark.parametrize("module", ["own_package_of_this_test", "own_package_of_this_test.inner"])
+@pytest.mark.parametrize("edit", ["inner/physics.py", "__init__.py", "inner/new.py", "physics.py", None])
+def test_all_modules_of_an_environments_package_are_compared(module, edit, capsys, monkeypatch, tmp_path):
+    package = tmp_path / "own_package_of_this_test"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "physics.py", "inner/__init__.py", "inner/physics.py"):
+        (package / name).write_text("gravity = 9.8\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    experiment = named("gymnasium")(env=f"{module}:Own-v0")
+    content = description.describe("gymnasium", experiment, {}, [])
+    assert content["files"]["env"]["path"] == str(package)
+    then = description.Description(**json.loads(json.dumps({**content, "written": []})))
+    if edit is None:
+        (package / "notes.txt").write_text("mine")
+        assert description.check_files(then, experiment, tmp_path) == content["files"]
+        return
+    (package / edit).write_text("gravity = 1.6\n")
+    with pytest.raises(ValueError, match=f"env: {package} has changed since the run began"):
+        description.check_files(then, experiment, tmp_path)
 
 
 # ---------------------------------------------------------------- descriptions that were edited
