@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
             raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
         files = descriptions.check_files(description, experiment, folder)
         evaluator = experiment.evaluator(options.device)
-        population = _population(folder)
+        population = _load_population(folder)
         _check_population(population, options.generations, line.settings)
         content = descriptions.resumed(description, experiment, files, options.generations, command)
         names = folders.of_a_run(experiment.pictures, options.lineage)
@@ -93,8 +94,12 @@ def _check_population(population: Population, generations: int, settings: dict[s
         raise ValueError(f"generations: the run has {population.generation} already, got {generations}")
 
 
-def _population(folder: Path) -> Population:
-    """The newest checkpoint's, or, before there is one, the first."""
+def _load_population(folder: Path) -> Population:
+    """The population of the run's checkpoint; before there is one, the first generation.
+
+    Raises:
+        ValueError: The run has ended and its checkpoint is gone, or a file is damaged.
+    """
     from neat import checkpoint
 
     path = folder / folders.CHECKPOINT
@@ -134,10 +139,10 @@ def _run(
             checkpoint_every=options.checkpoint_every,
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(name, folder)) from None
+        raise KeyboardInterrupt(resume_hint(name, folder)) from None
     finally:
         close(evaluator)
-    _tell(result, results, folder)
+    _print_result(result, results, folder)
 
 
 def close(evaluator: Evaluator) -> None:
@@ -177,7 +182,7 @@ class _Results(reporting.Reporter):
         self.pictures = [*(folder / f"{name}.svg" for name in ("fitness", "species", "champion")), *shown]
 
 
-def _tell(result: Result, results: _Results, folder: Path) -> None:
+def _print_result(result: Result, results: _Results, folder: Path) -> None:
     champion = result.champion
     enabled = sum(c["enabled"] for c in champion.connections)
     print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
@@ -186,7 +191,8 @@ def _tell(result: Result, results: _Results, folder: Path) -> None:
     print(f"pictures: {'  '.join(map(str, results.pictures))}\nnumbers:  {folder / 'metrics.csv'}")
 
 
-def _how_to_go_on(name: str, folder: Path) -> str:
+def resume_hint(name: str, folder: Path) -> str:
+    """The message of an interrupted run: its newest checkpoint, and the command that resumes it."""
     path = folder / folders.CHECKPOINT
     state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {folder}"
+    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -220,6 +221,15 @@ def test_what_a_killed_start_has_left_does_not_make_a_folder_full():
     Path("run/.neat-0123456789abcdef.new").write_text("half")
     assert main(["xor", *FEW, "--output", "run"]) == 0
     assert contents("run").keys() == folder.of_a_run((), lineage=True)
+
+
+def test_the_hint_of_an_interrupted_run_can_be_pasted(monkeypatch, capsys):
+    monkeypatch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    where = "my runs; $(one)'s"
+    assert main(["xor", *FEW, "--output", where]) == 130
+    hint = capsys.readouterr().err.strip().partition("go on with: ")[2]
+    assert shlex.split(hint) == ["python", "-m", "experiments", "xor", "--resume", where]
+    monkeypatch.undo()
 
 
 # ---------------------------------------------------------------- written whole
