@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from neat.config import Task
+from neat.messages import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,5 +141,5 @@ def named(name: str) -> type[Experiment]:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """The end of a message about an unknown word: the nearest of those that are known, if one is near."""
-    near = difflib.get_close_matches(word.lower().replace("_", "-"), words, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word.lower().replace("_", "-"), words)
+    return "" if near is None else f"; did you mean {near}?"
