@@ -15,7 +15,7 @@ test: $(VENV)/installed-dev  ## Run the tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the versions of Python, NumPy and numba
-	$(BIN)/python -m pytest -n 2 -m smoke
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m smoke
 
 lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -65,10 +65,10 @@ def _complain(message: str) -> int:
 
 
 def _in_one_line(message: str) -> str:
-    """The message without line ends and control characters; of a long one, which quotes somebody's file, both ends."""
-    text = " ".join(message.split())
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} […] {text[-_LONGEST // 2 :]}"
+    """The message on one line, of a length that can be read."""
+    from neat.messages import cut
+
+    return cut(message, _LONGEST)
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:

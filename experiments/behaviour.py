@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluators.environments import Discrete, Environment
 from experiments import animation
+from experiments.experiment import BEHAVIOUR
 from experiments.scenes import depiction
 from neat.drawing import BLUE, GREY, INK, ORANGE, save, style
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from evaluators.rollout import Trace
 
-CURVES, FILM = "behaviour.svg", "behaviour.gif"
+CURVES, FILM = BEHAVIOUR
 _MOST_STEPS = 1000
 _FEW = 300  # steps that can be told apart
 _MOST_STATES, _MOST_ACTIONS = 8, 4

@@ -12,7 +12,7 @@ import numpy as np
 from experiments import folder as folders
 from experiments.contenders import TASKS, Contender, Outcome, contenders, score_name, target, work_name
 from experiments.curves import draw, first_reaching
-from experiments.description import started
+from experiments.description import start_entry
 from experiments.experiment import COMPARE, suggestion
 from experiments.flags import read
 from experiments.statistics import bootstrap
@@ -59,9 +59,12 @@ def compare(arguments: list[str], command: Sequence[str]) -> None:
         parallel.set_threads(options.threads)
     methods = contenders(options.task)
     name = f"{COMPARE}-{options.task}"
-    with folders.create(name, options.output, options.overwrite, folders.OF_A_COMPARISON) as folder:
-        content = {"experiment": COMPARE, "options": asdict(options), **started(command)}
-        folders.write_description(folder, content)
+    content = {"experiment": COMPARE, "options": asdict(options), "starts": [start_entry(command)]}
+    names = folders.OF_A_COMPARISON
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
         outcomes: Outcomes = {}
         try:
             with Rows(folder / "curves.csv", [_header(options.task)]) as file:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evaluators.variation import moments
-from experiments.experiment import Experiment
+from experiments.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
     from evaluators import Rollout
@@ -30,6 +30,8 @@ class Control(Experiment):
     """Whether all genomes of a generation meet the same starts, or each its own."""
     observations: Literal["scaled", "raw", "normalised"] = "scaled"
     """How the network sees: scaled to ±1 by the environment's bounds, raw, or by running mean and deviation."""
+
+    pictures = BEHAVIOUR
 
     @abstractmethod
     def environment(self) -> Environment:

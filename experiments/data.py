@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.gradient import Standardise
+from neat.messages import shown
 
 GREATEST = float(np.finfo(np.float32).max)
 
@@ -21,7 +22,7 @@ _NUMBER = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
 )
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_SHOWN = 40  # characters of a cell in a message
+_LONGEST_NAME = 60  # characters of a column's name in a list
 _LISTED = 20  # columns in a message
 _LONGEST_CLASS = 256  # characters; all names take as much memory as the longest
 
@@ -111,6 +112,7 @@ def _parsed(rows: _Rows, target: str, field: str, classes: bool) -> Data:
     features, targets = [], []
     for row in rows:
         if len(row) != len(header):
+            _check_row_separator(row, len(header))
             raise LineError(f"expected {len(header)} values, got {len(row)}")
         text = row[at].strip()
         targets.append(_class(text, target) if classes else _number(text, target))
@@ -132,10 +134,21 @@ def _check_separator(line: str, target: str) -> None:
         for separator, name in _OTHER_SEPARATORS.items():
             parts = columns(separator)
             if target not in whole and (target in parts or len(whole) == 1 < len(parts)):
-                raise LineError(
-                    f"expected commas between the columns, found {name}; save the file with commas, "
-                    "and with points in decimal numbers"
-                )
+                raise _separator_error(name)
+
+
+def _check_row_separator(row: list[str], count: int) -> None:
+    """LineError if a row, read with commas, has the right number of values by another separator."""
+    for separator, name in _OTHER_SEPARATORS.items():
+        if len(",".join(row).split(separator)) == count:
+            raise _separator_error(name)
+
+
+def _separator_error(found: str) -> LineError:
+    return LineError(
+        f"expected commas between the columns, found {found}; save the file with commas, and with points in "
+        "decimal numbers"
+    )
 
 
 def _check_header(header: list[str], target: str, field: str) -> None:
@@ -147,25 +160,25 @@ def _check_header(header: list[str], target: str, field: str) -> None:
         raise LineError(f"column {header.index('') + 1} has no name")
     twice = {name for name in header if header.count(name) > 1}
     if twice:
-        raise LineError(f"there are two columns {_shown(min(twice))}")
+        raise LineError(f"there are two columns {shown(min(twice))}")
     if len(header) < 2:
         raise LineError("expected a feature beside the target, got one column")
     if target not in header:
         likely = header if len(header) <= _LISTED else difflib.get_close_matches(target, header, _LISTED, 0.0)
         names = ", ".join(
-            name if name.isprintable() and len(name) <= _SHOWN else _shown(name) for name in likely
+            name if name.isprintable() and len(name) <= _LONGEST_NAME else shown(name) for name in likely
         )
         rest = f" and {len(header) - _LISTED} others" if len(header) > _LISTED else ""
-        raise LineError(f"{field}: must be one of {names}{rest}, got {_shown(target)}")
+        raise LineError(f"{field}: must be one of {names}{rest}, got {shown(target)}")
 
 
 def _class(text: str, column: str) -> str:
     if not text:
-        raise LineError(f"column {_shown(column)}: must not be empty")
+        raise LineError(f"column {shown(column)}: must not be empty")
     if len(text) > _LONGEST_CLASS:
         raise LineError(
-            f"column {_shown(column)}: a class's name must have at most {_LONGEST_CLASS} characters, "
-            f"got {len(text)}: {_shown(text)}"
+            f"column {shown(column)}: a class's name must have at most {_LONGEST_CLASS} characters, "
+            f"got {len(text)}: {shown(text)}"
         )
     return text
 
@@ -174,20 +187,15 @@ def _number(text: str, column: str) -> float:
     """The number that a cell holds, by a stricter rule than Python's, which reads 1_000 and all scripts' digits."""
     text = text.strip()
     if not text:
-        raise LineError(f"column {_shown(column)}: must not be empty")
+        raise LineError(f"column {shown(column)}: must not be empty")
     if not _NUMBER.fullmatch(text):
         raise LineError(
-            f"column {_shown(column)}: must be a number, got {_shown(text)}; numbers look like 1500, -0.25 or 1.5e3"
+            f"column {shown(column)}: must be a number, got {shown(text)}; numbers look like 1500, -0.25 or 1.5e3"
         )
     value = float(text)
     if not abs(value) <= GREATEST:
-        raise LineError(f"column {_shown(column)}: must be a finite float32, got {_shown(text)}")
+        raise LineError(f"column {shown(column)}: must be a finite float32, got {shown(text)}")
     return value
-
-
-def _shown(text: str) -> str:
-    """Text from a file for a message: in quotes, on one line, not long."""
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 def iris() -> Data:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from neat.config import Task
+from neat.messages import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,8 @@ NAMES = (
 )
 
 
+BEHAVIOUR = "behaviour.svg", "behaviour.gif"
+"""Curves and film of what a champion does."""
 COMPARE = "compare"  # which stands where an experiment's name does, and is none
 
 
@@ -85,8 +87,13 @@ class Experiment(ABC):
 
     @property
     def files(self) -> dict[str, Path]:
-        """Files by which the task is made, by the field that names them; they exist once there is an evaluator."""
+        """Files by which the task is made, by the field that names them; they need not exist."""
         return {}
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of the files that `show` may write."""
+        return ()
 
     def located(self) -> Self:
         """The same with absolute paths, so that it is the same task from every folder."""
@@ -134,5 +141,5 @@ def named(name: str) -> type[Experiment]:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """The end of a message about an unknown word: the nearest of those that are known, if one is near."""
-    near = difflib.get_close_matches(word.lower().replace("_", "-"), words, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word.lower().replace("_", "-"), words)
+    return "" if near is None else f"; did you mean {near}?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,23 +18,36 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.toml"
-_BEHAVIOUR = {"behaviour.svg", "behaviour.gif"}
-OF_A_RUN = _BEHAVIOUR | {
-    *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "lineage.npy", "result.json"),
+_OF_EVERY_RUN = {
+    *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "result.json"),
     *("champion.json", "champion.svg", "fitness.svg", "species.svg"),
 }
-"""Names of the files that a run may write; those of a TensorBoard log stay when another run takes the folder."""
 OF_A_COMPARISON = {RUN, "curves.csv", "summary.json", "compare.svg"}
 """Names of the files that `compare` writes."""
 
 
-def of_a_study(labels: Sequence[str]) -> set[str]:
-    """Names of the files that a study may write whose settings have these labels."""
-    names = {RUN, CONFIG, "summary.csv", "summary.json"} | _BEHAVIOUR
+def of_a_run(pictures: Iterable[str], lineage: bool) -> set[str]:
+    """Names of the files that a run may write; those of a TensorBoard log stay when another run takes the folder.
+
+    Args:
+        pictures: Names of those that its experiment may draw.
+        lineage: Whether it keeps each genome's parents.
+    """
+    return _OF_EVERY_RUN | set(pictures) | ({"lineage.npy"} if lineage else set())
+
+
+def of_a_study(pictures: Iterable[str], labels: Sequence[str]) -> set[str]:
+    """Names of the files that a study may write.
+
+    Args:
+        pictures: Names of those that its experiment may draw.
+        labels: Of its settings.
+    """
+    names = {RUN, CONFIG, "summary.csv", "summary.json"} | set(pictures)
     for label in labels:
         end = suffix(label, labels)
         names |= {f"config{end}.toml", f"runs{end}.svg", f"champion{end}.json", f"champion{end}.svg"}
-        names |= {f"behaviour{end}.svg", f"behaviour{end}.gif"}
+        names |= {add_suffix(Path(picture), end).name for picture in pictures}
     return names
 
 
@@ -42,6 +55,11 @@ def suffix(label: str, labels: Sequence[str]) -> str:
     """What the names of a setting's files end in: nothing where a study has one setting, else its label."""
     slug = "".join(c if c.isalnum() else "-" for c in label).replace("--", "-")
     return f"-{slug}" if len(labels) > 1 else ""
+
+
+def add_suffix(picture: Path, end: str) -> Path:
+    """The path of a setting's picture, from that which its experiment draws."""
+    return picture.with_stem(picture.stem + end)
 
 
 @contextlib.contextmanager
@@ -67,6 +85,7 @@ def create(experiment: str, output: Path | None, overwrite: bool, names: set[str
         folder = output
         folder.mkdir(parents=True, exist_ok=True)
     with Lock(folder / RUN):
+        _check_idle(folder)
         _make_room(folder, overwrite, names)
         yield folder
 
@@ -82,12 +101,29 @@ def reopen(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise ValueError(f"resume: there is no folder {folder}")
     with Lock(folder / RUN):
+        _check_idle(folder)
         yield folder
 
 
-def write_description(folder: Path, content: dict[str, Any]) -> None:
-    """Write run.json."""
-    write_json(folder / RUN, content)
+@contextlib.contextmanager
+def described(folder: Path, content: dict[str, Any], names: set[str]) -> Iterator[None]:
+    """Write run.json, with the files that work of this kind may write, and at the end with those that it has written.
+
+    Only these are an earlier run's when another run takes the folder.
+
+    Args:
+        folder: The folder, locked.
+        content: What run.json holds.
+        names: Of the files that may be written.
+    """
+    write_json(folder / RUN, {**content, "written": sorted(names)})
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # a full disk; the longer list stays
+            write_json(
+                folder / RUN, {**content, "written": sorted(n for n in names if (folder / n).exists())}
+            )
 
 
 def write_config(folder: Path, config: Config, end: str = "") -> None:
@@ -121,35 +157,42 @@ def _next_free(experiment: str) -> Path:
             number += 1
 
 
+def _check_idle(folder: Path) -> None:
+    """Raise LockedError where a run goes on in the folder although somebody has deleted the lock of its run.json."""
+    with Lock(folder / CHECKPOINT):
+        pass
+
+
 def _make_room(folder: Path, overwrite: bool, names: set[str]) -> None:
     there = {path.name for path in folder.iterdir() if not is_auxiliary(path.name)}
     if there and not overwrite:
         raise ValueError(f"output: {folder} is not empty; --overwrite writes into it all the same")
     earlier = _written_before(folder)
-    foreign = sorted(names & there - earlier)
-    if foreign:
-        raise ValueError(
-            f"output: {folder / foreign[0]} is no earlier run's, and would be overwritten; move it away or choose "
-            "another folder"
-        )
+    refuse_foreign("output", folder, names - earlier)
     for name in earlier & there - {RUN}:  # which is replaced, and says until then whose the other files are
         (folder / name).unlink()
 
 
+def refuse_foreign(field: str, folder: Path, names: set[str]) -> None:
+    """Raise ValueError where one of these files, which no earlier run has written, is in the folder."""
+    foreign = sorted(name for name in names if (folder / name).exists())
+    if foreign:
+        raise ValueError(
+            f"{field}: {folder / foreign[0]} is no earlier run's, and would be overwritten; move it away or choose "
+            "another folder"
+        )
+
+
 def _written_before(folder: Path) -> set[str]:
-    """Names of the files that the run in a folder may have written; none if run.json does not tell of one."""
+    """Names of the files that the run in a folder has written; none if run.json does not tell of one."""
     try:
         content = json.loads((folder / RUN).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return set()
     if not isinstance(content, dict) or not {"experiment", "options", "starts"} <= content.keys():
         return set()
-    if content["experiment"] == "compare":
-        return OF_A_COMPARISON
-    labels = content.get("settings", [])
-    if not isinstance(labels, list):
-        return set()
-    return of_a_study([str(label) for label in labels]) if labels else OF_A_RUN
+    written = content.get("written")
+    return {name for name in written if isinstance(name, str)} if isinstance(written, list) else set()
 
 
 def _finite(content: Any) -> Any:

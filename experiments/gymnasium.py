@@ -19,7 +19,7 @@ import numpy as np
 from evaluators.variation import moments
 from experiments.animation import MOST_FRAMES
 from experiments.control import JUDGED, REPORTED, UNSEEN
-from experiments.experiment import Experiment
+from experiments.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
     import gymnasium
@@ -71,6 +71,8 @@ class Gymnasium(Experiment):
     vectorization_mode: Literal["sync", "async"] = "sync"
     """Whether episodes take place in this process, or each slot is a process of its own, for slow environments."""
 
+    pictures = BEHAVIOUR
+
     @property
     def threshold(self) -> float | None:
         """The target, given or Gymnasium's; none: there is no such thing."""
@@ -91,14 +93,16 @@ class Gymnasium(Experiment):
 
     @property
     def files(self) -> dict[str, Path]:
-        """The module that registers another package's environment."""
-        module = self.env.rpartition(":")[0]
+        """The module that registers another package's environment, or the folder of the package that holds it."""
+        package = self.env.rpartition(":")[0].partition(".")[0]
         try:
-            spec = importlib.util.find_spec(module) if module else None
+            spec = importlib.util.find_spec(package) if package else None
         except (ImportError, ValueError, AttributeError):  # the evaluator says what is wrong with it
             return {}
-        file = None if spec is None or spec.origin is None else Path(spec.origin)
-        return {} if file is None or not file.is_file() else {"env": file}
+        if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+            return {}
+        file = Path(spec.origin)
+        return {"env": file if spec.submodule_search_locations is None else file.parent}
 
     def evaluator(self, device: str) -> Evaluator:
         """Episodes of the environment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,17 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
     """Begin a run in a folder of its own."""
     options = Options(**line.options)
     experiment = named(name)(**line.experiment)
-    evaluator = experiment.evaluator(options.device)
-    config = config_for(experiment, evaluator, options, line.settings)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
-    population = Population(config)
     kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
     content = descriptions.describe(name, experiment, kept, command)
-    with folders.create(name, options.output, options.overwrite, folders.OF_A_RUN) as folder:
-        folders.write_description(folder, content)
+    evaluator = experiment.evaluator(options.device)
+    config = config_for(experiment, evaluator, options, line.settings)
+    population = Population(config)
+    names = folders.of_a_run(experiment.pictures, options.lineage)
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
         folders.write_config(folder, config)
         compile_ahead(experiment, config, options.device, options.quiet)
         _run(name, experiment, evaluator, population, options, folder)
@@ -59,13 +63,17 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         options = dataclasses.replace(kept, **line.options)
         if options.generations is None:
             raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
-        descriptions.check_files(description, experiment, folder)
+        files = descriptions.check_files(description, experiment, folder)
         evaluator = experiment.evaluator(options.device)
-        population = _population(folder)
+        population = _load_population(folder)
         _check_population(population, options.generations, line.settings)
-        content = descriptions.resumed(description, experiment, options.generations, command)
-        folders.write_description(folder, content)
-        _run(name, experiment, evaluator, population, options, folder)
+        content = descriptions.resumed(description, experiment, files, options.generations, command)
+        names = folders.of_a_run(experiment.pictures, options.lineage)
+        if description.written is not None:
+            folders.refuse_foreign("resume", folder, names - set(description.written))
+            names |= set(description.written)
+        with folders.described(folder, content, names):
+            _run(name, experiment, evaluator, population, options, folder)
 
 
 def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:
@@ -86,8 +94,12 @@ def _check_population(population: Population, generations: int, settings: dict[s
         raise ValueError(f"generations: the run has {population.generation} already, got {generations}")
 
 
-def _population(folder: Path) -> Population:
-    """The newest checkpoint's, or, before there is one, the first."""
+def _load_population(folder: Path) -> Population:
+    """The population of the run's checkpoint; before there is one, the first generation.
+
+    Raises:
+        ValueError: The run has ended and its checkpoint is gone, or a file is damaged.
+    """
     from neat import checkpoint
 
     path = folder / folders.CHECKPOINT
@@ -127,10 +139,10 @@ def _run(
             checkpoint_every=options.checkpoint_every,
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(name, folder)) from None
+        raise KeyboardInterrupt(resume_hint(name, folder)) from None
     finally:
         close(evaluator)
-    _tell(result, results, folder)
+    _print_result(result, results, folder)
 
 
 def close(evaluator: Evaluator) -> None:
@@ -170,7 +182,7 @@ class _Results(reporting.Reporter):
         self.pictures = [*(folder / f"{name}.svg" for name in ("fitness", "species", "champion")), *shown]
 
 
-def _tell(result: Result, results: _Results, folder: Path) -> None:
+def _print_result(result: Result, results: _Results, folder: Path) -> None:
     champion = result.champion
     enabled = sum(c["enabled"] for c in champion.connections)
     print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
@@ -179,7 +191,8 @@ def _tell(result: Result, results: _Results, folder: Path) -> None:
     print(f"pictures: {'  '.join(map(str, results.pictures))}\nnumbers:  {folder / 'metrics.csv'}")
 
 
-def _how_to_go_on(name: str, folder: Path) -> str:
+def resume_hint(name: str, folder: Path) -> str:
+    """The message of an interrupted run: its newest checkpoint, and the command that resumes it."""
     path = folder / folders.CHECKPOINT
     state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {folder}"
+    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"

@@ -58,12 +58,16 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
     options = Options(**line.options)
     experiment = named(name)(**line.experiment)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
+    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
+    content = descriptions.describe(name, experiment, kept, command)
     settings = _settings(experiment, options, line.settings)
     labels = [setting.label for setting in settings]
-    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
-    content = {**descriptions.describe(name, experiment, kept, command), "settings": labels}
-    with folders.create(name, options.output, options.overwrite, folders.of_a_study(labels)) as folder:
-        folders.write_description(folder, content)
+    content["settings"] = labels
+    names = folders.of_a_study(experiment.pictures, labels)
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
         folders.write_config(folder, settings[0].config)
         if not options.quiet:
             tell_device(experiment.evaluator(options.device))
@@ -105,14 +109,14 @@ def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -
 
 
 @functools.lru_cache(maxsize=1)
-def _kept(experiment: Experiment) -> Experiment:
+def _cached(experiment: Experiment) -> Experiment:
     """One object for all runs of a process, with the data that it has read."""
     return experiment
 
 
 def run_seed(experiment: Experiment, config: Config, generations: int, device: str) -> Run:
     """One run, in whatever process."""
-    experiment = _kept(experiment)
+    experiment = _cached(experiment)
     evaluator = experiment.evaluator(device)
     try:
         solved = experiment.solved(evaluator)
@@ -141,7 +145,7 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
     one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
     columns = Run._fields[:-4]
-    for count, run in enumerate(_each(one, configs, options), 1):
+    for count, run in enumerate(_run_all(one, configs, options), 1):
         header = [["setting", *columns, *run.measures]] if file.is_empty else []
         file.append([*header, [setting.label, *run[:-4], *run.measures.values()]])
         if not options.quiet and (count % max(1, options.runs // 10) == 0):
@@ -149,7 +153,8 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows
         yield run
 
 
-def _each(one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
+def _run_all(one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
+    """The runs of the configs, in their order, in this process or in workers."""
     if options.workers == 1:
         yield from map(one, configs)
         return
@@ -173,7 +178,7 @@ def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, su
     if run.state:
         evaluator.restore(run.state)  # type: ignore[attr-defined]
     for picture in experiment.show(champion, evaluator, folder):
-        picture.replace(picture.with_stem(picture.stem + suffix))
+        picture.replace(folders.add_suffix(picture, suffix))
     close(evaluator)
 
 

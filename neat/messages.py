@@ -50,8 +50,10 @@ def shown(value: Any) -> str:
 
 
 def cut(text: str, most: int = _MOST) -> str:
-    """`text` on one line, without its middle where it is longer than `most` characters."""
-    text = " ".join(line.strip() for line in text.splitlines())
+    """`text` on one line, control characters escaped, without its middle where it is longer than `most` characters."""
+    text = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    if not text.isprintable():  # a terminal would obey some, and no encoding has others
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
 
 

@@ -49,7 +49,7 @@ WORDS = [
 def test_what_is_no_number(tmp_path, text, column):
     """Python's float reads underscores and the digits of all scripts."""
     values = {"a": "1", "b": "2", column: f'"{text}"'}
-    shown = re.escape(repr(text)) if len(text) < 40 else "'0+…'"
+    shown = re.escape(repr(text)) if len(text) < 40 else r"'0+\.\.\.0+x'"
     message = refusal(tmp_path, f"a,b\n1,2\n{values['a']},{values['b']}\n")
     expected = (
         f"line 3: column '{column}': must be a number, got {shown}; numbers look like 1500, -0.25 or 1.5e3"
@@ -90,6 +90,15 @@ def test_another_separator_is_named(tmp_path, name, text, classes):
     assert message.startswith(
         f"line 1: expected commas between the columns, found {name}; save the file with"
     )
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_another_separator_under_a_header_with_commas_is_named(tmp_path, separator, name):
+    for row in "1 2 3", "1,5 2 3", "1,5 2,5 3,5":
+        message = refusal(tmp_path, "a,b,c\n7,8,9\n" + row.replace(" ", separator) + "\n")
+        assert message.startswith(f"line 3: expected commas between the columns, found {name}; save the file")
+    wrong = refusal(tmp_path, f"a,b,c\n1{separator}2\n")
+    assert wrong == "line 2: expected 3 values, got 1"
 
 
 def test_a_semicolon_in_a_name_is_no_separator(tmp_path):

@@ -162,14 +162,14 @@ def test_a_run(name, capsys):
 
 def test_names_of_folders():
     for expected in ("xor", "xor-2", "xor-3"):
-        with folder.create("xor", None, False, folder.OF_A_RUN) as created:
+        with folder.create("xor", None, False, set()) as created:
             assert created == Path("runs") / expected
-    with folder.create("xor", Path("a/b"), False, folder.OF_A_RUN) as created:
+    with folder.create("xor", Path("a/b"), False, set()) as created:
         assert created == Path("a/b")
         (created / "file").write_text("mine")
     with (
         pytest.raises(ValueError, match="a/b is not empty"),
-        folder.create("xor", Path("a/b"), False, folder.OF_A_RUN),
+        folder.create("xor", Path("a/b"), False, set()),
     ):
         pass
 

@@ -36,6 +36,11 @@ class Failing:
         raise RuntimeError
 
 
+def test_a_cut_text_holds_no_control_characters():
+    assert cut("a\x1b[31m\x07\u202eb\udce9\n\n  c²") == "a\\x1b[31m\\x07\\u202eb\\udce9 c²"
+    assert len(cut("\x1b" * 10**6)) <= 203
+
+
 @pytest.mark.parametrize(
     "value",
     [

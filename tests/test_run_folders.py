@@ -1,19 +1,19 @@
-"""Folders of runs under a second process, other people's files, a full disk, other data and edited descriptions."""
+"""Folders of runs under a second process, other people's files and a full disk."""
 
 import json
 import os
+import shlex
 import signal
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import ROOT, command, contents, largest_file, refused
+from processes import command, contents, largest_file, refused
 
-from experiments import animation, description, folder, study
+from experiments import animation, folder, study
 from experiments.__main__ import main
-from experiments.experiment import named
+from experiments.experiment import BEHAVIOUR
 from neat import checkpoint, reporting
 from neat.config import Config
 from neat.files import Lock
@@ -47,6 +47,20 @@ def test_a_folder_that_another_process_writes_is_left_alone(capsys):
     with Lock("new/run.json"):  # two starts with the same new folder
         refused(["xor", *FEW, "--output", "new"], capsys, f"new/run.json: process {os.getpid()} on ")
     assert list(Path("new").iterdir()) == []
+
+
+def test_a_run_whose_lock_was_deleted_is_left_alone(capsys):
+    assert main(["xor", *FEW, "--output", "run"]) == 0
+    before = contents("run")
+    with Lock("run/checkpoint.npz"):  # as a run holds it to its end
+        for line in (
+            ["xor", "--resume", "run", "--generations", "6"],
+            ["xor", *FEW, "--output", "run", "--overwrite"],
+            ["compare", "--output", "run", "--overwrite"],
+        ):
+            refused(line, capsys, f"run/checkpoint.npz: process {os.getpid()} on ")
+        assert {k: v for k, v in contents("run").items() if not k.startswith(".")} == before
+    assert contents("run") == before
 
 
 def test_a_process_that_is_killed_lets_others_go_on(capsys):
@@ -119,22 +133,63 @@ def test_what_a_run_writes_can_be_deleted_by_name(monkeypatch):
     """The names in folder.py are all that runs and studies write."""
     monkeypatch.setattr(animation, "chosen", lambda start, stop: np.array([start, stop]))  # a short film
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "run"]) == 0
-    assert contents("run").keys() == folder.OF_A_RUN
+    assert contents("run").keys() == folder.of_a_run(BEHAVIOUR, lineage=True)
     assert main(["xor", "--schemes", *FEW, "--output", "study"]) == 0
-    names = folder.of_a_study([f"default, {scheme}" for scheme in study.SCHEMES])
-    assert contents("study").keys() == {name for name in names if not name.startswith("behaviour")}
-    assert {f"behaviour-default-{scheme}.gif" for scheme in study.SCHEMES} < names
+    names = folder.of_a_study((), [f"default, {scheme}" for scheme in study.SCHEMES])
+    assert contents("study").keys() == names
+    assert main(["cartpole", "--episodes", "1", "--runs", "2", *FEW, "--output", "films"]) == 0
+    assert contents("films").keys() == folder.of_a_study(BEHAVIOUR, ["default, global"])
+
+
+def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkeypatch, capsys):
+    films = {f"behaviour-default-{scheme}.gif" for scheme in study.SCHEMES}
+    for options, names in (
+        ([], {"behaviour.gif", "summary.csv"}),
+        (["--no-lineage"], {"lineage.npy"}),
+        (["--schemes"], films),
+    ):
+        line = ["xor", *FEW, *options, "--output", "out", "--overwrite"]
+        assert main(line) == 0
+        for name in names:
+            Path("out", name).write_text("mine")
+        assert main(line) == 0
+        assert all(Path("out", name).read_text() == "mine" for name in names)
+        for name in names:
+            Path("out", name).unlink()
+    assert main(["xor", *FEW, "--no-lineage", "--output", "out", "--overwrite"]) == 0
+    Path("out/lineage.npy").write_text("mine")
+    before = contents("out")
+    refused(["xor", "--resume", "out", "--lineage"], capsys, "resume: out/lineage.npy is no earlier run's")
+    refused(
+        ["xor", *FEW, "--output", "out", "--overwrite"], capsys, "output: out/lineage.npy is no earlier run's"
+    )
+    assert contents("out") == before
+    # A film that could not be made, and a run that was interrupted before its figures.
+    monkeypatch.setattr("experiments.animation.write", lambda *_: None)
+    assert main(["cartpole", "--episodes", "1", *FEW, "--output", "still"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        assert main(["xor", *FEW, "--output", "ended"]) == 130
+    for where, name in ("still", "behaviour.gif"), ("ended", "fitness.svg"):
+        Path(where, name).write_text("mine")
+        written = json.loads(Path(where, "run.json").read_text())["written"]
+        assert name not in written and "checkpoint.npz" in written
+        compare = ["compare", "--seeds", "1", "--share", "0.01", "--output", where, "--overwrite"]
+        assert main(compare) == 0
+        assert contents(where).keys() == {*folder.OF_A_COMPARISON, name}
+        assert Path(where, name).read_text() == "mine"
 
 
 @pytest.mark.parametrize("run_json", [None, "{}", '{"experiment": "mine"}', "{", "[" * 100_000, '{"starts": 1, '
-    '"experiment": "xor", "options": {}, "settings": 3}'])  # fmt: skip
+    '"experiment": "xor", "options": {}, "written": 3}',
+    '{"starts": 1, "experiment": "xor", "options": {}, "written": [[]]}'])  # fmt: skip
 def test_a_users_file_of_the_same_name_is_not_overwritten(run_json, capsys):
     Path("mine").mkdir()
     Path("mine/metrics.csv").write_text("mine")
     if run_json is not None:
         Path("mine/run.json").write_text(run_json)
     before = contents("mine")
-    name = "metrics.csv" if run_json is None or "settings" in run_json else "run.json"
+    name = "metrics.csv" if run_json is None or "written" in run_json else "run.json"
     refused(
         ["xor", *FEW, "--output", "mine", "--overwrite"],
         capsys,
@@ -165,7 +220,16 @@ def test_what_a_killed_start_has_left_does_not_make_a_folder_full():
     Path("run/.run.json.lock").write_text("process 1 on here\n")
     Path("run/.neat-0123456789abcdef.new").write_text("half")
     assert main(["xor", *FEW, "--output", "run"]) == 0
-    assert contents("run").keys() == folder.OF_A_RUN - {"behaviour.svg", "behaviour.gif"}
+    assert contents("run").keys() == folder.of_a_run((), lineage=True)
+
+
+def test_the_hint_of_an_interrupted_run_can_be_pasted(monkeypatch, capsys):
+    monkeypatch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    where = "my runs; $(one)'s"
+    assert main(["xor", *FEW, "--output", where]) == 130
+    hint = capsys.readouterr().err.strip().partition("go on with: ")[2]
+    assert shlex.split(hint) == ["python", "-m", "experiments", "xor", "--resume", where]
+    monkeypatch.undo()
 
 
 # ---------------------------------------------------------------- written whole
@@ -203,7 +267,7 @@ def test_a_full_disk_names_the_file(size, capsys):
         with largest_file(size):
             refused([*line, "--output", "out", "--overwrite"], capsys, ": File too large")
         written = {path.name for path in Path("out").iterdir()}
-        assert written <= folder.OF_A_RUN | folder.of_a_study(["default, global"])
+        assert written <= folder.of_a_run(BEHAVIOUR, True) | folder.of_a_study(BEHAVIOUR, ["default, global"])
         for path in Path("out").iterdir():
             if path.suffix == ".json":
                 json.loads(path.read_text())
@@ -219,199 +283,8 @@ def test_results_are_on_the_disk_before_they_are_printed(monkeypatch):
     monkeypatch.setattr("experiments.table.print_table", fail)
     monkeypatch.setattr("experiments.compare.print_table", fail)
     assert main(["xor", *FEW[:-1], "--output", "run"]) == 2
-    assert contents("run").keys() == folder.OF_A_RUN - {"behaviour.svg", "behaviour.gif"}
+    assert contents("run").keys() == folder.of_a_run((), lineage=True)
     assert main(["xor", "--runs", "2", *FEW, "--output", "study"]) == 2
     assert {"summary.json", "runs.svg", "champion.json"} <= contents("study").keys()
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "compare"]) == 2
     assert contents("compare").keys() == folder.OF_A_COMPARISON
-
-
-# ---------------------------------------------------------------- other data
-
-
-def table(seed):
-    draw = np.random.default_rng(seed).normal(size=(40, 2))
-    return "a,b,kind\n" + "".join(f"{a:.4f},{b:.4f},{'u' if a > b else 'v'}\n" for a, b in draw)
-
-
-DATA = [("classification", "--label", "kind"), ("regression", "--target", "b")]
-
-
-@pytest.mark.parametrize(("name", "flag", "column"), DATA)
-def test_a_run_goes_on_with_its_own_data_only(name, flag, column, capsys, monkeypatch, tmp_path):
-    text = table(0) if name == "classification" else table(0).replace("u\n", "1\n").replace("v\n", "0\n")
-    Path("my.csv").write_text(text)
-    line = [name, "--data", "my.csv", flag, column, "--population-size", "20", "--quiet", "--generations"]
-    assert main([*line, "5", "--output", "whole"]) == 0
-    assert main([*line, "3", "--output", "run"]) == 0
-    before = contents("run")
-    Path("my.csv").write_text(text.replace("\n0.", "\n1."))
-    refused([name, "--resume", "run"], capsys, f"data: {tmp_path}/my.csv has changed since the run began")
-    Path("my.csv").unlink()
-    refused([name, "--resume", "run"], capsys, f"{tmp_path}/my.csv: No such file")
-    assert contents("run") == before
-    Path("my.csv").write_text(text)
-    Path("elsewhere").mkdir()
-    Path("elsewhere/my.csv").write_text(text.replace("\n0.", "\n1."))
-    monkeypatch.chdir("elsewhere")
-    again = [name, "--resume", "../run", "--generations", "5", "--quiet"]
-    refused([*again, "--data", "my.csv"], capsys, f"data: the run has '{tmp_path}/my.csv'")
-    assert main([*again, "--data", str(tmp_path / "my.csv")]) == 0
-    for file in SAME:
-        assert (tmp_path / "run" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
-
-
-def test_a_run_of_the_version_before_goes_on_with_a_warning():
-    Path("my.csv").write_text(table(0))
-    line = ["classification", "--data", "my.csv", "--label", "kind", *FEW, "--output", "run"]
-    assert main(line) == 0
-    path = Path("run/run.json")
-    old = json.loads(path.read_text())
-    del old["files"]
-    old["arguments"]["data"] = "my.csv"
-    path.write_text(json.dumps(old))
-    with pytest.warns(
-        UserWarning, match="data: run/run.json does not say what .*my.csv held when the run began"
-    ):
-        assert main(["classification", "--resume", "run", "--generations", "5", "--data", "my.csv"]) == 0
-    assert json.loads(path.read_text())["arguments"]["data"] == str(Path("my.csv").absolute())
-    assert main(["classification", "--resume", "run"]) == 0  # from then on it does
-
-
-def test_data_from_a_pipe_can_be_read_once():
-    os.mkfifo("pipe")
-    assert description._digest(Path("pipe")) is None
-
-
-def test_the_file_of_settings_is_not_read_again(capsys):
-    Path("my.toml").write_text("population_size = 20\n")
-    for output, generations in (("whole", "6"), ("run", "4")):
-        line = ["xor", "--config", "my.toml", "--quiet", "--generations", generations, "--output", output]
-        assert main(line) == 0
-    Path("my.toml").write_text("population_size = 30\n")
-    assert main(["xor", "--resume", "run", "--generations", "6"]) == 0
-    for name in SAME:
-        assert Path("run", name).read_bytes() == Path("whole", name).read_bytes(), name
-
-
-OWN = """
-import gymnasium
-from gymnasium.envs.classic_control import CartPoleEnv
-gymnasium.register("Own-v0", CartPoleEnv, max_episode_steps=20)
-"""
-
-
-def test_an_environment_whose_module_has_changed(capsys, monkeypatch, tmp_path):
-    pytest.importorskip("gymnasium")
-    import gymnasium
-
-    Path("own_module_of_this_test.py").write_text(OWN)
-    monkeypatch.syspath_prepend(tmp_path)
-    line = [
-        "gymnasium",
-        "--env",
-        "own_module_of_this_test:Own-v0",
-        "--episodes",
-        "1",
-        *FEW,
-        "--output",
-        "run",
-    ]
-    try:
-        assert main(line) == 0
-        assert main(["gymnasium", "--resume", "run", "--env", "own_module_of_this_test:Own-v0"]) == 0
-        Path("own_module_of_this_test.py").write_text(OWN + "# changed")
-        refused(
-            ["gymnasium", "--resume", "run"],
-            capsys,
-            f"env: {tmp_path}/own_module_of_this_test.py has changed",
-        )
-    finally:
-        sys.modules.pop("own_module_of_this_test", None)
-        gymnasium.registry.pop("Own-v0", None)
-    for env in ("CartPole-v1", "no_such_module:Own-v0", ":x", "..:x", "neat:Own-v0"):
-        known = named("gymnasium")(env=env).files
-        assert known == ({"env": ROOT / "neat" / "__init__.py"} if env.startswith("neat:") else {})
-
-
-# ---------------------------------------------------------------- descriptions that were edited
-
-
-def nested(depth):
-    return "[" * depth + "]" * depth
-
-
-EDITS = [
-    ('"arguments": {"bits": 2, "learn_steps": 0}', '"arguments": 3', "arguments: input should be a valid dictionary"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bits": "2",', "arguments.bits: input should be a valid integer"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bits": true,', "arguments.bits: input should be a valid integer"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bits": 99,', "arguments.bits: must be from 2 to 16, got 99"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bots": 2,', "arguments.bots: there is no such field"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bits": NaN,', "NaN is no number"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bits": 1e999,', "arguments.bits: input should be a"),
-    ('"arguments": {"bits": 2,', f'"arguments": {{"bits": {"9" * 4000},', "arguments.bits: must be from 2 to 16"),
-    ('"arguments": {"bits": 2,', f'"arguments": {{"bits": {"9" * 9000},', "no description of a run"),
-    ('"arguments": {"bits": 2,', f'"arguments": {{"bits": {nested(100_000)},', "nested too deeply"),
-    ('"arguments": {"bits": 2,', f'"arguments": {{"bits": {nested(300)},', "arguments.bits: input should be a valid"),
-    ('"generations": 4', '"generations": "4"', "options.generations: input should be a valid integer"),
-    ('"generations": 4', '"generations": 0', "options.generations: must be at least 1, got 0"),
-    ('"generations": 4', '"generations": 99999999999999', "options.generations: must be less than 2147483648"),
-    ('"generations": 4', '"generatoins": 4', "options.generatoins: there is no such field"),
-    ('"generations": 4', '"overwrite": true', "options.overwrite: there is no such field"),
-    ('"generations": 4', '"generations": null', "options.generations: must be given"),
-    ('"lineage": true', '"lineage": 1', "options.lineage: input should be a valid boolean"),
-    ('"device": "auto"', '"device": 7', "options.device: input should be a valid string"),
-    ('"experiment": "parity"', '"experiment": ["parity"]', "experiment: input should be a valid string"),
-    ('"experiment": "parity"', '"experiment": "chess"', "holds an experiment chess"),
-    ('"starts": [', '"starts": 3, "more": [', "starts: input should be a valid list"),
-    ('"starts": [', '"starts": [7, ', "starts.0: input should be a valid dictionary"),
-    ('"files": {}', '"files": {"data": 3}', "files.data: input should be a valid dictionary"),
-    ('"files": {}', '"unknown": {}', "unknown: there is no such field"),
-    ('"files": {}', '"files": {}, "settings": "x"', "settings: input should be a valid list"),
-    ('"files": {}', '"files": {}, "settings": ["x"]', "holds a study of many runs"),
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def parity_run(tmp_path_factory):
-    where = tmp_path_factory.mktemp("parity")
-    assert main(["parity", "--bits", "2", *FEW, "--output", str(where)]) == 0
-    path = where / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text())))  # in one line
-    return where
-
-
-@pytest.mark.parametrize(("old", "new", "message"), EDITS, ids=[str(k) for k in range(len(EDITS))])
-def test_a_description_that_was_edited(old, new, message, parity_run, capsys):
-    path = parity_run / "run.json"
-    text = path.read_text()
-    assert text.count(old) == 1, text
-    path.write_text(text.replace(old, new))
-    before = contents(parity_run)
-    try:
-        refused(["parity", "--resume", str(parity_run)], capsys, message)
-        if not message.startswith("holds"):
-            refused(["parity", "--resume", str(parity_run)], capsys, f"{path}: ")
-        assert contents(parity_run) == before
-    finally:
-        path.write_text(text)
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"3", b"null", b"[]", b"{}", b'{"a": ', b'"\\ud800"'])
-def test_what_is_no_description(content, parity_run, capsys):
-    path = parity_run / "run.json"
-    text = path.read_text()
-    path.write_bytes(content)
-    try:
-        refused(["parity", "--resume", str(parity_run)], capsys, f"{path}: no description of a run: ")
-    finally:
-        path.write_text(text)
-
-
-def test_surrogates_in_a_description(parity_run):
-    path = parity_run / "run.json"
-    text = path.read_text()
-    path.write_text(text.replace('"command": "', '"command": "\\ud800'))
-    assert main(["parity", "--resume", str(parity_run), "--quiet"]) == 0
-    assert json.loads(path.read_text())["starts"][0]["command"].startswith("\ud800")
-    path.write_text(text)
