@@ -73,7 +73,8 @@ class Episodic(ABC):
 
         Raises:
             ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
-            RuntimeError: The environment raised an error, or its worker processes ended.
+            RuntimeError: The environment raised an error, its worker processes ended, or another thread is using this
+                evaluator's environments or normalised observations.
         """
         self._forget_last()
         fitness, steps = self._evaluated(as_genomes(genomes), self.episodes, TRAINING)
