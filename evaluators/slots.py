@@ -5,14 +5,17 @@ Gymnasium is optional: this module is imported only where an environment is ther
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
 from typing import Any
@@ -26,6 +29,9 @@ from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
 from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
 from neat.messages import shown
+
+_DEPTH = 2  # containers between an environment and one that it holds
+_MOST_HELD = 100  # elements of a container that are looked at
 
 Make = Callable[[], gymnasium.Env]
 Vector = SyncVectorEnv | AsyncVectorEnv
@@ -83,23 +89,54 @@ def check_distinct(environments: Iterable[gymnasium.Env]) -> None:
 
 
 def _parts(environment: Any) -> Iterator[Any]:
-    """An environment, and all that it wraps or holds as an attribute, of whatever library."""
-    seen: dict[int, Any] = {}
-    waiting = [environment]
+    """An environment, and all that it wraps or holds, of whatever library.
+
+    It may hold them in attributes, and in lists, dictionaries and other objects, one within another at most.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [(environment, 0)]
     while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
+        part, depth = waiting.pop()
+        if (id(part), depth) in seen:
             continue
-        seen[id(part)] = part
-        yield part
-        held = getattr(part, "__dict__", {}).values()
-        waiting += [each for each in held if _is_environment(each)]
+        seen.add((id(part), depth))
+        if depth == 0:
+            yield part
+        for each in itertools.islice(_held(part), _MOST_HELD):
+            if _is_environment(each):
+                waiting.append((each, 0))
+            elif depth < _DEPTH:
+                waiting.append((each, depth + 1))
+
+
+def _held(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from list(value.values())
+    elif isinstance(value, list | tuple | set | frozenset | collections.deque):
+        yield from list(value)
+    elif not isinstance(value, type | types.ModuleType | types.FunctionType):
+        yield from list(_own(value, "__dict__", {}).values())
+        for kind in type(value).__mro__:
+            names = vars(kind).get("__slots__", ())
+            for name in (names,) if isinstance(names, str) else tuple(names):
+                yield _own(value, name, None)
+
+
+def _own(value: Any, name: str, default: Any) -> Any:
+    """An object's own attribute: its class's `__getattr__` may look elsewhere, or fail."""
+    try:
+        return object.__getattribute__(value, name)
+    except AttributeError:
+        return default
 
 
 def _is_environment(value: Any) -> bool:
-    return not isinstance(value, type) and all(
-        callable(getattr(value, name, None)) for name in ("reset", "step", "close")
-    )
+    if isinstance(value, type):
+        return False
+    try:
+        return all(callable(getattr(value, name, None)) for name in ("reset", "step", "close"))
+    except Exception:  # an object that looks its attributes up elsewhere, and cannot yet
+        return False
 
 
 class Slot(gymnasium.Wrapper):

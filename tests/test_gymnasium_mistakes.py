@@ -1,5 +1,6 @@
 """Factories that give the same environment again, and what an environment must not give."""
 
+import collections
 import functools
 import itertools
 
@@ -51,6 +52,18 @@ class Holder(gymnasium.Env):
         self._inner = inner
 
 
+class Slotted:
+    """A plain object, which cannot say what it has not."""
+
+    __slots__ = ("_environment", "unset")
+
+    def __init__(self, environment):
+        self._environment = environment
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name} yet")
+
+
 class Elsewhere:
     """An environment of another library."""
 
@@ -75,6 +88,10 @@ def test_a_factory_must_make_new_environments(mode, slots):
         ),
         (lambda: Holder(walk), "Walk", "Holder(…)"),
         (lambda: gymnasium.wrappers.OrderEnforcing(Holder(elsewhere)), "Elsewhere", "Holder(…)"),
+        (lambda: Holder([own.Walk(), walk]), "Walk", "Holder(…)"),
+        (lambda: Holder({"inner": (walk,)}), "Walk", "Holder(…)"),
+        (lambda: Holder(Slotted(walk)), "Walk", "Holder(…)"),
+        (lambda: Holder({"inner": Slotted(Holder(collections.deque([walk])))}), "Walk", "Holder(…)"),
     ):
         refused(
             lambda factory=factory: Gymnasium(factory, vectorization_mode=mode, slots=slots, time_limit=5),
@@ -98,6 +115,13 @@ def test_a_factory_that_gives_some_environments_in_turn():
             Gymnasium("Shared-v0")
     finally:
         del gymnasium.registry["Shared-v0"]
+
+
+def test_environments_may_share_what_is_no_environment():
+    """Also what is large, or holds itself."""
+    shared = [list(range(10**6))]
+    shared += [shared, own.Walk, np.zeros(3), functools]
+    assert Gymnasium(lambda: Holder([shared, own.Walk()])).num_inputs == 2
 
 
 def test_environments_of_ours_are_new_each_time():
