@@ -212,6 +212,8 @@ def _error(error: Exception) -> dict[str, Any]:
     if isinstance(error, Misfit):
         return {"error": (str(error), "")}
     hint = ""
+    if isinstance(error, TypeError) and "reset() got an unexpected keyword argument" in str(error):
+        hint = "; reset must take seed and options, and return (observation, info)"
     if isinstance(error, ValueError) and "values to unpack" in str(
         error
     ):  # a wrapper around Gym's old interface

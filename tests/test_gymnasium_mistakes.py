@@ -277,10 +277,23 @@ def test_the_old_interface_is_named():
             match=rf"reset must return \(observation, info\).* in step {step} of episode 0",
         ):
             play(make, time_limit=9)()
+    for arguments in ({}, {"time_limit": 9}):
+        with pytest.raises(
+            RuntimeError,
+            match=r"seed'; reset must take seed and options, and return \(observation, info\), in step 0",
+        ):
+            play(Seedless, **arguments)()
     refused(
         play(functools.partial(own.Returns, step=own.no_reward)),
         "Returns: expected a number as reward, got None, in step 1 of episode 0 of genome 0",
     )
+
+
+class Seedless(own.Walk):
+    """It has the interface of Gym before 0.22."""
+
+    def reset(self):
+        return np.zeros(2, np.float32)
 
 
 def test_an_episode_without_end_is_told(monkeypatch, caplog):
