@@ -19,7 +19,7 @@ from evaluators.workers import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
 from neat.messages import cut, shown
-from neat.validation import check_unmasked
+from neat.validation import to_number
 
 
 class Network:
@@ -201,11 +201,10 @@ def _part(networks: Networks, indices: np.ndarray) -> Networks:
 
 def _call(function: Callable[[Network], float], networks: Networks, index: int) -> float:
     fitness = function(Network(_part(networks, np.array([index]))))
-    check_unmasked("function", fitness)
     try:
-        return float(fitness)
-    except (TypeError, ValueError):
-        raise ValueError(f"function: expected a number as fitness, got {shown(fitness)}") from None
+        return to_number("fitness", fitness)
+    except ValueError as error:
+        raise ValueError(f"function: {error}") from None
 
 
 def _work(function: Callable[[Network], float], task: tuple[Networks, int, tuple[str, ...]]) -> list[float]:

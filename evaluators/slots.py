@@ -29,6 +29,7 @@ from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
 from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
 from neat.messages import shown
+from neat.validation import to_number
 
 _DEPTH = 2  # containers between an environment and one that it holds
 _MOST_HELD = 100  # elements of a container that are looked at
@@ -178,7 +179,8 @@ class Slot(gymnasium.Wrapper):
                     f"got {_outline(result)}"
                 )
             observation, reward, terminated, truncated, _ = result
-            return self._flat(observation), _number(reward), bool(terminated), bool(truncated), {}
+            ends = _flag("terminated", terminated), _flag("truncated", truncated)
+            return self._flat(observation), _number("reward", reward), *ends, {}
         except Exception as error:
             return self._nothing, 0.0, False, False, _error(error)
 
@@ -194,11 +196,22 @@ class Slot(gymnasium.Wrapper):
         return gymnasium.spaces.flatten(self._space, fit(self._space, observation))
 
 
-def _number(reward: Any) -> float:
+def _number(name: str, value: Any) -> float:
     try:
-        return float(reward)
-    except (TypeError, ValueError):
-        raise Misfit(f"expected a number as reward, got {shown(reward)}") from None
+        return value if type(value) is float else to_number(name, value)
+    except ValueError as error:
+        raise Misfit(str(error)) from None
+
+
+def _flag(name: str, value: Any) -> bool:
+    """A bool, or an array without dimensions that holds one, as a bool."""
+    if isinstance(value, bool):
+        return value
+    if hasattr(value, "__array__") and not np.ma.is_masked(value):
+        array = np.asarray(value)
+        if array.shape == () and array.dtype == bool:
+            return bool(array)
+    raise Misfit(f"expected True or False as {name}, got {shown(value)}")
 
 
 def _outline(result: Any) -> str:

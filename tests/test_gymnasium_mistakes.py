@@ -169,6 +169,7 @@ MISFITS = [
     (BOX, [0.0, [1.0]], "of shape (2,) and dtype float32, got list ([0.0, [1.0]])"),
     (BOX, [0.0], "of shape (2,) and dtype float32, got list of shape (1,) ([0.0])"),
     (BOX, None, "of shape (2,) and dtype float32, got NoneType (None)"),
+    (BOX, [0.0, np.ma.masked], "of shape (2,) and dtype float32, got list ([0.0, masked])"),
     (BOX, {"a": 1}, "of shape (2,) and dtype float32, got dict ({'a': 1})"),
     (BOX, np.ma.masked_equal([0.0, 9.0], 9.0), "and dtype float32, got a masked array of shape (2,)"),
     (
@@ -287,6 +288,53 @@ def test_the_old_interface_is_named():
         play(functools.partial(own.Returns, step=own.no_reward)),
         "Returns: expected a number as reward, got None, in step 1 of episode 0 of genome 0",
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["3.0", b"3", np.str_("3"), np.array("3"), None, np.ma.masked, 1j, np.complex64(1), 10**400],
+    ids=range(9),
+)
+def test_a_reward_must_be_a_number(value):
+    evaluator = Gymnasium(lambda: Steps(reward=value), slots=2)
+    with pytest.raises(
+        ValueError, match=r"^Steps: expected a number as reward, got .* in step 1 of episode 0"
+    ):
+        evaluator(unconnected(evaluator))
+
+
+@pytest.mark.parametrize("name", ["terminated", "truncated"])
+@pytest.mark.parametrize(
+    "value",
+    ["False", None, 0, 1.0, np.array([True]), np.ma.masked, np.ma.array(True, mask=True), float("nan")],
+)
+def test_an_end_must_be_true_or_false(name, value):
+    evaluator = Gymnasium(lambda: Steps(**{name: value}), slots=2)
+    expected = rf"^Steps: expected True or False as {name}, got .* in step 1 of episode 0"
+    with pytest.raises(ValueError, match=expected):
+        evaluator(unconnected(evaluator))
+
+
+@pytest.mark.parametrize("reward", [2, np.float32(2), np.int8(2), np.array(2.0), True])
+@pytest.mark.parametrize("ends", [True, np.True_, np.array(True)])
+def test_other_forms_of_a_number_and_a_bool_are_taken(reward, ends):
+    evaluator = Gymnasium(lambda: Steps(reward, ends), slots=2)
+    assert evaluator(unconnected(evaluator)).tolist() == [float(reward)] * 2
+
+
+class Steps(gymnasium.Env):
+    """Its steps give what it is made with."""
+
+    observation_space, action_space = BOX, Discrete(2)
+
+    def __init__(self, reward=1.0, terminated=True, truncated=False):
+        self.results = reward, terminated, truncated
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(2, np.float32), *self.results, {}
 
 
 class Seedless(own.Walk):
