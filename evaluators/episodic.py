@@ -121,10 +121,12 @@ class Episodic(ABC):
         Raises:
             ValueError: It is of another environment, or no state of this evaluator.
         """
-        check_state(arrays, self.state())
-        if str(arrays["environment"]) != self.name:
+        own = self.state()
+        check_state(arrays, own)
+        # Checkpoints of earlier versions have the name alone.
+        if str(arrays["environment"]) not in (str(own["environment"]), self.name):
             raise ValueError(
-                f"environment: the checkpoint's is {arrays['environment']}, this one is {self.name}"
+                f"environment: the checkpoint's is {arrays['environment']}, this one is {own['environment']}"
             )
         check_count("state: steps", int(arrays["steps"]), 0, 2**62)
         self.steps = int(arrays["steps"])

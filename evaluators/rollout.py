@@ -176,10 +176,15 @@ class Rollout(Episodic):
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint keeps: environment, steps so far, and what the observations are normalised by."""
-        return super().state() | (self._normaliser.state() if self._normaliser is not None else {})
+        own = {"environment": np.array(repr(self.environment))}  # with its constants
+        return super().state() | own | (self._normaliser.state() if self._normaliser is not None else {})
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave; ValueError if it is of another environment or no state of this evaluator."""
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: It is of an environment with another name or other constants, or no state of this evaluator.
+        """
         super().restore(arrays)
         if self._normaliser is not None:
             self._normaliser.restore(arrays)
