@@ -28,6 +28,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
 from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
+from neat import messages, validation
 from neat.messages import shown
 from neat.validation import to_number
 
@@ -315,7 +316,7 @@ def _open(make: Make, parent: int) -> Slot:
 @contextlib.contextmanager
 def _by_value() -> Iterator[None]:
     """Send what a slot needs to worker processes by value, so that they need not import this package."""
-    modules = (observations, workers, sys.modules[__name__])
+    modules = (messages, validation, observations, workers, sys.modules[__name__])
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
