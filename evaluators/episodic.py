@@ -73,7 +73,8 @@ class Episodic(ABC):
 
         Raises:
             ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
-            RuntimeError: The environment raised an error, or its worker processes ended.
+            RuntimeError: The environment raised an error, its worker processes ended, or another thread is using this
+                evaluator's environments or normalised observations.
         """
         self._forget_last()
         fitness, steps = self._evaluated(as_genomes(genomes), self.episodes, TRAINING)
@@ -120,10 +121,12 @@ class Episodic(ABC):
         Raises:
             ValueError: It is of another environment, or no state of this evaluator.
         """
-        check_state(arrays, self.state())
-        if str(arrays["environment"]) != self.name:
+        own = self.state()
+        check_state(arrays, own)
+        # Checkpoints of earlier versions have the name alone.
+        if str(arrays["environment"]) not in (str(own["environment"]), self.name):
             raise ValueError(
-                f"environment: the checkpoint's is {arrays['environment']}, this one is {self.name}"
+                f"environment: the checkpoint's is {arrays['environment']}, this one is {own['environment']}"
             )
         check_count("state: steps", int(arrays["steps"]), 0, 2**62)
         self.steps = int(arrays["steps"])

@@ -17,6 +17,7 @@ from evaluators.checks import (
     check_size,
 )
 from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts
+from evaluators.exclusive import Exclusive
 from evaluators.network import compile
 from evaluators.spaces import Inputs, Outputs, output_ranges
 from evaluators.workers import persist
@@ -115,6 +116,9 @@ class Gymnasium(Episodic):
         self._vector: Vector | None = None
         self._make, example = _factory(environment, arguments, time_limit)
         self.name = example.spec.id if example.spec else type(example.unwrapped).__name__
+        self._in_use = Exclusive(
+            f"{self.name}: another thread is using this evaluator's environments; make an evaluator for each thread"
+        )
         self._inputs = Inputs(example.observation_space, observations == "scaled")
         self._outputs = Outputs(example.action_space, actions)
         self._check_renewed(example)
@@ -157,7 +161,8 @@ class Gymnasium(Episodic):
             trial,
             seeds,
         )
-        return persist(lambda: self._attempt(genomes, seeds), self.name)
+        with self._in_use:
+            return persist(lambda: self._attempt(genomes, seeds), self.name)
 
     def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         try:

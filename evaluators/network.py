@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from evaluators.backend import Arrays, arrays_of, read_only, resolve_device
 from evaluators.checks import as_float32, check_current, check_size
 from evaluators.cpu import activate_range, compile_range
+from evaluators.exclusive import Exclusive
 from evaluators.program import Programs
 from neat import parallel
 from neat.genome import Genome, Genomes
@@ -165,14 +165,10 @@ class Networks:
         self._engine = engine
         self._all = np.arange(len(self))
         self._samples: int | None = None  # of the states; None after a reset
-        self._busy = threading.Lock()  # held while the state is read and written
-
-    # What is sent to another process, or copied, has a state of its own.
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_busy"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _busy=threading.Lock())
+        self._in_use = Exclusive(
+            "networks: another thread is using these recurrent networks, which have one state; "
+            "compile networks for each thread"
+        )
 
     @property
     def num_inputs(self) -> int:
@@ -266,14 +262,11 @@ class Networks:
         chosen = None if genomes is None else self._chosen(genomes)
         if self.feed_forward:
             return
-        self._begin_use()
-        try:
+        with self._in_use:
             if chosen is None:
                 self._samples = None
             elif self._samples is not None:
                 self._engine.clear(chosen)
-        finally:
-            self._busy.release()
 
     def _chosen(self, genomes: Any) -> np.ndarray:
         check_unmasked("genomes", genomes)
@@ -319,8 +312,7 @@ class Networks:
         if self.feed_forward:
             return self._engine.activate(x, chosen)
         samples = x.shape[2]
-        self._begin_use()
-        try:
+        with self._in_use:
             if self._samples is None:
                 self._engine.forget(samples)
                 self._samples = samples
@@ -329,15 +321,6 @@ class Networks:
                     f"x: expected {self._samples} samples, as in the step before, got {samples}; reset() first"
                 )
             return self._engine.activate(x, chosen)
-        finally:
-            self._busy.release()
-
-    def _begin_use(self) -> None:
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "networks: another thread is using these recurrent networks, which have one state; "
-                "compile networks for each thread"
-            )
 
 
 def writable_programs(networks: Networks) -> Programs:

@@ -9,7 +9,8 @@ import numpy as np
 from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.episode import Senses
-from evaluators.variation import exceeds_rounding
+from evaluators.variation import FLOAT32, exceeds_rounding
+from neat.messages import shown
 
 Observations = Literal["scaled", "raw", "normalised"]
 
@@ -49,6 +50,11 @@ class Normaliser:
         own = self.state()
         check_state({name: arrays[name] for name in own if name in arrays}, own)
         check_count("state: count", int(arrays["count"]), 0, 2**62)
+        mean, squares = arrays["mean"], arrays["squares"]
+        if np.abs(mean).max(initial=0.0) > np.finfo(np.float32).max:
+            raise ValueError(f"state: mean: expected numbers that float32 can hold, got {shown(mean)}")
+        if (squares < -FLOAT32 * int(arrays["count"]) * mean * mean).any():  # rounding makes them less than 0
+            raise ValueError(f"state: squares: expected sums of squares, got {shown(squares)}")
         self.count = int(arrays["count"])
         self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
 

@@ -87,9 +87,15 @@ def _fit_integers(
 def _as_array(value: Any) -> np.ndarray | None:
     """None: it is no array, or has masked elements, which would be passed on as if they were there."""
     try:
-        return None if np.ma.is_masked(value) else np.asarray(value)
+        return None if _has_masked(value) else np.asarray(value)
     except (TypeError, ValueError):
         return None
+
+
+def _has_masked(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
 
 
 def _describe(value: Any) -> str:

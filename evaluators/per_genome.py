@@ -5,23 +5,28 @@ from __future__ import annotations
 import functools
 import pickle
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from evaluators.checks import as_float32, check_seconds, concise
 from evaluators.cpu import activate_range
+from evaluators.exclusive import Exclusive
 from evaluators.network import Networks, compile, on_cpu, writable_programs
 from evaluators.program import Programs
 from evaluators.workers import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import Genomes
 from neat.messages import cut, shown
-from neat.validation import check_unmasked
+from neat.validation import to_number
 
 
 class Network:
     """One genome's network, for one sample at a time.
+
+    Threads may share a feed-forward one. A recurrent one has one state: while a thread activates or resets it, another
+    one that does so gets a RuntimeError.
 
     Attributes:
         num_inputs: Inputs, without the bias input.
@@ -34,9 +39,13 @@ class Network:
         self._programs = writable_programs(networks)
         self._recurrent = not networks.feed_forward
         self._input_count = self.num_inputs + networks.bias_input
-        self._inputs = np.empty((1, 1, self.num_inputs, 1), np.float32)
         self._place = self._state_start = np.zeros(1, np.int64)
         self._state = np.zeros(self._programs.node_count[0] * self._recurrent, np.float32)
+        self._in_use: AbstractContextManager[None] = nullcontext()
+        if self._recurrent:
+            self._in_use = Exclusive(
+                "network: another thread is using this recurrent network, which has one state"
+            )
 
     def activate(self, inputs: Any) -> np.ndarray:
         """The outputs, float32 of shape (outputs,), for inputs of shape (inputs,).
@@ -46,26 +55,31 @@ class Network:
         x = as_float32("inputs", inputs)
         if x.shape != (self.num_inputs,):
             raise ValueError(f"inputs: expected shape ({self.num_inputs},), got {x.shape}")
-        self._inputs[0, 0, :, 0] = x
+        column = np.empty(
+            (1, 1, self.num_inputs, 1), np.float32
+        )  # the kernel is built for arrays that can be written
+        column[0, 0, :, 0] = x
         outputs = np.empty((1, 1, 1, self._programs.output_slot.shape[1]), np.float32)
-        # The kernel itself: what Networks does around it takes several times as long as a small network.
-        activate_range()(
-            0,
-            1,
-            self._place,
-            self._programs,
-            self._inputs,
-            self._input_count,
-            self._recurrent,
-            self._state_start,
-            self._state,
-            outputs,
-        )
+        with self._in_use:
+            # The kernel itself: what Networks does around it takes several times as long as a small network.
+            activate_range()(
+                0,
+                1,
+                self._place,
+                self._programs,
+                column,
+                self._input_count,
+                self._recurrent,
+                self._state_start,
+                self._state,
+                outputs,
+            )
         return outputs[0, 0, 0]
 
     def reset(self) -> None:
         """Forget the recurrent state."""
-        self._state.fill(0.0)
+        with self._in_use:
+            self._state.fill(0.0)
 
 
 class PerGenome:
@@ -187,11 +201,10 @@ def _part(networks: Networks, indices: np.ndarray) -> Networks:
 
 def _call(function: Callable[[Network], float], networks: Networks, index: int) -> float:
     fitness = function(Network(_part(networks, np.array([index]))))
-    check_unmasked("function", fitness)
     try:
-        return float(fitness)
-    except (TypeError, ValueError):
-        raise ValueError(f"function: expected a number as fitness, got {shown(fitness)}") from None
+        return to_number("fitness", fitness)
+    except ValueError as error:
+        raise ValueError(f"function: {error}") from None
 
 
 def _work(function: Callable[[Network], float], task: tuple[Networks, int, tuple[str, ...]]) -> list[float]:

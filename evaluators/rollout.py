@@ -26,6 +26,7 @@ from evaluators.episodic import (
     as_genomes,
     check_trial,
 )
+from evaluators.exclusive import Exclusive
 from evaluators.network import Networks, compile, unfit_for_gpu, writable_programs
 from evaluators.normaliser import Normaliser, Observations, senses_for
 from neat import parallel
@@ -102,6 +103,10 @@ class Rollout(Episodic):
         self._player: Any = None if self.devices == ("cpu",) else _player(self.devices, self._functions)
         self._played: Played | None = None  # of the last call
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
+        self._in_use = Exclusive(
+            f"{self.name}: another thread is using this evaluator, whose observations are normalised by all before; "
+            "make an evaluator for each thread"
+        )
         self._senses = senses_for(environment, observations)
         space = environment.actions
         bounds = space if isinstance(space, Box) else Box((0.0,), (space.count,))
@@ -171,10 +176,15 @@ class Rollout(Episodic):
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint keeps: environment, steps so far, and what the observations are normalised by."""
-        return super().state() | (self._normaliser.state() if self._normaliser is not None else {})
+        own = {"environment": np.array(repr(self.environment))}  # with its constants
+        return super().state() | own | (self._normaliser.state() if self._normaliser is not None else {})
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave; ValueError if it is of another environment or no state of this evaluator."""
+        """Take back what `state` gave.
+
+        Raises:
+            ValueError: It is of an environment with another name or other constants, or no state of this evaluator.
+        """
         super().restore(arrays)
         if self._normaliser is not None:
             self._normaliser.restore(arrays)
@@ -211,11 +221,14 @@ class Rollout(Episodic):
         return played.fitness, int(played.steps.sum())
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        record = self._recorded(genomes, episodes, self._task(genomes, trial))
-        played = _episodes(record)
-        if self._normaliser is None or trial != TRAINING:
-            return played
-        self._normaliser.add(record.moment, int(record.length.sum()))
+        if self._normaliser is None:
+            return _episodes(self._recorded(genomes, episodes, self._task(genomes, trial)))
+        with self._in_use:
+            record = self._recorded(genomes, episodes, self._task(genomes, trial))
+            played = _episodes(record)
+            if trial != TRAINING:
+                return played
+            self._normaliser.add(record.moment, int(record.length.sum()))
         return Episodes(*(field.copy() for field in played))  # not to hold `moment`, in the same memory
 
     def _task(

@@ -5,14 +5,17 @@ Gymnasium is optional: this module is imported only where an environment is ther
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
 from typing import Any
@@ -25,7 +28,12 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
 from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
+from neat import messages, validation
 from neat.messages import shown
+from neat.validation import to_number
+
+_DEPTH = 2  # containers between an environment and one that it holds
+_MOST_HELD = 100  # elements of a container that are looked at
 
 Make = Callable[[], gymnasium.Env]
 Vector = SyncVectorEnv | AsyncVectorEnv
@@ -83,23 +91,54 @@ def check_distinct(environments: Iterable[gymnasium.Env]) -> None:
 
 
 def _parts(environment: Any) -> Iterator[Any]:
-    """An environment, and all that it wraps or holds as an attribute, of whatever library."""
-    seen: dict[int, Any] = {}
-    waiting = [environment]
+    """An environment, and all that it wraps or holds, of whatever library.
+
+    It may hold them in attributes, and in lists, dictionaries and other objects, one within another at most.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [(environment, 0)]
     while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
+        part, depth = waiting.pop()
+        if (id(part), depth) in seen:
             continue
-        seen[id(part)] = part
-        yield part
-        held = getattr(part, "__dict__", {}).values()
-        waiting += [each for each in held if _is_environment(each)]
+        seen.add((id(part), depth))
+        if depth == 0:
+            yield part
+        for each in itertools.islice(_held(part), _MOST_HELD):
+            if _is_environment(each):
+                waiting.append((each, 0))
+            elif depth < _DEPTH:
+                waiting.append((each, depth + 1))
+
+
+def _held(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from list(value.values())
+    elif isinstance(value, list | tuple | set | frozenset | collections.deque):
+        yield from list(value)
+    elif not isinstance(value, type | types.ModuleType | types.FunctionType):
+        yield from list(_own(value, "__dict__", {}).values())
+        for kind in type(value).__mro__:
+            names = vars(kind).get("__slots__", ())
+            for name in (names,) if isinstance(names, str) else tuple(names):
+                yield _own(value, name, None)
+
+
+def _own(value: Any, name: str, default: Any) -> Any:
+    """An object's own attribute: its class's `__getattr__` may look elsewhere, or fail."""
+    try:
+        return object.__getattribute__(value, name)
+    except AttributeError:
+        return default
 
 
 def _is_environment(value: Any) -> bool:
-    return not isinstance(value, type) and all(
-        callable(getattr(value, name, None)) for name in ("reset", "step", "close")
-    )
+    if isinstance(value, type):
+        return False
+    try:
+        return all(callable(getattr(value, name, None)) for name in ("reset", "step", "close"))
+    except Exception:  # an object that looks its attributes up elsewhere, and cannot yet
+        return False
 
 
 class Slot(gymnasium.Wrapper):
@@ -141,7 +180,8 @@ class Slot(gymnasium.Wrapper):
                     f"got {_outline(result)}"
                 )
             observation, reward, terminated, truncated, _ = result
-            return self._flat(observation), _number(reward), bool(terminated), bool(truncated), {}
+            ends = _flag("terminated", terminated), _flag("truncated", truncated)
+            return self._flat(observation), _number("reward", reward), *ends, {}
         except Exception as error:
             return self._nothing, 0.0, False, False, _error(error)
 
@@ -157,11 +197,22 @@ class Slot(gymnasium.Wrapper):
         return gymnasium.spaces.flatten(self._space, fit(self._space, observation))
 
 
-def _number(reward: Any) -> float:
+def _number(name: str, value: Any) -> float:
     try:
-        return float(reward)
-    except (TypeError, ValueError):
-        raise Misfit(f"expected a number as reward, got {shown(reward)}") from None
+        return value if type(value) is float else to_number(name, value)
+    except ValueError as error:
+        raise Misfit(str(error)) from None
+
+
+def _flag(name: str, value: Any) -> bool:
+    """A bool, or an array without dimensions that holds one, as a bool."""
+    if isinstance(value, bool):
+        return value
+    if hasattr(value, "__array__") and not np.ma.is_masked(value):
+        array = np.asarray(value)
+        if array.shape == () and array.dtype == bool:
+            return bool(array)
+    raise Misfit(f"expected True or False as {name}, got {shown(value)}")
 
 
 def _outline(result: Any) -> str:
@@ -175,6 +226,8 @@ def _error(error: Exception) -> dict[str, Any]:
     if isinstance(error, Misfit):
         return {"error": (str(error), "")}
     hint = ""
+    if isinstance(error, TypeError) and "reset() got an unexpected keyword argument" in str(error):
+        hint = "; reset must take seed and options, and return (observation, info)"
     # Of a wrapper around Gym's old interface.
     if isinstance(error, ValueError) and "values to unpack" in str(error):
         hint = (
@@ -262,7 +315,7 @@ def _open(make: Make, parent: int) -> Slot:
 @contextlib.contextmanager
 def _by_value() -> Iterator[None]:
     """Send what a slot needs to worker processes by value, so that they need not import this package."""
-    modules = (observations, workers, sys.modules[__name__])
+    modules = (messages, validation, observations, workers, sys.modules[__name__])
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-_ROUNDING = 1e-6  # relative: some units in the last place of float32, and more than sums in float64 lose
+# Relative deviations that rounding leaves: some units in the last place of float32, and more than long sums in float64
+# lose; some hundred units in the last place of float64.
+FLOAT32, FLOAT64 = 1e-6, 1e-13
 
 
-def exceeds_rounding(deviation: Any, mean: Any) -> Any:
-    """Whether a deviation is more than rounding leaves in float32 numbers, or in long sums, of this mean; bool."""
-    return deviation > _ROUNDING * abs(mean)
+def exceeds_rounding(deviation: Any, mean: Any, precision: float = FLOAT32) -> Any:
+    """Whether a deviation is more than rounding leaves in numbers of this mean and precision; bool."""
+    return deviation > precision * abs(mean)
 
 
 def moments(values: np.ndarray, ddof: int = 0) -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ class IndexOutOfRange(IndexError):
 @intrinsic(prefer_literal=True)
 def _check_index(typing_context, array, index, place):
     indices = list(index) if isinstance(index, types.BaseTuple) else [index]
-    known = isinstance(array, types.Array) and all(
+    known = isinstance(array, types.Array | types.NumpyFlatType) and all(
         isinstance(each, types.Integer | types.SliceType) for each in indices
     )
 
@@ -38,7 +38,12 @@ def _check_index(typing_context, array, index, place):
         # The error is put together in memory of numba's runtime, also where the function may make no arrays.
         raising = context.subtarget(enable_nrt=True)
         vars(raising).pop("nrt", None)  # copied with the context, and made for one without the runtime
-        shape = cgutils.unpack_tuple(builder, context.make_array(array)(context, builder, arguments[0]).shape)
+        if isinstance(array, types.NumpyFlatType):
+            shape = [context.get_function(len, types.intp(array))(builder, arguments[:1])]
+        else:
+            shape = cgutils.unpack_tuple(
+                builder, context.make_array(array)(context, builder, arguments[0]).shape
+            )
         values = [arguments[1]]
         if isinstance(index, types.BaseTuple):
             values = cgutils.unpack_tuple(builder, arguments[1])

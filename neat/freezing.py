@@ -13,12 +13,18 @@ import types
 from typing import Any
 
 import numpy as np
+from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
 
 from neat.bounds import Checking
 
 # Modules that nobody changes while a program runs.
 _FIXED = sys.stdlib_module_names | {"numpy", "scipy", "numba", "numba_cuda", "llvmlite", "neat", "evaluators"}
+
+# Helpers that swallow errors, such as an index out of range, and keep the constants of their first compilation.
+_REFUSED = {DUFunc: "vectorize", GUFunc: "guvectorize", CFunc: "cfunc"}
 
 # What numba is told so that indices are checked; its own check is for what `Checking` does not see.
 CHECKED = {"boundscheck": True, "pipeline_class": Checking}
@@ -30,6 +36,9 @@ def freeze(function: Any, check_indices: bool = False) -> Any:
     Args:
         function: A user-defined function, plain or jitted.
         check_indices: Check the indices of arrays (see `neat.bounds`) in its helpers, and in it if it is jitted.
+
+    Raises:
+        ValueError: It, or a helper, is decorated with `numba.vectorize`, `numba.guvectorize` or `numba.cfunc`.
     """
     return _Freezing(check_indices).copied(function)
 
@@ -40,6 +49,7 @@ class _Freezing:
         self._copies: dict[int, Any] = {}  # by the original's id: a function may reach itself
 
     def copied(self, function: Any) -> Any:
+        _refuse_unchecked(function)
         if id(function) in self._copies:
             return self._copies[id(function)]
         plain = getattr(function, "py_func", function)
@@ -68,6 +78,7 @@ class _Freezing:
 
     def _value(self, value: Any, names: set[str], modules: dict[int, Any]) -> Any:
         """What a copy reads in place of a value; of modules, `names` are what it may read."""
+        _refuse_unchecked(value)
         if isinstance(value, Dispatcher):
             return value if _is_fixed(value.py_func.__module__) else self.copied(value)
         if isinstance(value, np.ndarray):
@@ -81,6 +92,14 @@ class _Freezing:
                     setattr(copy, name, self._value(vars(value)[name], names, modules))
             return modules[id(value)]
         return value
+
+
+def _refuse_unchecked(value: Any) -> None:
+    decorator = _REFUSED.get(type(value))
+    if decorator is not None:
+        raise ValueError(
+            f"{value.__name__}: numba.{decorator} cannot check indices; decorate it with numba.njit instead"
+        )
 
 
 def _is_fixed(module: str | None) -> bool:

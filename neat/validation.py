@@ -103,6 +103,17 @@ def check_unmasked(name: str, value: Any) -> None:
             check_unmasked(name, element)
 
 
+def to_number(name: str, value: Any) -> float:
+    """A single number as a float; ValueError for all else, also for text and masked values, which float() takes."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")  # other libraries' dtypes have none
+    try:
+        if isinstance(value, str | bytes | bytearray) or kind not in "fiub" or np.ma.is_masked(value):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"expected a number as {name}, got {shown(value)}") from None
+
+
 def _number(value: Any) -> Any:
     """As it is; pydantic would read numbers from text and take true for 1."""
     if isinstance(value, str | bytes | bool | np.bool_):

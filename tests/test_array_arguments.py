@@ -138,7 +138,6 @@ def test_rows_with_masked_values_are_refused():
     assert "got 1 of 1;" in refused(lambda v: evaluators.Supervised(v, COLUMN), rows)
     assert "got 1 of 1;" in refused(lambda v: valid_fitness(v, 2), [1.0, np.ma.masked])
     assert "got 1 of 1;" in refused(lambda v: candidates(v), [1.0, np.ma.masked])
-    assert "got 1 of 1;" in refused(lambda v: evaluators.PerGenome(lambda network: v)(GENOMES), np.ma.masked)
 
 
 class NA:

@@ -1,5 +1,6 @@
 """Factories that give the same environment again, and what an environment must not give."""
 
+import collections
 import functools
 import itertools
 
@@ -51,6 +52,18 @@ class Holder(gymnasium.Env):
         self._inner = inner
 
 
+class Slotted:
+    """A plain object, which cannot say what it has not."""
+
+    __slots__ = ("_environment", "unset")
+
+    def __init__(self, environment):
+        self._environment = environment
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name} yet")
+
+
 class Elsewhere:
     """An environment of another library."""
 
@@ -75,6 +88,10 @@ def test_a_factory_must_make_new_environments(mode, slots):
         ),
         (lambda: Holder(walk), "Walk", "Holder(…)"),
         (lambda: gymnasium.wrappers.OrderEnforcing(Holder(elsewhere)), "Elsewhere", "Holder(…)"),
+        (lambda: Holder([own.Walk(), walk]), "Walk", "Holder(…)"),
+        (lambda: Holder({"inner": (walk,)}), "Walk", "Holder(…)"),
+        (lambda: Holder(Slotted(walk)), "Walk", "Holder(…)"),
+        (lambda: Holder({"inner": Slotted(Holder(collections.deque([walk])))}), "Walk", "Holder(…)"),
     ):
         refused(
             lambda factory=factory: Gymnasium(factory, vectorization_mode=mode, slots=slots, time_limit=5),
@@ -98,6 +115,13 @@ def test_a_factory_that_gives_some_environments_in_turn():
             Gymnasium("Shared-v0")
     finally:
         del gymnasium.registry["Shared-v0"]
+
+
+def test_environments_may_share_what_is_no_environment():
+    """Also what is large, or holds itself."""
+    shared = [list(range(10**6))]
+    shared += [shared, own.Walk, np.zeros(3), functools]
+    assert Gymnasium(lambda: Holder([shared, own.Walk()])).num_inputs == 2
 
 
 def test_environments_of_ours_are_new_each_time():
@@ -145,6 +169,7 @@ MISFITS = [
     (BOX, [0.0, [1.0]], "of shape (2,) and dtype float32, got list ([0.0, [1.0]])"),
     (BOX, [0.0], "of shape (2,) and dtype float32, got list of shape (1,) ([0.0])"),
     (BOX, None, "of shape (2,) and dtype float32, got NoneType (None)"),
+    (BOX, [0.0, np.ma.masked], "of shape (2,) and dtype float32, got list ([0.0, masked])"),
     (BOX, {"a": 1}, "of shape (2,) and dtype float32, got dict ({'a': 1})"),
     (BOX, np.ma.masked_equal([0.0, 9.0], 9.0), "and dtype float32, got a masked array of shape (2,)"),
     (
@@ -253,10 +278,70 @@ def test_the_old_interface_is_named():
             match=rf"reset must return \(observation, info\).* in step {step} of episode 0",
         ):
             play(make, time_limit=9)()
+    for arguments in ({}, {"time_limit": 9}):
+        with pytest.raises(
+            RuntimeError,
+            match=r"seed'; reset must take seed and options, and return \(observation, info\), in step 0",
+        ):
+            play(Seedless, **arguments)()
     refused(
         play(functools.partial(own.Returns, step=own.no_reward)),
         "Returns: expected a number as reward, got None, in step 1 of episode 0 of genome 0",
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["3.0", b"3", np.str_("3"), np.array("3"), None, np.ma.masked, 1j, np.complex64(1), 10**400],
+    ids=range(9),
+)
+def test_a_reward_must_be_a_number(value):
+    evaluator = Gymnasium(lambda: Steps(reward=value), slots=2)
+    with pytest.raises(
+        ValueError, match=r"^Steps: expected a number as reward, got .* in step 1 of episode 0"
+    ):
+        evaluator(unconnected(evaluator))
+
+
+@pytest.mark.parametrize("name", ["terminated", "truncated"])
+@pytest.mark.parametrize(
+    "value",
+    ["False", None, 0, 1.0, np.array([True]), np.ma.masked, np.ma.array(True, mask=True), float("nan")],
+)
+def test_an_end_must_be_true_or_false(name, value):
+    evaluator = Gymnasium(lambda: Steps(**{name: value}), slots=2)
+    expected = rf"^Steps: expected True or False as {name}, got .* in step 1 of episode 0"
+    with pytest.raises(ValueError, match=expected):
+        evaluator(unconnected(evaluator))
+
+
+@pytest.mark.parametrize("reward", [2, np.float32(2), np.int8(2), np.array(2.0), True])
+@pytest.mark.parametrize("ends", [True, np.True_, np.array(True)])
+def test_other_forms_of_a_number_and_a_bool_are_taken(reward, ends):
+    evaluator = Gymnasium(lambda: Steps(reward, ends), slots=2)
+    assert evaluator(unconnected(evaluator)).tolist() == [float(reward)] * 2
+
+
+class Steps(gymnasium.Env):
+    """Its steps give what it is made with."""
+
+    observation_space, action_space = BOX, Discrete(2)
+
+    def __init__(self, reward=1.0, terminated=True, truncated=False):
+        self.results = reward, terminated, truncated
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(2, np.float32), *self.results, {}
+
+
+class Seedless(own.Walk):
+    """It has the interface of Gym before 0.22."""
+
+    def reset(self):
+        return np.zeros(2, np.float32)
 
 
 def test_an_episode_without_end_is_told(monkeypatch, caplog):

@@ -235,3 +235,11 @@ def test_a_function_under_the_guard_is_told_so(tmp_path):
     message = run_script(tmp_path, hidden).stderr.splitlines()[-1]
     assert message.startswith("RuntimeError: genome 0: a worker process cannot import what it shall call")
     assert "fitness" in message and message.endswith("define that at the top of a module or a script")
+
+
+@pytest.mark.parametrize(
+    "value", ["1.0", b"1", np.array("1.0"), None, [1.0], np.ma.masked, 1j, 10**400], ids=range(8)
+)
+def test_a_fitness_must_be_a_number(value):
+    with pytest.raises(ValueError, match=r"^function: expected a number as fitness, got "):
+        evaluators.PerGenome(lambda network: value)(GENOMES)

@@ -206,10 +206,20 @@ def test_nothing_is_played_without_what_normalises_it(use, trained):
 
 
 def test_what_another_environment_has_seen_is_refused(trained):
-    with pytest.raises(ValueError, match=r"^environment: the checkpoint's is Walk, this one is Other$"):
+    with pytest.raises(ValueError, match=r"^environment: the checkpoint's is Walk\(.*, this one is Other\("):
         normalised(Other()).restore(trained[0].state())
     with pytest.raises(ValueError, match=r"^state: mean: expected float64 of shape \(4,\)"):
         normalised(CartPole()).restore(trained[0].state())
+
+
+def test_what_was_seen_with_other_constants_is_refused():
+    state = normalised(CartPole()).state()
+    with pytest.raises(
+        ValueError, match=r"^environment: the checkpoint's is CartPole\(.*this one.*gravity=5\.0"
+    ):
+        normalised(CartPole(gravity=5.0)).restore(state)
+    normalised(CartPole()).restore(state)
+    normalised(CartPole()).restore({**state, "environment": np.array("CartPole")})  # of an earlier version
 
 
 def test_the_environment_of_an_evaluator_cannot_be_exchanged(trained):

@@ -15,6 +15,7 @@ from evaluators.environments import Box, Discrete, Environment
 from evaluators.gradient.policy import Policy
 from evaluators.intrinsics import column
 from neat import jit
+from neat.activations import register_activation
 from neat.bounds import IndexOutOfRange
 from neat.freezing import CHECKED, freeze
 from neat.jit import inner_function
@@ -161,6 +162,15 @@ def of_a_tuple(state, k):
     return (state, state)[0][np.uint8(k)]
 
 
+def reads_flat(state, k):
+    return state.reshape(2, 2).flat[k]
+
+
+def writes_flat(state, k):
+    state[::1].flat[-k] = 1.0
+    return 0.0
+
+
 @pytest.mark.parametrize(
     ("function", "name", "line", "array", "index", "size"),
     [
@@ -169,6 +179,8 @@ def of_a_tuple(state, k):
         (adds_before, "adds_before", 1, "state", -9, 4),
         (in_a_helper, "helper", None, "values", 9, 4),
         (of_a_tuple, "of_a_tuple", 1, "an array[…]", 9, 4),
+        (reads_flat, "reads_flat", 1, "an array.flat", 9, 4),
+        (writes_flat, "writes_flat", 1, "state[…].flat", -9, 4),
     ],
 )
 def test_function_line_array_and_index_are_named(function, name, line, array, index, size):
@@ -189,6 +201,36 @@ def test_function_line_array_and_index_are_named(function, name, line, array, in
             call(np.zeros(4), 9)
         place = f"{name}, line {line} of test_user_functions.py, {array}"
         assert str(error.value) == f"{place}: index {index} is out of range for size {size}"
+
+
+def look(x):
+    return x
+
+
+def look_up(x, out):
+    out[0] = x[0]
+
+
+@pytest.mark.parametrize(
+    ("swallowing", "decorator"),
+    [
+        (numba.vectorize(look), "vectorize"),
+        (numba.vectorize(["float64(float64)"])(look), "vectorize"),
+        (numba.guvectorize(["void(float64[:], float64[:])"], "(n)->(n)")(look_up), "guvectorize"),
+        (numba.cfunc("float64(float64)")(look), "cfunc"),
+    ],
+)
+def test_a_helper_that_numba_lets_swallow_errors_is_refused_by_name(swallowing, decorator):
+    class Looking(Fall):
+        @staticmethod
+        def step(state, action, constants, random):
+            return swallowing(state[0]), False
+
+    expected = rf"^look\w*: numba.{decorator} cannot check indices; decorate it with numba.njit instead$"
+    with pytest.raises(ValueError, match=expected):
+        Rollout(Looking(), device="cpu")
+    with pytest.raises(ValueError, match=expected):
+        register_activation("looking", lambda x: swallowing(x))
 
 
 @pytest.mark.parametrize("rows", ["constant", "variable"])

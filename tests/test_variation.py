@@ -76,6 +76,20 @@ def test_rounding():
     assert not exceeds_rounding(math.nan, 1.0) and not exceeds_rounding(1.0, math.nan)
 
 
+@pytest.mark.parametrize("mean", [0.1, -1e9, 1e300, 1e-300])
+def test_a_column_that_varies_by_rounding_alone_is_constant(mean):
+    """And one that varies by some thousand units in the last place is not."""
+    standardise = Standardise([[mean], [mean], [np.nextafter(mean, np.inf)]])
+    assert standardise.deviation == 1.0
+    np.testing.assert_allclose(standardise([[2 * mean]]), [[mean]], rtol=1e-12)
+    step = 4000 * np.spacing(abs(mean))
+    np.testing.assert_allclose(
+        Standardise([[mean - step], [mean + step]])([[mean - step], [mean + step]]),
+        [[-1.0], [1.0]],
+        rtol=1e-3,
+    )
+
+
 @pytest.mark.parametrize(("value", "size"), CONSTANTS)
 def test_a_constant_column_is_0_and_keeps_its_unit_in_held_out_rows(value, size):
     values = np.full((size + 1, 2), value)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import as_float64
-from evaluators.variation import moments
+from evaluators.variation import FLOAT64, exceeds_rounding, moments
 
 
 class Standardise:
@@ -18,7 +18,7 @@ class Standardise:
 
     Attributes:
         mean: float64, shape (…).
-        deviation: float64, shape (…); 1 for a feature that does not vary.
+        deviation: float64, shape (…); 1 for a feature that varies by no more than float64's rounding.
 
     Raises:
         ValueError: There is no sample, or a number is not finite.
@@ -29,7 +29,7 @@ class Standardise:
         if array.ndim < 2 or not array.size:
             raise ValueError(f"training: expected shape (samples, features), got {array.shape}")
         self.mean, deviation = moments(array)
-        self.deviation = np.where(deviation > 0, deviation, 1.0)
+        self.deviation = np.where(exceeds_rounding(deviation, self.mean, FLOAT64), deviation, 1.0)
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Inputs of any set, float64 of the same shape.
