@@ -24,7 +24,14 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
-from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
+from evaluators.workers import (
+    PATIENCE,
+    START,
+    WorkerLost,
+    call_in_lasting_thread,
+    describe_end,
+    end_with_parent,
+)
 from neat.messages import shown
 
 Make = Callable[[], gymnasium.Env]
@@ -195,9 +202,14 @@ class _Processes(AsyncVectorEnv):
         factory = functools.partial(_open, make, self.owner)
         try:
             with _by_value():
-                # Spawned, since a fork of a process with threads can hang.
-                super().__init__(
-                    [factory] * count, context="spawn", copy=False, autoreset_mode=AutoresetMode.DISABLED
+                call_in_lasting_thread(
+                    functools.partial(
+                        super().__init__,
+                        [factory] * count,
+                        context="spawn",  # a fork of a process with threads can hang
+                        copy=False,
+                        autoreset_mode=AutoresetMode.DISABLED,
+                    )
                 )
         except BaseException as error:
             loss = self._loss() if self.processes and isinstance(error, EOFError | ConnectionError) else error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -14,7 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from evaluators.checks import concise
@@ -24,6 +26,7 @@ _log = logging.getLogger("evaluators")
 RETRIES = 2  # times that work is done again after its worker process died or took too long
 START = 300.0  # seconds that a worker process has to start, in which it imports what it needs
 PATIENCE = 5.0  # seconds that an idle worker process has to end by itself
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class WorkerLost(Exception):
@@ -42,10 +45,65 @@ class _Closed(Exception):
     """The work of a worker is no longer wanted."""
 
 
+# Idle threads of `call_in_lasting_thread`, by process: a fork has none of its parent's threads.
+_idle_starters: dict[int, list[queue.SimpleQueue[Any]]] = {}
+
+
+def call_in_lasting_thread(function: Callable[[], Any]) -> Any:
+    """The result of `function`, called in a thread that lives as long as this process.
+
+    Start worker processes there: Linux kills a process that has called `end_with_parent` when the thread that started
+    it ends. The main thread calls the function itself; a daemon thread does it for any other thread.
+
+    Raises:
+        BaseException: What `function` raised.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return function()
+    idle = _idle_starters.setdefault(os.getpid(), [])
+    try:
+        requests = idle.pop()
+    except IndexError:
+        requests = queue.SimpleQueue()
+        threading.Thread(
+            target=_answer_requests, args=(requests,), name="process starter", daemon=True
+        ).start()
+    future: Future[Any] = Future()
+    requests.put((future, function))
+    try:
+        return future.result()
+    finally:
+        idle.append(requests)
+
+
+def _answer_requests(requests: queue.SimpleQueue[Any]) -> None:
+    while True:
+        _answer(*requests.get())  # a function of its own, so that no reference stays
+
+
+def _answer(future: Future[Any], function: Callable[[], Any]) -> None:
+    try:
+        future.set_result(function())
+    except BaseException as error:
+        future.set_exception(error)
+
+
 def end_with_parent() -> None:
-    """End this process as soon as the process that started it has ended, however that ended."""
+    """End this process as soon as the process that started it has ended, however that ended.
+
+    On Linux this includes a process that is stopped or that holds the GIL. There it must have been started in
+    `call_in_lasting_thread`, or by a thread that waits for it.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None and parent.pid is not None
+    if sys.platform == "linux":
+        with contextlib.suppress(
+            OSError, AttributeError
+        ):  # a sandbox may refuse it: then the thread below is left
+            arguments = map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0))
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, *arguments)
+        if os.getppid() != parent.pid:  # it ended before
+            os._exit(1)
 
     def watch() -> None:
         # Both, since a process that the parent forked keeps the sentinel's pipe open, and since on Windows the id of
@@ -253,7 +311,7 @@ class _Worker:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, pickle.dumps(self._function), self._prepare)
         process = context.Process(target=_serve, args=arguments, name="worker")
-        process.start()
+        call_in_lasting_thread(process.start)
         self._process = process
         theirs.close()
         if halt.is_set():  # whoever set it may not have seen the process
