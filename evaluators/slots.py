@@ -32,6 +32,7 @@ from evaluators.workers import (
     describe_end,
     end_with_parent,
 )
+from neat import messages
 from neat.messages import shown
 
 Make = Callable[[], gymnasium.Env]
@@ -275,7 +276,7 @@ def _open(make: Make, parent: int) -> Slot:
 @contextlib.contextmanager
 def _by_value() -> Iterator[None]:
     """Send what a slot needs to worker processes by value, so that they need not import this package."""
-    modules = (observations, workers, sys.modules[__name__])
+    modules = (messages, observations, workers, sys.modules[__name__])
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
