@@ -17,9 +17,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from evaluators.checks import concise
+from neat import disk_cache
 
 _log = logging.getLogger("evaluators")
 
@@ -213,7 +214,12 @@ class Workers:
             ]
             try:
                 for job in jobs:
-                    yield job.result()
+                    succeeded, result, unsaved_reason = job.result()
+                    if unsaved_reason is not None:
+                        disk_cache.warn_once(unsaved_reason)
+                    if not succeeded:
+                        raise result
+                    yield result
             except BaseException:
                 halt.set()
                 for job in jobs:
@@ -240,17 +246,22 @@ class Workers:
         # Runs before multiprocessing waits for the processes at exit, and when nobody refers to this object.
         multiprocessing.util.Finalize(self, _end_all, (self._workers,), exitpriority=10)
 
-    def _do(self, task: Any, name: str, halt: threading.Event) -> Any:
+    def _do(self, task: Any, name: str, halt: threading.Event) -> _Answer:
         """In a thread, which waits for one worker."""
         message = pickle.dumps(task)
         worker = self._idle.get()
         try:
-            succeeded, result = persist(lambda: worker.call(message, halt), name)
+            return persist(lambda: worker.call(message, halt), name)
         finally:
             self._idle.put(worker)
-        if not succeeded:
-            raise result
-        return result
+
+
+class _Answer(NamedTuple):
+    """A worker process's answer to a task; the result of a function that failed is its exception."""
+
+    succeeded: bool
+    result: Any
+    unsaved_reason: str | None  # why compiled code could not be saved
 
 
 class _Worker:
@@ -268,8 +279,8 @@ class _Worker:
         self._process: Any = None
         self._connection: Any = None
 
-    def call(self, message: bytes, halt: threading.Event) -> tuple[bool, Any]:
-        """Whether the function succeeded with a task, and its result or the exception.
+    def call(self, message: bytes, halt: threading.Event) -> _Answer:
+        """What the worker process answers to a task.
 
         Args:
             message: The task, pickled.
@@ -325,7 +336,7 @@ class _Worker:
         if mistake is not None:
             raise WorkerLost(mistake, is_final=True)
 
-    def _exchange(self, message: bytes) -> tuple[bool, Any]:
+    def _exchange(self, message: bytes) -> _Answer:
         process, too_long = self._process, threading.Event()
 
         def expire() -> None:
@@ -338,7 +349,7 @@ class _Worker:
             timer.start()
         try:
             self._connection.send_bytes(message)
-            return pickle.loads(self._connection.recv_bytes())
+            return _Answer(*pickle.loads(self._connection.recv_bytes()))
         except (EOFError, OSError):
             if too_long.is_set():
                 raise WorkerLost(f"took more than {self._timeout:g} s (timeout)") from None
@@ -362,6 +373,7 @@ def _end_all(workers: Sequence[_Worker]) -> None:
 def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) -> None:
     """In a worker process: call the function with one task after the other."""
     end_with_parent()
+    disk_cache.defer_warning()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     try:
         work = pickle.loads(function)
@@ -378,9 +390,10 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
         except EOFError:
             return
         try:
-            answer = pickle.dumps((True, work(pickle.loads(task))))
+            result = work(pickle.loads(task))
+            answer = pickle.dumps((True, result, disk_cache.deferred_reason()))
         except BaseException as error:
-            answer = pickle.dumps((False, _portable(error)))
+            answer = pickle.dumps((False, _portable(error), disk_cache.deferred_reason()))
         connection.send_bytes(answer)
 
 

@@ -18,6 +18,7 @@ import worker_tasks
 from evaluators import workers
 from evaluators.workers import Workers
 from experiments.__main__ import main
+from neat import disk_cache
 
 HERE = Path(__file__).parent
 NAMES = ("task 0", "task 1", "task 2")
@@ -156,6 +157,21 @@ def test_processes_started_for_threads_outlive_these():
             thread.start()
             thread.join()
         assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("last", [2, "raises"])
+def test_builds_that_workers_cannot_save_are_warned_about_once(last, monkeypatch, capfd, recwarn):
+    monkeypatch.setattr(disk_cache, "_warned", False)
+    with Workers(worker_tasks.fail_to_save, 2) as pool:
+        results = pool.map([0, 1, last], NAMES)
+        assert [next(results), next(results)] == [0, 1]
+        with (
+            pytest.raises(ValueError, match="no such thing") if last == "raises" else contextlib.nullcontext()
+        ):
+            assert next(results) == last
+    (warning,) = recwarn
+    assert warning.category is RuntimeWarning and "OSError: the disk is full" in str(warning.message)
+    assert "RuntimeWarning" not in capfd.readouterr().err
 
 
 def test_a_lasting_thread_hands_on_results_and_exceptions():

@@ -6,9 +6,19 @@ import signal
 import time
 from pathlib import Path
 
+from neat import disk_cache
+
 
 def double(task):
     return 2 * task
+
+
+def fail_to_save(task):
+    """As a kernel whose build cannot be saved."""
+    disk_cache._report("OSError: the disk is full")
+    if task == "raises":
+        raise ValueError("no such thing")
+    return task
 
 
 def process_id(task):
