@@ -25,8 +25,8 @@ from neat import disk_cache
 _log = logging.getLogger("evaluators")
 
 RETRIES = 2  # times that work is done again after its worker process died or took too long
-START = 300.0  # seconds that a worker process has to start, in which it imports what it needs
-PATIENCE = 5.0  # seconds that an idle worker process has to end by itself
+START_TIMEOUT = 300.0  # seconds that a worker process has to start, in which it imports what it needs
+END_TIMEOUT = 5.0  # seconds that an idle worker process has to end by itself
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -116,7 +116,7 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
 
 
-def persist(attempt: Callable[[], Any], work: str) -> Any:
+def retry_lost_work(attempt: Callable[[], Any], work: str) -> Any:
     """The result of `attempt`, which is called again when it loses a worker process, `RETRIES` times at most.
 
     Args:
@@ -205,12 +205,13 @@ class Workers:
         """
         if os.getpid() != self._owner:  # a fork, to which neither the processes nor the locks belong
             for worker in self._workers:
-                worker.forget()
+                worker.drop_process()
             self._open()
         halt = threading.Event()
         with ThreadPoolExecutor(min(len(self._workers), max(1, len(tasks))), "workers") as threads:
             jobs = [
-                threads.submit(self._do, task, name, halt) for task, name in zip(tasks, names, strict=True)
+                threads.submit(self._run_task, task, name, halt)
+                for task, name in zip(tasks, names, strict=True)
             ]
             try:
                 for job in jobs:
@@ -246,12 +247,12 @@ class Workers:
         # Runs before multiprocessing waits for the processes at exit, and when nobody refers to this object.
         multiprocessing.util.Finalize(self, _end_all, (self._workers,), exitpriority=10)
 
-    def _do(self, task: Any, name: str, halt: threading.Event) -> _Answer:
+    def _run_task(self, task: Any, name: str, halt: threading.Event) -> _Answer:
         """In a thread, which waits for one worker."""
         message = pickle.dumps(task)
         worker = self._idle.get()
         try:
-            return persist(lambda: worker.call(message, halt), name)
+            return retry_lost_work(lambda: worker.call(message, halt), name)
         finally:
             self._idle.put(worker)
 
@@ -271,9 +272,9 @@ class _Worker:
         self, function: Callable[[Any], Any], prepare: Callable[[], Any] | None, timeout: float | None
     ) -> None:
         self._function, self._prepare, self._timeout = function, prepare, timeout
-        self.forget()
+        self.drop_process()
 
-    def forget(self) -> None:
+    def drop_process(self) -> None:
         """Have no process, without ending the one that there was."""
         self.busy = threading.Lock()
         self._process: Any = None
@@ -292,13 +293,13 @@ class _Worker:
                     self._start(halt)
                 return self._exchange(message)
             except WorkerLost:
-                self.bury()
+                self.reap()
                 if halt.is_set():
                     raise _Closed from None
                 raise
 
-    def dismiss(self) -> bool:
-        """Ask the process to end if it is idle, or kill it; True: it was idle, and is to be buried and released."""
+    def close_if_idle(self) -> bool:
+        """Ask the process to end if it is idle, or kill it; True: it was idle, and is to be reaped and released."""
         process = self._process
         if not self.busy.acquire(blocking=False):
             if process is not None:
@@ -308,11 +309,11 @@ class _Worker:
             self._connection.close()
         return True
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Wait for the process to end, or kill it."""
         if self._process is not None:
             self._connection.close()
-            self._process.join(PATIENCE)
+            self._process.join(END_TIMEOUT)
             self._process.kill()
             self._process.join()
             self._process = self._connection = None
@@ -328,13 +329,13 @@ class _Worker:
         if halt.is_set():  # whoever set it may not have seen the process
             process.kill()
         try:
-            if not self._connection.poll(START):
-                raise WorkerLost(f"did not start within {START:g} s")
-            mistake = self._connection.recv()
+            if not self._connection.poll(START_TIMEOUT):
+                raise WorkerLost(f"did not start within {START_TIMEOUT:g} s")
+            problem = self._connection.recv()
         except (EOFError, OSError):
-            raise self._loss(was_ready=False) from None
-        if mistake is not None:
-            raise WorkerLost(mistake, is_final=True)
+            raise self._describe_loss(was_ready=False) from None
+        if problem is not None:
+            raise WorkerLost(problem, is_final=True)
 
     def _exchange(self, message: bytes) -> _Answer:
         process, too_long = self._process, threading.Event()
@@ -353,20 +354,20 @@ class _Worker:
         except (EOFError, OSError):
             if too_long.is_set():
                 raise WorkerLost(f"took more than {self._timeout:g} s (timeout)") from None
-            raise self._loss(was_ready=True) from None
+            raise self._describe_loss(was_ready=True) from None
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _loss(self, was_ready: bool) -> WorkerLost:
-        self._process.join(PATIENCE)  # the pipe ends a moment before the process
+    def _describe_loss(self, was_ready: bool) -> WorkerLost:
+        self._process.join(END_TIMEOUT)  # the pipe ends a moment before the process
         return describe_end(self._process.exitcode, was_ready)
 
 
 def _end_all(workers: Sequence[_Worker]) -> None:
-    idle = [worker for worker in workers if worker.dismiss()]
+    idle = [worker for worker in workers if worker.close_if_idle()]
     for worker in idle:
-        worker.bury()
+        worker.reap()
         worker.busy.release()
 
 
@@ -378,8 +379,8 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
     try:
         work = pickle.loads(function)
     except Exception as error:
-        mistake = f"cannot import what it shall call ({concise(error)}): define that at the top of a module or a script"
-        connection.send(mistake)
+        problem = f"cannot import what it shall call ({concise(error)}): define that at the top of a module or a script"
+        connection.send(problem)
         return
     if prepare is not None:
         prepare()
@@ -393,11 +394,11 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
             result = work(pickle.loads(task))
             answer = pickle.dumps((True, result, disk_cache.deferred_reason()))
         except BaseException as error:
-            answer = pickle.dumps((False, _portable(error), disk_cache.deferred_reason()))
+            answer = pickle.dumps((False, _sendable_error(error), disk_cache.deferred_reason()))
         connection.send_bytes(answer)
 
 
-def _portable(error: BaseException) -> BaseException:
+def _sendable_error(error: BaseException) -> BaseException:
     """The exception with its traceback as a note, or one with the same message if it cannot be sent."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     try:

@@ -9,7 +9,7 @@ import signal
 import numpy as np
 
 from evaluators.backend import describe
-from evaluators.workers import START, end_with_parent
+from evaluators.workers import START_TIMEOUT, end_with_parent
 from experiments.experiment import Evaluator, Experiment
 from neat import Config, Population, breeding, disk_cache, jit, parallel
 
@@ -38,7 +38,7 @@ def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bo
     other = context.Process(target=_evaluate, args=(experiment, config, device), daemon=True)
     other.start()
     Population(config).tell(np.zeros(config.population_size))
-    other.join(START)
+    other.join(START_TIMEOUT)
     other.kill()  # what it has not compiled, the run compiles
     other.join()
 
