@@ -20,7 +20,7 @@ from evaluators.episodic import TRAINING, TRIAL, Actions, Combine, Episodes, Epi
 from evaluators.exclusive import Exclusive
 from evaluators.network import compile
 from evaluators.spaces import Inputs, Outputs, output_ranges
-from evaluators.workers import persist
+from evaluators.workers import retry_lost_work
 from neat import parallel, rng
 from neat.genome import Genomes
 from neat.jit import lean_kernel
@@ -162,7 +162,7 @@ class Gymnasium(Episodic):
             seeds,
         )
         with self._in_use:
-            return persist(lambda: self._attempt(genomes, seeds), self.name)
+            return retry_lost_work(lambda: self._attempt(genomes, seeds), self.name)
 
     def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         try:

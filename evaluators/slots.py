@@ -27,7 +27,14 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from evaluators import observations, workers
 from evaluators.observations import Misfit, fit
-from evaluators.workers import PATIENCE, START, WorkerLost, describe_end, end_with_parent
+from evaluators.workers import (
+    END_TIMEOUT,
+    START_TIMEOUT,
+    WorkerLost,
+    call_in_lasting_thread,
+    describe_end,
+    end_with_parent,
+)
 from neat import messages, validation
 from neat.messages import shown
 from neat.validation import to_number
@@ -153,25 +160,25 @@ class Slot(gymnasium.Wrapper):
         if not self._is_box:
             self.observation_space = gymnasium.spaces.flatten_space(self._space)
         self._shape, self._dtype = self.observation_space.shape, self.observation_space.dtype
-        self._nothing = np.zeros(self._shape or (), self._dtype)
+        self._zeros = np.zeros(self._shape or (), self._dtype)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, or to rest if `seed` is None."""
         self.resting = seed is None
         if self.resting:
-            return self._nothing, {}
+            return self._zeros, {}
         try:
             result = self.env.reset(seed=seed)
             if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
                 raise Misfit(f"reset must return (observation, info), got {_outline(result)}")
             return self._flat(result[0]), {}
         except Exception as error:
-            return self._nothing, _error(error)
+            return self._zeros, _describe_error(error)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take a step, or do nothing at rest."""
         if self.resting:
-            return self._nothing, 0.0, False, False, {}
+            return self._zeros, 0.0, False, False, {}
         try:
             result = self.env.step(action)
             if not isinstance(result, tuple) or len(result) != 5:
@@ -181,9 +188,9 @@ class Slot(gymnasium.Wrapper):
                 )
             observation, reward, terminated, truncated, _ = result
             ends = _flag("terminated", terminated), _flag("truncated", truncated)
-            return self._flat(observation), _number("reward", reward), *ends, {}
+            return self._flat(observation), _as_number("reward", reward), *ends, {}
         except Exception as error:
-            return self._nothing, 0.0, False, False, _error(error)
+            return self._zeros, 0.0, False, False, _describe_error(error)
 
     def _flat(self, observation: Any) -> Any:
         if self._is_box:
@@ -197,7 +204,7 @@ class Slot(gymnasium.Wrapper):
         return gymnasium.spaces.flatten(self._space, fit(self._space, observation))
 
 
-def _number(name: str, value: Any) -> float:
+def _as_number(name: str, value: Any) -> float:
     try:
         return value if type(value) is float else to_number(name, value)
     except ValueError as error:
@@ -222,7 +229,7 @@ def _outline(result: Any) -> str:
     return type(result).__name__
 
 
-def _error(error: Exception) -> dict[str, Any]:
+def _describe_error(error: Exception) -> dict[str, Any]:
     if isinstance(error, Misfit):
         return {"error": (str(error), "")}
     hint = ""
@@ -244,15 +251,24 @@ class _Processes(AsyncVectorEnv):
 
     def __init__(self, make: Make, count: int, timeout: float) -> None:
         self._timeout, self.owner, self._started = timeout, os.getpid(), False
-        factory = functools.partial(_open, make, self.owner)
+        factory = functools.partial(_make_slot, make, self.owner)
         try:
-            with _by_value():
-                # Spawned, since a fork of a process with threads can hang.
-                super().__init__(
-                    [factory] * count, context="spawn", copy=False, autoreset_mode=AutoresetMode.DISABLED
+            with _pickling_by_value():
+                call_in_lasting_thread(
+                    functools.partial(
+                        super().__init__,
+                        [factory] * count,
+                        context="spawn",  # a fork of a process with threads can hang
+                        copy=False,
+                        autoreset_mode=AutoresetMode.DISABLED,
+                    )
                 )
         except BaseException as error:
-            loss = self._loss() if self.processes and isinstance(error, EOFError | ConnectionError) else error
+            loss = (
+                self._describe_loss()
+                if self.processes and isinstance(error, EOFError | ConnectionError)
+                else error
+            )
             self.close()
             raise loss from None
         self._started = True
@@ -260,9 +276,9 @@ class _Processes(AsyncVectorEnv):
     def _check_spaces(self) -> None:  # Gymnasium's waits for ever for a process that does not answer
         self.call_async("resting")
         try:
-            self.call_wait(START)
+            self.call_wait(START_TIMEOUT)
         except multiprocessing.TimeoutError:
-            raise WorkerLost(f"did not start within {START:g} s") from None
+            raise WorkerLost(f"did not start within {START_TIMEOUT:g} s") from None
         super()._check_spaces()
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -280,10 +296,10 @@ class _Processes(AsyncVectorEnv):
         except multiprocessing.TimeoutError:
             raise WorkerLost(f"took more than {self._timeout:g} s (timeout)") from None
         except (EOFError, ConnectionError):
-            raise self._loss() from None
+            raise self._describe_loss() from None
 
-    def _loss(self) -> WorkerLost:
-        wait([process.sentinel for process in self.processes], PATIENCE)  # a pipe ends before its process
+    def _describe_loss(self) -> WorkerLost:
+        wait([process.sentinel for process in self.processes], END_TIMEOUT)  # a pipe ends before its process
         statuses = [process.exitcode for process in self.processes if process.exitcode is not None]
         return describe_end(statuses[0] if statuses else None, self._started)
 
@@ -295,7 +311,7 @@ class _Processes(AsyncVectorEnv):
         for pipe in pipes:
             with contextlib.suppress(OSError):
                 pipe.send(("close", None))
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + END_TIMEOUT
         for process in self.processes:
             process.join(max(0.0, end - time.monotonic()))
             process.kill()
@@ -304,7 +320,7 @@ class _Processes(AsyncVectorEnv):
             pipe.close()
 
 
-def _open(make: Make, parent: int) -> Slot:
+def _make_slot(make: Make, parent: int) -> Slot:
     """A slot, mostly in a worker process; Gymnasium looks at one in the parent too."""
     if os.getpid() != parent:
         end_with_parent()
@@ -313,7 +329,7 @@ def _open(make: Make, parent: int) -> Slot:
 
 
 @contextlib.contextmanager
-def _by_value() -> Iterator[None]:
+def _pickling_by_value() -> Iterator[None]:
     """Send what a slot needs to worker processes by value, so that they need not import this package."""
     modules = (messages, validation, observations, workers, sys.modules[__name__])
     for module in modules:

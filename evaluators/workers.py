@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -14,16 +16,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 from evaluators.checks import concise
+from neat import disk_cache
 
 _log = logging.getLogger("evaluators")
 
 RETRIES = 2  # times that work is done again after its worker process died or took too long
-START = 300.0  # seconds that a worker process has to start, in which it imports what it needs
-PATIENCE = 5.0  # seconds that an idle worker process has to end by itself
+START_TIMEOUT = 300.0  # seconds that a worker process has to start, in which it imports what it needs
+END_TIMEOUT = 5.0  # seconds that an idle worker process has to end by itself
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class WorkerLost(Exception):
@@ -42,10 +46,65 @@ class _Closed(Exception):
     """The work of a worker is no longer wanted."""
 
 
+# Idle threads of `call_in_lasting_thread`, by process: a fork has none of its parent's threads.
+_idle_starters: dict[int, list[queue.SimpleQueue[Any]]] = {}
+
+
+def call_in_lasting_thread(function: Callable[[], Any]) -> Any:
+    """The result of `function`, called in a thread that lives as long as this process.
+
+    Start worker processes there: Linux kills a process that has called `end_with_parent` when the thread that started
+    it ends. The main thread calls the function itself; a daemon thread does it for any other thread.
+
+    Raises:
+        BaseException: What `function` raised.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return function()
+    idle = _idle_starters.setdefault(os.getpid(), [])
+    try:
+        requests = idle.pop()
+    except IndexError:
+        requests = queue.SimpleQueue()
+        threading.Thread(
+            target=_answer_requests, args=(requests,), name="process starter", daemon=True
+        ).start()
+    future: Future[Any] = Future()
+    requests.put((future, function))
+    try:
+        return future.result()
+    finally:
+        idle.append(requests)
+
+
+def _answer_requests(requests: queue.SimpleQueue[Any]) -> None:
+    while True:
+        _answer(*requests.get())  # a function of its own, so that no reference stays
+
+
+def _answer(future: Future[Any], function: Callable[[], Any]) -> None:
+    try:
+        future.set_result(function())
+    except BaseException as error:
+        future.set_exception(error)
+
+
 def end_with_parent() -> None:
-    """End this process as soon as the process that started it has ended, however that ended."""
+    """End this process as soon as the process that started it has ended, however that ended.
+
+    On Linux this includes a process that is stopped or that holds the GIL. There it must have been started in
+    `call_in_lasting_thread`, or by a thread that waits for it.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None and parent.pid is not None
+    if sys.platform == "linux":
+        with contextlib.suppress(
+            OSError, AttributeError
+        ):  # a sandbox may refuse it: then the thread below is left
+            arguments = map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0))
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, *arguments)
+        if os.getppid() != parent.pid:  # it ended before
+            os._exit(1)
 
     def watch() -> None:
         # Both, since a process that the parent forked keeps the sentinel's pipe open, and since on Windows the id of
@@ -57,7 +116,7 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
 
 
-def persist(attempt: Callable[[], Any], work: str) -> Any:
+def retry_lost_work(attempt: Callable[[], Any], work: str) -> Any:
     """The result of `attempt`, which is called again when it loses a worker process, `RETRIES` times at most.
 
     Args:
@@ -146,16 +205,22 @@ class Workers:
         """
         if os.getpid() != self._owner:  # a fork, to which neither the processes nor the locks belong
             for worker in self._workers:
-                worker.forget()
+                worker.drop_process()
             self._open()
         halt = threading.Event()
         with ThreadPoolExecutor(min(len(self._workers), max(1, len(tasks))), "workers") as threads:
             jobs = [
-                threads.submit(self._do, task, name, halt) for task, name in zip(tasks, names, strict=True)
+                threads.submit(self._run_task, task, name, halt)
+                for task, name in zip(tasks, names, strict=True)
             ]
             try:
                 for job in jobs:
-                    yield job.result()
+                    succeeded, result, unsaved_reason = job.result()
+                    if unsaved_reason is not None:
+                        disk_cache.warn_once(unsaved_reason)
+                    if not succeeded:
+                        raise result
+                    yield result
             except BaseException:
                 halt.set()
                 for job in jobs:
@@ -182,17 +247,22 @@ class Workers:
         # Runs before multiprocessing waits for the processes at exit, and when nobody refers to this object.
         multiprocessing.util.Finalize(self, _end_all, (self._workers,), exitpriority=10)
 
-    def _do(self, task: Any, name: str, halt: threading.Event) -> Any:
+    def _run_task(self, task: Any, name: str, halt: threading.Event) -> _Answer:
         """In a thread, which waits for one worker."""
         message = pickle.dumps(task)
         worker = self._idle.get()
         try:
-            succeeded, result = persist(lambda: worker.call(message, halt), name)
+            return retry_lost_work(lambda: worker.call(message, halt), name)
         finally:
             self._idle.put(worker)
-        if not succeeded:
-            raise result
-        return result
+
+
+class _Answer(NamedTuple):
+    """A worker process's answer to a task; the result of a function that failed is its exception."""
+
+    succeeded: bool
+    result: Any
+    unsaved_reason: str | None  # why compiled code could not be saved
 
 
 class _Worker:
@@ -202,16 +272,16 @@ class _Worker:
         self, function: Callable[[Any], Any], prepare: Callable[[], Any] | None, timeout: float | None
     ) -> None:
         self._function, self._prepare, self._timeout = function, prepare, timeout
-        self.forget()
+        self.drop_process()
 
-    def forget(self) -> None:
+    def drop_process(self) -> None:
         """Have no process, without ending the one that there was."""
         self.busy = threading.Lock()
         self._process: Any = None
         self._connection: Any = None
 
-    def call(self, message: bytes, halt: threading.Event) -> tuple[bool, Any]:
-        """Whether the function succeeded with a task, and its result or the exception.
+    def call(self, message: bytes, halt: threading.Event) -> _Answer:
+        """What the worker process answers to a task.
 
         Args:
             message: The task, pickled.
@@ -223,13 +293,13 @@ class _Worker:
                     self._start(halt)
                 return self._exchange(message)
             except WorkerLost:
-                self.bury()
+                self.reap()
                 if halt.is_set():
                     raise _Closed from None
                 raise
 
-    def dismiss(self) -> bool:
-        """Ask the process to end if it is idle, or kill it; True: it was idle, and is to be buried and released."""
+    def close_if_idle(self) -> bool:
+        """Ask the process to end if it is idle, or kill it; True: it was idle, and is to be reaped and released."""
         process = self._process
         if not self.busy.acquire(blocking=False):
             if process is not None:
@@ -239,11 +309,11 @@ class _Worker:
             self._connection.close()
         return True
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Wait for the process to end, or kill it."""
         if self._process is not None:
             self._connection.close()
-            self._process.join(PATIENCE)
+            self._process.join(END_TIMEOUT)
             self._process.kill()
             self._process.join()
             self._process = self._connection = None
@@ -253,21 +323,21 @@ class _Worker:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, pickle.dumps(self._function), self._prepare)
         process = context.Process(target=_serve, args=arguments, name="worker")
-        process.start()
+        call_in_lasting_thread(process.start)
         self._process = process
         theirs.close()
         if halt.is_set():  # whoever set it may not have seen the process
             process.kill()
         try:
-            if not self._connection.poll(START):
-                raise WorkerLost(f"did not start within {START:g} s")
-            mistake = self._connection.recv()
+            if not self._connection.poll(START_TIMEOUT):
+                raise WorkerLost(f"did not start within {START_TIMEOUT:g} s")
+            problem = self._connection.recv()
         except (EOFError, OSError):
-            raise self._loss(was_ready=False) from None
-        if mistake is not None:
-            raise WorkerLost(mistake, is_final=True)
+            raise self._describe_loss(was_ready=False) from None
+        if problem is not None:
+            raise WorkerLost(problem, is_final=True)
 
-    def _exchange(self, message: bytes) -> tuple[bool, Any]:
+    def _exchange(self, message: bytes) -> _Answer:
         process, too_long = self._process, threading.Event()
 
         def expire() -> None:
@@ -280,36 +350,37 @@ class _Worker:
             timer.start()
         try:
             self._connection.send_bytes(message)
-            return pickle.loads(self._connection.recv_bytes())
+            return _Answer(*pickle.loads(self._connection.recv_bytes()))
         except (EOFError, OSError):
             if too_long.is_set():
                 raise WorkerLost(f"took more than {self._timeout:g} s (timeout)") from None
-            raise self._loss(was_ready=True) from None
+            raise self._describe_loss(was_ready=True) from None
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _loss(self, was_ready: bool) -> WorkerLost:
-        self._process.join(PATIENCE)  # the pipe ends a moment before the process
+    def _describe_loss(self, was_ready: bool) -> WorkerLost:
+        self._process.join(END_TIMEOUT)  # the pipe ends a moment before the process
         return describe_end(self._process.exitcode, was_ready)
 
 
 def _end_all(workers: Sequence[_Worker]) -> None:
-    idle = [worker for worker in workers if worker.dismiss()]
+    idle = [worker for worker in workers if worker.close_if_idle()]
     for worker in idle:
-        worker.bury()
+        worker.reap()
         worker.busy.release()
 
 
 def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) -> None:
     """In a worker process: call the function with one task after the other."""
     end_with_parent()
+    disk_cache.defer_warning()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     try:
         work = pickle.loads(function)
     except Exception as error:
-        mistake = f"cannot import what it shall call ({concise(error)}): define that at the top of a module or a script"
-        connection.send(mistake)
+        problem = f"cannot import what it shall call ({concise(error)}): define that at the top of a module or a script"
+        connection.send(problem)
         return
     if prepare is not None:
         prepare()
@@ -320,13 +391,14 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
         except EOFError:
             return
         try:
-            answer = pickle.dumps((True, work(pickle.loads(task))))
+            result = work(pickle.loads(task))
+            answer = pickle.dumps((True, result, disk_cache.deferred_reason()))
         except BaseException as error:
-            answer = pickle.dumps((False, _portable(error)))
+            answer = pickle.dumps((False, _sendable_error(error), disk_cache.deferred_reason()))
         connection.send_bytes(answer)
 
 
-def _portable(error: BaseException) -> BaseException:
+def _sendable_error(error: BaseException) -> BaseException:
     """The exception with its traceback as a note, or one with the same message if it cannot be sent."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     try:

@@ -9,9 +9,9 @@ import signal
 import numpy as np
 
 from evaluators.backend import describe
-from evaluators.workers import START, end_with_parent
+from evaluators.workers import START_TIMEOUT, end_with_parent
 from experiments.experiment import Evaluator, Experiment
-from neat import Config, Population, breeding, jit, parallel
+from neat import Config, Population, breeding, disk_cache, jit, parallel
 
 
 def tell_device(evaluator: Evaluator) -> None:
@@ -38,13 +38,14 @@ def compile_ahead(experiment: Experiment, config: Config, device: str, quiet: bo
     other = context.Process(target=_evaluate, args=(experiment, config, device), daemon=True)
     other.start()
     Population(config).tell(np.zeros(config.population_size))
-    other.join(START)
+    other.join(START_TIMEOUT)
     other.kill()  # what it has not compiled, the run compiles
     other.join()
 
 
 def _evaluate(experiment: Experiment, config: Config, device: str) -> None:
     end_with_parent()
+    disk_cache.defer_warning()  # the parent compiles too, and warns
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends this process
     with contextlib.suppress(Exception):  # the run raises it again, where it is told in a line
         experiment.evaluator(device)(Population(config).ask())

@@ -9,6 +9,8 @@ from typing import Any
 from numba.core.sigutils import normalize_signature
 
 _warned = False
+_is_deferred = False
+_deferred: str | None = None
 
 
 def tolerant(cache: type[Any]) -> type[Any]:
@@ -42,7 +44,7 @@ def tolerant(cache: type[Any]) -> type[Any]:
             try:
                 super().save_overload(sig, data)
             except Exception as error:
-                _warn_once(error)
+                _report(f"{type(error).__name__}: {error}")
 
     return Tolerant
 
@@ -52,13 +54,33 @@ def _without_writing(locator: type[Any]) -> type[Any]:
     return type(locator.__name__, (locator,), {"ensure_cache_path": lambda self: None})
 
 
-def _warn_once(error: Exception) -> None:
+def _report(reason: str) -> None:
+    global _deferred
+    if _is_deferred:
+        _deferred = reason
+    else:
+        warn_once(reason)
+
+
+def warn_once(reason: str) -> None:
+    """Warn that builds cannot be saved, unless this process has done so."""
     global _warned
     if not _warned:
         _warned = True
         warnings.warn(
             "compiled code cannot be saved, so each process compiles in memory what it needs; set NUMBA_CACHE_DIR to "
-            f"a folder with free space that can be written to ({type(error).__name__}: {error})",
+            f"a folder with free space that can be written to ({reason})",
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def defer_warning() -> None:
+    """Do not warn in this process, which is a worker: its parent asks for `deferred_reason`, and warns once for all."""
+    global _is_deferred
+    _is_deferred = True
+
+
+def deferred_reason() -> str | None:
+    """Why a build could not be saved, which this process has not warned about."""
+    return _deferred

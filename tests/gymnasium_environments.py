@@ -163,3 +163,11 @@ class Waits(Walk):
     def step(self, action):
         (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
         time.sleep(10_000)
+
+
+class NotesAndStops(Walk):
+    """It notes its process's number, and its first step stops the process."""
+
+    def step(self, action):
+        (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -382,7 +382,7 @@ def test_episodes_begin_again_a_stated_number_of_times(tmp_path, monkeypatch):
 
 
 def test_episodes_begin_again_when_a_worker_has_stopped(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("evaluators.slots.PATIENCE", 0.5)
+    monkeypatch.setattr("evaluators.slots.END_TIMEOUT", 0.5)
     flag = tmp_path / "flag"
     flag.touch()
     stops = functools.partial(own.Stops, flag)

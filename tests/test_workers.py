@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import worker_tasks
 from evaluators import workers
 from evaluators.workers import Workers
 from experiments.__main__ import main
+from neat import disk_cache
 
 HERE = Path(__file__).parent
 NAMES = ("task 0", "task 1", "task 2")
@@ -29,12 +31,16 @@ def wait_until(condition):
         time.sleep(0.02)
 
 
-def has_ended(process_id):
-    """Whether it is gone, or only waits for its parent to take note."""
+def state(process_id):
+    """Linux's letter for the state of a process; Z if it is gone, or only waits for its parent to take note."""
     try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return True
+        return "Z"
+
+
+def has_ended(process_id):
+    return state(process_id) == "Z"
 
 
 PER_GENOME = """
@@ -44,11 +50,15 @@ from neat.genome import Genomes
 
 one = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections": []}
 if __name__ == "__main__":
-    evaluator = evaluators.PerGenome(worker_tasks.note_and_wait, workers=2)
+    function = worker_tasks.note_and_hold if "GIL" in sys.argv else worker_tasks.note_and_wait
+    evaluator = evaluators.PerGenome(function, workers=2)
     if "forked" in sys.argv and os.fork() == 0:
         time.sleep(10_000)
     evaluator(Genomes.from_list([one] * 2))
 """
+ON_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux ends a process that cannot run Python"
+)
 GYMNASIUM = """
 import evaluators, gymnasium_environments
 from neat.genome import Genomes
@@ -66,8 +76,9 @@ if __name__ == "__main__":
     [
         (PER_GENOME, signal.SIGTERM, ("forked",)),
         (GYMNASIUM, signal.SIGKILL, ()),
+        pytest.param(PER_GENOME, signal.SIGKILL, ("GIL",), marks=ON_LINUX),
     ],
-    ids=["PerGenome, with a fork that keeps its pipes", "Gymnasium"],
+    ids=["PerGenome, with a fork that keeps its pipes", "Gymnasium", "PerGenome, which holds the GIL"],
 )
 def test_workers_end_with_their_parent(script, sent, arguments, tmp_path):
     path, notes = tmp_path / "script.py", tmp_path / "notes"
@@ -91,6 +102,93 @@ def test_workers_end_with_their_parent(script, sent, arguments, tmp_path):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(parent.pid, signal.SIGKILL)  # the fork
         parent.stdout.close()
+
+
+STOPPED = """
+import threading
+import evaluators, gymnasium_environments, worker_tasks
+from neat.genome import Genomes
+
+def call_in_thread(evaluator, inputs, outputs):
+    nodes = [{"id": k} for k in range(inputs, inputs + outputs)]
+    one = {"num_inputs": inputs, "num_outputs": outputs, "nodes": nodes, "connections": []}
+    thread = threading.Thread(target=lambda: evaluator(Genomes.from_list([one] * 2)))
+    thread.start()
+    return thread
+
+if __name__ == "__main__":
+    options = {"slots": 1, "vectorization_mode": "async"}
+    gymnasium = evaluators.Gymnasium(gymnasium_environments.NotesAndStops, **options)
+    thread = call_in_thread(gymnasium, 2, 3)
+    call_in_thread(evaluators.PerGenome(worker_tasks.note_and_stop, workers=2), 1, 1)
+    thread.join()
+"""
+
+
+@ON_LINUX
+def test_stopped_workers_of_threads_end_with_their_parent(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(STOPPED)
+    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    environment = {**os.environ, "PYTHONPATH": paths, "NOTES": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, path], env=environment, start_new_session=True)
+
+    def are_stopped():
+        notes = [note.name for note in tmp_path.iterdir() if note.name.isdecimal()]
+        return len(notes) == 3 and all(state(note) == "T" for note in notes)
+
+    try:
+        wait_until(are_stopped)
+        parent.kill()
+        parent.wait()
+        wait_until(lambda: all(has_ended(p.name) for p in tmp_path.iterdir() if p.name.isdecimal()))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+def test_processes_started_for_threads_outlive_these():
+    """The system would kill a worker with the thread that started it."""
+    pool = Workers(worker_tasks.process_id, 1)
+    with pool:
+        found = []
+        for _ in range(2):
+            thread = threading.Thread(target=lambda: found.extend(pool.map([0], NAMES[:1])))
+            thread.start()
+            thread.join()
+        assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("last", [2, "raises"])
+def test_builds_that_workers_cannot_save_are_warned_about_once(last, monkeypatch, capfd, recwarn):
+    monkeypatch.setattr(disk_cache, "_warned", False)
+    with Workers(worker_tasks.fail_to_save, 2) as pool:
+        results = pool.map([0, 1, last], NAMES)
+        assert [next(results), next(results)] == [0, 1]
+        with (
+            pytest.raises(ValueError, match="no such thing") if last == "raises" else contextlib.nullcontext()
+        ):
+            assert next(results) == last
+    (warning,) = recwarn
+    assert warning.category is RuntimeWarning and "OSError: the disk is full" in str(warning.message)
+    assert "RuntimeWarning" not in capfd.readouterr().err
+
+
+def test_a_lasting_thread_hands_on_results_and_exceptions():
+    def nested():
+        inner = workers.call_in_lasting_thread(threading.current_thread)
+        return inner, threading.current_thread()
+
+    with ThreadPoolExecutor(1) as threads:
+        used = set(threads.map(workers.call_in_lasting_thread, 5 * [threading.current_thread]))
+        (first,) = used
+        pairs = set(threads.map(workers.call_in_lasting_thread, 5 * [nested]))
+        failing = threads.submit(workers.call_in_lasting_thread, lambda: int("x"))
+        with pytest.raises(ValueError, match="invalid literal"):
+            failing.result()
+    assert first.is_alive() and first is not threading.main_thread()
+    assert all(inner.is_alive() and inner is not outer for inner, outer in pairs)
+    assert workers.call_in_lasting_thread(threading.current_thread) is threading.main_thread()
 
 
 def test_the_workers_of_a_study_end_with_it(tmp_path):

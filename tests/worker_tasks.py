@@ -1,13 +1,28 @@
 """What worker processes of the tests are asked to do."""
 
+import ctypes
 import os
 import signal
 import time
 from pathlib import Path
 
+from neat import disk_cache
+
 
 def double(task):
     return 2 * task
+
+
+def fail_to_save(task):
+    """As a kernel whose build cannot be saved."""
+    disk_cache._report("OSError: the disk is full")
+    if task == "raises":
+        raise ValueError("no such thing")
+    return task
+
+
+def process_id(task):
+    return os.getpid()
 
 
 def end_once(task):
@@ -52,3 +67,15 @@ def note_and_wait(network):
     """As a fitness: leave a file with this process's number, and never end."""
     (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
     time.sleep(10_000)
+
+
+def note_and_stop(network):
+    """As a fitness: leave a file with this process's number, and stop the process."""
+    (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def note_and_hold(network):
+    """As a fitness: leave a file with this process's number, and keep the GIL for ever."""
+    (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+    ctypes.PyDLL(None).sleep(10_000)
