@@ -1,7 +1,6 @@
 """The first values of weights: their distributions, and what they depend on."""
 
 import copy
-import itertools
 
 import numpy as np
 import pytest
@@ -102,7 +101,7 @@ def test_the_same_order_gives_the_same_draws(monkeypatch):
     """As in a program that is run again."""
 
     def run():
-        monkeypatch.setattr(module, "_streams", itertools.count(2**31))
+        monkeypatch.setattr(module, "_streams", module._Streams())
         first, second = mlp(), mlp()
         second.state()  # the order of use does not matter
         return {**first.state(), **{f"second {name}": array for name, array in second.state().items()}}

@@ -8,10 +8,11 @@ from tests.gradient.test_optim import OPTIMISERS, START, joined, parameters_of, 
 
 
 def plain_steps(w, plan):
-    """A step for each (rate, μ, Nesterov, λ), as PyTorch's documentation of SGD has it."""
+    """A step for each (rate, μ, Nesterov, λ), as PyTorch's documentation of SGD has it; without momentum, no buffer."""
     buffer = None
     for t, (rate, momentum, nesterov, decay) in enumerate(plan):
         g = slope(w, t) + decay * w
+        buffer = buffer if momentum else None
         if momentum:
             buffer = g if buffer is None else momentum * buffer + g
             g = g + momentum * buffer if nesterov else buffer
