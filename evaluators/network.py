@@ -286,7 +286,9 @@ class Networks:
             raise ValueError(f"genomes: expected a bool mask or integers, got dtype {chosen.dtype}")
         chosen = chosen.astype(np.int64).ravel()
         if chosen.min() < 0 or chosen.max() >= len(self):
-            raise ValueError(f"genomes: expected indices from 0 to {len(self) - 1}, got {chosen.tolist()}")
+            raise ValueError(
+                f"genomes: expected indices from 0 to {len(self) - 1}, got {shown(chosen.tolist())}"
+            )
         times = np.bincount(chosen)
         if times.max() > 1:
             raise ValueError(

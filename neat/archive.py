@@ -10,6 +10,7 @@ import hashlib
 import io
 import math
 import struct
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,6 +130,8 @@ def _array(data: memoryview) -> np.ndarray:
     array = np.ndarray(shape, dtype, data).copy()
     if dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError("has a bool that is neither 0 nor 1")
+    if dtype.kind == "U" and np.frombuffer(data, np.uint32).max(initial=0) > sys.maxunicode:
+        raise ValueError("has text that is no Unicode")
     return array
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neat.files import write_whole
+from neat.files import as_path, write_whole
 from neat.genome import Genome, Genomes
 from neat.history import History
 from neat.messages import shown
@@ -62,7 +62,7 @@ def figure_and_axes() -> tuple[Figure, Axes]:
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write `figure` in the format that the path's ending names, without the date."""
-    kind = Path(path).suffix.lower().removeprefix(".")
+    kind = as_path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
         raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {shown(str(path))}")
     content = io.BytesIO()

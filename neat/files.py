@@ -19,6 +19,7 @@ from typing import Any
 
 from neat.messages import cut, shown
 
+_LONGEST_PATH = 4096  # characters; Linux looks up no longer ones
 _TEMPORARY = (".neat-", ".new")
 _LOCK = (".", ".lock")
 _LONGEST_IN_LOCK = 100  # bytes of a file's name that its lock's name repeats; some file systems allow 143
@@ -56,6 +57,8 @@ def as_path(path: Any, name: str = "path") -> Path:
         os.fsencode(path)
     except UnicodeEncodeError:
         raise ValueError(f"{name}: must be text that the system can encode, got {shown(str(path))}") from None
+    if len(str(path)) > _LONGEST_PATH:
+        raise ValueError(f"{name}: must have at most {_LONGEST_PATH:,} characters, got {len(str(path)):,}")
     if "\0" in str(path):
         raise ValueError(f"{name}: must hold no NUL, got {shown(str(path))}")
     return Path(path)

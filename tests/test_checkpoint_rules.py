@@ -178,6 +178,10 @@ EDITS = {
         "'nnn.* is not known",
     ),
     "weight": (put("genomes.connection_weight", 5, np.nan), "genomes: genome .*: weights"),
+    "no Unicode": (
+        make("activations", lambda a: np.full(len(a), 2**30, np.uint32).view("U1")),
+        "'activations': has text that is no Unicode",
+    ),
     "flag": (make("genomes.connection_enabled", lambda a: (a.view(np.uint8) * 2).view(bool)), "bool"),
     "a genome less": (shorter, "genomes.node_offset: expected int64 of shape \\(21,\\)"),
     "parent": (put("first_parent", 0, SIZE), "first_parent: must be from -1 to 19, got 20"),

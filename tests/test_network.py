@@ -31,6 +31,13 @@ def networks(**changes):
     return evaluators.compile(Genome.from_dict({**PLAIN, **changes}))
 
 
+def test_many_wrong_indices_are_told_shortly():
+    networks = evaluators.compile(Genome.from_dict(PLAIN))
+    with pytest.raises(ValueError, match=r"^genomes: expected indices from 0 to 0, got \[") as caught:
+        networks.reset(np.arange(5_000) - 1)
+    assert len(str(caught.value)) < 300
+
+
 def test_what_no_output_can_see_is_left_out():
     programs = networks().programs
     assert programs.node_count.tolist() == [

@@ -101,10 +101,11 @@ def test_the_timings_of_an_earlier_run_that_are_a_pipe(tmp_path):
         ("/none/a.npz", "there is no folder /none"),
         (3, "must be a path, got 3"),
         ("a\0b", "must hold no NUL"),
+        ("x" * 5000, "must have at most 4,096 characters, got 5,000"),
         ("a\ud800", r"must be text that the system can encode, got 'a\\ud800'"),
         ("x" * 256, ".*File name too long"),
     ],
-    ids=["folder", "no folder", "number", "NUL", "surrogate", "long"],
+    ids=["folder", "no folder", "number", "NUL", "very long", "surrogate", "long"],
 )
 def test_bad_checkpoints_are_refused_before_a_training(function, path, message):
     with pytest.raises(ValueError, match=f"^checkpoint: {message}"):

@@ -84,6 +84,12 @@ def test_formats(tmp_path, kind):
         assert path.stat().st_size > 1000
 
 
+@pytest.mark.parametrize("path", [3, None, True, "a\0b.svg"])
+def test_what_is_no_path(path):
+    with pytest.raises(ValueError, match=r"^path: must (be a path|hold no NUL), got "):
+        plot.runs([np.zeros(3)], path)
+
+
 def test_unknown_format(tmp_path):
     with pytest.raises(ValueError, match=r"^path: must end in \.svg, \.pdf, \.png, got '.*fitness\.gif'$"):
         plot.fitness(history([1.0]), tmp_path / "fitness.gif")
