@@ -153,6 +153,7 @@ class Genomes:
         )
 
     def __iter__(self) -> Iterator[Genome]:
+        self.to_kernel()  # checks them before anybody asks for their number
         return (self[index] for index in range(len(self)))
 
     if not TYPE_CHECKING:  # or a type checker would take any attribute for granted

@@ -143,7 +143,7 @@ def runs(
     Raises:
         ValueError: There is no run, one is empty or no curve, or the path's ending names no format.
     """
-    if not isinstance(curves, Iterable):
+    if not isinstance(curves, Iterable) or getattr(curves, "shape", None) == ():
         one = "; write [history]" if isinstance(curves, History) else ""
         raise ValueError(f"curves: must be a list of histories or of arrays, got {shown(curves)}{one}")
     arrays = [_curve(f"curves[{number}]", curve) for number, curve in enumerate(curves)]

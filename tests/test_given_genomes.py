@@ -73,6 +73,7 @@ BROKEN = {
     "a flag": (lambda g: remade(g, (3, 2, False, "no")), "feed_forward: expected True or False, got 'no'"),
 }
 USES = {
+    "iteration": list,
     "compile": evaluators.compile,
     "Supervised": lambda genomes: evaluators.Supervised(*DATA, device="cpu")(genomes),
     "fit_weights": lambda genomes: trained(genomes),
@@ -96,6 +97,12 @@ def test_genomes_made_wrong_are_refused_before_compiled_code_reads_them(make, me
             USES[use](genomes)
         assert "\n" not in str(caught.value)
         assert isinstance(caught.value, GenomeError) or use in ("Supervised", "PerGenome")
+
+
+def test_genomes_without_an_offset_are_refused_when_they_are_gone_through():
+    arrays = batch().arrays
+    with pytest.raises(GenomeError, match=r"^(node|connection)_offset: expected shape"):
+        list(neat.Genomes(arrays._replace(node_offset=np.zeros(0, np.int64)), 3, 2))
 
 
 def test_rollouts_and_distances_check_too():

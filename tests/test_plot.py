@@ -84,6 +84,11 @@ def test_formats(tmp_path, kind):
         assert path.stat().st_size > 1000
 
 
+def test_a_number_is_no_list_of_curves(tmp_path):
+    with pytest.raises(ValueError, match=r"^curves: must be a list of histories or of arrays, got "):
+        plot.runs(np.array(3.0), tmp_path / "runs.svg")
+
+
 @pytest.mark.parametrize("path", [3, None, True, "a\0b.svg"])
 def test_what_is_no_path(path):
     with pytest.raises(ValueError, match=r"^path: must (be a path|hold no NUL), got "):

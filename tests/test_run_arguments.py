@@ -54,7 +54,7 @@ class Evaluator:
         ({"checkpoint": Path("/none/run.npz")}, "checkpoint: there is no folder /none"),
         ({"checkpoint": 3}, "checkpoint: must be a path, got 3"),
         ({"checkpoint": "a\0b"}, "checkpoint: must hold no NUL"),
-        ({"checkpoint": "x" * 10**5}, "checkpoint: .*File name too long"),
+        ({"checkpoint": "x" * 300}, "checkpoint: .*File name too long"),
         ({"checkpoint_every": 2.5}, "checkpoint_every: must be an integer, got 2.5"),
         ({"checkpoint_every": 0}, "checkpoint_every: must be at least 1, got 0"),
     ],

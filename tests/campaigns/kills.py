@@ -121,8 +121,8 @@ class Process:
         Returns:
             Whether it had not ended by itself.
         """
-        while seconds >= 0 and self.process.poll() is None and _stamp(self._description) == self._before:
-            time.sleep(0.005)
+        if seconds >= 0:
+            self._wait_for_description()
         try:
             status = self.process.wait(abs(seconds))
         except subprocess.TimeoutExpired:
@@ -133,10 +133,17 @@ class Process:
         self._expect_success(status)
         return False
 
-    def finish(self) -> None:
-        """Let it end."""
+    def finish(self) -> float:
+        """Let it end; seconds since it described its run."""
+        self._wait_for_description()
+        start = time.monotonic()
         self._expect_success(self.process.wait(300))
         self._see_that_nothing_is_left()
+        return time.monotonic() - start
+
+    def _wait_for_description(self) -> None:
+        while self.process.poll() is None and _stamp(self._description) == self._before:
+            time.sleep(0.005)
 
     def _expect_success(self, status: int) -> None:
         self._errors.seek(0)
@@ -181,11 +188,10 @@ def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
 
 @functools.cache
 def undisturbed(name: str) -> tuple[Path, float]:
-    """The folder of a command that nothing happened to, and how many seconds it went on after writing run.json."""
+    """The folder of a command that nothing happened to, and how many seconds it took once it had described its run."""
     folder = Path(_folders.name) / name
     command = COMMANDS[name]
-    Process(command, _arguments(command, folder), folder).finish()
-    return folder, time.time() - (folder / "run.json").stat().st_mtime
+    return folder, Process(command, _arguments(command, folder), folder).finish()
 
 
 def trial(name: str, seed: int, kills: int = _KILLS) -> int:
