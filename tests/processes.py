@@ -10,6 +10,10 @@ from experiments.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 
+# A short run of the command line, and what it writes that has the same bytes each time.
+FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
+SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.svg")
+
 
 def contents(where):
     return {path.name: path.read_bytes() for path in Path(where).iterdir() if path.is_file()}

@@ -8,14 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import ROOT, contents, refused
+from processes import FEW, ROOT, SAME, contents, refused
 
 from experiments import classification, description
 from experiments.__main__ import main
 from experiments.experiment import named
-
-FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
-SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.svg")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import command, contents, largest_file, refused
+from processes import FEW, SAME, command, contents, largest_file, refused
 
 from experiments import animation, folder, study
 from experiments.__main__ import main
@@ -17,9 +17,6 @@ from experiments.experiment import BEHAVIOUR
 from neat import checkpoint, reporting
 from neat.config import Config
 from neat.files import Lock
-
-FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
-SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.svg")
 
 
 @pytest.fixture(autouse=True)

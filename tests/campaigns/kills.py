@@ -40,13 +40,13 @@ class Command(NamedTuple):
     """A command line to kill.
 
     Attributes:
-        arguments: What follows `python -m experiments`.
+        line: What follows `python -m experiments`.
         resumes: Whether it can go on; otherwise it starts again.
         growing: The file to which it appends what is done.
         same: Files that must have the same bytes at the end.
     """
 
-    arguments: tuple[str, ...]
+    line: str
     resumes: bool
     growing: str
     same: tuple[str, ...]
@@ -63,32 +63,15 @@ _RUN = (
 )
 _STUDY = ("summary.csv", "summary.json", "config.toml", "champion.json", "champion.svg", "runs.svg")
 COMMANDS = {
-    "run": Command(
-        ("parity", "--bits", "4", "--generations", "60", "--checkpoint-every", "2"), True, "metrics.csv", _RUN
-    ),
+    "run": Command("parity --bits 4 --generations 60 --checkpoint-every 2", True, "metrics.csv", _RUN),
     "episodes": Command(
-        (
-            *(
-                "mountain-car",
-                "--observations",
-                "normalised",
-                "--generations",
-                "6",
-                "--population-size",
-                "60",
-            ),
-            *("--checkpoint-every", "1"),
-        ),
+        "mountain-car --observations normalised --generations 6 --population-size 60 --checkpoint-every 1",
         True,
         "metrics.csv",
         _RUN,
     ),
-    "study": Command(
-        ("xor", "--runs", "8", "--workers", "2", "--generations", "20"), False, "summary.csv", _STUDY
-    ),
-    "comparison": Command(
-        ("compare", "--task", "xor", "--seeds", "2", "--share", "0.02"), False, "curves.csv", ("curves.csv",)
-    ),
+    "study": Command("xor --runs 8 --workers 2 --generations 20", False, "summary.csv", _STUDY),
+    "comparison": Command("compare --task xor --seeds 2 --share 0.02", False, "curves.csv", ("curves.csv",)),
 }
 
 
@@ -99,13 +82,13 @@ class Fault(Exception):
 class Process:
     """A command that runs, with all the processes that it starts."""
 
-    def __init__(self, command: Command, arguments: tuple[str, ...], folder: Path) -> None:
+    def __init__(self, arguments: tuple[str, ...], folder: Path) -> None:
         self._mark = uuid.uuid4().hex
         self._description = folder / "run.json"
         self._before = _stamp(self._description)
         self._errors = folder.with_suffix(".errors").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "experiments", *command.arguments[:1], *arguments],
+            [sys.executable, "-m", "experiments", *arguments],
             cwd=folder.parent,
             env={**os.environ, "PYTHONPATH": str(ROOT), _MARK: self._mark},
             stdout=subprocess.DEVNULL,
@@ -179,11 +162,11 @@ def _stamp(path: Path) -> int:
 
 def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
     """How to start, or to go on, with what lies in the folder."""
-    own = command.arguments[1:]
+    name, *own = command.line.split()
     if command.resumes and (folder / "run.json").exists():
-        return ("--resume", str(folder), "--quiet")
-    quiet = () if command.arguments[0] == "compare" else ("--quiet",)
-    return (*own, *quiet, "--output", str(folder), "--overwrite")
+        return (name, "--resume", str(folder), "--quiet")
+    quiet = () if name == "compare" else ("--quiet",)
+    return (name, *own, *quiet, "--output", str(folder), "--overwrite")
 
 
 @functools.cache
@@ -191,7 +174,7 @@ def undisturbed(name: str) -> tuple[Path, float]:
     """The folder of a command that nothing happened to, and how many seconds it took once it had described its run."""
     folder = Path(_folders.name) / name
     command = COMMANDS[name]
-    return folder, Process(command, _arguments(command, folder), folder).finish()
+    return folder, Process(_arguments(command, folder), folder).finish()
 
 
 def trial(name: str, seed: int, kills: int = _KILLS) -> int:
@@ -206,13 +189,13 @@ def trial(name: str, seed: int, kills: int = _KILLS) -> int:
     with tempfile.TemporaryDirectory(prefix="killed-") as place:
         folder = Path(place) / name
         for _ in range(kills):
-            process = Process(command, _arguments(command, folder), folder)
+            process = Process(_arguments(command, folder), folder)
             early = draw.random() < 0.1
             if not process.kill_after(-draw.uniform(0.1, 1.0) if early else draw.uniform(0.0, 0.7 * seconds)):
                 break
             done += 1
             generation = _expect_whole(command, folder, expected, generation)
-        Process(command, _arguments(command, folder), folder).finish()
+        Process(_arguments(command, folder), folder).finish()
         for file in command.same:
             if _content(folder / file) != _content(expected / file):
                 raise Fault(f"{file} differs from that of an undisturbed command")
