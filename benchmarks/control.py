@@ -13,11 +13,11 @@ import numpy as np
 
 import neat
 from benchmarks.report import Table, seconds
-from experiments.experiment import named
-from experiments.flags import Options
-from experiments.settings import config_for
-from experiments.statistics import summary
-from neat.config import merge
+from experiments.cli.flags import Options
+from experiments.cli.settings import config_for
+from experiments.runs.statistics import summary
+from experiments.tasks.experiment import named
+from neat.config.config import merge
 
 _ALONE = {"mutation": {"add_node_rate": 0.0, "add_connection_rate": 0.0}}
 _RANDOM = {"genome": {"hidden_layers": (10,), "initial_connections": "partial", "initial_rate": 0.5}}

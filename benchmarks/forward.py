@@ -10,8 +10,9 @@ import numpy as np
 
 import evaluators
 from benchmarks.report import Table, seconds
-from neat import activations, parallel
-from neat.genome import DTYPES, GenomeArrays, Genomes
+from neat import activations
+from neat.genome.genome import DTYPES, GenomeArrays, Genomes
+from neat.kernels import parallel
 
 INPUTS, NODES, CONNECTIONS = 8, 33, 231
 GENOMES, SAMPLES = 1_000, 1_024

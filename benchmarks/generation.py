@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.report import Table, seconds
 from benchmarks.xor import Run
-from neat.neat_python import config_from_ini
+from neat.io.neat_python import config_from_ini
 
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE.parent / ".venv-neat-python"

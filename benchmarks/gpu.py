@@ -18,12 +18,12 @@ import neat
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
 from benchmarks.report import Table, seconds
 from benchmarks.rollout import balancing
-from evaluators import gpu, gpu_engines, launching
-from evaluators.backend import arrays_of, describe, resolve_device
+from evaluators.devices import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
+from evaluators.gpu import engines, launcher, memory
+from evaluators.gpu.workspace import Workspace
 from evaluators.gradient import fit_weights, optim
-from evaluators.workspace import Workspace
-from neat.genome import Genomes
+from neat.genome.genome import Genomes
 
 DEVICE = "cuda:0"
 GENOMES, SAMPLES, EPISODES, STEPS = 10_000, 1_024, 5, 500
@@ -130,7 +130,7 @@ def _on_host(call: Callable[[], Any], repeats: int) -> float:
 
 def in_one_block(genomes: Genomes) -> Genomes:
     """As a population keeps its genomes: in pinned memory, once a GPU is in use."""
-    from neat import buffers
+    from neat.genome import buffers
 
     a = genomes.arrays
     own = buffers.empty(len(genomes), len(a.node_id), len(a.connection_weight))
@@ -145,7 +145,7 @@ def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
         evaluator(genomes)
     kernels = sum(_on_device(launch, repeats) for launch in launches)
     work = Workspace(DEVICE)
-    copy = _on_host(lambda: gpu.DeviceGenes(work, genomes, 0, len(genomes)), repeats)
+    copy = _on_host(lambda: memory.DeviceGenes(work, genomes, 0, len(genomes)), repeats)
     return {"kernels": kernels, "copy": copy, "whole": _on_host(lambda: evaluator(genomes), repeats)}
 
 
@@ -153,13 +153,13 @@ def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
 def _caught() -> Iterator[list[Callable[[], None]]]:
     """The launches of what is called meanwhile, to be repeated one by one."""
     launches: list[Callable[[], None]] = []
-    original = launching.start
+    original = launcher.start
 
     def start(*arguments: Any) -> None:
         launches.append(lambda: original(*arguments))
         original(*arguments)
 
-    with mock.patch.object(launching, "start", start):
+    with mock.patch.object(launcher, "start", start):
         yield launches
 
 
@@ -242,9 +242,9 @@ def _profile(population: int, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         genomes = run_.ask()
         with (
-            mock.patch.object(gpu_engines, "DeviceGenes", timed("copy", gpu.DeviceGenes)),
-            mock.patch.object(gpu_engines, "DevicePrograms", timed("compile", gpu.DevicePrograms)),
-            mock.patch.object(gpu.DevicePrograms, "launch", timed("kernel", gpu.DevicePrograms.launch)),
+            mock.patch.object(engines, "DeviceGenes", timed("copy", memory.DeviceGenes)),
+            mock.patch.object(engines, "DevicePrograms", timed("compile", memory.DevicePrograms)),
+            mock.patch.object(memory.DevicePrograms, "launch", timed("kernel", memory.DevicePrograms.launch)),
             mock.patch.object(Workspace, "fetch", timed("copy back", Workspace.fetch)),
         ):
             fitness = evaluator(genomes)

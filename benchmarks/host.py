@@ -23,11 +23,12 @@ import evaluators
 import neat
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
 from benchmarks.gpu import EPISODES, GENOMES, MANY, SAMPLES, in_one_block
-from evaluators import backend, launching
+from evaluators import devices
 from evaluators.environments import CartPole
-from neat import parallel
-from neat.genome import Genomes
-from tests.emulator import EmulatedArrays, emulation
+from evaluators.gpu import launcher
+from neat.genome.genome import Genomes
+from neat.kernels import parallel
+from tests.gpu.emulator import EmulatedArrays, emulation
 
 ROUNDS = 201
 
@@ -57,15 +58,15 @@ def _ones(size: int) -> np.ndarray:
 def _hollow() -> Iterator[None]:
     @functools.cache
     def built(kernel, device, dynamic_bytes):
-        return SimpleNamespace(makers=launching.makers(kernel.signature))
+        return SimpleNamespace(makers=launcher.makers(kernel.signature))
 
     def start(kernel, blocks, dynamic_bytes, stream, *arguments):
-        launching.words(kernel.makers, arguments)
+        launcher.words(kernel.makers, arguments)
 
     with (
         tempfile.TemporaryDirectory() as folder,
         emulation(folder, built=built, start=start),
-        mock.patch.object(backend, "_Cupy", _Hollow),
+        mock.patch.object(devices, "_Cupy", _Hollow),
     ):
         yield
 

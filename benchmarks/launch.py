@@ -2,7 +2,7 @@
 
     python -m benchmarks.launch
 
-Both make the same numbers of the same arrays, which tests/test_launching.py shows; from there are the stand-ins for
+Both make the same numbers of the same arrays, which tests/gpu/test_launcher.py shows; from there are the stand-ins for
 arrays of a device. The driver's part of a launch is in neither.
 """
 
@@ -11,8 +11,8 @@ import timeit
 
 import numpy as np
 
-from evaluators import launching
-from tests.test_launching import KERNELS, numbas_words, pairs
+from evaluators.gpu import launcher
+from tests.gpu.test_launcher import KERNELS, numbas_words, pairs
 
 ROUNDS, CALLS = 15, 200
 
@@ -21,11 +21,11 @@ def main() -> None:
     for name, kernel in KERNELS.items():
         signature = kernel.signature
         ours, theirs = zip(*(pairs(np.random.default_rng(3), kind) for kind in signature.args), strict=True)
-        makers = launching.makers(signature)
+        makers = launcher.makers(signature)
         spent: dict[str, list[float]] = {"ours": [], "numba-cuda": []}
         for _ in range(ROUNDS):  # in turn
             for way, call in (
-                ("ours", lambda o=ours, m=makers: launching.words(m, o)),
+                ("ours", lambda o=ours, m=makers: launcher.words(m, o)),
                 ("numba-cuda", lambda t=theirs, s=signature: numbas_words(s, t)),
             ):
                 spent[way].append(timeit.timeit(call, number=CALLS) / CALLS)

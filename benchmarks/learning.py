@@ -18,8 +18,8 @@ import torch
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
 from evaluators import Supervised, compile
 from evaluators.gradient import Tensor, optim
-from evaluators.gradient.topologies import _Networks, _OnCpu
-from evaluators.loss import LOSSES
+from evaluators.gradient.evolved import _Networks, _OnCpu
+from evaluators.program.loss import LOSSES
 
 GENOMES, SAMPLES, ROUNDS = 1_000, 256, 7
 LOOPED = 20  # of the networks, since the loop takes so long; its time is that of all

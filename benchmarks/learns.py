@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Table, seconds
-from evaluators.gradient import Standardise, fit, losses, metrics, optim, schedules
-from experiments.baselines import DIGITS_CNN, DIGITS_MLP, SPIRALS_MLP, Baseline
+from evaluators.gradient import Standardise, fit, losses, metrics, optim
+from evaluators.gradient.optim import schedules
+from experiments.comparison.baselines import DIGITS_CNN, DIGITS_MLP, SPIRALS_MLP, Baseline
 
 SPLITS, TEST_SHARE, VALIDATION_SHARE = 10, 0.2, 0.1
 BASELINES = {"MLP": DIGITS_MLP, "CNN": DIGITS_CNN}

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.report import Table
 from evaluators import environments
 from evaluators.environments import Box, Environment
-from neat.jit import inner_function, specialise
+from neat.kernels.jit import inner_function, specialise
 
 EPISODES, FAR_EPISODES = 1000, 200
 TOLERANCE = 1e-3  # absolute, and as much of the value

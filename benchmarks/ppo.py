@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.report import Table, seconds
 from evaluators import environments
 from evaluators.gradient import ppo
-from neat import parallel
+from neat.kernels import parallel
 
 SEEDS, EPISODES = 10, 100
 TARGETS = {"CartPole": 475.0, "Acrobot": -100.0, "MountainCarContinuous": 90.0, "Pendulum": -250.0}

@@ -15,8 +15,9 @@ import neat
 from benchmarks.generation import INI
 from benchmarks.report import Table, seconds
 from benchmarks.xor import Run
-from neat import breeding, parallel, reproduction, speciation
-from neat.neat_python import config_from_ini
+from neat.evolution import breeding, selection, speciation
+from neat.io.neat_python import config_from_ini
+from neat.kernels import parallel
 
 POPULATIONS = {150: 200, 1_000: 50, 10_000: 20}  # and generations measured
 BEFORE = 20
@@ -58,7 +59,7 @@ def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
     """Have each kernel that Population calls, the evaluator and the innovations add their time to `spent`."""
     kernels = {  # those carry a tag in their names, other compiled functions do not
         (module, name): kernel
-        for module in (speciation, reproduction, breeding)
+        for module in (speciation, selection, breeding)
         for name, kernel in vars(module).items()
         if isinstance(kernel, Dispatcher) and "-" in kernel.py_func.__qualname__
     }

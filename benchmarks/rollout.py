@@ -13,13 +13,16 @@ import numpy as np
 import evaluators
 from benchmarks.generation import HERE, python
 from benchmarks.report import Table, seconds
-from evaluators import actions, cpu, episode, rollout
+from evaluators import rollout
+from evaluators.cpu import kernels
 from evaluators.environments import CartPole
-from evaluators.intrinsics import column
+from evaluators.episodes import actions, episode
 from evaluators.network import writable_programs
-from neat import Genomes, parallel
+from evaluators.program.intrinsics import column
+from neat import Genomes
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.jit import inner_function, lean_kernel
+from neat.kernels import parallel
+from neat.kernels.jit import inner_function, lean_kernel
 
 GENOMES, EPISODES, STEPS = 1_000, 5, 500
 THEIRS = 20  # episodes that neat-python plays
@@ -28,7 +31,7 @@ LIMIT_MS, MOST_RATIO, AIM_RATIO = 139, 2.5, 1.5
 CALLS = 100_000  # of a part of a step
 
 _reset, _observe, _step = (inner_function(getattr(CartPole, name)) for name in ("reset", "observe", "step"))
-_forward = cpu.forward_for(len(ACTIVATIONS), len(AGGREGATIONS))
+_forward = kernels.forward_for(len(ACTIVATIONS), len(AGGREGATIONS))
 
 
 def run(quick: bool) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 
 import neat
 from benchmarks.report import Table
-from experiments.statistics import summary
-from experiments.study import run_seed
-from experiments.xor import Xor
+from experiments.runs.statistics import summary
+from experiments.runs.study import run_seed
+from experiments.tasks.xor import Xor
 
 FIRST_SEED, RUNS, GENERATIONS = 1000, 150, 300
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from evaluators.gradient import Tensor, losses, nn, operations, optim
+from evaluators.gradient import Tensor, losses, nn, optim
+from evaluators.gradient.tensor import operations
 
 LIMIT = 1e-10
 STEPS = 200

@@ -1,6 +1,6 @@
 """Evaluators: what gives genomes their fitness, and networks compiled from genomes."""
 
-from evaluators.gymnasium import Gymnasium
+from evaluators.gymnasium.evaluator import Gymnasium
 from evaluators.network import Networks, compile
 from evaluators.per_genome import Network, PerGenome
 from evaluators.rollout import Rollout

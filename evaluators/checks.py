@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.backend import HOST, Arrays
-from neat.archive import check_arrays
-from neat.genome import Genomes
-from neat.messages import cut, shown
-from neat.validation import check_unmasked
+from evaluators.devices import HOST, Arrays
+from neat.genome.genome import Genomes
+from neat.io.archive import check_arrays
+from neat.support.messages import cut, shown
+from neat.support.validation import check_unmasked
 
 
 def as_float32(name: str, value: Any, arrays: Arrays = HOST) -> Any:

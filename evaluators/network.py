@@ -6,15 +6,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from evaluators.backend import Arrays, arrays_of, read_only, resolve_device
 from evaluators.checks import as_float32, check_current, check_size
-from evaluators.cpu import activate_range, compile_range
-from evaluators.exclusive import Exclusive
-from evaluators.program import Programs
-from neat import parallel
-from neat.genome import Genome, Genomes
-from neat.messages import shown
-from neat.validation import check_unmasked
+from evaluators.cpu.kernels import activate_range, compile_range
+from evaluators.devices import Arrays, arrays_of, read_only, resolve_device
+from evaluators.program.program import Programs
+from evaluators.thread_guard import Exclusive
+from neat.genome.genome import Genome, Genomes
+from neat.kernels import parallel
+from neat.support.messages import shown
+from neat.support.validation import check_unmasked
 
 
 def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
@@ -22,7 +22,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
 
     Args:
         genomes: `neat.Genomes`, or a single `neat.Genome`.
-        device: "cpu", "cuda", "cuda:1" or "auto" (see `evaluators.backend.resolve_device`). What networks give is an
+        device: "cpu", "cuda", "cuda:1" or "auto" (see `evaluators.devices.resolve_device`). What networks give is an
             array of that device: numpy's unless one asks for something else.
 
     Raises:
@@ -37,7 +37,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
         raise ValueError(f"device: networks are on one device, got {shown(device)}, which are {len(devices)}")
     if devices[0] == "cpu":
         return on_cpu(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
-    from evaluators.gpu_engines import Activator
+    from evaluators.gpu.engines import Activator
 
     activator = Activator(devices[0], batch)
     return Networks(activator, batch.num_inputs, batch.num_outputs, batch.bias_input, batch.feed_forward)
@@ -45,7 +45,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
 
 def unfit_for_gpu() -> str | None:
     """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
-    from evaluators.builds import why_not_added  # which imports numba-cuda
+    from evaluators.gpu.specialisations import why_not_added  # which imports numba-cuda
 
     return why_not_added()
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import as_float32, check_seconds, concise
-from evaluators.cpu import activate_range
-from evaluators.exclusive import Exclusive
+from evaluators.cpu.kernels import activate_range
 from evaluators.network import Networks, compile, on_cpu, writable_programs
-from evaluators.program import Programs
-from evaluators.workers import Workers, can_import_main
+from evaluators.program.program import Programs
+from evaluators.thread_guard import Exclusive
+from evaluators.worker_processes import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.genome import Genomes
-from neat.messages import cut, shown
-from neat.validation import to_number
+from neat.genome.genome import Genomes
+from neat.support.messages import cut, shown
+from neat.support.validation import to_number
 
 
 class Network:
@@ -85,8 +85,9 @@ class Network:
 class PerGenome:
     """Fitness from a function of one network, `f(network) -> float`, called once for every genome.
 
-    A worker process that dies is replaced, and its genomes are evaluated again, `evaluators.workers.RETRIES` times at
-    most. The fitness depends neither on that nor on the number of workers. A function that raises is not called again.
+    A worker process that dies is replaced, and its genomes are evaluated again, `evaluators.worker_processes.RETRIES`
+    times at most. The fitness depends neither on that nor on the number of workers. A function that raises is not
+    called again.
 
     Args:
         function: Given a `Network`; higher is better. With several workers it must be importable by its name,

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.actions import Reach
-from evaluators.backend import resolve_device
 from evaluators.checks import as_float64, check_choice, check_current, check_size
-from evaluators.cpu import play_range
+from evaluators.cpu.kernels import play_range
+from evaluators.devices import resolve_device
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check, why_not_on_gpu
 from evaluators.environments.functions import Functions
-from evaluators.episode import Lanes, Play, Record, Senses, record_block
-from evaluators.episodic import (
+from evaluators.episodes.actions import Reach
+from evaluators.episodes.base import (
     TRAINING,
     TRIAL,
     Actions,
@@ -26,17 +25,18 @@ from evaluators.episodic import (
     as_genomes,
     check_trial,
 )
-from evaluators.exclusive import Exclusive
+from evaluators.episodes.episode import Lanes, Play, Record, Senses, record_block
+from evaluators.episodes.observations import Normaliser, Observations, senses_for
 from evaluators.network import Networks, compile, unfit_for_gpu, writable_programs
-from evaluators.normaliser import Normaliser, Observations, senses_for
-from neat import parallel
+from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS
-from neat.buffers import Block
-from neat.genome import Genome, Genomes
-from neat.jit import cause, is_built
+from neat.genome.buffers import Block
+from neat.genome.genome import Genome, Genomes
+from neat.kernels import parallel
+from neat.kernels.jit import cause, is_built
 
 if TYPE_CHECKING:
-    from evaluators.gpu_engines import Played
+    from evaluators.gpu.engines import Played
 
 _NO_START = np.zeros((1, 1))  # always this one: a GPU is sent it once
 
@@ -72,7 +72,7 @@ class Rollout(Episodic):
             by the mean and the standard deviation of all observations of the generations before, within ±10 (as ARS
             V2-t, Mania et al. 2018, but for the limit).
         actions: How a discrete action is chosen.
-        device: See `evaluators.backend.resolve_device`; "auto" is the CPU too where a function of a person's
+        device: See `evaluators.devices.resolve_device`; "auto" is the CPU too where a function of a person's
             own cannot be compiled for a GPU.
 
     Attributes:
@@ -360,7 +360,7 @@ def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _player(devices: tuple[str, ...], functions: Functions) -> Any:
-    from evaluators.gpu_engines import Player
+    from evaluators.gpu.engines import Player
 
     return Player(devices, functions)
 

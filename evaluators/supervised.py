@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.backend import arrays_of, resolve_device
 from evaluators.checks import as_float32, check_count, check_current, check_size
-from evaluators.cpu import score_range
-from evaluators.loss import LOSSES
+from evaluators.cpu.kernels import score_range
+from evaluators.devices import arrays_of, resolve_device
 from evaluators.network import compile, unfit_for_gpu
-from neat import parallel
-from neat.genome import Genomes
-from neat.messages import shown
-from neat.validation import check_unmasked
+from evaluators.program.loss import LOSSES
+from neat.genome.genome import Genomes
+from neat.kernels import parallel
+from neat.support.messages import shown
+from neat.support.validation import check_unmasked
 
 _OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it
 _CLASSIFYING = ("cross_entropy", "accuracy")
@@ -46,7 +46,7 @@ class Supervised:
         steps: Recurrent networks start with a state of 0 and make so many steps with the same inputs before
             their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
             Ignored for feed-forward networks.
-        device: See `evaluators.backend.resolve_device`.
+        device: See `evaluators.devices.resolve_device`.
         learn_steps: Each genome is trained by gradients for so many steps before its fitness is taken (see
             `evaluators.gradient.fit_weights`).
         optimiser: Makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
@@ -142,12 +142,12 @@ class Supervised:
 
     def _new_trainer(self, steps: int, optimiser: Callable[[list[Any]], Any] | None) -> Any:
         from evaluators.gradient import optim
-        from evaluators.gradient.topologies import Trainer
+        from evaluators.gradient.evolved import Trainer
 
         return Trainer(self, optimiser or (lambda parameters: optim.Adam(parameters, 0.01)), steps)
 
     def _new_scorer(self) -> Any:
-        from evaluators.gpu_engines import Scorer
+        from evaluators.gpu.engines import Scorer
 
         return Scorer(self.devices, self.input_rows, self.target_rows)
 
@@ -171,8 +171,8 @@ class Supervised:
     def _own_fitness(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
         if self.devices == ("cpu",):
             return self._fitness_of(genomes, fitness)
-        from evaluators.gpu import in_parts
-        from evaluators.workspace import Workspace
+        from evaluators.gpu.memory import in_parts
+        from evaluators.gpu.workspace import Workspace
 
         def score(work: Any, begin: int, end: int) -> np.ndarray:
             whole = end - begin == len(genomes)

@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(command: list[str]) -> None:
-    from experiments import experiment, flags
-    from neat import parallel
+    from experiments.cli import flags
+    from experiments.tasks import experiment
+    from neat.kernels import parallel
 
     if not command or command[0] in ("-h", "--help"):
         print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
@@ -43,7 +44,7 @@ def _dispatch(command: list[str]) -> None:
         return
     name, *rest = command
     if name == experiment.COMPARE:
-        from experiments.compare import compare
+        from experiments.comparison.compare import compare
 
         return compare(rest, command)
     line = flags.parse(name, experiment.named(name), rest)
@@ -51,11 +52,11 @@ def _dispatch(command: list[str]) -> None:
     if options.threads is not None:
         parallel.set_threads(options.threads)
     if options.resume is not None:
-        from experiments.single import resume as work
+        from experiments.runs.single import resume as work
     elif options.is_study:
-        from experiments.study import study as work
+        from experiments.runs.study import study as work
     else:
-        from experiments.single import start as work
+        from experiments.runs.single import start as work
     work(name, line, command)
 
 
@@ -66,7 +67,7 @@ def _complain(message: str) -> int:
 
 def _in_one_line(message: str) -> str:
     """The message on one line, of a length that can be read."""
-    from neat.messages import cut
+    from neat.support.messages import cut
 
     return cut(message, _LONGEST)
 
@@ -76,7 +77,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 if __name__ == "__main__":
-    from experiments import streams
+    from experiments.cli import streams
 
     streams.protect()
     warnings.showwarning = _warn

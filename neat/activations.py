@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from neat import elementary, jit
-from neat.freezing import freeze
-from neat.jit import fused_function as function
-from neat.messages import cut, nearest, shown
+from neat.kernels import elementary, jit
+from neat.kernels.freezing import freeze
+from neat.kernels.jit import fused_function as function
+from neat.support.messages import cut, nearest, shown
 
 # Populations keep positions as uint8.
 _MOST_ENTRIES = 256

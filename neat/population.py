@@ -11,26 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat import breeding, buffers, innovation, parallel, reproduction, speciation
-from neat.breeding import Counts, Work
-from neat.candidates import Candidates
-from neat.config import Config, to_record
-from neat.feedback import check_values, valid_fitness, with_learned
-from neat.files import locked, resolve_file
-from neat.gene_arrays import BOUNDED, Description
-from neat.genome import Genome, GenomeArrays, Genomes
-from neat.history import GENERATION, History, species_rows
-from neat.initial import bounds_of, check_memory, initial_genomes
-from neat.messages import shown
-from neat.mutation import NodeFunctions
-from neat.reproduction import Plan, Ranking
-from neat.result import Result
-from neat.run_arguments import MOST_GENERATIONS, check_run
-from neat.speciation import Species
-from neat.target import Solution, Target
+from neat.config.config import Config, to_record
+from neat.evolution import breeding, innovation, selection, speciation
+from neat.evolution.breeding import Counts, Work
+from neat.evolution.champions import Candidates
+from neat.evolution.feedback import check_values, valid_fitness, with_learned
+from neat.evolution.history import GENERATION, History, species_rows
+from neat.evolution.initial import bounds_of, check_memory, initial_genomes
+from neat.evolution.mutation import NodeFunctions
+from neat.evolution.result import Result
+from neat.evolution.run_arguments import MOST_GENERATIONS, check_run
+from neat.evolution.selection import Plan, Ranking
+from neat.evolution.speciation import Species
+from neat.evolution.target import Solution, Target
+from neat.genome import buffers
+from neat.genome.gene_arrays import BOUNDED, Description
+from neat.genome.genome import Genome, GenomeArrays, Genomes
+from neat.kernels import parallel
+from neat.support.files import locked, resolve_file
+from neat.support.messages import shown
 
 if TYPE_CHECKING:
-    from neat.reporting import Reporter
+    from neat.reporting.reporters import Reporter
 
 _log = logging.getLogger("neat")
 
@@ -54,7 +56,7 @@ class Population:
         best: The best genome ever, and
         best_fitness: its fitness, and
         best_generation: its generation.
-        solution: What met the target of the last call of `run` (see `neat.target`), or None.
+        solution: What met the target of the last call of `run` (see `neat.evolution.target`), or None.
         evaluator_state: Arrays that the evaluator restores when a loaded run goes on; kept until `run` has told a
             generation.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
@@ -96,7 +98,7 @@ class Population:
         self.improved_generation = (
             0  # of the best fitness, or of the last time that only two species reproduced
         )
-        self.kept = -1  # where the best genome stands in this generation, with `reproduction.keep_best`
+        self.kept = -1  # where the best genome stands in this generation, with `selection.keep_best`
         self.solution: Solution | None = None
         self.evaluator_state: dict[str, np.ndarray] = {}
         self.candidates = Candidates()
@@ -208,7 +210,7 @@ class Population:
             ValueError: Bad arguments, or fitness that `tell` refuses.
             LockedError: Another process writes the checkpoint or a reporter's files.
         """
-        from neat import checkpoint as checkpoints
+        from neat.io import checkpoint as checkpoints
 
         check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint_every)
         if checkpoint is not None:
@@ -322,7 +324,7 @@ class Population:
         self.species = self.species._replace(
             id=living[0], founded=living[1], improved=living[2], record=living[3]
         )
-        *ranking, summary = reproduction.rank(fitness, species_of, len(living[0]))
+        *ranking, summary = selection.rank(fitness, species_of, len(living[0]))
         return Ranking(*ranking), summary
 
     def _share(self, fitness: np.ndarray, ranking: Ranking) -> np.ndarray:
@@ -342,7 +344,7 @@ class Population:
         if stagnates:
             self.improved_generation = self.generation
             _log.info("generation %d: no improvement; only the two best species reproduce", self.generation)
-        return reproduction.allocate(fitness, ranking, allowed, self.config.population_size)
+        return selection.allocate(fitness, ranking, allowed, self.config.population_size)
 
     def _record(
         self, ranking: Ranking, best: float, summary: tuple[float, float, float, int], offspring: np.ndarray
@@ -394,7 +396,7 @@ class Population:
         parents, generation = self._genes, self.generation + 1
         kept = self.kept if config.reproduction.keep_best else -1
         plan = Plan(
-            *reproduction.plan(
+            *selection.plan(
                 fitness,
                 parents.connection_offset,
                 self.birth,

@@ -11,64 +11,19 @@ PACKAGES = ("neat", "evaluators", "experiments")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OURS = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES}
 
-# What a module of neat may import at its top, by layers: of its own and of those before it.
-LAYERS = (
-    {
-        "vectors",
-        "neighbour",
-        "disk_cache",
-        "messages",
-        "text_files",
-        "other_names",
-        "jit",
-        "bounds",
-        "freezing",
-        "parallel",
-        "elementary",
-        "rng",
-        "activations",
-        "validation",
-        "sorting",
-        "archive",
-        "files",
-        "history",
-    },
-    {"config", "plain_data"},
-    {"gene_arrays", "genome", "genes", "buffers", "rules", "feedback"},
-    {
-        "initial",
-        "hash_table",
-        "innovation",
-        "mutation",
-        "crossover",
-        "speciation",
-        "ini",
-        "neat_python",
-        "neat_python_genome",
-    },
-    {"reproduction", "breeding", "candidates", "result", "run_arguments", "target"},
+# The rooms of neat, lowest first: a file imports from its own room and from lower ones.
+ROOMS = (
+    {"support", "name_clash"},
+    {"kernels"},
+    {"activations"},
+    {"genome"},
+    {"config"},
+    {"evolution"},
     {"population"},
-    {"checkpoint_rules"},
-    {"checkpoint", "reporting", "drawing", "layout", "topology", "plot"},
+    {"io", "reporting", "plot"},
 )
-KERNELS = tuple(("evaluators", name) for name in ("cuda", "cuda_backward", "launching", "lowering", "ufuncs"))
-EVALUATORS_MAY = {
-    "messages",
-    "archive",
-    "buffers",
-    "config",
-    "disk_cache",
-    "rng",
-    "activations",
-    "elementary",
-    "files",
-    "freezing",
-    "genome",
-    "jit",
-    "parallel",
-    "text_files",
-    "validation",
-}
+GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "lowering", "ufuncs"}  # files of evaluators/gpu
+EVALUATORS_MAY = {"activations", "config", "genome", "io", "kernels", "support"}  # rooms of neat
 
 
 def imports(path, at_import_only=False):
@@ -117,26 +72,32 @@ def test_rules_of_a_file(path):
     if where == "evaluators":
         of_neat = {m.split(".")[1] if "." in m else m for m in imported if below(m, "neat")}
         assert of_neat <= EVALUATORS_MAY
+        assert not [m for m in imported if below(m, "neat.io") and m != "neat.io.archive"]
     if where != "experiments":
         assert not [m for m in imported if below(m, "experiments")], "nothing imports experiments"
         assert "print" not in calls(path), "the library does not print"
     if [m for m in imported if below(m, "numba.cuda")]:
-        assert (where, name) in KERNELS, "numba.cuda is imported where kernels are written and compiled"
+        assert path.parent == ROOT / "evaluators" / "gpu" and name in GPU_COMPILER, (
+            "numba.cuda is imported where kernels are written and compiled"
+        )
     if [m for m in imported if below(m, "cupy", "cupyx")]:
-        assert (where, name) == ("evaluators", "backend"), "only evaluators/backend.py imports cupy"
+        assert path == ROOT / "evaluators" / "devices.py", "only devices.py imports cupy"
     assert "random" not in imported, "random numbers are Philox's"
 
 
-def test_layers_of_neat():
-    layer = {name: k for k, names in enumerate(LAYERS) for name in names}
+def room(module):
+    return module.split(".")[1]
+
+
+def test_rooms_of_neat():
+    level = {name: k for k, names in enumerate(ROOMS) for name in names}
     for path in SOURCES:
-        if package(path) != "neat" or path.stem == "__init__":
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if package(path) != "neat" or module == "neat.__init__":
             continue
-        assert path.stem in layer, f"{path.stem}: give it a layer"
-        for module in imports(path, at_import_only=True):
-            if below(module, "neat") and module != "neat":
-                other = module.split(".")[1]
-                assert layer[other] <= layer[path.stem], f"{path.stem} imports {other}"
+        for other in imports(path, at_import_only=True):
+            if below(other, "neat") and other != "neat":
+                assert level[room(other)] <= level[room(module)], f"{module} imports {other}"
 
 
 def test_files_are_short():
@@ -160,7 +121,11 @@ def test_optional_dependencies_are_imported_where_used():
         "rich",
     )
     # Classes whose base is Gymnasium's; nothing else imports these modules at its top.
-    adapters = ("evaluators.environments.as_gymnasium", "evaluators.slots", "evaluators.observations")
+    adapters = (
+        "evaluators.environments.as_gymnasium",
+        "evaluators.gymnasium.vector",
+        "evaluators.gymnasium.observations",
+    )
     for path in SOURCES:
         if path in [ROOT / f"{adapter.replace('.', '/')}.py" for adapter in adapters]:
             continue
@@ -176,7 +141,7 @@ def test_what_our_own_code_uses_is_not_deprecated(category):
         warnings.warn_explicit("will be gone", category, f"{module}.py", 1, module=module, registry={})
 
     for module in (
-        "neat.jit",
+        "neat.kernels.jit",
         "evaluators",
         "evaluators.gradient.nn",
         "experiments.__main__",

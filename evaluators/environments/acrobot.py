@@ -8,8 +8,8 @@ import numpy as np
 
 from evaluators.environments.angle import wrapped
 from evaluators.environments.environment import Box, Discrete, Environment, uniform_between
-from neat import elementary
-from neat.jit import inner_function
+from neat.kernels import elementary
+from neat.kernels.jit import inner_function
 
 _START = np.float32(0.1)
 _0 = np.float32(0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.jit import inner_function
+from neat.kernels.jit import inner_function
 
 _TURNS = np.float32(0.5 / np.pi)  # per radian
 # 2π in two parts; the product of the first with a number of turns below 2^12 is exact.

@@ -16,10 +16,10 @@ from gymnasium.error import ResetNeeded
 from evaluators.environments.check import check
 from evaluators.environments.environment import Box, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
-from neat.jit import specialise
-from neat.messages import shown
-from neat.rng import EVALUATION
-from neat.validation import check_unmasked
+from neat.kernels.jit import specialise
+from neat.kernels.rng import EVALUATION
+from neat.support.messages import shown
+from neat.support.validation import check_unmasked
 
 _0 = np.uint64(0)
 _KEYS = 2**64

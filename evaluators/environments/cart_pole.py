@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators.environments.environment import Box, Discrete, Environment, uniform_between
-from neat import elementary
+from neat.kernels import elementary
 
 _START = np.float32(0.05)
 _ONE = np.float32(1.0)

@@ -12,9 +12,9 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from evaluators.environments.environment import Box, Discrete, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
-from evaluators.intrinsics import column
-from neat.jit import cause, inner_function, keeping_interruptions, specialise, where
-from neat.messages import cut, shown
+from evaluators.program.intrinsics import column
+from neat.kernels.jit import cause, inner_function, keeping_interruptions, specialise, where
+from neat.support.messages import cut, shown
 
 _STEPS = 200
 _UNSET = -2
@@ -55,7 +55,7 @@ def check(environment: Environment) -> None:
 
 def why_not_on_gpu(environment: Environment) -> str | None:
     """Which function of an environment that `check` let pass cannot be compiled for a GPU, and why; or None."""
-    from evaluators.launching import why_not
+    from evaluators.gpu.launcher import why_not
 
     functions = environment.functions()
     if is_shipped(functions.task):

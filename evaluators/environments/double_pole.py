@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evaluators.environments.environment import Box, Environment
-from neat.jit import fused_inner_function, inner_function
-from neat.messages import shown
+from neat.kernels.jit import fused_inner_function, inner_function
+from neat.support.messages import shown
 
 _PHYSICAL = 6  # elements of the state
 _FITNESS, _BALANCED, _WOBBLE, _RING = 6, 7, 8, 9

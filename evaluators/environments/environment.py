@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from evaluators.environments.functions import FUNCTIONS, Functions, known_functions
-from neat import rng
-from neat.freezing import freeze
-from neat.jit import inner_function
-from neat.messages import shown
+from neat.kernels import rng
+from neat.kernels.freezing import freeze
+from neat.kernels.jit import inner_function
+from neat.support.messages import shown
 
 if TYPE_CHECKING:
     import gymnasium
@@ -79,8 +79,8 @@ class Environment(ABC):
     in order, of `precision` too; `observation` is an array of `precision`; `action` is an int64 if `actions` is
     Discrete, else a float32 array within the bounds. Random numbers are `uniform(random, 0)`,
     `uniform(random, 1)`, … They depend on the seed, the generation, the episode and the step alone.
-    Functions that they call are decorated with `neat.jit.inner_function`. A literal such as 0.5 is a float64 and makes
-    float32 arithmetic float64, which is slower: write `np.float32(0.5)`, at the top of the module.
+    Functions that they call are decorated with `neat.kernels.jit.inner_function`. A literal such as 0.5 is a float64
+    and makes float32 arithmetic float64, which is slower: write `np.float32(0.5)`, at the top of the module.
 
     Args:
         time_limit: Steps after which an episode is cut off; this is not a termination.

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from neat.freezing import CHECKED, freeze
-from neat.jit import fingerprint, inner_function
+from neat.kernels.freezing import CHECKED, freeze
+from neat.kernels.jit import fingerprint, inner_function
 
 FUNCTIONS = ("reset", "observe", "step")
 

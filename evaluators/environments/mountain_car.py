@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from evaluators.environments.environment import Box, Discrete, Environment, uniform_between
-from neat import elementary
-from neat.jit import inner_function
+from neat.kernels import elementary
+from neat.kernels.jit import inner_function
 
 _START_LOW = np.float32(-0.6)
 _START_HIGH = np.float32(-0.4)

@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluators.environments.angle import wrapped
 from evaluators.environments.environment import Box, Environment, uniform_between
-from neat import elementary
+from neat.kernels import elementary
 
 _PI = np.float32(np.pi)
 _1 = np.float32(1.0)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators.environments.environment import Box, Discrete, Environment, uniform
-from neat import elementary
-from neat.jit import inner_function
-from neat.messages import shown
+from neat.kernels import elementary
+from neat.kernels.jit import inner_function
+from neat.support.messages import shown
 
 _0 = np.float32(0.0)
 _QUARTER = np.float32(0.25)

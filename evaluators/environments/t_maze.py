@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators.environments.environment import EPISODES, Box, Discrete, Environment, uniform
-from neat.jit import inner_function
-from neat.messages import shown
+from neat.kernels.jit import inner_function
+from neat.support.messages import shown
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)

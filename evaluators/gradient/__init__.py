@@ -1,22 +1,15 @@
 """Training by gradients: reverse-mode differentiation, layers, losses and optimisers over numpy or cupy."""
 
-from evaluators.gradient import (
-    initialisation,
-    losses,
-    metrics,
-    nn,
-    operations,
-    optim,
-    ppo,
-    reporting,
-    schedules,
-)
-from evaluators.gradient.autograd import Tensor, no_grad
-from evaluators.gradient.checking import check_gradients
+from evaluators.gradient import losses, metrics, nn, optim, ppo, reporting
 from evaluators.gradient.data import Standardise
-from evaluators.gradient.topologies import Learned, fit_weights
+from evaluators.gradient.evolved import Learned, fit_weights
+from evaluators.gradient.finite_differences import check_gradients
+from evaluators.gradient.nn import initialisation
+from evaluators.gradient.optim import schedules
+from evaluators.gradient.tensor import operations
+from evaluators.gradient.tensor.tensor import Tensor, no_grad
 from evaluators.gradient.training import Fitted, fit
-from neat.archive import CheckpointError
+from neat.io.archive import CheckpointError
 
 __all__ = [
     "CheckpointError",

@@ -1,4 +1,4 @@
-"""Random numbers for training, from neat.rng: each depends on the seed and on what it is for alone.
+"""Random numbers for training, from neat.kernels.rng: each depends on the seed and on what it is for alone.
 
 They are drawn on the host, so that a GPU has the same.
 """
@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 
-from neat import rng
-from neat.jit import kernel
-from neat.messages import shown
+from neat.kernels import rng
+from neat.kernels.jit import kernel
+from neat.support.messages import shown
 
-# Purposes, far from those of neat.rng and of the evaluators' trials, which count up from EVALUATION.
+# Purposes, far from those of neat.kernels.rng and of the evaluators' trials, which count up from EVALUATION.
 WEIGHT = 2**31
 DROPOUT = 2**31 + 1
 ORDER = 2**31 + 2

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.gradient import operations
-from evaluators.gradient.autograd import Tensor, record
-from evaluators.gradient.operations.shaping import check_index
-from evaluators.gradient.place import arrays_holding, check_finite, namespace, to_numbers
-from evaluators.gradient.ranges import check_above, check_least
+from evaluators.gradient.checks import check_above, check_least
+from evaluators.gradient.tensor import operations
+from evaluators.gradient.tensor.operations.shaping import check_index
+from evaluators.gradient.tensor.place import arrays_holding, check_finite, namespace, to_numbers
+from evaluators.gradient.tensor.tensor import Tensor, record
 
 
 def mean_squared(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:

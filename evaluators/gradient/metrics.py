@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_count
-from evaluators.gradient.autograd import Tensor
-from evaluators.gradient.place import to_host
-from neat.validation import check_unmasked
+from evaluators.gradient.tensor.place import to_host
+from evaluators.gradient.tensor.tensor import Tensor
+from neat.support.validation import check_unmasked
 
 
 def _labels(name: str, value: Any) -> np.ndarray:

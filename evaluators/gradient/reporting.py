@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.files import Rows, resolve_path
+from neat.support.files import Rows, resolve_path
 
 if TYPE_CHECKING:
     from rich.console import Console

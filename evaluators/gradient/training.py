@@ -13,17 +13,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.checks import check_count, check_state
-from evaluators.gradient.autograd import Tensor, constant, no_grad
 from evaluators.gradient.draws import check_seed, permutation
-from evaluators.gradient.module import Module, observing
-from evaluators.gradient.nn import BatchNorm
-from evaluators.gradient.optim import Optimiser, clip_by_norm
-from evaluators.gradient.place import arrays_on, check_finite, namespace, to_floats, to_host, to_numbers
+from evaluators.gradient.nn.layers import BatchNorm
+from evaluators.gradient.nn.module import Module, observing
+from evaluators.gradient.optim.gradients import clip_by_norm
+from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
-from neat.archive import CheckpointError, read_arrays, under, write_arrays
-from neat.files import locked, resolve_file
-from neat.messages import cut
-from neat.text_files import shorten_path
+from evaluators.gradient.tensor.place import (
+    arrays_on,
+    check_finite,
+    namespace,
+    to_floats,
+    to_host,
+    to_numbers,
+)
+from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
+from neat.io.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.support.files import locked, resolve_file
+from neat.support.messages import cut
+from neat.support.text_files import shorten_path
 
 Loss = Callable[[Tensor, Any], Tensor]
 Score = Callable[[Tensor, Any], float]

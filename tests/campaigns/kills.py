@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from neat import checkpoint
+from neat.io import checkpoint
 
 ROOT = Path(__file__).parents[2]
 _MARK = "BATCHNEAT_CAMPAIGN"  # in the environment of a command, and so of all its processes

@@ -14,8 +14,10 @@ import evaluators
 import neat
 from evaluators import environments
 from evaluators.gradient import Tensor, fit_weights, losses, nn, optim
-from neat import checkpoint, parallel, plot
-from neat.genome import GenomeArrays, Genomes
+from neat import plot
+from neat.genome.genome import GenomeArrays, Genomes
+from neat.io import checkpoint
+from neat.kernels import parallel
 from tests.campaigns.inputs import samples
 from tests.campaigns.inputs.values import array, value
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neat import checkpoint
+from neat.io import checkpoint
 from tests.campaigns.inputs import samples
 from tests.campaigns.inputs.values import DTYPES, NUMBERS
 

@@ -14,8 +14,8 @@ from unittest import mock
 from pydantic import BaseModel
 
 from experiments import __main__ as command_line
-from experiments.experiment import NAMES, named
-from experiments.flags import Options
+from experiments.cli.flags import Options
+from experiments.tasks.experiment import NAMES, named
 from neat import Config
 from tests.campaigns.inputs.values import NUMBERS, WORDS
 from tests.campaigns.refusals import Refused

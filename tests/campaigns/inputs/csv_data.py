@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.data import read_csv
+from experiments.tasks.data import read_csv
 from tests.campaigns.inputs.values import NUMBERS, WORDS, damaged_text
 
 _SOUND = "a,b,kind,price\n" + "".join(f"{k},{k * k / 7},{'xy'[k % 2]},{3 * k}\n" for k in range(12))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import evaluators
-from neat import neat_python
+from neat.io import neat_python
 from tests.campaigns.inputs.values import JSON_PIECES, damaged, damaged_text
 
 SOUND = {

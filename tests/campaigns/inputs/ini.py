@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from neat import neat_python
+from neat.io import neat_python
 from tests.campaigns.inputs import toml
 from tests.campaigns.inputs.values import damaged_text
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from neat import checkpoint
+from neat.io import checkpoint
 from tests.campaigns.inputs.command_line import call
 from tests.campaigns.inputs.values import JSON_PIECES, damaged, damaged_text
 

@@ -12,7 +12,7 @@ import numpy as np
 import evaluators
 import neat
 from evaluators.environments import CartPole
-from neat import checkpoint
+from neat.io import checkpoint
 
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},

@@ -1,0 +1,233 @@
+"""Kernels over ranges of genomes, for the CPU's cores. What happens to one genome is said elsewhere."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from evaluators.environments.functions import Functions, jitted_functions
+from evaluators.episodes import actions
+from evaluators.episodes.episode import episode_pass
+from evaluators.program.backward import Gradient, backward_function, clear_gradient, gradient_pass
+from evaluators.program.forward import forward_function
+from evaluators.program.program import new_programs, new_scratch, single_program, write_origins, write_program
+from evaluators.program.tiles import activation_pass, score_pass
+from neat.activations import (
+    ACTIVATIONS,
+    AGGREGATIONS,
+    Activation,
+    Aggregation,
+    name_of_table,
+)
+from neat.kernels.jit import function, kernel, shared_function, specialise
+
+# Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
+# that the rows of a network of some dozens of nodes stay in the second-level cache.
+TILE = 512
+GRADIENT_TILE = 256  # two rows for each node
+
+
+@shared_function
+def _largest(genomes, node_offset, link_offset):
+    """The most nodes and the most links that one of these genomes has."""
+    nodes, links = np.int64(0), np.int64(0)
+    for genome in genomes:
+        nodes = max(nodes, node_offset[genome + 1] - node_offset[genome])
+        links = max(links, link_offset[genome + 1] - link_offset[genome])
+    return nodes, links
+
+
+@function
+def _new_values(recurrent, slots, samples):
+    """Room for the values of a tile (see `evaluators.program.tiles`), whose rows begin on cache lines."""
+    buffers, columns = 2 if recurrent else 1, (min(samples, TILE) + 15) // 16 * 16
+    room = np.empty(buffers * slots * columns + 16, np.float32)
+    begin = -(room.ctypes.data // 4) % 16
+    return room[begin : begin + buffers * slots * columns].reshape((buffers, slots, columns))
+
+
+@kernel
+def compile_range(begin, end, arrays, input_count, num_outputs, programs):
+    """Write the programs of genomes `begin` to `end` of a GenomeArrays into `programs`."""
+    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+    scratch = new_scratch(input_count + nodes, links)
+    for genome in range(begin, end):
+        write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+
+
+@kernel
+def origins_range(begin, end, arrays, input_count, num_outputs, programs, node_origin, link_origin):
+    """As `compile_range`, and which genes the programs come from (see `program.write_origins`)."""
+    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+    scratch = new_scratch(input_count + nodes, links)
+    for genome in range(begin, end):
+        write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+        write_origins(arrays, genome, input_count, programs, genome, scratch, node_origin, link_origin)
+
+
+def _activate_range(
+    begin, end, networks, programs, inputs, input_count, recurrent, state_start, state, outputs
+):
+    """Activate `networks[begin:end]`, indices of shape (n,) (see `passes.activation_pass`)."""
+    nodes, links = _largest(networks[begin:end], programs.node_start, programs.link_start)
+    gathered = np.empty(links, np.float32)
+    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
+    for place in range(begin, end):
+        network = networks[place]
+        start = state_start[network]
+        activate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            programs,
+            network,
+            place,
+            inputs,
+            input_count,
+            start,
+            state,
+            outputs,
+            values,
+            gathered,
+            TILE,
+        )
+
+
+def _score_range(begin, end, arrays, inputs, input_count, targets, loss, recurrent, steps, totals):
+    """Order and score genomes `begin` to `end` of a GenomeArrays (see `passes.score_pass`) into `totals`."""
+    num_outputs = len(targets)
+    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+    scratch = new_scratch(input_count + nodes, links)
+    programs = new_programs(nodes, links, num_outputs)
+    gathered = np.empty(links, np.float32)
+    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
+    for genome in range(begin, end):
+        write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
+        fresh = genome == begin
+        totals[genome] = score_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            programs,
+            0,
+            inputs,
+            input_count,
+            targets,
+            loss,
+            steps,
+            fresh,
+            values,
+            gathered,
+            TILE,
+        )
+
+
+def _gradient_range(
+    begin, end, programs, inputs, input_count, targets, loss, scale, recurrent, steps, zero, gradient, totals
+):
+    """The gradients of networks `begin` to `end` (see `backward.gradient_pass`), and their losses into `totals`.
+
+    `programs` and `zero`: as for `program.single_program`.
+    """
+    nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
+    slots, columns = input_count + nodes, min(inputs.shape[3], GRADIENT_TILE)
+    values = np.empty((steps + 1 if recurrent else 1, slots, columns), np.float32)
+    adjoints = np.zeros((2 if recurrent else 1, slots, columns), np.float32)
+    aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
+    for network in range(begin, end):
+        first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
+        mine = Gradient(
+            gradient.link_weight[programs.link_start[network] : programs.link_start[network + 1]],
+            gradient.node_bias[first_node:last_node],
+            gradient.node_response[first_node:last_node],
+        )
+        clear_gradient(mine)
+        totals[network] = differentiate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            single_program(programs, network, zero),
+            0,
+            inputs,
+            input_count,
+            targets,
+            loss,
+            scale,
+            steps,
+            values,
+            adjoints,
+            aggregate,
+            gathered,
+            mine,
+            GRADIENT_TILE,
+        )
+
+
+def activate_range() -> Any:
+    """The kernel of `_activate_range` for the table as it is now."""
+    return _specialised(
+        _activate_range, "activate_network", activation_pass, len(ACTIVATIONS), len(AGGREGATIONS)
+    )
+
+
+def score_range() -> Any:
+    """The kernel of `_score_range` for the table as it is now."""
+    return _specialised(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+def gradient_range() -> Any:
+    """The kernel of `_gradient_range` for the table as it is now."""
+    return _differentiating(len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+@functools.cache
+def _differentiating(activations: int, aggregations: int) -> Any:
+    backward = backward_function(*_tables(activations, aggregations))
+    differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
+    bind = {"differentiate_network": differentiate_network}
+    return specialise(_gradient_range, name_of_table(activations, aggregations), bind)
+
+
+@functools.cache
+def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
+    """The template around a forward pass over the first so many activations and aggregations of the table."""
+    bind = {name: build(forward_for(activations, aggregations))}
+    return specialise(template, name_of_table(activations, aggregations), bind)
+
+
+@functools.cache
+def forward_for(activations: int, aggregations: int) -> Any:
+    """Shared by the kernels, so that a process compiles it once."""
+    return forward_function(*_tables(activations, aggregations))
+
+
+@functools.cache
+def _tables(activations: int, aggregations: int) -> tuple[list[Activation], list[Aggregation]]:
+    """The first so many of both tables, with the indices of arrays checked in what a user has registered."""
+    return [_checked(entry) for entry in ACTIVATIONS[:activations]], [
+        _checked(entry) for entry in AGGREGATIONS[:aggregations]
+    ]
+
+
+def _checked(entry: Any) -> Any:
+    return entry if entry.checked is None else entry._replace(function=entry.checked)
+
+
+def _play_range(begin, end, programs, input_count, constants, play, senses, reach, record, lanes):
+    """Play all episodes of networks `begin` to `end` (see `episode.episode_pass`)."""
+    for network in range(begin, end):
+        for first in range(0, record.reward.shape[1], len(lanes.total)):
+            play_episodes(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+                programs, network, network, first, input_count, constants, play, senses, reach, record, lanes
+            )
+
+
+def play_range(functions: Functions, decision: str) -> Any:
+    """The kernel of `_play_range` for an environment's functions and a way to decide."""
+    return _playing(functions, decision, len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+@functools.cache
+def _playing(functions: Functions, decision: str, activations: int, aggregations: int) -> Any:
+    play_episodes = episode_pass(
+        forward_for(activations, aggregations),
+        functions,
+        jitted_functions(functions),
+        getattr(actions, decision),
+        decision != "scaled",
+    )
+    name = f"{functions.task}-{decision}-{name_of_table(activations, aggregations)}"
+    return specialise(_play_range, name, {"play_episodes": play_episodes}, _nrt=False)

@@ -1,0 +1,1 @@
+"""Episodes of a network in an environment."""

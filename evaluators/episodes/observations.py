@@ -1,0 +1,74 @@
+"""How observations become inputs: as they are, by their bounds, or by the mean and the deviation of all so far."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from evaluators.checks import check_count, check_state
+from evaluators.deviation import FLOAT32, exceeds_rounding
+from evaluators.environments import Environment
+from evaluators.episodes.episode import Senses
+from neat.support.messages import shown
+
+Observations = Literal["scaled", "raw", "normalised"]
+
+_NORMAL_LIMIT = np.float32(10.0)  # standard deviations
+
+
+class Normaliser:
+    """Mean and standard deviation of all observations so far (Chan, Golub and LeVeque 1979)."""
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(size)
+        self.squares = np.zeros(size)
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """float64 (observations,); 1 where nothing has varied by more than rounding."""
+        variance = np.maximum(self.squares, 0.0) / max(self.count, 1)
+        return np.sqrt(np.where(exceeds_rounding(np.sqrt(variance), self.mean), variance, 1.0))
+
+    def add(self, moment: np.ndarray, count: int) -> None:
+        """Add observations: their sums of deviations from the mean and of squares, (…, 2, observations) in parts."""
+        first, second = moment.reshape(-1, *moment.shape[-2:]).sum(axis=0)
+        whole = self.count + count
+        # The sums are about the float32 that the kernel had of the mean.
+        shift = np.float64(np.float32(self.mean)) + first / count - self.mean
+        self.squares += second - first * first / count + shift * shift * self.count * count / whole
+        self.mean = self.mean + shift * count / whole
+        self.count = whole
+
+    def state(self) -> dict[str, np.ndarray]:
+        """As arrays, for a checkpoint."""
+        return {"count": np.array(self.count), "mean": self.mean, "squares": self.squares.copy()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave; ValueError if it is no state of as many observations."""
+        own = self.state()
+        check_state({name: arrays[name] for name in own if name in arrays}, own)
+        check_count("state: count", int(arrays["count"]), 0, 2**62)
+        mean, squares = arrays["mean"], arrays["squares"]
+        if np.abs(mean).max(initial=0.0) > np.finfo(np.float32).max:
+            raise ValueError(f"state: mean: expected numbers that float32 can hold, got {shown(mean)}")
+        if (squares < -FLOAT32 * int(arrays["count"]) * mean * mean).any():  # rounding makes them less than 0
+            raise ValueError(f"state: squares: expected sums of squares, got {shown(squares)}")
+        self.count = int(arrays["count"])
+        self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
+
+
+def senses_for(
+    environment: Environment, observations: Observations, normaliser: Normaliser | None = None
+) -> Senses:
+    """As the kernels take it; `normaliser` is for "normalised"."""
+    low, high = np.array(environment.observations)
+    bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
+    offset, factor = np.zeros(len(low)), np.ones(len(low))
+    offset[bounded] = (low[bounded] + high[bounded]) / 2
+    factor[bounded] = 2 / (high[bounded] - low[bounded])
+    limit = greatest = np.finfo(np.float32).max
+    if normaliser is not None:
+        offset, factor, limit = normaliser.mean, 1 / normaliser.deviation, _NORMAL_LIMIT
+    return Senses(offset.astype(np.float32), np.minimum(factor, greatest).astype(np.float32), limit)

@@ -1,0 +1,162 @@
+"""The GPU's kernel for gradients: a warp for each network, whose threads share the samples.
+
+Each thread adds up the gradient of its own samples, in device memory; at the network's end the threads' sums are added,
+always in the same order. What happens to a network is said in `evaluators.program.backward`, for the CPU too.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda, types
+
+from evaluators.gpu.kernels import SAMPLES
+from evaluators.gpu.launcher import WARP, Kernel, kernel_of
+from evaluators.gpu.signatures import F4, F8, I4, I8, U1, array, named
+from evaluators.gpu.specialisations import build_name, forward_for, table
+from evaluators.program.backward import Gradient, backward_function, clear_gradient, gradient_pass
+from evaluators.program.intrinsics import strided
+from evaluators.program.program import Programs, single_program
+from neat.activations import ACTIVATIONS, AGGREGATIONS
+
+IN_SHARED = True
+differentiate_network: Any = None
+
+
+class Share(NamedTuple):
+    """What a launch does, and its scratch."""
+
+    networks: Any
+    buffers: Any  # of values: 1 of feed-forward networks, of recurrent ones a step more than they make
+    slots: Any  # inputs and nodes of the largest network
+    links: Any  # of the largest
+    nodes: Any  # of the largest
+    apart: Any  # words from a block's scratch to the next one's; 0 in shared memory
+    spare: Any  # float32, scratch of all blocks, unless in shared memory
+    sums: Any  # float32, the threads' gradients
+
+
+def scratch_words(buffers: int, slots: int, links: int) -> int:
+    """Words of a thread's scratch."""
+    return (buffers + min(buffers, 2)) * slots * SAMPLES + SAMPLES + links
+
+
+def sums_words(links: int, nodes: int) -> int:
+    """Words of a thread's gradient."""
+    return links + 2 * nodes
+
+
+def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, steps, gradient, totals, share):
+    """The gradients and the losses of all networks (see `backward.gradient_pass`).
+
+    Args:
+        programs: As for `program.single_program`.
+        zero: int64 (1,), the number 0.
+        inputs: float32 (1, 1, inputs, samples).
+        input_count: The same, or one more for the bias input.
+        targets: float32 (outputs, samples).
+        loss: Position in `loss.LOSSES`.
+        scale: float32.
+        steps: Steps of recurrent networks, else 1.
+        gradient: A Gradient of all programs, written.
+        totals: float64 (networks,), the sum of the loss, written.
+        share: A Share.
+    """
+    lane, block = cuda.threadIdx.x, cuda.blockIdx.x
+    losses = cuda.shared.array(WARP, types.float64)
+    room = cuda.shared.array(0, types.float32) if IN_SHARED else share.spare
+    first = block * share.apart + lane
+    size = share.slots * SAMPLES * WARP
+    pattern = (size, SAMPLES * WARP, WARP)
+    backwards = min(share.buffers, 2)  # buffers of adjoints
+    values = strided(room, first, (share.buffers, share.slots, SAMPLES), pattern)
+    adjoints = strided(room, first + share.buffers * size, (backwards, share.slots, SAMPLES), pattern)
+    rest = first + (share.buffers + backwards) * size
+    aggregate = strided(room, rest, (1, SAMPLES), (SAMPLES * WARP, WARP))
+    gathered = strided(room, rest + SAMPLES * WARP, (share.links,), (WARP,))
+    own = block * (share.links + 2 * share.nodes) * WARP
+    for buffer in range(backwards):
+        for slot in range(share.slots):
+            for sample in range(SAMPLES):
+                adjoints[buffer, slot, sample] = np.float32(0.0)
+    for network in range(block, share.networks, cuda.gridDim.x):
+        program = single_program(programs, network, zero)
+        links, nodes = len(program.link_weight), len(program.node_bias)
+        mine = Gradient(
+            strided(share.sums, own + lane, (links,), (WARP,)),
+            strided(share.sums, own + links * WARP + lane, (nodes,), (WARP,)),
+            strided(share.sums, own + (links + nodes) * WARP + lane, (nodes,), (WARP,)),
+        )
+        clear_gradient(mine)
+        losses[lane] = differentiate_network(
+            program,
+            0,
+            inputs[:, :, :, lane::WARP],
+            input_count,
+            targets[:, lane::WARP],
+            loss,
+            scale,
+            steps,
+            values,
+            adjoints,
+            aggregate,
+            gathered,
+            mine,
+            SAMPLES,
+        )
+        cuda.syncthreads()
+        first_link, first_node = programs.link_start[network], programs.node_start[network]
+        for k in range(lane, links + 2 * nodes, WARP):
+            total = np.float32(0.0)
+            for other in range(WARP):
+                total += share.sums[own + k * WARP + other]
+            if k < links:
+                gradient.link_weight[first_link + k] = total
+            elif k < links + nodes:
+                gradient.node_bias[first_node + k - links] = total
+            else:
+                gradient.node_response[first_node + k - links - nodes] = total
+        if lane == 0:
+            loss_total = 0.0
+            for other in range(WARP):
+                loss_total += losses[other]
+            totals[network] = loss_total
+        cuda.syncthreads()
+
+
+def differentiate_kernel(in_shared: bool) -> Kernel:
+    """The kernel of `_differentiate` for the table as it is now."""
+    return _differentiating(in_shared, *table())
+
+
+@functools.cache
+def _network_pass(activations: int, aggregations: int) -> Any:
+    """Shared by the kernels, so that a process compiles it once."""
+    backward = backward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
+    return gradient_pass(forward_for(activations, aggregations, SAMPLES), backward)
+
+
+@functools.cache
+def _differentiating(in_shared: bool, activations: int, aggregations: int) -> Kernel:
+    bind = {"differentiate_network": _network_pass(activations, aggregations), "IN_SHARED": in_shared}
+    programs = named(
+        Programs,
+        *[array(e) for e in (I8, I8, I8, F4, F4, U1, U1, I8, I4, F4)],
+        array(I4, 2),
+    )
+    arguments = (
+        programs,
+        array(I8),
+        array(F4, 4),
+        I8,
+        array(F4, 2),
+        I8,
+        F4,
+        I8,
+        named(Gradient, array(F4), array(F4), array(F4)),
+        array(F8),
+        named(Share, *[I8] * 6, array(F4), array(F4)),
+    )
+    return kernel_of(_differentiate, build_name(in_shared, activations, aggregations), bind, arguments)

@@ -1,0 +1,240 @@
+"""Kernels of a GPU: compiled for their signatures ahead of the first launch, kept on disk, and launched.
+
+numba-cuda's own launch looks at the type of each argument and takes arrays apart, which costs more than a small
+population's evaluation. Here arrays are taken apart when they are made, and a launch only strings numbers together.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from operator import mul
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda, typeof, types
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
+from numba.cuda.cudadrv.driver import CudaAPIError
+
+from evaluators.devices import OLDEST, SIMULATED
+from neat.kernels.jit import cause, has_build, keeping_interruptions, prune, variant, where
+
+WARP = 32  # threads of a block
+
+_LOWERING = hashlib.sha256(
+    b"".join(Path(__file__).with_name(name).read_bytes() for name in ("lowering.py", "ufuncs.py"))
+).hexdigest()
+_compiling = threading.RLock()  # several GPUs have a thread each
+if hasattr(os, "register_at_fork"):  # a forked child finds it free, and numba-cuda as it was before
+    os.register_at_fork(
+        before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
+    )
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    if SIMULATED:
+        return (CudaAPIError,)
+    from cuda.core._utils.cuda_utils import CUDAError  # of launches
+
+    return CudaAPIError, CUDAError
+
+
+FAILURES = _failures()
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A kernel's source and what it is compiled for."""
+
+    function: Any
+    signature: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A kernel in a GPU's memory."""
+
+    code: Any  # numba-cuda's function, which keeps it there; in the simulator, what is called
+    signature: Any
+    makers: Makers
+
+
+def kernel_of(
+    template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
+) -> Kernel:
+    """A template with these globals, to be compiled for these types."""
+    return Kernel(variant(template, name, bind, lowering=_LOWERING), types.void(*arguments))
+
+
+@functools.cache
+def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
+    """The kernel compiled for the current device, or found on disk; its blocks may have so much shared memory."""
+    if SIMULATED:
+        return Built(cuda.jit(kernel.signature)(kernel.function), kernel.signature, makers(kernel.signature))
+    from numba.cuda.cudadrv.driver import binding, driver
+
+    from evaluators.gpu.lowering import as_on_the_cpu
+
+    with _compiling, as_on_the_cpu():
+        dispatcher = cuda.jit(kernel.signature, cache=True, lto=False)(kernel.function)
+    prune(kernel.function, Path(dispatcher._cache.cache_path))
+    function = next(iter(dispatcher.overloads.values()))._codelibrary.get_cufunc()
+    attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    driver.cuKernelSetAttribute(attribute, dynamic_bytes, function.handle, function.device.id)
+    return Built(function, kernel.signature, makers(kernel.signature))
+
+
+def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
+    """Why numba-cuda cannot compile a function, plain or jitted, for arguments of these types, and where; or None."""
+    if SIMULATED:
+        return None
+    from numba.cuda.compiler import compile_cuda
+
+    from evaluators.gpu.lowering import as_on_the_cpu
+
+    python_function = getattr(function, "py_func", function)
+    try:
+        with _compiling, as_on_the_cpu(), keeping_interruptions():
+            compile_cuda(python_function, None, arguments, cc=OLDEST)
+    except (NumbaError, UnsupportedBytecodeError) as error:
+        return f"{where(error, python_function)}: {cause(error)}"
+    except KeyError as error:  # numba-cuda's table of NumPy's functions
+        return f"{where(error, python_function)}: numba-cuda does not know {cause(error)}"
+    except Exception as error:  # numba-cuda's code, which does not expect what it cannot do
+        return f"{where(error, python_function)}: {type(error).__name__}: {cause(error)}"
+    return None
+
+
+def is_built(kernel: Kernel) -> bool:
+    """Whether a build of this kernel, as its code is now, lies on disk; the simulator needs none."""
+    if SIMULATED:
+        return True
+    from evaluators.gpu.lowering import KernelCache
+
+    return has_build(kernel.function, Path(KernelCache(kernel.function).cache_path))
+
+
+def start(kernel: Built, blocks: int, dynamic_bytes: int, stream: int, *arguments: Any) -> None:
+    """Launch a kernel with blocks of one warp. Arrays among the arguments are what `argument` gave."""
+    if SIMULATED:
+        _check_types(arguments, kernel.signature.args)
+        kernel.code[blocks, WARP, 0, dynamic_bytes](*arguments)
+        return
+    from cuda.core import LaunchConfig, launch
+
+    config = LaunchConfig(grid=blocks, block=WARP, shmem_size=dynamic_bytes)
+    launch(_stream(stream), config, kernel.code.kernel, *words(kernel.makers, arguments))
+
+
+class Makers(NamedTuple):
+    """How a launch's arguments become numbers of the declared sizes."""
+
+    numbers: int
+    scalars: list[tuple[int, Callable[[Any], Any]]]  # where one is not an int of 64 bits, and what makes it
+
+
+def makers(signature: Any) -> Makers:
+    """The Makers of a kernel's signature."""
+    kinds = [kind for argument in signature.args for kind in _kinds(argument)]
+    scalars = [(place, _maker(kind)) for place, kind in enumerate(kinds) if kind is not None]
+    return Makers(len(kinds), scalars)
+
+
+def _kinds(kind: Any) -> Iterator[Any]:
+    """A number after the other that an argument is made of: a type, None in an array."""
+    if isinstance(kind, types.BaseTuple):
+        for each in kind:
+            yield from _kinds(each)
+    elif isinstance(kind, types.Array):
+        yield from [None] * (5 + 2 * kind.ndim)
+    else:
+        yield kind
+
+
+def _maker(kind: Any) -> Callable[[Any], Any]:
+    if kind == types.boolean:
+        return bool
+    name = {"float32": "float", "float64": "double"}.get(str(kind), str(kind))
+    return getattr(ctypes, f"c_{name}")
+
+
+def words(makers: Makers, arguments: Iterable[Any]) -> list[Any]:
+    """A launch's arguments number by number, as cuda.core takes them."""
+    flat: list[Any] = []
+    _flatten(arguments, flat)
+    if len(flat) != makers.numbers:
+        raise TypeError(f"expected {makers.numbers} numbers as arguments, got {len(flat)}")
+    for place, make in makers.scalars:
+        flat[place] = make(flat[place])
+    return flat
+
+
+def _flatten(values: Iterable[Any], flat: list[Any]) -> None:
+    for value in values:
+        if type(value) is tuple:  # of numbers
+            flat.extend(value)
+        elif isinstance(value, tuple):
+            _flatten(value, flat)
+        else:
+            flat.append(value)
+
+
+def _check_types(arguments: Iterable[Any], kinds: Iterable[Any]) -> None:
+    """What a launch on a GPU takes on trust."""
+    for value, kind in zip(arguments, kinds, strict=True):
+        if isinstance(kind, types.BaseTuple):
+            _check_types(value, kind)
+        elif isinstance(kind, types.Array):
+            got = typeof(value)
+            alike = (got.dtype, got.ndim) == (kind.dtype, kind.ndim) and kind.layout in ("A", got.layout)
+            if not alike:
+                raise TypeError(f"expected {kind}, got {got}")
+        elif isinstance(value, np.ndarray | tuple):
+            raise TypeError(f"expected {kind}, got {value!r}")
+
+
+@functools.lru_cache(maxsize=64)
+def _stream(handle: int) -> Any:
+    from cuda.core import Stream
+
+    return Stream.from_handle(handle)
+
+
+_ADDRESS = 4  # where the address is among the numbers of an array
+
+
+def argument(array: Any) -> Any:
+    """An array of a device as kernels take it. It holds no memory: the array must live as long."""
+    if SIMULATED:
+        return array
+    return (0, 0, array.size, array.itemsize, array.data.ptr, *array.shape, *array.strides)
+
+
+def argument_at(block: Any, begin: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """An array in a block of a device's memory, uint8, from byte `begin` on; both as kernels take them."""
+    size, itemsize = prod(shape), dtype.itemsize
+    if SIMULATED:
+        return block[begin : begin + size * itemsize].view(dtype).reshape(shape)
+    address = block[_ADDRESS] + begin
+    if len(shape) == 1:
+        return (0, 0, size, itemsize, address, size, itemsize)
+    steps = accumulate(reversed(shape[1:]), mul, initial=itemsize)
+    return (0, 0, size, itemsize, address, *shape, *reversed(list(steps)))
+
+
+def as_numbers(integers: Any) -> Any:
+    """The same memory of 32-bit integers, as float32."""
+    return integers.view(np.float32) if SIMULATED else integers
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the driver said so."""
+    return isinstance(error, FAILURES) and "OUT_OF_MEMORY" in str(error)

@@ -1,0 +1,273 @@
+"""What a GPU evaluates: genomes copied to it, compiled there to programs, and launched over, in parts that fit.
+
+A launch is over networks of like sizes, since scratch is as large as the largest needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from evaluators.gpu import launcher, specialisations
+from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
+from evaluators.gpu.launcher import WARP, Kernel
+from evaluators.gpu.program_layout import Layout, layout, scratch_words
+from evaluators.gpu.workspace import Workspace, failures_told
+from neat.activations import AGGREGATIONS
+from neat.genome.genome import Genomes
+
+_BLOCKS = 16  # of a launch with scratch in device memory, for each multiprocessor
+_RESERVED = 1024  # bytes of a block's shared memory that are not scratch
+_SPARE = 0.25  # of the free memory, for scratch
+_USABLE = 0.8  # of the free memory
+# Bytes of genes and of a program, with what slices waste.
+_PER_NODE, _PER_CONNECTION, _PER_GENOME = 64, 40, 64
+
+
+class DeviceGenes:
+    """The genes of genomes `begin` to `end`, copied to a device."""
+
+    def __init__(self, work: Workspace, genomes: Genomes, begin: int, end: int) -> None:
+        arrays = genomes.to_kernel()
+        self.work = work
+        self.count = end - begin
+        self.buffers = 1 if genomes.feed_forward else 2
+        self.input_count, self.num_outputs = genomes.input_count, genomes.num_outputs
+        self.node_offset = _from_zero(arrays.node_offset[begin : end + 1])
+        self.connection_offset = _from_zero(arrays.connection_offset[begin : end + 1])
+        nodes = slice(arrays.node_offset[begin], arrays.node_offset[end])
+        connections = slice(arrays.connection_offset[begin], arrays.connection_offset[end])
+        self._aggregation = arrays.node_aggregation[nodes]
+        part = {
+            name: getattr(arrays, name)[nodes if name.startswith("node") else connections]
+            for name in Genes._fields[2:]
+        }
+        offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
+        self.genes = Genes(**work.send("genes", offsets | part))
+
+    @functools.cached_property
+    def gathers(self) -> bool:
+        """Whether an aggregation needs the values of a node's links side by side.
+
+        They are looked at when this is first asked, which is while the device writes programs.
+        """
+        if self._aggregation.max(initial=0) == 0:  # nothing but the first of the table
+            return not AGGREGATIONS[0].fold
+        needed = [position for position, entry in enumerate(AGGREGATIONS) if not entry.fold]
+        return bool(np.isin(self._aggregation, needed).any())
+
+    def keep(self) -> None:
+        """Outlive the genomes, whose arrays may be written to again."""
+        self.node_offset, self.connection_offset = self.node_offset.copy(), self.connection_offset.copy()
+        self._aggregation = self._aggregation.copy()
+
+
+class DevicePrograms:
+    """The programs of genomes, written on their device.
+
+    Args:
+        of: The genes.
+        width: Networks of a slice (see `evaluators.gpu.program_layout`).
+        by_size: Whether to order networks by size in any case: it pays where their kernel runs long.
+
+    Attributes:
+        interleaved: What kernels take.
+        layout: The same on the host, in memory that the workspace's next programs write to.
+    """
+
+    def __init__(self, of: DeviceGenes, width: int, by_size: bool) -> None:
+        self.of = of
+        self.layout: Layout = layout(
+            of.node_offset,
+            of.connection_offset,
+            of.num_outputs,
+            width,
+            by_size,
+            partial(of.work.stage, "layout"),
+        )
+        integers = of.work.room("program", int(self.layout.start[-1]), np.int32)
+        self.interleaved = Interleaved(
+            **of.work.send_staged("layout"),
+            integers=integers,
+            numbers=launcher.as_numbers(integers),
+            width=np.uint32(width),
+            count=of.count,
+            input_count=of.input_count,
+            num_outputs=of.num_outputs,
+        )
+        for first, last, nodes, links in self.layout.levels.tolist():
+            begin, end = first * width, min(of.count, last * width)
+            slots = of.input_count + nodes
+            part = Part(begin, end, 1, slots, links, 0, None)
+            launch(
+                of.work,
+                specialisations.compile_kernel,
+                -(-(end - begin) // WARP),
+                scratch_words(slots, links),
+                np.int32,
+                part,
+                of.genes,
+                self.interleaved,
+            )
+
+    def launch(
+        self,
+        kernel_for: Callable[[bool], Kernel],
+        samples: int,
+        tasks: Callable[[int], int],
+        *arguments: Any,
+        per_block: int = 1,
+    ) -> None:
+        """Launch a kernel for each level of sizes.
+
+        Args:
+            kernel_for: Gives it, with scratch in shared memory or not.
+            samples: Of a thread, side by side.
+            tasks: How many tasks come before a slice.
+            *arguments: What the kernel takes before its Part.
+            per_block: Tasks that a block takes at once.
+        """
+        for first, last, nodes, links in self.layout.levels.tolist():
+            slots, gathered = self.of.input_count + nodes, links * self.of.gathers
+            words = self.of.buffers * slots * samples + gathered
+            part = Part(tasks(first), tasks(last), self.of.buffers, slots, gathered, 0, None)
+            launch(
+                self.of.work,
+                kernel_for,
+                -(-(part.end - part.begin) // per_block),
+                words,
+                np.float32,
+                part,
+                *arguments,
+            )
+
+
+def launch(
+    work: Workspace,
+    kernel_for: Callable[[bool], Kernel],
+    blocks: int,
+    words: int,
+    dtype: Any,
+    part: Any,
+    *arguments: Any,
+) -> None:
+    """Launch a kernel with scratch of so many words of `dtype` for each thread.
+
+    Its last argument is `part`, a Part or another with `apart` and `spare`, which are set here.
+    """
+    arrays = work.arrays
+    room = words * WARP * np.dtype(dtype).itemsize
+    limit = arrays.shared_bytes - _RESERVED
+    in_shared = room <= limit
+    if not in_shared:
+        fit = int((arrays.free_bytes() + work.held_bytes) * _SPARE / room)
+        blocks = max(1, min(blocks, arrays.multiprocessors * _BLOCKS, fit))
+    if blocks == 0:
+        return
+    apart = 0 if in_shared else words * WARP
+    spare = work.room(f"spare {dtype.__name__}", max(1, blocks * apart), dtype)
+    kernel = launcher.built(kernel_for(in_shared), arrays.device, limit)
+    launcher.start(
+        kernel,
+        blocks,
+        room if in_shared else 0,
+        arrays.stream(),
+        *arguments,
+        part._replace(apart=apart, spare=spare),
+    )
+
+
+def launch_over(work: Workspace, kernel: Kernel, count: int, *arguments: Any) -> None:
+    """Launch a kernel without scratch that gives a thread to each of so many."""
+    code = launcher.built(kernel, work.arrays.device, 0)
+    launcher.start(code, -(-count // WARP), 0, work.arrays.stream(), *arguments)
+
+
+def turns_for(samples: int) -> int:
+    """Threads for a network and so many samples: each has SAMPLES of them side by side."""
+    return min(WARP, 2 ** math.ceil(math.log2(max(1.0, samples / SAMPLES))))
+
+
+def _from_zero(offset: np.ndarray) -> np.ndarray:
+    return offset if offset[0] == 0 else offset - offset[0]
+
+
+def in_parts(
+    spaces: dict[str, Workspace],
+    genomes: Genomes,
+    per_genome: int,
+    work: Callable[[Workspace, int, int], Any],
+) -> list[Any]:
+    """Call `work(workspace, begin, end)` for ranges of genomes that fit in memory, on all devices side by side.
+
+    Args:
+        spaces: A workspace for each GPU; if its memory runs out, it forgets everything.
+        genomes: What is split, evenly by their genes.
+        per_genome: Bytes for each genome, beside its genes and its program.
+        work: Has waited for its device when it returns.
+
+    Returns:
+        What the calls gave, in the order of the genomes.
+
+    Raises:
+        MemoryError: A single genome does not fit.
+        RuntimeError: A GPU failed.
+    """
+    arrays, count = genomes.arrays, len(genomes)
+
+    def cost(upto: Any) -> Any:
+        return (
+            arrays.node_offset[upto] * _PER_NODE
+            + arrays.connection_offset[upto] * _PER_CONNECTION
+            + upto * (_PER_GENOME + per_genome)
+        )
+
+    devices = list(spaces.values())
+    each = float(cost(count)) / len(devices)
+    # `usable` is what was free when the device was last asked, which takes a while.
+    if any(space.usable < each for space in devices):
+        for space in devices:
+            space.usable = max(1, space.arrays.free_bytes() + space.held_bytes) * _USABLE
+    parts = len(devices) * math.ceil(each / min(space.usable for space in devices))
+    if parts == 1:
+        return _fitting(devices[0], 0, count, work)
+    cuts = np.searchsorted(cost(np.arange(count + 1)), np.linspace(0.0, float(cost(count)), parts + 1)[1:-1])
+    bounds = np.unique(np.concatenate([[0], cuts, [count]])).tolist()
+    ranges = list(itertools.pairwise(bounds))
+    if len(devices) == 1:
+        return [result for begin, end in ranges for result in _fitting(devices[0], begin, end, work)]
+
+    def share(number: int) -> list[Any]:
+        return [_fitting(devices[number], begin, end, work) for begin, end in ranges[number :: len(devices)]]
+
+    with ThreadPoolExecutor(len(devices)) as pool:
+        shares = list(pool.map(share, range(len(devices))))
+    in_order = [shares[k % len(devices)][k // len(devices)] for k in range(len(ranges))]
+    return [result for results in in_order for result in results]
+
+
+def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, int, int], Any]) -> list[Any]:
+    """The result of a range, or of its halves if it does not fit in memory."""
+    arrays = space.arrays
+    with failures_told(arrays):
+        try:
+            with arrays.current():
+                return [work(space, begin, end)]
+        except Exception as error:
+            if not isinstance(error, arrays.out_of_memory) and not launcher.is_out_of_memory(error):
+                raise
+            reason = error.with_traceback(None)  # which would keep the arrays of what failed
+    if end - begin == 1:
+        raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
+    with failures_told(arrays), arrays.current():
+        arrays.synchronize()
+        space.forget()
+    middle = (begin + end) // 2
+    return _fitting(space, begin, middle, work) + _fitting(space, middle, end, work)

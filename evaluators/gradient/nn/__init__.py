@@ -1,0 +1,21 @@
+"""Layers, models, and the first values of their weights."""
+
+from evaluators.gradient.nn.convolution import Conv2d, MaxPool2d
+from evaluators.gradient.nn.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Sequential
+from evaluators.gradient.nn.module import Module, Parameter, observing
+from evaluators.gradient.nn.summary import summary
+
+__all__ = [
+    "Activation",
+    "BatchNorm",
+    "Conv2d",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "MaxPool2d",
+    "Module",
+    "Parameter",
+    "Sequential",
+    "observing",
+    "summary",
+]

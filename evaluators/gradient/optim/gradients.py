@@ -1,0 +1,73 @@
+"""What can be done with gradients between `backward` and an optimiser's step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluators.gradient.checks import check_above
+from evaluators.gradient.tensor.tensor import Tensor
+
+
+def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
+    """Scale all gradients so that their norm, as one vector, is at most `limit` (Pascanu et al. 2013, Algorithm 1).
+
+    Returns:
+        The norm before.
+
+    Raises:
+        ValueError: `limit` is not above 0, or the norm is not finite.
+    """
+    limit = check_above("limit", limit)
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters  # not its rows
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = _norm(gradients)
+    if not math.isfinite(norm):  # a sum of squares is sooner too large for float32
+        norm = _norm([g.astype(np.float64) for g in gradients])
+    if not math.isfinite(norm):
+        raise ValueError(f"clip_by_norm: expected finite gradients, got norm {norm}")
+    if norm > limit:
+        for gradient in gradients:
+            gradient *= limit / norm
+    return norm
+
+
+def _norm(gradients: Sequence[Any]) -> float:
+    with np.errstate(over="ignore"):
+        return math.sqrt(sum(float((g * g).sum()) for g in gradients))
+
+
+def average_gradients(shards: Sequence[Sequence[Any]], counts: Sequence[int]) -> list[Any]:
+    """The gradients of a whole batch from those of its shards: Σ n_k g_k / Σ n_k.
+
+    For losses that are means over samples, in a model without dropout and batch statistics, this is the gradient of
+    the whole batch.
+
+    Args:
+        shards: For each shard the gradients of the parameters, arrays.
+        counts: Samples of each shard.
+
+    Returns:
+        An array for each parameter.
+
+    Raises:
+        ValueError: There is no shard or sample, or the numbers or shapes of gradients differ.
+    """
+    if not shards or len(shards) != len(counts):
+        raise ValueError(
+            f"counts: expected one for each of at least one shard, got {len(counts)} for {len(shards)}"
+        )
+    if any(n < 0 for n in counts) or sum(counts) == 0:
+        raise ValueError(f"counts: expected numbers of at least 0, not all 0, got {list(counts)}")
+    shapes = [[g.shape for g in shard] for shard in shards]
+    for k, other in enumerate(shapes):
+        if other != shapes[0]:
+            raise ValueError(f"shards: expected gradients of shapes {shapes[0]}, got {other} in shard {k}")
+    total = sum(counts)
+    return [
+        sum(g * (n / total) for g, n in zip(of_one, counts, strict=True))
+        for of_one in zip(*shards, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""What optimisers have in common: each says, from a gradient, what is subtracted from the parameters.
+
+They work on all parameters as one vector, which takes a few large operations instead of many small ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluators.checks import check_state
+from evaluators.gradient.checks import check_not_negative
+from evaluators.gradient.optim.schedules import Schedule, check_rate
+from evaluators.gradient.tensor.place import arrays_holding, namespace, to_host
+from evaluators.gradient.tensor.tensor import Tensor
+from neat.support.messages import shown
+
+Rate = float | Schedule
+
+
+class Setting:
+    """A number of an optimiser that can be set at any time: it is checked, and applies from the next step.
+
+    Vectors that the optimiser does not use with the new number are forgotten; later they begin at 0 again.
+
+    Args:
+        check: Takes a name and a value; returns what to keep, or raises ValueError.
+    """
+
+    def __init__(self, check: Callable[[str, Any], Any]) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimiser: Optimiser | None, owner: type | None = None) -> Any:
+        return self if optimiser is None else optimiser._settings[self._name]
+
+    def __set__(self, optimiser: Optimiser, value: Any) -> None:
+        changed = {**optimiser._settings, self._name: self._check(self._name, value)}
+        optimiser._check_settings(changed)
+        optimiser._settings = changed
+        optimiser._vectors = {k: v for k, v in optimiser._vectors.items() if k in optimiser.averages}
+
+
+class Optimiser:
+    """The base of all.
+
+    A frozen parameter, or one that took no part in the loss, stays as it is, and so do its averages. An attribute that
+    an optimiser does not have cannot be set: AttributeError.
+
+    Args:
+        parameters: Tensors of one dtype on one device.
+        learning_rate: A number, or a schedule: a function of the steps made so far.
+
+    Attributes:
+        parameters: As given, a tuple; another set of parameters needs another optimiser.
+        steps: How many have been made.
+        averages: Names of the vectors that it keeps.
+        squares: Names of those that are sums or means of squares, and so never negative.
+
+    Raises:
+        ValueError: There is no parameter, one is given twice or is the result of an operation, or a number is not
+            allowed.
+    """
+
+    __slots__ = ("_dtype", "_end", "_learning_rate", "_parameters", "_settings", "_vectors", "steps")
+
+    averages: tuple[str, ...] = ()
+    squares: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
+        if isinstance(parameters, Tensor):
+            raise ValueError("parameters: expected a list of tensors, got a Tensor")
+        if not isinstance(parameters, Iterable):
+            raise ValueError(f"parameters: expected a list of tensors, got {shown(parameters)}")
+        self._parameters = tuple(parameters)
+        if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
+            raise ValueError("parameters: expected at least one tensor, and nothing else")
+        if any(p._node is not None for p in self.parameters):
+            raise ValueError("parameters: expected tensors that were made, got the result of an operation")
+        if len({id(p) for p in self.parameters}) < len(self.parameters):
+            raise ValueError("parameters: one is given twice")
+        if len({(p.dtype, p.device) for p in self.parameters}) > 1:
+            raise ValueError("parameters: expected one dtype and one device")
+        self.learning_rate = learning_rate
+        self.steps = 0
+        self._dtype = self.parameters[0].dtype
+        self._end = np.cumsum([0, *(math.prod(p.shape) for p in self.parameters)]).tolist()
+        self._settings: dict[str, Any] = {}
+        self._vectors: dict[str, Any] = {}
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """As given."""
+        return self._parameters
+
+    @property
+    def _xp(self) -> Any:
+        """numpy or cupy."""
+        return namespace(self.parameters[0]._data)
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        """ValueError if they do not fit each other; some may not be there yet."""
+
+    @property
+    def learning_rate(self) -> Rate:
+        """As given; a new one applies from the next step."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        self._learning_rate = value if callable(value) else check_rate(value)
+
+    @property
+    def rate(self) -> float:
+        """The number that the next step uses; ValueError if a schedule gives one that is not allowed."""
+        value = self._learning_rate
+        return check_rate(value(self.steps), f" at step {self.steps}") if callable(value) else value
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Change the parameters once, in place.
+
+        Raises:
+            ValueError: No parameter has a gradient, one has another shape or dtype, or the rate is not allowed; nothing
+                is changed then.
+        """
+        rate = self.rate
+        runs = list(self._runs())
+        if not runs:
+            raise ValueError("step: no parameter has a gradient; call backward of a loss first")
+        for parameter in self._parameters:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if gradient.shape != parameter.shape:
+                raise ValueError(
+                    f"step: expected a gradient of shape {parameter.shape}, got {gradient.shape}"
+                )
+            if gradient.dtype != self._dtype:
+                raise ValueError(
+                    f"step: expected gradients of dtype {self._dtype}, got {gradient.dtype}; "
+                    "make the optimiser after the parameters have their dtype"
+                )
+        averages = self._current_averages()
+        self.steps += 1
+        for first, last in runs:
+            members, begin = self.parameters[first:last], self._end[first]
+            vectors = [vector[begin : self._end[last]] for vector in averages]
+            gradient = self._xp.concatenate([p.grad.ravel() for p in members])
+            change = self._change(gradient, members, rate, *vectors)
+            for k, parameter in enumerate(members, first):
+                part = change[self._end[k] - begin : self._end[k + 1] - begin]
+                parameter._data -= part.reshape(parameter.shape)
+                parameter._version.count += 1
+
+    def _current_averages(self) -> list[Any]:
+        """The vectors that the next step uses; one that was not needed before begins at 0."""
+        for name in self.averages:
+            if name not in self._vectors:
+                self._vectors[name] = self._xp.zeros(self._end[-1], self._dtype)
+        return [self._vectors[name] for name in self.averages]
+
+    def _runs(self) -> Iterator[tuple[int, int]]:
+        """Ranges of neighbouring parameters that have a gradient."""
+        first = None
+        for k, parameter in enumerate((*self.parameters, None)):
+            if parameter is None or parameter.grad is None or not parameter.requires_grad:
+                if first is not None:
+                    yield first, k
+                first = None
+            elif first is None:
+                first = k
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        """What is subtracted from the parameters `members`, as a vector.
+
+        Args:
+            gradient: Vector, to overwrite at will.
+            members: Of whose gradients it consists.
+            rate: Learning rate.
+            *vectors: Their parts of the averages, changed in place.
+        """
+        raise NotImplementedError
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What further steps depend on, besides the arguments, as arrays of the host."""
+        self._current_averages()
+        return {"steps": np.array(self.steps), **{k: to_host(v).copy() for k, v in self._vectors.items()}}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave; floats of another precision are rounded.
+
+        Raises:
+            ValueError: That was of another optimiser, or is nothing that steps give: the count of steps or a mean of
+                squares is below 0, or a number is not finite. Nothing is changed then.
+        """
+        mine = self.state()
+        with np.errstate(over="ignore"):
+            rounded = {
+                name: array.astype(self._dtype)
+                if name in self.averages and array.dtype.kind == "f"
+                else array
+                for name, array in arrays.items()
+            }
+        check_state(rounded, mine)
+        for name in ("steps", *self.squares):
+            check_not_negative(f"state: {name}", rounded[name])
+        self.steps = int(rounded["steps"])
+        for name, vector in self._vectors.items():
+            vector[...] = arrays_holding(vector).to_device(rounded[name])

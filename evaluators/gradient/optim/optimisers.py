@@ -1,0 +1,266 @@
+"""Optimisers, and what can be done with gradients before their steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from evaluators.gradient.checks import check_flag, check_fraction, check_least
+from evaluators.gradient.optim.optimiser import Optimiser, Rate, Setting
+from evaluators.gradient.tensor.place import namespace
+from evaluators.gradient.tensor.tensor import Tensor
+from neat.support.messages import shown
+
+
+def _values(members: Sequence[Tensor]) -> Any:
+    return namespace(members[0]._data).concatenate([p._data.ravel() for p in members])
+
+
+class SGD(Optimiser):
+    """Gradient descent: b ← μ b + g, w ← w − η b; with Nesterov's momentum, w ← w − η (g + μ b).
+
+    The rate stands outside of the buffer b, so that a new one acts at once (Sutskever et al. 2013, as PyTorch has it).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        momentum: μ, at least 0 and below 1. Setting it to 0 forgets b.
+        nesterov: Look ahead; needs momentum.
+        weight_decay: λ: λ w is added to the gradient.
+    """
+
+    __slots__ = ()
+
+    momentum = Setting(check_fraction)
+    nesterov = Setting(check_flag)
+    weight_decay = Setting(check_least)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        if settings.get("nesterov") and not settings["momentum"]:
+            raise ValueError("nesterov: needs momentum above 0, got 0")
+
+    @property
+    def averages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The buffer, where there is momentum."""
+        return ("buffer",) if self.momentum else ()
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        if self.weight_decay:
+            gradient += self.weight_decay * _values(members)
+        if vectors:
+            (buffer,) = vectors
+            buffer *= self.momentum
+            buffer += gradient
+            gradient = gradient + self.momentum * buffer if self.nesterov else buffer
+        return rate * gradient
+
+
+class Adagrad(Optimiser):
+    """s ← s + g², w ← w − η g / (sqrt(s) + ε) (Duchi, Hazan and Singer 2011, Figure 1, diagonal).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        epsilon: ε.
+    """
+
+    __slots__ = ()
+
+    squares = averages = ("sum",)
+    epsilon = Setting(check_least)
+
+    def __init__(
+        self, parameters: Iterable[Tensor], learning_rate: Rate = 0.01, epsilon: float = 1e-10
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.epsilon = epsilon
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        (total,) = vectors
+        total += gradient * gradient
+        gradient /= self._xp.sqrt(total) + self.epsilon
+        gradient *= rate
+        return gradient
+
+
+class Adadelta(Optimiser):
+    """E ← ρ E + (1 − ρ) g², d = sqrt(D + ε) / sqrt(E + ε) g, D ← ρ D + (1 − ρ) d², w ← w − η d.
+
+    Zeiler 2012, Algorithm 1, with a rate, which is 1 there.
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        decay: ρ.
+        epsilon: ε.
+    """
+
+    __slots__ = ()
+
+    squares = averages = ("square", "change")
+    decay = Setting(check_fraction)
+    epsilon = Setting(check_least)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 1.0,
+        decay: float = 0.9,
+        epsilon: float = 1e-6,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.decay, self.epsilon = decay, epsilon
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        square, change = vectors
+        square *= self.decay
+        square += (1 - self.decay) * gradient * gradient
+        gradient *= self._xp.sqrt((change + self.epsilon) / (square + self.epsilon))
+        change *= self.decay
+        change += (1 - self.decay) * gradient * gradient
+        gradient *= rate
+        return gradient
+
+
+class RMSprop(Optimiser):
+    """v ← ρ v + (1 − ρ) g², w ← w − η g / (sqrt(v) + ε) (Tieleman and Hinton 2012, lecture 6.5).
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        decay: ρ.
+        epsilon: ε.
+        epsilon_inside: Divide by sqrt(v + ε) instead.
+    """
+
+    __slots__ = ()
+
+    squares = averages = ("square",)
+    decay = Setting(check_fraction)
+    epsilon = Setting(check_least)
+    epsilon_inside = Setting(check_flag)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 0.01,
+        decay: float = 0.99,
+        epsilon: float = 1e-8,
+        epsilon_inside: bool = False,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.decay, self.epsilon, self.epsilon_inside = decay, epsilon, epsilon_inside
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        (square,) = vectors
+        square *= self.decay
+        square += (1 - self.decay) * gradient * gradient
+        sqrt = self._xp.sqrt
+        gradient /= sqrt(square + self.epsilon) if self.epsilon_inside else sqrt(square) + self.epsilon
+        gradient *= rate
+        return gradient
+
+
+def _check_betas(name: str, value: Any) -> tuple[float, float]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{name}: expected two numbers, got {shown(value)}")
+    return check_fraction(name, value[0]), check_fraction(name, value[1])
+
+
+class Adam(Optimiser):
+    """Adaptive moments (Kingma and Ba 2015), in both of the paper's formulations.
+
+    m ← β1 m + (1 − β1) g and v ← β2 v + (1 − β2) g². By Algorithm 1, w ← w − η m̂ / (sqrt(v̂) + ε) with
+    m̂ = m / (1 − β1^t) and v̂ = v / (1 − β2^t). In the form that stands before Section 2.1,
+    w ← w − η_t m / (sqrt(v) + ε̂) with η_t = η sqrt(1 − β2^t) / (1 − β1^t): the same where ε̂ = ε sqrt(1 − β2^t).
+    t counts the optimiser's steps, also for a parameter that was frozen in some of them.
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        betas: β1 and β2.
+        epsilon: ε of Algorithm 1.
+        epsilon_hat: ε̂ of the other form, which is then used in place of Algorithm 1.
+    """
+
+    __slots__ = ()
+
+    averages = ("mean", "square")
+    squares = ("square",)
+    betas = Setting(_check_betas)
+    epsilon = Setting(check_least)
+    epsilon_hat = Setting(lambda name, value: None if value is None else check_least(name, value))
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        epsilon_hat: float | None = None,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        self.betas, self.epsilon, self.epsilon_hat = betas, epsilon, epsilon_hat
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        mean, square = vectors
+        beta1, beta2 = self.betas
+        mean *= beta1
+        mean += (1 - beta1) * gradient
+        gradient *= gradient
+        gradient *= 1 - beta2
+        square *= beta2
+        square += gradient
+        correction = math.sqrt(1 - beta2**self.steps)
+        epsilon_hat = self.epsilon * correction if self.epsilon_hat is None else self.epsilon_hat
+        divisor = self._xp.sqrt(square, out=gradient)
+        divisor += epsilon_hat
+        change = self._xp.divide(mean, divisor, out=divisor)
+        change *= rate * correction / (1 - beta1**self.steps)
+        return change
+
+
+class AdamW(Adam):
+    """Adam that also takes η λ w off the weights, apart from the gradient (Loshchilov and Hutter 2019, Algorithm 2).
+
+    The rate η multiplies λ as in PyTorch; in the paper, only a schedule does.
+
+    Args:
+        parameters: See Optimiser.
+        learning_rate: η.
+        betas: See Adam.
+        epsilon: See Adam.
+        weight_decay: λ.
+    """
+
+    __slots__ = ()
+
+    weight_decay = Setting(check_least)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, learning_rate, betas, epsilon)
+        self.weight_decay = weight_decay
+
+    def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
+        change = super()._change(gradient, members, rate, *vectors)
+        change += rate * self.weight_decay * _values(members)
+        return change

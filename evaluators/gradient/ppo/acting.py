@@ -1,0 +1,246 @@
+"""A policy in an environment: compiled loops over episodes, in which a dense network decides.
+
+The environments' functions and the random numbers of their episodes are those of `evaluators.Rollout`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.environments import Environment
+from evaluators.environments.environment import EPISODES
+from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
+from evaluators.episodes.base import TRIAL
+from evaluators.episodes.episode import as_input
+from evaluators.gradient.draws import ACTION, TRIAL_ACTION
+from neat import activations
+from neat.kernels import elementary, rng
+from neat.kernels.jit import fused_inner_function, inner_function, pasted_function, specialise
+from neat.kernels.rng import EVALUATION
+
+_0 = np.float32(0.0)
+_HALF = np.float32(0.5)
+_1 = np.float32(1.0)
+_UNSET = np.uint64(0)
+
+
+class Actor(NamedTuple):
+    """What decides, as the kernels take it."""
+
+    weight: tuple[np.ndarray, ...]  # float32 (inputs, outputs) of each layer
+    bias: tuple[np.ndarray, ...]  # float32 (outputs,) of each layer
+    deviation: np.ndarray  # float32 (dimensions,), of what is added to the last layer's outputs
+    lowest: np.ndarray  # float32 (dimensions,), the actions' bounds
+    span: np.ndarray  # float32 (dimensions,)
+
+
+class Slots(NamedTuple):
+    """Episodes that go on from one update to the next, one in each slot."""
+
+    state: np.ndarray  # the environment's precision (slots, state)
+    episode: np.ndarray  # int64 (slots,), episodes before this one
+    time: np.ndarray  # int64 (slots,), steps of this one
+    total: np.ndarray  # float64 (slots,), its reward so far
+
+
+class Steps(NamedTuple):
+    """What happened in an update's steps."""
+
+    inputs: np.ndarray  # float32 (slots, steps + 1, observations), before each step and after the last
+    # What was chosen, before limits; or a choice, (…, 1).
+    drawn: np.ndarray  # float32 (slots, steps, dimensions)
+    reward: np.ndarray  # float64 (slots, steps)
+    terminated: np.ndarray  # bool (slots, steps)
+    truncated: np.ndarray  # bool (slots, steps), cut off by the time limit alone
+    cut: np.ndarray  # float32 (slots, steps, observations), the inputs after a step that is truncated
+    total: np.ndarray  # float64 (slots, steps), the reward of the episode that ended there
+    moment: np.ndarray  # float64 (slots, 2, observations), Σ (observation - offset), its square's
+
+
+class _Scratch(NamedTuple):
+    values: np.ndarray  # float32 (2, widest layer)
+    observation: np.ndarray  # the environment's precision (observations,)
+    inputs: np.ndarray  # float32 (observations,)
+    drawn: np.ndarray  # float32 (dimensions,)
+    action: np.ndarray  # float32 (dimensions,)
+
+
+@inner_function
+def _categorical(outputs, actor, random, greedy, drawn, action):
+    """A choice with probabilities softmax(outputs), or the most likely one."""
+    best = 0
+    for k in range(1, actor.weight[-1].shape[1]):
+        best = k if outputs[k] > outputs[best] else best
+    choice = best
+    if not greedy:
+        total = _0
+        for k in range(actor.weight[-1].shape[1]):
+            total += elementary.exp(outputs[k] - outputs[best])
+        seed, generation, individual, purpose, time = random
+        word, _, _, _ = rng.inline_block(seed, generation, individual, purpose, time)
+        left = rng.to_uniform(word) * total
+        for k in range(actor.weight[-1].shape[1]):
+            share = elementary.exp(outputs[k] - outputs[best])
+            if left < share:
+                choice = k
+                break
+            left -= share
+    drawn[0] = choice
+    return choice
+
+
+@inner_function
+def _gaussian(outputs, actor, random, greedy, drawn, action):
+    """Normal around the outputs, or these; -1 … 1 are the actions' bounds, to which they are limited."""
+    seed, generation, individual, purpose, time = random
+    dimensions = np.uint64(len(actor.deviation))
+    for k in range(len(actor.deviation)):
+        value = outputs[k]
+        if not greedy:
+            draw = time * dimensions + np.uint64(k)
+            word0, word1, _, _ = rng.inline_block(seed, generation, individual, purpose, draw)
+            value += actor.deviation[k] * rng.to_normal(word0, word1)
+        drawn[k] = value
+        share = (value + _1) * _HALF
+        share = share if share > _0 else _0
+        share = share if share < _1 else _1
+        action[k] = actor.lowest[k] + actor.span[k] * share
+    return action
+
+
+def _decision(activate: Any, decide: Any) -> Any:
+    """A jitted `act(inputs, actor, random, greedy, drawn, scratch)`: the action, and what was drawn in `drawn`."""
+
+    @fused_inner_function
+    def layer_pass(weight, bias, hidden, read, write):
+        for k in range(len(bias)):
+            write[k] = bias[k]
+        for row in range(weight.shape[0]):
+            for k in range(weight.shape[1]):
+                write[k] += read[row] * weight[row, k]
+        if hidden:
+            for k in range(len(bias)):
+                write[k] = activate(write[k])
+
+    @pasted_function
+    def act(inputs, actor, random, greedy, drawn, scratch):
+        last = len(actor.weight) - 1
+        layer_pass(actor.weight[0], actor.bias[0], last > 0, inputs, scratch.values[0])
+        for layer in range(1, last + 1):
+            read, write = scratch.values[(layer - 1) % 2], scratch.values[layer % 2]
+            layer_pass(actor.weight[layer], actor.bias[layer], layer < last, read, write)
+        return decide(scratch.values[last % 2], actor, random, greedy, drawn, scratch.action)
+
+    return act
+
+
+@inner_function
+def _sense(observation, senses, inputs):
+    """Returns whether all numbers are finite."""
+    doubt = _0
+    for k in range(len(observation)):
+        doubt += np.float32(observation[k]) * _0
+        inputs[k] = as_input(observation[k], senses.offset[k], senses.factor[k], senses.limit)
+    return doubt == _0
+
+
+def _collect(begin, end, seed, update, limit, constants, senses, actor, slots, record, sound, scratch):
+    """Go on with the episodes in slots `begin` to `end`; `sound[slot]` says whether all observations were finite."""
+    last = record.reward.shape[1]
+    observation = scratch.observation
+    for slot in range(begin, end):
+        individual, state = np.uint64(slot + 1), slots.state[slot]
+        for now in range(last + 1):
+            stream = np.uint64(EVALUATION) + EPISODES * np.uint64(slots.episode[slot])
+            random = (seed, _UNSET, individual, stream)
+            if slots.time[slot] == 0:
+                reset(state, constants, (*random, _UNSET))  # type: ignore[name-defined]  # noqa: F821
+            observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+            sound[slot] &= _sense(observation, senses, record.inputs[slot, now])
+            if now == last:
+                break
+            for k in range(len(observation)):
+                deviation = np.float64(observation[k] - senses.offset[k])
+                record.moment[slot, 0, k] += deviation
+                record.moment[slot, 1, k] += deviation * deviation
+            action = act(  # type: ignore[name-defined]  # noqa: F821
+                record.inputs[slot, now],
+                actor,
+                (seed, update, individual, np.uint64(ACTION), np.uint64(now)),
+                False,
+                record.drawn[slot, now],
+                scratch,
+            )
+            slots.time[slot] += 1
+            reward, terminated = step(  # type: ignore[name-defined]  # noqa: F821
+                state, action, constants, (*random, np.uint64(slots.time[slot]))
+            )
+            slots.total[slot] += reward
+            truncated = slots.time[slot] >= limit and not terminated
+            record.reward[slot, now] = reward
+            record.terminated[slot, now] = terminated
+            record.truncated[slot, now] = truncated
+            if truncated:
+                observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+                sound[slot] &= _sense(observation, senses, record.cut[slot, now])
+            if terminated or truncated:
+                record.total[slot, now] = slots.total[slot]
+                slots.episode[slot] += 1
+                slots.time[slot] = 0
+                slots.total[slot] = 0.0
+
+
+def _play(begin, end, trial, greedy, limit, constants, senses, actor, record, sound, state, scratch):
+    """Play episodes `begin` to `end` of a trial (see `evaluators.Rollout.play`) into an Episodes of one genome."""
+    observation = scratch.observation
+    for episode in range(begin, end):
+        stream = np.uint64(EVALUATION) + np.uint64(TRIAL) + np.uint64(trial) + EPISODES * np.uint64(episode)
+        random = (_UNSET, _UNSET, _UNSET, stream)
+        reset(state, constants, (*random, _UNSET))  # type: ignore[name-defined]  # noqa: F821
+        time, terminated, total = 0, False, 0.0
+        while time < limit and not terminated:
+            observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+            sound[episode] &= _sense(observation, senses, scratch.inputs)
+            action = act(  # type: ignore[name-defined]  # noqa: F821
+                scratch.inputs,
+                actor,
+                (_UNSET, np.uint64(trial), np.uint64(episode), np.uint64(TRIAL_ACTION), np.uint64(time)),
+                greedy,
+                scratch.drawn,
+                scratch,
+            )
+            time += 1
+            reward, terminated = step(  # type: ignore[name-defined]  # noqa: F821
+                state, action, constants, (*random, np.uint64(time))
+            )
+            total += reward
+        record.reward[0, episode] = total
+        record.length[0, episode] = time
+        record.terminated[0, episode] = terminated
+
+
+def new_scratch(environment: Environment, actor: Actor) -> _Scratch:
+    """For one thread."""
+    return _Scratch(
+        np.empty((2, max(len(bias) for bias in actor.bias)), np.float32),
+        np.empty(environment.num_observations, environment.precision),
+        np.empty(environment.num_observations, np.float32),
+        np.empty(len(actor.deviation), np.float32),
+        np.empty(len(actor.deviation), np.float32),
+    )
+
+
+@functools.cache
+def kernels(functions: Functions, activation: str, discrete: bool) -> tuple[Any, Any]:
+    """Those of `_collect` and of `_play`, for an environment's functions and the activation of hidden layers."""
+    table = activations.ACTIVATIONS
+    activate = table[activations.activation_index(activation)].function
+    bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
+    bind["act"] = _decision(activate, _categorical if discrete else _gaussian)
+    kind = "discrete" if discrete else "continuous"
+    name = f"{functions.task}-{kind}-{activation}"
+    collect, play = (specialise(each, name, bind, _nrt=False) for each in (_collect, _play))
+    return collect, play

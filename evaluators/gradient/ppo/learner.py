@@ -1,0 +1,383 @@
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) on the environments of this package."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.checks import check_count, check_state
+from evaluators.devices import Arrays, arrays_of
+from evaluators.environments import Environment
+from evaluators.environments.check import check
+from evaluators.episodes.observations import Normaliser, senses_for
+from evaluators.gradient.draws import check_seed, permutation
+from evaluators.gradient.optim.gradients import clip_by_norm
+from evaluators.gradient.optim.optimisers import Adam
+from evaluators.gradient.ppo.acting import Slots, Steps, kernels, new_scratch
+from evaluators.gradient.ppo.objective import (
+    advantages_of,
+    clipped_loss,
+    explained_variance,
+    normalise,
+    policy_change,
+    value_loss,
+)
+from evaluators.gradient.ppo.policy import Policy, check_sound, run_over
+from evaluators.gradient.ppo.settings import TASKS as TASKS
+from evaluators.gradient.ppo.settings import Settings as Settings
+from evaluators.gradient.ppo.settings import settings_for as settings_for
+from evaluators.gradient.reporting import Reporter, reporting
+from evaluators.gradient.tensor.place import arrays_on, to_host
+from evaluators.gradient.tensor.tensor import constant, no_grad
+from evaluators.gradient.training import check_checkpoint
+from neat.io.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.support.files import locked
+from neat.support.messages import cut
+from neat.support.text_files import shorten_path
+
+UPDATE = np.dtype(
+    [
+        ("update", np.int64),
+        ("steps", np.int64),
+        ("episodes", np.int64),
+        ("reward", np.float64),
+        ("learning_rate", np.float64),
+        ("policy_loss", np.float64),
+        ("value_loss", np.float64),
+        ("entropy", np.float64),
+        ("approximate_kl", np.float64),
+        ("clip_fraction", np.float64),
+        ("explained_variance", np.float64),
+    ]
+)
+"""A row of the history: the update, from 0; environment steps and episodes ended in all; the mean reward of the
+episodes that ended in it, NaN if none did; its learning rate; means over its minibatches of the clipped objective's
+loss, of the value loss, of the entropy (see `distributions` on why it can be below 0), of the divergence from the
+policy that acted, ⟨r − 1 − ln r⟩ (Schulman 2020), and of the share of samples with a ratio beyond the clip;
+1 − Var(R − V) / Var(R) of the values V before it and the returns R, NaN where these are all equal."""
+
+
+class Trained(NamedTuple):
+    """What `train` gives.
+
+    Attributes:
+        policy: As after the last update.
+        history: An array of dtype UPDATE, a row for each update.
+    """
+
+    policy: Policy
+    history: np.ndarray
+
+
+def train(
+    environment: Environment,
+    settings: Settings | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    reporters: Sequence[Reporter] = (),
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 10,
+    resume: bool = False,
+) -> Trained:
+    """Train a policy for an environment.
+
+    Args:
+        environment: An instance of an `evaluators.environments.Environment`.
+        settings: Default: those of TASKS.
+        seed: Of all that is drawn; the same seed gives the same policy.
+        device: Where the networks learn; episodes are played on the CPU. See `evaluators.devices.resolve_device`.
+        reporters: Are told of each update.
+        checkpoint: File that keeps the newest state.
+        checkpoint_every: Updates between writing it; it is written at the end in any case.
+        resume: Go on from that file, as if training had never stopped; without one, begin.
+
+    Raises:
+        ValueError: An argument is not allowed, or an observation, a reward or a loss was not finite.
+        RuntimeError: One of the environment's functions raised an error.
+        CheckpointError: The checkpoint is damaged, or of other training.
+    """
+    learner = Learner(environment, settings, seed, device)
+    check_count("checkpoint_every", checkpoint_every)
+    checkpoint = check_checkpoint(checkpoint, resume)
+    if checkpoint is not None and resume and checkpoint.exists():
+        try:
+            learner.restore(read_arrays(checkpoint))
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise CheckpointError(f"{shorten_path(checkpoint)}: {error}") from None
+    with locked(checkpoint), reporting(reporters, lambda: learner.history, learner.updates):
+        while len(learner.history) < learner.updates:
+            learner.update()
+            done = len(learner.history)
+            if checkpoint is not None and (done % checkpoint_every == 0 or done == learner.updates):
+                write_arrays(checkpoint, learner.state())
+            for reporter in reporters:
+                reporter.epoch(learner.history)
+    return Trained(learner.policy, learner.history)
+
+
+class Learner:
+    """PPO, one update at a time.
+
+    Args:
+        environment: See `train`.
+        settings: See `train`.
+        seed: See `train`.
+        device: See `train`.
+
+    Attributes:
+        policy: As it is now.
+        history: An array of dtype UPDATE, a row for each update so far.
+        updates: How many the settings ask for.
+        device: "cpu", "cuda:0", …
+
+    Raises:
+        ValueError: An argument is not allowed.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        check(environment)
+        check_seed(seed)
+        if settings is not None and not isinstance(settings, Settings):
+            raise ValueError(f"settings: expected ppo.Settings, got {type(settings).__name__}")
+        self.environment, self.seed = environment, seed
+        self.settings = s = settings or settings_for(environment)
+        self.updates = s.steps // (s.slots * s.rollout)
+        if self.updates == 0:
+            raise ValueError(
+                f"steps: expected at least slots · rollout = {s.slots * s.rollout}, got {s.steps}"
+            )
+        self.device = arrays_on(device).device
+        self.policy = (
+            Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(self.device)
+        )
+        self.policy.set_senses(senses_for(environment, s.observations))
+        self.history = np.empty(0, UPDATE)
+        self._optimiser = Adam(self.policy.parameters(), s.learning_rate, epsilon=s.epsilon)
+        self._observed = Normaliser(environment.num_observations) if s.observations == "normalised" else None
+        self._returned = Normaliser(1)
+        self._discounted = np.zeros(s.slots)
+        self._permutations = 0
+        self._slots = Slots(
+            np.zeros((s.slots, len(environment.state_names)), environment.precision),
+            np.zeros(s.slots, np.int64),
+            np.zeros(s.slots, np.int64),
+            np.zeros(s.slots),
+        )
+
+    @property
+    def _arrays(self) -> Arrays:
+        return arrays_of(self.device)
+
+    def update(self) -> None:
+        """Act for some steps, then learn from them; if that is interrupted, it has not been.
+
+        Raises:
+            ValueError: All updates have been made, or an observation, a reward or a loss was not finite.
+            RuntimeError: One of the environment's functions raised an error.
+        """
+        if len(self.history) == self.updates:
+            raise ValueError(f"update: all {self.updates} that the settings ask for have been made")
+        before = self.state()
+        try:
+            self._update()
+        except BaseException:
+            self.restore(before)
+            raise
+
+    def _update(self) -> None:
+        s, done = self.settings, len(self.history)
+        with self._arrays.current():
+            rate = s.learning_rate * (1 - done / self.updates if s.schedule == "linear" else 1)
+            self._optimiser.learning_rate = rate
+            steps = self._act(done)
+            batch, explained = self._batch(steps)
+            measures = self._learn(batch)
+            if self._observed is not None:
+                self._observed.add(steps.moment, steps.reward.size)
+                self.policy.set_senses(senses_for(self.environment, s.observations, self._observed))
+        ended = steps.terminated | steps.truncated
+        episodes = int(ended.sum())
+        reward = steps.total[ended].mean() if episodes else np.nan
+        before = self.history["episodes"][-1] if done else 0
+        row = (done, (done + 1) * ended.size, before + episodes, reward, rate, *measures, explained)
+        self.history = np.append(self.history, np.array([row], UPDATE))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the rest depends on, as arrays of the host."""
+        parts: dict[str, dict[str, np.ndarray]] = {
+            "policy": self.policy.state(),
+            "optimiser": self._optimiser.state(),
+            "slots": {name: array.copy() for name, array in self._slots._asdict().items()},
+            "returned": self._returned.state(),
+            "observed": self._observed.state() if self._observed is not None else {},
+        }
+        named = {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+        described = f"{self.environment!r}, seed {self.seed}, {self.settings!r}"
+        return {
+            "training": np.array(described),
+            "history": self.history,
+            "discounted": self._discounted,
+            "permutations": np.array(self._permutations),
+            **named,
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave; ValueError if that was of other training."""
+        mine = self.state()
+        if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
+            other = cut(str(arrays.get("training", "not of PPO")))
+            raise ValueError(f"state: is of other training: {other}")
+        fixed = mine.keys() - {"training", "history"}
+        check_state({name: arrays[name] for name in fixed}, {name: mine[name] for name in fixed})
+        history = arrays["history"]
+        if history.dtype != UPDATE or history.ndim != 1 or len(history) > self.updates:
+            raise ValueError(
+                f"state: history: expected at most {self.updates} rows, "
+                f"got {cut(str(history.dtype))} of {history.shape}"
+            )
+        of = {part: under(part, arrays) for part in ("policy", "optimiser", "slots", "returned", "observed")}
+        self.policy.restore(of["policy"])
+        self._optimiser.restore(of["optimiser"])
+        self._slots = Slots(**{name: array.copy() for name, array in of["slots"].items()})
+        self._returned.restore(of["returned"])
+        if self._observed is not None:
+            self._observed.restore(of["observed"])
+        self.history, self._discounted = arrays["history"], arrays["discounted"]
+        self._permutations = int(arrays["permutations"])
+
+    def _act(self, update: int) -> Steps:
+        environment, policy = self.environment, self.policy
+        slots, count = self.settings.slots, self.settings.rollout
+        actor, observations = policy.as_actor(), environment.num_observations
+        steps = Steps(
+            np.empty((slots, count + 1, observations), np.float32),
+            np.empty((slots, count, len(actor.deviation)), np.float32),
+            np.empty((slots, count)),
+            np.empty((slots, count), bool),
+            np.empty((slots, count), bool),
+            np.empty((slots, count, observations), np.float32),
+            np.empty((slots, count)),
+            np.zeros((slots, 2, observations)),
+        )
+        sound = np.ones(slots, bool)
+        collect, _ = kernels(policy.functions, policy.activation, policy.discrete)
+        run_over(
+            environment,
+            collect,
+            slots,
+            count,
+            np.uint64(self.seed),
+            np.uint64(update),
+            int(environment.time_limit),
+            environment.constants,
+            policy.senses(),
+            actor,
+            self._slots,
+            steps,
+            sound,
+            scratch=lambda: (new_scratch(environment, actor),),
+        )
+        check_sound(environment, sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot")
+        return steps
+
+    def _batch(self, steps: Steps) -> tuple[_Batch, float]:
+        """The steps as samples on the device, and the explained variance."""
+        s, policy = self.settings, self.policy
+        to_device = self._arrays.to_device
+        *places, features = steps.inputs.shape
+        seen = np.concatenate([steps.inputs.reshape(-1, features), steps.cut[steps.truncated]])
+        inputs = to_device(np.ascontiguousarray(steps.inputs[:, :-1]).reshape(-1, features))
+        drawn = steps.drawn.reshape(len(inputs), -1)
+        chosen = to_device(drawn[:, 0].astype(np.int64) if policy.discrete else drawn)
+        with no_grad():
+            everywhere = to_host(policy.value(constant(to_device(seen)))._data)
+            log_probability = policy.distribution(policy(constant(inputs))).log_probability(chosen)._data
+        values = everywhere[: math.prod(places)].reshape(places)
+        following = values[:, 1:].astype(np.float64)
+        following[steps.truncated] = everywhere[values.size :]
+        following[steps.terminated] = 0.0
+        ended = steps.terminated | steps.truncated
+        rewards = steps.reward / self._reward_scale(steps.reward, ended) if s.scale_rewards else steps.reward
+        advantages = advantages_of(rewards, values[:, :-1], following, ended, s.gamma, s.gae_lambda)
+        returns = advantages + values[:, :-1]
+        columns = (values[:, :-1], advantages, returns)
+        placed = [to_device(np.ascontiguousarray(c, np.float32).reshape(-1)) for c in columns]
+        return _Batch(inputs, chosen, log_probability, *placed), explained_variance(values[:, :-1], returns)
+
+    def _reward_scale(self, rewards: np.ndarray, ended: np.ndarray) -> float:
+        """The deviation of the discounted reward so far."""
+        totals = np.empty_like(rewards)
+        for now in range(rewards.shape[1]):
+            self._discounted = self._discounted * self.settings.gamma + rewards[:, now]
+            totals[:, now] = self._discounted
+            self._discounted = np.where(ended[:, now], 0.0, self._discounted)
+        about = np.float64(np.float32(self._returned.mean))
+        moment = np.array([[(totals - about).sum()], [((totals - about) ** 2).sum()]])
+        self._returned.add(moment, totals.size)
+        return float(self._returned.deviation[0])
+
+    def _learn(self, batch: _Batch) -> np.ndarray:
+        """Go through the batch some times; returns the measures' means over the minibatches."""
+        s, count = self.settings, len(batch.inputs)
+        measures: list[tuple[float, ...]] = []
+        for _ in range(s.epochs):
+            order = self._arrays.to_device(permutation(self.seed, self._permutations, count))
+            self._permutations += 1
+            for begin in range(0, count, s.minibatch_size):
+                chosen = order[begin : begin + s.minibatch_size]
+                part = _Batch(*(column[chosen] for column in batch))
+                measures.append(self._step(part))
+                if s.target_kl is not None and measures[-1][3] > s.target_kl:
+                    return np.mean(measures, axis=0)
+        return np.mean(measures, axis=0)
+
+    def _step(self, part: _Batch) -> tuple[float, ...]:
+        s, policy = self.settings, self.policy
+        inputs = constant(part.inputs)
+        advantages = part.advantage
+        if s.normalise_advantages and len(advantages) > 1:
+            advantages = normalise(advantages)
+        distribution = policy.distribution(policy(inputs))
+        log_probability = distribution.log_probability(part.drawn)
+        of_policy = clipped_loss(log_probability, part.log_probability, advantages, s.clip)
+        of_value = value_loss(
+            policy.value(inputs), part.value, part.returned, s.clip if s.clip_values else None
+        )
+        entropy = distribution.entropy()
+        loss = of_policy + s.value_weight * of_value
+        if s.entropy_weight:
+            loss = loss - s.entropy_weight * entropy
+        if not math.isfinite(loss.item()):
+            raise ValueError(
+                f"loss: {loss.item()} in update {len(self.history)}: policy {of_policy.item()}, "
+                f"value {of_value.item()}, entropy {entropy.item()}"
+            )
+        self._optimiser.zero_grad()
+        loss.backward()
+        clip_by_norm(self._optimiser.parameters, s.max_gradient_norm)
+        self._optimiser.step()
+        changes = policy_change(log_probability._data - part.log_probability, s.clip)
+        return of_policy.item(), of_value.item(), entropy.item(), *changes
+
+
+class _Batch(NamedTuple):
+    """Samples, on the learner's device."""
+
+    inputs: Any  # float32 (samples, observations)
+    drawn: Any  # int64 (samples,) or float32 (samples, dimensions)
+    log_probability: Any  # float32 (samples,), of the policy that acted
+    value: Any  # float32 (samples,), of the critic before the update
+    advantage: Any  # float32 (samples,)
+    returned: Any  # float32 (samples,)

@@ -1,0 +1,62 @@
+"""What can be done with tensors; each operation's backward stands beside its forward."""
+
+from evaluators.gradient.tensor.operations.activations import DIFFERENTIABLE, activate, relu, sigmoid, tanh
+from evaluators.gradient.tensor.operations.elementwise import (
+    absolute,
+    add,
+    clip,
+    divide,
+    exp,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    sqrt,
+    subtract,
+    where,
+)
+from evaluators.gradient.tensor.operations.normalisation import normalise
+from evaluators.gradient.tensor.operations.products import dense, matmul
+from evaluators.gradient.tensor.operations.reductions import log_softmax, max, mean, min, softmax, sum
+from evaluators.gradient.tensor.operations.shaping import broadcast_to, concatenate, pick, reshape, transpose
+from evaluators.gradient.tensor.operations.windows import conv2d, max_pool2d
+
+__all__ = [
+    "DIFFERENTIABLE",
+    "absolute",
+    "activate",
+    "add",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "conv2d",
+    "dense",
+    "divide",
+    "exp",
+    "log",
+    "log_softmax",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "negative",
+    "normalise",
+    "pick",
+    "power",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "subtract",
+    "sum",
+    "tanh",
+    "transpose",
+    "where",
+]

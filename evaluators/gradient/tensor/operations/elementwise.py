@@ -1,0 +1,166 @@
+"""Arithmetic and functions of one element; shapes broadcast as numpy's do."""
+
+from __future__ import annotations
+
+import numbers
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from evaluators.gradient.tensor.place import arrays_holding, namespace, to_floats, to_numbers
+from evaluators.gradient.tensor.tensor import Tensor, constant, record
+
+
+def operands(operation: str, *values: Any) -> list[Tensor]:
+    """All as tensors of one dtype; numbers and arrays take that of the first tensor, and its device.
+
+    Raises:
+        ValueError: There are tensors of different dtypes; the operation is named.
+    """
+    like = None
+    for value in values:
+        if isinstance(value, Tensor):
+            if like is None:
+                like = value
+            elif value.dtype != like.dtype:
+                raise ValueError(f"{operation}: dtypes {like.dtype} and {value.dtype} do not mix")
+    if like is None:
+        like = Tensor(values[0])
+    return [value if isinstance(value, Tensor) else _as_tensor(operation, value, like) for value in values]
+
+
+def _as_tensor(operation: str, value: Any, like: Tensor) -> Tensor:
+    if type(value) is float or isinstance(value, numbers.Real):
+        return constant(like.dtype.type(value))
+    return constant(to_floats(operation, value, like.dtype, arrays_holding(like._data)))
+
+
+def _broadcast(operation: str, function: Callable[[Any, Any], Any], a: Tensor, b: Tensor) -> Any:
+    try:
+        return function(a._data, b._data)
+    except ValueError:
+        raise ValueError(f"{operation}: shapes {a.shape} and {b.shape} do not broadcast") from None
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """a + b."""
+    a, b = operands("add", a, b)
+    return record("add", _broadcast("add", operator.add, a, b), (a, b), lambda g: (g, g))
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """a − b."""
+    a, b = operands("subtract", a, b)
+    data = _broadcast("subtract", operator.sub, a, b)
+    return record("subtract", data, (a, b), lambda g: (g, -g if b.requires_grad else None))
+
+
+def multiply(a: Any, b: Any) -> Tensor:
+    """a · b."""
+    a, b = operands("multiply", a, b)
+
+    def backward(g: Any) -> tuple[Any, Any]:
+        return g * b._data if a.requires_grad else None, g * a._data if b.requires_grad else None
+
+    return record("multiply", _broadcast("multiply", operator.mul, a, b), (a, b), backward)
+
+
+def divide(a: Any, b: Any) -> Tensor:
+    """a / b."""
+    a, b = operands("divide", a, b)
+    quotient = _broadcast("divide", operator.truediv, a, b)
+
+    def backward(g: Any) -> tuple[Any, Any]:
+        part = g / b._data
+        return part, -part * quotient if b.requires_grad else None
+
+    return record("divide", quotient, (a, b), backward)
+
+
+def negative(x: Any) -> Tensor:
+    """−x."""
+    (x,) = operands("negative", x)
+    return record("negative", -x._data, (x,), lambda g: (-g,))
+
+
+def power(x: Any, exponent: float) -> Tensor:
+    """x^exponent, for an exponent that is a number."""
+    if not isinstance(exponent, numbers.Real):
+        raise ValueError(f"power: expected a number as exponent, got {type(exponent).__name__}")
+    (x,) = operands("power", x)
+    n = float(exponent)
+    return record("power", x._data**n, (x,), lambda g: (g * (n * x._data ** (n - 1)) if n else 0 * g,))
+
+
+def exp(x: Any) -> Tensor:
+    """e^x."""
+    (x,) = operands("exp", x)
+    y = namespace(x._data).exp(x._data)
+    return record("exp", y, (x,), lambda g: (g * y,))
+
+
+def log(x: Any) -> Tensor:
+    """The natural logarithm."""
+    (x,) = operands("log", x)
+    return record("log", namespace(x._data).log(x._data), (x,), lambda g: (g / x._data,))
+
+
+def sqrt(x: Any) -> Tensor:
+    """The square root."""
+    (x,) = operands("sqrt", x)
+    y = namespace(x._data).sqrt(x._data)
+    return record("sqrt", y, (x,), lambda g: (g / (2 * y),))
+
+
+def absolute(x: Any) -> Tensor:
+    """|x|; the gradient at 0 is 0."""
+    (x,) = operands("absolute", x)
+    xp = namespace(x._data)
+    return record("absolute", abs(x._data), (x,), lambda g: (g * xp.sign(x._data),))
+
+
+def maximum(a: Any, b: Any) -> Tensor:
+    """The larger of the two; where they are equal, each has half the gradient."""
+    return _extreme("maximum", a, b, operator.gt)
+
+
+def minimum(a: Any, b: Any) -> Tensor:
+    """The smaller of the two; where they are equal, each has half the gradient."""
+    return _extreme("minimum", a, b, operator.lt)
+
+
+def _extreme(operation: str, a: Any, b: Any, wins: Callable[[Any, Any], Any]) -> Tensor:
+    a, b = operands(operation, a, b)
+    function = getattr(namespace(a._data, b._data), operation)
+
+    def backward(g: Any) -> tuple[Any, Any]:
+        half = g * (a._data == b._data) / 2
+        return g * wins(a._data, b._data) + half, g * wins(b._data, a._data) + half
+
+    return record(operation, _broadcast(operation, function, a, b), (a, b), backward)
+
+
+def clip(x: Any, low: float, high: float) -> Tensor:
+    """x brought into [low, high]; outside, the gradient is 0."""
+    if not low <= high:
+        raise ValueError(f"clip: expected low <= high, got {low} and {high}")
+    (x,) = operands("clip", x)
+    inside = (x._data >= low) & (x._data <= high)
+    return record("clip", namespace(x._data).clip(x._data, low, high), (x,), lambda g: (g * inside,))
+
+
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """a where `condition`, a boolean array, holds, else b."""
+    a, b = operands("where", a, b)
+    xp = namespace(a._data, b._data)
+    # A copy: what the caller's becomes until `backward` must not matter.
+    chosen = xp.array(to_numbers("where: condition", condition, arrays_holding(a._data)))
+    if chosen.dtype != np.bool_:
+        raise ValueError(f"where: expected a boolean condition, got dtype {chosen.dtype}")
+    try:
+        data = xp.where(chosen, a._data, b._data)
+    except ValueError:
+        raise ValueError(f"where: shapes {chosen.shape}, {a.shape} and {b.shape} do not broadcast") from None
+    return record("where", data, (a, b), lambda g: (g * chosen, g * ~chosen))

@@ -1,0 +1,365 @@
+"""Fitness from episodes in a Gymnasium environment."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from evaluators.checks import (
+    check_choice,
+    check_count,
+    check_current,
+    check_seconds,
+    check_size,
+)
+from evaluators.episodes.base import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts
+from evaluators.gymnasium.spaces import Inputs, Outputs, output_ranges
+from evaluators.network import compile
+from evaluators.thread_guard import Exclusive
+from evaluators.worker_processes import retry_lost_work
+from neat.genome.genome import Genomes
+from neat.kernels import parallel, rng
+from neat.kernels.jit import lean_kernel
+from neat.support.messages import cut, shown
+
+if TYPE_CHECKING:
+    import gymnasium
+
+    from evaluators.gymnasium.vector import Vector
+
+_log = logging.getLogger("evaluators")
+
+_SLOTS = 32  # in this process; more make a step hardly cheaper
+_TIMEOUT = 300.0  # seconds
+_LONG = 100_000  # steps, more than any task of Gymnasium's has
+
+
+class Gymnasium(Episodic):
+    """Fitness of genomes that act in a Gymnasium environment, over several episodes.
+
+    Any environment with reset and step can be used whose observations Gymnasium can flatten (Discrete ones become
+    one-hot) and whose actions are a Box, Discrete, MultiDiscrete or MultiBinary. A `reset` with a seed must make it as
+    new; then the same genomes, seed and generation give the same rewards, however many slots there are.
+
+    Outputs become actions so: a number of a Box has an output, and the range of its activation
+    (`neat.activations.Activation.low` and `high`) is stretched to the number's bounds; where these are infinite, the
+    output is the number. A choice among integers has an output for each with `actions="argmax"`, and the greatest is
+    taken; with `"threshold"` it has one, whose activation's range is divided evenly among the integers. An output that
+    is NaN counts as the least.
+
+    Args:
+        environment: An id, as `gymnasium.make` takes it, or a function without arguments that makes a new environment
+            each time.
+        episodes: Episodes of each genome.
+        starts: "generation": all genomes of a generation meet the same random starts; "genome": each its own. Both
+            depend on the run's seed and the generation alone, and differ from one generation to the next.
+        combine: How episodes' rewards become a fitness.
+        observations: "scaled": the bounds of a Box become ±1 where they are finite; "raw".
+        actions: How an integer is chosen.
+        time_limit: Steps after which an episode is cut off, beside what the environment itself has. Without any limit
+            an episode that never ends is played for ever; a warning tells of each 100,000 steps.
+        slots: Episodes side by side. By default 32, with processes one for each core.
+        vectorization_mode: "sync": the environments are in this process; "async": each slot is a process of its own,
+            for environments whose step takes longer than a message to and fro (some 0.3 ms). The processes start with
+            the first call and end with `close`, when the evaluator is used in a `with` block, or when this process
+            ends. If one dies or takes too long, all are replaced and the call's episodes begin again,
+            `evaluators.worker_processes.RETRIES` times at most; the rewards do not depend on it. For a quick
+            environment on many cores, a `PerGenome` whose function plays whole episodes is faster.
+        timeout: With "async", seconds that a process may take for a step or a reset. By default 300.
+        **arguments: What else `gymnasium.make` shall be given, such as `continuous=True`.
+
+    Attributes:
+        name: The environment's name.
+        num_inputs: Inputs that the networks must have.
+        num_outputs: Outputs that they must have.
+        last: The Episodes of the last call.
+        steps: Environment steps of all calls so far; those in `play` and `validate` do not count.
+
+    Raises:
+        ImportError: Gymnasium, or what the environment needs, is not installed.
+        ValueError: An argument or the environment's id is not known, or its spaces cannot be used.
+    """
+
+    def __init__(
+        self,
+        environment: str | Callable[[], gymnasium.Env[Any, Any]],
+        episodes: int = 1,
+        starts: Starts = "generation",
+        combine: Combine = "mean",
+        observations: Literal["scaled", "raw"] = "scaled",
+        actions: Actions = "argmax",
+        time_limit: int | None = None,
+        slots: int | None = None,
+        vectorization_mode: Literal["sync", "async"] = "sync",
+        timeout: float | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(episodes, starts, combine, actions)
+        check_choice("observations", observations, ("scaled", "raw"))
+        check_choice("vectorization_mode", vectorization_mode, ("sync", "async"))
+        for name, value in (("time_limit", time_limit), ("slots", slots)):
+            if value is not None:
+                check_count(name, value)
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+            if vectorization_mode == "sync":
+                raise ValueError(
+                    "timeout: needs vectorization_mode 'async', since only processes can be ended, got 'sync'"
+                )
+        self.vectorization_mode = vectorization_mode
+        self.timeout = float(timeout or _TIMEOUT)
+        self.slots = int(slots or (_SLOTS if vectorization_mode == "sync" else parallel.get_threads()))
+        self._vector: Vector | None = None
+        self._make, example = _factory(environment, arguments, time_limit)
+        self.name = example.spec.id if example.spec else type(example.unwrapped).__name__
+        self._in_use = Exclusive(
+            f"{self.name}: another thread is using this evaluator's environments; make an evaluator for each thread"
+        )
+        self._inputs = Inputs(example.observation_space, observations == "scaled")
+        self._outputs = Outputs(example.action_space, actions)
+        self._check_renewed(example)
+        if vectorization_mode == "async":
+            _check_sendable(self._make)
+
+    @property
+    def num_inputs(self) -> int:
+        """Inputs that the networks must have."""
+        return self._inputs.num_inputs
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs that they must have."""
+        return self._outputs.num_outputs
+
+    def close(self) -> None:
+        """Close the environments and end the worker processes; another call makes them anew."""
+        if self._vector is not None:
+            vector, self._vector = self._vector, None
+            vector.close()
+
+    def __enter__(self) -> Gymnasium:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
+        check_current(genomes)
+        check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
+        check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+        seeds = np.empty((len(genomes), episodes), np.int64)
+        training = trial == TRAINING
+        common = self.starts == "generation" or not training
+        _draw_seeds(
+            np.uint64(genomes.seed if trial < TRIAL else 0),
+            genomes.generation if training else 0,
+            common,
+            trial,
+            seeds,
+        )
+        with self._in_use:
+            return retry_lost_work(lambda: self._attempt(genomes, seeds), self.name)
+
+    def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
+        try:
+            return self._play_tasks(genomes, seeds)
+        except BaseException:
+            self.close()
+            raise
+
+    def _play_tasks(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
+        """Play a task for each genome and episode: a slot takes one after the other."""
+        vector, episodes, tasks = self._open(), seeds.shape[1], seeds.size
+        players = genomes.take(np.repeat(np.arange(len(genomes)), episodes))  # a state for each task
+        networks, (low, high) = compile(players, "cpu"), output_ranges(players)
+        record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
+        space = vector.action_space
+        actions = np.zeros(space.shape or (), space.dtype)
+        task = np.arange(self.slots)
+        upcoming = self.slots
+        ended = np.ones(self.slots, bool)
+        rounds = 0
+        while (busy := task < tasks).any():
+            acting = task[busy]
+            if ended.any():
+                starting = [int(seeds.flat[t]) if t < tasks else None for t in task]
+                observations, information = vector.reset(seed=starting, options={"reset_mask": ended})
+                self._check_error(information, task, record.length, episodes)
+            inputs = self._inputs(observations[busy])
+            self._check_finite("observations", inputs, acting, record.length, episodes)
+            outputs = networks.activate(inputs[:, np.newaxis], acting)[:, 0]
+            actions[busy] = self._outputs(outputs, low[acting], high[acting])
+            observations, rewards, terminated, truncated, information = vector.step(actions)
+            record.length[acting] += 1
+            rounds += 1
+            if rounds % _LONG == 0:
+                self._warn_if_endless(record.length[acting].max())
+            self._check_error(information, task, record.length, episodes)
+            self._check_finite("rewards", rewards[busy], acting, record.length, episodes)
+            record.reward[acting] += rewards[busy]
+            record.terminated[acting] = terminated[busy]
+            ended = terminated | truncated
+            task[ended] = upcoming + np.arange(ended.sum())
+            upcoming += ended.sum()
+        return Episodes(*(array.reshape(seeds.shape) for array in record))
+
+    def _open(self) -> Vector:
+        from evaluators.gymnasium.vector import belongs_here, open_slots
+
+        if self._vector is None or not belongs_here(self._vector):
+            timeout = self.timeout if self.vectorization_mode == "async" else None
+            self._vector = open_slots(self._make, self.slots, timeout)
+        return self._vector
+
+    def _check_renewed(self, example: gymnasium.Env[Any, Any]) -> None:
+        """Close the example; ValueError if another environment would be the same one."""
+        from evaluators.gymnasium.vector import check_distinct
+
+        example.close()
+        another = self._make()
+        try:
+            check_distinct([example, another])
+        finally:
+            another.close()
+
+    def _warn_if_endless(self, steps: int) -> None:
+        if steps >= _LONG:
+            _log.warning(
+                "%s: an episode has taken %d steps; if it never ends, give time_limit, the steps that it may take",
+                self.name,
+                steps,
+            )
+
+    def _check_error(
+        self, information: dict[str, Any], task: np.ndarray, length: np.ndarray, episodes: int
+    ) -> None:
+        if "error" not in information:
+            return
+        slot = int(np.flatnonzero(information["_error"])[0])
+        summary, trace = information["error"][slot]
+        message = f"{self.name}: {cut(summary, 500)}, in {_place(task[slot], length, episodes)}"
+        if not trace:
+            raise ValueError(message)
+        error = RuntimeError(message)
+        error.add_note(trace)
+        raise error
+
+    def _check_finite(
+        self, what: str, values: np.ndarray, acting: np.ndarray, length: np.ndarray, episodes: int
+    ) -> None:
+        if np.isfinite(values).all():
+            return
+        first = tuple(np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{self.name}: expected finite {what}, got {values[first]} in "
+            f"{_place(acting[first[0]], length, episodes)}"
+        )
+
+
+def _place(task: int, length: np.ndarray, episodes: int) -> str:
+    return f"step {length[task]} of episode {task % episodes} of genome {task // episodes}"
+
+
+@lean_kernel
+def _draw_seeds(seed, generation, common, trial, seeds):
+    """Integers below 2^31 into `seeds`, int64 (genomes, episodes)."""
+    for genome in range(seeds.shape[0]):
+        individual = 0 if common else genome + 1
+        for episode in range(seeds.shape[1]):
+            word, _, _, _ = rng.block(seed, generation, individual, rng.EVALUATION + trial, episode)
+            seeds[genome, episode] = word >> np.uint64(1)
+
+
+def _factory(
+    environment: str | Callable[[], gymnasium.Env[Any, Any]],
+    arguments: dict[str, Any],
+    time_limit: int | None,
+) -> tuple[Callable[[], gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]:
+    """What makes environments, and one that it made."""
+    try:
+        import gymnasium
+    except ImportError:
+        raise ImportError("Gymnasium needs gymnasium: pip install 'batchneat[gym]'") from None
+    make: Callable[[], gymnasium.Env[Any, Any]]
+    if isinstance(environment, str):
+        try:
+            example = gymnasium.make(environment, **arguments)
+        except gymnasium.error.DependencyNotInstalled as error:
+            raise ImportError(f"environment: {environment} needs more: {error}") from None
+        except (gymnasium.error.Error, TypeError) as error:
+            raise ValueError(f"environment: {error}") from None
+        assert example.spec is not None
+        # Rather than the id, which worker processes would not know if it was registered in a script.
+        make = functools.partial(gymnasium.make, example.spec)
+    else:
+        if not callable(environment) or isinstance(environment, gymnasium.Env):
+            raise ValueError(
+                f"environment: expected an id or a function, got {_outline(environment)}{_right_form(environment)}"
+            )
+        if arguments:
+            raise ValueError(
+                f"{min(arguments)}: arguments are for an environment's id, got a function as environment"
+            )
+        make = environment
+        example = make()
+        _check_environment(example)
+    if time_limit is None:
+        return make, example
+    return lambda: gymnasium.wrappers.TimeLimit(make(), int(time_limit)), example
+
+
+def _check_environment(example: Any) -> None:
+    """ValueError unless a function made an environment of Gymnasium's."""
+    import gymnasium
+
+    if not isinstance(example, gymnasium.Env):
+        raise ValueError(
+            "environment: expected a function that makes a gymnasium.Env, got one that makes "
+            f"{_outline(example)}{_right_form(example)}"
+        )
+    for name in ("observation_space", "action_space"):
+        space = getattr(example, name, None)
+        if not isinstance(space, gymnasium.Space):
+            raise ValueError(
+                f"environment: {type(example.unwrapped).__name__}.{name} must be one of gymnasium.spaces, "
+                f"got {_outline(space)}"
+            )
+
+
+def _outline(value: Any) -> str:
+    return shown(value)
+
+
+def _right_form(value: Any) -> str:
+    """What to write instead of an object that is not what makes an environment, where that is known."""
+    import gymnasium
+
+    from evaluators.environments.environment import Environment
+
+    if isinstance(value, gymnasium.vector.VectorEnv):
+        return "; give what makes a single environment: they are put side by side here"
+    if isinstance(value, Environment):
+        name = type(value).__name__
+        return f"; write Rollout({name}(…)), or Gymnasium({name}(…).to_gymnasium) for Gymnasium's loop"
+    if isinstance(value, gymnasium.Env):
+        if value.spec is not None:
+            return f"; write Gymnasium({value.spec.id!r}), or a function that makes it"
+        return (
+            f"; write Gymnasium(lambda: {type(value.unwrapped).__name__}(…)), which makes a new one each time"
+        )
+    return ""
+
+
+def _check_sendable(make: Callable[[], Any]) -> None:
+    import cloudpickle  # Gymnasium needs it too
+
+    try:
+        cloudpickle.dumps(make)
+    except Exception as error:
+        raise ValueError(
+            f"environment: expected what can be sent to worker processes ({cut(str(error), 500)})"
+        ) from None

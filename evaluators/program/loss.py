@@ -1,0 +1,140 @@
+"""What Supervised's named fitness functions measure, sample by sample, added up in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat.kernels import elementary
+from neat.kernels.jit import fused_inner_function as function
+
+# Position: the kernels' number for it.
+LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
+_SQUARED_ERROR, _ABSOLUTE_ERROR, _CROSS_ENTROPY, _ACCURACY = range(len(LOSSES))
+
+_0 = np.float32(0.0)
+_HALF = np.float32(0.5)
+
+
+@function
+def tile_loss(loss, values, slot, network, targets, begin, width):
+    """The sum of a loss over a tile of samples, float64; of accuracy, the number of samples that are right.
+
+    Args:
+        loss: Position in LOSSES.
+        values: The network's values, float32 (slots, samples of the tile).
+        slot: The outputs' slots, int32 (networks, outputs).
+        network: Which network's.
+        targets: float32 (outputs, samples of the data set).
+        begin: Sample at which the tile begins.
+        width: Samples in the tile.
+    """
+    total = 0.0
+    if loss in (_SQUARED_ERROR, _ABSOLUTE_ERROR):
+        for output in range(slot.shape[1]):
+            total += _error(loss, values, slot[network, output], targets, output, begin, width)
+    elif loss == _CROSS_ENTROPY:
+        for sample in range(width):
+            total += _cross_entropy(values, slot, network, sample, targets, begin + sample)
+    else:
+        for sample in range(width):
+            total += _is_right(values, slot, network, sample, targets, begin + sample)
+    return total
+
+
+@function
+def _error(loss, values, row, targets, output, begin, width):
+    """Σ (z - t)² or Σ |z - t|, in four sums side by side, since one would wait for each addition."""
+    square = loss == _SQUARED_ERROR
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    whole = width - width % 4
+    for sample in range(0, whole, 4):
+        s0 += _distance(square, values, row, sample, targets, output, begin)
+        s1 += _distance(square, values, row, sample + 1, targets, output, begin)
+        s2 += _distance(square, values, row, sample + 2, targets, output, begin)
+        s3 += _distance(square, values, row, sample + 3, targets, output, begin)
+    for sample in range(whole, width):
+        s0 += _distance(square, values, row, sample, targets, output, begin)
+    return (s0 + s1) + (s2 + s3)
+
+
+@function
+def _distance(square, values, row, sample, targets, output, begin):
+    error = np.float64(values[row, np.uintp(sample)]) - targets[output, np.uintp(begin + sample)]
+    return error * error if square else abs(error)
+
+
+@function
+def _cross_entropy(values, slot, network, sample, targets, target):
+    """-Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z); nothing overflows."""
+    if slot.shape[1] == 1:
+        z = values[slot[network, 0], sample]
+        softplus = (z if z > _0 else _0) + elementary.log1p(elementary.exp(-abs(z)))
+        return np.float64(softplus - targets[0, target] * z)
+    highest, total = _softmax(values, slot, network, sample)
+    expected = _0
+    for output in range(slot.shape[1]):
+        expected += targets[output, target] * (values[slot[network, output], sample] - highest)
+    return np.float64(elementary.log(total) - expected)
+
+
+@function
+def _is_right(values, slot, network, sample, targets, target):
+    """1.0 where the prediction is right, else 0.0; a tie or a NaN is not right."""
+    if slot.shape[1] == 1:
+        z = values[slot[network, 0], sample]
+        right = z > _HALF if targets[0, target] > _HALF else z <= _HALF
+        return 1.0 if right else 0.0
+    label = 0
+    for output in range(1, slot.shape[1]):
+        label = output if targets[output, target] > targets[label, target] else label
+    best = values[slot[network, label], sample]
+    for output in range(slot.shape[1]):
+        if output != label and not values[slot[network, output], sample] < best:
+            return 0.0
+    return 1.0
+
+
+@function
+def tile_slopes(loss, values, slot, network, targets, begin, width, scale, adjoint):
+    """Add `scale` times ∂/∂z of a loss (its rows sum to 1, for a cross entropy) to the outputs' rows of `adjoint`.
+
+    Args:
+        loss: Position in LOSSES, not that of accuracy.
+        values: As for `tile_loss`, like the rest.
+        slot: The outputs' slots.
+        network: Which network's.
+        targets: float32 (outputs, samples of the data set).
+        begin: Sample at which the tile begins.
+        width: Samples in the tile.
+        scale: float32.
+        adjoint: float32, of the shape of `values`.
+    """
+    for sample in range(width):
+        target = np.uintp(begin + sample)
+        highest, total = _0, _0
+        if loss == _CROSS_ENTROPY:
+            highest, total = _softmax(values, slot, network, sample)
+        for output in range(slot.shape[1]):
+            z, t = values[slot[network, output], sample], targets[output, target]
+            if loss == _SQUARED_ERROR:
+                slope = z - t + (z - t)
+            elif loss == _ABSOLUTE_ERROR:
+                slope = np.float32(1.0) if z > t else np.float32(-1.0) if z < t else _0
+            elif slot.shape[1] == 1:
+                slope = np.float32(1.0) / (np.float32(1.0) + elementary.exp(-z)) - t
+            else:
+                slope = elementary.exp(z - highest) / total - t
+            adjoint[slot[network, output], sample] += scale * slope
+
+
+@function
+def _softmax(values, slot, network, sample):
+    """The highest output z and Σ exp(z - highest)."""
+    highest = values[slot[network, 0], sample]
+    for output in range(1, slot.shape[1]):
+        z = values[slot[network, output], sample]
+        highest = z if z > highest else highest
+    total = _0
+    for output in range(slot.shape[1]):
+        total += elementary.exp(values[slot[network, output], sample] - highest)
+    return highest, total

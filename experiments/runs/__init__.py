@@ -1,0 +1,1 @@
+"""Runs and studies: their folders, descriptions and tables."""

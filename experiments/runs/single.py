@@ -1,0 +1,198 @@
+"""One run, from its first generation or its newest checkpoint to the pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.cli.first_start import compile_ahead, tell_device
+from experiments.cli.flags import CommandLine, Options, flag
+from experiments.cli.settings import config_for, contradiction
+from experiments.runs import description as descriptions
+from experiments.runs import folder as folders
+from experiments.tasks.experiment import Evaluator, Experiment, named
+from neat import Population, Result, plot, reporting
+from neat.config.config import Config
+
+_KEPT_OPTIONS = ("generations", "device", "checkpoint_every", "lineage", "tensorboard")
+
+
+def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Begin a run in a folder of its own."""
+    options = Options(**line.options)
+    experiment = named(name)(**line.experiment)
+    options = dataclasses.replace(options, generations=options.generations or experiment.generations)
+    kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
+    content = descriptions.describe(name, experiment, kept, command)
+    evaluator = experiment.evaluator(options.device)
+    config = config_for(experiment, evaluator, options, line.settings)
+    population = Population(config)
+    names = folders.of_a_run(experiment.pictures, options.lineage)
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
+        folders.write_config(folder, config)
+        compile_ahead(experiment, config, options.device, options.quiet)
+        _run(name, experiment, evaluator, population, options, folder)
+
+
+def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Go on with the run in a folder.
+
+    Raises:
+        ValueError: There is no such run, its description is damaged, its data have changed, or the arguments
+            contradict it.
+        LockedError: Another process goes on with it.
+    """
+    resumed = Options(**line.options).resume
+    assert resumed is not None
+    with folders.reopen(resumed) as folder:
+        description = descriptions.read(folder)
+        if description.experiment != name:
+            raise ValueError(f"resume: {folder} holds an experiment {description.experiment}, got {name}")
+        if description.settings:
+            raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
+        # Fields that the run's version did not have are as they were then.
+        experiment = descriptions.instance(named(name), folder, "arguments", description.arguments).located()
+        _check_arguments(experiment, line.experiment)
+        kept = descriptions.instance(Options, folder, "options", description.options, _KEPT_OPTIONS)
+        options = dataclasses.replace(kept, **line.options)
+        if options.generations is None:
+            raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
+        files = descriptions.check_files(description, experiment, folder)
+        evaluator = experiment.evaluator(options.device)
+        population = _load_population(folder)
+        _check_population(population, options.generations, line.settings)
+        content = descriptions.resumed(description, experiment, files, options.generations, command)
+        names = folders.of_a_run(experiment.pictures, options.lineage)
+        if description.written is not None:
+            folders.refuse_foreign("resume", folder, names - set(description.written))
+            names |= set(description.written)
+        with folders.described(folder, content, names):
+            _run(name, experiment, evaluator, population, options, folder)
+
+
+def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:
+    """Raise ValueError where the command line has another value than the run."""
+    for field, value in given.items():
+        kept = getattr(experiment, field)
+        same = kept == value or (field in experiment.files and kept == str(Path(value).absolute()))
+        if not same:
+            raise ValueError(f"{field}: the run has {kept!r}, which a resumed run keeps, got {value!r}")
+
+
+def _check_population(population: Population, generations: int, settings: dict[str, Any]) -> None:
+    """Raise ValueError where the command line contradicts what the run has done."""
+    wrong = contradiction(population.config, settings)
+    if wrong:
+        raise ValueError(wrong)
+    if generations < population.generation:
+        raise ValueError(f"generations: the run has {population.generation} already, got {generations}")
+
+
+def _load_population(folder: Path) -> Population:
+    """The population of the run's checkpoint; before there is one, the first generation.
+
+    Raises:
+        ValueError: The run has ended and its checkpoint is gone, or a file is damaged.
+    """
+    from neat.io import checkpoint
+
+    path = folder / folders.CHECKPOINT
+    if path.exists():
+        return checkpoint.load(path)
+    if (folder / "result.json").exists():
+        raise ValueError(f"resume: {folder} holds a run that has ended, but its {folders.CHECKPOINT} is gone")
+    return Population(Config.load(folder / folders.CONFIG))
+
+
+def _run(
+    name: str,
+    experiment: Experiment,
+    evaluator: Evaluator,
+    population: Population,
+    options: Options,
+    folder: Path,
+) -> None:
+    assert options.generations is not None
+    results = _Results(experiment, evaluator, folder)
+    reporters: list[reporting.Reporter] = [reporting.Metrics(folder)]
+    if options.lineage:
+        reporters.append(reporting.Lineage(folder))
+    if options.tensorboard:
+        reporters.append(reporting.TensorBoard(folder / "tensorboard"))
+    reporters.append(results)
+    if not options.quiet:
+        tell_device(evaluator)
+        reporters.append(reporting.Terminal(verbose=options.verbose))
+    try:
+        result = population.run(
+            evaluator,
+            generations=options.generations,
+            solved=experiment.solved(evaluator),
+            reporters=reporters,
+            checkpoint=folder / folders.CHECKPOINT,
+            checkpoint_every=options.checkpoint_every,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(resume_hint(name, folder)) from None
+    finally:
+        close(evaluator)
+    _print_result(result, results, folder)
+
+
+def close(evaluator: Evaluator) -> None:
+    """End the processes of an evaluator that has any."""
+    getattr(evaluator, "close", lambda: None)()
+
+
+class _Results(reporting.Reporter):
+    """Writes what is left of a run; before the terminal's reporter, since an output that fails must not cost results.
+
+    Attributes:
+        measures: Of the champion.
+        pictures: All that were drawn.
+    """
+
+    def __init__(self, experiment: Experiment, evaluator: Evaluator, folder: Path) -> None:
+        self._experiment, self._evaluator, self._folder = experiment, evaluator, folder
+        self.measures: dict[str, float] = {}
+        self.pictures: list[Path] = []
+
+    def finish(self, population: Population, result: Result) -> None:
+        """Write the numbers, then the pictures."""
+        folder = self._folder
+        self.measures = self._experiment.measures(result.champion, self._evaluator)
+        content: dict[str, Any] = {
+            "solved": result.solved,
+            "generations": result.generations,
+            "evaluations": result.evaluations,
+            "champion_fitness": result.champion_fitness,
+            "measures": self.measures,
+        }
+        folders.write_json(folder / "result.json", content)
+        folders.write_champion(folder, result.champion)
+        plot.fitness(result.history, folder / "fitness.svg")
+        plot.species(result.history, folder / "species.svg")
+        shown = self._experiment.show(result.champion, self._evaluator, folder)
+        self.pictures = [*(folder / f"{name}.svg" for name in ("fitness", "species", "champion")), *shown]
+
+
+def _print_result(result: Result, results: _Results, folder: Path) -> None:
+    champion = result.champion
+    enabled = sum(c["enabled"] for c in champion.connections)
+    print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
+    if results.measures:
+        print(", ".join(f"{measure} {value:.4g}" for measure, value in results.measures.items()))
+    print(f"pictures: {'  '.join(map(str, results.pictures))}\nnumbers:  {folder / 'metrics.csv'}")
+
+
+def resume_hint(name: str, folder: Path) -> str:
+    """The message of an interrupted run: its newest checkpoint, and the command that resumes it."""
+    path = folder / folders.CHECKPOINT
+    state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
+    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"

@@ -1,0 +1,74 @@
+"""Means with their confidence, and the table that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evaluators.deviation import moments
+
+
+class Summary(NamedTuple):
+    """A sample's statistics; what one value or none cannot tell is NaN."""
+
+    size: int
+    mean: float
+    low: float
+    """The 95 % interval of the mean (Student's t) goes from here"""
+    high: float
+    """to here."""
+    sd: float
+    """Of the sample, with n − 1."""
+    median: float
+    least: float
+    greatest: float
+
+
+def summary(values: Sequence[float] | np.ndarray) -> Summary:
+    """Statistics of the values that are numbers."""
+    sample = np.asarray(values, float)
+    sample = sample[np.isfinite(sample)]
+    if len(sample) == 0:
+        return Summary(0, *[np.nan] * 7)
+    mean = float(moments(sample)[0])
+    sd = half = np.nan
+    if len(sample) > 1:
+        sd = float(moments(sample, ddof=1)[1])
+        half = t_quantile(0.95, len(sample) - 1) * sd / len(sample) ** 0.5
+    extremes = float(np.median(sample)), float(sample.min()), float(sample.max())
+    return Summary(len(sample), mean, mean - half, mean + half, sd, *extremes)
+
+
+def bootstrap(values: Sequence[float], resamples: int = 10_000) -> tuple[float, float]:
+    """The 95 % interval of the mean by percentiles of resampled means (Efron 1979), which keeps to possible values.
+
+    NaN for less than two values.
+    """
+    sample = np.asarray(values, float)
+    if len(sample) < 2:
+        return np.nan, np.nan
+    drawn = np.random.default_rng(0).integers(len(sample), size=(resamples, len(sample)))
+    low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def t_quantile(coverage: float, freedom: int) -> float:
+    """The t with P(|T| < t) = `coverage` for Student's T.
+
+    With t = √ν tan θ, the density of T becomes cos(θ)^(ν−1) over θ, up to a factor.
+    """
+    # Nearly all of the probability lies within a few widths 1/√ν of θ = 0.
+    angle = np.linspace(0.0, min(np.pi / 2, 12 / freedom**0.5), 20001)
+    density = np.cos(angle) ** (freedom - 1)
+    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    return float(freedom**0.5 * np.tan(np.interp(coverage * below[-1], below, angle)))
+
+
+def wilson(successes: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    z = 1.959964
+    centre = (successes + z**2 / 2) / (count + z**2)
+    half = z / (count + z**2) * (successes * (count - successes) / count + z**2 / 4) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)

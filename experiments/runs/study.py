@@ -1,0 +1,187 @@
+"""Many runs with the seeds seed, seed + 1, …: what they have in common, in a table and in figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.worker_processes import Workers
+from experiments.cli.first_start import compile_ahead, tell_device
+from experiments.cli.flags import CommandLine, Options
+from experiments.cli.settings import config_for
+from experiments.runs import description as descriptions
+from experiments.runs import folder as folders
+from experiments.runs.single import close
+from experiments.runs.table import write_tables
+from experiments.tasks.experiment import Experiment, named
+from neat import Genome, Population, plot
+from neat.config.config import Config, merge
+from neat.kernels import parallel
+from neat.support.files import Rows
+
+SCHEMES = ("global", "generation", "pairing")
+
+
+class Run(NamedTuple):
+    """What is kept of a run."""
+
+    seed: int
+    solved: bool
+    generations: int
+    evaluations: int
+    fitness: float
+    """The champion's."""
+    hidden_nodes: int
+    enabled_connections: int
+    measures: dict[str, float]
+    best: np.ndarray
+    """Best fitness so far, float64 (generations,)."""
+    champion: dict[str, Any]
+    """As plain data."""
+    state: dict[str, np.ndarray]
+    """What the evaluator had besides, when it judged the champion."""
+
+
+class Setting(NamedTuple):
+    """A config whose runs make a row of the table."""
+
+    label: str
+    config: Config
+
+
+def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Do all the runs; show and write the table, the figures and a row for each run."""
+    options = Options(**line.options)
+    experiment = named(name)(**line.experiment)
+    options = dataclasses.replace(options, generations=options.generations or experiment.generations)
+    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
+    content = descriptions.describe(name, experiment, kept, command)
+    settings = _settings(experiment, options, line.settings)
+    labels = [setting.label for setting in settings]
+    content["settings"] = labels
+    names = folders.of_a_study(experiment.pictures, labels)
+    with (
+        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.described(folder, content, names),
+    ):
+        folders.write_config(folder, settings[0].config)
+        if not options.quiet:
+            tell_device(experiment.evaluator(options.device))
+        compile_ahead(experiment, settings[0].config, options.device, options.quiet)
+        rows = folder / "summary.csv"
+        try:
+            with Rows(rows) as file:
+                done = {
+                    setting.label: list(_runs(experiment, setting, options, file)) for setting in settings
+                }
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; {rows} has the runs that were done") from None
+        for setting in settings:
+            end = folders.suffix(setting.label, labels)
+            folders.write_config(folder, setting.config, end)
+            _draw(folder, done[setting.label], end)
+            _show(folder, experiment, done[setting.label], options.device, end)
+        write_tables(folder / "summary.json", experiment, done)
+    print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
+
+
+def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -> list[Setting]:
+    """The configs to compare."""
+    task = experiment.evaluator(options.device)
+    base = options.preset or (options.config.stem if options.config else "default")
+    if not options.schemes:
+        config = config_for(experiment, task, options, flags)
+        return [Setting(f"{base}, {config.innovation}", config)]
+    settings = []
+    for scheme in SCHEMES:
+        config = config_for(experiment, task, options, merge(flags, {"innovation": scheme}))
+        settings.append(Setting(f"{base}, {scheme}", config))
+    if options.preset:
+        plain = dataclasses.replace(options, preset=None, config=None)
+        kept = {k: v for k, v in flags.items() if k in ("seed", "population_size")}
+        config = config_for(experiment, task, plain, kept)
+        settings.append(Setting(f"default, {config.innovation}", config))
+    return settings
+
+
+@functools.lru_cache(maxsize=1)
+def _cached(experiment: Experiment) -> Experiment:
+    """One object for all runs of a process, with the data that it has read."""
+    return experiment
+
+
+def run_seed(experiment: Experiment, config: Config, generations: int, device: str) -> Run:
+    """One run, in whatever process."""
+    experiment = _cached(experiment)
+    evaluator = experiment.evaluator(device)
+    try:
+        solved = experiment.solved(evaluator)
+        result = Population(config).run(evaluator, generations=generations, solved=solved)
+        measures = experiment.measures(result.champion, evaluator)
+    finally:
+        close(evaluator)
+    return Run(
+        config.seed,
+        result.solved,
+        result.generations,
+        result.evaluations,
+        result.champion_fitness,
+        len(result.champion.hidden_ids),
+        sum(connection["enabled"] for connection in result.champion.connections),
+        measures,
+        result.history.generations["best_ever"].copy(),
+        result.champion.to_dict(),
+        evaluator.state() if hasattr(evaluator, "state") else {},
+    )
+
+
+def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows) -> Iterator[Run]:
+    """The runs of a setting in order of their seeds; each adds its row to `file` when it is done."""
+    assert options.generations is not None
+    configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
+    one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
+    columns = Run._fields[:-4]
+    for count, run in enumerate(_run_all(one, configs, options), 1):
+        header = [["setting", *columns, *run.measures]] if file.is_empty else []
+        file.append([*header, [setting.label, *run[:-4], *run.measures.values()]])
+        if not options.quiet and (count % max(1, options.runs // 10) == 0):
+            print(f"{setting.label}: {count} of {options.runs} runs", flush=True)
+        yield run
+
+
+def _run_all(one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
+    """The runs of the configs, in their order, in this process or in workers."""
+    if options.workers == 1:
+        yield from map(one, configs)
+        return
+    threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
+    prepare = functools.partial(parallel.set_threads, threads)
+    with Workers(one, options.workers, options.timeout, prepare) as workers:
+        yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
+
+
+def _draw(folder: Path, runs: list[Run], suffix: str) -> None:
+    """The figure of all runs, and the champion of the best."""
+    plot.runs([run.best for run in runs], folder / f"runs{suffix}.svg")
+    folders.write_champion(folder, Genome.from_dict(_best(runs).champion), suffix)
+
+
+def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:
+    """What the champion of the best run does, as at that run's end."""
+    run = _best(runs)
+    champion, evaluator = Genome.from_dict(run.champion), experiment.evaluator(device)
+    champion.genomes.seed = run.seed  # by which starts are drawn
+    if run.state:
+        evaluator.restore(run.state)  # type: ignore[attr-defined]
+    for picture in experiment.show(champion, evaluator, folder):
+        picture.replace(folders.add_suffix(picture, suffix))
+    close(evaluator)
+
+
+def _best(runs: list[Run]) -> Run:
+    return max(runs, key=lambda run: (run.solved, run.fitness))

@@ -1,0 +1,130 @@
+"""The table of a study: a row for each setting, beside published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.runs.folder import write_json
+from experiments.runs.statistics import Summary, summary, wilson
+from experiments.tasks.experiment import Experiment, Published
+
+if TYPE_CHECKING:
+    from experiments.runs.study import Run
+
+_HEADERS = (
+    "",
+    "solved",
+    "generations",
+    "evaluations",
+    "95 % interval",
+    "sd",
+    "worst",
+    "hidden nodes",
+    "connections",
+)
+
+
+def write_tables(path: Path, experiment: Experiment, runs: dict[str, list[Run]]) -> None:
+    """Write all statistics of `runs`, by setting, as JSON, and print their table."""
+    statistics = {label: _statistics(rows) for label, rows in runs.items()}
+    content = {
+        label: {name: value._asdict() if isinstance(value, Summary) else value for name, value in row.items()}
+        for label, row in statistics.items()
+    }
+    published = {row.source: row._asdict() for row in experiment.published}
+    write_json(path, {"settings": content, "published": published})
+    _print_comparison(experiment, statistics)
+    _print_measures(statistics)
+
+
+def _statistics(runs: list[Run]) -> dict[str, Any]:
+    """Of all runs; nodes and connections of the solutions alone, if there are any."""
+    solutions = [run for run in runs if run.solved] or runs
+    solved = sum(run.solved for run in runs)
+    result: dict[str, Any] = {
+        "runs": len(runs),
+        "solved": solved,
+        "success_interval": wilson(solved, len(runs)),
+        "generations": summary([run.generations for run in runs]),
+        "evaluations": summary([run.evaluations for run in runs]),
+        "hidden_nodes": summary([run.hidden_nodes for run in solutions]),
+        "enabled_connections": summary([run.enabled_connections for run in solutions]),
+        "fitness": summary([run.fitness for run in runs]),
+    }
+    for name in runs[0].measures:
+        result[name] = summary([run.measures[name] for run in runs])
+    return result
+
+
+def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, Any]]) -> None:
+    rows = []
+    for label, row in statistics.items():
+        evaluations = row["evaluations"]
+        rows.append([
+            label,
+            f"{row['solved']} of {row['runs']}" if experiment.has_criterion else "–",
+            number(row["generations"].mean, 1),
+            number(evaluations.mean),
+            f"{number(evaluations.low)} – {number(evaluations.high)}",
+            number(evaluations.sd),
+            number(evaluations.greatest),
+            f"{number(row['hidden_nodes'].mean, 2)} ± {number(row['hidden_nodes'].sd, 2)}",
+            f"{number(row['enabled_connections'].mean, 2)} ± {number(row['enabled_connections'].sd, 2)}",
+        ])  # fmt: skip
+    rows += [_published(row) for row in experiment.published]
+    caption = "Hidden nodes and enabled connections (mean ± sd) are the champions'."
+    if experiment.has_criterion and any(row["solved"] < row["runs"] for row in statistics.values()):
+        caption = (
+            "Runs that failed count with all their generations; "
+            "hidden nodes and enabled connections (mean ± sd) are the solutions'."
+        )
+    print_table(_HEADERS, rows, caption)
+
+
+def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
+    """A row for each setting and each measure of its champions."""
+    rows = []
+    for label, row in statistics.items():
+        for name in list(row)[list(row).index("fitness") :]:
+            s = row[name]
+            interval = f"{s.low:.4g} – {s.high:.4g}"
+            rows.append([label, name, f"{s.mean:.4g}", interval, *(f"{v:.4g}" for v in s[4:])])
+    headers = ("", "champion's", "mean", "95 % interval", "sd", "median", "least", "greatest")
+    print_table(headers, rows, "Intervals of means are Student's.")
+
+
+def _published(row: Published) -> list[str]:
+    return [
+        row.source,
+        "–" if row.success is None else f"{row.success:.0%}",
+        number(row.generations),
+        number(row.evaluations),
+        "–",
+        number(row.sd),
+        number(row.worst),
+        number(row.hidden_nodes, 2),
+        number(row.enabled_connections, 2),
+    ]
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """As text, "–" where there is none."""
+    return "–" if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
+    """To the terminal, or 140 columns wide elsewhere."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*headers, box=SIMPLE_HEAD, caption=caption, caption_justify="left")
+    for column in (table.columns[0], table.columns[headers.index("95 % interval")]):
+        column.no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False)
+    Console(highlight=False, width=None if console.is_terminal else 140).print(table)

@@ -1,0 +1,25 @@
+"""Balancing a pole on a cart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from experiments.tasks.control import Control
+
+if TYPE_CHECKING:
+    from evaluators.environments import CartPole
+
+
+@dataclass(frozen=True)
+class Cartpole(Control):
+    """CartPole-v1: keep a pole upright on a cart for 500 steps; solved at a mean of 475."""
+
+    generations = 50
+    target = 475.0
+
+    def environment(self) -> CartPole:
+        """CartPole-v1."""
+        from evaluators.environments import CartPole
+
+        return CartPole()

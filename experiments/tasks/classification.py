@@ -1,0 +1,113 @@
+"""Telling classes apart: a CSV file, the irises, written digits, or two spirals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.tasks.data import (
+    Data,
+    Split,
+    check_split,
+    digits,
+    iris,
+    read_csv,
+    spirals,
+    split,
+    standardised,
+)
+from experiments.tasks.prediction import Prediction, Sets, accuracy, predictions
+
+if TYPE_CHECKING:
+    from neat import Genome
+
+_BUILT_IN = {"iris": iris, "digits": digits, "spirals": spirals}
+
+
+@dataclass(frozen=True)
+class Classification(Prediction):
+    """Classes of samples; fitness is minus the cross-entropy on the training part.
+
+    Features are standardised with the training part's mean and deviation, each class has an output.
+    """
+
+    data: str = "spirals"
+    """CSV file with a header, or "iris", "digits" or "spirals"."""
+    label: str | None = None
+    """The file's column with the classes; all others are inputs."""
+    test_share: float = 0.25
+    """Share of each class that is held out."""
+    split_seed: int = 0
+    """Seed of what is held out, the same for all runs of a study."""
+    learn_steps: int = 0
+    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
+
+    generations = 200
+    loss = "cross_entropy"
+    score_name = "test accuracy"
+    needs = {"genome": {"output_activation": "identity"}}
+
+    def __post_init__(self) -> None:
+        if (self.data in _BUILT_IN) != (self.label is None):
+            raise ValueError(
+                f"label: names a column of a CSV file, not with {', '.join(_BUILT_IN)}; "
+                f"got {self.label!r} with data {self.data}"
+            )
+        check_split(self.test_share, self.split_seed)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The CSV file."""
+        return {} if self.data in _BUILT_IN else {"data": Path(self.data)}
+
+    def sets(self) -> Sets:
+        """Standardised features, and 1 for a sample's class, 0 for the others."""
+        targets = np.eye(len(self._classes), dtype=np.float32)[self._truth]
+        return Sets(self._features, targets, *self._split)
+
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """The share of samples whose class has the greatest output."""
+        return accuracy(outputs, targets)
+
+    def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
+        """Accuracy on both parts."""
+        inputs, targets, train, test = self.sets()
+        outputs = predictions(champion, inputs)
+        parts = {"train": train, "test": test}
+        return {f"{name} accuracy": self.score(outputs[part], targets[part]) for name, part in parts.items()}
+
+    @cached_property
+    def _data(self) -> Data:
+        if self.data in _BUILT_IN:
+            loaded = _BUILT_IN[self.data]()
+        else:
+            assert self.label is not None
+            loaded = read_csv(self.data, self.label, "label", classes=True)
+        count = len(np.unique(loaded.target))
+        if not 2 <= count <= len(loaded.target) // 2:
+            raise ValueError(
+                f"label: must hold at least 2 classes, of 2 samples on average, got {count} in "
+                f"{len(loaded.target)} samples"
+            )
+        return loaded
+
+    @cached_property
+    def _classes(self) -> np.ndarray:
+        return np.unique(self._data.target)
+
+    @cached_property
+    def _truth(self) -> np.ndarray:
+        """Index of each sample's class, int64 (n,)."""
+        return np.searchsorted(self._classes, self._data.target)
+
+    @cached_property
+    def _split(self) -> Split:
+        return split(len(self._truth), self.test_share, self.split_seed, self._data.target)
+
+    @cached_property
+    def _features(self) -> np.ndarray:
+        return standardised(self._data.features, self._split.train, self._data.names)

@@ -1,0 +1,282 @@
+"""Data sets: from CSV files, generated, or scikit-learn's; divided and standardised for training."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import difflib
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.gradient import Standardise
+from neat.support.messages import shown
+
+GREATEST = float(np.finfo(np.float32).max)
+
+_NUMBER = re.compile(
+    r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
+)
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_LONGEST_NAME = 60  # characters of a column's name in a list
+_LISTED = 20  # columns in a message
+_LONGEST_CLASS = 256  # characters; all names take as much memory as the longest
+
+
+class Data(NamedTuple):
+    """A data set: n samples with features, and for each a number or the name of its class."""
+
+    features: np.ndarray
+    """float64 (n, features)."""
+    target: np.ndarray
+    """float64 (n,), or names of classes, (n,)."""
+    names: list[str]
+    """Of the features."""
+
+
+class Split(NamedTuple):
+    """Indices of the samples to train on and of those held out, int64."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
+    """A CSV file with a header; all columns but `target` are features.
+
+    Args:
+        path: UTF-8 text, separated by commas.
+        target: Name of the column to predict.
+        field: What to call `target` in an error.
+        classes: Whether the target holds names of classes rather than numbers.
+
+    Raises:
+        ValueError: The file cannot be read or is no such table; the message has the line.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            rows = _Rows(itertools.chain([first], file))  # not by seek: the file may be a pipe
+            try:
+                _check_separator(first, target)
+                return _parsed(rows, target, field, classes)
+            except LineError as error:
+                raise ValueError(f"{path}: line {rows.line}: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: must be UTF-8 text (in a spreadsheet, save it as CSV UTF-8)") from None
+
+
+class LineError(ValueError):
+    """What is wrong in the line being read."""
+
+
+class _Rows:
+    """The rows of a CSV file that are not empty.
+
+    Attributes:
+        line: Number of the line in which the row that was read last begins.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._reader = csv.reader(lines, strict=True)
+        self.line = 1
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        row: list[str] = []
+        while not row:
+            begin = self._reader.line_num + 1
+            try:
+                row = next(self._reader)
+            except csv.Error as error:
+                self.line = begin
+                raise LineError(f"{error}; is a quotation mark missing or misplaced?") from None
+        self.line = begin
+        if any("\0" in value for value in row):
+            raise LineError("holds a NUL character; the file must be UTF-8 text")
+        return row
+
+
+def _parsed(rows: _Rows, target: str, field: str, classes: bool) -> Data:
+    header = [name.strip() for name in next(rows, [])]
+    _check_header(header, target, field)
+    at = header.index(target)
+    features, targets = [], []
+    for row in rows:
+        if len(row) != len(header):
+            _check_row_separator(row, len(header))
+            raise LineError(f"expected {len(header)} values, got {len(row)}")
+        text = row[at].strip()
+        targets.append(_class(text, target) if classes else _number(text, target))
+        features.append([_number(v, n) for k, (v, n) in enumerate(zip(row, header, strict=True)) if k != at])
+    if not features:
+        raise LineError("expected samples after the header, found none")
+    names = header[:at] + header[at + 1 :]
+    return Data(np.array(features), np.array(targets), names)
+
+
+def _check_separator(line: str, target: str) -> None:
+    """LineError if a header names its columns with another separator between them than the comma."""
+
+    def columns(separator: str) -> list[str]:
+        return [name.strip() for row in csv.reader([line], delimiter=separator) for name in row]
+
+    with contextlib.suppress(csv.Error):  # which the reader of rows reports
+        whole = columns(",")
+        for separator, name in _OTHER_SEPARATORS.items():
+            parts = columns(separator)
+            if target not in whole and (target in parts or len(whole) == 1 < len(parts)):
+                raise _separator_error(name)
+
+
+def _check_row_separator(row: list[str], count: int) -> None:
+    """LineError if a row, read with commas, has the right number of values by another separator."""
+    for separator, name in _OTHER_SEPARATORS.items():
+        if len(",".join(row).split(separator)) == count:
+            raise _separator_error(name)
+
+
+def _separator_error(found: str) -> LineError:
+    return LineError(
+        f"expected commas between the columns, found {found}; save the file with commas, and with points in "
+        "decimal numbers"
+    )
+
+
+def _check_header(header: list[str], target: str, field: str) -> None:
+    if not any(header):
+        raise LineError("expected a header, found nothing")
+    if all(_NUMBER.fullmatch(name) for name in header):
+        raise LineError("expected a header with the columns' names, got numbers")
+    if "" in header:
+        raise LineError(f"column {header.index('') + 1} has no name")
+    twice = {name for name in header if header.count(name) > 1}
+    if twice:
+        raise LineError(f"there are two columns {shown(min(twice))}")
+    if len(header) < 2:
+        raise LineError("expected a feature beside the target, got one column")
+    if target not in header:
+        likely = header if len(header) <= _LISTED else difflib.get_close_matches(target, header, _LISTED, 0.0)
+        names = ", ".join(
+            name if name.isprintable() and len(name) <= _LONGEST_NAME else shown(name) for name in likely
+        )
+        rest = f" and {len(header) - _LISTED} others" if len(header) > _LISTED else ""
+        raise LineError(f"{field}: must be one of {names}{rest}, got {shown(target)}")
+
+
+def _class(text: str, column: str) -> str:
+    if not text:
+        raise LineError(f"column {shown(column)}: must not be empty")
+    if len(text) > _LONGEST_CLASS:
+        raise LineError(
+            f"column {shown(column)}: a class's name must have at most {_LONGEST_CLASS} characters, "
+            f"got {len(text)}: {shown(text)}"
+        )
+    return text
+
+
+def _number(text: str, column: str) -> float:
+    """The number that a cell holds, by a stricter rule than Python's, which reads 1_000 and all scripts' digits."""
+    text = text.strip()
+    if not text:
+        raise LineError(f"column {shown(column)}: must not be empty")
+    if not _NUMBER.fullmatch(text):
+        raise LineError(
+            f"column {shown(column)}: must be a number, got {shown(text)}; numbers look like 1500, -0.25 or 1.5e3"
+        )
+    value = float(text)
+    if not abs(value) <= GREATEST:
+        raise LineError(f"column {shown(column)}: must be a finite float32, got {shown(text)}")
+    return value
+
+
+def iris() -> Data:
+    """Fisher's irises (1936), from scikit-learn; ImportError without it."""
+    bunch = _datasets("iris").load_iris()
+    return Data(bunch.data, bunch.target_names[bunch.target], list(bunch.feature_names))
+
+
+def digits() -> Data:
+    """1,797 written digits of 8 × 8 pixels (Alpaydin and Kaynak 1998), from scikit-learn; ImportError without it."""
+    bunch = _datasets("digits").load_digits()
+    return Data(bunch.data, bunch.target_names[bunch.target].astype(str), list(bunch.feature_names))
+
+
+def _datasets(name: str) -> Any:
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise ImportError(f"data: {name} needs scikit-learn: pip install 'batchneat[datasets]'") from None
+    return datasets
+
+
+def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data:
+    """Two spirals around each other (after Lang and Witbrock 1988), the same at every call."""
+    generator = np.random.default_rng(0)
+    each = samples // 2
+    radius = np.linspace(0.1, 1.0, each)
+    angle = 2 * np.pi * turns * radius
+    arm = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    features = np.concatenate([arm, -arm]) + generator.normal(0, noise, (2 * each, 2))
+    return Data(features, np.repeat(["first", "second"], each), ["x", "y"])
+
+
+def check_split(test_share: float, split_seed: int) -> None:
+    """Raise ValueError unless these can divide a data set."""
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share: must lie between 0 and 1, got {test_share}")
+    if split_seed < 0:
+        raise ValueError(f"split_seed: must be at least 0, got {split_seed}")
+
+
+def split(count: int, test_share: float, seed: int, classes: np.ndarray | None = None) -> Split:
+    """Divide samples at random, class by class where `classes` (count,) are given.
+
+    Raises:
+        ValueError: A part, or a class within one, would be empty.
+    """
+    generator = np.random.default_rng(seed)
+    held_out = np.zeros(count, bool)
+    for name in [None] if classes is None else np.unique(classes):
+        members = np.arange(count) if classes is None else np.flatnonzero(classes == name)
+        of = "" if name is None else f" of class {str(name)!r}"
+        if len(members) < 2:
+            raise ValueError(
+                f"data: expected 2 samples{of} at least, to train and to test, got {len(members)}"
+            )
+        most = len(members) - 1
+        held_out[generator.permutation(members)[: min(max(round(test_share * len(members)), 1), most)]] = True
+    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def standardised(values: np.ndarray, train: np.ndarray, names: list[str]) -> np.ndarray:
+    """`values` shifted and scaled so that each column's training part has mean 0 and deviation 1; float32.
+
+    A column that is constant in the training part is 0 there, and elsewhere the difference from the constant.
+
+    Args:
+        values: float64 (n, columns).
+        train: Indices of the training part.
+        names: The columns', for an error.
+
+    Raises:
+        ValueError: A held-out value lies so far from the training part that float32 cannot hold it.
+    """
+    result = Standardise(values[train])(values)
+    beyond = np.argwhere(np.abs(result) > GREATEST)
+    if len(beyond):
+        row, column = beyond[0]
+        raise ValueError(
+            f"data: column {names[column]!r}: must be a finite float32 once it is standardised, got "
+            f"{values[row, column]:g} in sample {row + 1}, which is {result[row, column]:.3g} standard deviations "
+            "from the mean of the training part"
+        )
+    return result.astype(np.float32)

@@ -1,0 +1,25 @@
+"""The mountain car of Moore (1990)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from experiments.tasks.control import Control
+
+if TYPE_CHECKING:
+    from evaluators.environments import MountainCarContinuous as Environment
+
+
+@dataclass(frozen=True)
+class MountainCarContinuous(Control):
+    """MountainCarContinuous-v0: the same with a force, and a price for it; solved at a mean of 90."""
+
+    generations = 100
+    target = 90.0
+
+    def environment(self) -> Environment:
+        """MountainCarContinuous-v0."""
+        from evaluators.environments import MountainCarContinuous
+
+        return MountainCarContinuous()

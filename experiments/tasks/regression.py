@@ -1,0 +1,116 @@
+"""Fitting numbers: a formula's, or a column of a CSV file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evaluators.deviation import moments
+from experiments.tasks.data import GREATEST, Data, Split, check_split, read_csv, split, standardised
+from experiments.tasks.formula import Formula
+from experiments.tasks.prediction import Prediction, Sets, predictions
+
+if TYPE_CHECKING:
+    from neat import Genome
+
+DEFAULT_FORMULA = "x * sin(x)"
+
+
+@dataclass(frozen=True)
+class Regression(Prediction):
+    """A formula or a column of a CSV file; fitness is minus the mean squared error on the training part.
+
+    Features and target are standardised with the training part's mean and deviation.
+    """
+
+    formula: str | None = None
+    """Formula of one or more variables, for instance "x * sin(x)" (the default) or "x ** 2 - y"."""
+    range: tuple[float, float] = (-5.0, 5.0)
+    """Each variable is drawn uniformly from here to there."""
+    samples: int = 200
+    """Samples of the formula."""
+    data: str | None = None
+    """CSV file with a header, instead of a formula."""
+    target: str | None = None
+    """The file's column to predict; all others are inputs."""
+    test_share: float = 0.25
+    """Share of the samples that is held out."""
+    split_seed: int = 0
+    """Seed of the samples and of what is held out, the same for all runs of a study."""
+    learn_steps: int = 0
+    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
+
+    generations = 200
+    score_name = "test R²"
+    needs = {"genome": {"output_activation": "identity"}}
+
+    def __post_init__(self) -> None:
+        if self.data is not None and self.formula is not None:
+            raise ValueError(f"formula: cannot be given together with data {self.data}, got {self.formula!r}")
+        if (self.data is None) != (self.target is None):
+            raise ValueError(f"target: names a column of data, give both or none, got {self.target!r}")
+        if not -1e6 <= self.range[0] < self.range[1] <= 1e6:
+            raise ValueError(
+                f"range: must ascend and lie within ±1e6, got {self.range[0]:g} {self.range[1]:g}"
+            )
+        if not 4 <= self.samples <= 10_000_000:
+            raise ValueError(f"samples: must be from 4 to 10000000, got {self.samples}")
+        check_split(self.test_share, self.split_seed)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The CSV file."""
+        return {} if self.data is None else {"data": Path(self.data)}
+
+    def sets(self) -> Sets:
+        """Standardised features and targets."""
+        train = self._split.train
+        features = standardised(self._data.features, train, self._data.names)
+        targets = standardised(self._data.target[:, None], train, [self.target or "formula"])
+        return Sets(features, targets, *self._split)
+
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """R², the share of the variance that is explained; NaN where there is none."""
+        truth = targets.astype(np.float64)
+        variance = float(truth.var())  # exactly 0 for equal targets: float64 holds the sum of float32 numbers
+        return 1 - float(((outputs - truth) ** 2).mean()) / variance if variance > 0 else float("nan")
+
+    def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
+        """Root mean squared error in the target's unit and R², on both parts."""
+        inputs, targets, train, test = self.sets()
+        outputs = predictions(champion, inputs)
+        result = {}
+        for name, part in (("train", train), ("test", test)):
+            error = ((outputs[part] - targets[part].astype(np.float64)) ** 2).mean()
+            result[f"{name} RMSE"] = float(error) ** 0.5 * self._target_deviation
+            result[f"{name} R²"] = self.score(outputs[part], targets[part])
+        return result
+
+    @cached_property
+    def _data(self) -> Data:
+        if self.data is not None:
+            assert self.target is not None
+            return read_csv(self.data, self.target, "target", classes=False)
+        formula = Formula(DEFAULT_FORMULA if self.formula is None else self.formula)
+        generator = np.random.default_rng(self.split_seed)
+        values = {name: generator.uniform(*self.range, self.samples) for name in formula.variables}
+        target = formula(values)
+        fits = np.abs(target) <= GREATEST
+        if not fits.all():
+            bad = int(np.argmin(fits))
+            point = ", ".join(f"{name} = {value[bad]:.4g}" for name, value in values.items())
+            raise ValueError(f"formula: must be finite over the range, got {target[bad]} at {point}")
+        return Data(np.stack(list(values.values()), axis=1), target, formula.variables)
+
+    @cached_property
+    def _target_deviation(self) -> float:
+        """What one unit of the standardised target is in the target's own unit."""
+        return float(moments(self._data.target[self._split.train])[1]) or 1.0
+
+    @cached_property
+    def _split(self) -> Split:
+        return split(len(self._data.target), self.test_share, self.split_seed)

@@ -1,0 +1,1 @@
+"""One generation after another: speciation, selection, crossover, mutation, innovation numbers."""

@@ -1,0 +1,254 @@
+"""Crossover of two parents' genes, aligned by innovation number (2002, section 3.2 and figure 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat.evolution.mutation import reaches
+from neat.genome.copying import copy_connection, copy_genome, copy_node
+from neat.kernels import rng
+from neat.kernels.jit import inner_function, pasted_function
+
+_MULTIPOINT, _AVERAGE, _SINGLE_POINT = range(3)
+_HALF = np.float64(0.5)
+_BIT = np.uint64(1)
+
+
+@inner_function
+def is_primary(first_fitness, first_genes, first, second_fitness, second_genes, second):
+    """Whether the first parent is the primary one: fitter, or as fit with fewer genes, or as many and before."""
+    if first_fitness != second_fitness:
+        return first_fitness > second_fitness
+    if first_genes != second_genes:
+        return first_genes < second_genes
+    return first <= second
+
+
+@inner_function
+def clone(parents, parent, genes, child):
+    """Copy a parent's genes to a child's draft; the numbers of nodes and connections."""
+    nodes = parents.node_offset[parent + 1] - parents.node_offset[parent]
+    connections = parents.connection_offset[parent + 1] - parents.connection_offset[parent]
+    copy_genome(parents, parent, nodes, connections, genes, child)
+    return nodes, connections
+
+
+@pasted_function
+def cross(
+    parents, primary, secondary, both, genes, child, input_count, num_outputs, feed_forward, rule, work
+):
+    """Make a child's draft of two parents.
+
+    Args:
+        parents: GenomeArrays of the parents' generation.
+        primary: Index of the parent whose disjoint and excess genes enter.
+        secondary: Index of the other one.
+        both: Whether the other's disjoint and excess genes enter too (equal fitness).
+        genes: GenomeArrays of the drafts, with room for all that can enter.
+        child: Index of the child.
+        input_count: Inputs, the bias input included.
+        num_outputs: Outputs.
+        feed_forward: Whether no loop may be closed.
+        rule: CrossoverConfig record.
+        work: `breeding.Work`, whose stream has been started for this child.
+
+    Returns:
+        (node_count, connection_count) of the child.
+    """
+    stream, primary_map, secondary_map = work.stream, work.primary_map, work.secondary_map
+    method, average_nodes = _MULTIPOINT, False
+    if rule.average_rate + rule.single_point_rate > 0:
+        choice = rng.uniform(stream)
+        if choice < rule.average_rate:
+            method, average_nodes = _AVERAGE, True
+        elif choice < rule.average_rate + rule.single_point_rate:
+            method = _SINGLE_POINT
+
+    node_count = _cross_nodes(
+        parents,
+        primary,
+        secondary,
+        both,
+        genes,
+        child,
+        input_count,
+        average_nodes,
+        stream,
+        primary_map,
+        secondary_map,
+    )
+    connection_count = _cross_primary(
+        parents, primary, secondary, genes, child, method, rule.disable_rate, stream, primary_map
+    )
+    if both:
+        connection_count = _enter_secondary(
+            parents,
+            primary,
+            secondary,
+            genes,
+            child,
+            connection_count,
+            input_count + node_count,
+            feed_forward,
+            secondary_map,
+            work.mark,
+        )
+    node_count = _drop_unused_nodes(
+        genes, child, node_count, connection_count, input_count, num_outputs, work.mark, primary_map
+    )
+    return node_count, connection_count
+
+
+@inner_function
+def _middle(first, second):
+    """The mean of two float32 numbers, rounded once: their sum need not fit into float32."""
+    return np.float32(_HALF * (np.float64(first) + np.float64(second)))
+
+
+@inner_function
+def _cross_nodes(
+    parents, primary, secondary, both, genes, child, input_count, average, stream, primary_map, secondary_map
+):
+    """The primary's nodes, and with `both` the secondary's too; the maps take a parent's indices to the child's."""
+    for index in range(input_count):
+        primary_map[index] = index
+        secondary_map[index] = index
+    a, a_end = parents.node_offset[primary], parents.node_offset[primary + 1]
+    b, b_end = parents.node_offset[secondary], parents.node_offset[secondary + 1]
+    a_first, b_first, first = a, b, genes.node_offset[child]
+    node = first
+    bits, left = np.uint64(0), 0
+    while a < a_end or b < b_end:
+        a_enters = a < a_end and (b == b_end or parents.node_id[a] <= parents.node_id[b])
+        b_enters = b < b_end and (a == a_end or parents.node_id[b] <= parents.node_id[a])
+        if a_enters and b_enters:
+            if left == 0:
+                bits, left = rng.next_word(stream), 32
+            copy_node(parents, a if bits & _BIT else b, genes, node)
+            if average:
+                genes.node_bias[node] = _middle(parents.node_bias[a], parents.node_bias[b])
+                genes.node_response[node] = _middle(parents.node_response[a], parents.node_response[b])
+            bits >>= _BIT
+            left -= 1
+        elif a_enters:
+            copy_node(parents, a, genes, node)
+        elif both:
+            copy_node(parents, b, genes, node)
+        else:
+            b += 1
+            continue
+        index = input_count + node - first
+        if a_enters:
+            primary_map[input_count + a - a_first] = index
+            a += 1
+        if b_enters:
+            secondary_map[input_count + b - b_first] = index
+            b += 1
+        node += 1
+    return node - first
+
+
+@inner_function
+def _cross_primary(parents, primary, secondary, genes, child, method, disable_rate, stream, primary_map):
+    """The primary's connections, the matching ones crossed; their number."""
+    a_first, a_end = parents.connection_offset[primary], parents.connection_offset[primary + 1]
+    b, b_end = parents.connection_offset[secondary], parents.connection_offset[secondary + 1]
+    gene = genes.connection_offset[child]
+    cut, primary_before_cut = np.int64(0), True
+    if method == _SINGLE_POINT:
+        cut = a_first + rng.index(stream, a_end - a_first + 1)
+        primary_before_cut = rng.index(stream, 2) == 0
+    bits, left = np.uint64(0), 0
+    for a in range(a_first, a_end):
+        innovation = parents.connection_innovation[a]
+        copy_connection(parents, a, genes, gene)
+        genes.connection_source[gene] = primary_map[parents.connection_source[a]]
+        genes.connection_target[gene] = primary_map[parents.connection_target[a]]
+        while b < b_end and parents.connection_innovation[b] < innovation:
+            b += 1
+        if b < b_end and parents.connection_innovation[b] == innovation:
+            if left == 0:
+                bits, left = rng.next_word(stream), 32
+            if method == _AVERAGE:
+                weight = _middle(parents.connection_weight[a], parents.connection_weight[b])
+            elif method == _SINGLE_POINT:
+                weight = parents.connection_weight[a if (a < cut) == primary_before_cut else b]
+            else:
+                weight = parents.connection_weight[a if bits & _BIT else b]
+            bits >>= _BIT
+            left -= 1
+            genes.connection_weight[gene] = weight
+            if not (parents.connection_enabled[a] and parents.connection_enabled[b]):
+                genes.connection_enabled[gene] = rng.uniform(stream) >= disable_rate
+        gene += 1
+    return gene - genes.connection_offset[child]
+
+
+@inner_function
+def _enter_secondary(
+    parents, primary, secondary, genes, child, count, index_count, feed_forward, secondary_map, mark
+):
+    """Add the secondary's disjoint and excess connections, unless they repeat a pair or would close a loop."""
+    a, a_end = parents.connection_offset[primary], parents.connection_offset[primary + 1]
+    first = genes.connection_offset[child]
+    for b in range(parents.connection_offset[secondary], parents.connection_offset[secondary + 1]):
+        innovation = parents.connection_innovation[b]
+        while a < a_end and parents.connection_innovation[a] < innovation:
+            a += 1
+        if a < a_end and parents.connection_innovation[a] == innovation:
+            continue
+        source = secondary_map[parents.connection_source[b]]
+        target = secondary_map[parents.connection_target[b]]
+        known = False
+        for gene in range(first, first + count):
+            known |= genes.connection_source[gene] == source and genes.connection_target[gene] == target
+        if known or (
+            feed_forward
+            and reaches(
+                genes.connection_source,
+                genes.connection_target,
+                first,
+                count,
+                target,
+                source,
+                index_count,
+                mark,
+            )
+        ):
+            continue
+        gene = first + count
+        while gene > first and genes.connection_innovation[gene - 1] > innovation:
+            copy_connection(genes, gene - 1, genes, gene)
+            gene -= 1
+        copy_connection(parents, b, genes, gene)
+        genes.connection_source[gene] = source
+        genes.connection_target[gene] = target
+        count += 1
+    return count
+
+
+@inner_function
+def _drop_unused_nodes(genes, child, node_count, connection_count, input_count, num_outputs, mark, new_index):
+    """Drop the hidden nodes that no connection touches; the number of nodes left."""
+    if node_count == num_outputs:
+        return node_count
+    first_node, first = genes.node_offset[child], genes.connection_offset[child]
+    index_count = input_count + node_count
+    mark[:index_count] = 0
+    for gene in range(first, first + connection_count):
+        mark[genes.connection_source[gene]] = 1
+        mark[genes.connection_target[gene]] = 1
+    kept = 0
+    for node in range(node_count):
+        if node < num_outputs or mark[input_count + node] == 1:
+            new_index[input_count + node] = input_count + kept
+            if kept < node:
+                copy_node(genes, first_node + node, genes, first_node + kept)
+            kept += 1
+    if kept < node_count:
+        for index in range(input_count):
+            new_index[index] = index
+        for gene in range(first, first + connection_count):
+            genes.connection_source[gene] = new_index[genes.connection_source[gene]]
+            genes.connection_target[gene] = new_index[genes.connection_target[gene]]
+    return kept

@@ -1,0 +1,102 @@
+"""What a population is told of its genomes: their fitness, and what they have learned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.config.config import GenomeConfig
+from neat.genome.gene_arrays import BOUNDED
+from neat.genome.genome import Genomes
+from neat.support.messages import cut, shown
+from neat.support.validation import check_unmasked
+
+
+def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
+    """The fitness as float64, with -inf for NaN; ValueError for another shape, +inf, or no valid value at all."""
+    expected = f"shape (population_size,) = ({population_size},)"
+    if isinstance(fitness, int | float | np.generic | np.ndarray) and np.ndim(fitness) == 0:
+        raise ValueError(
+            f"fitness: expected {expected}, got one number, {fitness}; "
+            "wrap a function that gives the fitness of one network in evaluators.PerGenome"
+        )
+    check_unmasked("fitness", fitness)
+    try:
+        fitness = np.asarray(fitness)
+        if fitness.dtype.kind not in "fiubO":
+            raise TypeError(f"got dtype {fitness.dtype}")
+        if fitness.dtype == object:  # NumPy would read text, and None as NaN
+            strange = [value for value in fitness.flat if not hasattr(value, "__float__")]
+            if strange:
+                raise TypeError(f"got {shown(strange[0])}")
+        fitness = fitness.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"fitness: expected numbers of {expected}: {cut(str(error))}") from None
+    if fitness.shape != (population_size,):
+        raise ValueError(f"fitness: expected {expected}, got {fitness.shape}")
+    if not np.isfinite(fitness).all():
+        if (fitness == np.inf).any():
+            genome = int(np.argmax(fitness == np.inf))
+            raise ValueError(f"fitness: must be below infinity, got inf for genome {genome}")
+        fitness[np.isnan(fitness)] = -np.inf
+        if not (fitness > -np.inf).any():
+            raise ValueError("fitness: every genome's is NaN or -inf; at least one must be a number")
+    return fitness
+
+
+def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
+    """A generation's genomes with the weights, biases and responses that they have learned.
+
+    Args:
+        genomes: The generation's.
+        learned: The same genomes after training. The arrays of weights, biases and responses become the result's.
+
+    Raises:
+        ValueError: These are not the same genomes; or the numbers are no float32, not finite, or beyond the bounds.
+    """
+    if not isinstance(learned, Genomes):
+        raise ValueError(f"learned: expected neat.Genomes, got {type(learned).__name__}")
+    for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
+        if not np.array_equal(getattr(genomes.arrays, name), getattr(learned.arrays, name)):
+            raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
+    for name in BOUNDED:
+        old, new = getattr(genomes.arrays, name), getattr(learned.arrays, name)
+        dtype, shape = getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None)
+        if dtype != old.dtype or shape != old.shape:
+            raise ValueError(
+                f"learned: expected {name} to be {old.dtype} of shape {old.shape}, got {dtype} of shape {shape}"
+            )
+        if not np.isfinite(new).all():
+            raise ValueError(f"learned: expected finite numbers, {name} has others")
+    try:
+        genomes.bounds.check(learned.arrays)
+    except ValueError as error:
+        raise ValueError(f"learned: {error}") from None
+    arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in BOUNDED})
+    return genomes.with_arrays(arrays).protect()
+
+
+def check_values(genomes: Genomes, config: GenomeConfig) -> None:
+    """Raise ValueError unless numbers and node functions are ones that a run with this config can have.
+
+    Args:
+        genomes: Genomes that keep the rules of `Genomes.check`, with the config's bounds.
+        config: The config.
+    """
+    arrays = genomes.arrays
+    genomes.bounds.check(arrays)
+    first = np.repeat(arrays.node_offset[:-1], np.diff(arrays.node_offset))
+    is_output = np.arange(len(first)) - first < config.num_outputs
+    output = config.output_activation
+    outputs = config.activation_options if output is None else (output,)
+    for where, column, table, allowed in (
+        (is_output, arrays.node_activation, ACTIVATIONS, outputs),
+        (~is_output, arrays.node_activation, ACTIVATIONS, config.activation_options),
+        (slice(None), arrays.node_aggregation, AGGREGATIONS, config.aggregation_options),
+    ):
+        for index in np.flatnonzero(np.bincount(column[where])).tolist():
+            if table[index].name not in allowed:
+                names = cut(", ".join(allowed))
+                raise ValueError(
+                    f"{table[index].name!r} is no node function that the config allows here: {names}"
+                )

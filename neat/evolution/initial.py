@@ -1,0 +1,194 @@
+"""The first population."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from neat.config.config import Config, GenomeConfig, to_record
+from neat.evolution.innovation import GlobalInnovations
+from neat.evolution.mutation import NodeFunctions, draw_function, initial_value
+from neat.genome.gene_arrays import Description
+from neat.genome.genome import DTYPES, Bounds, GenomeArrays, Genomes
+from neat.kernels import rng
+from neat.kernels.jit import kernel, lean_kernel
+
+try:
+    import resource
+except ImportError:  # there is none on Windows
+    resource = None  # type: ignore[assignment]
+
+_BYTES_OF_A_LINK = 160  # at most, while links are built: ends, order, numbers, and their table, which doubles
+_MOST_UNUSED = 2**20
+_CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
+    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says."""
+    genome = config.genome
+    source, target = _links(config)
+    innovation = innovations.links_of(source, target)
+    order = np.argsort(innovation)
+    input_count = genome.num_inputs + genome.bias_input
+    node_count = genome.num_outputs + sum(genome.hidden_layers)
+    rate = _rate(config)
+    size = config.population_size
+    seed = np.uint64(config.seed)
+    connection_offset = _count_links(size, len(source), np.float32(rate), seed)
+    connections = int(connection_offset[-1])
+    arrays = GenomeArrays(
+        node_offset=np.arange(size + 1) * node_count,
+        connection_offset=connection_offset,
+        node_id=np.tile(np.arange(input_count, input_count + node_count), size),
+        node_bias=np.empty(size * node_count, np.float32),
+        node_response=np.empty(size * node_count, np.float32),
+        node_activation=np.empty(size * node_count, np.uint8),
+        node_aggregation=np.empty(size * node_count, np.uint8),
+        connection_innovation=np.empty(connections, np.int64),
+        connection_source=np.empty(connections, np.int32),
+        connection_target=np.empty(connections, np.int32),
+        connection_weight=np.empty(connections, np.float32),
+        connection_enabled=np.ones(connections, np.bool_),
+    )
+    _fill(
+        arrays,
+        innovation[order],
+        source[order],
+        target[order],
+        np.float32(rate),
+        genome.num_outputs,
+        to_record(genome),
+        NodeFunctions.of(genome),
+        seed,
+    )
+    return Genomes(
+        arrays,
+        *Description.of(genome),
+        seed=config.seed,
+        bounds=bounds_of(genome),
+    )
+
+
+def bounds_of(genome: GenomeConfig) -> Bounds:
+    """The bounds that a config gives to weights, biases and responses."""
+    values = (getattr(genome, name) for name in Bounds._fields)
+    return Bounds(*((np.float32(value.minimum), np.float32(value.maximum)) for value in values))
+
+
+def check_memory(config: Config) -> None:
+    """Raise ValueError where the first population alone would need more memory than this process may have."""
+    needed, memory = _needed_bytes(config), _memory()
+    if needed > memory:
+        inputs, *hidden, outputs = _layer_sizes(config)
+        through = "".join(f" through {size:,}" for size in hidden[:3]) + " …" * (len(hidden) > 3)
+        raise ValueError(
+            f"population_size: {config.population_size:,} genomes with {inputs:,} inputs{through} to {outputs:,} "
+            f"outputs need {needed / 2**30:,.1f} GiB, more than the {memory / 2**30:,.1f} that this process can have"
+        )
+
+
+def _needed_bytes(config: Config) -> float:
+    """Memory of the first population: genomes, buffers for children and drafts, and the links to draw from."""
+    layers = _layer_sizes(config)
+    links = _count_pairs(layers)
+    widths = [dtype.itemsize for dtype in DTYPES]
+    genome = sum(widths[:2]) + sum(widths[2:7]) * sum(layers[1:]) + sum(widths[7:]) * _rate(config) * links
+    return 3 * config.population_size * genome + _BYTES_OF_A_LINK * (links if _numbers_links(config) else 0)
+
+
+def _memory() -> float:
+    """Bytes that this process may have: the machine's memory, or less where the system sets a limit."""
+    limits = [np.inf]
+    if hasattr(os, "sysconf"):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if resource is not None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [] if soft == resource.RLIM_INFINITY else [soft]
+    for path in _CONTAINER_LIMITS:
+        try:
+            limits.append(int(path.read_text("ascii")))
+        except (OSError, ValueError):  # there is none: no such file, or the word "max"
+            continue
+    return min(limits)
+
+
+def _rate(config: Config) -> float:
+    """The probability of a link."""
+    genome = config.genome
+    return {"full": 1.0, "partial": genome.initial_rate, "none": 0.0}[genome.initial_connections]
+
+
+def _layer_sizes(config: Config) -> list[int]:
+    genome = config.genome
+    return [genome.num_inputs + genome.bias_input, *genome.hidden_layers, genome.num_outputs]
+
+
+def _count_pairs(layers: list[int]) -> int:
+    """Links from each layer to the next."""
+    return sum(size * following for size, following in pairwise(layers))
+
+
+def _numbers_links(config: Config) -> bool:
+    """Whether the links between the layers get their innovation numbers before evolution begins.
+
+    Without initial connections, too, unless there are so many that most would never be used.
+    """
+    return config.genome.initial_connections != "none" or _count_pairs(_layer_sizes(config)) <= _MOST_UNUSED
+
+
+def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Ids (here also indices) of the ends of all links from each layer to the next, int64 each."""
+    if not _numbers_links(config):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    genome = config.genome
+    input_count = genome.num_inputs + genome.bias_input
+    outputs = np.arange(input_count, input_count + genome.num_outputs)
+    layers = [np.arange(input_count)]
+    for size in genome.hidden_layers:
+        first = max(outputs[-1], layers[-1][-1]) + 1
+        layers.append(np.arange(first, first + size))
+    layers.append(outputs)
+    pairs = [np.meshgrid(source, target) for source, target in pairwise(layers)]
+    return np.concatenate([s.ravel() for s, _ in pairs]), np.concatenate([t.ravel() for _, t in pairs])
+
+
+@kernel
+def _count_links(genomes, links, rate, seed):
+    offset = np.zeros(genomes + 1, np.int64)
+    for genome in range(genomes):
+        count = 0
+        for link in range(links):
+            word, _, _, _ = rng.block(seed, 0, genome, rng.INITIAL_TOPOLOGY, link)
+            count += rng.to_uniform(word) < rate
+        offset[genome + 1] = offset[genome] + count
+    return offset
+
+
+@lean_kernel
+def _fill(arrays, innovation, source, target, rate, num_outputs, settings, functions, seed):
+    initial = settings[0]
+    for genome in range(len(arrays.node_offset) - 1):
+        gene = arrays.connection_offset[genome]
+        for link in range(len(innovation)):
+            word, _, _, _ = rng.block(seed, 0, genome, rng.INITIAL_TOPOLOGY, link)
+            if rng.to_uniform(word) < rate:
+                word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_WEIGHT, link)
+                arrays.connection_innovation[gene] = innovation[link]
+                arrays.connection_source[gene] = source[link]
+                arrays.connection_target[gene] = target[link]
+                arrays.connection_weight[gene] = initial_value(initial.weight, word0, word1)
+                gene += 1
+        first = arrays.node_offset[genome]
+        for node in range(arrays.node_offset[genome + 1] - first):
+            word0, word1, word2, word3 = rng.block(seed, 0, genome, rng.INITIAL_NODE, node)
+            arrays.node_bias[first + node] = initial_value(initial.bias, word0, word1)
+            arrays.node_response[first + node] = initial_value(initial.response, word2, word3)
+            word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_FUNCTION, node)
+            new = functions.new[1] if node < num_outputs else functions.new[0]
+            arrays.node_activation[first + node] = draw_function(new, functions.activation_options, word0)
+            arrays.node_aggregation[first + node] = draw_function(
+                functions.new[2], functions.aggregation_options, word1
+            )

@@ -1,0 +1,387 @@
+"""Innovation schemes: which number a new connection gets, and which id a new node.
+
+Equal mutations within a generation get equal ids in every scheme. They differ in how long that is remembered:
+
+- `GlobalInnovations`: for the whole run.
+- `GenerationInnovations`: until the generation ends (2002, section 3.2). Numbers go on counting, so the same link
+  born in two generations carries two numbers.
+- `PairingInnovations`: a connection's number is computed from its node ids. It has no order in time.
+
+A split is known by (number of the connection, ordinal), where the ordinal is the smallest whose node the genome does
+not have: splitting a connection again gives a new node.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neat.config.config import Config
+from neat.genome.genome import GenomeArrays
+from neat.kernels.hash_table import Table, check_table, empty_table, find_place, put, with_room
+from neat.kernels.jit import function, inner_function, lean_kernel
+
+_COUNT, _SZUDZIK, _CANTOR = range(3)
+
+# The largest ids that the pairing functions take to numbers below 2^63.
+SZUDZIK_MAXIMUM = 3_037_000_498  # the greater id
+CANTOR_MAXIMUM = 4_294_967_294  # the sum of both
+
+
+class Requests(NamedTuple):
+    """The structural mutations asked for by each child, and the ids given to them.
+
+    The first three are indices within the child, -1 where nothing is asked for.
+    """
+
+    split: np.ndarray  # int64 (P,), position of the connection to split
+    link_source: np.ndarray  # int64 (P,)
+    link_target: np.ndarray  # int64 (P,)
+    node_id: np.ndarray  # int64 (P,), given to the split's node
+    in_innovation: np.ndarray  # int64 (P,), of the connection into that node
+    out_innovation: np.ndarray  # int64 (P,), of the connection out of it
+    link_innovation: np.ndarray  # int64 (P,)
+
+
+class GlobalInnovations:
+    """The same link, or the same split of the same connection, has the same id for the whole run."""
+
+    numbering = _COUNT
+    most_ids = 2**62  # more than a run can give, and far from where int64 ends
+
+    def __init__(self, first_node: int) -> None:
+        self.first_node = first_node
+        self.nodes = empty_table(64)
+        self.links = empty_table(64)
+        # Next node id, next innovation number, entries in `nodes`, entries in `links`.
+        self.counters = np.array([first_node, 0, 0, 0], np.int64)
+
+    @property
+    def count(self) -> int:
+        """Innovations so far: connections numbered, or, where numbers are computed, nodes created by splits."""
+        return int(self.counters[1])
+
+    def next_generation(self) -> None:
+        """Called before the requests of each generation."""
+
+    def links_of(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Innovation numbers, int64 (n,), of links given by node ids, each int64 (n,)."""
+        self._reserve(0, len(source))
+        innovation = np.empty(len(source), np.int64)
+        if not _number_links(source, target, innovation, self.links, self.counters, self.numbering):
+            raise OverflowError(self._overflow())
+        return innovation
+
+    def assign(
+        self,
+        requests: Requests,
+        genes: GenomeArrays,
+        node_count: np.ndarray,
+        input_count: int,
+        splits: int,
+        links: int,
+    ) -> None:
+        """Fill in the ids of a generation's requests, in the order of the children.
+
+        Args:
+            requests: What the children ask for; the ids are written into it.
+            genes: The children's genes before the structural additions; child `c` has its nodes from
+                `node_offset[c]`, its connections from `connection_offset[c]`.
+            node_count: int64 (P,), nodes of each child.
+            input_count: Inputs, the bias input included.
+            splits: How many splits are asked for.
+            links: How many links.
+
+        Raises:
+            OverflowError: A pairing function would leave int64.
+        """
+        self._reserve(splits, 2 * splits + links)
+        if not _assign(
+            requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.numbering
+        ):
+            raise OverflowError(self._overflow())
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `restore` needs, as named arrays."""
+        return {
+            "counters": self.counters,
+            **{f"node_{name}": array for name, array in self.nodes._asdict().items()},
+            **{f"link_{name}": array for name, array in self.links._asdict().items()},
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state."""
+        self.counters = state["counters"]
+        self.nodes = Table(*(state[f"node_{name}"] for name in Table._fields))
+        self.links = Table(*(state[f"link_{name}"] for name in Table._fields))
+
+    def check(self) -> None:
+        """Raise ValueError unless the tables have room and find their entries, and no id can be given twice."""
+        next_node, next_link, nodes, links = self.counters.tolist()
+        if not (self.first_node <= next_node <= self.most_ids and 0 <= next_link <= self.most_ids):
+            raise ValueError(
+                f"innovations.counters: the next ids must be from {self.first_node} and 0 to {self.most_ids}, "
+                f"got {next_node} and {next_link}"
+            )
+        check_table("node", self.nodes, nodes, self.first_node, next_node)
+        check_table("link", self.links, links, 0, next_link)
+
+    def check_genes(self, genes: GenomeArrays, input_count: int) -> None:
+        """Raise ValueError unless later ids lie above these genomes' and their links have this scheme's numbers.
+
+        Args:
+            genes: Genomes that keep the rules of `Genomes.check`.
+            input_count: Inputs, the bias input included.
+        """
+        if genes.node_id.max(initial=0) >= self.counters[0]:
+            raise ValueError(
+                f"node_id: must be below the next node id {self.counters[0]}, got {genes.node_id.max()}"
+            )
+        self._check_numbers(genes, input_count)
+
+    def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
+        self._check_below_next(genes)
+        genome = _first_misnumbered(genes, input_count, self.links, self.numbering)
+        if genome >= 0:
+            raise ValueError(
+                f"connection_innovation: genome {genome}: a link has another number than the innovation scheme's"
+            )
+
+    def _check_below_next(self, genes: GenomeArrays) -> None:
+        if genes.connection_innovation.max(initial=-1) >= self.counters[1]:
+            raise ValueError(
+                f"connection_innovation: must be below the next number {self.counters[1]}, "
+                f"got {genes.connection_innovation.max()}"
+            )
+
+    def adopt(self, genes: GenomeArrays, input_count: int) -> None:
+        """Know the ids in genomes that another population, or a person, has made: later ones are above them.
+
+        Args:
+            genes: Genomes that keep the rules of `Genomes.check`.
+            input_count: Inputs, the bias input included.
+
+        Raises:
+            ValueError: A link has another number than in this scheme, or a number stands for two links; then nothing
+                has changed. `GenerationInnovations` forgets links, so it compares neither.
+        """
+        before = {name: array.copy() for name, array in self.state().items()}
+        self._enter_links(genes, input_count)
+        for counter, ids in ((0, genes.node_id), (1, genes.connection_innovation)):
+            if self.numbering == _COUNT or counter == 0:
+                self.counters[counter] = max(
+                    self.counters[counter], min(int(ids.max(initial=-1)), self.most_ids) + 1
+                )
+        try:
+            self.check()
+            self.check_genes(genes, input_count)
+        except ValueError:
+            self.restore(before)
+            raise
+
+    def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
+        number, first = np.unique(genes.connection_innovation, return_index=True)
+        self._reserve(0, len(number))
+        _enter_links(genes, input_count, first, self.links, self.counters)
+
+    def _reserve(self, nodes: int, links: int) -> None:
+        """Keep both tables at most half full."""
+        self.nodes = with_room(self.nodes, int(self.counters[2]) + nodes)
+        self.links = with_room(self.links, int(self.counters[3]) + links)
+
+    def _overflow(self) -> str:
+        return (
+            "innovation: the pairing of two node ids would leave int64; use the scheme global or generation"
+        )
+
+
+class GenerationInnovations(GlobalInnovations):
+    """Ids are shared within a generation only; numbers go on counting."""
+
+    def next_generation(self) -> None:
+        """Forget the last generation's links and splits."""
+        if self.counters[2] or self.counters[3]:
+            self.nodes.value.fill(-1)
+            self.links.value.fill(-1)
+            self.counters[2:] = 0
+
+    def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
+        self._check_below_next(genes)  # the tables know no link of an earlier generation
+
+    def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
+        pass
+
+
+class PairingInnovations(GlobalInnovations):
+    """A connection's number is the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
+
+    numbering = _SZUDZIK
+    most_ids = SZUDZIK_MAXIMUM + 1
+
+    @property
+    def count(self) -> int:
+        """Nodes created by splits."""
+        return int(self.counters[2])
+
+    def check(self) -> None:
+        """As `GlobalInnovations.check`; links are not counted."""
+        super().check()
+        if self.counters[1] or self.counters[3]:
+            raise ValueError(
+                f"innovations.counters: a pairing counts no links, got {self.counters[1]} and {self.counters[3]}"
+            )
+
+    def _check_below_next(self, genes: GenomeArrays) -> None:
+        pass
+
+    def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
+        pass
+
+
+class CantorInnovations(PairingInnovations):
+    """A connection's number is the Cantor pairing of its node ids."""
+
+    numbering = _CANTOR
+    most_ids = CANTOR_MAXIMUM + 1
+
+
+def scheme(config: Config) -> GlobalInnovations:
+    """The scheme that a config asks for, with the ids of inputs, outputs and initial hidden nodes taken."""
+    genome = config.genome
+    first_node = genome.num_inputs + genome.bias_input + genome.num_outputs + sum(genome.hidden_layers)
+    if config.innovation == "pairing":
+        return (CantorInnovations if config.pairing == "cantor" else PairingInnovations)(first_node)
+    return {"global": GlobalInnovations, "generation": GenerationInnovations}[config.innovation](first_node)
+
+
+@function
+def szudzik(a, b):
+    """Szudzik's pairing of two non-negative integers, or -1 where it would leave int64."""
+    if max(a, b) > SZUDZIK_MAXIMUM:
+        return -1
+    return a * a + a + b if a >= b else b * b + a
+
+
+@function
+def cantor(a, b):
+    """Cantor's pairing of two non-negative integers, or -1 where it would leave int64."""
+    total = a + b
+    if a > CANTOR_MAXIMUM or b > CANTOR_MAXIMUM or total > CANTOR_MAXIMUM:
+        return -1
+    half = (total // 2) * (total + 1) if total % 2 == 0 else total * ((total + 1) // 2)
+    return half + b
+
+
+@inner_function
+def _link(source, target, links, counters, numbering):
+    """Innovation number of a link; -1 where a pairing leaves int64."""
+    if numbering == _SZUDZIK:
+        return szudzik(source, target)
+    if numbering == _CANTOR:
+        return cantor(source, target)
+    place = find_place(links, source, target)
+    if links.value[place] < 0:
+        put(links, place, source, target, counters[1])
+        counters[1] += 1
+        counters[3] += 1
+    return links.value[place]
+
+
+@lean_kernel
+def _first_misnumbered(genes, input_count, links, numbering):
+    """The first genome in which a link has another number than the scheme has for it; -1 if there is none."""
+    for genome in range(len(genes.node_offset) - 1):
+        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
+        for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
+            source = _id(genes.connection_source[position], node_ids, input_count)
+            target = _id(genes.connection_target[position], node_ids, input_count)
+            if numbering == _SZUDZIK:
+                number = szudzik(source, target)
+            elif numbering == _CANTOR:
+                number = cantor(source, target)
+            else:
+                number = links.value[find_place(links, source, target)]
+            if number != genes.connection_innovation[position]:
+                return genome
+    return -1
+
+
+@lean_kernel
+def _enter_links(genes, input_count, chosen, links, counters):
+    """Enter the connections at the positions `chosen`, ascending by number, where their links are not known yet."""
+    for k in range(len(chosen)):
+        position = chosen[k]
+        genome = np.searchsorted(genes.connection_offset, position, "right") - 1
+        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
+        source = _id(genes.connection_source[position], node_ids, input_count)
+        target = _id(genes.connection_target[position], node_ids, input_count)
+        place = find_place(links, source, target)
+        if links.value[place] < 0:
+            put(links, place, source, target, genes.connection_innovation[position])
+            counters[3] += 1
+
+
+@inner_function
+def _split(innovation, node_ids, nodes, counters):
+    """Id of the node that splits a connection, in a genome that has the nodes `node_ids`, ascending."""
+    ordinal = 0
+    while True:
+        place = find_place(nodes, innovation, ordinal)
+        if nodes.value[place] < 0:
+            put(nodes, place, innovation, ordinal, counters[0])
+            counters[0] += 1
+            counters[2] += 1
+            return nodes.value[place]
+        known = np.searchsorted(node_ids, nodes.value[place])
+        if known == len(node_ids) or node_ids[known] != nodes.value[place]:
+            return nodes.value[place]
+        ordinal += 1
+
+
+@lean_kernel
+def _number_links(source, target, innovation, links, counters, numbering):
+    for link in range(len(source)):
+        innovation[link] = _link(source[link], target[link], links, counters, numbering)
+        if innovation[link] < 0:
+            return False
+    return True
+
+
+@inner_function
+def _id(index, node_ids, input_count):
+    return np.int64(index) if index < input_count else node_ids[index - input_count]
+
+
+@lean_kernel
+def _assign(requests, genes, node_count, input_count, nodes, links, counters, numbering):
+    for child in range(len(requests.split)):
+        split, link_target = requests.split[child], requests.link_target[child]
+        if split < 0 and link_target < 0:
+            continue
+        first_node = genes.node_offset[child]
+        node_ids = genes.node_id[first_node : first_node + node_count[child]]
+        if split >= 0:
+            position = genes.connection_offset[child] + split
+            source = _id(genes.connection_source[position], node_ids, input_count)
+            target = _id(genes.connection_target[position], node_ids, input_count)
+            node = _split(genes.connection_innovation[position], node_ids, nodes, counters)
+            into = _link(source, node, links, counters, numbering)
+            out = _link(node, target, links, counters, numbering)
+            if into < 0 or out < 0:
+                return False
+            requests.node_id[child] = node
+            requests.in_innovation[child] = into
+            requests.out_innovation[child] = out
+        if link_target >= 0:
+            link = _link(
+                _id(requests.link_source[child], node_ids, input_count),
+                _id(link_target, node_ids, input_count),
+                links,
+                counters,
+                numbering,
+            )
+            if link < 0:
+                return False
+            requests.link_innovation[child] = link
+    return True

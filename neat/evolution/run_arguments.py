@@ -1,0 +1,81 @@
+"""What `Population.run` refuses before it starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from neat.support.messages import shown
+
+MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
+_REPORTER = ("start", "generation", "finish")
+
+
+def check_run(
+    evaluator: Any,
+    generations: Any,
+    fitness_target: Any,
+    solved: Any,
+    reporters: Any,
+    checkpoint_every: Any,
+) -> None:
+    """Raise ValueError for the first argument of `Population.run` that is not what it says there."""
+    _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
+    _check_count("generations", generations)
+    if generations > MOST_GENERATIONS:
+        raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {shown(generations)}")
+    if fitness_target is not None and not _is_number(fitness_target):
+        raise ValueError(f"fitness_target: must be a number, got {shown(fitness_target)}")
+    if solved is not None:
+        _check_callable("solved", solved, "must take a genome and return whether it solves the task")
+    _check_reporters(reporters)
+    _check_count("checkpoint_every", checkpoint_every)
+
+
+def _check_callable(name: str, value: Any, what: str) -> None:
+    if isinstance(value, type):
+        raise ValueError(
+            f"{name}: {what}, got the class {value.__name__}; make one of it first: {value.__name__}(…)"
+        )
+    if not callable(value):
+        raise ValueError(f"{name}: {what}, got {shown(value)}")
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+        instead = f"; write {value:.0f}" if whole else ""
+        raise ValueError(f"{name}: must be an integer, got {shown(value)}{instead}")
+    if value < 1:
+        raise ValueError(f"{name}: must be at least 1, got {shown(value)}")
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # an integer beyond what a float can hold
+        return False
+
+
+def _check_reporters(reporters: Any) -> None:
+    if not isinstance(reporters, Sequence) or isinstance(reporters, str | bytes):
+        one = f"; write reporters=[{type(reporters).__name__}(…)]" if _reports(reporters) else ""
+        raise ValueError(f"reporters: must be a list of reporters, got {shown(reporters)}{one}")
+    for reporter in reporters:
+        if not _reports(reporter):
+            raise ValueError(
+                f"reporters: each must have the methods {', '.join(_REPORTER)} of neat.reporting.Reporter, "
+                f"got {shown(reporter)}"
+            )
+
+
+def _reports(reporter: Any) -> bool:
+    return not isinstance(reporter, type) and all(
+        callable(getattr(reporter, name, None)) for name in _REPORTER
+    )

@@ -1,0 +1,11 @@
+"""Genomes, as arrays and as plain data."""
+
+from neat.genome.gene_arrays import GenomeArrays
+from neat.genome.genome import Genome, GenomeError, Genomes
+
+__all__ = [
+    "Genome",
+    "GenomeArrays",
+    "GenomeError",
+    "Genomes",
+]

@@ -1,0 +1,496 @@
+"""Genomes as a struct of arrays, and a single Genome for people.
+
+Genome `g` of a population owns the slices `node_offset[g]:node_offset[g+1]` and
+`connection_offset[g]:connection_offset[g+1]`. An *id* is historical and sparse; an *index* is local to a genome and
+dense: its inputs come first (the bias input last among them), then its nodes in order of id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neat import activations
+from neat.genome.gene_arrays import DTYPES as DTYPES
+from neat.genome.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, Description, ragged_indices, writable
+from neat.genome.gene_arrays import Bounds as Bounds
+from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
+from neat.genome.plain_data import GenomeData
+from neat.genome.rules import RULES, first_broken_rule
+from neat.support.messages import shown
+from neat.support.validation import check_unmasked
+
+_FACTS = frozenset({*Description._fields, "generation", "seed", "bounds"})
+
+
+class GenomeError(ValueError):
+    """A genome breaks one of the rules that `Genomes.check` states."""
+
+
+class Genomes:
+    """A population's genomes, or any number of them, in arrays (see GenomeArrays).
+
+    Before compiled code reads the arrays, `check` is called, once for each object. From then on you can still change
+    biases, responses, weights and what is enabled in place; the other arrays become read-only, and arrays that were
+    read-only or not contiguous are replaced by copies. A population's genomes are read-only altogether: `take` gives
+    copies to change.
+
+    Args:
+        arrays: The genes. The object takes them over.
+        num_inputs: Inputs that a person passes, without the bias input.
+        num_outputs: Outputs.
+        bias_input: Whether there is an extra input, constantly 1, with id `num_inputs`.
+        feed_forward: Whether the networks are free of loops and evaluated in topological order.
+        generation: The generation that the genomes belong to.
+        seed: The run's seed.
+        bounds: The config's, which a population's genomes keep in training too.
+    """
+
+    _is_protected = False
+
+    def __init__(
+        self,
+        arrays: GenomeArrays,
+        num_inputs: int,
+        num_outputs: int,
+        bias_input: bool = False,
+        feed_forward: bool = True,
+        generation: int = 0,
+        seed: int = 0,
+        bounds: Bounds = UNBOUNDED,
+    ) -> None:
+        if not isinstance(arrays, GenomeArrays):
+            raise GenomeError(f"arrays: expected GenomeArrays, got {type(arrays).__name__}")
+        self.num_inputs = num_inputs
+        self.num_outputs = num_outputs
+        self.bias_input = bias_input
+        self.feed_forward = feed_forward
+        self.generation = generation
+        self.seed = seed
+        self.bounds = bounds
+        self._arrays = arrays
+        self._genes: GenomeArrays | None = None  # the same memory, writable, once it has been checked
+        self._checked_as: tuple[Any, ...] | None = None  # the description that `check` went by
+
+    @property
+    def arrays(self) -> GenomeArrays:
+        """The genes."""
+        return self._arrays
+
+    @property
+    def description(self) -> Description:
+        """What the genes mean: `num_inputs`, `num_outputs`, `bias_input` and `feed_forward`."""
+        return Description.of(self)
+
+    def to_kernel(self) -> GenomeArrays:
+        """The genes as compiled code takes them: checked once, and writable, or numba would compile every kernel anew.
+
+        Raises:
+            GenomeError: As `check`.
+        """
+        if self._genes is None or self._checked_as != self.description:
+            self.check()
+            if self._genes is None:
+                self._arrays = writable(self._arrays)
+                self._genes = GenomeArrays(*(array[:] for array in self._arrays))
+                for name, array in self._arrays._asdict().items():
+                    if name not in NUMBERS:
+                        array.flags.writeable = False
+            self._checked_as = self.description
+        return self._genes
+
+    def protect(self) -> Genomes:
+        """This object, read-only from now on and without a check: for arrays that a population made."""
+        self._genes, self._checked_as = self._arrays, self.description
+        self._arrays = GenomeArrays(*(array[:] for array in self._genes))
+        for array in self._arrays:
+            array.flags.writeable = False
+        self._is_protected = True
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_protected and name in _FACTS:
+            raise AttributeError(
+                f"{name}: a population's genomes cannot be changed; change a copy: genomes.take(range(len(genomes)))"
+            )
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As copies: views of the same memory would part, and read-only arrays would stay so.
+        arrays = GenomeArrays(*(array if array.flags.writeable else array.copy() for array in self._arrays))
+        return type(self), (arrays, *self.description, self.generation, self.seed, self.bounds)
+
+    @property
+    def input_count(self) -> int:
+        """Input indices in use: `num_inputs`, and one more with a bias input."""
+        return self.num_inputs + self.bias_input
+
+    def __len__(self) -> int:
+        return len(self.arrays.node_offset) - 1
+
+    def __getitem__(self, index: int) -> Genome:
+        arrays = self.to_kernel()
+        if not isinstance(index, int | np.integer):
+            raise TypeError(
+                f"genomes: expected an integer as index, got {shown(index)}; take() gives several"
+            )
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"genome {shown(index)} of {len(self)}")
+        index %= len(self)
+        node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
+        connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
+        return Genome(
+            self.with_arrays(
+                GenomeArrays(
+                    np.array([0, node.stop - node.start]),
+                    np.array([0, connection.stop - connection.start]),
+                    *(array[node].copy() for array in arrays[2:7]),
+                    *(array[connection].copy() for array in arrays[7:]),
+                )
+            )
+        )
+
+    def __iter__(self) -> Iterator[Genome]:
+        self.to_kernel()  # checks them before anybody asks for their number
+        return (self[index] for index in range(len(self)))
+
+    if not TYPE_CHECKING:  # or a type checker would take any attribute for granted
+
+        def __getattr__(self, name: str) -> Any:
+            raise _missing(self, name)
+
+    def __repr__(self) -> str:
+        return (
+            f"Genomes({len(self)} genomes, {len(self.arrays.node_id)} nodes, "
+            f"{len(self.arrays.connection_innovation)} connections, generation {self.generation})"
+        )
+
+    def with_arrays(self, arrays: GenomeArrays) -> Genomes:
+        """Other genes under the same description."""
+        return Genomes(arrays, *self.description, self.generation, self.seed, self.bounds)
+
+    def take(self, indices: np.ndarray) -> Genomes:
+        """Copies of the genomes at `indices`, integers of shape (n,), in that order.
+
+        Raises:
+            IndexError: An index is no integer, negative or too great.
+            GenomeError: An array has another dtype or shape than GenomeArrays says, or the offsets do not fit.
+            ValueError: Some indices are masked.
+        """
+        if self._genes is None:
+            self._check_layout()
+        check_unmasked("indices", indices)
+        try:
+            indices = np.asarray(indices)
+        except ValueError:
+            raise IndexError(
+                "indices: expected integers of shape (n,), got rows of different lengths"
+            ) from None
+        if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
+            raise IndexError(
+                f"indices: expected integers of shape (n,), got {indices.dtype} of shape {indices.shape}"
+            )
+        indices = indices.astype(np.int64)
+        if len(indices) > 0 and (indices.min() < 0 or indices.max() >= len(self)):
+            raise IndexError(
+                f"indices: must lie from 0 to {len(self) - 1}, got {indices.min()} to {indices.max()}"
+            )
+        arrays = self.arrays
+        node_offset, node = ragged_indices(arrays.node_offset, indices)
+        connection_offset, connection = ragged_indices(arrays.connection_offset, indices)
+        return self.with_arrays(
+            GenomeArrays(
+                node_offset,
+                connection_offset,
+                *(array[node] for array in arrays[2:7]),
+                *(array[connection] for array in arrays[7:]),
+            )
+        )
+
+    def check(self) -> None:
+        """Raise GenomeError, with the genome's index and the rule, unless every genome is as it must be.
+
+        The rules: offsets start at 0, never fall, and end with the arrays; dtypes are those of GenomeArrays; node
+        ids ascend, begin with the outputs' and are none of the inputs'; biases, responses and weights are finite;
+        activations and aggregations are in the table; innovations ascend and are not negative; sources and targets
+        are indices that exist, no target is an input; no (source, target) pair comes twice; without recurrence, no
+        loop, disabled connections counted.
+        """
+        self._check_description()
+        self._check_layout()
+        genes = self._genes or writable(self._arrays)
+        most_nodes = int(np.diff(genes.node_offset).max(initial=0))
+        genome, rule = first_broken_rule(
+            genes,
+            self.input_count,
+            self.num_outputs,
+            self.feed_forward,
+            len(activations.ACTIVATIONS),
+            len(activations.AGGREGATIONS),
+            np.zeros(self.input_count + most_nodes, np.int64),
+        )
+        if genome >= 0:
+            raise GenomeError(f"genome {genome}: {RULES[rule]}")
+
+    def _check_description(self) -> None:
+        for name in ("num_inputs", "num_outputs"):
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | np.integer)
+                or not 1 <= value <= MOST_INPUTS
+            ):
+                raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {shown(value)}")
+        for name in ("bias_input", "feed_forward"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise GenomeError(f"{name}: expected True or False, got {shown(getattr(self, name))}")
+
+    def _check_layout(self) -> None:
+        arrays = self.arrays
+        for name, array, dtype in zip(arrays._fields, arrays, DTYPES, strict=True):
+            if type(array) is not np.ndarray:
+                raise GenomeError(f"{name}: expected a numpy array, got {type(array).__name__}")
+            if array.dtype != dtype or array.ndim != 1:
+                raise GenomeError(
+                    f"{name}: expected a {dtype} array of one dimension, got {array.dtype} of shape {array.shape}"
+                )
+        sizes = {"node": len(arrays.node_id), "connection": len(arrays.connection_innovation)}
+        for kind, size in sizes.items():
+            offset = getattr(arrays, f"{kind}_offset")
+            if len(offset) != len(arrays.node_offset) or len(offset) == 0:
+                raise GenomeError(
+                    f"{kind}_offset: expected shape ({len(arrays.node_offset)},), got {offset.shape}"
+                )
+            if offset[0] != 0 or offset[-1] != size or (np.diff(offset) < 0).any():
+                raise GenomeError(f"{kind}_offset: must rise from 0 to the number of {kind}s, {size}")
+            for name in arrays._fields:
+                array = getattr(arrays, name)
+                if name.startswith(kind) and not name.endswith("offset") and len(array) != size:
+                    raise GenomeError(f"{name}: expected shape ({size},), got {array.shape}")
+
+    @classmethod
+    def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:
+        """Genomes from single ones, as Genome or as plain data (`Genome.from_dict`)."""
+        if not isinstance(genomes, Sequence) or isinstance(genomes, str | bytes):
+            raise ValueError(f"genomes: expected a list of Genome or of plain data, got {shown(genomes)}")
+        singles = [g if isinstance(g, Genome) else Genome.from_dict(g) for g in genomes]
+        if not singles:
+            raise ValueError("genomes: expected at least one, got an empty list")
+        first = singles[0].genomes
+        for position, single in enumerate(singles):
+            pairs = zip(single.genomes.description, first.description, strict=True)
+            for name, (own, expected) in zip(Description._fields, pairs, strict=True):
+                if own != expected:
+                    raise GenomeError(f"genome {position}: {name} is {own}, genome 0 has {expected}")
+        batches = [single.genomes.arrays for single in singles]
+        return first.with_arrays(
+            GenomeArrays(
+                np.cumsum([0] + [len(b.node_id) for b in batches]),
+                np.cumsum([0] + [len(b.connection_innovation) for b in batches]),
+                *(np.concatenate([b[k] for b in batches]) for k in range(2, len(DTYPES))),
+            )
+        )
+
+
+class Genome:
+    """One genome: a batch of one, with its genes as plain data for people.
+
+    Attributes:
+        genomes: The batch of one that holds the genes.
+    """
+
+    def __init__(self, genomes: Genomes) -> None:
+        if not isinstance(genomes, Genomes):
+            raise GenomeError(
+                f"genomes: expected Genomes, got {type(genomes).__name__}; Genome.from_dict reads data"
+            )
+        if len(genomes) != 1:
+            raise GenomeError(
+                f"genomes: expected a batch of one, got {len(genomes)}; genomes[0] gives a single one"
+            )
+        self.genomes = genomes
+
+    @property
+    def num_inputs(self) -> int:
+        """Inputs, without the bias input."""
+        return self.genomes.num_inputs
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs."""
+        return self.genomes.num_outputs
+
+    @property
+    def bias_input(self) -> bool:
+        """Whether an extra input is constantly 1."""
+        return self.genomes.bias_input
+
+    @property
+    def feed_forward(self) -> bool:
+        """Whether the network is free of loops."""
+        return self.genomes.feed_forward
+
+    @property
+    def input_ids(self) -> list[int]:
+        """Ids of the inputs, the bias input's last."""
+        return list(range(self.genomes.input_count))
+
+    @property
+    def output_ids(self) -> list[int]:
+        """Ids of the output nodes."""
+        first = self.genomes.input_count
+        return list(range(first, first + self.num_outputs))
+
+    @property
+    def hidden_ids(self) -> list[int]:
+        """Ids of the hidden nodes."""
+        return self.genomes.to_kernel().node_id[self.num_outputs :].tolist()
+
+    @property
+    def nodes(self) -> list[dict[str, Any]]:
+        """The node genes, as in `to_dict`."""
+        a = self.genomes.to_kernel()
+        columns = (a.node_id, a.node_bias, a.node_response, a.node_activation, a.node_aggregation)
+        return [
+            {
+                "id": id_,
+                "bias": _shortest(bias),
+                "response": _shortest(response),
+                "activation": activations.ACTIVATIONS[activation].name,
+                "aggregation": activations.AGGREGATIONS[aggregation].name,
+            }
+            for id_, bias, response, activation, aggregation in zip(
+                *(c.tolist() if c.dtype.kind != "f" else c for c in columns), strict=True
+            )
+        ]
+
+    @property
+    def connections(self) -> list[dict[str, Any]]:
+        """The connection genes, as in `to_dict`."""
+        a = self.genomes.to_kernel()
+        ids = np.concatenate([np.arange(self.genomes.input_count), a.node_id])
+        return [
+            {
+                "innovation": int(innovation),
+                "source": int(ids[source]),
+                "target": int(ids[target]),
+                "weight": _shortest(weight),
+                "enabled": bool(enabled),
+            }
+            for innovation, source, target, weight, enabled in zip(*a[7:], strict=True)
+        ]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise _missing(self, name)
+
+    def __repr__(self) -> str:
+        arrays = self.genomes.to_kernel()
+        return (
+            f"Genome({self.num_inputs} inputs, {self.num_outputs} outputs, {len(self.hidden_ids)} hidden nodes, "
+            f"{int(arrays.connection_enabled.sum())} of {len(arrays.connection_enabled)} connections enabled)"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Genome):
+            return False
+        ours, theirs = self.genomes, other.genomes
+        return ours.description == theirs.description and all(map(np.array_equal, ours.arrays, theirs.arrays))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The genome as plain data (what JSON can hold); `from_dict` gives the same genome back, bit for bit."""
+        data: dict[str, Any] = {"num_inputs": self.num_inputs, "num_outputs": self.num_outputs}
+        if self.bias_input:
+            data["bias_input"] = True
+        if not self.feed_forward:
+            data["feed_forward"] = False
+        return {**data, "nodes": self.nodes, "connections": self.connections}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Genome:
+        """A genome from plain data.
+
+        Args:
+            data: `num_inputs`, `num_outputs`, `nodes` and `connections` as `to_dict` gives them, in any order;
+                `bias_input` (default false) and `feed_forward` (default true). A node may leave out `bias` (0),
+                `response` (1), `activation` (sigmoid) and `aggregation` (sum), a connection `enabled` (true).
+
+        Raises:
+            GenomeError: Something is missing, of the wrong type, or breaks a rule of `Genomes.check`.
+        """
+        if not isinstance(data, dict):
+            raise GenomeError(f"genome: expected a dictionary, got {type(data).__name__}")
+        try:
+            parsed = GenomeData(**data)
+        except (TypeError, ValueError) as error:
+            raise GenomeError(f"genome: {error}") from None
+        genome = cls(_from_plain(parsed))
+        genome.genomes.check()
+        return genome
+
+    @classmethod
+    def from_neat_python(cls, genome: Any, config: Any) -> Genome:
+        """A genome of neat-python.
+
+        Args:
+            genome: neat-python's genome.
+            config: neat-python's config, or its `genome_config`.
+
+        Raises:
+            GenomeError: Something cannot be carried over; the message names it.
+        """
+        from neat.io import neat_python
+
+        return neat_python.genome(genome, config)
+
+
+def _missing(owner: object, name: str) -> AttributeError:
+    """Python's own error; where a network is expected, with what gives one."""
+    hint = (
+        ": a run's evaluator gets all genomes at once; wrap a function of one network in evaluators.PerGenome, "
+        "or compile genomes to networks with evaluators.compile"
+        if name == "activate"
+        else ""
+    )
+    message = f"{type(owner).__name__!r} object has no attribute {name!r}{hint}"
+    return AttributeError(message, name=name, obj=owner)
+
+
+def _shortest(value: np.float32) -> float:
+    """The float with the fewest digits that is this float32."""
+    return float(str(value))
+
+
+def _from_plain(data: GenomeData) -> Genomes:
+    """The batch of one that holds these genes, sorted, with ids of endpoints turned into indices."""
+    nodes = sorted(data.nodes, key=lambda node: node.id)
+    connections = sorted(data.connections, key=lambda connection: connection.innovation)
+    input_count = data.num_inputs + data.bias_input
+    index = {node.id: input_count + position for position, node in enumerate(nodes)}
+    for connection in connections:
+        for end in (connection.source, connection.target):
+            if end < input_count:  # an input's id is its index
+                index[end] = end
+            elif end not in index:
+                raise GenomeError(f"connection {connection.innovation}: there is no node {end}")
+    columns: list[list[Any]] = [
+        [0, len(nodes)],
+        [0, len(connections)],
+        [node.id for node in nodes],
+        [node.bias for node in nodes],
+        [node.response for node in nodes],
+        [activations.activation_index(node.activation) for node in nodes],
+        [activations.aggregation_index(node.aggregation) for node in nodes],
+        [connection.innovation for connection in connections],
+        [index[connection.source] for connection in connections],
+        [index[connection.target] for connection in connections],
+        [connection.weight for connection in connections],
+        [connection.enabled for connection in connections],
+    ]
+    arrays = GenomeArrays(*(np.array(c, dtype) for c, dtype in zip(columns, DTYPES, strict=True)))
+    return Genomes(arrays, *Description.of(data))

@@ -1,0 +1,142 @@
+"""The rules that every genome keeps, and finding the first one broken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat.kernels.jit import inner_function, kernel
+
+RULES = (
+    "node ids must ascend and be unique",
+    "the first nodes must be the outputs, with the ids that follow the inputs'",
+    "biases and responses must be finite",
+    "activations must be in the table",
+    "aggregations must be in the table",
+    "innovation numbers must ascend and be unique",
+    "innovation numbers must not be negative",
+    "the source of a connection must exist",
+    "the target of a connection must exist and must not be an input",
+    "weights must be finite",
+    "no two connections may join the same source and target",
+    "a feed-forward network must be free of loops, disabled connections counted",
+)
+
+
+@kernel
+def first_broken_rule(
+    arrays, input_count, num_outputs, feed_forward, activation_count, aggregation_count, latest
+):
+    """(genome, position in RULES) of the first broken rule, or (-1, -1), in time linear in the genes.
+
+    `latest` is scratch: zeros for the inputs and the nodes of the largest genome, int64. It is the caller's because
+    there may be 2**24 inputs: the system gives NumPy zeros page by page, compiled code would fill them all.
+    """
+    most_nodes, most_connections = 0, 0
+    for genome in range(len(arrays.node_offset) - 1):
+        most_nodes = max(most_nodes, arrays.node_offset[genome + 1] - arrays.node_offset[genome])
+        most_connections = max(
+            most_connections, arrays.connection_offset[genome + 1] - arrays.connection_offset[genome]
+        )
+    start = np.empty(most_nodes + 1, np.int64)
+    unresolved, queue = np.empty_like(start), np.empty_like(start)
+    sources = np.empty(most_connections, np.int32)
+    for genome in range(len(arrays.node_offset) - 1):
+        first_node, last_node = arrays.node_offset[genome], arrays.node_offset[genome + 1]
+        node_count = last_node - first_node
+        if node_count < num_outputs:
+            return genome, 1
+        for node in range(node_count):
+            position = first_node + node
+            if node > 0 and arrays.node_id[position] <= arrays.node_id[position - 1]:
+                return genome, 0
+            if node < num_outputs and arrays.node_id[position] != input_count + node:
+                return genome, 1
+            if not (np.isfinite(arrays.node_bias[position]) and np.isfinite(arrays.node_response[position])):
+                return genome, 2
+            if arrays.node_activation[position] >= activation_count:
+                return genome, 3
+            if arrays.node_aggregation[position] >= aggregation_count:
+                return genome, 4
+
+        first, last = arrays.connection_offset[genome], arrays.connection_offset[genome + 1]
+        index_count = input_count + node_count
+        for position in range(first, last):
+            if position > first and (
+                arrays.connection_innovation[position] <= arrays.connection_innovation[position - 1]
+            ):
+                return genome, 5
+            if arrays.connection_innovation[position] < 0:
+                return genome, 6
+            if not 0 <= arrays.connection_source[position] < index_count:
+                return genome, 7
+            if not input_count <= arrays.connection_target[position] < index_count:
+                return genome, 8
+            if not np.isfinite(arrays.connection_weight[position]):
+                return genome, 9
+
+        _group_by_target(arrays, first, last, input_count, node_count, start, sources)
+        if _has_duplicate(first_node, node_count, start, sources, latest):
+            return genome, 10
+        if feed_forward and not _is_acyclic(input_count, node_count, start, sources, unresolved, queue):
+            return genome, 11
+    return -1, -1
+
+
+@inner_function
+def _group_by_target(arrays, first, last, input_count, node_count, start, sources):
+    """Write the connections' sources, grouped by target: those of node i are `sources[start[i]:start[i + 1]]`.
+
+    Unsigned indices spare compiled code the question whether they count from the end.
+    """
+    for node in range(node_count):
+        start[node] = 0
+    for position in range(first, last):
+        start[np.uint64(arrays.connection_target[position] - input_count)] += 1
+    for node in range(1, node_count):
+        start[node] += start[node - 1]
+    start[node_count] = last - first
+    for position in range(last - 1, first - 1, -1):
+        target = np.uint64(arrays.connection_target[position] - input_count)
+        place = start[target] - 1
+        start[target] = place
+        sources[place] = arrays.connection_source[position]
+
+
+@inner_function
+def _has_duplicate(first_node, node_count, start, sources, latest):
+    """Whether a node has the same source twice; `latest` is 1 + the last node, of any genome, that had a source."""
+    for node in range(node_count):
+        mark = first_node + node + 1
+        for place in range(start[node], start[node + 1]):
+            source = np.uint64(sources[place])
+            if latest[source] == mark:
+                return True
+            latest[source] = mark
+    return False
+
+
+@inner_function
+def _is_acyclic(input_count, node_count, start, sources, unresolved, queue):
+    """Whether the connections close no loop (Kahn 1962, backwards: nodes that feed none of the others go first)."""
+    for node in range(node_count):
+        unresolved[node] = 0
+    for place in range(start[node_count]):
+        if sources[place] >= input_count:
+            unresolved[sources[place] - input_count] += 1
+    count = 0
+    for node in range(node_count):
+        if unresolved[node] == 0:
+            queue[count] = node
+            count += 1
+    head = 0
+    while head < count:
+        node = queue[head]
+        head += 1
+        for place in range(start[node], start[node + 1]):
+            source = sources[place] - input_count
+            if source >= 0:
+                unresolved[source] -= 1
+                if unresolved[source] == 0:
+                    queue[count] = source
+                    count += 1
+    return count == node_count

@@ -1,0 +1,203 @@
+"""What a checkpoint must hold for a run to go on from it: a table of its arrays, then what must agree.
+
+A file can be made by hand, and compiled code trusts what it is given.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neat.config.config import Config
+from neat.evolution.champions import MOST_CANDIDATES
+from neat.evolution.feedback import check_values
+from neat.evolution.history import GENERATION, SPECIES
+from neat.genome.genome import DTYPES, Genome, GenomeArrays
+from neat.io.archive import Expected, check_arrays
+from neat.kernels.hash_table import Table
+from neat.population import MOST_GENERATIONS, Population
+from neat.support.messages import shown
+
+
+class Counters(NamedTuple):
+    """The array `counters`, int64."""
+
+    generation: int
+    next_species: int
+    best_generation: int
+    improved_generation: int
+    kept: int
+
+
+class Numbers(NamedTuple):
+    """The array `numbers`, float64; where there is no solution, -inf, and where it has no fitness target, NaN."""
+
+    threshold: float
+    best_fitness: float
+    solution_fitness: float
+    solution_target: float
+
+
+_INTEGER, _REAL, _BYTE, _TEXT = map(np.dtype, ("i8", "f8", "u1", "U"))
+_MOST_SPECIES = 2**62
+
+HEAD: Expected = {  # what tells how to read the rest
+    "format": (_INTEGER, ()),
+    "activations": (_TEXT, (None,)),
+    "aggregations": (_TEXT, (None,)),
+    "config": (_BYTE, (None,)),
+}
+
+
+def _expected(arrays: dict[str, np.ndarray], population_size: int) -> Expected:
+    species, nodes, links = (
+        arrays[name].size if name in arrays else 0
+        for name in ("species.id", "innovations.node_value", "innovations.link_value")
+    )
+    table = HEAD | {
+        "counters": (_INTEGER, (len(Counters._fields),)),
+        "numbers": (_REAL, (len(Numbers._fields),)),
+        "first_parent": (_INTEGER, (population_size,)),
+        "second_parent": (_INTEGER, (population_size,)),
+        "birth": (_INTEGER, (population_size,)),
+        "history.generations": (GENERATION, (None,)),
+        "history.species": (SPECIES, (None,)),
+        "species.id": (_INTEGER, (species,)),
+        "species.founded": (_INTEGER, (species,)),
+        "species.improved": (_INTEGER, (species,)),
+        "species.record": (_REAL, (species,)),
+        "innovations.counters": (_INTEGER, (4,)),
+        "candidates": (_REAL, (None,)),
+    }
+    table |= {f"innovations.node_{name}": (_INTEGER, (nodes,)) for name in Table._fields}
+    table |= {f"innovations.link_{name}": (_INTEGER, (links,)) for name in Table._fields}
+    for group in ("genomes", "representative"):
+        table |= _genomes(group)
+    table["genomes.node_offset"] = (_INTEGER, (population_size + 1,))
+    for group in ("best", "solution", *(f"candidate{k}" for k in range(MOST_CANDIDATES))):
+        if any(name.startswith(f"{group}.") for name in arrays):
+            table |= {**_genomes(group), f"{group}.generation": (_INTEGER, ())}
+    return table
+
+
+def _genomes(group: str) -> Expected:
+    """Arrays of genomes; `Genomes.check` compares their lengths."""
+    pairs = zip(GenomeArrays._fields, DTYPES, strict=True)
+    return {f"{group}.{name}": (dtype, (None,)) for name, dtype in pairs}
+
+
+def check_all_arrays(arrays: dict[str, np.ndarray], config: Config) -> None:
+    """Raise ValueError unless the arrays are those of a run with this config; the evaluator checks its own."""
+    table = _expected(arrays, config.population_size)
+    check_arrays(arrays, table)
+    for name in arrays:
+        if name not in table and not name.startswith("evaluator."):
+            raise ValueError(f"{shown(name)}: no checkpoint has an array of this name")
+
+
+def kept_genomes(population: Population) -> dict[str, Genome]:
+    """The genomes that a population keeps apart, by their names in a checkpoint."""
+    kept = {f"candidate{k}": genome for k, genome in enumerate(population.candidates.genomes)}
+    if population.best is not None:
+        kept["best"] = population.best
+    if population.solution is not None:
+        kept["solution"] = population.solution.genome
+    return kept
+
+
+def check_population(population: Population) -> None:
+    """Raise ValueError, with the name of the array in a checkpoint, unless what a population holds agrees.
+
+    No compiled code is called with what has not been checked.
+    """
+    size, generation = population.config.population_size, population.generation
+    for name, most in (
+        ("generation", MOST_GENERATIONS),
+        ("next_species", _MOST_SPECIES),
+        ("best_generation", generation - 1),
+        ("improved_generation", generation),
+        ("kept", size - 1),
+    ):
+        least = -1 if name in ("best_generation", "kept") else 0
+        _check_range(f"counters: {name}", getattr(population, name), least, most)
+    _check_range("numbers: threshold", population.threshold, 0, float(np.finfo(np.float32).max))
+    _check_range("first_parent", population.first_parent, -1, size - 1)
+    _check_range("second_parent", population.second_parent, -1, size - 1)
+    _check_range("birth", population.birth, 0, generation)
+    _check_species(population)
+    _check_history(population)
+    _check_kept(population)
+    _check_genes(population)
+
+
+def _check_range(name: str, values: Any, least: float, most: float) -> None:
+    wrong = ~((least <= np.asarray(values)) & (np.asarray(values) <= most))
+    if wrong.any():
+        raise ValueError(f"{name}: must be from {least} to {most}, got {np.asarray(values)[wrong].flat[0]}")
+
+
+def _check_species(population: Population) -> None:
+    species, generation = population.species, population.generation
+    _check_range("species.id", species.id, 0, population.next_species - 1)
+    if (np.diff(species.id) <= 0).any():
+        raise ValueError("species.id: must ascend")
+    _check_range("species.founded", species.founded, 0, generation)
+    _check_range("species.improved", species.improved, 0, generation)
+    _check_range("species.record", species.record, -np.inf, np.inf)
+    count = len(species.representative.node_offset) - 1
+    if count != len(species.id) or count > population.config.population_size:
+        raise ValueError(
+            f"representative.node_offset: expected a genome for each of {len(species.id)} species, got {count}"
+        )
+
+
+def _check_history(population: Population) -> None:
+    last = population.generation - 1
+    generations = population.history.generations["generation"]
+    _check_range("history.generations", generations, 0, last)
+    _check_range("history.species", population.history.species["generation"], 0, last)
+    if (np.diff(generations) <= 0).any() or (np.diff(population.history.species["generation"]) < 0).any():
+        raise ValueError("history.generations: generations must ascend, in history.species too")
+
+
+def _check_kept(population: Population) -> None:
+    """The best genome, the solution and the candidates: there, with a fitness, or not there."""
+    solution, candidates = population.solution, population.candidates
+    known = (population.best is not None, population.best_generation >= 0, population.best_fitness > -np.inf)
+    if len(set(known)) > 1:
+        raise ValueError("best: expected a genome, a fitness and a generation, or none of them")
+    fitness = [population.best_fitness] if population.best is not None else []
+    fitness += [solution.fitness] if solution is not None else []
+    if not np.isfinite(fitness).all():
+        raise ValueError(
+            f"numbers: the best genome and the solution must have a finite fitness, got {fitness}"
+        )
+    if solution is not None and solution.fitness_target is not None:
+        _check_range("numbers: solution_target", solution.fitness_target, -np.inf, solution.fitness)
+    if not np.isfinite(candidates.fitness).all() or len(candidates.fitness) != len(candidates.genomes):
+        raise ValueError(
+            f"candidates: expected a finite fitness for each of {len(candidates.genomes)} genomes, "
+            f"got {candidates.fitness}"
+        )
+
+
+def _check_genes(population: Population) -> None:
+    """All genomes by themselves, and with the innovation scheme."""
+    kept = kept_genomes(population)
+    groups = {
+        "genomes": population.genomes.to_kernel(),
+        "representative": population.species.representative,
+        **{name: genome.genomes.arrays for name, genome in kept.items()},
+    }
+    population.innovations.check()
+    for name, genes in groups.items():
+        genomes = population.genomes.with_arrays(genes)
+        try:
+            genomes.check()
+            check_values(genomes, population.config.genome)
+            population.innovations.check_genes(genes, genomes.input_count)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    for name, genome in kept.items():
+        _check_range(f"{name}.generation", genome.genomes.generation, 0, population.generation)

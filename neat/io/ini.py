@@ -1,0 +1,148 @@
+"""Reading the sections of an INI file, with complaints that fit in one line."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from neat.support.messages import cut, shown
+from neat.support.text_files import MOST_SETTINGS_BYTES
+
+TRUE, FALSE = frozenset({"1", "yes", "true", "on"}), frozenset({"0", "no", "false", "off"})
+
+_REFERENCE = re.compile(r"%(?:%|\(([^)]+)\)s)?")
+_MOST_CHARACTERS = 10_000  # of a value, whose references can multiply with each step
+
+
+def parse(text: str) -> configparser.RawConfigParser:
+    """The sections of an INI file, the references in their values left as they stand (see `Section`).
+
+    Raises:
+        ValueError: The text is no INI file.
+    """
+    if (
+        len(text) > MOST_SETTINGS_BYTES
+    ):  # configparser needs time with the square of the lines that it does not understand
+        raise ValueError(f"must have at most {MOST_SETTINGS_BYTES:,} characters")
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(text.removeprefix("\ufeff"))
+    except configparser.Error as error:
+        raise ValueError(f"not a configuration file of neat-python: {cut(str(error))}") from None
+    return parser
+
+
+class Section:
+    """A section of an INI file: typed reading, and a record of what is not made use of.
+
+    `%(name)s` in a value stands for the value of `name`, in the section or in [DEFAULT], and `%%` for a `%`.
+
+    Args:
+        parser: The file, as `parse` gives it.
+        name: The section's name.
+        lost: Gets a line for each setting given to `drop`, shared by a file's sections.
+
+    Raises:
+        ValueError: There is no such section.
+    """
+
+    def __init__(self, parser: configparser.RawConfigParser, name: str, lost: list[str]) -> None:
+        if not parser.has_section(name):
+            raise ValueError(f"[{name}]: the section is missing")
+        self._name = name
+        self._values = dict(parser.items(name))
+        self._expanded: dict[str, str] = {}
+        self._read: set[str] = set()
+        self._lost = lost
+
+    @property
+    def unread(self) -> list[str]:
+        """Keys that nothing has read or dropped."""
+        return [key for key in self._values if key not in self._read]
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """The value as it stands; without a default, a missing key is an error (as for those below)."""
+        if key in self._values:
+            return self._expand(key, ())
+        if default is None:
+            raise ValueError(f"[{self._name}] {key}: must be given")
+        return default
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """The value as a number."""
+        return self._parsed(key, default, float, "a number")
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """The value as an integer."""
+        return self._parsed(key, default, int, "an integer")
+
+    def switch(self, key: str, default: bool | None = None) -> bool:
+        """The value as true or false."""
+        return self._parsed(key, default, _switch, "true or false")
+
+    def one_of(self, key: str, default: str | None, choices: Iterable[str]) -> str:
+        """The value, which must be one of `choices`, in lower case."""
+        value = self.text(key, default).lower()
+        if value not in choices:
+            raise ValueError(f"[{self._name}] {key}: must be one of {', '.join(choices)}, got {shown(value)}")
+        return value
+
+    def names(self, key: str, parse: Callable[[str], str], default: str | None = None) -> list[str]:
+        """The value split at spaces, each part through `parse`."""
+        text = self.text(key, default)
+        try:
+            return [parse(name) for name in text.split()]
+        except ValueError as error:
+            raise ValueError(f"[{self._name}] {key}: {error}") from None
+
+    def ignore(self, keys: Iterable[str]) -> None:
+        """Take the keys as read: they have no effect."""
+        self._read.update(keys)
+
+    def drop(self, keys: Iterable[str], why: str) -> None:
+        """Say of those of the keys that the file holds that they are not carried over."""
+        for key in keys:
+            self._read.add(key)
+            if key in self._values:
+                self._lost.append(f"[{self._name}] {cut(key)} = {cut(self._values[key])}: {why}")
+
+    def _expand(self, key: str, outer: tuple[str, ...]) -> str:
+        """The value of a key with its references replaced; `outer` are the keys whose values led to it."""
+        self._read.add(key)
+        if key in self._expanded:
+            return self._expanded[key]
+        where, text = f"[{self._name}] {cut(key)}", self._values[key]
+        if key in outer or len(outer) >= configparser.MAX_INTERPOLATION_DEPTH:
+            raise ValueError(f"{where}: the references %(…)s run in a circle or are nested too deeply")
+
+        def value_of(reference: re.Match[str]) -> str:
+            if reference[0] == "%%":
+                return "%"
+            name = (reference[1] or "").lower()
+            if name not in self._values:
+                raise ValueError(
+                    f"{where}: {shown(reference[0])} names no value here; a plain % is written %%"
+                )
+            return self._expand(name, (*outer, key))
+
+        if len(text) <= _MOST_CHARACTERS:
+            text = _REFERENCE.sub(value_of, text)
+        if len(text) > _MOST_CHARACTERS:
+            raise ValueError(f"{where}: must have at most {_MOST_CHARACTERS:,} characters")
+        self._expanded[key] = text
+        return text
+
+    def _parsed(self, key: str, default: Any, parse: Any, kind: str) -> Any:
+        text = self.text(key, None if default is None else str(default))
+        try:
+            return parse(text)
+        except ValueError:
+            raise ValueError(f"[{self._name}] {key}: must be {kind}, got {shown(text)}") from None
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in TRUE | FALSE:
+        raise ValueError
+    return text.lower() in TRUE

@@ -1,0 +1,355 @@
+"""neat-python's INI files and genomes, carried over: `config_from_ini`, `genome` and `genome_from_json`.
+
+A setting of a file that has no counterpart here is named with the reason. These differences hold for every
+file:
+
+- Genomes join the first species that fits, not the nearest. The distance divides the differences of matching
+  genes by their number, not by the larger genome's size, and counts neither node genes that only one genome
+  has nor whether a connection is enabled.
+- Offspring follow shared fitness directly; neat-python halves the change in a species' size.
+- A species has at least one parent, there at least two. There is no extinction.
+- A gene disabled in either parent is disabled in the child with probability 0.75; in neat-python before 2.1
+  with 0.875, or 1 if it is disabled in both.
+- Equal splits of one generation get the same numbers; in neat-python they do not meet.
+- "partial" draws each connection by itself; there an exact share is chosen.
+- A node without enabled inputs is activation(bias); neat-python's recurrent network leaves it at 0. Its
+  feed-forward network leaves it and all that it leads to at 0 before 1.0, leaves it at 0 in 1.0, and agrees with
+  ours from 1.1 on, but for a product of nothing, which is 1. A UserWarning names such nodes of a genome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from neat import activations
+from neat.config.config import Config, merge
+from neat.io.ini import TRUE, Section, parse
+from neat.io.neat_python_genome import activation_name, genome, genome_from_json
+from neat.support.messages import shown
+from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
+
+__all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
+
+_CONNECTIVITY = (
+    "unconnected", "fs_neat", "fs_neat_nohidden", "fs_neat_hidden",
+    "full", "full_direct", "full_nodirect", "partial", "partial_direct", "partial_nodirect",
+)  # fmt: skip
+_NEVER = 2**31 - 1
+_GREATEST = 3.4e38  # of float32, nearly
+
+
+class Imported(NamedTuple):
+    """What an INI file gives.
+
+    Attributes:
+        config: The settings.
+        fitness_threshold: The file's, for `Population.run(fitness_target=…)`; None where it says not to stop.
+        not_carried_over: One line for each setting without a counterpart: its name, its value and why.
+    """
+
+    config: Config
+    fitness_threshold: float | None
+    not_carried_over: list[str]
+
+
+def config_from_ini(path: str | Path, **settings: Any) -> Imported:
+    """A config from a configuration file of neat-python (0.92 to 2.1, of its default genome).
+
+    Args:
+        path: The INI file.
+        **settings: Laid over what the file says, as for `Config.updated`.
+
+    Raises:
+        ValueError: The file cannot be read, lacks something, or holds a value that is not allowed.
+    """
+    text = read_text(path, MOST_SETTINGS_BYTES)
+    try:
+        return config_from_text(text, **settings)
+    except ValueError as error:
+        raise ValueError(f"{shorten_path(path)}: {error}") from None
+
+
+def config_from_text(text: str, **settings: Any) -> Imported:
+    """As `config_from_ini`, from the file's text."""
+    sections = parse(text)
+    _write_sizes(sections, settings)
+    lost: list[str] = []
+    run, genome, species, stagnation, reproduction = (
+        Section(sections, name, lost)
+        for name in ("NEAT", "DefaultGenome", "DefaultSpeciesSet", "DefaultStagnation", "DefaultReproduction")
+    )
+    threshold = _run(run)
+    mapped: dict[str, Any] = {
+        "population_size": run.integer("pop_size"),
+        "seed": run.integer("seed", 0),
+        "innovation": "generation",
+        "genome": _genome(genome),
+        "mutation": _mutation(genome),
+        "crossover": {
+            "average_rate": 0.0,
+            "single_point_rate": 0.0,
+            "disable_rate": 0.75,
+            "equal_fitness": "smaller",
+        },
+        "speciation": _speciation(genome, species),
+        "stagnation": _stagnation(stagnation),
+        "reproduction": _reproduction(reproduction),
+    }
+    for section in (run, genome, species, stagnation, reproduction):
+        section.drop(section.unread, "not a setting of neat-python's that has a counterpart")
+    return Imported(Config(**merge(mapped, settings)), threshold, lost)
+
+
+def _write_sizes(sections: RawConfigParser, settings: dict[str, Any]) -> None:
+    """Put the sizes that the caller gives in place of the file's: other settings are derived from them."""
+    given = merge({}, settings)
+    genome = given["genome"] if isinstance(given.get("genome"), dict) else {}
+    sizes = [("NEAT", "pop_size", given.get("population_size"))]
+    sizes += [("DefaultGenome", name, genome.get(name)) for name in ("num_inputs", "num_outputs")]
+    if isinstance(genome.get("hidden_layers"), list | tuple):
+        sizes.append(("DefaultGenome", "num_hidden", len(genome["hidden_layers"])))  # whether there are any
+    for section, key, value in sizes:
+        if value is not None and sections.has_section(section):
+            sections.set(section, key, str(value))
+
+
+def _run(section: Section) -> float | None:
+    """The fitness threshold, if any."""
+    never_stops = section.switch("no_fitness_termination", False)
+    threshold = section.number("fitness_threshold", 0.0 if never_stops else None)
+    criterion = section.one_of("fitness_criterion", "max", ("max", "min", "mean"))
+    if criterion != "max":
+        section.drop(["fitness_criterion"], "fitness is maximised, and a run stops by its best genome")
+    if section.switch("reset_on_extinction", False):
+        section.drop(["reset_on_extinction"], "there is no extinction: the best species survive")
+    return None if never_stops else threshold
+
+
+def _genome(section: Section) -> dict[str, Any]:
+    num_inputs, num_hidden = section.integer("num_inputs"), section.integer("num_hidden")
+    return {
+        "num_inputs": num_inputs,
+        "num_outputs": section.integer("num_outputs"),
+        "feed_forward": section.switch("feed_forward"),
+        "hidden_layers": (num_hidden,) if num_hidden else (),
+        **_initial_connections(section, num_inputs, num_hidden),
+        **_options(section, "activation", activation_name, "sigmoid"),
+        **_options(section, "aggregation", _aggregation_name, "sum"),
+        **{name: _initial_value(section, name) for name in ("weight", "bias", "response")},
+    }
+
+
+def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> dict[str, Any]:
+    key = "initial_connection"
+    value = section.text(key, "unconnected")
+    kind, _, rate = value.partition(" ")
+    if kind not in _CONNECTIVITY or (rate and not kind.startswith("partial")):
+        allowed = "unconnected, fs_neat…, full… or partial… with a share"
+        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {shown(value)}")
+    if kind == "unconnected":
+        return {"initial_connections": "none"}
+    if kind.startswith("fs_neat"):
+        section.drop(
+            [key], "one input for all outputs is no choice; each connection has probability 1/inputs"
+        )
+        return {"initial_connections": "partial", "initial_rate": 1 / max(1, num_inputs)}
+    if kind.endswith("_direct") and num_hidden:
+        section.drop([key], "layers are connected to the next alone; the direct connections are left out")
+    if not section.switch("feed_forward"):
+        section.drop([key], "the connections of nodes to themselves are left out")
+    if kind.startswith("full"):
+        return {"initial_connections": "full"}
+    try:
+        return {"initial_connections": "partial", "initial_rate": float(rate)}
+    except ValueError:
+        raise ValueError(
+            f"[DefaultGenome] {key}: must hold a share after {kind}, got {shown(rate)}"
+        ) from None
+
+
+def _options(section: Section, kind: str, parse_name: Callable[[str], str], only: str) -> dict[str, Any]:
+    default = section.text(f"{kind}_default", "random")
+    if default.lower() in ("none", "random"):
+        return {kind: "random", f"{kind}_options": section.names(f"{kind}_options", parse_name, only)}
+    try:
+        name = parse_name(default)
+    except ValueError as error:
+        raise ValueError(f"[DefaultGenome] {kind}_default: {error}") from None
+    mutates = section.number(f"{kind}_mutate_rate") > 0
+    try:
+        options = section.names(f"{kind}_options", parse_name, only)
+    except ValueError:
+        if mutates:
+            raise
+        section.drop([f"{kind}_options"], "they hold an unknown name, and nothing is drawn from them")
+        options = []
+    if name not in options:  # which neat-python before 1.0 allows: mutation then never chooses it
+        if mutates:
+            why = f"it is not among the {kind}_options; here, mutation can choose it too"
+            section.drop([f"{kind}_default"], why)
+        options = [name, *options]
+    return {kind: name, f"{kind}_options": options}
+
+
+def _aggregation_name(name: str) -> str:
+    activations.aggregation_index(name)
+    return name
+
+
+def _initial_value(section: Section, name: str) -> dict[str, Any]:
+    least, greatest = (_within_float32(section.number(f"{name}_{end}_value")) for end in ("min", "max"))
+    mean, deviation = section.number(f"{name}_init_mean"), section.number(f"{name}_init_stdev")
+    if least <= greatest and (mean < least or mean > greatest):
+        section.drop(
+            [f"{name}_init_mean"], f"it lies outside of {least} to {greatest}; the nearer one is taken"
+        )
+        mean = min(max(mean, least), greatest)
+    key = f"{name}_init_type"
+    bounds = {"minimum": least, "maximum": greatest}
+    kind = section.text(key, "gaussian").lower()
+    if "gauss" in kind or "normal" in kind:
+        return {"mean": mean, "spread": deviation, "distribution": "normal", **bounds}
+    if "uniform" not in kind:
+        raise ValueError(f"[DefaultGenome] {key}: must be gaussian, normal or uniform, got {shown(kind)}")
+    low, high = max(least, mean - 2 * deviation), min(greatest, mean + 2 * deviation)
+    return {"mean": (low + high) / 2, "spread": (high - low) / 2, "distribution": "uniform", **bounds}
+
+
+def _within_float32(number: float) -> float:
+    """A bound that nothing reaches, such as infinity, as the greatest number that there is here."""
+    return min(max(number, -_GREATEST), _GREATEST)
+
+
+def _rate(section: Section, key: str, default: float | None = None) -> float:
+    """A probability; in neat-python, a greater number than 1 means always too."""
+    return min(section.number(key, default), 1.0)
+
+
+def _mutation(section: Section) -> dict[str, Any]:
+    # A gene that neat-python chooses to mutate is enabled or disabled by the toss of a coin.
+    toggled = section.number("enabled_mutate_rate")
+    enabled = toggled + section.number("enabled_rate_to_true_add", 0.0)
+    disabled = toggled + section.number("enabled_rate_to_false_add", 0.0)
+    if section.text("enabled_default").lower() not in TRUE:
+        section.drop(["enabled_default"], "new connections are enabled")
+    single = section.switch("single_structural_mutation", False)
+    surer = section.text("structural_mutation_surer", "default").lower()
+    if surer in TRUE or (surer == "default" and single):
+        section.drop(["structural_mutation_surer"], "an addition that is not possible is left out")
+    if any(section.number(f"time_constant_{what}_rate", 0.0) > 0 for what in ("mutate", "replace")):
+        why = "there are no continuous-time networks"
+        section.drop(["time_constant_mutate_rate", "time_constant_replace_rate"], why)
+    section.ignore(key for key in section.unread if key.startswith("time_constant_"))
+    return {
+        **_structural_rates(section, single),
+        "structural": "one" if single else "all",
+        "split_oldest_rate": 0.0,
+        "add_connection_tries": 1,
+        "enable_rate": min(1.0, enabled) / 2,
+        "disable_rate": min(1.0, disabled) / 2,
+        "activation_rate": _rate(section, "activation_mutate_rate"),
+        "aggregation_rate": _rate(section, "aggregation_mutate_rate"),
+        **{name: _value_mutation(section, name) for name in ("weight", "bias", "response")},
+    }
+
+
+def _structural_rates(section: Section, single: bool) -> dict[str, float]:
+    rates = {
+        f"{verb}_{what}_rate": section.number(f"{theirs}_{verb}_prob")
+        for what, theirs in (("node", "node"), ("connection", "conn"))
+        for verb in ("add", "delete")
+    }
+    # Where one at most happens, only the ratios count of what is more than 1 in sum.
+    greatest = max(1.0, *rates.values()) if single else 1.0
+    return {name: min(rate / greatest, 1.0) for name, rate in rates.items()}
+
+
+def _value_mutation(section: Section, name: str) -> dict[str, Any]:
+    # neat-python draws one number and asks first for the perturbation, so replacement gets what is left of 1.
+    perturb = _rate(section, f"{name}_mutate_rate")
+    return {
+        "genome_rate": 1.0,
+        "perturb_rate": perturb,
+        "replace_rate": min(section.number(f"{name}_replace_rate"), 1.0 - perturb),
+        "power": section.number(f"{name}_mutate_power"),
+        "distribution": "normal",
+    }
+
+
+def _speciation(genome: Section, species: Section) -> dict[str, Any]:
+    disjoint = genome.number("compatibility_disjoint_coefficient")
+    weight = genome.number("compatibility_weight_coefficient")
+    excess = genome.text("compatibility_excess_coefficient", "auto").lower()
+    with_nodes = genome.switch("compatibility_include_node_genes", True)
+    if genome.number("compatibility_enable_penalty", 0.0) != 0:
+        genome.drop(
+            ["compatibility_enable_penalty"], "whether a connection is enabled is no part of the distance"
+        )
+    threshold = _within_float32(species.number("compatibility_threshold"))
+    settings = {
+        "excess_coefficient": disjoint
+        if excess == "auto"
+        else genome.number("compatibility_excess_coefficient"),
+        "disjoint_coefficient": disjoint,
+        "weight_coefficient": weight,
+        "node_coefficient": weight if with_nodes else 0.0,
+        "normalise_from": 1,
+        "threshold": threshold,
+        "threshold_mode": "fixed",
+    }
+    target = species.text("target_num_species", "none").lower()
+    step = species.number("threshold_adjust_rate", 0.1)
+    lowest = species.number("threshold_min", 0.1)
+    if target == "none":
+        species.ignore(["threshold_max"])
+        return settings
+    species.drop(["threshold_max"], "an adjusted threshold has no upper bound")
+    species.drop(
+        ["threshold_adjust_rate"], "a step is a share of the threshold here; taken as one of the first"
+    )
+    return {
+        **settings,
+        "threshold_mode": "adjusted",
+        "target_species": species.integer("target_num_species"),
+        "threshold_step": step / threshold if threshold else step,
+        "minimum_threshold": lowest,
+    }
+
+
+def _stagnation(section: Section) -> dict[str, Any]:
+    measure = section.one_of("species_fitness_func", "mean", ("max", "mean", "median", "min"))
+    if measure in ("median", "min"):
+        section.drop(["species_fitness_func"], "the choices are max and mean; mean is taken")
+    protected = section.integer("species_elitism", 0)
+    if protected == 0:
+        section.drop(["species_elitism"], "at least one species survives stagnation")
+    generations = section.integer("max_stagnation", 15)
+    if generations < 1:
+        section.drop(["max_stagnation"], "a species has at least one generation to improve")
+    return {
+        "species_generations": max(1, generations),
+        "measure": "max" if measure == "max" else "mean",
+        "protected_species": max(1, protected) if protected >= 0 else protected,
+        "population_generations": _NEVER,  # neat-python knows the stagnation of species alone
+    }
+
+
+def _reproduction(section: Section) -> dict[str, Any]:
+    if section.integer("min_species_size", 1) > 1:
+        section.drop(["min_species_size"], "offspring follow fitness; a species may have one child or none")
+    if section.text("fitness_sharing", "canonical").lower() != "canonical":
+        section.drop(["fitness_sharing"], "the raw fitness is shared, as in the paper")
+    if section.text("spawn_method", "proportional").lower() != "proportional":
+        section.drop(["spawn_method"], "offspring are in proportion to shared fitness, as in the paper")
+    return {
+        "survival_rate": _rate(section, "survival_threshold", 0.2) or 1e-9,
+        "elites": section.integer("elitism", 0),
+        "elite_species_size": 0,
+        "mutate_only_rate": 0.0,
+        "mate_only_rate": 0.0,
+        "interspecies_rate": _rate(section, "interspecies_crossover_prob", 0.0),
+        "keep_best": False,
+    }

@@ -1,0 +1,314 @@
+"""neat-python's genomes, carried over: its objects, or JSON that was written in its environment."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import FailFast, Field
+
+from neat import activations
+from neat.genome.genome import Genome, GenomeError
+from neat.support.messages import cut, shown
+from neat.support.text_files import read_text, shorten_path
+from neat.support.validation import Model, Switch
+
+# neat-python scales what it gives to these; here the plain names mean the plain functions.
+_SCALED = frozenset({"sigmoid", "tanh", "sin", "gauss", "softplus"})
+_MOST_BYTES = 2**23  # of a file: some 50,000 connections
+_MOST_NAMED = 5  # nodes named in a warning
+
+_Integer = Annotated[int, Field(strict=True)]
+_Key = Annotated[int, Field(gt=-(2**31), lt=2**62, strict=True)]
+
+
+class _Function(Model):
+    """An activation or aggregation; `custom` means that it is not one of neat-python's."""
+
+    name: str
+    custom: Switch = False
+
+
+class _Node(Model):
+    """A node gene; of an input, only the id counts."""
+
+    id: _Key
+    type: Literal["input", "hidden", "output"] = "hidden"
+    bias: Any = 0.0
+    response: Any = 1.0
+    activation: _Function
+    aggregation: _Function
+
+
+class _Connection(Model):
+    """A connection gene."""
+
+    source: _Key = Field(alias="from")
+    target: _Key = Field(alias="to")
+    weight: Any
+    enabled: Switch = True
+    innovation: _Integer | None = None
+
+
+class _Topology(Model):
+    """The inputs and outputs in order."""
+
+    num_inputs: _Integer
+    num_outputs: _Integer
+    input_keys: Annotated[list[_Key], FailFast()]
+    output_keys: Annotated[list[_Key], FailFast()]
+
+
+class _Document(Model):
+    """What neat-python's `export_network_json` writes, with innovation numbers where there are any."""
+
+    format_version: str = ""
+    network_type: Literal["feedforward", "recurrent"]
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    topology: _Topology
+    # The first mistake is enough: a file can hold millions.
+    nodes: Annotated[list[_Node], FailFast()]
+    connections: Annotated[list[_Connection], FailFast()]
+
+
+def genome(genome: Any, config: Any) -> Genome:
+    """A genome of neat-python as one of ours.
+
+    Inputs −1 … −I get the ids 0 … I−1, a node k the id I + k. Innovation numbers are kept; neat-python before
+    1.0 has none, its connections are numbered in order of source and target. A UserWarning names the nodes
+    that neat-python computes otherwise.
+
+    Args:
+        genome: A `neat.DefaultGenome` of neat-python, or what has its `nodes` and `connections`.
+        config: neat-python's `Config`, or its `genome_config`.
+
+    Raises:
+        GenomeError: Something has no counterpart or is not there; the message names it.
+    """
+    config = getattr(config, "genome_config", config)
+    name = f"genome {shown(getattr(genome, 'key', None))}"
+    try:
+        inputs, outputs = list(config.input_keys), list(config.output_keys)
+        nodes = [
+            {
+                "id": key,
+                "bias": gene.bias,
+                "response": gene.response,
+                "activation": {"name": gene.activation},
+                "aggregation": {"name": gene.aggregation},
+            }
+            for key, gene in genome.nodes.items()
+        ]
+        connections = [
+            {
+                "from": source,
+                "to": target,
+                "weight": gene.weight,
+                "enabled": gene.enabled,
+                "innovation": getattr(gene, "innovation", None),
+            }
+            for (source, target), gene in genome.connections.items()
+        ]
+        content: dict[str, Any] = {
+            "network_type": "feedforward" if config.feed_forward else "recurrent",
+            "topology": {
+                "num_inputs": len(inputs),
+                "num_outputs": len(outputs),
+                "input_keys": inputs,
+                "output_keys": outputs,
+            },
+            "nodes": nodes,
+            "connections": connections,
+        }
+        return _carried_over(_Document(**content), name)
+    except AttributeError as error:
+        raise GenomeError(f"{name}: not a genome and config of neat-python: {cut(str(error))}") from None
+    except (TypeError, ValueError) as error:
+        raise GenomeError(f"{name}: {error}") from None
+
+
+def genome_from_json(path: str | Path) -> Genome:
+    """A genome from JSON that neat-python's `export_network_json` or `docs/export_neat_python.py` wrote.
+
+    The first holds the nodes and connections that the outputs depend on, the second all genes. Ids and innovation
+    numbers, and warnings, are those of `genome`.
+
+    Args:
+        path: The file.
+
+    Raises:
+        GenomeError: The file cannot be read, is no such JSON, or holds what has no counterpart; the message names
+            the file.
+    """
+    try:
+        text = read_text(path, _MOST_BYTES)
+    except ValueError as error:
+        raise GenomeError(str(error)) from None
+    try:
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError(f"expected an object with nodes and connections, got {shown(content)}")
+        return _carried_over(_Document(**content), shorten_path(path))
+    except RecursionError:
+        raise GenomeError(
+            f"{shorten_path(path)}: not a network of neat-python's: it is nested too deeply"
+        ) from None
+    except ValueError as error:
+        raise GenomeError(
+            f"{shorten_path(path)}: not a network of neat-python's: {cut(str(error), 500)}"
+        ) from None
+
+
+def _carried_over(document: _Document, name: str) -> Genome:
+    inputs, outputs = document.topology.input_keys, document.topology.output_keys
+    _check_keys(document.topology)
+    pins = set(inputs)
+    nodes = [node for node in document.nodes if node.id not in pins]
+    connections = document.connections
+    absent = _absent(document, pins | {node.id for node in nodes})
+    id_of = {key: position for position, key in enumerate(inputs + outputs)}
+    id_of.update(
+        {key: len(inputs) + key for key in [*(node.id for node in nodes), *absent] if key not in id_of}
+    )
+    connections = sorted(connections, key=lambda gene: (id_of[gene.source], id_of[gene.target]))
+    numbered = bool(connections) and all(gene.innovation is not None for gene in connections)
+    genome = Genome.from_dict(
+        {
+            "num_inputs": len(inputs),
+            "num_outputs": len(outputs),
+            "feed_forward": document.network_type == "feedforward",
+            "nodes": [_node(id_of[node.id], node) for node in nodes]
+            + [{"id": id_of[key], "activation": "identity"} for key in absent],
+            "connections": [
+                {
+                    "innovation": gene.innovation if numbered else position,
+                    "source": id_of[gene.source],
+                    "target": id_of[gene.target],
+                    "weight": gene.weight,
+                    "enabled": gene.enabled,
+                }
+                for position, gene in enumerate(connections)
+            ],
+        }
+    )
+    stated = str(document.metadata.get("neat_python_version", "1.1" if numbered else "0.92"))
+    _warn_of_other_answers(document, name, tuple(map(int, re.findall(r"\d{1,4}", stated)[:2])))
+    return genome
+
+
+def _check_keys(topology: _Topology) -> None:
+    inputs, outputs = topology.input_keys, topology.output_keys
+    if (topology.num_inputs, topology.num_outputs) != (len(inputs), len(outputs)):
+        raise ValueError(
+            f"topology: must have as many input_keys and output_keys as num_inputs {shown(topology.num_inputs)} and "
+            f"num_outputs {shown(topology.num_outputs)} say, got {len(inputs)} and {len(outputs)}"
+        )
+    if len({*inputs, *outputs}) < len(inputs) + len(outputs):
+        raise ValueError("topology: input_keys and output_keys must all be distinct")
+
+
+def _absent(document: _Document, known: set[int]) -> list[int]:
+    """Keys of nodes that an exported recurrent network leaves out, since nothing feeds them and they stay at 0."""
+    recurrent, absent = document.network_type == "recurrent", set()
+    for key in document.topology.output_keys:
+        if key not in known:
+            if not recurrent:
+                raise ValueError(f"output {key}: there is no node gene")
+            absent.add(key)
+    for gene in document.connections:
+        for end in (gene.source, gene.target):
+            if end not in known:
+                if not recurrent or end == gene.target:
+                    raise ValueError(f"connection {gene.source, gene.target}: the genome has no node {end}")
+                absent.add(end)
+    return sorted(absent)
+
+
+def _node(id_: int, node: _Node) -> dict[str, Any]:
+    try:
+        for kind, function, built_in in (
+            ("activation", node.activation, activations.ACTIVATIONS[: activations.BUILT_IN_ACTIVATIONS]),
+            ("aggregation", node.aggregation, activations.AGGREGATIONS[: activations.BUILT_IN_AGGREGATIONS]),
+        ):
+            if function.custom and function.name in (entry.name for entry in built_in):
+                raise ValueError(
+                    f"{kind} {function.name!r} is not neat-python's own, and means another function here"
+                )
+        activation = activation_name(node.activation.name)
+        activations.aggregation_index(node.aggregation.name)
+    except ValueError as error:
+        raise ValueError(f"node {node.id}: {error}") from None
+    return {
+        "id": id_,
+        "bias": node.bias,
+        "response": node.response,
+        "activation": activation,
+        "aggregation": node.aggregation.name,
+    }
+
+
+def activation_name(name: str) -> str:
+    """Our name of neat-python's activation, or of a user-defined one that is registered here too.
+
+    Raises:
+        ValueError: There is none.
+    """
+    ours = f"scaled_{name}" if name in _SCALED else name
+    activations.activation_index(ours)
+    return ours
+
+
+def _warn_of_other_answers(document: _Document, name: str, version: tuple[int, ...]) -> None:
+    """Name the nodes without enabled inputs that the outputs depend on, where neat-python computes them otherwise.
+
+    Here, such a node is activation(bias).
+    """
+    enabled = [(gene.source, gene.target) for gene in document.connections if gene.enabled]
+    fed = {target for _, target in enabled}.union(document.topology.input_keys)
+    needed = _reached(document.topology.output_keys, [(target, source) for source, target in enabled])
+    unfed = {node.id for node in document.nodes if node.id in needed and node.id not in fed}
+    behind: set[int] = set()
+    if document.network_type == "recurrent":
+        theirs = "neat-python's recurrent networks leave it at 0"
+    elif version < (1, 0):
+        behind = _reached(unfed, enabled) & needed - unfed
+        theirs = "neat-python before 1.0 leaves it at 0, and all that it leads to"
+    elif version < (1, 1):
+        theirs = "neat-python 1.0 leaves it at 0, and what it alone leads to"
+    else:
+        unfed = {
+            node.id for node in document.nodes if node.id in unfed and node.aggregation.name == "product"
+        }
+        theirs = "in neat-python, a product of nothing is 1"
+    if unfed:
+        warnings.warn(
+            f"{name}: the network answers otherwise than in neat-python: a node without enabled inputs is "
+            f"activation(bias) here, {theirs}; this concerns {_listed(unfed)}"
+            + (f" and, behind, {_listed(behind)}" if behind else ""),
+            stacklevel=4,
+        )
+
+
+def _reached(start: Iterable[int], links: list[tuple[int, int]]) -> set[int]:
+    """All that can be reached from `start` along the links, `start` included."""
+    targets: dict[int, list[int]] = {}
+    for source, target in links:
+        targets.setdefault(source, []).append(target)
+    reached, waiting = set(start), list(start)
+    while waiting:
+        new = [target for target in targets.get(waiting.pop(), ()) if target not in reached]
+        reached.update(new)
+        waiting += new
+    return reached
+
+
+def _listed(keys: Iterable[int]) -> str:
+    """'node 5' or 'nodes 5, 7 and 12 more'."""
+    ordered = sorted(keys)
+    more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
+    names = ", ".join(map(str, ordered[:_MOST_NAMED]))
+    return f"node{'s' * (len(ordered) > 1)} {names}{more}"

@@ -1,0 +1,1 @@
+"""What compiled code is made with: numba's builds, threads, random numbers, elementary functions."""

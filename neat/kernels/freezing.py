@@ -1,0 +1,111 @@
+"""User-defined functions, kept as they are when they are handed over.
+
+numba reads the constants that a function uses when it compiles it, which may be long after a build was named by them;
+and a helper is compiled once, with the constants of then. So a user's function is copied together with the helpers that
+it calls, and the copies keep the constants of now.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from typing import Any
+
+import numpy as np
+from numba.core.ccallback import CFunc
+from numba.core.dispatcher import Dispatcher
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
+
+from neat.kernels.index_checks import Checking
+
+# Modules that nobody changes while a program runs.
+_FIXED = sys.stdlib_module_names | {"numpy", "scipy", "numba", "numba_cuda", "llvmlite", "neat", "evaluators"}
+
+# Helpers that swallow errors, such as an index out of range, and keep the constants of their first compilation.
+_REFUSED = {DUFunc: "vectorize", GUFunc: "guvectorize", CFunc: "cfunc"}
+
+# What numba is told so that indices are checked; its own check is for what `Checking` does not see.
+CHECKED = {"boundscheck": True, "pipeline_class": Checking}
+
+
+def freeze(function: Any, check_indices: bool = False) -> Any:
+    """A copy of a function that keeps the constants, arrays and helpers that it reaches now.
+
+    Args:
+        function: A user-defined function, plain or jitted.
+        check_indices: Check the indices of arrays (see `neat.kernels.index_checks`) in its helpers, and in it if it is
+            jitted.
+
+    Raises:
+        ValueError: It, or a helper, is decorated with `numba.vectorize`, `numba.guvectorize` or `numba.cfunc`.
+    """
+    return _Freezing(check_indices).copied(function)
+
+
+class _Freezing:
+    def __init__(self, check_indices: bool) -> None:
+        self._check = check_indices
+        self._copies: dict[int, Any] = {}  # by the original's id: a function may reach itself
+
+    def copied(self, function: Any) -> Any:
+        _refuse_unchecked(function)
+        if id(function) in self._copies:
+            return self._copies[id(function)]
+        plain = getattr(function, "py_func", function)
+        cells = tuple(types.CellType() for _ in plain.__closure__ or ())
+        copy = types.FunctionType(plain.__code__, {}, plain.__name__, plain.__defaults__, cells or None)
+        copy.__kwdefaults__, copy.__qualname__, copy.__module__ = (
+            plain.__kwdefaults__,
+            plain.__qualname__,
+            plain.__module__,
+        )
+        result = self._jitted(function, copy) if isinstance(function, Dispatcher) else copy
+        self._copies[id(function)] = result
+        names = _names_in(plain.__code__)
+        modules: dict[int, Any] = {}
+        for name in {"__builtins__", "__name__", *names} & plain.__globals__.keys():
+            copy.__globals__[name] = self._value(plain.__globals__[name], names, modules)
+        for cell, original in zip(cells, plain.__closure__ or (), strict=True):
+            cell.cell_contents = self._value(original.cell_contents, names, modules)
+        return result
+
+    def _jitted(self, dispatcher: Any, copy: Any) -> Any:
+        options, compiler = dispatcher.targetoptions, dispatcher._compiler.pipeline_class
+        if self._check:
+            options, compiler = {**options, "boundscheck": True}, Checking
+        return type(dispatcher)(copy, dispatcher.locals, options, compiler)
+
+    def _value(self, value: Any, names: set[str], modules: dict[int, Any]) -> Any:
+        """What a copy reads in place of a value; of modules, `names` are what it may read."""
+        _refuse_unchecked(value)
+        if isinstance(value, Dispatcher):
+            return value if _is_fixed(value.py_func.__module__) else self.copied(value)
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        if type(value) is tuple:
+            return tuple(self._value(element, names, modules) for element in value)
+        if isinstance(value, types.ModuleType) and not _is_fixed(value.__name__):
+            if id(value) not in modules:
+                modules[id(value)] = copy = types.ModuleType(value.__name__)
+                for name in names & vars(value).keys():
+                    setattr(copy, name, self._value(vars(value)[name], names, modules))
+            return modules[id(value)]
+        return value
+
+
+def _refuse_unchecked(value: Any) -> None:
+    decorator = _REFUSED.get(type(value))
+    if decorator is not None:
+        raise ValueError(
+            f"{value.__name__}: numba.{decorator} cannot check indices; decorate it with numba.njit instead"
+        )
+
+
+def _is_fixed(module: str | None) -> bool:
+    return (module or "").split(".")[0] in _FIXED
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    return set(code.co_names).union(*(_names_in(each) for each in code.co_consts if inspect.iscode(each)))

@@ -1,0 +1,102 @@
+"""A hash table from pairs of int64 to int64, for compiled code: open addressing, linear probing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neat.kernels.jit import inner_function, lean_kernel
+
+LONGEST_RUN = 1_000  # of taken places in a table that is half full at most; by chance some tens
+
+
+class Table(NamedTuple):
+    """A power of two of places, at most half of them taken."""
+
+    first: np.ndarray  # int64 (places,)
+    second: np.ndarray  # int64 (places,)
+    value: np.ndarray  # int64 (places,), -1 where a place is free
+
+
+def empty_table(places: int) -> Table:
+    """A table without entries; `places` is a power of two."""
+    return Table(np.zeros(places, np.int64), np.zeros(places, np.int64), np.full(places, -1, np.int64))
+
+
+def with_room(table: Table, entries: int) -> Table:
+    """The table, or a larger one with the same entries, which so many entries fill by half at most."""
+    places = len(table.value)
+    if 2 * entries <= places:
+        return table
+    while places < 2 * entries:
+        places *= 2
+    larger = empty_table(places)
+    _rehash(table, larger)
+    return larger
+
+
+def check_table(name: str, table: Table, entries: int, least: int, limit: int) -> None:
+    """Raise ValueError unless a checkpoint's table finds its entries, of so many different values in a range.
+
+    Args:
+        name: "node" or "link", for the message.
+        table: Three arrays of the same length.
+        entries: How many it must have.
+        least: The least value.
+        limit: What all values must be below.
+    """
+    places = len(table.value)
+    free = np.flatnonzero(table.value < 0)
+    if places == 0 or places & (places - 1):
+        raise ValueError(f"innovations.{name}_value: expected a power of two of places, got {places}")
+    if places - len(free) != entries or 2 * entries > places:
+        raise ValueError(
+            f"innovations.{name}_value: expected {entries} entries, at most half of {places} places, "
+            f"got {places - len(free)}"
+        )
+    value = np.sort(np.delete(table.value, free))
+    if entries and (value[0] < least or value[-1] >= limit or (value[1:] == value[:-1]).any()):
+        raise ValueError(f"innovations.{name}_value: expected different ids from {least} to {limit - 1}")
+    longest = max(int(np.diff(free).max(initial=0)), int(free[0]) + places - int(free[-1]))
+    if longest > LONGEST_RUN or _first_misplaced(table) >= 0:
+        raise ValueError(f"innovations.{name}_first: an entry is not where its hash belongs")
+
+
+@inner_function
+def find_place(table, first, second):
+    """The place of a key, or the free one where it belongs; never ends in a table without a free place."""
+    mask = np.uint64(len(table.value) - 1)
+    mixed = np.uint64(first) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(second)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    place = (mixed ^ (mixed >> np.uint64(32))) & mask
+    while table.value[np.int64(place)] >= 0 and not (
+        table.first[np.int64(place)] == first and table.second[np.int64(place)] == second
+    ):
+        place = (place + np.uint64(1)) & mask
+    return np.int64(place)
+
+
+@inner_function
+def put(table, place, first, second, value):
+    """Enter a value at the place that `find_place` gave for its key."""
+    table.first[place] = first
+    table.second[place] = second
+    table.value[place] = value
+
+
+@lean_kernel
+def _rehash(table, larger):
+    for place in range(len(table.value)):
+        if table.value[place] >= 0:
+            first, second = table.first[place], table.second[place]
+            put(larger, find_place(larger, first, second), first, second, table.value[place])
+
+
+@lean_kernel
+def _first_misplaced(table):
+    """The first place whose entry would not be found; -1 if there is none."""
+    for place in range(len(table.value)):
+        if table.value[place] >= 0 and find_place(table, table.first[place], table.second[place]) != place:
+            return place
+    return -1

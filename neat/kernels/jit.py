@@ -1,0 +1,356 @@
+"""Compiling kernels with numba so that its disk cache can be trusted.
+
+numba looks at the file of a kernel when it decides whether a cached build is still good, not at the functions that
+the kernel calls. `kernel` therefore puts a fingerprint of all the code and constants that a function can reach
+into the name under which the build is cached: a new process finds it, an edit anywhere below misses it.
+`specialise` makes a kernel out of a template by giving it other functions for some of its global names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import itertools
+import os
+import re
+import secrets
+import signal
+import tempfile
+import threading
+import traceback
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite.binding import ExecutionEngine, ffi
+from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
+
+from neat.kernels.disk_cache import tolerant
+from neat.support.messages import cut
+
+_Cache = tolerant(FunctionCache)
+_READABLE = 400  # characters of what numba says, in a message
+_CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
+_LLVMS_CALLBACKS = tuple(
+    getattr(ExecutionEngine, name).__code__
+    for name in ("_raw_object_cache_notify", "_raw_object_cache_getbuffer")
+    if hasattr(ExecutionEngine, name)
+)
+_LIBRARIES = [
+    Path(package).resolve().parents[levels] / name
+    for package, levels, name in (
+        (numba.__file__, 1, "numba"),
+        (numba.__file__, 1, "numba_cuda"),
+        (__file__, 2, "neat"),
+        (__file__, 2, "evaluators"),
+    )
+]
+
+# Plain functions: for code that is called from kernels on either backend. Division by zero gives what
+# IEEE 754 says: Python's exception would be a branch in every loop.
+function: Any = functools.partial(numba.njit, error_model="numpy")
+
+# The same for what only kernels call (a call from Python crashes): without the code that takes arguments from Python,
+# which for a dozen arrays takes longer to compile than the function itself, and without counting references to
+# the arrays, which would take longer than the work. Such a function cannot make arrays; scratch is an argument.
+shared_function: Any = functools.partial(function, no_cpython_wrapper=True, _nrt=False)
+
+# The same, made part of its caller: handing a dozen arrays on takes longer than the work too, and a loop around
+# it can become vector code. For functions that are called from few places.
+inner_function: Any = functools.partial(shared_function, forceinline=True)
+
+# The same, put into its caller before anything is compiled, which takes half as long for a large function: an inner
+# one is compiled alone first and then again with its caller. For large functions that are called from one place.
+# Arithmetic follows the caller's rules, for rounding and for division by zero.
+pasted_function: Any = functools.partial(inner_function, inline="always")
+
+# As `function`, for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
+# what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
+fused_function: Any = functools.partial(
+    function, fastmath={"contract"}, forceinline=True, no_cfunc_wrapper=True, _nrt=False
+)
+fused_shared_function: Any = functools.partial(shared_function, fastmath={"contract"})
+fused_inner_function: Any = functools.partial(inner_function, fastmath={"contract"})
+fused_pasted_function: Any = functools.partial(pasted_function, fastmath={"contract"})
+
+# The same, where sums may also be added up in the order that vectors like: for gradients, which nothing compares.
+reordered_inner_function: Any = functools.partial(inner_function, fastmath={"contract", "reassoc"})
+
+
+def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Compile `python_function` on first use and keep the build on disk; it runs without Python's global lock.
+
+    Args:
+        python_function: A function of arrays and scalars.
+        **options: numba's.
+    """
+    if python_function is None:
+        return lambda f: kernel(f, **options)
+    return _compile(python_function, python_function.__qualname__, options)
+
+
+# A kernel that makes no arrays, and in turn counts no references to those it reads, which in a loop over genes takes as
+# long as the work.
+lean_kernel: Any = functools.partial(kernel, _nrt=False)
+
+
+def kept_function(name: str, **options: Any) -> Callable[[Any], Any]:
+    """A decorator as `shared_function`, which keeps the build on disk as `kernel` does.
+
+    For functions that take long to compile and that several kernels call, of which a process may need one that is new.
+
+    Args:
+        name: Tells this function from others in the same file; a newer build of the same name replaces the older.
+        **options: numba's.
+    """
+    return lambda python_function: _compile(python_function, name, {**shared_function.keywords, **options})
+
+
+def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
+    """Compile a copy of `template` in which the global names of `bind` mean what `bind` says.
+
+    Args:
+        template: A plain Python function.
+        name: Tells this variant from the template's others; a newer build of the same name replaces the older.
+        bind: Jitted functions and constants, by the global name that the template uses.
+        **options: numba's.
+    """
+    return _compile(_clone(template, bind), f"{template.__qualname__}-{name}", options)
+
+
+def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
+    """The copy that `specialise` compiles, for another compiler with numba's cache.
+
+    It is named after all that it can reach, and after the options, whatever else its build depends on.
+    """
+    clone = _clone(template, bind)
+    _name(clone, f"{template.__qualname__}-{name}", options)
+    return clone
+
+
+def fingerprint(python_function: Any) -> bytes:
+    """Hash of a function's code and of every constant and function that it can reach, the same in every process."""
+    return _fingerprint(python_function, set())
+
+
+def is_built(dispatcher: Any) -> bool:
+    """Whether a build of this kernel, as its code is now, lies on disk."""
+    if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off
+        return True
+    return has_build(dispatcher.py_func, Path(dispatcher._cache.cache_path))
+
+
+def has_build(python_function: Any, folder: Path) -> bool:
+    """Whether numba's cache holds a build of a kernel or a variant, as its code is now."""
+    return any(folder.glob(f"{_file_stem(python_function)}.{python_function.__qualname__}-*.nbi"))
+
+
+def can_be_saved(dispatcher: Any) -> bool:
+    """Whether a build of this kernel can be written to disk, where another process finds it."""
+    try:
+        tempfile.TemporaryFile(dir=dispatcher._cache.cache_path).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def keeping_interruptions() -> Iterator[None]:
+    """While something is compiled here, Ctrl-C is not lost.
+
+    LLVM calls Python when it has done its work, by ctypes, which drops what is raised there: and that is where an
+    interruption arrives that came meanwhile. It is raised at the end instead.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[tuple[int, types.FrameType | None]] = []
+
+    def handle(number: int, frame: types.FrameType | None) -> None:
+        if _is_called_by_llvm(frame):
+            late.append((number, frame))
+        else:
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is handle:  # and not one that was installed meanwhile
+            signal.signal(signal.SIGINT, before)
+        if late:
+            before(*late[0])
+
+
+def _is_called_by_llvm(frame: types.FrameType | None) -> bool:
+    while frame is not None and frame.f_code not in _LLVMS_CALLBACKS:
+        frame = frame.f_back
+    return frame is not None
+
+
+def cause(error: Exception) -> str:
+    """The line of numba's message that says what is wrong, of readable length."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    headings = ("Failed in", "During", "File", "- Resolution")
+    return cut(
+        next((line for line in lines if line and not line.startswith(headings)), repr(error)), _READABLE
+    )
+
+
+def where(error: Exception, python_function: Any) -> str:
+    """Where a compiler stopped, in this function or in one that it calls: file and line, as far as the error tells.
+
+    Not in what it calls of numba or of this library, whose lines nobody can change.
+    """
+    told = re.findall(r'File "([^"]+)", line (\d+)', str(error))
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        # Of what makes code line by line. Looked up without code of others, which may raise an error.
+        location: Any = inspect.getattr_static(frame.f_locals.get("self"), "loc", None)
+        if hasattr(location, "filename"):
+            told.append((location.filename, location.line))
+    code = python_function.__code__
+    theirs = (each for each in told if not _is_in_a_library(each[0]))
+    file, line = next(theirs, (code.co_filename, code.co_firstlineno))
+    return f"{Path(file).name}, line {line}"
+
+
+def _is_in_a_library(file: str) -> bool:
+    if file.startswith("<"):
+        return False
+    try:
+        return any(map(Path(file).resolve().is_relative_to, _LIBRARIES))
+    except (OSError, RuntimeError, ValueError):  # the path leads nowhere
+        return False
+
+
+def prune(python_function: Any, folder: Path) -> None:
+    """Delete the builds of earlier versions of a kernel or a variant from numba's cache."""
+    name, tag = python_function.__qualname__.rsplit("-", 1)
+    prefix = f"{_file_stem(python_function)}.{name}-"
+    for file in folder.glob(f"{prefix}*.nb[ic]"):
+        rest = file.name[len(prefix) :]
+        if not rest.startswith(tag) and rest[16:17] == "-":
+            with contextlib.suppress(OSError):  # the folder may be read-only, or the file another user's
+                file.unlink()
+
+
+def _clone(template: Any, bind: dict[str, Any]) -> Any:
+    clone = types.FunctionType(
+        template.__code__, {**template.__globals__, **bind}, template.__name__, template.__defaults__
+    )
+    clone.__module__ = template.__module__
+    return clone
+
+
+def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
+    tag = hashlib.sha256(fingerprint(python_function) + _words_for(options).encode())
+    python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
+
+
+def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
+    _name(python_function, name, options)
+    dispatcher = numba.njit(nogil=True, **options)(python_function)
+    if dispatcher is not python_function:  # numba's compiler is switched on
+        dispatcher._cache = _Cache(python_function)
+        prune(python_function, Path(dispatcher._cache.cache_path))
+        dispatcher.compile = keeping_interruptions()(dispatcher.compile)
+    return dispatcher
+
+
+def _renumber_functions() -> None:
+    """Let numba number functions from a number that no other process begins with.
+
+    It tells functions of one name apart by it in builds; and a build on disk brings the functions that it calls along,
+    numbered by the process that made it.
+    """
+    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48))
+
+
+def _acquire_locks() -> None:
+    """Wait until no other thread compiles, whose locks a forked child would otherwise find taken for ever."""
+    global_compiler_lock.acquire()
+    ffi.lib._lock.__enter__()
+
+
+def _release_locks() -> None:
+    ffi.lib._lock.__exit__()
+    global_compiler_lock.release()
+
+
+_renumber_functions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_acquire_locks, after_in_parent=_release_locks, after_in_child=_release_locks)
+    os.register_at_fork(after_in_child=_renumber_functions)
+
+
+def _file_stem(python_function: Any) -> str:
+    return Path(python_function.__code__.co_filename).stem
+
+
+def _words_for(options: dict[str, Any]) -> str:
+    """numba's options, in words that are the same in every process."""
+    return repr([(name, _ordered(option)) for name, option in sorted(options.items())])
+
+
+def _ordered(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, set | frozenset) else value
+
+
+def _fingerprint(item: Any, seen: set[int]) -> bytes:
+    """Hash of a function's code and of every global and closure value that it can reach."""
+    python_function = getattr(item, "py_func", getattr(item, "_defn", item))  # a dispatcher's, an intrinsic's
+    if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
+        return b""
+    seen.add(id(python_function))
+    digest = hashlib.sha256(_words_for(getattr(item, "targetoptions", {})).encode())
+
+    def add_value(value: Any) -> None:
+        if isinstance(value, types.FunctionType | Dispatcher) or hasattr(value, "_defn"):
+            digest.update(_fingerprint(value, seen))
+        elif isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
+        elif isinstance(value, tuple | list):
+            digest.update(f"{len(value)}:".encode())
+            for element in value:
+                add_value(element)
+        elif isinstance(value, _CONSTANTS):
+            digest.update(f"{value!r};".encode())
+
+    def add_code(code: types.CodeType) -> None:
+        digest.update(code.co_code + repr(code.co_names).encode())
+        if getattr(item, "targetoptions", {}).get("boundscheck"):  # its errors name lines and variables
+            digest.update(repr((code.co_varnames, [line for _, _, line in code.co_lines()])).encode())
+        for constant in code.co_consts:
+            if inspect.iscode(constant):
+                add_code(constant)
+            else:
+                digest.update(repr(_ordered(constant)).encode())
+        for name in code.co_names:
+            if name in python_function.__globals__:
+                add_value(python_function.__globals__[name])
+        # Attributes of modules, such as rng.uniform, and of their modules.
+        named = [python_function.__globals__.get(name) for name in code.co_names]
+        modules = [value for value in named if isinstance(value, types.ModuleType)]
+        for module in modules:
+            for name in code.co_names:
+                value = vars(module).get(name)
+                if not isinstance(value, types.ModuleType):
+                    add_value(value)
+                elif value not in modules:
+                    modules.append(value)
+
+    add_code(python_function.__code__)
+    add_value(python_function.__defaults__)
+    add_value(tuple((python_function.__kwdefaults__ or {}).items()))
+    for cell in python_function.__closure__ or ():
+        add_value(cell.cell_contents)
+    return digest.digest()

@@ -1,0 +1,11 @@
+"""Figures of runs and of networks."""
+
+from neat.plot.network import topology
+from neat.plot.run import fitness, runs, species
+
+__all__ = [
+    "fitness",
+    "runs",
+    "species",
+    "topology",
+]

@@ -1,0 +1,331 @@
+"""Reporters: what a run tells while it goes on, to a terminal or to files.
+
+The files of a resumed run are cut back to what its checkpoint knows, so that they end up as if it had
+never stopped.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neat.evolution.history import GENERATION, History
+from neat.support.files import Lock, Rows, name_in_errors, resolve_path, write_whole
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from neat.population import Population
+from neat.evolution.result import Result
+
+_TIMED = ("evaluate", "reproduce")
+
+
+class Reporter:
+    """Is told what happens; every method does nothing until a subclass says otherwise."""
+
+    def start(self, population: Population, generations: int) -> None:
+        """Before the first generation, or the first after resuming; the run goes on up to `generations`."""
+
+    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
+        """After each generation: `population.history.last` is its row, `timings` are seconds by activity."""
+
+    def finish(self, population: Population, result: Result) -> None:
+        """After the last generation."""
+
+    def close(self) -> None:
+        """When the run has ended, by an exception or not: let go of what is open. `start` may not have been called."""
+
+
+class Terminal(Reporter):
+    """Progress and, at the end, the species; a bar on a terminal, some ten lines elsewhere.
+
+    Args:
+        verbose: Show the species also during the run, with each of the lines or every tenth of the way.
+        species: Show the species at the end.
+        console: Where to write; default: standard output.
+    """
+
+    def __init__(self, verbose: bool = False, species: bool = True, console: Console | None = None) -> None:
+        self._verbose = verbose
+        self._species = species
+        self._console = console
+        self._progress: Progress | None = None
+
+    def start(self, population: Population, generations: int) -> None:
+        """Open the bar."""
+        from rich.console import Console
+
+        self._console = self._console or Console(highlight=False, soft_wrap=True)
+        self._generations = generations
+        self._every = max(1, generations // 10)
+        self._evaluations = int(population.history.last["evaluations"]) if len(population.history) else 0
+        self._started = time.perf_counter()
+        if self._console.is_terminal:
+            self._progress = _bar(self._console)
+            self._task = self._progress.add_task("", total=generations, completed=population.generation)
+            self._progress.start()
+
+    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
+        """Show how far the run is."""
+        row = population.history.last
+        text = self._describe(row)
+        done = int(row["generation"]) + 1
+        milestone = done % self._every == 0
+        assert self._console is not None
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, description=text)
+        elif milestone or done == 1:
+            self._console.print(
+                f"generation {done:>{len(str(self._generations))}}/{self._generations}  {text}"
+            )
+        if self._verbose and milestone:
+            self._console.print(species_table(population.history))
+
+    def finish(self, population: Population, result: Result) -> None:
+        """Show the species and the result."""
+        self.close()
+        assert self._console is not None
+        if self._species and len(population.history):
+            self._console.print(species_table(population.history))
+        ending = "solved" if result.solved else "ended"
+        self._console.print(
+            f"{ending} after {result.generations} generations and {result.evaluations:,} evaluations, "
+            f"best fitness {result.champion_fitness:.6g}"
+        )
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _describe(self, row: np.void) -> str:
+        elapsed = max(time.perf_counter() - self._started, 1e-9)
+        rate = (int(row["evaluations"]) - self._evaluations) / elapsed
+        return (
+            f"best {row['best']:.4g}  mean {row['mean']:.4g}  {row['species']} species  "
+            f"{_short(rate)} evaluations/s"
+        )
+
+
+def _bar(console: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        MofNCompleteColumn(),
+        BarColumn(bar_width=10),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.description}"),
+        console=console,
+        refresh_per_second=8,
+    )
+
+
+def _short(value: float) -> str:
+    """A number with three digits and a unit: 12.3k."""
+    power = min(int(np.log10(max(value, 1.0) * 1.0005)) // 3, 3)
+    return f"{value / 1000**power:.3g}{('', 'k', 'M', 'G')[power]}"
+
+
+def species_table(history: History, most: int = 12) -> Table:
+    """The newest generation's species, the largest first, as a table for rich."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    rows = history.last_species
+    rows = rows[np.lexsort((rows["id"], -rows["size"]))]
+    rest = f"; {len(rows) - most} smaller ones not shown" if len(rows) > most else ""
+    table = Table(box=SIMPLE_HEAD, caption=f"species in generation {history.last['generation']}{rest}")
+    columns = ("id", "size", "age", "best", "mean", "stagnation")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in rows[list(columns)][:most].tolist():
+        table.add_row(*(f"{value:.6g}" if isinstance(value, float) else str(value) for value in row))
+    return table
+
+
+class Metrics(Reporter):
+    """metrics.csv, a row per generation; species.csv, a row per species and generation; timings.csv, seconds.
+
+    The same run writes the same bytes in the first two, resumed or not. The files are locked during the run.
+
+    Args:
+        folder: Existing folder to write in.
+
+    Raises:
+        LockedError: At the start of a run: another process is writing them.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = resolve_path(folder, "folder")
+        self._files: list[Rows] = []
+
+    def start(self, population: Population, generations: int) -> None:
+        """Write what the history knows already."""
+        self.close()
+        for name, rows in (
+            ("metrics", population.history.generations),
+            ("species", population.history.species),
+        ):
+            self._open(name, rows.dtype.names or (), rows.tolist())
+        self._open("timings", ("generation", *_TIMED), self._kept_timings(population.generation))
+
+    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
+        """Append the generation's rows."""
+        row, species = population.history.last, population.history.last_species
+        seconds = [f"{timings.get(name, 0.0):.6f}" for name in _TIMED]
+        rows = ([row.item()], species.tolist(), [[int(row["generation"]), *seconds]])
+        for file, added in zip(self._files, rows, strict=True):
+            file.append(added)
+
+    def finish(self, population: Population, result: Result) -> None:
+        """Close the files."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files, which releases them."""
+        for file in self._files:
+            file.close()
+        self._files.clear()
+
+    def _open(self, name: str, header: Iterable[str], rows: Iterable[Any]) -> None:
+        self._files.append(Rows(self._folder / f"{name}.csv", [header, *rows]))
+
+    def _kept_timings(self, generation: int) -> list[list[str]]:
+        """The rows of an earlier start that are older than `generation`."""
+        path = self._folder / "timings.csv"
+        if generation == 0 or not path.is_file():  # a pipe would keep us waiting
+            return []
+        rows = [line.split(",") for line in path.read_text("utf-8", "replace").splitlines()]
+        kept = [row for row in rows if len(row) == 1 + len(_TIMED) and re.fullmatch("[0-9]{1,18}", row[0])]
+        return [row for row in kept if int(row[0]) < generation]
+
+
+class Lineage(Reporter):
+    """lineage.npy: who the parents were, an int64 array of shape (generations, genomes, 2).
+
+    Row g holds, for each genome of generation g, the indices of its parents in generation g - 1; -1: none,
+    or not recorded. It grows by 16 bytes per genome and generation, and can be read while the run goes on. It is
+    locked during the run.
+
+    Args:
+        folder: Existing folder to write in.
+
+    Raises:
+        LockedError: At the start of a run: another process is writing it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._path = resolve_path(folder, "folder") / "lineage.npy"
+        self._lock: Lock | None = None
+
+    def start(self, population: Population, generations: int) -> None:
+        """Cut an earlier start's file back, or begin one."""
+        self.close()
+        self._lock = Lock(self._path)
+        done = len(population.history)
+        self._shape = population.parents.shape
+        kept = min(_lineage_rows(self._path, self._shape), done)
+        if kept:
+            with name_in_errors(self._path), self._path.open("r+b") as file:
+                file.write(self._header(kept))
+                file.truncate(file.tell() + kept * population.parents.nbytes)
+        else:
+            write_whole(self._path, self._header(0))
+        for missing in range(kept, done):
+            self._append(np.full(self._shape, -1, np.int64), missing)
+        self._current = population.parents
+
+    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
+        """Append the parents of the generation just told."""
+        self._append(self._current, int(population.history.last["generation"]))
+        self._current = population.parents
+
+    def finish(self, population: Population, result: Result) -> None:
+        """Release the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def _append(self, parents: np.ndarray, count: int) -> None:
+        # Rows first, then the header that counts them: a kill between the two leaves a file that can be read.
+        with name_in_errors(self._path), self._path.open("r+b") as file:
+            file.seek(0, 2)
+            file.write(np.ascontiguousarray(parents, np.int64).data)
+            file.seek(0)
+            file.write(self._header(count + 1))
+
+    def _header(self, count: int) -> bytes:
+        # numpy pads headers so that the first axis can grow in place.
+        content = io.BytesIO()
+        header = {"descr": "<i8", "fortran_order": False, "shape": (count, *self._shape)}
+        np.lib.format.write_array_header_1_0(content, header)
+        return content.getvalue()
+
+
+def _lineage_rows(path: Path, shape: tuple[int, ...]) -> int:
+    """How many generations `path` holds, if it is a lineage of such a population."""
+    if not path.is_file():  # a pipe would keep us waiting
+        return 0
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return 0
+    return len(array) if array.dtype == np.int64 and array.shape[1:] == shape else 0
+
+
+class TensorBoard(Reporter):
+    """The columns of metrics.csv and the seconds as scalars for TensorBoard.
+
+    Args:
+        folder: Folder of the log.
+
+    Raises:
+        ImportError: tensorboardX is not installed; it comes with `batchneat[tensorboard]`.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            import tensorboardX
+        except ImportError:
+            raise ImportError(
+                "TensorBoard needs tensorboardX: pip install 'batchneat[tensorboard]'"
+            ) from None
+        self._writer: Any = None
+        self._open = lambda step: tensorboardX.SummaryWriter(str(folder), purge_step=step)
+
+    def start(self, population: Population, generations: int) -> None:
+        """Open the log."""
+        self.close()
+        self._writer = self._open(population.generation)
+
+    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
+        """Write the generation's scalars."""
+        row = population.history.last
+        step = int(row["generation"])
+        for name in GENERATION.fields or ():
+            self._writer.add_scalar(f"population/{name}", float(row[name]), step)
+        for name, seconds in timings.items():
+            self._writer.add_scalar(f"seconds/{name}", seconds, step)
+
+    def finish(self, population: Population, result: Result) -> None:
+        """Close the log."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

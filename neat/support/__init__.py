@@ -1,0 +1,1 @@
+"""Helpers that know nothing of NEAT: messages, validation, files."""

@@ -1,0 +1,236 @@
+"""Arrays that change between the forward pass and `backward`: the tape notices, or the gradient is right."""
+
+import copy
+
+import numpy as np
+import pytest
+from numba import types
+
+from evaluators.environments import CartPole, Pendulum
+from evaluators.gradient import Tensor, fit, fit_weights, losses, nn, no_grad, optim, ppo, reporting
+from evaluators.gradient.ppo import objective
+from evaluators.gradient.tensor import operations
+from tests.evaluators.gradient.test_nn import refuses
+
+CHANGED = "backward: a tensor of shape (2, 3) has been changed since multiply used it"
+
+
+def step(x):
+    before, x.grad = x.grad, np.ones_like(x.data)
+    optim.SGD([x], 0.1).step()
+    x.grad = before
+
+
+def step_detached(x):
+    y = x.detach()
+    y.requires_grad = True
+    step(y)
+
+
+def assign(x):
+    x.data = x.data + 1
+
+
+# How the memory of a tensor of shape (2, 3) can be changed.
+CHANGES = {
+    "a step of an optimiser": step,
+    "assigned": assign,
+    "assigned to a detached one": lambda x: assign(x.detach()),
+    "assigned to a copy.copy": lambda x: assign(copy.copy(x)),
+    "assigned to another shape": lambda x: assign(x.reshape(6)),
+    "assigned to the transpose": lambda x: assign(x.transpose()),
+    "assigned to a slice": lambda x: assign(x[1:]),
+    "assigned to a view of a view": lambda x: assign(x.detach()[1].reshape(3, 1).detach()),
+    "a step on a detached one": step_detached,
+}
+
+# What shares the memory of a tensor of shape (2, 3), in that shape again.
+VIEWS = {
+    "itself": lambda x: x,
+    "detached": lambda x: x.detach(),
+    "copy.copy": copy.copy,
+    "reshaped": lambda x: x.reshape(3, 2).reshape(2, 3),
+    "transposed": lambda x: x.transpose().transpose(),
+    "sliced": lambda x: x[:, :],
+    "broadcast": lambda x: operations.broadcast_to(x, (2, 3)),
+    "made without a tape": lambda x: x.detach().reshape(2, 3)[:],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_shared_memory_is_noticed(change, view, device):
+    x = Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], True, device=device)
+    weight = Tensor(2 * np.ones((2, 3)), True, device=device)
+    with no_grad():
+        y = VIEWS[view](x)
+    loss = (weight * y).sum()
+    with no_grad():
+        CHANGES[change](x)
+    with refuses(CHANGED):
+        loss.backward()
+    assert weight.grad is None and x.grad is None
+
+
+def test_the_weights_before_a_step_can_be_kept_as_a_copy(tensor, host):
+    x = tensor([1.0, 2.0])
+    before = tensor(x.data)
+    step(x)
+    (x * before).sum().backward()
+    np.testing.assert_array_equal(host(x.grad), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("through", [lambda y: y, lambda y: y.detach(), lambda y: y.detach()[:1]])
+def test_a_result_that_an_operation_needs_again_cannot_change_unnoticed(through, tensor):
+    for operation in (operations.tanh, operations.exp, operations.sqrt, operations.softmax):
+        x = tensor([1.0, 2.0])
+        y = operation(x)
+        loss = y.sum()
+        changed = through(y)
+        changed.data = changed.data * 0
+        with pytest.raises(ValueError, match=r"^backward: .* has been changed since"):
+            loss.backward()
+        assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.restore({name: array * 2 for name, array in model.state().items()}),
+        lambda model: model.initialise(7),
+        lambda model: model.to(dtype=np.float64),
+        lambda model: assign(model.weight),
+        lambda model: assign(model.weight.detach()),
+    ],
+    ids=["restore", "initialise", "to", "assign", "detach"],
+)
+def test_a_change_of_a_module_is_noticed(change):
+    model = nn.Dense(2, 3)
+    loss = model(Tensor(np.ones((4, 2)), True)).sum()
+    change(model)
+    with refuses("backward: a tensor of shape (2, 3) has been changed since dense used it"):
+        loss.backward()
+
+
+def test_forgetting_gradients_is_no_change(tensor, host):
+    x = tensor([3.0])
+    x.grad = x.data * 5
+    loss = (x * x).sum()
+    optim.SGD([x], 0.1).zero_grad()
+    loss.backward()
+    np.testing.assert_array_equal(host(x.grad), [6.0])
+
+
+def test_data_can_only_be_read():
+    x = Tensor([[1.0, 2.0]], True)
+    loss = (x * x).sum()
+    for array in (x.data, x.data[0], x.data.T, np.asarray(x.detach()), nn.Dense(2, 2).weight.data):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 7
+    with pytest.raises(ValueError, match="read-only"):
+        x.data += 1
+    own = np.array(x.detach())
+    own[...] = 7  # a copy
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, [[2.0, 4.0]])
+
+
+def test_a_trained_tensor_is_not_replaced_unnoticed():
+    x = Tensor([1.0, 2.0], True)
+    for operator in ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__"):
+        with refuses("+=, -=, *=, /= and **=: a tensor that is trained"):
+            getattr(x, operator)(2)
+    total = (x * x).sum()
+    total += x.sum()
+    total *= 2
+    total.backward()
+    np.testing.assert_array_equal(x.grad, [6.0, 10.0])
+    constant = x.detach()
+    constant -= 1
+    assert constant.data.tolist() == [0.0, 1.0]
+    assert x.data.tolist() == [1.0, 2.0]
+
+
+LABELS, SOFT = np.array([0, 2, 1]), np.array([[0.2, 0.3, 0.5], [1, 0, 0], [0.6, 0.4, 0]])
+WEIGHTS = np.array([1.0, 2.0, 0.5])
+GIVEN = {
+    "soft targets": (lambda z, a: losses.softmax_cross_entropy(z, a), SOFT),
+    "labels": (lambda z, a: losses.softmax_cross_entropy(z, a), LABELS),
+    "class weights": (lambda z, a: losses.softmax_cross_entropy(z, LABELS, class_weights=a), WEIGHTS),
+    "sample weights": (lambda z, a: losses.mean_squared(z, SOFT, a), WEIGHTS),
+    "sample weights of classes": (lambda z, a: losses.softmax_cross_entropy(z, LABELS, a), WEIGHTS),
+    "probabilities": (lambda z, a: losses.binary_cross_entropy(z, a), SOFT),
+    "targets": (lambda z, a: losses.mean_squared(z, a), SOFT),
+    "divergence": (lambda z, a: losses.kl_divergence(z, a), SOFT),
+    "condition": (lambda z, a: operations.where(a, z * z, 3 * z).sum(), SOFT > 0.3),
+    "index": (lambda z, a: operations.pick(z * z, a).sum(), LABELS),
+    "factor": (lambda z, a: (z * a).sum(), SOFT),
+    "matrix": (lambda z, a: (z @ a).sum(), SOFT),
+}
+
+
+@pytest.mark.parametrize("as_tensor", [False, True], ids=["array", "tensor"])
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_the_caller_changes_later_does_not_matter(name, as_tensor):
+    """Batches are often read into one buffer, again and again."""
+    function, array = GIVEN[name]
+    if as_tensor and (array.dtype.kind != "f" or name in ("factor", "matrix")):
+        pytest.skip("a tensor of the graph itself, or of no dtype that tensors have")
+    gradients = []
+    for change in (False, True):
+        z = Tensor(np.arange(9.0).reshape(3, 3) / 9, True, np.float64)
+        buffer = Tensor(array, dtype=np.float64) if as_tensor else array.copy()
+        loss = function(z, buffer)
+        if change and as_tensor:
+            buffer.data = np.ones(array.shape)
+        elif change:
+            buffer[...] = 1
+        loss.backward()
+        gradients.append(z.grad)
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_compiled_loops_get_arrays_to_write_to():
+    """numba compiles a function anew for arrays that can only be read, which takes seconds."""
+    for environment in (CartPole(), Pendulum()):
+        actor = ppo.Policy(environment, (4,)).as_actor()
+        assert all(array.flags.writeable for part in actor[:2] for array in part)
+        assert all(array.flags.writeable for array in actor[2:])
+    learner = ppo.Learner(CartPole(), ppo.Settings(steps=64, slots=2, rollout=32, minibatch_size=32))
+    learner.update()
+    given = [each for signature in objective._estimate.signatures for each in signature]
+    arrays = [each for each in given if isinstance(each, types.Array)]
+    assert arrays and all(each.mutable for each in arrays)
+
+
+def test_fit_weights_trains_arrays_to_write_to(monkeypatch):
+    from evaluators.gradient import evolved
+    from tests.evaluators.gradient.test_evolved import population
+
+    seen = []
+    call = evolved._OnCpu.__call__
+    monkeypatch.setattr(
+        evolved._OnCpu,
+        "__call__",
+        lambda self, numbers, *rest: seen.extend(numbers) or call(self, numbers, *rest),
+    )
+    genomes = population(3)
+    x = np.ones((3, genomes.num_inputs), np.float32)
+    fit_weights(genomes, x, np.ones((3, genomes.num_outputs)), lambda p: optim.SGD(p, 0.1), 1)
+    assert seen and all(array.flags.writeable for array in seen)
+
+
+def test_fit_learns_from_the_data_that_it_was_given():
+    class Overwriting(reporting.Reporter):
+        def batch(self, done, total):
+            x[...], y[...] = 7, 1
+
+    states = []
+    for reporters in ([], [Overwriting()]):
+        x, y = np.arange(24.0).reshape(12, 2) / 24, np.arange(12) % 3
+        model = nn.Dense(2, 3).initialise(0)
+        optimiser = optim.SGD(model.parameters(), 0.1)
+        fit(model, (x, y), losses.softmax_cross_entropy, optimiser, 2, 4, reporters=reporters)
+        states.append(model.state())
+    for name, array in states[0].items():
+        np.testing.assert_array_equal(array, states[1][name])

@@ -1,0 +1,217 @@
+"""Tensors, modules, optimisers and learners that are copied or pickled: equal, apart, and trained alike from there."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from evaluators.environments import CartPole, Pendulum
+from evaluators.gradient import Tensor, losses, nn, no_grad, optim, ppo
+from evaluators.gradient.nn import initialisation
+from evaluators.gradient.optim import schedules
+from tests.evaluators.gradient.test_nn import refuses
+
+X = np.random.default_rng(0).normal(size=(12, 1, 4, 4))
+Y = np.arange(12) % 3
+
+WAYS = {
+    "deepcopy": copy.deepcopy,
+    **{f"pickle {n}": lambda value, n=n: pickle.loads(pickle.dumps(value, n)) for n in range(2, 6)},
+}
+
+
+@pytest.fixture(params=WAYS)
+def again(request):
+    return WAYS[request.param]
+
+
+def model_of():
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3, initialisation="he_normal"),
+        nn.BatchNorm(2),
+        nn.MaxPool2d(2, 1),
+        nn.Flatten(),
+        nn.Dense(2, 5, initialisation=initialisation.orthogonal(2.0)),
+        nn.Activation("tanh"),
+        nn.Dropout(0.3),
+        nn.Dense(5, 3, bias=False),
+    )
+
+
+SCHEDULE = schedules.warm_up(schedules.by_epoch(schedules.cosine(0.1, 9), 2), 4, 0.01)
+OPTIMISERS = {
+    "SGD": lambda p: optim.SGD(p, SCHEDULE, 0.9, nesterov=True, weight_decay=0.01),
+    "Adagrad": lambda p: optim.Adagrad(p, schedules.step(0.1, 2)),
+    "Adadelta": lambda p: optim.Adadelta(p, schedules.constant(0.5)),
+    "RMSprop": optim.RMSprop,
+    "Adam": optim.Adam,
+    "AdamW": optim.AdamW,
+}
+
+
+def train(model, optimiser, steps):
+    for _ in range(steps):
+        optimiser.zero_grad()
+        losses.softmax_cross_entropy(model(X), Y).backward()
+        optimiser.step()
+
+
+def check_equal(first, second):
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        assert array.dtype == second[name].dtype and array.tobytes() == second[name].tobytes(), name
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_training_goes_on_in_a_copy(name, again):
+    model = model_of()
+    optimiser = OPTIMISERS[name](model.parameters())
+    train(model, optimiser, 3)
+    twin, other = again((model, optimiser))  # together, so that the optimiser's parameters are the model's
+    check_equal(model.state(), twin.state())
+    check_equal(optimiser.state(), other.state())
+    before = twin.state()
+    train(model, optimiser, 3)
+    check_equal(before, twin.state())  # no memory in common
+    train(twin, other, 3)
+    check_equal(model.state(), twin.state())
+    check_equal(optimiser.state(), other.state())
+    assert twin.layers[6].calls == 6
+
+
+def test_a_copy_has_no_part_in_the_tape(again):
+    model = model_of()
+    loss = losses.softmax_cross_entropy(model(X), Y)
+    twin = again(model)
+    train(twin, optim.SGD(twin.parameters(), 0.1), 1)
+    assert all(p.grad is None for p in model.parameters())
+    loss.backward()  # of the values that it was made with: the copy's step changed none of them
+    model.state()
+    train(model, optim.SGD(model.parameters(), 0.1), 1)
+
+
+def test_what_was_not_used_so_far_draws_the_same(again):
+    model = nn.Sequential(nn.Dense(3, 3), nn.Dropout(0.5))
+    twin = again(model)
+    check_equal(twin.state(), model.state())
+    np.testing.assert_array_equal(twin(np.ones((9, 3))).data, model(np.ones((9, 3))).data)
+    check_equal(twin.initialise(5).state(), model.initialise(5).state())
+
+
+def test_tensors(again):
+    x = Tensor([[1.0, 2.0]], True, np.float64)
+    (x * x).sum().backward()
+    twin = again(x)
+    assert type(twin) is Tensor and twin.requires_grad and twin.dtype == np.float64
+    np.testing.assert_array_equal(twin.data, x.data)
+    np.testing.assert_array_equal(twin.grad, x.grad)
+    loss = (twin * x).sum()
+    x.data = x.data * 0
+    assert twin.data.tolist() == [[1.0, 2.0]]
+    x.grad *= 0
+    assert twin.grad.tolist() == [[2.0, 4.0]]
+    with refuses("backward: a tensor of shape (1, 2) has been changed"):
+        loss.backward()
+    frozen, parameter = again((nn.Dense(2, 3).freeze(), nn.Parameter((2,), initialisation.filled(0.5))))
+    assert not frozen.weight.requires_grad
+    assert type(parameter) is nn.Parameter and parameter.data.tolist() == [0.5, 0.5]
+
+
+def test_tensors_that_share_memory_do_in_a_copy(again):
+    x = Tensor([1.0, 2.0], True)
+    first, second = again((x, x.detach()))
+    loss = (first * second).sum()
+    second.data = [5.0, 5.0]
+    assert first.data.tolist() == [5.0, 5.0] and x.data.tolist() == [1.0, 2.0]
+    with refuses("backward: a tensor of shape (2,) has been changed"):
+        loss.backward()
+
+
+def test_results_are_not_copied_with_their_tape(again):
+    x = Tensor([1.0, 2.0], True)
+    with refuses("copy: a result of multiply has a tape; copy its detach()"):
+        again(x * x)
+    model = nn.Dense(2, 2)
+    model.last = model(np.ones((1, 2)))
+    with refuses("copy: a result of dense has a tape"):
+        again(model)
+    with no_grad():
+        assert again(x * x).data.tolist() == [1.0, 4.0]
+    assert again((x * x).detach()).data.tolist() == [1.0, 4.0]
+
+
+def test_a_shallow_copy_is_at_the_same_place_of_the_tape():
+    x = Tensor([1.0, 2.0], True)
+    x.grad = np.ones(2, np.float32)
+    y = x * x
+    (copy.copy(y) * y).sum().backward()
+    np.testing.assert_array_equal(x.grad, [5.0, 33.0])
+    twin = copy.copy(x)
+    assert twin.grad is None and np.shares_memory(twin.data, x.data)
+    parameter = nn.Dense(2, 2).weight
+    assert type(copy.copy(parameter)) is nn.Parameter
+    np.testing.assert_array_equal(copy.copy(parameter).data, parameter.data)
+
+
+@pytest.mark.parametrize("environment", [CartPole(), Pendulum()], ids=["discrete", "continuous"])
+def test_a_learner_goes_on_in_a_copy(environment, again):
+    settings = ppo.Settings(steps=192, slots=2, rollout=32, epochs=2, minibatch_size=32, scale_rewards=True)
+    learner = ppo.Learner(environment, settings, seed=3)
+    learner.update()
+    twin, policy = again((learner, learner.policy))
+    assert policy is twin.policy and twin.device == "cpu"
+    np.testing.assert_array_equal(policy.play(3).reward, learner.policy.play(3).reward)
+    for each in (learner, twin):
+        each.update()
+        each.update()
+    check_equal(learner.state(), twin.state())
+
+
+@pytest.mark.parametrize(
+    "schedule", [SCHEDULE, schedules.step(1.0, 3, 0.5), schedules.constant(0.1), schedules.cosine(1.0, 9)]
+)
+def test_schedules(schedule, again):
+    assert [again(schedule)(t) for t in range(30)] == [schedule(t) for t in range(30)]
+
+
+SECOND_PROCESS = """
+import pickle, sys
+import numpy as np
+from evaluators.gradient import nn
+way, kept = pickle.load(sys.stdin.buffer)
+if way == "restore":
+    old = [nn.Dropout(0.5).restore(kept)]
+else:
+    old = pickle.loads(kept)
+new = [nn.Dense(3, 4).weight, *(nn.Dropout(0.5) for _ in range(6)), nn.Dense(3, 4).weight]
+drawn = [(p.data if isinstance(p, nn.Parameter) else p(np.ones((8, 8))).data).tobytes() for p in [*old, *new]]
+print(len(drawn), len(set(drawn)))
+"""
+
+
+@pytest.mark.parametrize("way", ["modules", "parameters", "a part", "restore"])
+def test_what_comes_from_another_process_shares_no_stream_with_what_is_new(way):
+    """The process starts counting its streams anew, where the pickled ones began, too."""
+    made = {
+        "modules": "dropouts[4:]",
+        "parameters": "[nn.Dense(3, 4).weight, nn.Dense(3, 4).weight]",
+        "a part": "[nn.Sequential(dropouts[5])]",
+        "restore": "dropouts[5].state()",
+    }[way]
+    first = (
+        "import pickle, sys; from evaluators.gradient import nn; "
+        f"dropouts = [nn.Dropout(0.5) for _ in range(6)]; made = {made}; "
+        "sys.stdout.buffer.write(pickle.dumps(made))"
+    )
+    kept = subprocess.run(
+        [sys.executable, "-c", first], stdout=subprocess.PIPE, check=True, timeout=120
+    ).stdout
+    given = pickle.dumps((way, pickle.loads(kept) if way == "restore" else kept))
+    second = subprocess.run(
+        [sys.executable, "-c", SECOND_PROCESS], input=given, stdout=subprocess.PIPE, check=True, timeout=120
+    )
+    count, distinct = map(int, second.stdout.split())
+    assert count == distinct >= 9

@@ -1,0 +1,151 @@
+"""Weights learned within evolution: their bounds, and the champion that carries them."""
+
+import numpy as np
+import pytest
+
+import evaluators
+import neat
+from evaluators.gradient import fit_weights, optim
+from neat.genome.genome import Genomes
+from tests.evaluators.gradient.test_evolved import CURVE, adam, one_hidden_node
+
+
+def narrow(seed, **options):
+    """A run whose weights, biases and responses would soon leave their bounds."""
+    evaluator = evaluators.Supervised(CURVE, 20 * np.sin(3 * CURVE), device="cpu", **options)
+    genome = {
+        "activation": "tanh",
+        "output_activation": "identity",
+        "weight": {"minimum": -0.5, "maximum": 0.7},
+        "bias": {"minimum": -0.1, "maximum": 0.2},
+    }
+    config = neat.Config.for_task(evaluator, population_size=30, seed=seed, genome=genome)
+    return evaluator, neat.Population(config)
+
+
+BOUNDED = {"connection_weight": (-0.5, 0.7), "node_bias": (-0.1, 0.2)}
+
+
+def keeps_bounds(genomes):
+    return all(
+        (
+            (getattr(genomes.arrays, name) >= np.float32(low))
+            & (getattr(genomes.arrays, name) <= np.float32(high))
+        ).all()
+        for name, (low, high) in BOUNDED.items()
+    )
+
+
+@pytest.mark.parametrize("inherit", [True, False])
+@pytest.mark.parametrize("rate", [0.3, 1e6])
+def test_learned_weights_keep_the_bounds(inherit, rate):
+    """The fitness is that of the weights within the bounds."""
+    evaluator, population = narrow(
+        1, learn_steps=10, inherit=inherit, optimiser=lambda parameters: optim.Adam(parameters, rate)
+    )
+    alone = evaluators.Supervised(evaluator.inputs, evaluator.targets, device="cpu")
+    for last in range(1, 6):
+        genomes = population.genomes
+        result = population.run(evaluator, last)
+        assert keeps_bounds(evaluator.learned) and keeps_bounds(population.genomes)
+        assert keeps_bounds(result.champion.genomes)
+        assert keeps_bounds(genomes)
+        np.testing.assert_allclose(
+            alone(evaluator.learned).max(), population.history.generations["best"][-1], 1e-5
+        )
+        np.testing.assert_allclose(alone(result.champion.genomes)[0], result.champion_fitness, 1e-5)
+    for name, bounds in BOUNDED.items():
+        assert np.isin(np.float32(bounds), getattr(evaluator.learned.arrays, name)).any(), (
+            "nothing came to its bound"
+        )
+
+
+def test_training_outside_a_population_has_no_bounds():
+    data = one_hidden_node("identity", "sum")
+    learned = fit_weights(
+        Genomes.from_list([data]), [[1.0, 1.0, 1.0]], [1e6], lambda p: optim.Adam(p, 9.0), 200
+    )
+    assert np.abs(learned.genomes.arrays.connection_weight).max() > 30
+
+
+def test_baldwins_champion_has_what_it_learned_and_offspring_do_not(tmp_path):
+    """In the result, in `best`, as the solution, and in a checkpoint."""
+    evaluator, population = narrow(2, learn_steps=20, inherit=False)
+    alone = evaluators.Supervised(evaluator.inputs, evaluator.targets, device="cpu")
+    file = tmp_path / "c.npz"
+    result = population.run(evaluator, 4, checkpoint=file)
+    again = neat.checkpoint.load(file)
+    assert again.best == population.best == result.champion
+    for champion in (result.champion, again.best):
+        np.testing.assert_allclose(alone(champion.genomes)[0], result.champion_fitness, 1e-5)
+    untrained = population.genomes.take(np.arange(30))
+    evaluator(population.genomes)
+    assert (untrained.arrays.connection_weight == population.genomes.arrays.connection_weight).all()
+    solved = population.run(evaluator, 9, fitness_target=result.champion_fitness - 1)
+    assert solved.solved and population.solution.genome == solved.champion
+    np.testing.assert_allclose(alone(solved.champion.genomes)[0], solved.champion_fitness, 1e-5)
+
+    evaluator, _ = narrow(2, learn_steps=0)
+    plain = neat.Population(population.config)
+    for _ in range(2):  # the same fitness, without a word of what was learned
+        plain.tell(-np.arange(30.0))
+    told = neat.Population(population.config)
+    for _ in range(2):
+        learned = fit_weights(told.genomes, evaluator.inputs, evaluator.targets, adam, 3)
+        told.tell(-np.arange(30.0), learned.genomes, inherit=False)
+    assert told.genomes.arrays.connection_weight.tobytes() == plain.genomes.arrays.connection_weight.tobytes()
+    assert told.best != plain.best
+
+
+def test_the_champion_of_fresh_trials_has_what_it_learned():
+    class Lucky(evaluators.Supervised):
+        def validate(self, genomes):
+            return scorer(genomes)
+
+    scorer = evaluators.Supervised(CURVE, np.sin(3 * CURVE), device="cpu")
+    evaluator = Lucky(CURVE, np.sin(3 * CURVE), device="cpu", learn_steps=10, inherit=False)
+    population = neat.Population(neat.Config.for_task(evaluator, population_size=20, seed=1))
+    result = population.run(evaluator, 4)
+    fitness = max(population.candidates.fitness)
+    assert result.champion_fitness == pytest.approx(fitness, rel=1e-5)
+
+
+def test_learned_numbers_must_be_float32_of_the_genomes_shape_and_within_bounds():
+    evaluator, population = narrow(1)
+    fitness, genomes = evaluator(population.genomes), population.genomes
+    count, nodes = len(genomes.arrays.connection_weight), len(genomes.arrays.node_bias)
+
+    def refusal(**arrays):
+        learned = genomes.with_arrays(genomes.arrays._replace(**arrays))
+        before = genomes.take(np.arange(30))
+        for inherit in (True, False):
+            with pytest.raises(ValueError) as error:
+                population.tell(fitness, learned, inherit)
+        assert population.generation == 0
+        assert genomes.arrays.connection_weight.tobytes() == before.arrays.connection_weight.tobytes()
+        return str(error.value)
+
+    weight = genomes.arrays.connection_weight
+    expected = f"learned: expected connection_weight to be float32 of shape ({count},), got "
+    assert refusal(connection_weight=weight[:1]) == f"{expected}float32 of shape (1,)"
+    assert refusal(connection_weight=np.float32(0.5)) == f"{expected}float32 of shape ()"
+    assert refusal(connection_weight=weight[:, np.newaxis]) == f"{expected}float32 of shape ({count}, 1)"
+    assert refusal(connection_weight=np.full(count, 1e39)) == f"{expected}float64 of shape ({count},)"
+    assert refusal(connection_weight=np.zeros(count, int)) == f"{expected}int64 of shape ({count},)"
+    assert refusal(connection_weight=weight.astype(">f4")) == f"{expected}>f4 of shape ({count},)"
+    assert refusal(connection_weight=np.full(count, 0.75, np.float32)) == (
+        "learned: expected connection_weight within the config's bounds, from -0.5 to 0.7, got 0.75"
+    )
+    low = np.zeros(nodes, np.float32)
+    low[5] = -0.25
+    assert refusal(node_bias=low) == (
+        "learned: expected node_bias within the config's bounds, from -0.1 to 0.2, got -0.25"
+    )
+    assert refusal(node_response=np.full(nodes, np.inf, np.float32)) == (
+        "learned: expected finite numbers, node_response has others"
+    )
+    with pytest.raises(ValueError, match=r"^learned: expected neat\.Genomes, got GenomeArrays$"):
+        population.tell(fitness, genomes.arrays)
+    edge = np.float32([-0.5, 0.7]).repeat(count)[count // 2 :][:count]
+    population.tell(fitness, genomes.with_arrays(genomes.arrays._replace(connection_weight=edge)))
+    assert population.generation == 1

@@ -1,0 +1,402 @@
+"""Optimisers against their published formulas, written out step by step."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluators.gradient import Tensor, losses, nn, optim
+from evaluators.gradient.optim import schedules
+from evaluators.gradient.tensor import operations
+
+START = np.random.default_rng(0).normal(size=12)
+STEPS = 200
+
+
+def refuses(message):
+    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
+
+
+def slope(w, t):
+    """Of a loss that differs from step to step, and is convex: elsewhere, steps make rounding errors grow."""
+    return np.sin(w + t) / 2 + w + 0.1 * np.cos(t)
+
+
+def loss_of(parameters, t):
+    """Of which `slope` is the gradient."""
+    total = 0.0
+    for w in parameters:
+        total = total - operations.activate("cos", w + t).sum() / 2 + (w * w).sum() / 2
+        total = total + 0.1 * np.cos(t) * w.sum()
+    return total
+
+
+def plain_sgd(w, rate, epsilon, mu=0.0, nesterov=False, decay=0.0):
+    b = np.zeros_like(w)
+    for t in range(STEPS):
+        g = slope(w, t) + decay * w
+        b = mu * b + g
+        w = w - rate(t) * (g + mu * b if nesterov else b)
+    return w
+
+
+def plain_adagrad(w, rate, epsilon):
+    s = np.zeros_like(w)
+    for t in range(STEPS):
+        g = slope(w, t)
+        s = s + g**2
+        w = w - rate(t) * g / (np.sqrt(s) + epsilon)
+    return w
+
+
+def plain_adadelta(w, rate, epsilon):
+    e, d = np.zeros_like(w), np.zeros_like(w)
+    for t in range(STEPS):
+        g = slope(w, t)
+        e = 0.9 * e + 0.1 * g**2
+        change = np.sqrt(d + epsilon) / np.sqrt(e + epsilon) * g
+        d = 0.9 * d + 0.1 * change**2
+        w = w - rate(t) * change
+    return w
+
+
+def plain_rmsprop(w, rate, epsilon, inside=False):
+    v = np.zeros_like(w)
+    for t in range(STEPS):
+        g = slope(w, t)
+        v = 0.99 * v + 0.01 * g**2
+        w = w - rate(t) * g / (np.sqrt(v + epsilon) if inside else np.sqrt(v) + epsilon)
+    return w
+
+
+def plain_adam(w, rate, epsilon, decay=0.0, hat=None):
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t in range(1, STEPS + 1):
+        g = slope(w, t - 1)
+        w = w - rate(t - 1) * decay * w
+        m = 0.9 * m + (1 - 0.9) * g
+        v = 0.999 * v + (1 - 0.999) * g**2
+        if hat is None:
+            w = w - rate(t - 1) * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + epsilon)
+        else:
+            w = w - rate(t - 1) * np.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m / (np.sqrt(v) + hat)
+    return w
+
+
+OPTIMISERS = {
+    "SGD": (lambda p, r, e: optim.SGD(p, r), plain_sgd),
+    "SGD, decay": (
+        lambda p, r, e: optim.SGD(p, r, weight_decay=0.1),
+        lambda w, r, e: plain_sgd(w, r, e, decay=0.1),
+    ),
+    "momentum": (lambda p, r, e: optim.SGD(p, r, 0.9), lambda w, r, e: plain_sgd(w, r, e, 0.9)),
+    "Nesterov": (
+        lambda p, r, e: optim.SGD(p, r, 0.9, nesterov=True, weight_decay=0.01),
+        lambda w, r, e: plain_sgd(w, r, e, 0.9, True, 0.01),
+    ),
+    "Adagrad": (lambda p, r, e: optim.Adagrad(p, r, epsilon=e), plain_adagrad),
+    "Adadelta": (lambda p, r, e: optim.Adadelta(p, r, epsilon=e), plain_adadelta),
+    "RMSprop": (lambda p, r, e: optim.RMSprop(p, r, epsilon=e), plain_rmsprop),
+    "RMSprop, inside": (
+        lambda p, r, e: optim.RMSprop(p, r, epsilon=e, epsilon_inside=True),
+        lambda w, r, e: plain_rmsprop(w, r, e, True),
+    ),
+    "Adam": (lambda p, r, e: optim.Adam(p, r, epsilon=e), plain_adam),
+    "Adam, epsilon hat": (
+        lambda p, r, e: optim.Adam(p, r, epsilon_hat=e),
+        lambda w, r, e: plain_adam(w, r, None, hat=e),
+    ),
+    "AdamW": (
+        lambda p, r, e: optim.AdamW(p, r, epsilon=e, weight_decay=0.1),
+        lambda w, r, e: plain_adam(w, r, e, 0.1),
+    ),
+}
+
+
+def parameters_of(tensor):
+    return [tensor(START[:5]), tensor(START[5:6]), tensor(START[6:].reshape(2, 3))]
+
+
+def train(optimiser, steps=STEPS, first=0):
+    for t in range(first, first + steps):
+        optimiser.zero_grad()
+        loss_of(optimiser.parameters, t).backward()
+        optimiser.step()
+
+
+def joined(parameters, host):
+    return np.concatenate([host(p).ravel() for p in parameters])
+
+
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
+@pytest.mark.parametrize("decaying", [False, True], ids=["constant", "decaying"])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimisers(name, decaying, epsilon, tensor, host):
+    make, plain = OPTIMISERS[name]
+    rate = (lambda t: 0.05 / (1 + 0.1 * t)) if decaying else (lambda t: 0.05)
+    parameters = parameters_of(tensor)
+    train(make(parameters, rate if decaying else 0.05, epsilon))
+    np.testing.assert_allclose(joined(parameters, host), plain(START, rate, epsilon), rtol=1e-10)
+
+
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
+def test_the_two_forms_of_adam_agree(epsilon, tensor, host):
+    first, second = parameters_of(tensor), parameters_of(tensor)
+    one, other = optim.Adam(first, 0.05, epsilon=epsilon), optim.Adam(second, 0.05, epsilon_hat=0.0)
+    for t in range(STEPS):
+        other.epsilon_hat = epsilon * np.sqrt(1 - 0.999 ** (t + 1))
+        train(one, 1, t)
+        train(other, 1, t)
+    np.testing.assert_allclose(joined(first, host), joined(second, host), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_state_goes_out_and_in(name, tensor, host):
+    make, _ = OPTIMISERS[name]
+    whole, halves = parameters_of(tensor), parameters_of(tensor)
+    train(make(whole, 0.05, 1e-8), 20)
+    before = make(halves, 0.05, 1e-8)
+    train(before, 12)
+    state = {key: array.copy() for key, array in before.state().items()}
+    train(before, 1, 12)  # which does not reach into the state
+    halves = [tensor(host(p)) for p in parameters_of(tensor)]
+    first = make(halves, 0.05, 1e-8)
+    train(first, 12)
+    after = make(halves, 0.05, 1e-8)
+    after.restore(state)
+    train(after, 8, 12)
+    np.testing.assert_array_equal(joined(whole, host), joined(halves, host))
+
+
+def test_parameters_without_a_gradient_stay(tensor, host):
+    parameters = parameters_of(tensor)
+    optimiser = optim.Adam(parameters, 0.05)
+    train(optimiser, 3)
+    before = [host(p).copy() for p in parameters]
+    optimiser.zero_grad()
+    parameters[2].requires_grad = False
+    loss_of([parameters[0], parameters[2]], 0).backward()
+    optimiser.step()
+    assert (host(parameters[0]) != before[0]).all()
+    np.testing.assert_array_equal(host(parameters[1]), before[1])
+    np.testing.assert_array_equal(host(parameters[2]), before[2])
+
+
+def test_float32_stays(device):
+    parameter = Tensor(START, True, device=device)
+    for make, _ in OPTIMISERS.values():
+        optimiser = make([parameter], 0.05, 1e-8)
+        train(optimiser, 2)
+        assert parameter.dtype == np.float32
+        assert all(a.dtype == np.float32 for name, a in optimiser.state().items() if name != "steps")
+
+
+def test_clipping(tensor, host):
+    parameters = parameters_of(tensor)
+    loss_of(parameters, 0).backward()
+    gradient = np.concatenate([host(p.grad).ravel() for p in parameters])
+    norm = np.sqrt((gradient**2).sum())
+    assert optim.clip_by_norm(parameters, norm * 1.01) == pytest.approx(norm, rel=1e-14)
+    np.testing.assert_array_equal(np.concatenate([host(p.grad).ravel() for p in parameters]), gradient)
+    optim.clip_by_norm(parameters, 0.5)
+    clipped = np.concatenate([host(p.grad).ravel() for p in parameters])
+    np.testing.assert_allclose(clipped, gradient * 0.5 / norm, rtol=1e-14)
+    parameters[0].grad[0] = np.nan
+    with refuses("clip_by_norm: expected finite gradients, got norm nan"):
+        optim.clip_by_norm(parameters, 0.5)
+    with refuses("limit: expected a finite number above 0, got 0"):
+        optim.clip_by_norm(parameters, 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(sum), st.integers(0, 2))
+def test_shards_average_to_the_whole_batch(counts, which):
+    generator = np.random.default_rng(sum(counts))
+    model = nn.Sequential(nn.Dense(3, 5), nn.Activation("tanh"), nn.Dense(5, 4)).to(dtype=np.float64)
+    x, labels = generator.normal(size=(sum(counts), 3)), generator.integers(0, 4, sum(counts))
+    loss = (
+        lambda z, y: losses.softmax_cross_entropy(z, y),
+        lambda z, y: losses.mean_squared(z, np.eye(4)[y]),
+        lambda z, y: losses.huber(z, np.eye(4)[y], 0.3),
+    )[which]
+
+    def gradients(x, labels):
+        for parameter in model.parameters():
+            parameter.grad = None
+        loss(model(x), labels).backward()
+        return [parameter.grad for parameter in model.parameters()]
+
+    ends = np.cumsum(counts)
+    parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True) if n]
+    averaged = optim.average_gradients(
+        [gradients(x[part], labels[part]) for part in parts], [n for n in counts if n]
+    )
+    for one, other in zip(averaged, gradients(x, labels), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-14)
+
+
+def test_shards_that_do_not_fit():
+    g = np.ones(3)
+    with refuses("counts: expected one for each of at least one shard, got 1 for 2"):
+        optim.average_gradients([[g], [g]], [1])
+    with refuses("counts: expected numbers of at least 0, not all 0, got [0, 0]"):
+        optim.average_gradients([[g], [g]], [0, 0])
+    with refuses("shards: expected gradients of shapes [(3,)], got [(2,)] in shard 1"):
+        optim.average_gradients([[g], [g[:2]]], [1, 1])
+
+
+# --- schedules
+
+
+def test_schedules():
+    assert [schedules.constant(0.5)(t) for t in (0, 9)] == [0.5, 0.5]
+    step = schedules.step(1.0, 3, 0.5)
+    assert [step(t) for t in range(7)] == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+    cosine = schedules.cosine(1.0, 4, 0.2)
+    np.testing.assert_allclose(
+        [cosine(t) for t in range(6)],
+        [0.2 + 0.4 * (1 + np.cos(np.pi * min(t, 4) / 4)) for t in range(6)],
+    )
+    warm = schedules.warm_up(step, 2, 0.1)
+    np.testing.assert_allclose([warm(t) for t in range(4)], [0.1, 0.55, 1.0, 0.5])
+    by_epoch = schedules.by_epoch(step, 2)
+    assert [by_epoch(t) for t in (0, 5, 6, 7, 12)] == [1, 1, 0.5, 0.5, 0.25]
+    assert schedules.linear_scaling(0.1, 1024, 256) == 0.4
+
+
+def test_an_optimiser_follows_a_schedule(tensor, host):
+    x = tensor([0.0])
+    optimiser = optim.SGD([x], schedules.step(1.0, 2, 0.1))
+    for expected in (1, 2, 2.1, 2.2, 2.21):
+        optimiser.zero_grad()
+        (-x).sum().backward()
+        optimiser.step()
+        assert host(x)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_state_that_no_steps_give_is_refused(name, tensor):
+    make, _ = OPTIMISERS[name]
+    optimiser = make(parameters_of(tensor), 0.05, 1e-8)
+    train(optimiser, 3)
+    before = optimiser.state()
+    wrong = {"steps": [np.array(s) for s in (-1, -3.5, 3.0, np.nan, True, "3")] + [np.array([3])]}
+    for key, vector in before.items():
+        if key != "steps":
+            wrong[key] = [np.full_like(vector, np.nan), np.full_like(vector, np.inf), vector[1:], vector > 0]
+            wrong[key] += [] if key in ("buffer", "mean") else [np.full_like(vector, -1e-9)]
+    for key, values in wrong.items():
+        for value in values:
+            with refuses(f"state: {key}: expected "):
+                optimiser.restore({**before, key: value})
+    for key, array in optimiser.state().items():
+        np.testing.assert_array_equal(array, before[key])
+    optimiser.restore({key: array if key == "steps" else array.astype("f") for key, array in before.items()})
+
+
+def test_the_buffer_goes_with_the_momentum(tensor, host):
+    optimiser = optim.SGD(parameters_of(tensor), 0.05, momentum=0.9)
+    train(optimiser, 3)
+    optimiser.momentum = 0.5  # of the same buffer
+    assert set(optimiser.state()) == {"steps", "buffer"} and optimiser.state()["buffer"].any()
+    optimiser.momentum = 0.0
+    assert set(optimiser.state()) == {"steps"}
+    again = optim.SGD([tensor(host(p)) for p in optimiser.parameters], 0.05)
+    again.restore(optimiser.state())
+    for momentum in (0.0, 0.9):  # which begins anew in both
+        optimiser.momentum = again.momentum = momentum
+        train(optimiser, 2, 3)
+        train(again, 2, 3)
+        np.testing.assert_array_equal(joined(optimiser.parameters, host), joined(again.parameters, host))
+    np.testing.assert_array_equal(optimiser.state()["buffer"], again.state()["buffer"])
+
+
+def test_a_state_too_great_for_float32_is_refused():
+    adam = optim.Adam([Tensor([1.0], True)])
+    with refuses("state: mean: expected finite numbers"):
+        adam.restore({**adam.state(), "mean": np.array([1e300])})
+
+
+# --- mistakes
+
+P = Tensor([1.0], True)
+MISTAKES = [
+    (lambda: optim.SGD([P], -0.1), "learning_rate: expected a finite number of at least 0, got -0.1"),
+    (lambda: optim.SGD([P], np.nan), "learning_rate: expected a finite number of at least 0, got nan"),
+    (lambda: optim.Adam([P], np.inf), "learning_rate: expected a finite number of at least 0, got inf"),
+    (lambda: optim.Adam([P], "fast"), "learning_rate: expected a finite number of at least 0, got 'fast'"),
+    (lambda: schedules.cosine(-1.0, 10), "learning_rate: expected a finite number of at least 0, got -1.0"),
+    (lambda: schedules.step(1.0, 0), "every: expected an integer from 1 to"),
+    (lambda: optim.SGD([], 0.1), "parameters: expected at least one tensor, and nothing else"),
+    (lambda: optim.SGD([np.ones(2)], 0.1), "parameters: expected at least one tensor, and nothing else"),
+    (lambda: optim.SGD([P, P], 0.1), "parameters: one is given twice"),
+    (
+        lambda: optim.SGD([P, Tensor([1.0], True, np.float64)], 0.1),
+        "parameters: expected one dtype and one device",
+    ),
+    (
+        lambda: optim.SGD([P], 0.1, momentum=1.0),
+        "momentum: expected a number of at least 0 and below 1, got 1.0",
+    ),
+    (lambda: optim.SGD([P], 0.1, nesterov=True), "nesterov: needs momentum above 0, got 0"),
+    (
+        lambda: optim.SGD([P], 0.1, weight_decay=-1),
+        "weight_decay: expected a finite number of at least 0, got -1",
+    ),
+    (
+        lambda: optim.Adam([P], betas=(0.9, 1.0)),
+        "betas: expected a number of at least 0 and below 1, got 1.0",
+    ),
+    (lambda: optim.Adam([P], betas=0.9), "betas: expected two numbers, got 0.9"),
+    (lambda: optim.Adam([P], epsilon=-1), "epsilon: expected a finite number of at least 0, got -1"),
+    (lambda: optim.SGD([P], 0.1).step(), "step: no parameter has a gradient; call backward of a loss first"),
+    (
+        lambda: optim.Adam([P]).restore(optim.SGD([P], 0.1).state()),
+        "state: expected steps, mean, square, got steps",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=range(len(MISTAKES)))
+def test_mistakes(mistake, message):
+    with refuses(message):
+        mistake()
+
+
+def test_a_schedule_that_goes_wrong_changes_nothing():
+    x = Tensor([1.0], True)
+    optimiser = optim.SGD([x], lambda t: np.nan if t == 1 else 0.1)
+    x.grad = np.ones(1, np.float32)
+    optimiser.step()
+    before = x.data.copy()
+    with refuses("learning_rate: expected a finite number of at least 0, got nan at step 1"):
+        optimiser.step()
+    np.testing.assert_array_equal(x.data, before)
+    with refuses("learning_rate: expected a finite number of at least 0, got -1"):
+        optimiser.learning_rate = -1
+
+
+def test_gradients_whose_squares_are_too_large_for_float32():
+    weight = Tensor([0.0, 0.0], requires_grad=True)
+    weight.grad = np.array([3e20, 4e20], np.float32)
+    assert optim.clip_by_norm([weight], 1.0) == pytest.approx(5e20)
+    np.testing.assert_allclose(weight.grad, [0.6, 0.8], rtol=1e-6)
+
+
+def test_a_gradient_of_another_shape_changes_nothing():
+    weights = [Tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+    weights[0].grad, weights[1].grad = np.ones(2, np.float32), np.ones(3, np.float32)
+    optimiser = optim.SGD(weights, 0.1)
+    with pytest.raises(ValueError, match=r"^step: expected a gradient of shape \(2,\), got \(3,\)$"):
+        optimiser.step()
+    assert optimiser.steps == 0 and weights[0].data.tolist() == [1.0, 2.0]
+
+
+def test_values_that_are_assigned_are_checked():
+    weight = Tensor([1.0, 2.0], requires_grad=True)
+    for value, message in (([np.nan, 1.0], "finite"), (["a", "b"], "numbers"), ([1.0], "shape")):
+        with pytest.raises(ValueError, match=f"^data: expected .*{message}"):
+            weight.data = value
+    assert weight.data.tolist() == [1.0, 2.0]

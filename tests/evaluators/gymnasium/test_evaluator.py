@@ -1,0 +1,445 @@
+import contextlib
+import functools
+import itertools
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import evaluators
+import neat
+from evaluators.gymnasium.evaluator import Gymnasium
+from evaluators.gymnasium.spaces import Inputs, Outputs
+from neat.genome.genome import Genome, Genomes
+from neat.kernels import rng
+from tests.support.reference import random_genome
+
+gymnasium = pytest.importorskip("gymnasium")
+
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sequence  # noqa: E402
+
+from tests.support import gymnasium_environments as own  # noqa: E402  needs gymnasium
+
+ACTIVATIONS = ["tanh", "sigmoid", "identity", "gauss"]
+
+
+def population(task, size=10, seed=3, feed_forward=True, generation=5):
+    """Genomes of any topology, with the sizes that a task has."""
+    draw, genomes = random.Random(seed), []
+    while len(genomes) < size:
+        one = random_genome(draw, activations=ACTIVATIONS, hidden=4, feed_forward=feed_forward)
+        if (one["num_inputs"], one["num_outputs"]) == (task.num_inputs, task.num_outputs):
+            genomes.append(one)
+    batch = Genomes.from_list(genomes)
+    batch.seed, batch.generation = seed, generation
+    return batch
+
+
+def seed_of(seed, generation, individual, trial, episode):
+    return int(rng.philox(*np.uint64([generation, individual, 64 + trial, episode, seed, 0]))[0]) >> 1
+
+
+def played_alone(make, genomes, episodes, act, see, seeds):
+    """Rewards, lengths and terminations from a loop over one environment and one network."""
+    environment, results = make(), []
+    for index, genome in enumerate(genomes):
+        network = evaluators.Network(evaluators.compile(genome))
+        for episode in range(episodes):
+            network.reset()
+            observation, _ = environment.reset(seed=seeds(index, episode))
+            reward, length, terminated, truncated = 0.0, 0, False, False
+            while not (terminated or truncated):
+                action = act(network.activate(see(observation)), genome)
+                observation, gain, terminated, truncated, _ = environment.step(action)
+                reward, length = reward + gain, length + 1
+            results.append((reward, length, terminated))
+    return [np.array(column).reshape(len(genomes), episodes) for column in zip(*results, strict=True)]
+
+
+def check_same(played, expected):
+    for array, other in zip(played, expected, strict=True):
+        np.testing.assert_array_equal(array, other)
+
+
+def scaled_walk(observation):
+    return [observation[0] / 4, observation[1]]
+
+
+def chosen(outputs, genome):
+    return np.int64(np.argmax(outputs) - 1)
+
+
+@pytest.mark.smoke
+def test_a_discrete_environment_is_as_played_alone():
+    with Gymnasium("CartPole-v1", episodes=3, observations="raw", slots=7) as evaluator:
+        genomes = population(evaluator)
+        fitness = evaluator(genomes)
+        expected = played_alone(
+            lambda: gymnasium.make("CartPole-v1"),
+            genomes,
+            3,
+            lambda outputs, genome: int(np.argmax(outputs)),
+            list,
+            lambda index, episode: seed_of(3, 5, 0, 0, episode),
+        )
+    check_same(evaluator.last, expected)
+    assert fitness.dtype == evaluator.last.reward.dtype == np.float64
+    assert evaluator.last.length.dtype == np.int64
+    assert evaluator.last.terminated.dtype == bool
+    np.testing.assert_array_equal(fitness, evaluator.last.reward.mean(axis=1))
+    assert evaluator.steps == expected[1].sum()
+    assert len(np.unique(fitness)) > 3
+
+
+def test_a_continuous_environment_is_as_played_alone():
+    def stretched(outputs, genome):
+        low = {"tanh": -1, "sigmoid": 0, "identity": -1, "gauss": 0}[genome.nodes[0]["activation"]]
+        share = np.clip((outputs - np.float32(low)) / np.float32(1 - low), 0, 1)
+        return np.float32(-2 + 4 * share.astype(np.float64))
+
+    with Gymnasium("Pendulum-v1", observations="raw", time_limit=60, combine="sum", g=9.0) as evaluator:
+        genomes = population(evaluator)
+        evaluator(genomes)
+    environment = functools.partial(gymnasium.make, "Pendulum-v1", g=9.0, max_episode_steps=60)
+    expected = played_alone(
+        environment, genomes, 1, stretched, list, lambda index, episode: seed_of(3, 5, 0, 0, episode)
+    )
+    check_same(evaluator.last, expected)
+    assert (evaluator.last.length == 60).all()
+    assert not evaluator.last.terminated.any()
+
+
+@pytest.mark.parametrize("feed_forward", [True, False])
+@pytest.mark.parametrize("starts", ["generation", "genome"])
+def test_networks_see_scaled_observations_and_forget_between_episodes(feed_forward, starts):
+    with Gymnasium(own.Walk, episodes=4, starts=starts, slots=3) as evaluator:
+        genomes = population(evaluator, feed_forward=feed_forward)
+        evaluator(genomes)
+    expected = played_alone(
+        own.Walk,
+        genomes,
+        4,
+        chosen,
+        scaled_walk,
+        lambda index, episode: seed_of(3, 5, 0 if starts == "generation" else index + 1, 0, episode),
+    )
+    check_same(evaluator.last, expected)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_the_number_of_slots_changes_nothing(mode):
+    results = []
+    for slots in (1, 3, 8):
+        with Gymnasium(own.Walk, episodes=2, slots=slots, vectorization_mode=mode) as evaluator:
+            genomes = population(evaluator, size=6, feed_forward=False)
+            for _ in range(2):
+                evaluator(genomes)
+                results.append(evaluator.last)
+    alone = played_alone(
+        own.Walk, genomes, 2, chosen, scaled_walk, lambda index, episode: seed_of(3, 5, 0, 0, episode)
+    )
+    for result in results:
+        check_same(result, alone)
+    assert not multiprocessing.active_children()
+
+
+def test_slots_without_work_rest():
+    with Gymnasium(own.Walk, episodes=3, slots=50) as evaluator:
+        genomes = population(evaluator, size=7)
+        own.Walk.steps = 0
+        evaluator(genomes)
+        assert own.Walk.steps == evaluator.steps > 0
+
+
+def test_combinations_and_fresh_starts():
+    with Gymnasium(own.Walk, episodes=3, combine="min") as evaluator:
+        genomes = population(evaluator)
+        np.testing.assert_array_equal(evaluator(genomes), evaluator.last.reward.min(axis=1))
+        training = evaluator.last
+        played = evaluator.play(genomes, episodes=3)
+        again = evaluator.play(genomes, episodes=3, trial=1)
+        np.testing.assert_array_equal(evaluator.validate(genomes, episodes=5), evaluator.validate(genomes, 5))
+        assert evaluator.last is training
+        genomes.generation = 6
+        check_same(evaluator.play(genomes, episodes=3), played)
+        evaluator(genomes)
+        rewards = [training.reward, played.reward, again.reward, evaluator.last.reward]
+        starts = np.concatenate(rewards, axis=1).T
+        assert all((one != other).all() for one, other in itertools.combinations(starts, 2))
+        np.testing.assert_array_equal(evaluator.play(genomes[4], episodes=3).reward[0], played.reward[4])
+        assert evaluator.validate(genomes[4]).shape == (1,)
+
+
+def test_a_run_repeats():
+    histories = []
+    for slots in (2, 16):
+        with Gymnasium("CartPole-v1", slots=slots, time_limit=50) as evaluator:
+            config = neat.Config.for_task(evaluator, population_size=20, seed=1)
+            result = neat.Population(config).run(evaluator, generations=4)
+            histories.append(result.history.generations)
+    np.testing.assert_array_equal(*histories)
+
+
+def test_observations_become_inputs():
+    box = Box(np.float32([[-2, 0], [0, -np.inf]]), np.float32([[2, 10], [np.finfo(np.float32).max, 3]]))
+    observation = np.float32([[[1, 2], [3, 4]], [[3, 0], [-1, -1]]])
+    np.testing.assert_allclose(
+        Inputs(box, True)(observation), [[0.5, -0.6, 3, 4], [1.5, -1, -1, -1]], rtol=1e-6
+    )
+    np.testing.assert_array_equal(Inputs(box, False)(observation), observation.reshape(2, 4))
+    assert np.isinf(Inputs(box, False)(np.full((1, 2, 2), 1e60))).all()
+    for space, size in ((Discrete(5), 5), (MultiDiscrete([2, 3]), 5), (Dict(a=box, b=Discrete(2)), 6)):
+        assert Inputs(space, True).num_inputs == size
+
+
+class Reveals(gymnasium.Env):
+    """Its observation is what the space says, and its reward the action."""
+
+    def __init__(self, observation_space, action_space):
+        self.observation_space, self.action_space = observation_space, action_space
+
+    def reset(self, *, seed=None, options=None):
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        return self.observation_space.sample(), float(np.sum(action)), True, False, {}
+
+
+def test_other_observations_are_flat():
+    def weighted(inputs):
+        connections = [
+            {"innovation": k, "source": k, "target": inputs, "weight": float(10**k)} for k in range(inputs)
+        ]
+        nodes = [{"id": inputs, "activation": "identity"}]
+        return {"num_inputs": inputs, "num_outputs": 1, "nodes": nodes, "connections": connections}
+
+    actions = Box(-np.inf, np.inf, (1,))
+    for space in (Discrete(5, start=2), MultiDiscrete([2, 3]), Dict(a=Box(0, 1, (2,)), b=Discrete(2))):
+        evaluator = Gymnasium(functools.partial(Reveals, space, actions))
+        space.seed(seed_of(0, 0, 0, 0, 0))
+        flat = gymnasium.spaces.flatten(space, space.sample())
+        fitness = evaluator(Genomes.from_list([weighted(evaluator.num_inputs)]))
+        np.testing.assert_allclose(fitness, [(flat * 10.0 ** np.arange(len(flat))).sum()], rtol=1e-6)
+
+
+def test_outputs_become_actions():
+    nan, inf = np.nan, np.inf
+
+    def act(space, decision, outputs, low=-1.0):
+        outputs = np.float32(outputs)
+        made = Outputs(space, decision)
+        assert made.num_outputs == outputs.shape[1]
+        actions = made(outputs, np.full_like(outputs, low), np.ones_like(outputs))
+        assert actions.dtype == space.dtype
+        assert all(space.contains(action) for action in actions)
+        return actions.tolist()
+
+    three = Discrete(3, start=5)
+    assert act(three, "argmax", [[1, 3, 2], [nan, 0, 0], [nan] * 3, [-inf, nan, -2]]) == [6, 6, 5, 7]
+    assert act(three, "threshold", [[-9], [-0.4], [-0.3], [0.3], [0.4], [nan], [inf]]) == [
+        5,
+        5,
+        6,
+        6,
+        7,
+        5,
+        7,
+    ]
+    assert act(Discrete(2), "threshold", [[0.4], [0.6]], low=0.0) == [0, 1]
+    groups = MultiDiscrete([2, 3])
+    assert act(groups, "argmax", [[1, 2, 9, 4, 5], [nan, 0, nan, nan, 0]]) == [[1, 0], [1, 2]]
+    assert act(groups, "threshold", [[0.1, 1], [-0.1, 0]]) == [[1, 2], [0, 1]]
+    assert act(MultiBinary((2, 1)), "threshold", [[0.1, -0.1]]) == [[[1], [0]]]
+    assert act(MultiBinary(2), "argmax", [[1, 2, 2, 1]]) == [[1, 0]]
+    box = Box(np.float32([[-2], [0]]), np.float32([[2], [np.inf]]))
+    assert act(box, "argmax", [[0.5, 7], [-3, -1], [nan, nan]]) == [[[1], [7]], [[-2], [0]], [[-2], [0]]]
+    assert act(Box(0, 255, (1,), np.uint8), "argmax", [[-1], [0.2], [inf]]) == [[0], [153], [255]]
+
+
+def refused(call, message, kind=ValueError):
+    with pytest.raises(kind) as error:
+        call()
+    assert str(error.value) == message
+
+
+def test_bad_arguments_are_refused(monkeypatch):
+    refused(
+        lambda: Gymnasium("CartPoel-v1"),
+        "environment: Environment `CartPoel` doesn't exist. Did you mean: `CartPole`?",
+    )
+    refused(lambda: Gymnasium(3), "environment: expected an id or a function, got 3")
+    refused(
+        lambda: Gymnasium(dict),
+        "environment: expected a function that makes a gymnasium.Env, got one that makes {}",
+    )
+    refused(
+        lambda: Gymnasium(own.Walk, gravity=1),
+        "gravity: arguments are for an environment's id, got a function as environment",
+    )
+    with pytest.raises(ValueError, match=r"^environment: .*unexpected keyword argument 'moon'"):
+        Gymnasium("CartPole-v1", moon=1)
+    for name in ("episodes", "slots", "time_limit"):
+        for value in (0, 1.5, True, "2"):
+            refused(
+                lambda name=name, value=value: Gymnasium(own.Walk, **{name: value}),
+                f"{name}: expected an integer from 1 to 16777215, got {value!r}",
+            )
+    refused(
+        lambda: Gymnasium(own.Walk, timeout=0, vectorization_mode="async"),
+        "timeout: expected seconds above 0 and at most 1e6, got 0",
+    )
+    refused(
+        lambda: Gymnasium(own.Walk, timeout=5.0),
+        "timeout: needs vectorization_mode 'async', since only processes can be ended, got 'sync'",
+    )
+    refused(
+        lambda: Gymnasium(own.Walk, starts="run"), "starts: must be one of 'generation', 'genome', got 'run'"
+    )
+    refused(
+        lambda: Gymnasium(own.Walk, combine=max), f"combine: must be one of 'mean', 'min', 'sum', got {max!r}"
+    )
+    refused(
+        lambda: Gymnasium(functools.partial(Reveals, Sequence(Discrete(2)), Discrete(2))),
+        "environment: expected observations that can be made flat, got Sequence(Discrete(2), stack=False)",
+    )
+    refused(
+        lambda: Gymnasium(functools.partial(Reveals, Discrete(2), Dict(a=Discrete(2)))),
+        "environment: expected actions of Box, Discrete, MultiDiscrete or MultiBinary, got Dict('a': Discrete(2))",
+    )
+    locked = functools.partial(own.Lazy, threading.Lock())
+    with pytest.raises(
+        ValueError, match=r"^environment: expected what can be sent to worker processes \(.*lock"
+    ):
+        Gymnasium(locked, vectorization_mode="async")
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    refused(
+        lambda: Gymnasium("CartPole-v1"),
+        "Gymnasium needs gymnasium: pip install 'batchneat[gym]'",
+        ImportError,
+    )
+
+
+def test_bad_genomes_are_refused():
+    evaluator = Gymnasium(own.Walk)
+    genomes = population(Gymnasium("CartPole-v1"), size=1)
+    refused(lambda: evaluator(genomes), "genomes: expected 2 inputs, as Walk observes, got 4")
+    fewer = Genome.from_dict({"num_inputs": 2, "num_outputs": 1, "nodes": [{"id": 2}], "connections": []})
+    refused(lambda: evaluator.play(fewer), "genomes: expected 3 outputs, as Walk needs, got 1")
+    refused(lambda: evaluator([fewer]), "genomes: expected neat.Genomes or neat.Genome, got list")
+    refused(lambda: evaluator.play(fewer, trial=-1), "trial: expected an integer from 0 to 250, got -1")
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_errors_of_an_environment_name_the_place(mode):
+    def failing(environment):
+        with Gymnasium(environment, episodes=2, slots=2, vectorization_mode=mode) as evaluator:
+            evaluator(population(evaluator, size=3))
+
+    place = "step 3 of episode 0 of genome 0"
+    with pytest.raises(RuntimeError) as error:
+        failing(functools.partial(own.Lazy, own.raises))
+    assert str(error.value) == f"Lazy: KeyError: 'no such thing', in {place}"
+    assert "in raises" in error.value.__notes__[0]
+    spoiled = functools.partial(own.Lazy, own.without_reward)
+    refused(lambda: failing(spoiled), f"Lazy: expected finite rewards, got nan in {place}")
+    spoiled = functools.partial(own.Lazy, own.without_sight)
+    refused(lambda: failing(spoiled), f"Lazy: expected finite observations, got nan in {place}")
+    message = "Unwilling: OSError: the door is locked, in step 0 of episode 0 of genome 0"
+    refused(lambda: failing(own.Unwilling), message, RuntimeError)
+    assert not multiprocessing.active_children()
+
+
+def test_episodes_begin_again_when_a_worker_was_killed(tmp_path, caplog):
+    flag = tmp_path / "flag"
+    with Gymnasium(functools.partial(own.Ends, flag), slots=2, vectorization_mode="async") as evaluator:
+        genomes = population(evaluator, size=5)
+        expected = evaluator(genomes)
+        assert not caplog.records
+        flag.touch()
+        np.testing.assert_array_equal(evaluator(genomes), expected)
+        assert [record[:2] for record in caplog.record_tuples] == [("evaluators", logging.WARNING)]
+        multiprocessing.active_children()[0].kill()  # between two calls
+        np.testing.assert_array_equal(evaluator(genomes), expected)
+    assert not multiprocessing.active_children()
+
+
+def test_episodes_begin_again_a_stated_number_of_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluators.workers, "RETRIES", 1)
+    with Gymnasium(functools.partial(own.Ends, tmp_path), slots=2, vectorization_mode="async") as evaluator:
+        genomes = population(evaluator, size=5)
+        with pytest.raises(
+            RuntimeError, match=r"^Ends: a worker process was killed by SIGKILL.*, 2 times in a row"
+        ):
+            evaluator(genomes)
+        assert not multiprocessing.active_children()
+
+
+def test_episodes_begin_again_when_a_worker_has_stopped(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("evaluators.gymnasium.vector.END_TIMEOUT", 0.5)
+    flag = tmp_path / "flag"
+    flag.touch()
+    stops = functools.partial(own.Stops, flag)
+    with Gymnasium(stops, slots=2, vectorization_mode="async", timeout=2.0) as evaluator:
+        genomes = population(evaluator, size=5)
+        fitness = evaluator(genomes)
+        assert "Stops: a worker process took more than 2 s (timeout); its work is done again" in caplog.text
+        children = multiprocessing.active_children()
+        os.kill(children[0].pid, signal.SIGSTOP)
+    assert not any(child.is_alive() for child in children)  # closing does not wait for ever
+    np.testing.assert_array_equal(fitness, Gymnasium(own.Walk)(genomes))
+
+
+def test_an_environment_that_a_worker_cannot_make(caplog, capfd):
+    make = functools.partial(own.Unmakeable, os.getpid())
+    with Gymnasium(make, slots=2, vectorization_mode="async") as evaluator:
+        with pytest.raises(
+            RuntimeError, match=r"^Unmakeable: a worker process ended with status 1 while it started, see its"
+        ):
+            evaluator(population(evaluator, size=2))
+        assert not caplog.records and not multiprocessing.active_children()
+    assert "OSError: there is no such device" in capfd.readouterr().err
+
+
+def test_worker_processes_are_light():
+    with Gymnasium(own.Counts, slots=1, vectorization_mode="async", time_limit=1) as evaluator:
+        assert evaluator(population(evaluator, size=1)) == 0
+
+
+def test_an_interrupt_ends_the_workers(tmp_path):
+    flag = tmp_path / "flag"
+    flag.touch()
+    with Gymnasium(functools.partial(own.Interrupts, flag), slots=2, vectorization_mode="async") as evaluator:
+        genomes = population(evaluator, size=5)
+        evaluators.compile(genomes).activate(
+            np.zeros((1, evaluator.num_inputs))
+        )  # compiled before the clock runs
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            evaluator(genomes)
+        assert not multiprocessing.active_children()
+        assert time.monotonic() - start < 30
+        assert np.isfinite(evaluator(genomes)).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_has_processes_of_its_own():
+    with Gymnasium(own.Walk, slots=1, vectorization_mode="async") as evaluator:
+        genomes = population(evaluator, size=2)
+        expected = evaluator(genomes)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with contextlib.suppress(BaseException), evaluator:
+                status = int((evaluator(genomes) != expected).any())
+            os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        np.testing.assert_array_equal(evaluator(genomes), expected)

@@ -1,0 +1,205 @@
+"""What a CSV file may hold, and what is said of one that holds something else."""
+
+import math
+import os
+import re
+import threading
+
+import numpy as np
+import pytest
+
+from experiments.tasks.data import read_csv
+
+
+def read(tmp_path, content, target="b", classes=False):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_csv(path, target, "label" if classes else "target", classes)
+
+
+def refusal(tmp_path, content, target="b", classes=False):
+    with pytest.raises(ValueError) as error:
+        read(tmp_path, content, target, classes)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1 and len(message) < 1000
+    return message.removeprefix(f"{tmp_path / 'a.csv'}: ")
+
+
+NUMBERS = {
+    "1500": 1500, "-0.25": -0.25, "+5": 5, "1.5e3": 1500, "1E+3": 1000, "2.": 2, ".5": 0.5, "  7\t": 7, "1e-400": 0,
+    '"3"': 3, "007": 7, "-0": 0, "3.4e38": 3.4e38,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers(tmp_path, text):
+    data = read(tmp_path, f"a,b\n{text},1\n2,{text}\n")
+    assert data.features[0, 0] == data.target[1] == NUMBERS[text]
+
+
+WORDS = [
+    "1_000", "2020_01_01", "2020-01-01", "2020/1/1", "12:30", "١٢", "１２", "1٫5", "−5", "1,5", "1,000", "1 000",
+    "1\u00a0000", "1'000", "0x10", "0b1", "1d5", "1e", "e5", ".", "-", "1.2.3", "1e5.5", "+-1", "5%", "$5", "True", "?",
+    "NA", "None", "in f", "1j", "0" * 100_000 + "x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WORDS, ids=lambda text: text[:12])
+@pytest.mark.parametrize("column", ["a", "b"])
+def test_what_is_no_number(tmp_path, text, column):
+    """Python's float reads underscores and the digits of all scripts."""
+    values = {"a": "1", "b": "2", column: f'"{text}"'}
+    shown = re.escape(repr(text)) if len(text) < 40 else r"'0+\.\.\.0+x'"
+    message = refusal(tmp_path, f"a,b\n1,2\n{values['a']},{values['b']}\n")
+    expected = (
+        f"line 3: column '{column}': must be a number, got {shown}; numbers look like 1500, -0.25 or 1.5e3"
+    )
+    assert re.fullmatch(expected, message)
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "-nan", "inf", "-Infinity", "1e400", "-1e39", "1" + "0" * 50])
+def test_what_is_not_finite(tmp_path, text):
+    assert "line 2: column 'a': must be a finite float32, got '" in refusal(tmp_path, f"a,b\n{text},2\n")
+
+
+@pytest.mark.parametrize("text", ["", "  ", '""'])
+def test_empty_cells(tmp_path, text):
+    assert refusal(tmp_path, f"a,b\n{text},2\n") == "line 2: column 'a': must not be empty"
+    assert refusal(tmp_path, f"a,b\n1,{text}\n") == "line 2: column 'b': must not be empty"
+
+
+SEPARATED = {
+    "semicolons": [
+        "a;b;c\n1,5;2;3\n",
+        '"a";"b"\n"1,5";"2"\n',
+        "price, EUR;b\n1;2\n",
+        "sep=;\na;b\n",
+        "\ufeffb ; a\n",
+    ],
+    "tabs": ["a\tb\tc\n1\t2\t3\n", '"a"\t"b"\n', "a, x\tb\n"],
+    "vertical bars": ["a|b|c\n1|2|3\n"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(name, text) for name, texts in SEPARATED.items() for text in texts]
+)
+@pytest.mark.parametrize("classes", [False, True])
+def test_another_separator_is_named(tmp_path, name, text, classes):
+    message = refusal(tmp_path, text, classes=classes)
+    assert message.startswith(
+        f"line 1: expected commas between the columns, found {name}; save the file with"
+    )
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_another_separator_under_a_header_with_commas_is_named(tmp_path, separator, name):
+    for row in "1 2 3", "1,5 2 3", "1,5 2,5 3,5":
+        message = refusal(tmp_path, "a,b,c\n7,8,9\n" + row.replace(" ", separator) + "\n")
+        assert message.startswith(f"line 3: expected commas between the columns, found {name}; save the file")
+    wrong = refusal(tmp_path, f"a,b,c\n1{separator}2\n")
+    assert wrong == "line 2: expected 3 values, got 1"
+
+
+def test_a_semicolon_in_a_name_is_no_separator(tmp_path):
+    data = read(tmp_path, '"x; y","tab\there",b|c\n1,2,3\n4,5,6\n', target="b|c")
+    assert data.names == ["x; y", "tab\there"] and data.target.tolist() == [3, 6]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_line_ends_and_byte_order_marks(tmp_path, end, start, last):
+    text = start + end.join(["a,b", "1,2", "", "3,4"]) + end * last
+    data = read(tmp_path, text)
+    assert data.features.tolist() == [[1], [3]] and data.target.tolist() == [2, 4]
+
+
+QUOTES = {
+    'a,b\n1,2\n"3,4\n5,6\n7,8\n': "line 3: unexpected end of data; is a quotation mark missing or misplaced?",
+    'a,b\n1,"2"3\n': "line 2: ',' expected after '\"'; is a quotation mark missing or misplaced?",
+    'a,"b\n1,2\n': "line 1: unexpected end of data; is a quotation mark missing or misplaced?",
+    'a,b\n"1' + "0" * 200_000: "line 2: field larger than field limit (131072); is a quotation mark missing",
+}
+
+
+@pytest.mark.parametrize("text", QUOTES, ids=lambda text: text[:20])
+def test_quotes_that_do_not_match(tmp_path, text):
+    assert refusal(tmp_path, text).startswith(QUOTES[text])
+
+
+def test_a_cell_of_several_lines(tmp_path):
+    data = read(tmp_path, 'a,b\n1,"u\nv"\n2,w\n', classes=True)
+    assert data.target.tolist() == ["u\nv", "w"]
+    assert refusal(tmp_path, 'a,b\n1,"u\nv"\nx,w\n', classes=True).startswith(
+        "line 4: column 'a': must be a number"
+    )
+    assert (
+        refusal(tmp_path, '"a\nz",b\n1,2\n', target="c")
+        == "line 1: target: must be one of 'a\\nz', b, got 'c'"
+    )
+
+
+ENCODINGS = {
+    b"a,b\n1,2\n3\x00,4\n": "line 3: holds a NUL character; the file must be UTF-8 text",
+    "a,b\n1,2\n".encode("utf-16-le"): "line 1: holds a NUL character; the file must be UTF-8 text",
+    "a,b\n1,2\n".encode("utf-16"): "must be UTF-8 text (in a spreadsheet, save it as CSV UTF-8)",
+    "größe,b\n1,2\n".encode("latin-1"): "must be UTF-8 text (in a spreadsheet, save it as CSV UTF-8)",
+}
+
+
+@pytest.mark.parametrize("content", ENCODINGS)
+@pytest.mark.parametrize("classes", [False, True])
+def test_other_encodings(tmp_path, content, classes):
+    assert refusal(tmp_path, content, classes=classes) == ENCODINGS[content]
+
+
+HEADERS = {
+    "a, a ,b\n1,2,3\n": "line 1: there are two columns 'a'",
+    "a,b,\n1,2,\n": "line 1: column 3 has no name",
+    " , \n1,2\n": "line 1: expected a header, found nothing",
+    "a,b\n": "line 1: expected samples after the header, found none",
+    "\n\na,b\n\n": "line 3: expected samples after the header, found none",
+    "1,-2e3,.5\n1,2,3\n": "line 1: expected a header with the columns' names, got numbers",
+    "b\n1\n": "line 1: expected a feature beside the target, got one column",
+    "a,b\n1,2,3\n": "line 2: expected 2 values, got 3",
+}
+
+
+@pytest.mark.parametrize("text", HEADERS)
+def test_headers(tmp_path, text):
+    assert refusal(tmp_path, text) == HEADERS[text]
+
+
+def test_a_wide_header_is_not_listed_whole(tmp_path):
+    names = ",".join([*(f"measure{k}" for k in range(5000)), "price"])
+    message = refusal(tmp_path, f"{names}\n", target="pirce")
+    assert message.startswith("line 1: target: must be one of price, ")
+    assert message.endswith(" and 4981 others, got 'pirce'")
+
+
+def test_names_of_classes(tmp_path):
+    data = read(tmp_path, "a,b\n1,1_000\n2, ١٢ \n", classes=True)
+    assert data.target.tolist() == ["1_000", "١٢"]
+    message = refusal(tmp_path, f"a,b\n1,{'x' * 257}\n", classes=True)
+    assert message.startswith(
+        "line 2: column 'b': a class's name must have at most 256 characters, got 257: 'xxx"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe(tmp_path):
+    """Which cannot be read twice."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("a,b\n1,2\n",))
+    writer.start()
+    data = read_csv(pipe, "b", "target", False)
+    writer.join(10)
+    assert data.target.tolist() == [2] and not writer.is_alive()
+
+
+def test_numbers_come_back_as_they_were_written(tmp_path):
+    values = np.random.default_rng(0).normal(size=200) * 10.0 ** np.arange(-37, 37).repeat(3)[:200]
+    data = read(tmp_path, "a,b\n" + "\n".join(f"{value!r},{math.pi!r}" for value in values.tolist()))
+    assert (data.features[:, 0] == values).all() and (data.target == math.pi).all()

@@ -1,0 +1,156 @@
+"""The kernels that play episodes, compiled and emulated; apart from the others so that processes share them."""
+
+import numpy as np
+import pytest
+
+import evaluators
+from evaluators import devices
+from neat.kernels.jit import inner_function
+from tests.gpu.device_cases import ENVIRONMENTS, check_alike, check_same_champion, genomes
+from tests.gpu.test_kernels import check_compiles, emulated, specialisations  # noqa: F401  skips without a compiler
+from tests.support.wandering import ONE, Hot, Late, Walk
+
+
+def decision_of(name, environment):
+    return (
+        "scaled" if hasattr(environment.actions, "low") else "threshold" if "threshold" in name else "argmax"
+    )
+
+
+KERNELS = {
+    **{
+        f"play {name}": (
+            specialisations.play_kernel,
+            environment.functions(),
+            decision_of(name, environment),
+            True,
+        )
+        for name, environment in ENVIRONMENTS.items()
+        # Those left out are of types that the others have too; NVIDIA's library approximates in Sway's functions.
+        if name not in ("Walk", "Sway", "DoublePole without velocities")
+    },
+    "play CartPole, device": (
+        specialisations.play_kernel,
+        ENVIRONMENTS["CartPole"].functions(),
+        "argmax",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
+    function, *arguments = KERNELS[name]
+    check_compiles(function(*arguments), "device" not in name, cache)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_kernel_computes_what_the_cpu_does(name, emulated):  # noqa: F811
+    check_alike(name)
+
+
+def test_episodes_with_scratch_in_device_memory(emulated, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(devices.arrays_of("cuda:0"), "shared_bytes", 0)
+    check_alike("CartPole")
+
+
+def test_a_whole_run_has_the_same_champion(emulated):  # noqa: F811
+    check_same_champion("CartPole")
+
+
+def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811
+    """A GPU's thread only stops; the CPU plays that episode again, and others are as they were."""
+    players = genomes(9, (1, 3))
+    short, long = (
+        evaluators.Rollout(Hot(time_limit=limit), episodes=4, starts="genome", device="cuda")
+        for limit in (200, 400)
+    )
+    short(players)
+    expected = evaluators.Rollout(Hot(time_limit=200), episodes=4, starts="genome", device="cpu")
+    expected(players)
+    np.testing.assert_array_equal(short.last.length, expected.last.length)
+    assert (expected.last.length < 200).any() and (expected.last.length == 200).any()
+    with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
+        long(players)
+
+
+def test_what_is_not_finite_is_told(emulated):  # noqa: F811
+    message = r"^Late: an observation or a reward was not finite in step 301 of episode 0 of genome 0$"
+    with pytest.raises(ValueError, match=message):
+        evaluators.Rollout(Late(time_limit=400), episodes=2, device="cuda")(genomes(5, (1, 3)))
+
+
+def drawn(state, action, constants, random):
+    state[1] += ONE
+    state[0] = np.random.normal()
+    return ONE, False
+
+
+def uniformly_drawn(state, action, constants, random):
+    state[0] = np.random.random()
+    return ONE, False
+
+
+def tried(state, action, constants, random):
+    try:
+        state[0] = ONE / state[0]
+    except Exception:
+        state[0] = ONE
+    return ONE, False
+
+
+@inner_function
+def noise():
+    return np.random.normal()
+
+
+def helped(state, action, constants, random):
+    return ONE + noise(), False
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "reason"),
+    [
+        (drawn, drawn.__code__.co_firstlineno + 2, "NumPy's random numbers are not the run's"),
+        (uniformly_drawn, uniformly_drawn.__code__.co_firstlineno + 1, "NumPy's random numbers are not"),
+        (tried, tried.__code__.co_firstlineno + 2, "AttributeError: "),
+        (helped, helped.__code__.co_firstlineno - 3, "NumPy's random numbers are not the run's"),
+    ],
+)
+def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function, line, reason, emulated):  # noqa: F811
+    environment = type("Own", (Walk,), {"__module__": __name__, "step": staticmethod(function)})()
+    evaluators.Rollout(environment, device="cpu")
+    with pytest.raises(ValueError) as error:
+        evaluators.Rollout(environment, device="cuda")
+    start = f"Own: step cannot be compiled for a GPU: test_cuda_episodes.py, line {line}: {reason}"
+    assert str(error.value).startswith(start)
+    assert str(error.value).endswith("; use device='cpu'") and "\n" not in str(error.value)
+    assert evaluators.Rollout(environment, device="auto").devices == ("cpu",)
+    assert evaluators.Rollout(Walk(), device="auto").devices == ("cuda:0",)
+
+
+def test_the_benchmark_of_a_gpu(emulated, monkeypatch):  # noqa: F811
+    """All of it but the device's own clock and rates."""
+    from benchmarks import gpu as benchmark
+
+    small = {
+        "GENOMES": 40,
+        "SAMPLES": 20,
+        "STEPS": 30,
+        "EPISODES": 2,
+        "MANY": 80,
+        "LEARNERS": 5,
+        "LEARNED_SAMPLES": 9,
+    }
+    for name, value in {**small, "POPULATIONS": (10, 20), "RUN": 3}.items():
+        monkeypatch.setattr(benchmark, name, value)
+    monkeypatch.setattr(benchmark, "_on_device", lambda call, repeats: benchmark._on_host(call, repeats))
+    rates = {"shared_reads": 1e12, "multiply_adds": 1e12, "copy_bytes": 1e12}
+    monkeypatch.setattr(benchmark, "_floors", lambda repeats: rates)
+    result = benchmark.run(quick=True)
+    assert result["cartpole"]["steps"] == 40 * 2 * 30
+    assert result["parity"]["episodes_that_differ"] == 0
+    assert all(result["parity"]["same_champion"].values())
+    for row in result["profile"]:
+        assert {"reproduce", "evaluate", "copy", "compile", "kernel", "copy back"} < row.keys()
+    assert all("|" in table.markdown() for table in benchmark.tables(result))

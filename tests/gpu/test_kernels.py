@@ -1,0 +1,217 @@
+"""The GPU's kernels compiled by the real compiler, and what it is given run on the CPU; no GPU is needed."""
+
+import ctypes
+import hashlib
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba_cuda")
+if __import__("numba").config.ENABLE_CUDASIM:
+    pytest.skip("the simulator compiles nothing", allow_module_level=True)
+
+from numba import types
+from numba.cuda import compiler
+from numba.cuda.cudadrv import nvvm
+
+import evaluators
+from evaluators import devices
+from evaluators.gpu import gradient_kernels, launcher, specialisations
+from evaluators.gpu.workspace import Workspace
+from neat.genome.buffers import packed
+from neat.kernels.jit import fused_inner_function, inner_function
+from tests.gpu.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
+from tests.gpu.emulator import VERSIONS, code, emulation
+
+CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
+OPTIMISED = ((9, 0), (12, 0))
+
+
+KERNELS = {
+    **{
+        f"compile, {place}": (specialisations.compile_kernel, place == "shared")
+        for place in ("shared", "device")
+    },
+    **{
+        f"activate, {place}": (specialisations.activate_kernel, place == "shared")
+        for place in ("shared", "device")
+    },
+    **{
+        f"score, {place}": (specialisations.score_kernel, place == "shared") for place in ("shared", "device")
+    },
+    "add": (specialisations.add_kernel,),
+    "combine": (specialisations.combine_kernel,),
+    **{
+        f"differentiate, {place}": (gradient_kernels.differentiate_kernel, place == "shared")
+        for place in ("shared", "device")
+    },
+}
+
+
+def ptx(kernel, capabilities):
+    """The kernel for each of these compute capabilities.
+
+    Optimised, as for a launch, for one that each of the two compilers in NVIDIA's library serves: the older one gives
+    the same text for 7.5 and 8.0 (tested below), and needs two to four times as long with optimisation as without.
+    """
+    return {
+        capability: nvvm.compile_ir(
+            code(kernel),
+            fastmath=False,
+            opt=3 if capability in OPTIMISED else 0,
+            arch="compute_{}{}".format(*capability),
+        ).decode()
+        for capability in capabilities
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.smoke] * (name == "add")) for name in KERNELS]
+)
+def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
+    function, *arguments = KERNELS[name]
+    check_compiles(function(*arguments), "shared" in name, cache)
+
+
+def check_compiles(kernel, in_shared, cache):
+    with open(compiler.__file__.replace("compiler", "dispatcher"), "rb") as file:
+        sources = file.read() + Path(__file__).read_bytes()
+    told = [
+        kernel.function.__qualname__,
+        str(kernel.signature),
+        *VERSIONS,
+        hashlib.sha256(sources).hexdigest(),
+    ]
+    done = "-".join(told)
+    key = "ptx/" + hashlib.sha256(done.encode()).hexdigest()[:32]
+    if cache.get(key, False):  # this very code, signature and compiler
+        return
+    for (major, minor), text in ptx(kernel, CAPABILITIES).items():
+        assert f".target sm_{major}{minor}" in text
+        assert ".entry" in text
+        assert not re.findall(r"\b\w+\.(?:approx|full)\b.*", text), "arithmetic that is not rounded correctly"
+        assert not re.findall(r"\.extern \.func .*\b(\w+)", text), "needs code that is linked in"
+        if in_shared and (major, minor) in OPTIMISED:
+            assert "st.shared" in text
+    cache.set(key, True)
+
+
+def test_optimised_text_is_the_same_for_all_that_the_older_compiler_serves():
+    kernel = code(specialisations.score_kernel(True))
+    texts = [
+        nvvm.compile_ir(kernel, fastmath=False, opt=3, arch=f"compute_{arch}").decode()
+        for arch in (75, 80, 90)
+    ]
+    assert len({re.sub(r"\.target sm_\d+", "", text) for text in texts}) == 1
+
+
+def test_only_what_the_cpu_fuses_is_rounded_once():
+    @inner_function
+    def plain(a, b, c):
+        return a * b + c, c - a * a
+
+    @fused_inner_function
+    def fused(a, b, c):
+        return a * b + c, c - a * a
+
+    def both(x):
+        x[0], x[1] = plain(x[2], x[3], x[4])
+        x[5], x[6] = fused(x[7], x[8], x[9])
+
+    for kind, short in ((types.float32, "f32"), (types.float64, "f64")):
+        kernel = launcher.Kernel(both, types.void(kind[::1]))
+        text = ptx(kernel, [(9, 0)])[9, 0]
+        operations = Counter(re.findall(rf"\b(fma|mul|add|sub)(\.rn)?\.{short}", text))
+        assert operations["mul", ".rn"] == operations["add", ".rn"] == 2  # these stay as they are
+        # The other two are fused, if only when the assembler turns mul and sub, without .rn, into one.
+        assert operations["fma", ".rn"] + operations["mul", ""] == 2
+        assert operations["fma", ".rn"] >= 1
+
+
+WITHOUT_ROW_STACK = """
+import numba.np.arrayobj  # which asks NumPy's version
+import numpy as np
+if hasattr(np, "row_stack"):
+    del np.row_stack
+    np.__all__.remove("row_stack")
+from numba import types
+from evaluators.gpu import launcher
+print(launcher.why_not(lambda x: np.sqrt(x), (types.float64,)), hasattr(np, "row_stack"))
+"""
+
+
+def test_a_numpy_from_which_row_stack_is_gone():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROW_STACK], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "None False\n", done.stderr
+
+
+def test_failures_of_launches_are_known():
+    from cuda.core._utils.cuda_utils import CUDAError
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    assert {CUDAError, CudaAPIError} <= set(launcher.FAILURES)
+    assert launcher.is_out_of_memory(CUDAError("CUDA_ERROR_OUT_OF_MEMORY: …"))
+    assert not launcher.is_out_of_memory(CUDAError("CUDA_ERROR_ILLEGAL_ADDRESS: …"))
+    assert not launcher.is_out_of_memory(ValueError("OUT_OF_MEMORY"))
+
+
+# ---------------------------------------------------------------- emulated
+
+
+@pytest.fixture(scope="module")
+def emulated(request):
+    """While this holds, "cuda" is an emulated GPU."""
+    with emulation(request.config.cache.mkdir("emulated")):
+        yield
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ENVIRONMENTS])
+def test_a_kernel_computes_what_the_cpu_does(name, emulated):
+    check_alike(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["recurrent", "a warp for a network, in pieces", "recurrent networks", "learned"]
+)
+def test_scratch_in_device_memory(name, emulated, monkeypatch):
+    monkeypatch.setattr(devices.arrays_of("cuda:0"), "shared_bytes", 0)
+    check_alike(name)
+
+
+def test_many_genomes_of_many_sizes(emulated):
+    """More than a block of each kernel takes at once."""
+    batch = genomes(600, (3, 2), hidden=40)
+    for samples in (3, 45, 200):
+        data = numbers(samples, 3), numbers(samples, 2)
+        expected, got = (evaluators.Supervised(*data, device=device)(batch) for device in ("cpu", "cuda"))
+        np.testing.assert_allclose(got, expected, rtol=1e-3)
+        close = np.isclose(got, expected, rtol=1e-5, atol=0)  # but where rounding is blown up
+        assert close.mean() > 0.95
+
+
+def test_arrays_of_one_name_in_another_order(emulated):
+    work = Workspace("cuda:0")
+    one, two = np.arange(4.0), np.arange(4.0) + 10
+    addresses = [
+        {name: argument[4] for name, argument in work.send("x", arrays).items()}
+        for arrays in ({"one": one, "two": two}, {"two": two, "one": one})
+    ]
+    assert addresses[0]["one"] == addresses[1]["two"] < addresses[0]["two"] == addresses[1]["one"]
+    results = {name: ((2,), np.dtype(np.int64)) for name in ("one", "two")}
+    for order in (("one", "two"), ("two", "one")):
+        arguments = work.receive("y", packed({name: results[name] for name in order}))
+        for number, name in enumerate(("one", "two")):
+            ctypes.c_int64.from_address(arguments[name][4]).value = number
+        assert [work.fetch("y")[name][0] for name in ("one", "two")] == [0, 1]
+
+
+@pytest.mark.smoke
+def test_a_whole_run_has_the_same_champion(emulated):
+    check_same_champion("XOR")

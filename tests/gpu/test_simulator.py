@@ -1,0 +1,40 @@
+"""The GPU's kernels in the simulator, where no GPU is needed, beside the CPU."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.gpu.device_cases import CASES, run
+
+pytest.importorskip("numba_cuda")
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    file = tmp_path_factory.mktemp("simulated") / "arrays.npz"
+    simulate("tests.gpu.device_cases", str(file), *CASES)
+    with np.load(file) as arrays:
+        return dict(arrays)
+
+
+def simulate(module, *arguments):
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_kernel_computes_what_the_cpu_does(name, simulated):
+    for key, expected in run(name, "cpu").items():
+        got = simulated[f"{name}/{key}"]
+        assert got.dtype == np.asarray(expected).dtype
+        np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("file", ["in_simulator.py", "in_simulator_memory.py"])
+def test_launchers(file):
+    simulate("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"tests/gpu/{file}")

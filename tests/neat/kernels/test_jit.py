@@ -1,0 +1,328 @@
+"""Builds on disk: found again by the next process, and never used for code that has changed."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+from numba.core import compiler, registry
+
+from neat.kernels import jit, rng
+
+CALLER = """
+import helper
+from neat.kernels.jit import kernel, kept_function, pasted_function
+
+@pasted_function
+def twice(x):
+    return 2 * helper.changed(x)
+
+@kernel
+def compute(x):
+    return twice(x)
+
+@kept_function("half")
+def half(x):
+    return helper.changed(x) / 2
+
+@kernel
+def compute_half(x):
+    return half(x)
+
+@kernel
+def compute_quarter(x):
+    return half(x) / 2
+"""
+HELPER = """
+from neat.kernels.jit import function
+
+STEP = {step}
+
+@function
+def changed(x):
+    return x {sign} STEP
+"""
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """The module CALLER as a new process would import it, around a HELPER."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions within a second look alike to Python
+    (tmp_path / "caller.py").write_text(CALLER)
+
+    def loaded(step, sign="+"):
+        (tmp_path / "helper.py").write_text(HELPER.format(step=step, sign=sign))
+        importlib.invalidate_caches()
+        for name in ("caller", "helper"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module("caller")
+
+    return loaded
+
+
+@pytest.fixture
+def compute(load):
+    """Its kernel `compute`."""
+    return lambda **change: load(**change).compute
+
+
+def hits(kernel):
+    return sum(kernel.stats.cache_hits.values())
+
+
+def test_a_build_is_found_again(compute):
+    first = compute(step=1)
+    assert not jit.is_built(first)
+    assert first(20) == 42 and hits(first) == 0
+    assert jit.is_built(first)
+    again = compute(step=1)
+    assert jit.is_built(again)
+    assert again(20) == 42 and hits(again) == 1
+
+
+@pytest.mark.parametrize(("change", "expected"), [({"step": 2}, 44), ({"step": 1, "sign": "-"}, 38)])
+def test_a_change_in_what_a_kernel_calls_misses_the_build(compute, change, expected):
+    assert compute(step=1)(20) == 42
+    changed = compute(**change)
+    assert not jit.is_built(changed)
+    assert changed(20) == expected and hits(changed) == 0
+    unchanged = compute(step=1)
+    assert unchanged(20) == 42  # the older build is gone, or right
+
+
+def test_one_build_of_a_kernel_is_kept(compute, tmp_path):
+    for step in (1, 2, 3):
+        compute(step=step)(20)
+    assert len(list(tmp_path.glob("**/caller.compute-*.nbi"))) == 1
+
+
+def test_a_kept_function_is_found_by_another_kernel(load):
+    first = load(step=1)
+    assert first.compute_half(20) == 10.5 and hits(first.half) == 0
+    second = load(step=1)
+    assert second.compute_quarter(20) == 5.25 and hits(second.half) == 1
+    changed = load(step=2)
+    assert changed.compute_quarter(20) == 5.5 and hits(changed.half) == 0
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99]
+)
+def test_a_damaged_build_is_made_anew(damage, load, tmp_path):
+    assert load(step=1).compute_half(20) == 10.5
+    files = list(tmp_path.glob("**/*.nb[ic]"))
+    assert len(files) == 4
+    for file in files:
+        file.write_bytes(damage(file.read_bytes()))
+    again = load(step=1)
+    assert again.compute_half(20) == 10.5 and hits(again.half) == 0
+    mended = load(step=1)
+    assert mended.compute_half(20) == 10.5 and hits(mended.compute_half) == 1
+
+
+def test_a_build_of_another_signature_is_made_anew(load, tmp_path):
+    """As two processes can leave it that write at once."""
+    first = load(step=1)
+    assert first.compute_half(20) == 10.5 and first.compute_half(0.5) == 0.75
+    whole, fraction = sorted(tmp_path.glob("**/caller.half-*.nbc"))
+    fraction.write_bytes(whole.read_bytes())
+    assert load(step=1).compute_quarter(0.5) == 0.375
+
+
+NAMESAKES = """
+import sys
+from neat.kernels import jit
+
+def namesake(number):
+    lines = ["def same_name(x):", "    n = 0"]
+    for k in range(25):  # too much to be made part of a caller
+        lines += [f"    while x < {k + number}.5 and n < {k * 7 + number}:"]
+        lines += [f"        x, n = x * 1.25 + {k * number + 1}.0, n + 1"]
+    lines += [f"    return {number}.0 if n >= 0 and x >= -1e30 else x"]
+    names = {"__name__": __name__}
+    exec(chr(10).join(lines), names)
+    return jit.function(names["same_name"])
+
+for _ in range(int(sys.argv[1])):
+    jit.function(eval("lambda x: x"))(1.0)
+one, two = namesake(1), namesake(2)
+one(0.5), two(0.5)
+
+@jit.kept_function("choose")
+def choose(first, x):
+    return one(x) if first else two(x)
+
+@jit.kernel
+def both(x):
+    return choose(True, x), choose(False, x)
+
+print(both(0.5), sum(both.stats.cache_hits.values()))
+"""
+
+
+def test_functions_of_one_name_are_told_apart_between_processes(tmp_path):
+    """numba numbers them anew in each process, and a build brings those that it calls along."""
+    script = tmp_path / "namesakes.py"
+    script.write_text(NAMESAKES)
+    said = []
+    for shift in "01":
+        done = subprocess.run(
+            [sys.executable, script, shift],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            cwd=os.getcwd(), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(done.stdout.strip())
+    assert said == ["(1.0, 2.0) 0", "(1.0, 2.0) 1"]
+
+
+# ---------------------------------------------------------------- what a fingerprint covers
+
+
+def tag_of(source, tmp_path, monkeypatch, **modules):
+    """The tag of the kernel `f` in this source, next to modules of these names and sources."""
+    folder = tmp_path / f"case{len(list(tmp_path.iterdir()))}"
+    package = folder / "constants_of_a_test"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for name, text in modules.items():
+        (package / f"{name}.py").write_text(text)
+    (folder / "kernel_of_a_test.py").write_text(
+        f"from neat.kernels.jit import inner_function, kernel\n{source}"
+    )
+    with monkeypatch.context() as context:
+        context.syspath_prepend(folder)
+        loaded = [name for name in sys.modules if name.split(".")[0].endswith("_of_a_test")]
+        for name in loaded:
+            context.delitem(sys.modules, name)
+        module = importlib.import_module("kernel_of_a_test")
+        qualname = module.f.py_func.__qualname__
+        for name in [name for name in sys.modules if name.split(".")[0].endswith("_of_a_test")]:
+            del sys.modules[name]
+    return qualname
+
+
+DEFAULT = "@inner_function\ndef helper(x, {}):\n    return x * k\n@kernel\ndef f(x):\n    return helper(x)\n"
+CHAIN = (
+    "import constants_of_a_test.gains\n@kernel\ndef f(x):\n    return x * constants_of_a_test.gains.GAIN\n"
+)
+PAIR = "PAIR = {}\n@kernel\ndef f(x):\n    return x + PAIR[0] * PAIR[1]\n"
+TWO = "A = {}\nB = {}\n@kernel\ndef f(x):\n    return x + A * B\n"
+TABLE = "import numpy as np\nT = np.array({}, np.{})\n@kernel\ndef f(x):\n    return x + T.sum()\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((DEFAULT.format("k=1.0"), {}), (DEFAULT.format("k=3.0"), {})),
+        ((DEFAULT.format("*, k=1.0"), {}), (DEFAULT.format("*, k=3.0"), {})),
+        ((CHAIN, {"gains": "GAIN = 1.0\n"}), (CHAIN, {"gains": "GAIN = 5.0\n"})),
+        ((PAIR.format("(1, 23)"), {}), (PAIR.format("(12, 3)"), {})),
+        ((TWO.format(1, 12), {}), (TWO.format(11, 2), {})),
+        ((TABLE.format([1, 0], "int32"), {}), (TABLE.format([1], "int64"), {})),
+    ],
+    ids=["default", "keyword default", "module of a module", "pair", "two constants", "array"],
+)
+def test_an_edit_that_a_kernel_can_reach_changes_its_tag(before, after, tmp_path, monkeypatch):
+    tags = [tag_of(source, tmp_path, monkeypatch, **modules) for source, modules in (before, after, before)]
+    assert tags[0] == tags[2] != tags[1]
+
+
+def test_an_interruption_while_llvm_works_is_not_lost(compute, monkeypatch):
+    """It arrives where LLVM calls Python, from which no exception comes back."""
+    notify, seen = registry.cpu_target.target_context.codegen()._engine._ee, []
+    before = notify._object_cache_notify
+
+    def interrupted(module, buffer):
+        seen.append(module)
+        os.kill(os.getpid(), signal.SIGINT)
+        before(module, buffer)
+
+    monkeypatch.setattr(notify, "_object_cache_notify", interrupted)
+    built = compute(step=17)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        built(1)
+    assert seen and signal.getsignal(signal.SIGINT) is handler
+    monkeypatch.undo()
+    assert built(1) == 36
+
+
+def test_an_interruption_between_compiler_passes_comes_at_once(compute, monkeypatch):
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("goes on")
+
+    built = compute(step=18)
+    monkeypatch.setattr(compiler, "compile_extra", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        built(1)
+
+
+def test_an_interruption_is_not_lost_where_compiling_fails(monkeypatch):
+    monkeypatch.setattr(jit, "_is_called_by_llvm", lambda frame: True)
+    with pytest.raises(KeyboardInterrupt), jit.keeping_interruptions():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("cannot be compiled")
+
+
+def test_a_handler_that_is_installed_meanwhile_stays():
+    """As of a first interruption that lets a second one kill."""
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def later(number, frame):
+        seen.append("second")
+
+    def first(number, frame):
+        seen.append("first")
+        signal.signal(signal.SIGINT, later)
+
+    try:
+        signal.signal(signal.SIGINT, first)
+        with jit.keeping_interruptions():
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == ["first", "second"]
+
+
+@pytest.mark.parametrize("kernel", ["gradient_range", "score_range"])
+def test_every_process_finds_the_builds(kernel):
+    """Whatever order its sets have."""
+    program = f"import evaluators.cpu.kernels; print(evaluators.cpu.kernels.{kernel}().py_func.__qualname__)"
+    names = set()
+    for seed in "04":  # {"contract", "reassoc"} has another order
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+        )
+        names.add(done.stdout)
+    assert len(names) == 1 and kernel in names.pop()
+
+
+def lines_told(*told):
+    """An error that tells of these places, innermost first."""
+    return ValueError("".join(f'\nFile "{file}", line {line}:' for file, line in told))
+
+
+def test_where_a_compiler_stopped(tmp_path):
+    def own():
+        pass
+
+    mine = (__file__, own.__code__.co_firstlineno)
+    for told, expected in (
+        ([], mine),
+        ([("a/helper.py", 3), mine], ("helper.py", 3)),
+        ([(numba.__file__, 3), (rng.__file__, 5), ("here.py", 8)], ("here.py", 8)),
+        ([(rng.__file__, 5)], mine),
+        ([(tmp_path / "numba" / "here.py", 8)], ("here.py", 8)),
+        ([("<string>", 8)], ("<string>", 8)),
+        ([("a\0b.py", 8)], ("a\0b.py", 8)),
+    ):
+        file, line = expected
+        assert jit.where(lines_told(*told), own) == f"{Path(file).name}, line {line}"

@@ -1,0 +1,48 @@
+"""What tests of command lines, of their folders and of their processes share."""
+
+import contextlib
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from experiments.__main__ import main
+from tests.support.paths import ROOT
+
+# A short run of the command line, and what it writes that has the same bytes each time.
+FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
+SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.svg")
+
+
+def contents(where):
+    return {path.name: path.read_bytes() for path in Path(where).iterdir() if path.is_file()}
+
+
+def refused(line, capsys, message):
+    """The command is refused with this in its one line."""
+    capsys.readouterr()
+    assert main(line) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and len(err) <= 2000
+    assert message in err, err
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """No file of this process can grow beyond `size` bytes, as if the disk were full."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def command(*arguments, **environment):
+    """A process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *arguments],
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )

@@ -1,0 +1,81 @@
+"""What worker processes of the tests are asked to do."""
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+from neat.kernels import disk_cache
+
+
+def double(task):
+    return 2 * task
+
+
+def fail_to_save(task):
+    """As a kernel whose build cannot be saved."""
+    disk_cache._report("OSError: the disk is full")
+    if task == "raises":
+        raise ValueError("no such thing")
+    return task
+
+
+def process_id(task):
+    return os.getpid()
+
+
+def end_once(task):
+    """Die by a signal, or stop, while the task's file is there."""
+    flag, sent, result = task
+    if Path(flag).exists():
+        Path(flag).unlink()
+        os.kill(os.getpid(), sent)
+    return result
+
+
+def end_always(task):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop_always(task):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Stubborn(Exception):
+    """It cannot be unpickled."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first}\n{second}")
+
+
+def fail(task):
+    """Note each call, and raise or leave."""
+    calls, leaves = task
+    with Path(calls).open("a") as file:
+        file.write("called\n")
+    if leaves:
+        raise SystemExit(3)
+    raise Stubborn("a line", "x" * 5000)
+
+
+def unready():
+    raise OSError("there is no such device")
+
+
+def note_and_wait(network):
+    """As a fitness: leave a file with this process's number, and never end."""
+    (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+    time.sleep(10_000)
+
+
+def note_and_stop(network):
+    """As a fitness: leave a file with this process's number, and stop the process."""
+    (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def note_and_hold(network):
+    """As a fitness: leave a file with this process's number, and keep the GIL for ever."""
+    (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
+    ctypes.PyDLL(None).sleep(10_000)
