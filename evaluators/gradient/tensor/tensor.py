@@ -2,14 +2,18 @@
 
 Each operation computes its result and calls `record` with a function that turns the gradient of the result into those
 of its inputs. `Tensor.backward` runs these functions; see `tape`.
+
+Operations import `Tensor`, so `Tensor` cannot import them. Those that its operators and methods call, such as `add` for
+`+`, are decorated with `tensor_method`, which enters them in a table. The package imports every file of operations, so
+the table is full before anybody uses a tensor.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +34,16 @@ from evaluators.gradient.tensor.tape import (
     propagate,
     sort_newest_first,
 )
+
+Operation = TypeVar("Operation", bound=Callable[..., "Tensor"])
+
+_operations: dict[str, Callable[..., Tensor]] = {}
+
+
+def tensor_method(operation: Operation) -> Operation:
+    """Enter an operation, under its name, in the table of those that `Tensor`'s operators and methods call."""
+    _operations[operation.__name__] = operation
+    return operation
 
 
 class _Mode(threading.local):
@@ -251,32 +265,32 @@ class Tensor:
             self.grad = part
 
     def __add__(self, other: Any) -> Tensor:
-        return elementwise.add(self, other)
+        return _operations["add"](self, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Tensor:
-        return elementwise.subtract(self, other)
+        return _operations["subtract"](self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return elementwise.subtract(other, self)
+        return _operations["subtract"](other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return elementwise.multiply(self, other)
+        return _operations["multiply"](self, other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Tensor:
-        return elementwise.divide(self, other)
+        return _operations["divide"](self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return elementwise.divide(other, self)
+        return _operations["divide"](other, self)
 
     def __pow__(self, exponent: float) -> Tensor:
-        return elementwise.power(self, exponent)
+        return _operations["power"](self, exponent)
 
     def __neg__(self) -> Tensor:
-        return elementwise.negative(self)
+        return _operations["negative"](self)
 
     def __iadd__(self, other: Any) -> Tensor:
         # Without this, `weight -= …` would give the name to a new tensor, and the model's would stay as it is.
@@ -289,29 +303,29 @@ class Tensor:
     __isub__ = __imul__ = __itruediv__ = __ipow__ = __iadd__
 
     def __matmul__(self, other: Any) -> Tensor:
-        return products.matmul(self, other)
+        return _operations["matmul"](self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return products.matmul(other, self)
+        return _operations["matmul"](other, self)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return shaping.take_slice(self, index)
+        return _operations["take_slice"](self, index)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """See `operations.sum`."""
-        return reductions.sum(self, axis, keepdims)
+        return _operations["sum"](self, axis, keepdims)
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """See `operations.mean`."""
-        return reductions.mean(self, axis, keepdims)
+        return _operations["mean"](self, axis, keepdims)
 
     def reshape(self, *shape: int) -> Tensor:
         """See `operations.reshape`."""
-        return shaping.reshape(self, shape)
+        return _operations["reshape"](self, shape)
 
     def transpose(self, *axes: int) -> Tensor:
         """See `operations.transpose`."""
-        return shaping.transpose(self, axes or None)
+        return _operations["transpose"](self, axes or None)
 
 
 def constant(data: Any) -> Tensor:
@@ -342,7 +356,3 @@ def record(
                 result._node = Node(operation, inputs, backward, result._version)
                 break
     return result
-
-
-# At the end, since operations need Tensor.
-from evaluators.gradient.tensor.operations import elementwise, products, reductions, shaping  # noqa: E402

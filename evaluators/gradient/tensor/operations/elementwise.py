@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.gradient.tensor.place import arrays_holding, namespace, to_floats, to_numbers
-from evaluators.gradient.tensor.tensor import Tensor, constant, record
+from evaluators.gradient.tensor.tensor import Tensor, constant, record, tensor_method
 
 
 def operands(operation: str, *values: Any) -> list[Tensor]:
@@ -44,12 +44,14 @@ def _broadcast(operation: str, function: Callable[[Any, Any], Any], a: Tensor, b
         raise ValueError(f"{operation}: shapes {a.shape} and {b.shape} do not broadcast") from None
 
 
+@tensor_method
 def add(a: Any, b: Any) -> Tensor:
     """a + b."""
     a, b = operands("add", a, b)
     return record("add", _broadcast("add", operator.add, a, b), (a, b), lambda g: (g, g))
 
 
+@tensor_method
 def subtract(a: Any, b: Any) -> Tensor:
     """a − b."""
     a, b = operands("subtract", a, b)
@@ -57,6 +59,7 @@ def subtract(a: Any, b: Any) -> Tensor:
     return record("subtract", data, (a, b), lambda g: (g, -g if b.requires_grad else None))
 
 
+@tensor_method
 def multiply(a: Any, b: Any) -> Tensor:
     """a · b."""
     a, b = operands("multiply", a, b)
@@ -67,6 +70,7 @@ def multiply(a: Any, b: Any) -> Tensor:
     return record("multiply", _broadcast("multiply", operator.mul, a, b), (a, b), backward)
 
 
+@tensor_method
 def divide(a: Any, b: Any) -> Tensor:
     """a / b."""
     a, b = operands("divide", a, b)
@@ -79,12 +83,14 @@ def divide(a: Any, b: Any) -> Tensor:
     return record("divide", quotient, (a, b), backward)
 
 
+@tensor_method
 def negative(x: Any) -> Tensor:
     """−x."""
     (x,) = operands("negative", x)
     return record("negative", -x._data, (x,), lambda g: (-g,))
 
 
+@tensor_method
 def power(x: Any, exponent: float) -> Tensor:
     """x^exponent, for an exponent that is a number."""
     if not isinstance(exponent, numbers.Real):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from evaluators.gradient.tensor.operations.elementwise import operands
-from evaluators.gradient.tensor.tensor import Tensor, record
+from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 
+@tensor_method
 def matmul(a: Any, b: Any) -> Tensor:
     """The matrix product of (…, n, k) and (…, k, m), of shape (…, n, m); the leading axes broadcast.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from evaluators.gradient.tensor.operations.elementwise import operands
 from evaluators.gradient.tensor.place import namespace
-from evaluators.gradient.tensor.tensor import Tensor, record
+from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 Axis = int | tuple[int, ...] | None
 
@@ -24,6 +24,7 @@ def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
 
 
+@tensor_method
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The sum over some axes, default all."""
     (x,) = operands("sum", x)
@@ -33,6 +34,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return record("sum", data, (x,), lambda g: (xp.broadcast_to(g.reshape(kept), x.shape),))
 
 
+@tensor_method
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over some axes, default all; ValueError if that is over nothing."""
     (x,) = operands("mean", x)

@@ -9,9 +9,10 @@ import numpy as np
 
 from evaluators.gradient.tensor.operations.elementwise import operands
 from evaluators.gradient.tensor.place import arrays_holding, namespace, to_numbers
-from evaluators.gradient.tensor.tensor import Tensor, record
+from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 
+@tensor_method
 def reshape(x: Any, shape: Sequence[int]) -> Tensor:
     """The same elements in another shape; −1 stands for what remains."""
     (x,) = operands("reshape", x)
@@ -22,6 +23,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
     return record("reshape", data, (x,), lambda g: (g.reshape(x.shape),), is_view=True)
 
 
+@tensor_method
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     """The axes in another order, default reversed."""
     (x,) = operands("transpose", x)
@@ -43,6 +45,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     return record("broadcast_to", data, (x,), lambda g: (g,), is_view=True)
 
 
+@tensor_method
 def take_slice(x: Tensor, index: Any) -> Tensor:
     """x[index] for integers, slices, … and None; for one element of each row, see `pick`."""
     parts = index if isinstance(index, tuple) else (index,)
