@@ -17,6 +17,41 @@ def blocks(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
 
 
+def test_the_readme(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks("README.md"):
+        exec(block, namespace)
+    assert (tmp_path / "champion.svg").exists()
+    assert float(capsys.readouterr().out.splitlines()[-1]) == 500
+    assert namespace["population"].generation == 101
+    assert namespace["learned"].fitness.mean() > namespace["learned"].fitness_before.mean()
+
+
+def test_the_page_on_xor(capsys):
+    (block,) = blocks("docs/xor.md")
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("True ")
+
+
+def test_the_page_on_reliability(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    (block,) = blocks("docs/reliability.md")
+    exec(block, namespace)
+    assert namespace["result"].generations == 40
+    uninterrupted = neat.Population(namespace["config"]).run(namespace["evaluator"], generations=40)
+    assert namespace["result"].champion == uninterrupted.champion
+
+
+def test_the_page_on_gpus():
+    anywhere, on_a_gpu = blocks("docs/gpu.md")
+    namespace = {}
+    exec(anywhere, namespace)
+    assert namespace["result"].generations > 0
+    compile(on_a_gpu, "docs/gpu.md", "exec")  # needs cupy and a GPU
+
+
 def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
     first, environment, gymnasium_example = blocks("docs/control.md")
     exec(first, {})
