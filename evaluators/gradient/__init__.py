@@ -4,8 +4,8 @@ from evaluators.gradient import losses, metrics, nn, optim, ppo, reporting
 from evaluators.gradient.data import Standardise
 from evaluators.gradient.evolved import Learned, fit_weights
 from evaluators.gradient.finite_differences import check_gradients
-from evaluators.gradient.nn.layers import initialisation
-from evaluators.gradient.optim.optimisers import schedules
+from evaluators.gradient.nn import initialisation
+from evaluators.gradient.optim import schedules
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 from evaluators.gradient.training import Fitted, fit
