@@ -22,7 +22,7 @@ from evaluators.program.intrinsics import column
 from neat import Genomes
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.kernels import parallel
-from neat.kernels.jit import inner_function, lean_kernel
+from neat.kernels.jit import inner_function, kernel
 
 GENOMES, EPISODES, STEPS = 1_000, 5, 500
 THEIRS = 20  # episodes that neat-python plays
@@ -87,7 +87,7 @@ def _timed(call: Any) -> float:
     return time.perf_counter() - begin
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _physics_range(begin, end, episodes, steps, constants, state):
     """The physics alone, one episode at a time, under a push that keeps the pole up."""
     for individual in range(begin, end):
@@ -99,7 +99,7 @@ def _physics_range(begin, end, episodes, steps, constants, state):
                 _step(state, push, constants, key)
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _side_by_side_range(begin, end, steps, constants, state, choice, reward, ended):
     """The physics alone, as many episodes side by side as lanes."""
     width = len(choice)
@@ -166,7 +166,7 @@ def _neat_python(genomes: Genomes) -> dict[str, float]:
 # ---------------------------------------------------------------- where the time of a step goes
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _repeat_step(lanes, constants, calls):
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     for _ in range(calls):
@@ -176,7 +176,7 @@ def _repeat_step(lanes, constants, calls):
             lanes.ended[lane] = over
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _repeat_observe(lanes, constants, senses, calls):
     for _ in range(calls):
         for lane in range(len(lanes.total)):
@@ -184,19 +184,19 @@ def _repeat_observe(lanes, constants, senses, calls):
         episode.sense(lanes, senses, lanes.values[0], len(lanes.total))
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _repeat_forward(lanes, programs, calls):
     for call in range(calls):
         _forward(programs, call % 1000, 4, lanes.values[0], lanes.values[0], len(lanes.total), lanes.gathered)
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _repeat_decide(lanes, programs, reach, calls):
     for _ in range(calls):
         actions.argmax(lanes.values[0], programs, 0, 4, len(lanes.total), reach, lanes.choice, lanes.action)
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _repeat_rewards(lanes, calls):
     for _ in range(calls):
         episode.add_rewards(lanes, len(lanes.total))
@@ -217,11 +217,11 @@ def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
         "rewards and ends": (_repeat_rewards,),
     }
     parts = {}
-    for name, (kernel, *arguments) in calls.items():
+    for name, (repeated, *arguments) in calls.items():
         times = []
         for turn in range(6):
             lanes.state[:] = 0.01
-            spent = _timed(lambda: kernel(lanes, *arguments, CALLS if turn else 1))  # noqa: B023
+            spent = _timed(lambda: repeated(lanes, *arguments, CALLS if turn else 1))  # noqa: B023
             times.append(spent / CALLS)
         parts[name] = statistics.median(times[1:])
     return parts

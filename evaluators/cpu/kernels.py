@@ -21,7 +21,7 @@ from neat.activations import (
     Aggregation,
     name_of_table,
 )
-from neat.kernels.jit import function, kernel, shared_function, specialise
+from neat.kernels.jit import function, inner_function, kernel, specialise
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -29,7 +29,7 @@ TILE = 512
 GRADIENT_TILE = 256  # two rows for each node
 
 
-@shared_function
+@inner_function(inline="never")
 def _largest(genomes, node_offset, link_offset):
     """The most nodes and the most links that one of these genomes has."""
     nodes, links = np.int64(0), np.int64(0)
@@ -230,4 +230,4 @@ def _playing(functions: Functions, decision: str, activations: int, aggregations
         decision != "scaled",
     )
     name = f"{functions.task}-{decision}-{name_of_table(activations, aggregations)}"
-    return specialise(_play_range, name, {"play_episodes": play_episodes}, _nrt=False)
+    return specialise(_play_range, name, {"play_episodes": play_episodes}, allocates=False)

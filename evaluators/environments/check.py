@@ -149,7 +149,7 @@ def _vector(low, high, time, vector):
 def _trial_kernel(functions: Functions, discrete: bool) -> Any:
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
     between = _choice if discrete else _vector
-    return specialise(_trial, functions.task, {**bind, "between": between}, _nrt=False)
+    return specialise(_trial, functions.task, {**bind, "between": between}, allocates=False)
 
 
 def _uncompiled(environment: Environment, functions: Functions) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evaluators.environments.environment import Box, Environment
-from neat.kernels.jit import fused_inner_function, inner_function
+from neat.kernels.jit import inner_function
 from neat.support.messages import shown
 
 _PHYSICAL = 6  # elements of the state
@@ -304,7 +304,7 @@ def _pole(angle, spin, gravity, mass, length, friction):
     return fall, cosine, mass * length * (spin * spin) * sine - share * fall, mass - share * cosine
 
 
-@fused_inner_function
+@inner_function(contract=True)
 def _sine_and_cosine(x):
     """Both in float64, without branches, within 2.3e-16 for |x| <= 1.25: nothing upright leans further.
 

@@ -10,7 +10,7 @@ import numpy as np
 from evaluators.checks import check_choice, check_count, check_state
 from evaluators.episodes.episode import combined
 from neat.genome.genome import Genome, Genomes
-from neat.kernels.jit import lean_kernel
+from neat.kernels.jit import kernel
 
 Starts = Literal["generation", "genome"]
 Combine = Literal["mean", "min", "sum"]
@@ -148,7 +148,7 @@ class Episodic(ABC):
         return self.combine == "min", float(self.episodes if self.combine == "sum" else 1)
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _combine(reward, length, least, factor, fitness):
     """Fill `fitness`, float64 (genomes,), from arrays of shape (genomes, episodes); returns the steps of all."""
     total = 0

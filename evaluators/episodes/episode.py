@@ -18,7 +18,7 @@ from evaluators.environments.functions import Functions
 from evaluators.program.intrinsics import column
 from evaluators.program.tiles import read_and_write, set_bias_input
 from neat.genome.buffers import Block, packed
-from neat.kernels.jit import inner_function, pasted_function
+from neat.kernels.jit import inner_function
 from neat.kernels.rng import EVALUATION
 
 _0 = np.float32(0.0)
@@ -223,7 +223,7 @@ def episode_pass(
     reset, observe, step = jitted
     states, observations, dimensions = functions.states, functions.observations, functions.dimensions
 
-    @pasted_function
+    @inner_function(inline="early")
     def begin(network, first, count, constants, play, lanes, width):
         individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
         for lane in range(width):
@@ -237,7 +237,7 @@ def episode_pass(
             lanes.doubt[lane] = _0
             lanes.total[lane] = 0.0
 
-    @pasted_function
+    @inner_function(inline="early")
     def advance(network, time, constants, play, lanes, width):
         individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
         for lane in range(width):
@@ -253,7 +253,7 @@ def episode_pass(
             lanes.reward[lane] = reward
             lanes.ended[lane] = ended
 
-    @pasted_function
+    @inner_function(inline="early")
     def play_episodes(
         programs, program, network, first, input_count, constants, play, senses, reach, record, lanes
     ):

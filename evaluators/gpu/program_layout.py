@@ -17,7 +17,7 @@ import numpy as np
 from evaluators.program.intrinsics import strided
 from evaluators.program.program import Programs, Scratch
 from neat.genome.buffers import Block, packed
-from neat.kernels.jit import inner_function, lean_kernel
+from neat.kernels.jit import inner_function, kernel
 
 # Networks of up to so many nodes are treated alike; beyond, each doubling is a level of its own, with its own launches:
 # scratch is as large as a level's largest network needs.
@@ -76,7 +76,7 @@ def _block(count: int, width: int) -> Block:
     )
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _plan(node_offset, connection_offset, num_outputs, width, by_size, begins, plan):
     """Fill a Layout. `begins`: scratch, int32 (levels * bins + 1,). Returns the number of levels in use."""
     least, most = _fewest_and_most(node_offset)

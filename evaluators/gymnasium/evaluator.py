@@ -23,7 +23,7 @@ from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import retry_lost_work
 from neat.genome.genome import Genomes
 from neat.kernels import parallel, rng
-from neat.kernels.jit import lean_kernel
+from neat.kernels.jit import kernel
 from neat.support.messages import cut, shown
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _place(task: int, length: np.ndarray, episodes: int) -> str:
     return f"step {length[task]} of episode {task % episodes} of genome {task // episodes}"
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _draw_seeds(seed, generation, common, trial, seeds):
     """Integers below 2^31 into `seeds`, int64 (genomes, episodes)."""
     for genome in range(seeds.shape[0]):

@@ -18,13 +18,7 @@ from evaluators.program.forward import aggregate_function, switch
 from evaluators.program.loss import tile_loss, tile_slopes
 from evaluators.program.tiles import clear_nodes, load_inputs
 from neat.activations import Activation, Aggregation
-from neat.kernels.jit import (
-    fused_inner_function,
-    fused_shared_function,
-    inner_function,
-    pasted_function,
-    reordered_inner_function,
-)
+from neat.kernels.jit import inner_function
 
 _0 = np.float32(0.0)
 _1 = np.float32(1.0)
@@ -38,7 +32,7 @@ class Gradient(NamedTuple):
     node_response: np.ndarray  # float32 (nodes,)
 
 
-@pasted_function
+@inner_function(inline="early")
 def clear_gradient(gradient):
     """Set all of a Gradient to 0."""
     for numbers in gradient:
@@ -46,7 +40,7 @@ def clear_gradient(gradient):
             numbers[k] = _0
 
 
-@reordered_inner_function
+@inner_function(contract=True, reassociate=True)
 def _dot(a, row, b, other, width):
     """The sum of products of two rows, in the order that vectors like best."""
     total = _0
@@ -55,7 +49,7 @@ def _dot(a, row, b, other, width):
     return total
 
 
-@reordered_inner_function
+@inner_function(contract=True, reassociate=True)
 def _sum(a, row, width):
     total = _0
     for sample in range(width):
@@ -63,12 +57,12 @@ def _sum(a, row, width):
     return total
 
 
-@fused_inner_function
+@inner_function(contract=True)
 def _no_slope(x, y):
     return _0
 
 
-@fused_shared_function
+@inner_function(inline="never", contract=True)
 def _spread_nothing(
     read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width
 ):
@@ -86,12 +80,12 @@ def _spread_evenly(read, source, weight, begin, end, adjoint, row, factor, befor
                 before[slot, sample] += scale * adjoint[row, sample]
 
 
-@fused_shared_function
+@inner_function(inline="never", contract=True)
 def _spread_sum(read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width):
     _spread_evenly(read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width)
 
 
-@fused_shared_function
+@inner_function(inline="never", contract=True)
 def _spread_mean(read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width):
     factor = response / np.float32(end - begin)
     _spread_evenly(read, source, weight, begin, end, adjoint, row, factor, before, inputs, gradient, width)
@@ -106,7 +100,7 @@ def _spread_one(read, source, weight, link, change, before, inputs, gradient, sa
         before[slot, sample] += change * weight[link]
 
 
-@fused_shared_function
+@inner_function(inline="never", contract=True)
 def _spread_product(
     read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width
 ):
@@ -122,7 +116,7 @@ def _spread_product(
 def _spread_to_the_chosen(fold: Callable[..., Any]) -> Callable[..., Any]:
     """Of a fold that takes one of the values: the first that it takes gets everything."""
 
-    @fused_shared_function
+    @inner_function(inline="never", contract=True)
     def spread_chosen(
         read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width
     ):
@@ -182,7 +176,7 @@ def backward_function(
     )
     collect = aggregate_function(aggregation_table)
 
-    @pasted_function
+    @inner_function(inline="early")
     def backward(
         programs, network, input_count, read, write, adjoint, before, aggregate, gathered, gradient, width
     ):

@@ -15,15 +15,10 @@ import numpy as np
 
 from evaluators.program.intrinsics import LANES, add_rows
 from neat.activations import Activation, Aggregation, name_of_table
-from neat.kernels.jit import (
-    fused_inner_function,
-    fused_pasted_function,
-    fused_shared_function,
-    kept_function,
-    pasted_function,
-)
+from neat.kernels.jit import inner_function
 
 _0 = np.float32(0.0)
+_called = inner_function(inline="never", contract=True)
 
 # For up to so many samples, the most common functions are made part of the loop over nodes: a call takes as long as
 # they do: the sum, and so many activations at the beginning of their table.
@@ -84,18 +79,18 @@ def forward_function(
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
     activate_row = activation_switch(activation_table, _kept("activate", len(activation_table), 0))
-    activate_inline = activation_switch(activation_table[:_COMMON], fused_inner_function)
+    activate_inline = activation_switch(activation_table[:_COMMON], inner_function(contract=True))
     aggregate_rows = aggregate_function(aggregation_table)
     summing = _position_of_sum(aggregation_table)
 
-    @pasted_function
+    @inner_function(inline="early")
     def aggregate(index, values, source, weight, begin, end, out, row, width, gathered):
         if width <= _NARROW and index == summing:
             _add_narrow(values, source, weight, begin, end, out, row, width)
         else:
             aggregate_rows(index, values, source, weight, begin, end, out, row, width, gathered)
 
-    @pasted_function
+    @inner_function(inline="early")
     def activate(index, bias, response, values, row, width):
         if width <= _NARROW and index < _COMMON:
             activate_inline(index, bias, response, values, row, width)
@@ -112,7 +107,9 @@ def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
 
 def _kept(name: str, activations: int, aggregations: int) -> Callable[..., Any]:
     """For a function of this name over the first so many of the tables: compiled, and kept on disk."""
-    return kept_function(f"{name}-{name_of_table(activations, aggregations)}", fastmath={"contract"})
+    return inner_function(
+        inline="never", contract=True, saved_as=f"{name}-{name_of_table(activations, aggregations)}"
+    )
 
 
 def forward_in_registers(
@@ -121,13 +118,13 @@ def forward_in_registers(
     """As `forward_function`, for a thread of a GPU: `width` is always `samples`, and sums are kept in registers."""
     add = _sum_in_registers(samples)
     return _forward(
-        aggregation_switch(aggregation_table, add, fused_inner_function),
+        aggregation_switch(aggregation_table, add, inner_function(contract=True)),
         _activation_in_registers(activation_table, samples),
     )
 
 
 def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Callable[..., Any]:
-    @pasted_function
+    @inner_function(inline="early")
     def forward(programs, network, input_count, read, write, width, gathered):
         first_node = programs.node_start[network]
         begin = programs.link_start[network]
@@ -160,7 +157,7 @@ def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Cal
     return forward
 
 
-@fused_inner_function
+@inner_function(contract=True)
 def _add_narrow(values, source, weight, begin, end, out, row, width):
     """As `_add`, for few samples: made part of the loop over nodes, sums kept in registers, eight side by side."""
     whole = width - width % LANES
@@ -173,7 +170,7 @@ def _add_narrow(values, source, weight, begin, end, out, row, width):
         out[row, np.uintp(sample)] = total
 
 
-@fused_inner_function
+@inner_function(contract=True)
 def _clear(out, row, width):
     for sample in range(width):
         out[row, sample] = _0
@@ -184,7 +181,7 @@ def switch(
     parameters: str,
     case: str,
     functions: Sequence[Callable[..., Any]],
-    compiled: Callable[..., Any] = fused_shared_function,
+    compiled: Callable[..., Any] = _called,
 ) -> Callable[..., Any]:
     """A jitted function of these parameters that does `case` for the function at position `index`, by that name."""
     lines = [f"def {name}({parameters}):"]
@@ -209,7 +206,7 @@ def _sum_pass(links: int, start: str) -> Callable[..., Any]:
     source += f"    for sample in range(width):\n        total = {start}\n"
     source += "".join(f"        total += w{link} * values[r{link}, sample]\n" for link in range(links))
     source += "        out[row, sample] = total\n"
-    return fused_inner_function(_generate("add", source, {"zero": _0}))
+    return inner_function(_generate("add", source, {"zero": _0}), contract=True)
 
 
 def _first_pass() -> Callable[..., Any]:
@@ -228,7 +225,7 @@ _LINKS = 8
 _start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[row, sample]")
 
 
-@fused_pasted_function
+@inner_function(inline="early", contract=True)
 def _add(values, source, weight, begin, end, out, row, width, gathered):
     first = (end - begin - 1) % _LINKS + 1
     _start(first, values, source, weight, begin, out, row, width)
@@ -260,7 +257,7 @@ def _sum_in_registers(samples: int) -> Callable[..., Any]:
     source += f"        link = uint32(link + uint32({_AT_ONCE}))\n"
     source += "".join(f"    out[row, uint32({k})] = t{k}\n" for k in every)
     names = {"zero": _0, "one": np.uint32(1), "uint32": np.uint32}
-    return fused_inner_function(_generate("add", source, names))
+    return inner_function(_generate("add", source, names), contract=True)
 
 
 def _activation_in_registers(table: Sequence[Activation], samples: int) -> Callable[..., Any]:
@@ -273,11 +270,11 @@ def _activation_in_registers(table: Sequence[Activation], samples: int) -> Calla
         source += "".join(f"        v{k} = case_{index}(bias + response * v{k})\n" for k in every)
     source += "".join(f"    values[row, uint32({k})] = v{k}\n" for k in every)
     names = {f"case_{index}": entry.function for index, entry in enumerate(table)} | {"uint32": np.uint32}
-    return fused_inner_function(_generate("activate", source, names))
+    return inner_function(_generate("activate", source, names), contract=True)
 
 
 def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:
-    @fused_inner_function
+    @inner_function(contract=True)
     def fold_rows(values, source, weight, begin, end, out, row, width, gathered):
         for sample in range(width):
             out[row, sample] = weight[begin] * values[source[begin], sample]
@@ -290,7 +287,7 @@ def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _gathering(aggregation: Callable[..., Any]) -> Callable[..., Any]:
-    @fused_inner_function
+    @inner_function(contract=True)
     def gather_rows(values, source, weight, begin, end, out, row, width, gathered):
         for sample in range(width):
             for link in range(begin, end):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat.kernels import elementary
-from neat.kernels.jit import fused_inner_function as function
+from neat.kernels.jit import inner_function
 
 # Position: the kernels' number for it.
 LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
@@ -15,7 +15,7 @@ _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
 
 
-@function
+@inner_function(contract=True)
 def tile_loss(loss, values, slot, network, targets, begin, width):
     """The sum of a loss over a tile of samples, float64; of accuracy, the number of samples that are right.
 
@@ -41,7 +41,7 @@ def tile_loss(loss, values, slot, network, targets, begin, width):
     return total
 
 
-@function
+@inner_function(contract=True)
 def _error(loss, values, row, targets, output, begin, width):
     """Σ (z - t)² or Σ |z - t|, in four sums side by side, since one would wait for each addition."""
     square = loss == _SQUARED_ERROR
@@ -57,13 +57,13 @@ def _error(loss, values, row, targets, output, begin, width):
     return (s0 + s1) + (s2 + s3)
 
 
-@function
+@inner_function(contract=True)
 def _distance(square, values, row, sample, targets, output, begin):
     error = np.float64(values[row, np.uintp(sample)]) - targets[output, np.uintp(begin + sample)]
     return error * error if square else abs(error)
 
 
-@function
+@inner_function(contract=True)
 def _cross_entropy(values, slot, network, sample, targets, target):
     """-Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z); nothing overflows."""
     if slot.shape[1] == 1:
@@ -77,7 +77,7 @@ def _cross_entropy(values, slot, network, sample, targets, target):
     return np.float64(elementary.log(total) - expected)
 
 
-@function
+@inner_function(contract=True)
 def _is_right(values, slot, network, sample, targets, target):
     """1.0 where the prediction is right, else 0.0; a tie or a NaN is not right."""
     if slot.shape[1] == 1:
@@ -94,7 +94,7 @@ def _is_right(values, slot, network, sample, targets, target):
     return 1.0
 
 
-@function
+@inner_function(contract=True)
 def tile_slopes(loss, values, slot, network, targets, begin, width, scale, adjoint):
     """Add `scale` times ∂/∂z of a loss (its rows sum to 1, for a cross entropy) to the outputs' rows of `adjoint`.
 
@@ -127,7 +127,7 @@ def tile_slopes(loss, values, slot, network, targets, begin, width, scale, adjoi
             adjoint[slot[network, output], sample] += scale * slope
 
 
-@function
+@inner_function(contract=True)
 def _softmax(values, slot, network, sample):
     """The highest output z and Σ exp(z - highest)."""
     highest = values[slot[network, 0], sample]

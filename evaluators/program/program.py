@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.kernels.jit import function, inner_function, pasted_function
+from neat.kernels.jit import function, inner_function
 
 _UNSEEN = np.int32(-1)
 _SEEN = np.int32(-2)
@@ -75,7 +75,7 @@ def new_programs(nodes, links, outputs):
     )
 
 
-@pasted_function
+@inner_function(inline="early")
 def single_program(programs, network, zero):
     """Program number `network` alone, as number 0, if the `link_end` of `programs` count from its first link.
 

@@ -9,7 +9,7 @@ import numpy as np
 from neat.evolution import crossover, mutation
 from neat.genome.copying import copy_genome
 from neat.kernels import rng
-from neat.kernels.jit import lean_kernel, pasted_function
+from neat.kernels.jit import inner_function, kernel
 
 
 class Counts(NamedTuple):
@@ -40,7 +40,7 @@ class Work(NamedTuple):
         )
 
 
-@lean_kernel
+@kernel(allocates=False)
 def reserve(parents_nodes, parents_connections, plan, node_offset, connection_offset):
     """Write offsets of drafts with room for all that the parents can give.
 
@@ -72,7 +72,7 @@ def reserve(parents_nodes, parents_connections, plan, node_offset, connection_of
     return most_nodes, most_genes
 
 
-@pasted_function
+@inner_function(inline="early")
 def _breed(
     child,
     parents,
@@ -146,7 +146,7 @@ def _breed(
     count.connection[child] = connections
 
 
-@lean_kernel
+@kernel(allocates=False)
 def breed(
     start,
     stop,
@@ -199,7 +199,7 @@ def breed(
         )
 
 
-@lean_kernel
+@kernel(allocates=False)
 def measure(count, requests, node_offset, connection_offset):
     """Write the offsets of the finished children.
 
@@ -225,7 +225,7 @@ def measure(count, requests, node_offset, connection_offset):
     return node_offset[-1], connection_offset[-1], all_splits, all_links
 
 
-@lean_kernel
+@kernel(allocates=False)
 def finish(start, stop, genes, count, requests, children, input_count, settings, functions, seed, generation):
     """Copy drafts start … stop to the next generation's arrays, whose offsets `measure` has set, and grow them."""
     for child in range(start, stop):

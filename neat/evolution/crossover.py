@@ -7,7 +7,7 @@ import numpy as np
 from neat.evolution.mutation import reaches
 from neat.genome.copying import copy_connection, copy_genome, copy_node
 from neat.kernels import rng
-from neat.kernels.jit import inner_function, pasted_function
+from neat.kernels.jit import inner_function
 
 _MULTIPOINT, _AVERAGE, _SINGLE_POINT = range(3)
 _HALF = np.float64(0.5)
@@ -33,7 +33,7 @@ def clone(parents, parent, genes, child):
     return nodes, connections
 
 
-@pasted_function
+@inner_function(inline="early")
 def cross(
     parents, primary, secondary, both, genes, child, input_count, num_outputs, feed_forward, rule, work
 ):

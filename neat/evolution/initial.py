@@ -14,7 +14,7 @@ from neat.evolution.mutation import NodeFunctions, draw_function, initial_value
 from neat.genome.gene_arrays import Description
 from neat.genome.genome import DTYPES, Bounds, GenomeArrays, Genomes
 from neat.kernels import rng
-from neat.kernels.jit import kernel, lean_kernel
+from neat.kernels.jit import kernel
 
 try:
     import resource
@@ -167,7 +167,7 @@ def _count_links(genomes, links, rate, seed):
     return offset
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _fill(arrays, innovation, source, target, rate, num_outputs, settings, functions, seed):
     initial = settings[0]
     for genome in range(len(arrays.node_offset) - 1):

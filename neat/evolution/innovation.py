@@ -20,7 +20,7 @@ import numpy as np
 from neat.config.config import Config
 from neat.genome.genome import GenomeArrays
 from neat.kernels.hash_table import Table, check_table, empty_table, find_place, put, with_room
-from neat.kernels.jit import function, inner_function, lean_kernel
+from neat.kernels.jit import function, inner_function, kernel
 
 _COUNT, _SZUDZIK, _CANTOR = range(3)
 
@@ -288,7 +288,7 @@ def _link(source, target, links, counters, numbering):
     return links.value[place]
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _first_misnumbered(genes, input_count, links, numbering):
     """The first genome in which a link has another number than the scheme has for it; -1 if there is none."""
     for genome in range(len(genes.node_offset) - 1):
@@ -307,7 +307,7 @@ def _first_misnumbered(genes, input_count, links, numbering):
     return -1
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _enter_links(genes, input_count, chosen, links, counters):
     """Enter the connections at the positions `chosen`, ascending by number, where their links are not known yet."""
     for k in range(len(chosen)):
@@ -339,7 +339,7 @@ def _split(innovation, node_ids, nodes, counters):
         ordinal += 1
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _number_links(source, target, innovation, links, counters, numbering):
     for link in range(len(source)):
         innovation[link] = _link(source[link], target[link], links, counters, numbering)
@@ -353,7 +353,7 @@ def _id(index, node_ids, input_count):
     return np.int64(index) if index < input_count else node_ids[index - input_count]
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _assign(requests, genes, node_count, input_count, nodes, links, counters, numbering):
     for child in range(len(requests.split)):
         split, link_target = requests.split[child], requests.link_target[child]

@@ -15,7 +15,7 @@ from neat.activations import activation_index, aggregation_index
 from neat.config.config import GenomeConfig
 from neat.genome.copying import copy_connection, copy_node
 from neat.kernels import rng
-from neat.kernels.jit import inner_function, pasted_function, shared_function
+from neat.kernels.jit import inner_function
 
 _NORMAL = 0  # position in config.Distribution
 ALL, ONE, ALONE = range(3)  # positions in config.Structural
@@ -68,7 +68,7 @@ def initial_value(initial, word0, word1):
     return _clip(initial.mean + initial.spread * _variate(initial.distribution, word0, word1), initial)
 
 
-@shared_function
+@inner_function(inline="never")
 def _draw_variates(distribution, seed, generation, child, purpose, count, choice, variate):
     """A uniform number and a variate for each of `count` genes; up to 7 more are written, for whole vectors."""
     lanes = (count + 7) // 8 * 8
@@ -84,7 +84,7 @@ def _draw_variates(distribution, seed, generation, child, purpose, count, choice
             variate[gene] = _TWO_F * rng.to_uniform(word1) - _ONE_F
 
 
-@shared_function
+@inner_function(inline="never")
 def mutate_values(value, first, count, rule, initial, seed, generation, child, purpose, draws):
     """Perturb or replace values in place.
 
@@ -120,7 +120,7 @@ def _mutates(rule, stream):
     return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
 
 
-@pasted_function
+@inner_function(inline="early")
 def mutate_attributes(
     genes,
     first_node,
@@ -193,7 +193,7 @@ def mutate_attributes(
                 genes.node_aggregation[first_node + gene] = options[rng.index(stream, len(options))]
 
 
-@shared_function
+@inner_function(inline="never")
 def reaches(source, target, first, count, start, goal, index_count, mark):
     """Whether the connections lead from index `start` to index `goal`; `mark` is scratch, uint8 (index_count,)."""
     if start == goal:
@@ -212,7 +212,7 @@ def reaches(source, target, first, count, start, goal, index_count, mark):
     return False
 
 
-@pasted_function
+@inner_function(inline="early")
 def structure(
     genes,
     first_node,
@@ -367,7 +367,7 @@ def draw_function(new, options, word):
     return options[rng.to_index(word, len(options))] if new == _RANDOM else np.uint8(new)
 
 
-@pasted_function
+@inner_function(inline="early")
 def grow(
     genes, child, node_count, connection_count, requests, input_count, settings, functions, seed, generation
 ):

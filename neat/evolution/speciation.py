@@ -11,7 +11,7 @@ from neat.config.config import Config, to_record
 from neat.genome.copying import copy_genome
 from neat.genome.genome import Genome, GenomeArrays
 from neat.kernels import rng
-from neat.kernels.jit import inner_function, kernel, lean_kernel, shared_function
+from neat.kernels.jit import inner_function, kernel
 from neat.kernels.sorting import descending
 
 _MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
@@ -91,7 +91,7 @@ def distance(a, first, b, second, rule, limit):
     return total
 
 
-@shared_function
+@inner_function(inline="never")
 def _wide_weight_difference(a, first, b, second):
     """Sum over matching connections of |Δ weight| in float64, where float32 cannot hold it."""
     i, i_end = a.connection_offset[first], a.connection_offset[first + 1]
@@ -129,7 +129,7 @@ def _node_difference(a, first, b, second, zero):
     return difference / np.float32(max(matching, 1))
 
 
-@shared_function
+@inner_function(inline="never")
 def _wide_node_difference(a, first, b, second):
     return _node_difference(a, first, b, second, _WIDE_ZERO)
 
@@ -146,12 +146,12 @@ def compatibility_distance(first: Genome, second: Genome, config: Config) -> flo
     )
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _distance(a, b, rule, limit):
     return distance(a, 0, b, 0, rule[0], limit)
 
 
-@lean_kernel
+@kernel(allocates=False)
 def assign(start, stop, genes, representative, rule, threshold, species):
     """Put genomes start … stop into the first species whose representative is nearer than the threshold.
 
@@ -202,7 +202,7 @@ def found(genes, known, rule, threshold, species):
     return founders
 
 
-@lean_kernel
+@kernel(allocates=False)
 def gather(genes, genome, gathered):
     """Copy the genomes at the indices `genome` into `gathered`, whose arrays are long enough."""
     gathered.node_offset[0] = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.kernels.jit import fused_function as function
+from neat.kernels.jit import function
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
@@ -51,13 +51,13 @@ _SIN_LIMIT = np.float32(0.79)
 _TANH_LIMIT = np.float32(9.0)
 
 
-@function
+@function(contract=True)
 def _power_of_two(exponent):
     """2^exponent for an int32 between -126 and 127."""
     return np.int32(_ONE_BITS + np.int32(exponent << _MANTISSA_BITS)).view(np.float32)
 
 
-@function
+@function(contract=True)
 def _reduce_exp(x):
     """(r, q, n) with x = r + n ln 2, |r| <= ln 2 / 2, q = e^r - 1 - r, n an int32; x in exp's limits."""
     shifted = x * _LOG2_E + _ROUNDER
@@ -71,13 +71,13 @@ def _reduce_exp(x):
     return r, p * r * r, np.int32(np.float32(shifted).view(np.int32) - _ROUNDER_BITS)
 
 
-@function
+@function(contract=True)
 def _limit_exp(x):
     x = _EXP_HIGHEST if x > _EXP_HIGHEST else x
     return _EXP_LOWEST if x < _EXP_LOWEST else x
 
 
-@function
+@function(contract=True)
 def exp(x):
     """e^x."""
     r, q, n = _reduce_exp(_limit_exp(x))
@@ -86,7 +86,7 @@ def exp(x):
     return (q + r + _1) * _power_of_two(half) * _power_of_two(np.int32(n - half))
 
 
-@function
+@function(contract=True)
 def expm1(x):
     """e^x - 1, accurate near 0 too."""
     r, q, n = _reduce_exp(_limit_exp(x))
@@ -99,7 +99,7 @@ def expm1(x):
     return _INFINITY if x > np.float32(88.72284) else result
 
 
-@function
+@function(contract=True)
 def log(x):
     """The natural logarithm; -infinity at 0, NaN below."""
     subnormal = x < _SMALLEST_NORMAL
@@ -123,7 +123,7 @@ def log(x):
     return _NAN if x < _0 else result
 
 
-@function
+@function(contract=True)
 def log1p(x):
     """log(1 + x) for x > -1, accurate near 0 too."""
     u = _1 + x
@@ -133,7 +133,7 @@ def log1p(x):
     return log(u) + (correction if correction == correction else _0)
 
 
-@function
+@function(contract=True)
 def _sin_of_quadrant(x, shift):
     """sin(x + shift · π/2)."""
     shifted = x * _TWO_OVER_PI + _ROUNDER
@@ -156,19 +156,19 @@ def _sin_of_quadrant(x, shift):
     return -result if np.int32(quadrant & np.int32(2)) != 0 else result
 
 
-@function
+@function(contract=True)
 def sin(x):
     """sin x, with an absolute error of at most 2e-7 for |x| <= 100,000; beyond, only |sin x| <= 1 holds."""
     return _sin_of_quadrant(x, 0)
 
 
-@function
+@function(contract=True)
 def cos(x):
     """cos x, with an absolute error of at most 2e-7 for |x| <= 100,000; beyond, only |cos x| <= 1 holds."""
     return _sin_of_quadrant(x, 1)
 
 
-@function
+@function(contract=True)
 def tanh(x):
     """The hyperbolic tangent."""
     # x P(x²) / Q(x²) for |x| <= 9, where tanh is 1 in float32; all terms are positive: nothing cancels.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.kernels.jit import inner_function, lean_kernel
+from neat.kernels.jit import inner_function, kernel
 
 LONGEST_RUN = 1_000  # of taken places in a table that is half full at most; by chance some tens
 
@@ -85,7 +85,7 @@ def put(table, place, first, second, value):
     table.value[place] = value
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _rehash(table, larger):
     for place in range(len(table.value)):
         if table.value[place] >= 0:
@@ -93,7 +93,7 @@ def _rehash(table, larger):
             put(larger, find_place(larger, first, second), first, second, table.value[place])
 
 
-@lean_kernel
+@kernel(allocates=False)
 def _first_misplaced(table):
     """The first place whose entry would not be found; -1 if there is none."""
     for place in range(len(table.value)):

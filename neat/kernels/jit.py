@@ -9,7 +9,6 @@ into the name under which the build is cached: a new process finds it, an edit a
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import inspect
 import itertools
@@ -23,7 +22,7 @@ import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numba
 import numpy as np
@@ -54,75 +53,108 @@ _LIBRARIES = [
     )
 ]
 
-# Plain functions: for code that is called from kernels on either backend. Division by zero gives what
-# IEEE 754 says: Python's exception would be a branch in every loop.
-function: Any = functools.partial(numba.njit, error_model="numpy")
 
-# The same for what only kernels call (a call from Python crashes): without the code that takes arguments from Python,
-# which for a dozen arrays takes longer to compile than the function itself, and without counting references to
-# the arrays, which would take longer than the work. Such a function cannot make arrays; scratch is an argument.
-shared_function: Any = functools.partial(function, no_cpython_wrapper=True, _nrt=False)
+def function(
+    python_function: Callable[..., Any] | None = None, /, *, contract: bool = False, **options: Any
+) -> Any:
+    """Compile a function that Python and kernels of every device call.
 
-# The same, made part of its caller: handing a dozen arrays on takes longer than the work too, and a loop around
-# it can become vector code. For functions that are called from few places.
-inner_function: Any = functools.partial(shared_function, forceinline=True)
-
-# The same, put into its caller before anything is compiled, which takes half as long for a large function: an inner
-# one is compiled alone first and then again with its caller. For large functions that are called from one place.
-# Arithmetic follows the caller's rules, for rounding and for division by zero.
-pasted_function: Any = functools.partial(inner_function, inline="always")
-
-# As `function`, for a network's arithmetic, where a product and a sum may be rounded once instead of twice. Not for
-# what is compared or must agree between kernels to the last bit: each caller's build may fuse differently.
-fused_function: Any = functools.partial(
-    function, fastmath={"contract"}, forceinline=True, no_cfunc_wrapper=True, _nrt=False
-)
-fused_shared_function: Any = functools.partial(shared_function, fastmath={"contract"})
-fused_inner_function: Any = functools.partial(inner_function, fastmath={"contract"})
-fused_pasted_function: Any = functools.partial(pasted_function, fastmath={"contract"})
-
-# The same, where sums may also be added up in the order that vectors like: for gradients, which nothing compares.
-reordered_inner_function: Any = functools.partial(inner_function, fastmath={"contract", "reassoc"})
-
-
-def kernel(python_function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Compile `python_function` on first use and keep the build on disk; it runs without Python's global lock.
+    Division by zero gives what IEEE 754 says; Python's exception would be a branch in every loop.
 
     Args:
         python_function: A function of arrays and scalars.
+        contract: The compiler may round a product and a sum once instead of twice, and puts the function into its
+            caller. For a network's arithmetic only: each caller's build may round differently, so results that are
+            compared must not depend on it.
         **options: numba's.
     """
-    if python_function is None:
-        return lambda f: kernel(f, **options)
-    return _compile(python_function, python_function.__qualname__, options)
+    if contract:
+        options = {
+            "fastmath": {"contract"},
+            "forceinline": True,
+            "no_cfunc_wrapper": True,
+            "_nrt": False,
+            **options,
+        }
+    return _decorate(python_function, numba.njit(error_model="numpy", **options))
 
 
-# A kernel that makes no arrays, and in turn counts no references to those it reads, which in a loop over genes takes as
-# long as the work.
-lean_kernel: Any = functools.partial(kernel, _nrt=False)
+def inner_function(
+    python_function: Callable[..., Any] | None = None,
+    /,
+    *,
+    inline: Literal["never", "late", "early"] = "late",
+    contract: bool = False,
+    reassociate: bool = False,
+    saved_as: str | None = None,
+    **options: Any,
+) -> Any:
+    """Compile a function that only kernels call; a call from Python crashes.
 
-
-def kept_function(name: str, **options: Any) -> Callable[[Any], Any]:
-    """A decorator as `shared_function`, which keeps the build on disk as `kernel` does.
-
-    For functions that take long to compile and that several kernels call, of which a process may need one that is new.
+    numba makes no code that takes arguments from Python, which for a dozen arrays takes longer to compile than the
+    function itself, and counts no references to arrays, which would take longer than the work. So the function cannot
+    make arrays: scratch is an argument.
 
     Args:
-        name: Tells this function from others in the same file; a newer build of the same name replaces the older.
+        python_function: A function of arrays and scalars.
+        inline: "late": LLVM makes it part of its caller, so that a loop around it can become vector code; for small
+            functions. "early": numba does so before it compiles, which takes half as long for a large function that
+            one place calls (it is not compiled twice); its arithmetic then follows the caller's rules. "never": for
+            large functions that several places call.
+        contract: See `function`.
+        reassociate: The compiler may also add up sums in another order, the one that vectors like; for gradients,
+            which nothing compares.
+        saved_as: Keep the build on disk under this name, as `kernel` does, so that several kernels share it in every
+            process. A newer build of the same name replaces the older.
         **options: numba's.
     """
-    return lambda python_function: _compile(python_function, name, {**shared_function.keywords, **options})
+    options = {"error_model": "numpy", "no_cpython_wrapper": True, "_nrt": False, **options}
+    if inline != "never":
+        options["forceinline"] = True
+    if inline == "early":
+        options["inline"] = "always"
+    if contract or reassociate:
+        options["fastmath"] = {"contract"} | ({"reassoc"} if reassociate else set())
+    if saved_as is not None:
+        return _decorate(python_function, lambda f: _compile(f, saved_as, options))
+    return _decorate(python_function, numba.njit(**options))
 
 
-def specialise(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
+def kernel(
+    python_function: Callable[..., Any] | None = None, /, *, allocates: bool = True, **options: Any
+) -> Any:
+    """Compile a function on first use and keep the build on disk; it runs without Python's global lock.
+
+    Args:
+        python_function: A function of arrays and scalars.
+        allocates: Whether it makes arrays. If not, it counts no references to those that it reads, which in a loop
+            over genes takes as long as the work.
+        **options: numba's.
+    """
+    if not allocates:
+        options["_nrt"] = False
+    return _decorate(python_function, lambda f: _compile(f, f.__qualname__, options))
+
+
+def _decorate(python_function: Callable[..., Any] | None, decorator: Callable[[Any], Any]) -> Any:
+    """Apply a decorator that was written with or without arguments."""
+    return decorator if python_function is None else decorator(python_function)
+
+
+def specialise(
+    template: Callable[..., Any], name: str, bind: dict[str, Any], *, allocates: bool = True, **options: Any
+) -> Any:
     """Compile a copy of `template` in which the global names of `bind` mean what `bind` says.
 
     Args:
         template: A plain Python function.
         name: Tells this variant from the template's others; a newer build of the same name replaces the older.
         bind: Jitted functions and constants, by the global name that the template uses.
+        allocates: See `kernel`.
         **options: numba's.
     """
+    if not allocates:
+        options["_nrt"] = False
     return _compile(_clone(template, bind), f"{template.__qualname__}-{name}", options)
 
 

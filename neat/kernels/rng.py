@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat.kernels import elementary
-from neat.kernels.jit import function, inner_function, shared_function
+from neat.kernels.jit import function, inner_function
 
 # Purposes: the third word of the counter. Evaluators' begin at EVALUATION.
 INITIAL_TOPOLOGY = 0
@@ -128,7 +128,7 @@ def start(stream, seed, generation, genome, purpose):
     stream[10] = np.uint64(4)
 
 
-@shared_function
+@inner_function(inline="never")
 def next_word(stream):
     """The stream's next random 32-bit word, as uint64."""
     used = stream[10]

@@ -24,7 +24,7 @@ from evaluators import devices
 from evaluators.gpu import gradient_kernels, launcher, specialisations
 from evaluators.gpu.workspace import Workspace
 from neat.genome.buffers import packed
-from neat.kernels.jit import fused_inner_function, inner_function
+from neat.kernels.jit import inner_function
 from tests.gpu.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.gpu.emulator import VERSIONS, code, emulation
 
@@ -115,7 +115,7 @@ def test_only_what_the_cpu_fuses_is_rounded_once():
     def plain(a, b, c):
         return a * b + c, c - a * a
 
-    @fused_inner_function
+    @inner_function(contract=True)
     def fused(a, b, c):
         return a * b + c, c - a * a
 

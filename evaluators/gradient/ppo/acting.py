@@ -18,7 +18,7 @@ from evaluators.episodes.episode import as_input
 from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
-from neat.kernels.jit import fused_inner_function, inner_function, pasted_function, specialise
+from neat.kernels.jit import inner_function, specialise
 from neat.kernels.rng import EVALUATION
 
 _0 = np.float32(0.0)
@@ -114,7 +114,7 @@ def _gaussian(outputs, actor, random, greedy, drawn, action):
 def _decision(activate: Any, decide: Any) -> Any:
     """A jitted `act(inputs, actor, random, greedy, drawn, scratch)`: the action, and what was drawn in `drawn`."""
 
-    @fused_inner_function
+    @inner_function(contract=True)
     def layer_pass(weight, bias, hidden, read, write):
         for k in range(len(bias)):
             write[k] = bias[k]
@@ -125,7 +125,7 @@ def _decision(activate: Any, decide: Any) -> Any:
             for k in range(len(bias)):
                 write[k] = activate(write[k])
 
-    @pasted_function
+    @inner_function(inline="early")
     def act(inputs, actor, random, greedy, drawn, scratch):
         last = len(actor.weight) - 1
         layer_pass(actor.weight[0], actor.bias[0], last > 0, inputs, scratch.values[0])
@@ -242,5 +242,5 @@ def kernels(functions: Functions, activation: str, discrete: bool) -> tuple[Any,
     bind["act"] = _decision(activate, _categorical if discrete else _gaussian)
     kind = "discrete" if discrete else "continuous"
     name = f"{functions.task}-{kind}-{activation}"
-    collect, play = (specialise(each, name, bind, _nrt=False) for each in (_collect, _play))
+    collect, play = (specialise(each, name, bind, allocates=False) for each in (_collect, _play))
     return collect, play

@@ -15,9 +15,9 @@ from neat.kernels import disk_cache, jit
 from tests.support.paths import ROOT
 
 KERNELS = """
-from neat.kernels.jit import kernel, kept_function
+from neat.kernels.jit import kernel, inner_function
 
-@kept_function("half")
+@inner_function(inline="never", saved_as="half")
 def half(x):
     return x / 2
 

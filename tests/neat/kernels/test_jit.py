@@ -15,9 +15,9 @@ from neat.kernels import jit, rng
 
 CALLER = """
 import helper
-from neat.kernels.jit import kernel, kept_function, pasted_function
+from neat.kernels.jit import kernel, inner_function
 
-@pasted_function
+@inner_function(inline="early")
 def twice(x):
     return 2 * helper.changed(x)
 
@@ -25,7 +25,7 @@ def twice(x):
 def compute(x):
     return twice(x)
 
-@kept_function("half")
+@inner_function(inline="never", saved_as="half")
 def half(x):
     return helper.changed(x) / 2
 
@@ -153,7 +153,7 @@ for _ in range(int(sys.argv[1])):
 one, two = namesake(1), namesake(2)
 one(0.5), two(0.5)
 
-@jit.kept_function("choose")
+@jit.inner_function(inline="never", saved_as="choose")
 def choose(first, x):
     return one(x) if first else two(x)
 
