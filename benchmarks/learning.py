@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
-from evaluators import Supervised, compile
+from evaluators import compile
 from evaluators.gradient import Tensor, optim
 from evaluators.gradient.evolved import _Networks, _OnCpu
-from evaluators.program.loss import LOSSES
+from evaluators.samples import as_samples
 
 GENOMES, SAMPLES, ROUNDS = 1_000, 256, 7
 LOOPED = 20  # of the networks, since the loop takes so long; its time is that of all
@@ -31,16 +31,16 @@ Y = GENERATOR.normal(size=(SAMPLES, 1)).astype(np.float32)
 
 
 def ours(genomes):
-    networks, data = _Networks(genomes), Supervised(X, Y, device="cpu")
-    engine = _OnCpu(networks.programs, genomes, data)
+    networks, samples = _Networks(genomes), as_samples(X, Y, "squared_error", steps=1)
+    engine = _OnCpu(networks.programs, genomes, samples)
     parameters = [Tensor(numbers, requires_grad=True) for numbers in networks.numbers]
     optimiser = optim.Adam(parameters[:2], RATE)
 
     def step():
         totals = engine(
             [parameter._data for parameter in parameters],
-            LOSSES.index("squared_error"),
-            np.float32(-1 / data.divisor),
+            samples.loss,
+            np.float32(-1 / samples.divisor),
         )
         for parameter, gradient in zip(parameters[:2], engine.gradient, strict=False):
             parameter.grad = gradient

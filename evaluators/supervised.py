@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_count, check_current, check_size
-from evaluators.cpu.kernels import score_range
 from evaluators.devices import arrays_of, resolve_device
+from evaluators.checks import check_count
+from evaluators.cpu.kernels import score_range
 from evaluators.network import compile, unfit_for_gpu
-from evaluators.program.loss import LOSSES
-from neat.genome.genome import Genomes
+from evaluators.samples import as_samples
 from neat.kernels import parallel
-from neat.support.messages import shown
+from neat.genome.genome import Genomes
 from neat.support.validation import check_unmasked
 
 _OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it
-_CLASSIFYING = ("cross_entropy", "accuracy")
 
 
 class Supervised:
@@ -58,8 +56,7 @@ class Supervised:
         inherit: As given.
         num_inputs: Inputs that the networks must have.
         num_outputs: Outputs that they must have.
-        input_rows: float32 (1, 1, inputs, samples), as kernels take them.
-        target_rows: float32 (outputs, samples).
+        samples: The data set and the fitness over it, as a checked `evaluators.samples.Samples`.
 
     Raises:
         ValueError: Something is missing, of another shape, not finite, or not known.
@@ -76,22 +73,9 @@ class Supervised:
         optimiser: Callable[[list[Any]], Any] | None = None,
         inherit: bool = True,
     ) -> None:
-        if not callable(fitness) and fitness not in LOSSES:
-            known = ", ".join(LOSSES)
-            raise ValueError(f"fitness: expected a function or one of {known}, got {shown(fitness)}")
-        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise ValueError(f"steps: expected an integer of at least 1, got {shown(steps)}")
-        self.inputs = as_float32("inputs", inputs)
-        if self.inputs.ndim != 2 or 0 in self.inputs.shape:
-            raise ValueError(f"inputs: expected shape (samples, inputs), got {self.inputs.shape}")
-        self.targets = _class_targets(targets) if fitness in _CLASSIFYING else _targets(targets)
-        check_size("targets", "samples", len(self.targets), len(self.inputs))
-        self.fitness = fitness
-        self.steps = int(steps)
+        self.samples = as_samples(inputs, targets, fitness, steps)
         check_count("learn_steps", learn_steps, 0)
         self.devices = resolve_device(device, unfit_for_gpu)
-        self.target_rows = np.ascontiguousarray(self.targets.T)
-        self.input_rows = np.ascontiguousarray(self.inputs.T)[np.newaxis, np.newaxis]
         self.learned: Genomes | None = None
         self.inherit = inherit
         self._trainer = self._new_trainer(learn_steps, optimiser) if learn_steps else None
@@ -100,14 +84,24 @@ class Supervised:
         self._scorer = self._new_scorer() if on_gpu else None
 
     @property
+    def inputs(self) -> np.ndarray:
+        """The inputs, float32 (samples, inputs)."""
+        return self.samples.inputs
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The targets, float32 (samples, outputs)."""
+        return self.samples.targets
+
+    @property
     def num_inputs(self) -> int:
-        """Inputs of the data set."""
-        return self.inputs.shape[1]
+        """The number of inputs that networks must have."""
+        return self.samples.num_inputs
 
     @property
     def num_outputs(self) -> int:
-        """Outputs that the targets ask for."""
-        return self.targets.shape[1]
+        """The number of outputs that networks must have."""
+        return self.samples.num_outputs
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
         """Fitness of every genome, float64 of shape (genomes,).
@@ -117,54 +111,47 @@ class Supervised:
         """
         if not isinstance(genomes, Genomes):
             raise ValueError(f"genomes: expected neat.Genomes, got {type(genomes).__name__}")
-        check_current(genomes)
-        check_size("genomes", "inputs, as the data set has", genomes.num_inputs, self.num_inputs)
-        check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
+        samples = self.samples
+        samples.check_genomes(genomes)
         if self._trainer:
             result = self._trainer(genomes)
             self.learned = result.genomes
             return result.fitness
-        if callable(self.fitness):
-            return self._own_fitness(genomes, self.fitness)
-        loss, steps = LOSSES.index(self.fitness), 1 if genomes.feed_forward else self.steps
+        if callable(samples.fitness):
+            return self._own_fitness(genomes, samples.fitness)
+        steps = 1 if genomes.feed_forward else samples.steps
         if self._scorer:
-            return self._scorer(genomes, loss, steps, self.divisor)
-        totals = self._score_on_cpu(genomes, loss, steps)
-        totals /= self.divisor
+            return self._scorer(genomes, samples.loss, steps, samples.divisor)
+        totals = self._score_on_cpu(genomes, steps)
+        totals /= samples.divisor
         return totals
-
-    @property
-    def divisor(self) -> int:
-        """What makes a fitness of the sum of a named loss over the data set."""
-        if self.fitness == "accuracy":
-            return len(self.targets)
-        return -(len(self.targets) if self.fitness == "cross_entropy" else self.targets.size)
 
     def _new_trainer(self, steps: int, optimiser: Callable[[list[Any]], Any] | None) -> Any:
         from evaluators.gradient import optim
         from evaluators.gradient.evolved import Trainer
 
-        return Trainer(self, optimiser or (lambda parameters: optim.Adam(parameters, 0.01)), steps)
+        optimiser = optimiser or (lambda parameters: optim.Adam(parameters, 0.01))
+        return Trainer(self.samples, self.devices, optimiser, steps)
 
     def _new_scorer(self) -> Any:
         from evaluators.gpu.engines import Scorer
 
-        return Scorer(self.devices, self.input_rows, self.target_rows)
+        return Scorer(self.devices, self.samples.input_rows, self.samples.target_rows)
 
-    def _score_on_cpu(self, genomes: Genomes, loss: int, steps: int) -> np.ndarray:
-        totals = np.empty(len(genomes))
+    def _score_on_cpu(self, genomes: Genomes, steps: int) -> np.ndarray:
+        samples, totals = self.samples, np.empty(len(genomes))
         parallel.over(
             score_range(),
             len(genomes),
             genomes.to_kernel(),
-            self.input_rows,
+            samples.input_rows,
             genomes.input_count,
-            self.target_rows,
-            loss,
+            samples.target_rows,
+            samples.loss,
             not genomes.feed_forward,
             steps,
             totals,
-            cost=max(1.0, len(self.targets) / 16),
+            cost=max(1.0, len(samples.targets) / 16),
         )
         return totals
 
@@ -189,7 +176,7 @@ class Supervised:
                 self._own_data = arrays.to_device(self.inputs), arrays.to_device(self.targets)
         inputs, targets = self._own_data
         networks = compile(genomes, device)
-        for _ in range(1 if genomes.feed_forward else self.steps):
+        for _ in range(1 if genomes.feed_forward else self.samples.steps):
             outputs = networks.activate(inputs)
         with arrays.current():
             given = fitness(outputs, targets)
@@ -201,33 +188,3 @@ class Supervised:
                 f"got dtype {result.dtype} of shape {result.shape}"
             )
         return result.astype(np.float64)
-
-
-def _targets(targets: Any) -> np.ndarray:
-    array = as_float32("targets", targets)
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {array.shape}")
-    return array
-
-
-def _class_targets(targets: Any) -> np.ndarray:
-    """Classes as float32 (samples, 1) for two of them, else as a probability for each class."""
-    array = _targets(targets)
-    if np.ndim(targets) == 1:
-        labels = array[:, 0]
-        if (labels != np.floor(labels)).any() or labels.min() < 0 or labels.max() >= 2**16:
-            wrong = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= 2**16)][0]
-            raise ValueError(f"targets: expected integer labels from 0, got {wrong}")
-        classes = int(labels.max()) + 1
-        if classes > 2:
-            return np.eye(classes, dtype=np.float32)[labels.astype(np.int64)]
-        return array
-    if array.min() < 0 or array.max() > 1:
-        wrong = array[(array < 0) | (array > 1)][0]
-        raise ValueError(f"targets: expected probabilities from 0 to 1, got {wrong}")
-    if array.shape[1] > 1 and (np.abs(array.sum(axis=1) - 1) > 1e-4).any():
-        row = int(np.flatnonzero(np.abs(array.sum(axis=1) - 1) > 1e-4)[0])
-        raise ValueError(f"targets: expected every row to sum to 1, got {array[row].sum()} in row {row}")
-    return array

@@ -7,20 +7,20 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count, check_current, check_size
-from evaluators.cpu.kernels import gradient_range, origins_range
-from evaluators.gradient.optim.optimiser import Optimiser
-from evaluators.gradient.tensor.place import namespace, to_host
-from evaluators.gradient.tensor.tensor import Tensor
-from evaluators.network import room_for
+from evaluators.devices import resolve_device
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
-from evaluators.program.derivatives import SLOPES
-from evaluators.program.loss import LOSSES
+from evaluators.checks import check_choice, check_count
+from evaluators.cpu.kernels import gradient_range, origins_range
+from evaluators.gradient.tensor.tensor import Tensor
+from evaluators.gradient.optim.optimisers import Optimiser
+from evaluators.gradient.tensor.place import namespace, to_host
+from evaluators.network import room_for, unfit_for_gpu
 from evaluators.program.program import Programs
-from evaluators.supervised import Supervised
+from evaluators.samples import Samples, as_samples
+from evaluators.program.derivatives import SLOPES
+from neat.kernels import parallel
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Bounds, Genome, Genomes
-from neat.kernels import parallel
 from neat.support.messages import shown
 
 Trained = Literal["weight", "bias", "response"]
@@ -78,8 +78,9 @@ def fit_weights(
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
-    data = Supervised(inputs, targets, fitness, recurrent_steps, device)
-    return Trainer(data, optimiser, steps, train)(batch)
+    samples = as_samples(inputs, targets, fitness, recurrent_steps)
+    devices = resolve_device(device, unfit_for_gpu)
+    return Trainer(samples, devices, optimiser, steps, train)(batch)
 
 
 class Trainer:
@@ -87,14 +88,15 @@ class Trainer:
 
     def __init__(
         self,
-        data: Supervised,
+        samples: Samples,
+        devices: tuple[str, ...],
         optimiser: Callable[[list[Tensor]], Optimiser],
         steps: int,
         train: Sequence[Trained] = ("weight", "bias"),
     ) -> None:
-        if data.fitness not in _WITH_SLOPES:
+        if samples.fitness not in _WITH_SLOPES:
             raise ValueError(
-                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {shown(data.fitness)}"
+                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {shown(samples.fitness)}"
             )
         check_count("steps", steps)
         if isinstance(train, str) or not train:
@@ -105,29 +107,27 @@ class Trainer:
             raise ValueError(
                 f"optimiser: expected a function of a list of parameters, got {type(optimiser).__name__}"
             )
-        self._data = data
+        self._samples = samples
         self._optimiser = optimiser
         self._steps = int(steps)
         self._train = tuple(train)
-        self._spaces = {} if data.devices == ("cpu",) else _workspaces(data.devices)
+        self._spaces = {} if devices == ("cpu",) else _workspaces(devices)
 
     def __call__(self, genomes: Genomes) -> Learned:
         """Train these genomes."""
-        data = self._data
-        check_current(genomes)
-        check_size("genomes", "inputs, as the data set has", genomes.num_inputs, data.num_inputs)
-        check_size("genomes", "outputs, as the targets have", genomes.num_outputs, data.num_outputs)
+        samples = self._samples
+        samples.check_genomes(genomes)
         _check_slopes(genomes)
         if not self._spaces:
             networks = _Networks(genomes)
-            return self._fit(networks, _OnCpu(networks.programs, genomes, data), "cpu")
-        from evaluators.gpu.gradients import Differentiator
+            return self._fit(networks, _OnCpu(networks.programs, genomes, samples), "cpu")
         from evaluators.gpu.memory import in_parts
+        from evaluators.gpu.gradients import Differentiator
 
         def fit_part(work: Any, begin: int, end: int) -> Learned:
             part = genomes.take(np.arange(begin, end))
-            networks, steps = _Networks(part), 0 if genomes.feed_forward else data.steps
-            rows = data.input_rows, data.target_rows
+            networks, steps = _Networks(part), 0 if genomes.feed_forward else samples.steps
+            rows = samples.input_rows, samples.target_rows
             engine = Differentiator(work, networks.programs, genomes.input_count, steps, *rows)
             return self._fit(networks, engine, work.arrays.device)
 
@@ -136,8 +136,8 @@ class Trainer:
 
     def _fit(self, networks: _Networks, engine: Any, device: str) -> Learned:
         """Train networks with what differentiates them."""
-        divisor = self._data.divisor
-        loss = LOSSES.index(str(self._data.fitness)), np.float32(-1.0 / divisor)
+        divisor = self._samples.divisor
+        loss = self._samples.loss, np.float32(-1.0 / divisor)
         parameters = [Tensor(values, requires_grad=True, device=device) for values in networks.numbers]
         optimiser = self._optimiser([parameters[_NAMES.index(name)] for name in self._train])
         if not isinstance(optimiser, Optimiser):
@@ -224,28 +224,28 @@ class _Networks:
 class _OnCpu:
     """The gradients of networks over a data set; see `evaluators.gpu.gradients.Differentiator`."""
 
-    def __init__(self, programs: Programs, genomes: Genomes, data: Supervised) -> None:
-        self._programs, self._data = programs, data
+    def __init__(self, programs: Programs, genomes: Genomes, samples: Samples) -> None:
+        self._programs, self._samples = programs, samples
         self._input_count, self._recurrent = genomes.input_count, not genomes.feed_forward
         self.gradient = Gradient(*(np.zeros_like(getattr(programs, name)) for name in Gradient._fields))
 
     def __call__(self, numbers: Sequence[np.ndarray], loss: int, scale: np.float32) -> np.ndarray:
-        data, totals = self._data, np.empty(len(self._programs.node_count))
+        samples, totals = self._samples, np.empty(len(self._programs.node_count))
         parallel.over(
             gradient_range(),
             len(totals),
             self._programs._replace(**dict(zip(Gradient._fields, numbers, strict=True))),
-            data.input_rows,
+            samples.input_rows,
             self._input_count,
-            data.target_rows,
+            samples.target_rows,
             loss,
             scale,
             self._recurrent,
-            data.steps if self._recurrent else 1,
+            samples.steps if self._recurrent else 1,
             np.zeros(1, np.int64),
             self.gradient,
             totals,
-            cost=max(1.0, len(data.targets) / 4),
+            cost=max(1.0, len(samples.targets) / 4),
         )
         return totals
 

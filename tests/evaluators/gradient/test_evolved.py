@@ -8,15 +8,15 @@ import pytest
 
 import evaluators
 import neat
-from evaluators.gradient import Tensor, fit_weights, optim
-from evaluators.gradient.evolved import _Networks, _OnCpu
-from evaluators.gradient.tensor import operations
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
+from evaluators.gradient import Tensor, fit_weights, optim
+from evaluators.gradient.tensor import operations
+from evaluators.gradient.evolved import _Networks, _OnCpu
+from evaluators.samples import as_samples
 from evaluators.program.derivatives import SLOPES
-from evaluators.program.loss import LOSSES
+from neat.kernels import parallel
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genomes
-from neat.kernels import parallel
 from tests.support.reference import Reference, random_genome
 
 STEP = 1e-6
@@ -64,10 +64,10 @@ def differences(data, inputs, targets, loss, steps):
 def gradients(data, inputs, targets, loss, steps):
     """The same by the kernel; 0 for what no output can see."""
     batch = Genomes.from_list([data])
-    supervised = evaluators.Supervised(inputs, targets, fitness=loss, steps=steps, device="cpu")
+    samples = as_samples(inputs, targets, loss, steps)
     networks = _Networks(batch)
-    work = _OnCpu(networks.programs, batch, supervised)
-    work(networks.numbers, LOSSES.index(loss), np.float32(-1 / supervised.divisor))
+    work = _OnCpu(networks.programs, batch, samples)
+    work(networks.numbers, samples.loss, np.float32(-1 / samples.divisor))
     node, link = networks._origins
     a = batch.arrays
     result = {}
@@ -243,13 +243,13 @@ def test_many_samples_go_tile_by_tile():
     draw = np.random.default_rng(0)
     inputs, targets = draw.uniform(-1, 1, (700, 2)), draw.uniform(-1, 1, (700, 1))
     batch = population(5, feed_forward=False)
-    whole = evaluators.Supervised(inputs, targets, steps=4, device="cpu")
-    parts = [evaluators.Supervised(inputs[k::2], targets[k::2], steps=4, device="cpu") for k in (0, 1)]
+    whole = as_samples(inputs, targets, "squared_error", steps=4)
+    parts = [as_samples(inputs[k::2], targets[k::2], "squared_error", steps=4) for k in (0, 1)]
     found = []
-    for data in (whole, *parts):
+    for samples in (whole, *parts):
         networks = _Networks(batch)
-        work = _OnCpu(networks.programs, batch, data)
-        work(networks.numbers, 0, np.float32(-1 / data.divisor))
+        work = _OnCpu(networks.programs, batch, samples)
+        work(networks.numbers, samples.loss, np.float32(-1 / samples.divisor))
         found.append(work.gradient)
     for together, first, second in zip(*found, strict=True):
         np.testing.assert_allclose(together, (first + second) / 2, rtol=1e-3, atol=1e-6)

@@ -1,0 +1,120 @@
+"""A data set with the fitness that genomes have on it: what evaluation and training by gradients share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluators.checks import as_float32, check_current, check_size
+from evaluators.program.loss import LOSSES
+from neat.genome.genome import Genomes
+from neat.support.messages import shown
+
+_CLASSIFYING = ("cross_entropy", "accuracy")
+
+
+class Samples(NamedTuple):
+    """A checked data set, and the fitness over it. `as_samples` makes it."""
+
+    inputs: np.ndarray
+    """float32 (samples, inputs)."""
+    targets: np.ndarray
+    """float32 (samples, outputs)."""
+    fitness: str | Callable[[np.ndarray, np.ndarray], Any]
+    """One of `evaluators.program.loss.LOSSES`, or a user-defined function."""
+    steps: int
+    """Steps that a recurrent network makes before its outputs are read."""
+    input_rows: np.ndarray
+    """The inputs as kernels take them, float32 (1, 1, inputs, samples)."""
+    target_rows: np.ndarray
+    """The targets as kernels take them, float32 (outputs, samples)."""
+
+    @property
+    def num_inputs(self) -> int:
+        """The number of inputs that networks must have."""
+        return self.inputs.shape[1]
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of outputs that networks must have."""
+        return self.targets.shape[1]
+
+    @property
+    def loss(self) -> int:
+        """The position of a named fitness in `evaluators.program.loss.LOSSES`."""
+        assert isinstance(self.fitness, str)
+        return LOSSES.index(self.fitness)
+
+    @property
+    def divisor(self) -> int:
+        """The number by which a named loss, summed over the samples, is divided to give the fitness."""
+        if self.fitness == "accuracy":
+            return len(self.targets)
+        return -(len(self.targets) if self.fitness == "cross_entropy" else self.targets.size)
+
+    def check_genomes(self, genomes: Genomes) -> None:
+        """Raise a ValueError unless the genomes are intact and have the data set's inputs and outputs."""
+        check_current(genomes)
+        check_size("genomes", "inputs, as the data set has", genomes.num_inputs, self.num_inputs)
+        check_size("genomes", "outputs, as the targets have", genomes.num_outputs, self.num_outputs)
+
+
+def as_samples(
+    inputs: Any, targets: Any, fitness: str | Callable[[np.ndarray, np.ndarray], Any], steps: int
+) -> Samples:
+    """Check the arguments of `evaluators.Supervised` that describe the data set, and return them as a record.
+
+    Raises:
+        ValueError: The fitness is not known, the steps are no positive integer, or an array is not finite or has
+            another shape.
+    """
+    if not callable(fitness) and fitness not in LOSSES:
+        known = ", ".join(LOSSES)
+        raise ValueError(f"fitness: expected a function or one of {known}, got {shown(fitness)}")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ValueError(f"steps: expected an integer of at least 1, got {shown(steps)}")
+    rows = as_float32("inputs", inputs)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise ValueError(f"inputs: expected shape (samples, inputs), got {rows.shape}")
+    expected = _class_targets(targets) if fitness in _CLASSIFYING else _targets(targets)
+    check_size("targets", "samples", len(expected), len(rows))
+    return Samples(
+        rows,
+        expected,
+        fitness,
+        int(steps),
+        input_rows=np.ascontiguousarray(rows.T)[np.newaxis, np.newaxis],
+        target_rows=np.ascontiguousarray(expected.T),
+    )
+
+
+def _targets(targets: Any) -> np.ndarray:
+    array = as_float32("targets", targets)
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {array.shape}")
+    return array
+
+
+def _class_targets(targets: Any) -> np.ndarray:
+    """Classes as float32 (samples, 1) for two of them, else as a probability for each class."""
+    array = _targets(targets)
+    if np.ndim(targets) == 1:
+        labels = array[:, 0]
+        if (labels != np.floor(labels)).any() or labels.min() < 0 or labels.max() >= 2**16:
+            wrong = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= 2**16)][0]
+            raise ValueError(f"targets: expected integer labels from 0, got {wrong}")
+        classes = int(labels.max()) + 1
+        if classes > 2:
+            return np.eye(classes, dtype=np.float32)[labels.astype(np.int64)]
+        return array
+    if array.min() < 0 or array.max() > 1:
+        wrong = array[(array < 0) | (array > 1)][0]
+        raise ValueError(f"targets: expected probabilities from 0 to 1, got {wrong}")
+    if array.shape[1] > 1 and (np.abs(array.sum(axis=1) - 1) > 1e-4).any():
+        row = int(np.flatnonzero(np.abs(array.sum(axis=1) - 1) > 1e-4)[0])
+        raise ValueError(f"targets: expected every row to sum to 1, got {array[row].sum()} in row {row}")
+    return array
