@@ -3,10 +3,12 @@
 from evaluators.environments.acrobot import Acrobot
 from evaluators.environments.cart_pole import CartPole
 from evaluators.environments.double_pole import DampedDoublePole, DoublePole, generalisation_starts
-from evaluators.environments.environment import Box, Discrete, Environment, uniform, uniform_between
+from evaluators.environments.environment import Environment
 from evaluators.environments.mountain_car import MountainCar, MountainCarContinuous
 from evaluators.environments.pendulum import Pendulum
 from evaluators.environments.prey_capture import PreyCapture
+from evaluators.environments.random_numbers import uniform, uniform_between
+from evaluators.environments.spaces import Box, Discrete
 from evaluators.environments.t_maze import TMaze
 
 __all__ = [

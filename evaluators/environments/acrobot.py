@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators.environments.angle import wrapped
-from evaluators.environments.environment import Box, Discrete, Environment, uniform_between
+from evaluators.environments.environment import Environment
+from evaluators.environments.random_numbers import uniform_between
+from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
 

@@ -13,12 +13,13 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
+from evaluators.environments.base import EnvironmentBase
 from evaluators.environments.check import check
-from evaluators.environments.environment import Box, Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
+from evaluators.environments.spaces import Box
 from neat.kernels.jit import specialise
-from neat.kernels.rng import EVALUATION
 from neat.support.messages import shown
+from neat.kernels.rng import EVALUATION
 from neat.support.validation import check_unmasked
 
 _0 = np.uint64(0)
@@ -43,7 +44,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
 
     metadata = {"render_modes": []}  # noqa: RUF012  as gymnasium.Env has it
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: EnvironmentBase) -> None:
         check(environment)
         self.environment = environment
         seen = environment.observations
@@ -185,5 +186,5 @@ def _advance(state, action, constants, random, observation):
 def _kernels(functions: Functions) -> tuple[Any, Any]:
     """To begin an episode and to take a step, from the environment's functions."""
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
-    begin, advance = (specialise(each, functions.task, bind, allocates=False) for each in (_begin, _advance))
+    begin, advance = (specialise(each, functions.task, bind, _nrt=False) for each in (_begin, _advance))
     return begin, advance

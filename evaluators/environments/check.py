@@ -10,8 +10,9 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
-from evaluators.environments.environment import Box, Discrete, Environment
+from evaluators.environments.base import EnvironmentBase
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
+from evaluators.environments.spaces import Box, Discrete
 from evaluators.program.intrinsics import column
 from neat.kernels.jit import cause, inner_function, keeping_interruptions, specialise, where
 from neat.support.messages import cut, shown
@@ -21,9 +22,9 @@ _UNSET = -2
 _4 = np.float32(4.0)
 
 
-def check(environment: Environment) -> None:
+def check(environment: EnvironmentBase) -> None:
     """ValueError unless the environment's description makes sense and its functions work for some hundred steps."""
-    if not isinstance(environment, Environment):
+    if not isinstance(environment, EnvironmentBase):
         raise ValueError(
             f"environment: expected one of evaluators.environments, such as CartPole(), got {shown(environment)}"
         )
@@ -53,7 +54,7 @@ def check(environment: Environment) -> None:
         raise ValueError(f"{environment.name}: an observation or a reward is not finite in step {fault + 1}")
 
 
-def why_not_on_gpu(environment: Environment) -> str | None:
+def why_not_on_gpu(environment: EnvironmentBase) -> str | None:
     """Which function of an environment that `check` let pass cannot be compiled for a GPU, and why; or None."""
     from evaluators.gpu.launcher import why_not
 
@@ -67,7 +68,7 @@ def why_not_on_gpu(environment: Environment) -> str | None:
     return None
 
 
-def _check_description(environment: Environment) -> None:
+def _check_description(environment: EnvironmentBase) -> None:
     name, names = environment.name, getattr(environment, "state_names", None)
     if not isinstance(names, tuple) or not names or not all(isinstance(each, str) for each in names):
         raise ValueError(f"{name}: state_names: expected a tuple of names, got {shown(names)}")
@@ -149,10 +150,10 @@ def _vector(low, high, time, vector):
 def _trial_kernel(functions: Functions, discrete: bool) -> Any:
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
     between = _choice if discrete else _vector
-    return specialise(_trial, functions.task, {**bind, "between": between}, allocates=False)
+    return specialise(_trial, functions.task, {**bind, "between": between}, _nrt=False)
 
 
-def _uncompiled(environment: Environment, functions: Functions) -> str | None:
+def _uncompiled(environment: EnvironmentBase, functions: Functions) -> str | None:
     """Which function numba cannot compile, and why."""
     for name, signature in _signatures(environment).items():
         compiled = inner_function(getattr(functions, name))
@@ -168,7 +169,7 @@ def _uncompiled(environment: Environment, functions: Functions) -> str | None:
     return None
 
 
-def _signatures(environment: Environment) -> dict[str, tuple[Any, ...]]:
+def _signatures(environment: EnvironmentBase) -> dict[str, tuple[Any, ...]]:
     """What the functions get, by name."""
     precision = types.float32 if environment.precision is np.float32 else types.float64
     vector = types.Array(precision, 1, "A")

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators.environments.environment import Box, Environment
+from evaluators.environments.environment import Environment
+from evaluators.environments.spaces import Box
 from neat.kernels.jit import inner_function
 from neat.support.messages import shown
 

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from evaluators.environments.environment import Box, Discrete, Environment, uniform_between
+from evaluators.environments.environment import Environment
+from evaluators.environments.random_numbers import uniform_between
+from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluators.environments.environment import EPISODES, Box, Discrete, Environment, uniform
+from evaluators.environments.environment import Environment
+from evaluators.environments.random_numbers import EPISODES, uniform
+from evaluators.environments.spaces import Box, Discrete
 from neat.kernels.jit import inner_function
 from neat.support.messages import shown
 

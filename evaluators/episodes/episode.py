@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.environments.environment import EPISODES
 from evaluators.environments.functions import Functions
+from evaluators.environments.random_numbers import EPISODES
 from evaluators.program.intrinsics import column
 from evaluators.program.tiles import read_and_write, set_bias_input
 from neat.genome.buffers import Block, packed

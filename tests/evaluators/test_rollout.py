@@ -9,7 +9,7 @@ import evaluators
 import neat
 from evaluators import Network, Rollout
 from evaluators.environments import CartPole
-from evaluators.environments.environment import EPISODES
+from evaluators.environments.random_numbers import EPISODES
 from evaluators.episodes.observations import Normaliser
 from neat.io import checkpoint
 from neat.kernels import parallel, rng

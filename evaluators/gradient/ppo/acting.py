@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.environments import Environment
-from evaluators.environments.environment import EPISODES
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
-from evaluators.episodes.base import TRIAL
+from evaluators.environments.random_numbers import EPISODES
 from evaluators.episodes.episode import as_input
+from evaluators.episodes.base import TRIAL
 from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
@@ -242,5 +242,5 @@ def kernels(functions: Functions, activation: str, discrete: bool) -> tuple[Any,
     bind["act"] = _decision(activate, _categorical if discrete else _gaussian)
     kind = "discrete" if discrete else "continuous"
     name = f"{functions.task}-{kind}-{activation}"
-    collect, play = (specialise(each, name, bind, allocates=False) for each in (_collect, _play))
+    collect, play = (specialise(each, name, bind, _nrt=False) for each in (_collect, _play))
     return collect, play

@@ -8,11 +8,11 @@ import pytest
 import neat
 from evaluators import Rollout
 from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environment, MountainCar, Pendulum
-from evaluators.environments.environment import uniform
+from evaluators.environments.random_numbers import uniform
 from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
 from evaluators.gradient.ppo import objective
-from neat.io.archive import read_arrays, write_arrays
 from neat.kernels import parallel
+from neat.io.archive import read_arrays, write_arrays
 from tests.evaluators.gradient.test_training import refuses, same
 
 ONE = np.float32(1.0)

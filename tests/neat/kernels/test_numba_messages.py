@@ -8,9 +8,9 @@ from numba import types
 from numba.core.errors import TypingError
 
 from evaluators import Rollout
-from evaluators.environments.environment import Box, Discrete, Environment
-from neat.activations import register_activation, register_aggregation
+from evaluators.environments import Box, Discrete, Environment
 from neat.kernels import jit
+from neat.activations import register_activation, register_aggregation
 
 MIXED = (1, 2.0, True, np.float32(1)) * 40  # whose type has a name of some 1,200 characters
 

@@ -1,0 +1,100 @@
+"""What an environment is: a few scalar functions over a state, and what they need to be told.
+
+The functions are plain Python that numba can compile. They are compiled into the loop over episodes, on the CPU into
+one that steps several episodes side by side, on a GPU into one episode a thread. They see one episode, and keep to
+scalars and to the arrays that they are given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from evaluators.environments.functions import FUNCTIONS, Functions, known_functions
+from evaluators.environments.spaces import Box, Discrete
+from neat.freezing import freeze
+from neat.messages import shown
+
+_MOST_STEPS = 2**26
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentBase(ABC):
+    """The part of an environment that the check and the adapter to Gymnasium need.
+
+    Subclass `evaluators.environments.Environment`, which says what a subclass must have.
+    """
+
+    time_limit: int = 1000
+
+    state_names: ClassVar[tuple[str, ...]]
+    precision: ClassVar[type] = np.float32
+    bounded: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        for constant in dataclasses.fields(self):
+            value = getattr(self, constant.name)
+            if not isinstance(value, int | float | np.number) or not math.isfinite(value):
+                raise ValueError(f"{self.name}: {constant.name}: must be a finite number, got {shown(value)}")
+        if isinstance(self.time_limit, bool) or self.time_limit != int(self.time_limit):
+            raise ValueError(f"{self.name}: time_limit: must be an integer, got {shown(self.time_limit)}")
+        if not 1 <= self.time_limit <= _MOST_STEPS:
+            raise ValueError(
+                f"{self.name}: time_limit: must be from 1 to {_MOST_STEPS}, got {self.time_limit}"
+            )
+
+    @property
+    @abstractmethod
+    def observations(self) -> Box:
+        """Published bounds of the observations, by which they are scaled; infinite: not scaled."""
+
+    @property
+    @abstractmethod
+    def actions(self) -> Box | Discrete:
+        """The actions."""
+
+    reset: ClassVar[Callable[..., None]]
+    observe: ClassVar[Callable[..., None]]
+    step: ClassVar[Callable[..., tuple[Any, Any]]]
+
+    def functions(self) -> Functions:
+        """`reset`, `observe` and `step`, not compiled, with the constants of modules that they reach now."""
+        given = (getattr(type(self), name) for name in FUNCTIONS)
+        reset, observe, step = (freeze(getattr(function, "py_func", function)) for function in given)
+        return known_functions(
+            Functions(
+                f"{type(self).__module__}.{type(self).__qualname__}",
+                reset,
+                observe,
+                step,
+                self.precision,
+                len(self.state_names),
+                self.num_observations,
+                1 if isinstance(self.actions, Discrete) else len(self.actions.low),
+                len(self.constants),
+                self,
+            )
+        )
+
+    @property
+    def name(self) -> str:
+        """The class's name."""
+        return type(self).__name__
+
+    @functools.cached_property
+    def constants(self) -> tuple[Any, ...]:
+        """The constants as the functions take them."""
+        names = [field.name for field in dataclasses.fields(self) if field.name != "time_limit"]
+        return tuple(self.precision(getattr(self, name)) for name in names)
+
+    @functools.cached_property
+    def num_observations(self) -> int:
+        """Dimensions of an observation."""
+        return len(self.observations.low)

@@ -1,0 +1,31 @@
+"""The random numbers that an environment's functions draw, and the streams that they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat import rng
+from neat.jit import inner_function
+
+# Training and trials use the streams below this number. Episode k adds k times this number to its stream.
+EPISODES = np.uint64(2**8)
+
+_BLOCKS = np.uint64(16)  # of four random numbers, for each call of an environment's function
+_FOUR = np.uint64(4)
+
+
+@inner_function
+def uniform(random, number):
+    """Random number `number` (0 … 63) of this call of `reset` or `step`: a float32 in [0, 1)."""
+    seed, generation, individual, stream, time = random
+    draw = time * _BLOCKS + np.uint64(number) // _FOUR
+    w0, w1, w2, w3 = rng.inline_block(seed, generation, individual, stream, draw)
+    word = np.uint64(number) % _FOUR
+    word = w0 if word == 0 else w1 if word == 1 else w2 if word == 2 else w3
+    return rng.to_uniform(word)
+
+
+@inner_function
+def uniform_between(random, number, low, high):
+    """Random number `number` (0 … 63) of this call of `reset` or `step`, in [low, high)."""
+    return low + (high - low) * uniform(random, number)
