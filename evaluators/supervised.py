@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.devices import arrays_of, resolve_device
 from evaluators.checks import check_count
 from evaluators.cpu.kernels import score_range
+from evaluators.devices import arrays_of, resolve_device
 from evaluators.network import compile, unfit_for_gpu
 from evaluators.samples import as_samples
-from neat.kernels import parallel
 from neat.genome.genome import Genomes
+from neat.kernels import parallel
 from neat.support.validation import check_unmasked
 
 _OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it

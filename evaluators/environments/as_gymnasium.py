@@ -18,8 +18,8 @@ from evaluators.environments.check import check
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.environments.spaces import Box
 from neat.kernels.jit import specialise
-from neat.support.messages import shown
 from neat.kernels.rng import EVALUATION
+from neat.support.messages import shown
 from neat.support.validation import check_unmasked
 
 _0 = np.uint64(0)

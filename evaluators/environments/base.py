@@ -19,8 +19,8 @@ import numpy as np
 
 from evaluators.environments.functions import FUNCTIONS, Functions, known_functions
 from evaluators.environments.spaces import Box, Discrete
-from neat.freezing import freeze
-from neat.messages import shown
+from neat.kernels.freezing import freeze
+from neat.support.messages import shown
 
 _MOST_STEPS = 2**26
 

@@ -26,8 +26,8 @@ class Environment(EnvironmentBase):
     in order, of `precision` too; `observation` is an array of `precision`; `action` is an int64 if `actions` is
     Discrete, else a float32 array within the bounds. Random numbers are `uniform(random, 0)`,
     `uniform(random, 1)`, … They depend on the seed, the generation, the episode and the step alone.
-    Functions that they call are decorated with `neat.kernels.jit.inner_function`. A literal such as 0.5 is a float64 and makes
-    float32 arithmetic float64, which is slower: write `np.float32(0.5)`, at the top of the module.
+    Functions that they call are decorated with `neat.kernels.jit.inner_function`. A literal such as 0.5 is a float64
+    and makes float32 arithmetic float64, which is slower: write `np.float32(0.5)`, at the top of the module.
 
     Args:
         time_limit: Steps after which an episode is cut off; this is not a termination.

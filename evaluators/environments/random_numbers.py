@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat import rng
-from neat.jit import inner_function
+from neat.kernels import rng
+from neat.kernels.jit import inner_function
 
 # Training and trials use the streams below this number. Episode k adds k times this number to its stream.
 EPISODES = np.uint64(2**8)

@@ -7,20 +7,20 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.devices import resolve_device
-from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.checks import check_choice, check_count
 from evaluators.cpu.kernels import gradient_range, origins_range
-from evaluators.gradient.tensor.tensor import Tensor
+from evaluators.devices import resolve_device
 from evaluators.gradient.optim.optimisers import Optimiser
 from evaluators.gradient.tensor.place import namespace, to_host
+from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.network import room_for, unfit_for_gpu
+from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
+from evaluators.program.derivatives import SLOPES
 from evaluators.program.program import Programs
 from evaluators.samples import Samples, as_samples
-from evaluators.program.derivatives import SLOPES
-from neat.kernels import parallel
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Bounds, Genome, Genomes
+from neat.kernels import parallel
 from neat.support.messages import shown
 
 Trained = Literal["weight", "bias", "response"]
@@ -121,8 +121,8 @@ class Trainer:
         if not self._spaces:
             networks = _Networks(genomes)
             return self._fit(networks, _OnCpu(networks.programs, genomes, samples), "cpu")
-        from evaluators.gpu.memory import in_parts
         from evaluators.gpu.gradients import Differentiator
+        from evaluators.gpu.memory import in_parts
 
         def fit_part(work: Any, begin: int, end: int) -> Learned:
             part = genomes.take(np.arange(begin, end))

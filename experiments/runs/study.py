@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from evaluators.worker_processes import Workers
 from experiments.cli.first_start import compile_ahead, tell_device
 from experiments.cli.flags import CommandLine, Options
 from experiments.cli.settings import config_for
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
+from experiments.runs.run import Run
 from experiments.runs.single import close
 from experiments.runs.table import write_tables
 from experiments.tasks.experiment import Experiment, named
@@ -25,26 +24,6 @@ from neat.kernels import parallel
 from neat.support.files import Rows
 
 SCHEMES = ("global", "generation", "pairing")
-
-
-class Run(NamedTuple):
-    """What is kept of a run."""
-
-    seed: int
-    solved: bool
-    generations: int
-    evaluations: int
-    fitness: float
-    """The champion's."""
-    hidden_nodes: int
-    enabled_connections: int
-    measures: dict[str, float]
-    best: np.ndarray
-    """Best fitness so far, float64 (generations,)."""
-    champion: dict[str, Any]
-    """As plain data."""
-    state: dict[str, np.ndarray]
-    """What the evaluator had besides, when it judged the champion."""
 
 
 class Setting(NamedTuple):

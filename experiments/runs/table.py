@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.runs.folder import write_json
+from experiments.runs.run import Run
 from experiments.runs.statistics import Summary, summary, wilson
 from experiments.tasks.experiment import Experiment, Published
-
-if TYPE_CHECKING:
-    from experiments.runs.study import Run
 
 _HEADERS = (
     "",

@@ -27,7 +27,7 @@ _FIXED = sys.stdlib_module_names | {"numpy", "scipy", "numba", "numba_cuda", "ll
 _REFUSED = {DUFunc: "vectorize", GUFunc: "guvectorize", CFunc: "cfunc"}
 
 # What numba is told so that indices are checked; its own check is for what `Checking` does not see.
-CHECKED = {"boundscheck": True, "pipeline_class": Checking}
+CHECKED: dict[str, Any] = {"boundscheck": True, "pipeline_class": Checking}
 
 
 def freeze(function: Any, check_indices: bool = False) -> Any:

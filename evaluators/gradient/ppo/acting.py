@@ -13,8 +13,8 @@ import numpy as np
 from evaluators.environments import Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.environments.random_numbers import EPISODES
-from evaluators.episodes.episode import as_input
 from evaluators.episodes.base import TRIAL
+from evaluators.episodes.episode import as_input
 from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng

@@ -8,15 +8,15 @@ import pytest
 
 import evaluators
 import neat
-from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.gradient import Tensor, fit_weights, optim
-from evaluators.gradient.tensor import operations
 from evaluators.gradient.evolved import _Networks, _OnCpu
-from evaluators.samples import as_samples
+from evaluators.gradient.tensor import operations
+from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.program.derivatives import SLOPES
-from neat.kernels import parallel
+from evaluators.samples import as_samples
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genomes
+from neat.kernels import parallel
 from tests.support.reference import Reference, random_genome
 
 STEP = 1e-6

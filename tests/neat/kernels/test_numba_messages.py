@@ -9,8 +9,8 @@ from numba.core.errors import TypingError
 
 from evaluators import Rollout
 from evaluators.environments import Box, Discrete, Environment
-from neat.kernels import jit
 from neat.activations import register_activation, register_aggregation
+from neat.kernels import jit
 
 MIXED = (1, 2.0, True, np.float32(1)) * 40  # whose type has a name of some 1,200 characters
 
