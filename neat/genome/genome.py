@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat import activations
+from neat.io import neat_python_genome
 from neat.genome.gene_arrays import DTYPES as DTYPES
 from neat.genome.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, Description, ragged_indices, writable
 from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
+from neat.support.messages import shown
 from neat.genome.plain_data import GenomeData
 from neat.genome.rules import RULES, first_broken_rule
-from neat.support.messages import shown
+from neat.genome.rules import GenomeError as GenomeError
 from neat.support.validation import check_unmasked
 
 _FACTS = frozenset({*Description._fields, "generation", "seed", "bounds"})
-
-
-class GenomeError(ValueError):
-    """A genome breaks one of the rules that `Genomes.check` states."""
 
 
 class Genomes:
@@ -444,9 +442,7 @@ class Genome:
         Raises:
             GenomeError: Something cannot be carried over; the message names it.
         """
-        from neat.io import neat_python
-
-        return neat_python.genome(genome, config)
+        return neat_python_genome.convert(genome, config, cls.from_dict)
 
 
 def _missing(owner: object, name: str) -> AttributeError:

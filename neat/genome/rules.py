@@ -6,6 +6,11 @@ import numpy as np
 
 from neat.kernels.jit import inner_function, kernel
 
+
+class GenomeError(ValueError):
+    """A genome breaks one of the rules that `Genomes.check` states."""
+
+
 RULES = (
     "node ids must ascend and be unique",
     "the first nodes must be the outputs, with the ids that follow the inputs'",

@@ -26,9 +26,10 @@ from typing import Any, NamedTuple
 
 from neat import activations
 from neat.config.config import Config, merge
+from neat.genome.genome import Genome
 from neat.io.ini import TRUE, Section, parse
-from neat.io.neat_python_genome import activation_name, genome, genome_from_json
 from neat.support.messages import shown
+from neat.io.neat_python_genome import activation_name, convert, convert_json
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 
 __all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
@@ -101,6 +102,39 @@ def config_from_text(text: str, **settings: Any) -> Imported:
     for section in (run, genome, species, stagnation, reproduction):
         section.drop(section.unread, "not a setting of neat-python's that has a counterpart")
     return Imported(Config(**merge(mapped, settings)), threshold, lost)
+
+
+def genome(genome: Any, config: Any) -> Genome:
+    """A genome of neat-python as one of ours.
+
+    Inputs −1 … −I get the ids 0 … I−1, a node k the id I + k. Innovation numbers are kept; neat-python before
+    1.0 has none, its connections are numbered in order of source and target. A UserWarning names the nodes
+    that neat-python computes otherwise.
+
+    Args:
+        genome: A `neat.DefaultGenome` of neat-python, or what has its `nodes` and `connections`.
+        config: neat-python's `Config`, or its `genome_config`.
+
+    Raises:
+        GenomeError: Something has no counterpart or is not there; the message names it.
+    """
+    return convert(genome, config, Genome.from_dict)
+
+
+def genome_from_json(path: str | Path) -> Genome:
+    """A genome from JSON that neat-python's `export_network_json` or `docs/export_neat_python.py` wrote.
+
+    The first holds the nodes and connections that the outputs depend on, the second all genes. Ids and innovation
+    numbers, and warnings, are those of `genome`.
+
+    Args:
+        path: The file.
+
+    Raises:
+        GenomeError: The file cannot be read, is no such JSON, or holds what has no counterpart; the message names
+            the file.
+    """
+    return convert_json(path, Genome.from_dict)
 
 
 def _write_sizes(sections: RawConfigParser, settings: dict[str, Any]) -> None:

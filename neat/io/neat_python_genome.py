@@ -1,19 +1,22 @@
-"""neat-python's genomes, carried over: its objects, or JSON that was written in its environment."""
+"""neat-python's genomes as plain data: its objects, or JSON that was written in its environment.
+
+The functions here take `from_dict`, which makes a genome of plain data (`Genome.from_dict`).
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import FailFast, Field
 
 from neat import activations
-from neat.genome.genome import Genome, GenomeError
 from neat.support.messages import cut, shown
+from neat.genome.rules import GenomeError
 from neat.support.text_files import read_text, shorten_path
 from neat.support.validation import Model, Switch
 
@@ -21,6 +24,9 @@ from neat.support.validation import Model, Switch
 _SCALED = frozenset({"sigmoid", "tanh", "sin", "gauss", "softplus"})
 _MOST_BYTES = 2**23  # of a file: some 50,000 connections
 _MOST_NAMED = 5  # nodes named in a warning
+
+_Genome = TypeVar("_Genome")
+_FromDict = Callable[[dict[str, Any]], _Genome]
 
 _Integer = Annotated[int, Field(strict=True)]
 _Key = Annotated[int, Field(gt=-(2**31), lt=2**62, strict=True)]
@@ -75,20 +81,8 @@ class _Document(Model):
     connections: Annotated[list[_Connection], FailFast()]
 
 
-def genome(genome: Any, config: Any) -> Genome:
-    """A genome of neat-python as one of ours.
-
-    Inputs −1 … −I get the ids 0 … I−1, a node k the id I + k. Innovation numbers are kept; neat-python before
-    1.0 has none, its connections are numbered in order of source and target. A UserWarning names the nodes
-    that neat-python computes otherwise.
-
-    Args:
-        genome: A `neat.DefaultGenome` of neat-python, or what has its `nodes` and `connections`.
-        config: neat-python's `Config`, or its `genome_config`.
-
-    Raises:
-        GenomeError: Something has no counterpart or is not there; the message names it.
-    """
+def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
+    """What `from_dict` makes of a genome of neat-python; `neat.neat_python.genome` documents the rest."""
     config = getattr(config, "genome_config", config)
     name = f"genome {shown(getattr(genome, 'key', None))}"
     try:
@@ -124,26 +118,15 @@ def genome(genome: Any, config: Any) -> Genome:
             "nodes": nodes,
             "connections": connections,
         }
-        return _carried_over(_Document(**content), name)
+        return _carry_over(_Document(**content), name, from_dict)
     except AttributeError as error:
         raise GenomeError(f"{name}: not a genome and config of neat-python: {cut(str(error))}") from None
     except (TypeError, ValueError) as error:
         raise GenomeError(f"{name}: {error}") from None
 
 
-def genome_from_json(path: str | Path) -> Genome:
-    """A genome from JSON that neat-python's `export_network_json` or `docs/export_neat_python.py` wrote.
-
-    The first holds the nodes and connections that the outputs depend on, the second all genes. Ids and innovation
-    numbers, and warnings, are those of `genome`.
-
-    Args:
-        path: The file.
-
-    Raises:
-        GenomeError: The file cannot be read, is no such JSON, or holds what has no counterpart; the message names
-            the file.
-    """
+def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
+    """What `from_dict` makes of a JSON file; `neat.neat_python.genome_from_json` documents the rest."""
     try:
         text = read_text(path, _MOST_BYTES)
     except ValueError as error:
@@ -152,7 +135,7 @@ def genome_from_json(path: str | Path) -> Genome:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError(f"expected an object with nodes and connections, got {shown(content)}")
-        return _carried_over(_Document(**content), shorten_path(path))
+        return _carry_over(_Document(**content), shorten_path(path), from_dict)
     except RecursionError:
         raise GenomeError(
             f"{shorten_path(path)}: not a network of neat-python's: it is nested too deeply"
@@ -163,7 +146,7 @@ def genome_from_json(path: str | Path) -> Genome:
         ) from None
 
 
-def _carried_over(document: _Document, name: str) -> Genome:
+def _carry_over(document: _Document, name: str, from_dict: _FromDict[_Genome]) -> _Genome:
     inputs, outputs = document.topology.input_keys, document.topology.output_keys
     _check_keys(document.topology)
     pins = set(inputs)
@@ -176,7 +159,7 @@ def _carried_over(document: _Document, name: str) -> Genome:
     )
     connections = sorted(connections, key=lambda gene: (id_of[gene.source], id_of[gene.target]))
     numbered = bool(connections) and all(gene.innovation is not None for gene in connections)
-    genome = Genome.from_dict(
+    genome = from_dict(
         {
             "num_inputs": len(inputs),
             "num_outputs": len(outputs),
@@ -289,7 +272,7 @@ def _warn_of_other_answers(document: _Document, name: str, version: tuple[int, .
             f"{name}: the network answers otherwise than in neat-python: a node without enabled inputs is "
             f"activation(bias) here, {theirs}; this concerns {_listed(unfed)}"
             + (f" and, behind, {_listed(behind)}" if behind else ""),
-            stacklevel=4,
+            stacklevel=5,  # the caller of `Genome.from_neat_python` or of a function of `neat_python`
         )
 
 
