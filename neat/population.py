@@ -5,61 +5,56 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 import numpy as np
 
-from neat.config.config import Config, to_record
 from neat.evolution import breeding, innovation, selection, speciation
+from neat.genome import buffers
+from neat.kernels import parallel
+from neat.io.archive import write_arrays
 from neat.evolution.breeding import Counts, Work
-from neat.evolution.champions import Candidates
+from neat.config.config import Config, to_record
+from neat.evaluation import Evaluator, Inheriting, Learning, Restorable, Stateful, Validating
 from neat.evolution.feedback import check_values, valid_fitness, with_learned
-from neat.evolution.history import GENERATION, History, species_rows
-from neat.evolution.initial import bounds_of, check_memory, initial_genomes
+from neat.support.files import locked, resolve_file
+from neat.genome.gene_arrays import BOUNDED
+from neat.genome.genome import Genome, GenomeArrays, Genomes
+from neat.evolution.history import GENERATION, species_rows
+from neat.evolution.initial import check_memory, initial_genomes
+from neat.support.messages import shown
 from neat.evolution.mutation import NodeFunctions
+from neat.evolution.selection import Plan, Ranking
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_run
-from neat.evolution.selection import Plan, Ranking
+from neat.run_state import RunState
 from neat.evolution.speciation import Species
-from neat.evolution.target import Solution, Target
-from neat.genome import buffers
-from neat.genome.gene_arrays import BOUNDED, Description
-from neat.genome.genome import Genome, GenomeArrays, Genomes
-from neat.kernels import parallel
-from neat.support.files import locked, resolve_file
-from neat.support.messages import shown
-
-if TYPE_CHECKING:
-    from neat.reporting.reporters import Reporter
+from neat.state_arrays import to_arrays
+from neat.evolution.target import Target
 
 _log = logging.getLogger("neat")
 
-Evaluator = Callable[[Genomes], np.ndarray]
+
+class ReporterLike(Protocol):
+    """What `run` tells of its progress; `neat.reporting.Reporter` is one that does nothing.
+
+    It may also have `close()`, which `run` calls when it ends, by an exception or not, even before `start`.
+    """
+
+    def start(self, population: Population, generations: int) -> None:
+        """Before the first generation of a call; the run goes on up to `generations`."""
+
+    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
+        """After each generation: `population.history.last` is its row, `timings` are seconds by activity."""
+
+    def finish(self, population: Population, result: Result) -> None:
+        """After the last generation."""
 
 
-class Population:
-    """A population under evolution.
-
-    Attributes:
-        config: Its settings.
-        generation: The current generation, whose fitness has not been told yet.
-        genomes: Its genomes, read-only.
-        first_parent: int64 (P,), the primary parent's index in the generation before, -1 for none.
-        second_parent: int64 (P,), the other parent's.
-        birth: int64 (P,), the generation in which each genome came to be; a champion that goes on keeps its own.
-        species: The species that the next generation is sorted into.
-        threshold: The compatibility threshold in force.
-        innovations: The innovation scheme.
-        history: Rows of the generations told.
-        best: The best genome ever, and
-        best_fitness: its fitness, and
-        best_generation: its generation.
-        solution: What met the target of the last call of `run` (see `neat.evolution.target`), or None.
-        evaluator_state: Arrays that the evaluator restores when a loaded run goes on; kept until `run` has told a
-            generation.
-        candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
+class Population(RunState):
+    """A population under evolution. Its attributes are those of `neat.run_state.RunState`.
 
     Raises:
         ValueError: Memory cannot hold the first population.
@@ -79,36 +74,13 @@ class Population:
 
     def _prepare(self, config: Config) -> None:
         """All but the genomes."""
+        super().__init__(config)
         size = config.population_size
-        self.config = config
-        self.generation = 0
-        self.innovations = innovation.scheme(config)
-        self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
-        self.birth = np.zeros(size, np.int64)
-        none = np.empty(0, np.int64)
-        self.species = Species(none, none, none, np.empty(0), buffers.empty(0, 0, 0))
-        self.species.representative.node_offset[:] = 0
-        self.species.representative.connection_offset[:] = 0
-        self.next_species = 0
-        self.threshold = config.speciation.threshold
-        self.history = History()
-        self.best: Genome | None = None
-        self.best_fitness = -np.inf
-        self.best_generation = -1
-        self.improved_generation = (
-            0  # of the best fitness, or of the last time that only two species reproduced
-        )
-        self.kept = -1  # where the best genome stands in this generation, with `selection.keep_best`
-        self.solution: Solution | None = None
-        self.evaluator_state: dict[str, np.ndarray] = {}
-        self.candidates = Candidates()
-
         self._seed = np.uint64(config.seed)
         self._settings = to_record(config)
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
         self._functions = NodeFunctions.of(config.genome)
-        self._bounds = bounds_of(config.genome)
         self._input_count = config.genome.num_inputs + config.genome.bias_input
         # The genomes lie in one of two buffers; the next generation is written to the other.
         self._current = self._spare = buffers.empty(size, 0, 0)
@@ -116,21 +88,6 @@ class Population:
         self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
         self._requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
         self._species_of = np.empty(size, np.int64)
-
-    @property
-    def genomes(self) -> Genomes:
-        """The current generation, read-only. Its arrays are used again two generations later."""
-        return self._genomes
-
-    @property
-    def parents(self) -> np.ndarray:
-        """Both parents' indices in the generation before, int64 (P, 2), -1 for none."""
-        return np.stack([self.first_parent, self.second_parent], axis=1)
-
-    @property
-    def evaluations(self) -> int:
-        """Genomes evaluated so far."""
-        return self.generation * self.config.population_size
 
     def ask(self) -> Genomes:
         """The current generation, read-only. Its arrays are used again two generations later."""
@@ -183,7 +140,7 @@ class Population:
         generations: int,
         fitness_target: float | None = None,
         solved: Callable[[Genome], bool] | None = None,
-        reporters: Sequence[Reporter] = (),
+        reporters: Sequence[ReporterLike] = (),
         checkpoint: str | Path | None = None,
         checkpoint_every: int = 10,
     ) -> Result:
@@ -194,15 +151,13 @@ class Population:
         logged.
 
         Args:
-            evaluator: Takes Genomes, returns their fitness, shape (population_size,). It may have `state()`, which
-                gives arrays by name for a checkpoint, and `restore(arrays)`; `validate(genomes)`, which gives fitness
-                in fresh trials, where one call's fitness depends on luck; and `learned` and `inherit`, which are
-                `tell`'s, for the last call.
+            evaluator: Takes Genomes, returns their fitness, shape (population_size,). `neat.evaluation` describes it
+                and what else it may have: a state for checkpoints, validation by fresh trials, learned weights.
             generations: Generations in all; a loaded run goes on up to this.
             fitness_target: Stop once a fitness reaches it.
             solved: Stop once this holds for a generation's champion.
-            reporters: Are told of each generation. An object need not be a `Reporter`: it needs the methods `start`,
-                `generation` and `finish`, and may have `close`.
+            reporters: Are told of each generation. An object need not be a `neat.reporting.Reporter`: it needs the
+                methods of `ReporterLike`.
             checkpoint: File that keeps the newest state.
             checkpoint_every: Generations between writing it; it is written at the end in any case.
 
@@ -210,12 +165,10 @@ class Population:
             ValueError: Bad arguments, or fitness that `tell` refuses.
             LockedError: Another process writes the checkpoint or a reporter's files.
         """
-        from neat.io import checkpoint as checkpoints
-
         check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint_every)
         if checkpoint is not None:
             checkpoint = resolve_file(checkpoint, "checkpoint")
-        if self.evaluator_state and not hasattr(evaluator, "restore"):
+        if self.evaluator_state and not isinstance(evaluator, Restorable):
             raise ValueError(
                 "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"
             )
@@ -226,24 +179,21 @@ class Population:
         with contextlib.ExitStack() as ending:
             ending.enter_context(locked(checkpoint))
             for reporter in reporters:
-                if callable(getattr(reporter, "close", None)):
-                    ending.callback(reporter.close)
+                close = getattr(reporter, "close", None)
+                if callable(close):
+                    ending.callback(close)
                 reporter.start(self, generations)
-            if self.evaluator_state and hasattr(evaluator, "restore"):
+            if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)
             while self.generation < generations and not is_solved:
                 genomes, fitness, timings = self._run_generation(evaluator)
-                self.evaluator_state = {}  # not before: a call that fails earlier leaves it to the next one
                 self.solution = target.find(genomes, fitness)
                 is_solved = self.solution is not None
                 for reporter in reporters:
                     reporter.generation(self, timings)
                 ends = self.generation >= generations or is_solved
                 if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
-                    if hasattr(evaluator, "state"):
-                        self.evaluator_state = evaluator.state()
-                    checkpoints.save(self, checkpoint)
-                    self.evaluator_state = {}
+                    self._save(checkpoint, evaluator)
             result = self._result(evaluator, is_solved)
             for reporter in reporters:
                 reporter.finish(self, result)
@@ -253,13 +203,24 @@ class Population:
         """Evaluate and reproduce; the generation's genomes as they were scored, their fitness, and seconds."""
         start = time.perf_counter()
         fitness = valid_fitness(evaluator(self.ask()), self.config.population_size)
-        scored = self._scored(getattr(evaluator, "learned", None), getattr(evaluator, "inherit", True))
+        scored = self._scored(
+            evaluator.learned if isinstance(evaluator, Learning) else None,
+            evaluator.inherit if isinstance(evaluator, Inheriting) else True,
+        )
         evaluated = time.perf_counter()
-        if hasattr(evaluator, "validate"):
+        if isinstance(evaluator, Validating):
             self.candidates.note(scored, fitness)
         self._tell(fitness, scored)
+        self.evaluator_state = {}  # not before: a call that fails earlier leaves it to the next one
         timings = {"evaluate": evaluated - start, "reproduce": time.perf_counter() - evaluated}
         return scored, fitness, timings
+
+    def _save(self, path: str | Path, evaluator: Evaluator) -> None:
+        """Write a checkpoint, with the evaluator's state."""
+        if isinstance(evaluator, Stateful):
+            self.evaluator_state = evaluator.state()
+        write_arrays(path, to_arrays(self))
+        self.evaluator_state = {}
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
         """Make copies of these the genomes of this generation, and let later ids begin above theirs.
@@ -296,19 +257,8 @@ class Population:
         self.kept = -1
 
     def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
-        """Make these, which nobody else writes to, the genomes of this generation."""
-        self.generation = generation
-        self._current = self._genes = genes
-        self._show()
-
-    def _show(self) -> None:
-        """Let people see the current generation."""
-        description, seed = Description.of(self.config.genome), self.config.seed
-        self._genomes = Genomes(self._genes, *description, self.generation, seed, self._bounds).protect()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._show()  # copies of read-only arrays are writable
+        super()._set_genomes(generation, genes)
+        self._current = genes
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
@@ -487,7 +437,7 @@ class Population:
         champion, fitness = self.best, self.best_fitness
         if is_solved and self.solution is not None:
             champion, fitness, _ = self.solution
-        elif self.candidates.genomes and hasattr(evaluator, "validate"):
+        elif self.candidates.genomes and isinstance(evaluator, Validating):
             champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)
         assert champion is not None
         return Result(champion, fitness, is_solved, self.generation, self.evaluations, self.history)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from neat.config.config import Config, load_settings, merge
 
 if TYPE_CHECKING:
-    from experiments.cli.flags import Options
     from experiments.tasks.experiment import Experiment
-    from neat.config.config import Task
+    from experiments.cli.flags import Options
+    from neat.evaluation import Task
 
 
 def config_for(experiment: Experiment, task: Task, options: Options, flags: dict[str, Any]) -> Config:

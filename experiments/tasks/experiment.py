@@ -10,13 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from neat.config.config import Task
+from neat import evaluation
 from neat.support.messages import nearest
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from neat import Genome, Genomes
+    from neat import Genome
 
 STEPS = 5  # of a recurrent network before its outputs are read
 NAMES = (
@@ -41,11 +39,8 @@ BEHAVIOUR = "behaviour.svg", "behaviour.gif"
 COMPARE = "compare"  # which stands where an experiment's name does, and is none
 
 
-class Evaluator(Task, Protocol):
+class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
     """A task that gives genomes their fitness."""
-
-    def __call__(self, genomes: Genomes) -> np.ndarray:
-        """Fitness, float64 (genomes,)."""
 
 
 class Published(NamedTuple):
@@ -135,7 +130,7 @@ def named(name: str) -> type[Experiment]:
         )
     parts = name.split("-")
     return getattr(
-        import_module(f"experiments.tasks.{'_'.join(parts)}"), "".join(part.capitalize() for part in parts)
+        import_module(f"experiments.{'_'.join(parts)}"), "".join(part.capitalize() for part in parts)
     )
 
 

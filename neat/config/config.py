@@ -5,17 +5,17 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import numpy as np
 import tomli_w
 from pydantic import FailFast, Field, model_validator
 
-from neat.config.neat_python_names import OTHER_NAMES
-from neat.genome.plain_data import ActivationName, AggregationName
+from neat.evaluation import Task
 from neat.support.messages import cut, shown
+from neat.config.neat_python_names import OTHER_NAMES
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
-from neat.support.validation import NOT_TEXT, Model
+from neat.support.validation import NOT_TEXT, ActivationName, AggregationName, Model
 
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
 # Kernels hold numbers as float32, whose greatest is a little above this.
@@ -271,18 +271,6 @@ class ReproductionConfig(Settings):
     """Put the best genome ever into every generation. A noisy fitness then freezes the search."""
 
 
-class Task(Protocol):
-    """What `Config.for_task` reads from an evaluator."""
-
-    @property
-    def num_inputs(self) -> int:
-        """Inputs of a network, without the bias input."""
-
-    @property
-    def num_outputs(self) -> int:
-        """Outputs of a network."""
-
-
 class Config(Settings):
     """All settings of a run. A section can be given as a dictionary."""
 
@@ -348,12 +336,12 @@ class Config(Settings):
         """What a preset sets, as nested dictionaries."""
         if name not in Config.presets():
             raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {shown(name)}")
-        return tomllib.loads((resources.files("neat.config") / "presets" / f"{name}.toml").read_text("utf-8"))
+        return tomllib.loads((resources.files("neat") / "presets" / f"{name}.toml").read_text("utf-8"))
 
     @staticmethod
     def presets() -> list[str]:
         """Names of the presets."""
-        folder = resources.files("neat.config") / "presets"
+        folder = resources.files("neat") / "presets"
         return sorted(
             file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
         )

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neat.config.config import Config
-from neat.evolution.champions import MOST_CANDIDATES
-from neat.evolution.feedback import check_values
-from neat.evolution.history import GENERATION, SPECIES
-from neat.genome.genome import DTYPES, Genome, GenomeArrays
 from neat.io.archive import Expected, check_arrays
+from neat.evolution.champions import MOST_CANDIDATES
+from neat.config.config import Config
+from neat.evolution.feedback import check_values
+from neat.genome.genome import DTYPES, Genome, GenomeArrays
 from neat.kernels.hash_table import Table
-from neat.population import MOST_GENERATIONS, Population
+from neat.evolution.history import GENERATION, SPECIES
 from neat.support.messages import shown
+from neat.evolution.run_arguments import MOST_GENERATIONS
+from neat.run_state import RunState
 
 
 class Counters(NamedTuple):
@@ -96,22 +97,22 @@ def check_all_arrays(arrays: dict[str, np.ndarray], config: Config) -> None:
             raise ValueError(f"{shown(name)}: no checkpoint has an array of this name")
 
 
-def kept_genomes(population: Population) -> dict[str, Genome]:
-    """The genomes that a population keeps apart, by their names in a checkpoint."""
-    kept = {f"candidate{k}": genome for k, genome in enumerate(population.candidates.genomes)}
-    if population.best is not None:
-        kept["best"] = population.best
-    if population.solution is not None:
-        kept["solution"] = population.solution.genome
+def kept_genomes(state: RunState) -> dict[str, Genome]:
+    """The genomes that a state keeps apart, by their names in a checkpoint."""
+    kept = {f"candidate{k}": genome for k, genome in enumerate(state.candidates.genomes)}
+    if state.best is not None:
+        kept["best"] = state.best
+    if state.solution is not None:
+        kept["solution"] = state.solution.genome
     return kept
 
 
-def check_population(population: Population) -> None:
-    """Raise ValueError, with the name of the array in a checkpoint, unless what a population holds agrees.
+def check_state(state: RunState) -> None:
+    """Raise ValueError, with the name of the array in a checkpoint, unless what a state holds agrees.
 
     No compiled code is called with what has not been checked.
     """
-    size, generation = population.config.population_size, population.generation
+    size, generation = state.config.population_size, state.generation
     for name, most in (
         ("generation", MOST_GENERATIONS),
         ("next_species", _MOST_SPECIES),
@@ -120,15 +121,15 @@ def check_population(population: Population) -> None:
         ("kept", size - 1),
     ):
         least = -1 if name in ("best_generation", "kept") else 0
-        _check_range(f"counters: {name}", getattr(population, name), least, most)
-    _check_range("numbers: threshold", population.threshold, 0, float(np.finfo(np.float32).max))
-    _check_range("first_parent", population.first_parent, -1, size - 1)
-    _check_range("second_parent", population.second_parent, -1, size - 1)
-    _check_range("birth", population.birth, 0, generation)
-    _check_species(population)
-    _check_history(population)
-    _check_kept(population)
-    _check_genes(population)
+        _check_range(f"counters: {name}", getattr(state, name), least, most)
+    _check_range("numbers: threshold", state.threshold, 0, float(np.finfo(np.float32).max))
+    _check_range("first_parent", state.first_parent, -1, size - 1)
+    _check_range("second_parent", state.second_parent, -1, size - 1)
+    _check_range("birth", state.birth, 0, generation)
+    _check_species(state)
+    _check_history(state)
+    _check_kept(state)
+    _check_genes(state)
 
 
 def _check_range(name: str, values: Any, least: float, most: float) -> None:
@@ -137,37 +138,37 @@ def _check_range(name: str, values: Any, least: float, most: float) -> None:
         raise ValueError(f"{name}: must be from {least} to {most}, got {np.asarray(values)[wrong].flat[0]}")
 
 
-def _check_species(population: Population) -> None:
-    species, generation = population.species, population.generation
-    _check_range("species.id", species.id, 0, population.next_species - 1)
+def _check_species(state: RunState) -> None:
+    species, generation = state.species, state.generation
+    _check_range("species.id", species.id, 0, state.next_species - 1)
     if (np.diff(species.id) <= 0).any():
         raise ValueError("species.id: must ascend")
     _check_range("species.founded", species.founded, 0, generation)
     _check_range("species.improved", species.improved, 0, generation)
     _check_range("species.record", species.record, -np.inf, np.inf)
     count = len(species.representative.node_offset) - 1
-    if count != len(species.id) or count > population.config.population_size:
+    if count != len(species.id) or count > state.config.population_size:
         raise ValueError(
             f"representative.node_offset: expected a genome for each of {len(species.id)} species, got {count}"
         )
 
 
-def _check_history(population: Population) -> None:
-    last = population.generation - 1
-    generations = population.history.generations["generation"]
+def _check_history(state: RunState) -> None:
+    last = state.generation - 1
+    generations = state.history.generations["generation"]
     _check_range("history.generations", generations, 0, last)
-    _check_range("history.species", population.history.species["generation"], 0, last)
-    if (np.diff(generations) <= 0).any() or (np.diff(population.history.species["generation"]) < 0).any():
+    _check_range("history.species", state.history.species["generation"], 0, last)
+    if (np.diff(generations) <= 0).any() or (np.diff(state.history.species["generation"]) < 0).any():
         raise ValueError("history.generations: generations must ascend, in history.species too")
 
 
-def _check_kept(population: Population) -> None:
+def _check_kept(state: RunState) -> None:
     """The best genome, the solution and the candidates: there, with a fitness, or not there."""
-    solution, candidates = population.solution, population.candidates
-    known = (population.best is not None, population.best_generation >= 0, population.best_fitness > -np.inf)
+    solution, candidates = state.solution, state.candidates
+    known = (state.best is not None, state.best_generation >= 0, state.best_fitness > -np.inf)
     if len(set(known)) > 1:
         raise ValueError("best: expected a genome, a fitness and a generation, or none of them")
-    fitness = [population.best_fitness] if population.best is not None else []
+    fitness = [state.best_fitness] if state.best is not None else []
     fitness += [solution.fitness] if solution is not None else []
     if not np.isfinite(fitness).all():
         raise ValueError(
@@ -182,22 +183,22 @@ def _check_kept(population: Population) -> None:
         )
 
 
-def _check_genes(population: Population) -> None:
+def _check_genes(state: RunState) -> None:
     """All genomes by themselves, and with the innovation scheme."""
-    kept = kept_genomes(population)
+    kept = kept_genomes(state)
     groups = {
-        "genomes": population.genomes.to_kernel(),
-        "representative": population.species.representative,
+        "genomes": state.genomes.to_kernel(),
+        "representative": state.species.representative,
         **{name: genome.genomes.arrays for name, genome in kept.items()},
     }
-    population.innovations.check()
+    state.innovations.check()
     for name, genes in groups.items():
-        genomes = population.genomes.with_arrays(genes)
+        genomes = state.genomes.with_arrays(genes)
         try:
             genomes.check()
-            check_values(genomes, population.config.genome)
-            population.innovations.check_genes(genes, genomes.input_count)
+            check_values(genomes, state.config.genome)
+            state.innovations.check_genes(genes, genomes.input_count)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     for name, genome in kept.items():
-        _check_range(f"{name}.generation", genome.genomes.generation, 0, population.generation)
+        _check_range(f"{name}.generation", genome.genomes.generation, 0, state.generation)

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.evolving import BUSY, evolve, make_config, state
 
 import neat
 from evaluators.checks import check_state
-from neat import activations
+from neat import activations, state_arrays
 from neat.io import checkpoint
-from neat.io.checkpoint import CheckpointError, read_arrays, write_arrays
 from neat.support import files
-from tests.support.evolving import BUSY, evolve, make_config, state
-from tests.support.paths import ROOT
+from neat.io.checkpoint import CheckpointError, read_arrays, write_arrays
+
+HERE = Path(__file__)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_another_format_is_refused(content, tmp_path):
     arrays = read_arrays(path)
     for number in (0, 1, 99):
         write_arrays(path, {**arrays, "format": np.array(number)})
-        refused(path, f"is a checkpoint of format {number}; this version reads format {checkpoint.FORMAT}")
+        refused(path, f"is a checkpoint of format {number}; this version reads format {state_arrays.FORMAT}")
 
 
 def test_a_checkpoint_that_lacks_an_array_is_refused(content, tmp_path):
@@ -275,8 +276,8 @@ def kill_and_resume(path):
 
 def test_a_run_killed_25_times_ends_as_one_that_was_left_alone(tmp_path):
     done = subprocess.run(
-        [sys.executable, __file__, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, str(HERE), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE.parent, HERE.parent.parent)))},
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,0 +1,151 @@
+"""A run's whole state as named arrays, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
+from neat.archive import check_arrays, under
+from neat.candidates import MOST_CANDIDATES
+from neat.checkpoint_rules import (
+    HEAD,
+    Counters,
+    Numbers,
+    check_all_arrays,
+    check_state,
+    kept_genomes,
+)
+from neat.config import Config
+from neat.genome import Genome, GenomeArrays
+from neat.history import History
+from neat.messages import cut
+from neat.run_state import RunState
+from neat.speciation import Species
+from neat.target import Solution
+
+FORMAT = 3
+
+_State = TypeVar("_State", bound=RunState)
+
+
+def to_arrays(state: RunState) -> dict[str, np.ndarray]:
+    """All of a state; some arrays are its own memory."""
+    species = state.species._asdict()
+    representative = species.pop("representative")
+    arrays = {
+        "format": np.array(FORMAT),
+        "activations": np.array([entry.name for entry in ACTIVATIONS]),
+        "aggregations": np.array([entry.name for entry in AGGREGATIONS]),
+        "config": np.frombuffer(state.config.to_toml().encode(), np.uint8),
+        "counters": np.array([getattr(state, name) for name in Counters._fields]),
+        "numbers": _numbers(state),
+        "first_parent": state.first_parent,
+        "second_parent": state.second_parent,
+        "birth": state.birth,
+        "history.generations": state.history.generations,
+        "history.species": state.history.species,
+        **_prefixed("genomes", state.genomes.arrays._asdict()),
+        **_prefixed("species", species),
+        **_prefixed("representative", representative._asdict()),
+        **_prefixed("innovations", state.innovations.state()),
+        **_prefixed("evaluator", state.evaluator_state),
+    }
+    arrays["candidates"] = np.array(state.candidates.fitness, np.float64)
+    for name, genome in kept_genomes(state).items():
+        arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
+        arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
+    return arrays
+
+
+def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) -> _State:
+    """The state that `to_arrays` gave. It takes the arrays over.
+
+    Args:
+        arrays: From a file, possibly made by hand; all is checked before compiled code sees it.
+        new: Makes a state without genomes for a config.
+
+    Raises:
+        ValueError: The arrays have another format, or are what no run can have left; the message names the array.
+    """
+    check_arrays(arrays, {"format": HEAD["format"]})
+    if arrays["format"] != FORMAT:
+        raise ValueError(f"is a checkpoint of format {arrays['format']}; this version reads format {FORMAT}")
+    check_arrays(arrays, HEAD)
+    try:
+        config = Config.from_toml(arrays["config"].tobytes().decode())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"config: {cut(str(error))}") from None
+    check_all_arrays(arrays, config)
+    _renumber(arrays, "activation", activation_index)
+    _renumber(arrays, "aggregation", aggregation_index)
+
+    state = new(config)
+    counters = Counters(*arrays["counters"].tolist())
+    state._set_genomes(counters.generation, GenomeArrays(**under("genomes", arrays)))
+    for name, value in counters._asdict().items():
+        setattr(state, name, value)
+    numbers = Numbers(*arrays["numbers"].tolist())
+    state.threshold, state.best_fitness = numbers.threshold, numbers.best_fitness
+    state.first_parent, state.second_parent = arrays["first_parent"], arrays["second_parent"]
+    state.birth = arrays["birth"]
+    state.history = History(arrays["history.generations"], arrays["history.species"])
+    representative = GenomeArrays(**under("representative", arrays))
+    state.species = Species(**under("species", arrays), representative=representative)
+    state.innovations.restore(under("innovations", arrays))
+    state.evaluator_state = under("evaluator", arrays)
+    _set_kept(state, numbers, arrays)
+    check_state(state)
+    return state
+
+
+def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def _numbers(state: RunState) -> np.ndarray:
+    _, fitness, target = state.solution or (None, -np.inf, None)
+    known = Numbers(state.threshold, state.best_fitness, fitness, np.nan if target is None else target)
+    return np.array(known, np.float64)
+
+
+def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], int]) -> None:
+    """Give nodes the positions that their functions have in this process's table."""
+    names = arrays[f"{kind}s"].tolist()
+    columns = [n for n in arrays if n.endswith(f".node_{kind}") and not n.startswith("evaluator.")]
+    position = np.zeros(256, np.uint8)
+    for name in columns:
+        for old in np.flatnonzero(np.bincount(arrays[name], minlength=1)).tolist():
+            if old >= len(names):
+                raise ValueError(f"{name}: must be below {len(names)}, the number of {kind}s, got {old}")
+            position[old] = index(names[old])
+    for name in columns:
+        arrays[name] = position[arrays[name]]
+
+
+def _set_kept(state: RunState, numbers: Numbers, arrays: dict[str, np.ndarray]) -> None:
+    """The best genome, the solution and the candidates."""
+    state.best = _genome(state, "best", arrays)
+    solution = _genome(state, "solution", arrays)
+    if solution is not None:
+        target = None if math.isnan(numbers.solution_target) else numbers.solution_target
+        state.solution = Solution(solution, numbers.solution_fitness, target)
+    candidates = [_genome(state, f"candidate{k}", arrays) for k in range(MOST_CANDIDATES)]
+    state.candidates.genomes = [genome for genome in candidates if genome is not None]
+    state.candidates.fitness = arrays["candidates"].tolist()
+
+
+def _genome(state: RunState, name: str, arrays: dict[str, np.ndarray]) -> Genome | None:
+    genes = under(name, arrays)
+    if not genes:
+        return None
+    generation = int(genes.pop("generation"))
+    genomes = state.genomes.with_arrays(GenomeArrays(**genes))
+    genomes.generation = generation
+    try:
+        return Genome(genomes)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
