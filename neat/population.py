@@ -11,11 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from neat.evolution import breeding, innovation, selection, speciation
 from neat.genome import buffers
 from neat.kernels import parallel
+from neat.evolution import selection, speciation
 from neat.io.archive import write_arrays
-from neat.evolution.breeding import Counts, Work
 from neat.config.config import Config, to_record
 from neat.evaluation import Evaluator, Inheriting, Learning, Restorable, Stateful, Validating
 from neat.evolution.feedback import check_values, valid_fitness, with_learned
@@ -25,7 +24,7 @@ from neat.genome.genome import Genome, GenomeArrays, Genomes
 from neat.evolution.history import GENERATION, species_rows
 from neat.evolution.initial import check_memory, initial_genomes
 from neat.support.messages import shown
-from neat.evolution.mutation import NodeFunctions
+from neat.offspring import OffspringMaker
 from neat.evolution.selection import Plan, Ranking
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_run
@@ -80,13 +79,7 @@ class Population(RunState):
         self._settings = to_record(config)
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
-        self._functions = NodeFunctions.of(config.genome)
-        self._input_count = config.genome.num_inputs + config.genome.bias_input
-        # The genomes lie in one of two buffers; the next generation is written to the other.
-        self._current = self._spare = buffers.empty(size, 0, 0)
-        self._draft = buffers.empty(size, 0, 0)  # children before their structural additions
-        self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
-        self._requests = innovation.Requests(*(np.empty(size, np.int64) for _ in innovation.Requests._fields))
+        self._maker = OffspringMaker(config, self._settings)
         self._species_of = np.empty(size, np.int64)
 
     def ask(self) -> Genomes:
@@ -166,8 +159,7 @@ class Population(RunState):
             LockedError: Another process writes the checkpoint or a reporter's files.
         """
         check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint_every)
-        if checkpoint is not None:
-            checkpoint = resolve_file(checkpoint, "checkpoint")
+        file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
         if self.evaluator_state and not isinstance(evaluator, Restorable):
             raise ValueError(
                 "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"
@@ -177,12 +169,8 @@ class Population(RunState):
         if is_solved or self.generation >= generations:
             self._warn_idle(is_solved, generations)
         with contextlib.ExitStack() as ending:
-            ending.enter_context(locked(checkpoint))
-            for reporter in reporters:
-                close = getattr(reporter, "close", None)
-                if callable(close):
-                    ending.callback(close)
-                reporter.start(self, generations)
+            ending.enter_context(locked(file))
+            self._start_reporters(reporters, generations, ending)
             if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)
             while self.generation < generations and not is_solved:
@@ -192,12 +180,22 @@ class Population(RunState):
                 for reporter in reporters:
                     reporter.generation(self, timings)
                 ends = self.generation >= generations or is_solved
-                if checkpoint is not None and (ends or self.generation % checkpoint_every == 0):
-                    self._save(checkpoint, evaluator)
+                if file is not None and (ends or self.generation % checkpoint_every == 0):
+                    self._save(file, evaluator)
             result = self._result(evaluator, is_solved)
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
+
+    def _start_reporters(
+        self, reporters: Sequence[ReporterLike], generations: int, ending: contextlib.ExitStack
+    ) -> None:
+        """Start reporters; `ending` will close them."""
+        for reporter in reporters:
+            close = getattr(reporter, "close", None)
+            if callable(close):
+                ending.callback(close)
+            reporter.start(self, generations)
 
     def _run_generation(self, evaluator: Evaluator) -> tuple[Genomes, np.ndarray, dict[str, float]]:
         """Evaluate and reproduce; the generation's genomes as they were scored, their fitness, and seconds."""
@@ -215,11 +213,11 @@ class Population(RunState):
         timings = {"evaluate": evaluated - start, "reproduce": time.perf_counter() - evaluated}
         return scored, fitness, timings
 
-    def _save(self, path: str | Path, evaluator: Evaluator) -> None:
+    def _save(self, file: Path, evaluator: Evaluator) -> None:
         """Write a checkpoint, with the evaluator's state."""
         if isinstance(evaluator, Stateful):
             self.evaluator_state = evaluator.state()
-        write_arrays(path, to_arrays(self))
+        write_arrays(file, to_arrays(self))
         self.evaluator_state = {}
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
@@ -250,7 +248,7 @@ class Population(RunState):
                 f"genomes: expected {self.config.population_size}, the population_size, got {len(batch)}"
             )
         own = GenomeArrays(*(array.copy() for array in genomes))
-        self.innovations.adopt(own, self._input_count)
+        self.innovations.adopt(own, batch.input_count)
         self._set_genomes(int(generation), own)
         self.first_parent, self.second_parent = np.full(len(batch), -1), np.full(len(batch), -1)
         self.birth = np.full(len(batch), generation)
@@ -258,7 +256,7 @@ class Population(RunState):
 
     def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
         super()._set_genomes(generation, genes)
-        self._current = genes
+        self._memory = genes  # in which they lie
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
@@ -340,82 +338,25 @@ class Population(RunState):
         self.species = Species(species[0], species[1], species[2], species[3], representative)
 
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
-        """Make the next generation."""
-        config, settings, functions, seed = self.config, self._settings, self._functions, self._seed
-        input_count, num_outputs = self._input_count, config.genome.num_outputs
-        parents, generation = self._genes, self.generation + 1
-        kept = self.kept if config.reproduction.keep_best else -1
+        """Make the next generation, and make it the current one."""
+        kept = self.kept if self.config.reproduction.keep_best else -1
         plan = Plan(
             *selection.plan(
                 fitness,
-                parents.connection_offset,
+                self._genes.connection_offset,
                 self.birth,
                 ranking,
                 offspring,
                 kept,
-                settings,
-                seed,
-                generation,
+                self._settings,
+                self._seed,
+                self.generation + 1,
             )
         )
-        self._breed(parents, plan, input_count, num_outputs, generation)
-        nodes, connections, splits, links = breeding.measure(
-            self._count, self._requests, self._spare.node_offset, self._spare.connection_offset
+        self._genes, self._memory = self._maker.make(
+            self._genes, self._memory, plan, self.innovations, self.generation + 1
         )
-        self.innovations.next_generation()
-        self.innovations.assign(self._requests, self._draft, self._count.node, input_count, splits, links)
-        self._spare = buffers.with_room(self._spare, nodes, connections)
-        children = buffers.trim(self._spare, config.population_size, nodes, connections)
-        parallel.over(
-            breeding.finish,
-            config.population_size,
-            self._draft,
-            self._count,
-            self._requests,
-            children,
-            input_count,
-            settings,
-            functions,
-            seed,
-            generation,
-        )
-        self._advance(children, plan, kept)
-
-    def _breed(
-        self, parents: GenomeArrays, plan: Plan, input_count: int, num_outputs: int, generation: int
-    ) -> None:
-        """Make the children as far as they can be made without new ids."""
-        genes = self._draft
-        most_nodes, most_genes = breeding.reserve(
-            parents.node_offset,
-            parents.connection_offset,
-            plan,
-            genes.node_offset,
-            genes.connection_offset,
-        )
-        self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
-        parallel.over(
-            breeding.breed,
-            self.config.population_size,
-            parents,
-            plan,
-            self._draft,
-            self._count,
-            self._requests,
-            input_count,
-            num_outputs,
-            self._settings,
-            self._functions,
-            self._seed,
-            generation,
-            scratch=lambda: (Work.of(input_count + most_nodes, most_genes),),
-        )
-
-    def _advance(self, children: GenomeArrays, plan: Plan, kept: int) -> None:
-        """Make the children the current generation."""
-        self._current, self._spare = self._spare, self._current
         self.generation += 1
-        self._genes = children
         self._show()
         self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
         if kept >= 0:
