@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat import activations
 from neat.io import neat_python_genome
 from neat.genome.gene_arrays import DTYPES as DTYPES
-from neat.genome.gene_arrays import MOST_INPUTS, NUMBERS, UNBOUNDED, Description, ragged_indices, writable
+from neat.genome.gene_arrays import NUMBERS, UNBOUNDED, Description, ragged_indices, writable
 from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
 from neat.support.messages import shown
-from neat.genome.plain_data import GenomeData
-from neat.genome.rules import RULES, first_broken_rule
+from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
 from neat.genome.rules import GenomeError as GenomeError
+from neat.genome.rules import check_description, check_genes, check_layout
 from neat.support.validation import check_unmasked
 
 _FACTS = frozenset({*Description._fields, "generation", "seed", "bounds"})
@@ -178,7 +177,7 @@ class Genomes:
             ValueError: Some indices are masked.
         """
         if self._genes is None:
-            self._check_layout()
+            check_layout(self._arrays)
         check_unmasked("indices", indices)
         try:
             indices = np.asarray(indices)
@@ -216,57 +215,9 @@ class Genomes:
         are indices that exist, no target is an input; no (source, target) pair comes twice; without recurrence, no
         loop, disabled connections counted.
         """
-        self._check_description()
-        self._check_layout()
-        genes = self._genes or writable(self._arrays)
-        most_nodes = int(np.diff(genes.node_offset).max(initial=0))
-        genome, rule = first_broken_rule(
-            genes,
-            self.input_count,
-            self.num_outputs,
-            self.feed_forward,
-            len(activations.ACTIVATIONS),
-            len(activations.AGGREGATIONS),
-            np.zeros(self.input_count + most_nodes, np.int64),
-        )
-        if genome >= 0:
-            raise GenomeError(f"genome {genome}: {RULES[rule]}")
-
-    def _check_description(self) -> None:
-        for name in ("num_inputs", "num_outputs"):
-            value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | np.integer)
-                or not 1 <= value <= MOST_INPUTS
-            ):
-                raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {shown(value)}")
-        for name in ("bias_input", "feed_forward"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise GenomeError(f"{name}: expected True or False, got {shown(getattr(self, name))}")
-
-    def _check_layout(self) -> None:
-        arrays = self.arrays
-        for name, array, dtype in zip(arrays._fields, arrays, DTYPES, strict=True):
-            if type(array) is not np.ndarray:
-                raise GenomeError(f"{name}: expected a numpy array, got {type(array).__name__}")
-            if array.dtype != dtype or array.ndim != 1:
-                raise GenomeError(
-                    f"{name}: expected a {dtype} array of one dimension, got {array.dtype} of shape {array.shape}"
-                )
-        sizes = {"node": len(arrays.node_id), "connection": len(arrays.connection_innovation)}
-        for kind, size in sizes.items():
-            offset = getattr(arrays, f"{kind}_offset")
-            if len(offset) != len(arrays.node_offset) or len(offset) == 0:
-                raise GenomeError(
-                    f"{kind}_offset: expected shape ({len(arrays.node_offset)},), got {offset.shape}"
-                )
-            if offset[0] != 0 or offset[-1] != size or (np.diff(offset) < 0).any():
-                raise GenomeError(f"{kind}_offset: must rise from 0 to the number of {kind}s, {size}")
-            for name in arrays._fields:
-                array = getattr(arrays, name)
-                if name.startswith(kind) and not name.endswith("offset") and len(array) != size:
-                    raise GenomeError(f"{name}: expected shape ({size},), got {array.shape}")
+        check_description(self.description)
+        check_layout(self._arrays)
+        check_genes(self._genes or writable(self._arrays), self.description)
 
     @classmethod
     def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:
@@ -349,36 +300,12 @@ class Genome:
     @property
     def nodes(self) -> list[dict[str, Any]]:
         """The node genes, as in `to_dict`."""
-        a = self.genomes.to_kernel()
-        columns = (a.node_id, a.node_bias, a.node_response, a.node_activation, a.node_aggregation)
-        return [
-            {
-                "id": id_,
-                "bias": _shortest(bias),
-                "response": _shortest(response),
-                "activation": activations.ACTIVATIONS[activation].name,
-                "aggregation": activations.AGGREGATIONS[aggregation].name,
-            }
-            for id_, bias, response, activation, aggregation in zip(
-                *(c.tolist() if c.dtype.kind != "f" else c for c in columns), strict=True
-            )
-        ]
+        return node_data(self.genomes.to_kernel())
 
     @property
     def connections(self) -> list[dict[str, Any]]:
         """The connection genes, as in `to_dict`."""
-        a = self.genomes.to_kernel()
-        ids = np.concatenate([np.arange(self.genomes.input_count), a.node_id])
-        return [
-            {
-                "innovation": int(innovation),
-                "source": int(ids[source]),
-                "target": int(ids[target]),
-                "weight": _shortest(weight),
-                "enabled": bool(enabled),
-            }
-            for innovation, source, target, weight, enabled in zip(*a[7:], strict=True)
-        ]
+        return connection_data(self.genomes.to_kernel(), self.genomes.input_count)
 
     if not TYPE_CHECKING:
 
@@ -427,7 +354,7 @@ class Genome:
             parsed = GenomeData(**data)
         except (TypeError, ValueError) as error:
             raise GenomeError(f"genome: {error}") from None
-        genome = cls(_from_plain(parsed))
+        genome = cls(Genomes(to_arrays(parsed), *Description.of(parsed)))
         genome.genomes.check()
         return genome
 
@@ -455,38 +382,3 @@ def _missing(owner: object, name: str) -> AttributeError:
     )
     message = f"{type(owner).__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(message, name=name, obj=owner)
-
-
-def _shortest(value: np.float32) -> float:
-    """The float with the fewest digits that is this float32."""
-    return float(str(value))
-
-
-def _from_plain(data: GenomeData) -> Genomes:
-    """The batch of one that holds these genes, sorted, with ids of endpoints turned into indices."""
-    nodes = sorted(data.nodes, key=lambda node: node.id)
-    connections = sorted(data.connections, key=lambda connection: connection.innovation)
-    input_count = data.num_inputs + data.bias_input
-    index = {node.id: input_count + position for position, node in enumerate(nodes)}
-    for connection in connections:
-        for end in (connection.source, connection.target):
-            if end < input_count:  # an input's id is its index
-                index[end] = end
-            elif end not in index:
-                raise GenomeError(f"connection {connection.innovation}: there is no node {end}")
-    columns: list[list[Any]] = [
-        [0, len(nodes)],
-        [0, len(connections)],
-        [node.id for node in nodes],
-        [node.bias for node in nodes],
-        [node.response for node in nodes],
-        [activations.activation_index(node.activation) for node in nodes],
-        [activations.aggregation_index(node.aggregation) for node in nodes],
-        [connection.innovation for connection in connections],
-        [index[connection.source] for connection in connections],
-        [index[connection.target] for connection in connections],
-        [connection.weight for connection in connections],
-        [connection.enabled for connection in connections],
-    ]
-    arrays = GenomeArrays(*(np.array(c, dtype) for c, dtype in zip(columns, DTYPES, strict=True)))
-    return Genomes(arrays, *Description.of(data))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from neat import activations
+from neat.genome.gene_arrays import DTYPES, MOST_INPUTS, Description, GenomeArrays
 from neat.kernels.jit import inner_function, kernel
+from neat.support.messages import shown
 
 
 class GenomeError(ValueError):
@@ -25,6 +28,68 @@ RULES = (
     "no two connections may join the same source and target",
     "a feed-forward network must be free of loops, disabled connections counted",
 )
+
+
+def check_description(description: Description) -> None:
+    """Raise GenomeError unless sizes are integers in range and the switches are bools."""
+    for name in ("num_inputs", "num_outputs"):
+        value = getattr(description, name)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | np.integer)
+            or not 1 <= value <= MOST_INPUTS
+        ):
+            raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {shown(value)}")
+    for name in ("bias_input", "feed_forward"):
+        value = getattr(description, name)
+        if not isinstance(value, bool | np.bool_):
+            raise GenomeError(f"{name}: expected True or False, got {shown(value)}")
+
+
+def check_layout(arrays: GenomeArrays) -> None:
+    """Raise GenomeError unless dtypes, shapes and offsets are as GenomeArrays says."""
+    for name, array, dtype in zip(arrays._fields, arrays, DTYPES, strict=True):
+        if type(array) is not np.ndarray:
+            raise GenomeError(f"{name}: expected a numpy array, got {type(array).__name__}")
+        if array.dtype != dtype or array.ndim != 1:
+            raise GenomeError(
+                f"{name}: expected a {dtype} array of one dimension, got {array.dtype} of shape {array.shape}"
+            )
+    sizes = {"node": len(arrays.node_id), "connection": len(arrays.connection_innovation)}
+    for kind, size in sizes.items():
+        offset = getattr(arrays, f"{kind}_offset")
+        if len(offset) != len(arrays.node_offset) or len(offset) == 0:
+            raise GenomeError(
+                f"{kind}_offset: expected shape ({len(arrays.node_offset)},), got {offset.shape}"
+            )
+        if offset[0] != 0 or offset[-1] != size or (np.diff(offset) < 0).any():
+            raise GenomeError(f"{kind}_offset: must rise from 0 to the number of {kind}s, {size}")
+        for name in arrays._fields:
+            array = getattr(arrays, name)
+            if name.startswith(kind) and not name.endswith("offset") and len(array) != size:
+                raise GenomeError(f"{name}: expected shape ({size},), got {array.shape}")
+
+
+def check_genes(genes: GenomeArrays, description: Description) -> None:
+    """Raise GenomeError, with the genome's index, for the first of RULES that is broken.
+
+    Args:
+        genes: Writable and contiguous; they have passed `check_layout`.
+        description: It has passed `check_description`.
+    """
+    input_count = description.num_inputs + description.bias_input
+    most_nodes = int(np.diff(genes.node_offset).max(initial=0))
+    genome, rule = first_broken_rule(
+        genes,
+        input_count,
+        description.num_outputs,
+        description.feed_forward,
+        len(activations.ACTIVATIONS),
+        len(activations.AGGREGATIONS),
+        np.zeros(input_count + most_nodes, np.int64),
+    )
+    if genome >= 0:
+        raise GenomeError(f"genome {genome}: {RULES[rule]}")
 
 
 @kernel
