@@ -12,7 +12,7 @@ from neat.kernels import rng
 from neat.kernels.jit import function, inner_function, kernel
 from neat.kernels.sorting import descending
 
-_BOTH = 0  # position in config.EqualFitness
+_BOTH = 0  # position in config_models.EqualFitness
 
 
 class Ranking(NamedTuple):

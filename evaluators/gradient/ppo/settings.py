@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from evaluators.environments import Acrobot, CartPole, Environment, MountainCarContinuous, Pendulum
 from evaluators.episodes.observations import Observations
-from neat.config.config import NonNegative, OneOrMore, Positive, Rate, Size
-from neat.genome.plain_data import ActivationName
-from neat.support.validation import Model
+from neat.config_models import NonNegative, OneOrMore, Positive, Rate, Size
+from neat.support.validation import ActivationName, Model
 
 
 class Settings(Model):
