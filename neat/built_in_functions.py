@@ -1,0 +1,273 @@
+"""The activations and aggregations of this library: compiled functions with their names and formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neat import elementary
+from neat.jit import fused_function as function
+
+_0 = np.float32(0.0)
+_1 = np.float32(1.0)
+
+
+class Activation(NamedTuple):
+    """An activation: float32 to float32.
+
+    Attributes:
+        name: What genomes and configs call it.
+        function: Jitted scalar function of one float32.
+        formula: The same as a Python expression in `x`, with exp, log, sin, cos, tanh, abs, min and max.
+        low: The range that actions are scaled from: the function's own where that is bounded, otherwise its part
+            from −1 or 0 to 1.
+        high: Its other end.
+        checked: A registered function with the indices of arrays checked, for the CPU; None for this library's own.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    formula: str
+    low: float = -1.0
+    high: float = 1.0
+    checked: Callable[[Any], Any] | None = None
+
+
+class Aggregation(NamedTuple):
+    """An aggregation of a node's weighted inputs, of which there is at least one.
+
+    Attributes:
+        name: What genomes and configs call it.
+        function: Jitted. If `fold`, a function of two float32, the aggregate so far (at first the first
+            value) and the next value; otherwise a function of all values, a float32 array to overwrite at will.
+        formula: The same as a Python expression in `values`, a list.
+        fold: Which of the two `function` is.
+        checked: As in an Activation.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    formula: str
+    fold: bool
+    checked: Callable[..., Any] | None = None
+
+
+@function
+def _clip(x, limit):
+    x = limit if x > limit else x
+    return -limit if x < -limit else x
+
+
+@function
+def _sigmoid(x):
+    return _1 / (_1 + elementary.exp(-x))
+
+
+@function
+def _steepened_sigmoid(x):  # Stanley and Miikkulainen 2002, section 4.1
+    return _sigmoid(np.float32(4.9) * x)
+
+
+@function
+def _gauss(x):
+    return elementary.exp(-x * x)
+
+
+@function
+def _relu(x):
+    return _0 if x < _0 else x
+
+
+@function
+def _elu(x):
+    return x if x > _0 else elementary.expm1(x)
+
+
+@function
+def _lelu(x):
+    return x if x > _0 else np.float32(0.005) * x
+
+
+@function
+def _selu(x):  # Klambauer et al. 2017, equation 2; the constants are λ and λα
+    return np.float32(1.050701) * x if x > _0 else np.float32(1.7580993) * elementary.expm1(x)
+
+
+@function
+def _softplus(x):
+    # ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), where nothing overflows
+    return _relu(x) + elementary.log1p(elementary.exp(-abs(x)))
+
+
+@function
+def _identity(x):
+    return x
+
+
+@function
+def _clamped(x):
+    return _clip(x, _1)
+
+
+@function
+def _inv(x):
+    return _0 if x == _0 else _1 / x
+
+
+@function
+def _log(x):
+    return elementary.log(np.float32(1e-7) if x < np.float32(1e-7) else x)
+
+
+@function
+def _exp(x):
+    return elementary.exp(_clip(x, np.float32(60.0)))
+
+
+@function
+def _abs(x):
+    return abs(x)
+
+
+@function
+def _hat(x):
+    return _relu(_1 - abs(x))
+
+
+@function
+def _square(x):
+    return x * x
+
+
+@function
+def _cube(x):
+    return x * x * x
+
+
+@function
+def _step(x):
+    result = _1 if x > _0 else _0
+    return result if x == x else x  # NaN stays
+
+
+@function
+def _scaled_sigmoid(x):
+    return _sigmoid(_clip(np.float32(5.0) * x, np.float32(60.0)))
+
+
+@function
+def _scaled_tanh(x):
+    return elementary.tanh(_clip(np.float32(2.5) * x, np.float32(60.0)))
+
+
+@function
+def _scaled_sin(x):
+    return elementary.sin(_clip(np.float32(5.0) * x, np.float32(60.0)))
+
+
+@function
+def _scaled_gauss(x):
+    z = _clip(x, np.float32(3.4))
+    return elementary.exp(np.float32(-5.0) * z * z)
+
+
+@function
+def _scaled_softplus(x):
+    return np.float32(0.2) * _softplus(_clip(np.float32(5.0) * x, np.float32(60.0)))
+
+
+# New entries go to the end. neat-python's formulas are those of its activations.py, version 2.1.
+ACTIVATIONS = (
+    Activation("sigmoid", _sigmoid, "1 / (1 + exp(-x))", low=0.0),
+    Activation("tanh", elementary.tanh, "tanh(x)"),
+    Activation("relu", _relu, "max(x, 0)", low=0.0),
+    Activation("identity", _identity, "x"),
+    Activation("steepened_sigmoid", _steepened_sigmoid, "1 / (1 + exp(-4.9 * x))", low=0.0),
+    Activation("gauss", _gauss, "exp(-(x**2))", low=0.0),
+    Activation("sin", elementary.sin, "sin(x)"),
+    Activation("cos", elementary.cos, "cos(x)"),
+    Activation("elu", _elu, "x if x > 0 else exp(x) - 1"),
+    Activation("lelu", _lelu, "x if x > 0 else 0.005 * x"),
+    Activation(
+        "selu",
+        _selu,
+        "1.0507009873554805 * x if x > 0 else 1.0507009873554805 * 1.6732632423543772 * (exp(x) - 1)",
+    ),
+    Activation("softplus", _softplus, "log(1 + exp(x))", low=0.0),
+    Activation("step", _step, "1 if x > 0 else 0", low=0.0),
+    Activation("clamped", _clamped, "max(-1, min(1, x))"),
+    Activation("inv", _inv, "1 / x if x != 0 else 0"),
+    Activation("log", _log, "log(max(1e-7, x))"),
+    Activation("exp", _exp, "exp(max(-60, min(60, x)))", low=0.0),
+    Activation("abs", _abs, "abs(x)", low=0.0),
+    Activation("hat", _hat, "max(0, 1 - abs(x))", low=0.0),
+    Activation("square", _square, "x**2", low=0.0),
+    Activation("cube", _cube, "x**3"),
+    Activation("scaled_sigmoid", _scaled_sigmoid, "1 / (1 + exp(-max(-60, min(60, 5 * x))))", low=0.0),
+    Activation("scaled_tanh", _scaled_tanh, "tanh(max(-60, min(60, 2.5 * x)))"),
+    Activation("scaled_sin", _scaled_sin, "sin(max(-60, min(60, 5 * x)))"),
+    Activation("scaled_gauss", _scaled_gauss, "exp(-5 * max(-3.4, min(3.4, x)) ** 2)", low=0.0),
+    Activation("scaled_softplus", _scaled_softplus, "log(1 + exp(max(-60, min(60, 5 * x)))) / 5", low=0.0),
+)
+
+
+@function
+def _add(aggregate, value):
+    return aggregate + value
+
+
+@function
+def _multiply(aggregate, value):
+    return aggregate * value
+
+
+@function
+def _larger(aggregate, value):
+    return value if value > aggregate else aggregate
+
+
+@function
+def _smaller(aggregate, value):
+    return value if value < aggregate else aggregate
+
+
+@function
+def _farther_from_zero(aggregate, value):
+    return value if abs(value) > abs(aggregate) else aggregate
+
+
+@function
+def _median(values):
+    # Shell's sort (1959): short, in place, and quick enough for hundreds of values.
+    count = len(values)
+    gap = count // 2
+    while gap > 0:
+        for position in range(gap, count):
+            value = values[position]
+            while position >= gap and values[position - gap] > value:
+                values[position] = values[position - gap]
+                position -= gap
+            values[position] = value
+        gap //= 2
+    return np.float32(0.5) * (values[(count - 1) // 2] + values[count // 2])
+
+
+@function
+def _mean(values):
+    total = _0
+    for value in values:
+        total += value
+    return total / np.float32(len(values))
+
+
+AGGREGATIONS = (
+    Aggregation("sum", _add, "sum(values)", fold=True),
+    Aggregation("product", _multiply, "prod(values)", fold=True),
+    Aggregation("max", _larger, "max(values)", fold=True),
+    Aggregation("min", _smaller, "min(values)", fold=True),
+    Aggregation("maxabs", _farther_from_zero, "max(values, key=abs)", fold=True),
+    Aggregation("median", _median, "median(values)", fold=False),
+    Aggregation("mean", _mean, "mean(values)", fold=False),
+)
