@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.devices import HOST, Arrays
 from neat.genome.genome import Genomes
-from neat.io.archive import check_arrays
+from neat.support.archive import check_arrays
 from neat.support.messages import cut, shown
 from neat.support.validation import check_unmasked
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from neat.genome.genome import Genomes
 
 from evaluators.checks import as_float32, check_current, check_size
 from evaluators.program.loss import LOSSES
+from neat.genome.genome import Genomes
 from neat.support.messages import shown
 
 _CLASSIFYING = ("cross_entropy", "accuracy")

@@ -5,14 +5,14 @@ from neat.name_clash import refuse_neat_python
 
 refuse_neat_python()
 
-from neat import activations, plot, reporting
-from neat.io import checkpoint, neat_python
-from neat.kernels import parallel  # noqa: E402
+from neat import activations, plot, reporting  # noqa: E402
 from neat.config.config import Config  # noqa: E402
-from neat.config_models import GenomeConfig  # noqa: E402
-from neat.genome.genome import Genome, GenomeError, Genomes  # noqa: E402
-from neat.population import Population  # noqa: E402
+from neat.config.models import GenomeConfig  # noqa: E402
 from neat.evolution.result import Result  # noqa: E402
+from neat.genome.genome import Genome, GenomeError, Genomes  # noqa: E402
+from neat.io import checkpoint, neat_python  # noqa: E402
+from neat.kernels import parallel  # noqa: E402
+from neat.population import Population  # noqa: E402
 
 __all__ = [
     "Config",

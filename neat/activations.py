@@ -16,8 +16,8 @@ import numpy as np
 from numba import types
 
 from neat import built_in_functions
-from neat.kernels import jit
 from neat.built_in_functions import Activation, Aggregation
+from neat.kernels import jit
 from neat.kernels.freezing import freeze
 from neat.kernels.jit import function
 from neat.support.messages import cut, nearest, shown

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neat import elementary
-from neat.jit import fused_function as function
+from neat.kernels import elementary
+from neat.kernels.jit import function
 
 _0 = np.float32(0.0)
 _1 = np.float32(1.0)
@@ -54,126 +54,126 @@ class Aggregation(NamedTuple):
     checked: Callable[..., Any] | None = None
 
 
-@function
+@function(contract=True)
 def _clip(x, limit):
     x = limit if x > limit else x
     return -limit if x < -limit else x
 
 
-@function
+@function(contract=True)
 def _sigmoid(x):
     return _1 / (_1 + elementary.exp(-x))
 
 
-@function
+@function(contract=True)
 def _steepened_sigmoid(x):  # Stanley and Miikkulainen 2002, section 4.1
     return _sigmoid(np.float32(4.9) * x)
 
 
-@function
+@function(contract=True)
 def _gauss(x):
     return elementary.exp(-x * x)
 
 
-@function
+@function(contract=True)
 def _relu(x):
     return _0 if x < _0 else x
 
 
-@function
+@function(contract=True)
 def _elu(x):
     return x if x > _0 else elementary.expm1(x)
 
 
-@function
+@function(contract=True)
 def _lelu(x):
     return x if x > _0 else np.float32(0.005) * x
 
 
-@function
+@function(contract=True)
 def _selu(x):  # Klambauer et al. 2017, equation 2; the constants are λ and λα
     return np.float32(1.050701) * x if x > _0 else np.float32(1.7580993) * elementary.expm1(x)
 
 
-@function
+@function(contract=True)
 def _softplus(x):
     # ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), where nothing overflows
     return _relu(x) + elementary.log1p(elementary.exp(-abs(x)))
 
 
-@function
+@function(contract=True)
 def _identity(x):
     return x
 
 
-@function
+@function(contract=True)
 def _clamped(x):
     return _clip(x, _1)
 
 
-@function
+@function(contract=True)
 def _inv(x):
     return _0 if x == _0 else _1 / x
 
 
-@function
+@function(contract=True)
 def _log(x):
     return elementary.log(np.float32(1e-7) if x < np.float32(1e-7) else x)
 
 
-@function
+@function(contract=True)
 def _exp(x):
     return elementary.exp(_clip(x, np.float32(60.0)))
 
 
-@function
+@function(contract=True)
 def _abs(x):
     return abs(x)
 
 
-@function
+@function(contract=True)
 def _hat(x):
     return _relu(_1 - abs(x))
 
 
-@function
+@function(contract=True)
 def _square(x):
     return x * x
 
 
-@function
+@function(contract=True)
 def _cube(x):
     return x * x * x
 
 
-@function
+@function(contract=True)
 def _step(x):
     result = _1 if x > _0 else _0
     return result if x == x else x  # NaN stays
 
 
-@function
+@function(contract=True)
 def _scaled_sigmoid(x):
     return _sigmoid(_clip(np.float32(5.0) * x, np.float32(60.0)))
 
 
-@function
+@function(contract=True)
 def _scaled_tanh(x):
     return elementary.tanh(_clip(np.float32(2.5) * x, np.float32(60.0)))
 
 
-@function
+@function(contract=True)
 def _scaled_sin(x):
     return elementary.sin(_clip(np.float32(5.0) * x, np.float32(60.0)))
 
 
-@function
+@function(contract=True)
 def _scaled_gauss(x):
     z = _clip(x, np.float32(3.4))
     return elementary.exp(np.float32(-5.0) * z * z)
 
 
-@function
+@function(contract=True)
 def _scaled_softplus(x):
     return np.float32(0.2) * _softplus(_clip(np.float32(5.0) * x, np.float32(60.0)))
 
@@ -213,32 +213,32 @@ ACTIVATIONS = (
 )
 
 
-@function
+@function(contract=True)
 def _add(aggregate, value):
     return aggregate + value
 
 
-@function
+@function(contract=True)
 def _multiply(aggregate, value):
     return aggregate * value
 
 
-@function
+@function(contract=True)
 def _larger(aggregate, value):
     return value if value > aggregate else aggregate
 
 
-@function
+@function(contract=True)
 def _smaller(aggregate, value):
     return value if value < aggregate else aggregate
 
 
-@function
+@function(contract=True)
 def _farther_from_zero(aggregate, value):
     return value if abs(value) > abs(aggregate) else aggregate
 
 
-@function
+@function(contract=True)
 def _median(values):
     # Shell's sort (1959): short, in place, and quick enough for hundreds of values.
     count = len(values)
@@ -254,7 +254,7 @@ def _median(values):
     return np.float32(0.5) * (values[(count - 1) // 2] + values[count // 2])
 
 
-@function
+@function(contract=True)
 def _mean(values):
     total = _0
     for value in values:

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from neat.genome import Genomes
+from neat.genome.genome import Genomes
 
 
 class Task(Protocol):

@@ -11,27 +11,27 @@ from typing import Protocol
 
 import numpy as np
 
-from neat.genome import buffers
-from neat.kernels import parallel
-from neat.evolution import selection, speciation
-from neat.io.archive import write_arrays
 from neat.config.config import Config, to_record
 from neat.evaluation import Evaluator, Inheriting, Learning, Restorable, Stateful, Validating
+from neat.evolution import selection, speciation
 from neat.evolution.feedback import check_values, valid_fitness, with_learned
-from neat.support.files import locked, resolve_file
-from neat.genome.gene_arrays import BOUNDED
-from neat.genome.genome import Genome, GenomeArrays, Genomes
 from neat.evolution.history import GENERATION, species_rows
 from neat.evolution.initial import check_memory, initial_genomes
-from neat.support.messages import shown
-from neat.offspring import OffspringMaker
-from neat.evolution.selection import Plan, Ranking
+from neat.evolution.offspring import OffspringMaker
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_run
-from neat.run_state import RunState
+from neat.evolution.selection import Plan, Ranking
 from neat.evolution.speciation import Species
-from neat.state_arrays import to_arrays
 from neat.evolution.target import Target
+from neat.genome import buffers
+from neat.genome.gene_arrays import BOUNDED
+from neat.genome.genome import Genome, GenomeArrays, Genomes
+from neat.kernels import parallel
+from neat.state.arrays import to_arrays
+from neat.state.run_state import RunState
+from neat.support.archive import write_arrays
+from neat.support.files import locked, resolve_file
+from neat.support.messages import shown
 
 _log = logging.getLogger("neat")
 
@@ -53,7 +53,7 @@ class ReporterLike(Protocol):
 
 
 class Population(RunState):
-    """A population under evolution. Its attributes are those of `neat.run_state.RunState`.
+    """A population under evolution. Its attributes are those of `neat.state.run_state.RunState`.
 
     Raises:
         ValueError: Memory cannot hold the first population.

@@ -9,7 +9,7 @@ from evaluators.gradient.optim import schedules
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 from evaluators.gradient.training import Fitted, fit
-from neat.io.archive import CheckpointError
+from neat.support.archive import CheckpointError
 
 __all__ = [
     "CheckpointError",

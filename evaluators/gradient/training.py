@@ -28,7 +28,7 @@ from evaluators.gradient.tensor.place import (
     to_numbers,
 )
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
-from neat.io.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.support.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.support.files import locked, resolve_file
 from neat.support.messages import cut
 from neat.support.text_files import shorten_path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from neat.config.config import Config, load_settings, merge
 
 if TYPE_CHECKING:
-    from experiments.tasks.experiment import Experiment
     from experiments.cli.flags import Options
+    from experiments.tasks.experiment import Experiment
     from neat.evaluation import Task
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tomli_w
 from pydantic import Field, model_validator
 
-from neat.config_models import (
+from neat.config.models import (
     CrossoverConfig,
     GenomeConfig,
     Innovation,
@@ -96,12 +96,12 @@ class Config(Settings):
         """What a preset sets, as nested dictionaries."""
         if name not in Config.presets():
             raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {shown(name)}")
-        return tomllib.loads((resources.files("neat") / "presets" / f"{name}.toml").read_text("utf-8"))
+        return tomllib.loads((resources.files("neat.config") / "presets" / f"{name}.toml").read_text("utf-8"))
 
     @staticmethod
     def presets() -> list[str]:
         """Names of the presets."""
-        folder = resources.files("neat") / "presets"
+        folder = resources.files("neat.config") / "presets"
         return sorted(
             file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.config_models import GenomeConfig
+from neat.config.models import GenomeConfig
 from neat.genome.gene_arrays import BOUNDED
 from neat.genome.genome import Genomes
 from neat.support.messages import cut, shown

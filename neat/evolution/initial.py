@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from neat.kernels import rng
 from neat.config.config import Config, to_record
-from neat.config_models import GenomeConfig
+from neat.config.models import GenomeConfig
+from neat.evolution.innovation import GlobalInnovations
+from neat.evolution.mutation import NodeFunctions, draw_function, initial_value
 from neat.genome.gene_arrays import Description
 from neat.genome.genome import DTYPES, Bounds, GenomeArrays, Genomes
-from neat.evolution.innovation import GlobalInnovations
+from neat.kernels import rng
 from neat.kernels.jit import kernel
-from neat.evolution.mutation import NodeFunctions, draw_function, initial_value
 
 try:
     import resource

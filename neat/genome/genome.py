@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.io import neat_python_genome
+from neat.genome import from_neat_python as neat_python_genome
 from neat.genome.gene_arrays import DTYPES as DTYPES
 from neat.genome.gene_arrays import NUMBERS, UNBOUNDED, Description, ragged_indices, writable
 from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
-from neat.support.messages import shown
 from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
 from neat.genome.rules import GenomeError as GenomeError
 from neat.genome.rules import check_description, check_genes, check_layout
+from neat.support.messages import shown
 from neat.support.validation import check_unmasked
 
 _FACTS = frozenset({*Description._fields, "generation", "seed", "bounds"})

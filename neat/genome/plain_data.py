@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import FailFast, Field
+from pydantic import AfterValidator, FailFast, Field
 
 from neat import activations
 from neat.genome.gene_arrays import DTYPES, GenomeArrays
 from neat.genome.rules import GenomeError
-from neat.support.validation import NOT_TEXT, ActivationName, AggregationName, Model, Switch
+from neat.support.validation import NOT_TEXT, Model, Switch
 
+
+def _known_activation(name: str) -> str:
+    activations.activation_index(name)
+    return name
+
+
+def _known_aggregation(name: str) -> str:
+    activations.aggregation_index(name)
+    return name
+
+
+ActivationName = Annotated[str, AfterValidator(_known_activation)]
+AggregationName = Annotated[str, AfterValidator(_known_aggregation)]
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 _Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # a slip of the pen shall not fill the memory
 _Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # finite as a float32 too

@@ -1,13 +1,13 @@
-"""Checkpoints: a run's whole state in one file of arrays (see `neat.io.archive`)."""
+"""Checkpoints: a run's whole state in one file of arrays (see `neat.support.archive`)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from neat.io.archive import CheckpointError, read_arrays, write_arrays
-from neat.support.messages import cut
 from neat.population import Population
-from neat.state_arrays import from_arrays, to_arrays
+from neat.state.arrays import from_arrays, to_arrays
+from neat.support.archive import CheckpointError, read_arrays, write_arrays
+from neat.support.messages import cut
 from neat.support.text_files import shorten_path
 
 

@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 
 from neat import activations
 from neat.config.config import Config, merge
+from neat.genome.from_neat_python import activation_name, convert, convert_json
 from neat.genome.genome import Genome
 from neat.io.ini import TRUE, Section, parse
 from neat.support.messages import shown
-from neat.io.neat_python_genome import activation_name, convert, convert_json
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 
 __all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.support.files import Lock, Rows, name_in_errors, resolve_path, write_whole
 from neat.evolution.history import GENERATION, History
+from neat.support.files import Lock, Rows, name_in_errors, resolve_path, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
 
-from neat.population import Population
 from neat.evolution.result import Result
+from neat.population import Population
 
 _TIMED = ("evaluate", "reproduce")
 

@@ -34,7 +34,7 @@ from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.tensor.place import arrays_on, to_host
 from evaluators.gradient.tensor.tensor import constant, no_grad
 from evaluators.gradient.training import check_checkpoint
-from neat.io.archive import CheckpointError, read_arrays, under, write_arrays
+from neat.support.archive import CheckpointError, read_arrays, under, write_arrays
 from neat.support.files import locked
 from neat.support.messages import cut
 from neat.support.text_files import shorten_path

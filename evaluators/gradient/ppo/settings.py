@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from evaluators.environments import Acrobot, CartPole, Environment, MountainCarContinuous, Pendulum
 from evaluators.episodes.observations import Observations
-from neat.config_models import NonNegative, OneOrMore, Positive, Rate, Size
-from neat.support.validation import ActivationName, Model
+from neat.config.models import NonNegative, OneOrMore, Positive, Rate, Size
+from neat.genome.plain_data import ActivationName
+from neat.support.validation import Model
 
 
 class Settings(Model):

@@ -11,8 +11,8 @@ from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environmen
 from evaluators.environments.random_numbers import uniform
 from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
 from evaluators.gradient.ppo import objective
-from neat.io.archive import read_arrays, write_arrays
 from neat.kernels import parallel
+from neat.support.archive import read_arrays, write_arrays
 from tests.evaluators.gradient.test_training import refuses, same
 
 ONE = np.float32(1.0)

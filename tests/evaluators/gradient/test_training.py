@@ -17,7 +17,7 @@ from evaluators.gradient import (
 )
 from evaluators.gradient.optim import schedules
 from evaluators.gradient.tensor import operations
-from neat.io.archive import read_arrays, write_arrays
+from neat.support.archive import read_arrays, write_arrays
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(90, 4))

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.evolving import BUSY, evolve, make_config, state
 
 import neat
 from evaluators.checks import check_state
-from neat import activations, state_arrays
+from neat import activations
 from neat.io import checkpoint
-from neat.support import files
 from neat.io.checkpoint import CheckpointError, read_arrays, write_arrays
+from neat.state import arrays as state_arrays
+from neat.support import files
+from tests.support.evolving import BUSY, evolve, make_config, state
 
 HERE = Path(__file__)
 

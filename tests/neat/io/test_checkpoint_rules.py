@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 
 import neat
-from neat.io import archive, checkpoint
+from neat.io import checkpoint
 from neat.kernels import hash_table
+from neat.support import archive
 from tests.support.evolving import BUSY, SCHEMES, make_config
 from tests.support.paths import ROOT
 

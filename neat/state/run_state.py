@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from neat import buffers, innovation
-from neat.candidates import Candidates
-from neat.config import Config
-from neat.gene_arrays import Description
-from neat.genome import Genome, GenomeArrays, Genomes
-from neat.history import History
-from neat.initial import bounds_of
-from neat.speciation import Species
-from neat.target import Solution
+from neat.config.config import Config
+from neat.evolution import innovation
+from neat.evolution.champions import Candidates
+from neat.evolution.history import History
+from neat.evolution.initial import bounds_of
+from neat.evolution.speciation import Species
+from neat.evolution.target import Solution
+from neat.genome import buffers
+from neat.genome.gene_arrays import Description
+from neat.genome.genome import Genome, GenomeArrays, Genomes
 
 
 class RunState:
@@ -38,7 +39,7 @@ class RunState:
         best_generation: Its generation.
         improved_generation: That of the best fitness, or of the last time that only two species reproduced.
         kept: Where the best genome stands in this generation, with `reproduction.keep_best`; otherwise -1.
-        solution: What met the target of the last call of `run` (see `neat.target`), or None.
+        solution: What met the target of the last call of `run` (see `neat.evolution.target`), or None.
         evaluator_state: Arrays that the evaluator restores when a loaded run goes on; kept until `run` has told a
             generation.
         candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.

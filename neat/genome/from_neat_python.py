@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import FailFast, Field
 
 from neat import activations
-from neat.support.messages import cut, shown
 from neat.genome.rules import GenomeError
+from neat.support.messages import cut, shown
 from neat.support.text_files import read_text, shorten_path
 from neat.support.validation import Model, Switch
 

@@ -9,9 +9,13 @@ from typing import TypeVar
 import numpy as np
 
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
-from neat.archive import check_arrays, under
-from neat.candidates import MOST_CANDIDATES
-from neat.checkpoint_rules import (
+from neat.config.config import Config
+from neat.evolution.champions import MOST_CANDIDATES
+from neat.evolution.history import History
+from neat.evolution.speciation import Species
+from neat.evolution.target import Solution
+from neat.genome.genome import Genome, GenomeArrays
+from neat.state.rules import (
     HEAD,
     Counters,
     Numbers,
@@ -19,13 +23,9 @@ from neat.checkpoint_rules import (
     check_state,
     kept_genomes,
 )
-from neat.config import Config
-from neat.genome import Genome, GenomeArrays
-from neat.history import History
-from neat.messages import cut
-from neat.run_state import RunState
-from neat.speciation import Species
-from neat.target import Solution
+from neat.state.run_state import RunState
+from neat.support.archive import check_arrays, under
+from neat.support.messages import cut
 
 FORMAT = 3
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat import breeding, buffers, parallel
-from neat.breeding import Counts, Work
-from neat.config import Config
-from neat.genome import GenomeArrays
-from neat.innovation import GlobalInnovations, Requests
-from neat.mutation import NodeFunctions
-from neat.reproduction import Plan
+from neat.config.config import Config
+from neat.evolution import breeding
+from neat.evolution.breeding import Counts, Work
+from neat.evolution.innovation import GlobalInnovations, Requests
+from neat.evolution.mutation import NodeFunctions
+from neat.evolution.selection import Plan
+from neat.genome import buffers
+from neat.genome.genome import GenomeArrays
+from neat.kernels import parallel
 
 
 class OffspringMaker:

@@ -6,9 +6,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import FailFast, Field, model_validator
 
-from neat.messages import shown
-from neat.other_names import OTHER_NAMES
-from neat.validation import NOT_TEXT, ActivationName, AggregationName, Model
+from neat.config.neat_python_names import OTHER_NAMES
+from neat.genome.plain_data import ActivationName, AggregationName
+from neat.support.messages import shown
+from neat.support.validation import NOT_TEXT, Model
 
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
 # Kernels hold numbers as float32, whose greatest is a little above this.

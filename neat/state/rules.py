@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neat.io.archive import Expected, check_arrays
-from neat.evolution.champions import MOST_CANDIDATES
 from neat.config.config import Config
+from neat.evolution.champions import MOST_CANDIDATES
 from neat.evolution.feedback import check_values
+from neat.evolution.history import GENERATION, SPECIES
+from neat.evolution.run_arguments import MOST_GENERATIONS
 from neat.genome.genome import DTYPES, Genome, GenomeArrays
 from neat.kernels.hash_table import Table
-from neat.evolution.history import GENERATION, SPECIES
+from neat.state.run_state import RunState
+from neat.support.archive import Expected, check_arrays
 from neat.support.messages import shown
-from neat.evolution.run_arguments import MOST_GENERATIONS
-from neat.run_state import RunState
 
 
 class Counters(NamedTuple):
