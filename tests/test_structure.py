@@ -4,12 +4,13 @@ import ast
 import warnings
 from pathlib import Path
 
+import networkx
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("neat", "evaluators", "experiments")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-OURS = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES}
+OURS = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in SOURCES}
 
 # The rooms of neat, lowest first: a file imports from its own room and from lower ones.
 ROOMS = (
@@ -17,8 +18,8 @@ ROOMS = (
     {"kernels"},
     {"activations", "built_in_functions"},
     {"genome"},
-    {"config"},
-    {"evolution", "evaluation"},
+    {"config", "evaluation"},
+    {"evolution"},
     {"state"},
     {"population"},
     {"io", "reporting", "plot"},
@@ -27,16 +28,19 @@ GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "lowering", "ufuncs"}
 EVALUATORS_MAY = {"activations", "config", "evaluation", "genome", "kernels", "support"}  # rooms of neat
 
 
+def module_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def imports(path, at_import_only=False):
-    """Full names of the modules that a file imports, those under `if TYPE_CHECKING` left out."""
-    tree = ast.parse(path.read_text("utf-8"))
-    nodes = list(tree.body)
+    """Full names of the modules that a file imports; at import only: not in functions or for type checkers."""
+    nodes = list(ast.parse(path.read_text("utf-8")).body)
     found = set()
     while nodes:
         node = nodes.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        if at_import_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and at_import_only:
+        if at_import_only and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
@@ -86,6 +90,15 @@ def test_rules_of_a_file(path):
     assert "random" not in imported, "random numbers are Philox's"
 
 
+def test_no_file_imports_itself_through_others():
+    """Neither at the top, nor inside functions, nor under `if TYPE_CHECKING`."""
+    graph = networkx.DiGraph()
+    for path in SOURCES:
+        graph.add_edges_from((module_of(path), other) for other in imports(path) if other in OURS)
+    circles = [sorted(part) for part in networkx.strongly_connected_components(graph) if len(part) > 1]
+    assert not circles
+
+
 def room(module):
     return module.split(".")[1]
 
@@ -93,10 +106,10 @@ def room(module):
 def test_rooms_of_neat():
     level = {name: k for k, names in enumerate(ROOMS) for name in names}
     for path in SOURCES:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        if package(path) != "neat" or module == "neat.__init__":
+        module = module_of(path)
+        if package(path) != "neat" or module == "neat":
             continue
-        for other in imports(path, at_import_only=True):
+        for other in imports(path):
             if below(other, "neat") and other != "neat":
                 assert level[room(other)] <= level[room(module)], f"{module} imports {other}"
 
