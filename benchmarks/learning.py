@@ -17,8 +17,8 @@ import torch
 
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
 from evaluators import compile
+from evaluators.cpu.engine import NetworkGradients
 from evaluators.gradient import Tensor, optim
-from evaluators.gradient.evolved import _Networks, _OnCpu
 from evaluators.samples import as_samples
 
 GENOMES, SAMPLES, ROUNDS = 1_000, 256, 7
@@ -31,18 +31,14 @@ Y = GENERATOR.normal(size=(SAMPLES, 1)).astype(np.float32)
 
 
 def ours(genomes):
-    networks, samples = _Networks(genomes), as_samples(X, Y, "squared_error", steps=1)
-    engine = _OnCpu(networks.programs, genomes, samples)
-    parameters = [Tensor(numbers, requires_grad=True) for numbers in networks.numbers]
+    networks = NetworkGradients(genomes, as_samples(X, Y, "squared_error", steps=1))
+    numbers = (getattr(networks.programs, name) for name in networks.gradient._fields)
+    parameters = [Tensor(values, requires_grad=True) for values in numbers]
     optimiser = optim.Adam(parameters[:2], RATE)
 
     def step():
-        totals = engine(
-            [parameter._data for parameter in parameters],
-            samples.loss,
-            np.float32(-1 / samples.divisor),
-        )
-        for parameter, gradient in zip(parameters[:2], engine.gradient, strict=False):
+        totals = networks.differentiate([parameter._data for parameter in parameters])
+        for parameter, gradient in zip(parameters[:2], networks.gradient, strict=False):
             parameter.grad = gradient
         optimiser.step()
         return totals / SAMPLES

@@ -13,11 +13,11 @@ import numpy as np
 import evaluators
 from benchmarks.generation import HERE, python
 from benchmarks.report import Table, seconds
-from evaluators import rollout
 from evaluators.cpu import kernels
+from evaluators.cpu.compilation import as_compiled
+from evaluators.cpu.engine import new_lanes
 from evaluators.environments import CartPole
 from evaluators.episodes import actions, episode
-from evaluators.network import writable_programs
 from evaluators.program.intrinsics import column
 from neat import Genomes
 from neat.activations import ACTIVATIONS, AGGREGATIONS
@@ -204,9 +204,9 @@ def _repeat_rewards(lanes, calls):
 
 def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
     """Seconds of each part of a step of eight lanes, of which five have an episode, on one core."""
-    networks = evaluators.compile(genomes)
-    programs = writable_programs(networks)
-    lanes = rollout.new_lanes(task.environment.functions(), networks, 8)
+    networks = as_compiled(genomes)
+    programs = networks.programs
+    lanes = new_lanes(task.environment.functions(), networks, 8)
     constants = task.environment.constants
     senses, reach = task.senses(), task.reach()
     calls = {

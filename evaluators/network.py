@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from evaluators.checks import as_float32, check_current, check_size
-from evaluators.cpu.kernels import activate_range, compile_range
-from evaluators.devices import Arrays, arrays_of, read_only, resolve_device
+from evaluators.devices import read_only, resolve_device
+from evaluators.engine import Engine, engine_for, unsupported_reason
+from evaluators.program.compiled import NetworkBatch
 from evaluators.program.program import Programs
 from evaluators.thread_guard import Exclusive
 from neat.genome.genome import Genome, Genomes
-from neat.kernels import parallel
 from neat.support.messages import shown
 from neat.support.validation import check_unmasked
 
@@ -28,116 +28,12 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
     Raises:
         ValueError: The device is not there, or this is no genome.
     """
-    devices = resolve_device(device, unfit_for_gpu)
+    engine = engine_for(resolve_device(device, unsupported_reason))
     batch = genomes.genomes if isinstance(genomes, Genome) else genomes
     if not isinstance(batch, Genomes):
         raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
     check_current(batch)
-    if len(devices) > 1:
-        raise ValueError(f"device: networks are on one device, got {shown(device)}, which are {len(devices)}")
-    if devices[0] == "cpu":
-        return on_cpu(_programs(batch), batch.num_inputs, batch.bias_input, batch.feed_forward)
-    from evaluators.gpu.engines import Activator
-
-    activator = Activator(devices[0], batch)
-    return Networks(activator, batch.num_inputs, batch.num_outputs, batch.bias_input, batch.feed_forward)
-
-
-def unfit_for_gpu() -> str | None:
-    """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
-    from evaluators.gpu.specialisations import why_not_added  # which imports numba-cuda
-
-    return why_not_added()
-
-
-def on_cpu(programs: Programs, num_inputs: int, bias_input: bool, feed_forward: bool) -> Networks:
-    """Networks from programs."""
-    engine = _Cpu(programs, num_inputs + bias_input, feed_forward)
-    return Networks(engine, num_inputs, programs.output_slot.shape[1], bias_input, feed_forward)
-
-
-def _programs(genomes: Genomes) -> Programs:
-    programs = room_for(genomes)
-    parallel.over(
-        compile_range, len(genomes), genomes.to_kernel(), genomes.input_count, genomes.num_outputs, programs
-    )
-    return programs
-
-
-def room_for(genomes: Genomes) -> Programs:
-    """Programs that are not yet written."""
-    arrays = genomes.arrays
-    nodes, links = len(arrays.node_id), len(arrays.connection_weight)
-    return Programs(
-        node_start=arrays.node_offset.copy(),  # the networks may outlive the genomes' arrays
-        link_start=arrays.connection_offset.copy(),
-        node_count=np.empty(len(genomes), np.int64),
-        node_bias=np.empty(nodes, np.float32),
-        node_response=np.empty(nodes, np.float32),
-        node_activation=np.empty(nodes, np.uint8),
-        node_aggregation=np.empty(nodes, np.uint8),
-        link_end=np.empty(nodes, np.int64),
-        link_source=np.empty(links, np.int32),
-        link_weight=np.empty(links, np.float32),
-        output_slot=np.empty((len(genomes), genomes.num_outputs), np.int32),
-    )
-
-
-class Engine(Protocol):
-    """What activates networks on a device."""
-
-    arrays: Arrays
-
-    def __len__(self) -> int: ...
-
-    def forget(self, samples: int) -> None:
-        """Begin with a state of 0 for so many samples."""
-
-    def clear(self, networks: np.ndarray) -> None:
-        """Set the state of these networks to 0."""
-
-    def activate(self, x: Any, networks: np.ndarray) -> Any:
-        """Outputs, float32 (n, times, samples, outputs), for `x`, float32 (times, 1 or n, samples, inputs)."""
-
-
-class _Cpu:
-    arrays = arrays_of("cpu")
-
-    def __init__(self, programs: Programs, input_count: int, feed_forward: bool) -> None:
-        self.programs = programs
-        self._input_count = input_count
-        self._recurrent = not feed_forward
-        self._state_start = np.zeros(len(self) + 1, np.int64)
-        self._state = np.zeros(0, np.float32)
-
-    def __len__(self) -> int:
-        return len(self.programs.node_count)
-
-    def forget(self, samples: int) -> None:
-        np.cumsum(self.programs.node_count * samples, out=self._state_start[1:])
-        self._state = np.zeros(self._state_start[-1], np.float32)
-
-    def clear(self, networks: np.ndarray) -> None:
-        for network in networks:
-            self._state[slice(*self._state_start[network : network + 2])] = 0.0
-
-    def activate(self, x: Any, networks: np.ndarray) -> Any:
-        times, _, samples, _ = x.shape
-        outputs = np.empty((len(networks), times, samples, self.programs.output_slot.shape[1]), np.float32)
-        parallel.over(
-            activate_range(),
-            len(networks),
-            networks,
-            self.programs,
-            np.ascontiguousarray(x.swapaxes(2, 3)),
-            self._input_count,
-            self._recurrent,
-            self._state_start,
-            self._state,
-            outputs,
-            cost=max(1.0, times * samples / 16),
-        )
-        return outputs
+    return Networks(engine, batch)
 
 
 class Networks:
@@ -155,15 +51,13 @@ class Networks:
     the same networks are for one stream at a time.
     """
 
-    def __init__(
-        self, engine: Engine, num_inputs: int, num_outputs: int, bias_input: bool, feed_forward: bool
-    ) -> None:
-        self._num_inputs = num_inputs
-        self._num_outputs = num_outputs
-        self._bias_input = bias_input
-        self._feed_forward = feed_forward
-        self._engine = engine
-        self._all = np.arange(len(self))
+    def __init__(self, engine: Engine, networks: NetworkBatch) -> None:
+        self._num_inputs = networks.num_inputs
+        self._num_outputs = networks.num_outputs
+        self._bias_input = networks.bias_input
+        self._feed_forward = networks.feed_forward
+        self._activator = engine.activator(networks)
+        self._all = np.arange(len(networks))
         self._samples: int | None = None  # of the states; None after a reset
         self._in_use = Exclusive(
             "networks: another thread is using these recurrent networks, which have one state; "
@@ -198,10 +92,10 @@ class Networks:
     @property
     def device(self) -> str:
         """Where they are."""
-        return self._engine.arrays.device
+        return self._activator.arrays.device
 
     def __len__(self) -> int:
-        return len(self._engine)
+        return len(self._activator)
 
     def __repr__(self) -> str:
         kind = "feed-forward" if self.feed_forward else "recurrent"
@@ -246,7 +140,7 @@ class Networks:
             IndexError: As `activate`.
         """
         array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3, len(self))
-        return self._run(self._engine.arrays.xp.moveaxis(array, 1, 0), self._all)
+        return self._run(self._activator.arrays.xp.moveaxis(array, 1, 0), self._all)
 
     def reset(self, genomes: Any = None) -> None:
         """Forget the recurrent state, so that the next step reads 0 from every node.
@@ -266,7 +160,7 @@ class Networks:
             if chosen is None:
                 self._samples = None
             elif self._samples is not None:
-                self._engine.clear(chosen)
+                self._activator.clear(chosen)
 
     def _chosen(self, genomes: Any) -> np.ndarray:
         check_unmasked("genomes", genomes)
@@ -298,8 +192,8 @@ class Networks:
 
     def _check(self, x: Any, shapes: str, dimensions: int, genomes: int) -> Any:
         """Inputs with a first dimension of 1 or `genomes`."""
-        with self._engine.arrays.current():
-            array = as_float32("x", x, self._engine.arrays)
+        with self._activator.arrays.current():
+            array = as_float32("x", x, self._activator.arrays)
         if array.ndim == dimensions:
             array = array[np.newaxis]
         elif array.ndim != dimensions + 1:
@@ -312,17 +206,17 @@ class Networks:
     def _run(self, x: Any, chosen: np.ndarray) -> Any:
         """`x`: (times, 1 or n, samples, inputs); `chosen`: int64 (n,)."""
         if self.feed_forward:
-            return self._engine.activate(x, chosen)
+            return self._activator.activate(x, chosen)
         samples = x.shape[2]
         with self._in_use:
             if self._samples is None:
-                self._engine.forget(samples)
+                self._activator.forget(samples)
                 self._samples = samples
             elif self._samples != samples:
                 raise ValueError(
                     f"x: expected {self._samples} samples, as in the step before, got {samples}; reset() first"
                 )
-            return self._engine.activate(x, chosen)
+            return self._activator.activate(x, chosen)
 
 
 def writable_programs(networks: Networks) -> Programs:
@@ -331,9 +225,4 @@ def writable_programs(networks: Networks) -> Programs:
     Raises:
         ValueError: The networks are not on the CPU.
     """
-    engine = networks._engine
-    if not isinstance(engine, _Cpu):
-        raise ValueError(
-            f'programs: those of networks on the CPU can be seen; compile(…, "cpu"), got {networks.device}'
-        )
-    return engine.programs
+    return networks._activator.programs

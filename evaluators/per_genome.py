@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import as_float32, check_seconds, concise
+from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import activate_range
-from evaluators.network import Networks, compile, on_cpu, writable_programs
-from evaluators.program.program import Programs
+from evaluators.network import Networks, compile, writable_programs
+from evaluators.program.compiled import CompiledNetworks
 from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
@@ -131,15 +132,20 @@ class PerGenome:
             RuntimeError: The function raised an error in a worker, or a worker died or took too long each time.
         """
         networks = compile(genomes, "cpu")
+        compiled = CompiledNetworks(
+            writable_programs(networks), networks.num_inputs, networks.bias_input, networks.feed_forward
+        )
         if self.workers == 1:
-            return np.array([_call(self.function, networks, index) for index in range(len(networks))])
+            return np.array([_call(self.function, compiled, index) for index in range(len(compiled))])
         if self._pool is None:
             if self.timeout is not None:  # workers find the compiled code on disk
                 networks.activate(np.zeros((1, networks.num_inputs)))
             self._pool = Workers(functools.partial(_work, self.function), self.workers, self.timeout)
         count = len(networks) if self.timeout else min(len(networks), 4 * self.workers)
         chunks = np.array_split(np.arange(len(networks)), count)
-        tasks = [(_part(networks, chunk), int(chunk[0]), _table()) for chunk in chunks]
+        tasks = [
+            (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), int(chunk[0]), _table()) for chunk in chunks
+        ]
         return np.concatenate(list(self._pool.map(tasks, [_name(chunk) for chunk in chunks])))
 
     def close(self) -> None:
@@ -178,37 +184,17 @@ def _table() -> tuple[str, ...]:
     return tuple([entry.name for entry in ACTIVATIONS] + [entry.name for entry in AGGREGATIONS])
 
 
-def _part(networks: Networks, indices: np.ndarray) -> Networks:
-    """Consecutive networks, to be sent to a worker."""
-    p = writable_programs(networks)
-    begin, end = int(indices[0]), int(indices[-1]) + 1
-    nodes = slice(p.node_start[begin], p.node_start[end])
-    links = slice(p.link_start[begin], p.link_start[end])
-    part = Programs(
-        node_start=p.node_start[begin : end + 1] - nodes.start,
-        link_start=p.link_start[begin : end + 1] - links.start,
-        node_count=p.node_count[begin:end],
-        node_bias=p.node_bias[nodes],
-        node_response=p.node_response[nodes],
-        node_activation=p.node_activation[nodes],
-        node_aggregation=p.node_aggregation[nodes],
-        link_end=p.link_end[nodes] - links.start,
-        link_source=p.link_source[links],
-        link_weight=p.link_weight[links],
-        output_slot=p.output_slot[begin:end],
-    )
-    return on_cpu(part, networks.num_inputs, networks.bias_input, networks.feed_forward)
-
-
-def _call(function: Callable[[Network], float], networks: Networks, index: int) -> float:
-    fitness = function(Network(_part(networks, np.array([index]))))
+def _call(function: Callable[[Network], float], networks: CompiledNetworks, index: int) -> float:
+    fitness = function(Network(Networks(CpuEngine(), networks.part(index, index + 1))))
     try:
         return to_number("fitness", fitness)
     except ValueError as error:
         raise ValueError(f"function: {error}") from None
 
 
-def _work(function: Callable[[Network], float], task: tuple[Networks, int, tuple[str, ...]]) -> list[float]:
+def _work(
+    function: Callable[[Network], float], task: tuple[CompiledNetworks, int, tuple[str, ...]]
+) -> list[float]:
     """In a worker: the fitness of these networks, the first of which has the number that follows.
 
     The names of the activations and aggregations that the parent knows come last.

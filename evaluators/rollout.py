@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from evaluators.checks import as_float64, check_choice, check_current, check_size
-from evaluators.cpu.kernels import play_range
 from evaluators.devices import resolve_device
+from evaluators.engine import Outcome, engine_for, unsupported_reason
 from evaluators.environments import Box, Environment
-from evaluators.environments.check import check, why_not_on_gpu
-from evaluators.environments.functions import Functions
+from evaluators.environments.check import check
 from evaluators.episodes.actions import Reach
 from evaluators.episodes.base import (
     TRAINING,
@@ -25,18 +25,12 @@ from evaluators.episodes.base import (
     as_genomes,
     check_trial,
 )
-from evaluators.episodes.episode import Lanes, Play, Record, Senses, record_block
+from evaluators.episodes.episode import Play, Record, Senses
 from evaluators.episodes.observations import Normaliser, Observations, senses_for
-from evaluators.network import Networks, compile, unfit_for_gpu, writable_programs
+from evaluators.episodes.request import PlayRequest
 from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS
-from neat.genome.buffers import Block
 from neat.genome.genome import Genome, Genomes
-from neat.kernels import parallel
-from neat.kernels.jit import cause, is_built
-
-if TYPE_CHECKING:
-    from evaluators.gpu.engines import Played
 
 _NO_START = np.zeros((1, 1))  # always this one: a GPU is sent it once
 
@@ -93,20 +87,22 @@ class Rollout(Episodic):
         device: str = "auto",
     ) -> None:
         check(environment)
-        self.devices = resolve_device(device, lambda: why_not_on_gpu(environment) or unfit_for_gpu())
+        self.devices = resolve_device(device, lambda: unsupported_reason(environment))
         super().__init__(episodes, starts, combine, actions)
         check_choice("observations", observations, get_args(Observations))
         self._environment = environment
         self.name = environment.name
         self._observations = observations
-        self._functions = environment.functions()
-        self._player: Any = None if self.devices == ("cpu",) else _player(self.devices, self._functions)
-        self._played: Played | None = None  # of the last call
+        self._player = engine_for(self.devices).player(environment)
+        self._functions = self._player.functions
+        self._outcome: Outcome | None = None  # of the last call, until its episodes are asked for
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
-        self._in_use = Exclusive(
-            f"{self.name}: another thread is using this evaluator, whose observations are normalised by all before; "
-            "make an evaluator for each thread"
-        )
+        self._in_use: AbstractContextManager[None] = nullcontext()
+        if self._normaliser is not None:
+            self._in_use = Exclusive(
+                f"{self.name}: another thread is using this evaluator, whose observations are normalised by all "
+                "before; make an evaluator for each thread"
+            )
         self._senses = senses_for(environment, observations)
         space = environment.actions
         bounds = space if isinstance(space, Box) else Box((0.0,), (space.count,))
@@ -159,13 +155,14 @@ class Rollout(Episodic):
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
         batch = as_genomes(genomes)
-        return _episodes(self._recorded(batch, len(start), self._task(batch, TRIAL + trial, start.copy())))
+        request = self._request(batch, len(start), TRIAL + trial, start.copy())
+        return _episodes(self._player.play(batch, request).record())
 
     def trace(self, genome: Genome, trial: int = 0) -> Trace:
         """The first of the episodes that `play` has, step by step."""
         check_trial(trial)
         batch = as_genomes(genome)
-        record = self._recorded(batch, 1, self._task(batch, TRIAL + trial, traced=True))
+        record = self._player.play(batch, self._request(batch, 1, TRIAL + trial, traced=True)).record()
         steps, states = int(record.length[0, 0]), self._functions.states
         return Trace(
             record.trace[: steps + 1, :states],
@@ -192,9 +189,7 @@ class Rollout(Episodic):
     @property
     def is_built(self) -> bool:
         """Whether the loop over episodes was compiled before, by any process."""
-        if self._player is not None:
-            return bool(self._player.is_built(self._decision))
-        return is_built(play_range(self._functions, self._decision))
+        return self._player.is_built(self._decision)
 
     @property
     def _decision(self) -> str:
@@ -203,37 +198,44 @@ class Rollout(Episodic):
     @property
     def last(self) -> Episodes | None:
         """The Episodes of the last call, which a GPU keeps until they are asked for; None if it failed."""
-        if self._played is not None:
-            self._last, self._played = _episodes(self._played.record()), None
+        outcome = self._outcome
+        if outcome is not None:
+            self._last = _episodes(outcome.record())
+            if self._outcome is outcome:  # no other thread has called meanwhile
+                self._outcome = None
         return self._last
 
     def _forget_last(self) -> None:
         super()._forget_last()
-        self._played = None
+        self._outcome = None
 
     def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
-        training = trial == TRAINING
-        if self._player is None or (self._normaliser is not None and training):
-            return super()._evaluated(genomes, episodes, trial)
-        played = self._played_on_gpu(genomes, episodes, self._task(genomes, trial))
-        if training:
-            self._played = played
-        return played.fitness, int(played.steps.sum())
+        with self._in_use:
+            outcome = self._player.play(genomes, self._request(genomes, episodes, trial))
+            if trial == TRAINING and self._normaliser is None:
+                self._outcome = outcome
+            elif trial == TRAINING:
+                self._last = self._add_to_normaliser(outcome.record())
+        return outcome.fitness, outcome.steps
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        if self._normaliser is None:
-            return _episodes(self._recorded(genomes, episodes, self._task(genomes, trial)))
         with self._in_use:
-            record = self._recorded(genomes, episodes, self._task(genomes, trial))
-            played = _episodes(record)
-            if trial != TRAINING:
-                return played
-            self._normaliser.add(record.moment, int(record.length.sum()))
-        return Episodes(*(field.copy() for field in played))  # not to hold `moment`, in the same memory
+            return _episodes(self._player.play(genomes, self._request(genomes, episodes, trial)).record())
 
-    def _task(
-        self, genomes: Genomes, trial: int, start: np.ndarray | None = None, traced: bool = False
-    ) -> Play:
+    def _add_to_normaliser(self, record: Record) -> Episodes:
+        """Add observations to those that later ones are normalised by; returns the episodes without them."""
+        assert self._normaliser is not None
+        self._normaliser.add(record.moment, int(record.length.sum()))
+        return Episodes(*(field.copy() for field in _episodes(record)))  # `moment` is in the same memory
+
+    def _request(
+        self,
+        genomes: Genomes,
+        episodes: int,
+        trial: int,
+        start: np.ndarray | None = None,
+        traced: bool = False,
+    ) -> PlayRequest:
         """What these genomes are to play, if they can."""
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
@@ -243,7 +245,7 @@ class Rollout(Episodic):
                 f"{self.name}: observations are normalised by those of a run, and this evaluator has seen none: use "
                 "the evaluator of the run, or restore(neat.checkpoint.load(file).evaluator_state)"
             )
-        return Play(
+        play = Play(
             _NO_START if start is None else start,
             0 if start is None else start.shape[1],
             0,
@@ -255,81 +257,7 @@ class Rollout(Episodic):
             self._normaliser is not None and trial == TRAINING,
             traced,
         )
-
-    def _recorded(self, genomes: Genomes, episodes: int, play: Play) -> Record:
-        if self._player is not None:
-            return self._played_on_gpu(genomes, episodes, play).record()
-        record = self._play_on_cpu(genomes, episodes, play)
-        self._refuse_unsound(record)
-        return record
-
-    def _record_block(self, episodes: int, groups: int, play: Play, count: int) -> Block:
-        """The Block of a Record of so many genomes; `groups` of lanes are measured each."""
-        return record_block(
-            count,
-            episodes,
-            groups if play.measured else 0,
-            self.num_inputs,
-            play.limit if play.traced else -1,
-            self._functions.states + self._functions.dimensions + 1,
-        )
-
-    def _played_on_gpu(self, genomes: Genomes, episodes: int, play: Play) -> Played:
-        block_for = partial(self._record_block, episodes, episodes, play)
-        senses, reach = self.senses(), self.reach()
-        played: Played = self._player(
-            genomes,
-            self.environment.constants,
-            self._decision,
-            play,
-            senses,
-            reach,
-            block_for,
-            *self._combination(),
-        )
-        if played.steps.min() < 0:
-            record = played.record()
-            self._refuse_unfinished(record, genomes, play)
-            self._refuse_unsound(record)
-        return played
-
-    def _play_on_cpu(self, genomes: Genomes, episodes: int, play: Play) -> Record:
-        networks = compile(genomes, "cpu")
-        count, width = len(genomes), _width(episodes)
-        block = self._record_block(episodes, -(-episodes // width), play, count)
-        record = Record(**block.empty())
-        senses, reach = self.senses(), self.reach()
-        try:
-            parallel.over(
-                play_range(self._functions, self._decision),
-                count,
-                writable_programs(networks),
-                genomes.input_count,
-                self.environment.constants,
-                play,
-                senses,
-                reach,
-                record,
-                scratch=lambda: (new_lanes(self._functions, networks, width),),
-                cost=episodes * min(play.limit, 100) / 16,
-            )
-        except Exception as error:  # of the environment's functions: nothing else raises there
-            raise RuntimeError(f"{self.name}: {type(error).__name__}: {cause(error)}") from error
-        return record
-
-    def _refuse_unfinished(self, record: Record, genomes: Genomes, play: Play) -> None:
-        """A GPU does not tell the error that a function raised, and stops; the CPU tells it for the same episodes."""
-        unfinished = np.flatnonzero((record.length < 0).any(axis=1))
-        if not len(unfinished):
-            return
-        for genome in map(int, unfinished):
-            one = genomes.take(np.array([genome]))
-            first = play._replace(first=genome)
-            self._play_on_cpu(one, len(record.length[0]), first)
-        episode = int(np.argmax(record.length[unfinished[0]] < 0))
-        raise RuntimeError(
-            f"{self.name}: a function raised an error in episode {episode} of genome {unfinished[0]}"
-        )
+        return PlayRequest(episodes, self._decision, play, self.senses(), self.reach(), *self._combination())
 
     def senses(self) -> Senses:
         """How observations become inputs, as the kernels take it."""
@@ -342,15 +270,6 @@ class Rollout(Episodic):
         low, factor = _output_ranges(len(ACTIVATIONS))
         return Reach(low, factor, self._lowest, self._span)
 
-    def _refuse_unsound(self, record: Record) -> None:
-        if record.sound.all():
-            return
-        genome, episode = map(int, np.argwhere(~record.sound)[0])
-        raise ValueError(
-            f"{self.name}: an observation or a reward was not finite in step "
-            f"{record.length[genome, episode]} of episode {episode} of genome {genome}"
-        )
-
 
 @cache
 def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
@@ -359,36 +278,5 @@ def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
     return low.copy(), 1 / (high - low)
 
 
-def _player(devices: tuple[str, ...], functions: Functions) -> Any:
-    from evaluators.gpu.engines import Player
-
-    return Player(devices, functions)
-
-
 def _episodes(record: Record) -> Episodes:
     return Episodes(record.reward, record.length, record.terminated)
-
-
-def _width(episodes: int) -> int:
-    """Lanes for so many episodes: a vector of float32 is 8 or 16 of them."""
-    return 1 if episodes == 1 else 8 if episodes <= 8 else 16
-
-
-def new_lanes(functions: Functions, networks: Networks, width: int) -> Lanes:
-    """Scratch for any of the networks."""
-    programs = writable_programs(networks)
-    slots = networks.num_inputs + networks.bias_input + int(programs.node_count.max())
-    return Lanes(
-        state=np.zeros((functions.states, width), functions.precision),
-        observation=np.zeros((functions.observations, width), functions.precision),
-        choice=np.zeros(width, np.int64),
-        action=np.zeros((functions.dimensions, width), np.float32),
-        reward=np.zeros(width),
-        total=np.zeros(width),
-        ended=np.zeros(width, bool),
-        alive=np.zeros(width, bool),
-        doubt=np.zeros(width, np.float32),
-        stream=np.zeros(width, np.uint64),
-        values=np.zeros((1 if networks.feed_forward else 2, slots, width), np.float32),
-        gathered=np.zeros(int(np.diff(programs.link_start).max()), np.float32),
-    )

@@ -54,6 +54,10 @@ class Samples(NamedTuple):
             return len(self.targets)
         return -(len(self.targets) if self.fitness == "cross_entropy" else self.targets.size)
 
+    def steps_of(self, feed_forward: bool) -> int:
+        """The steps that networks make: one if they are feed-forward."""
+        return 1 if feed_forward else self.steps
+
     def check_genomes(self, genomes: Genomes) -> None:
         """Raise a ValueError unless the genomes are intact and have the data set's inputs and outputs."""
         check_current(genomes)

@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_count
-from evaluators.cpu.kernels import score_range
-from evaluators.devices import arrays_of, resolve_device
-from evaluators.network import compile, unfit_for_gpu
+from evaluators.devices import resolve_device
+from evaluators.engine import engine_for, unsupported_reason
 from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
-from neat.kernels import parallel
-from neat.support.validation import check_unmasked
-
-_OUTPUT_BYTES = 12  # on a GPU: an output, and as much again twice for what a person's function makes of it
 
 
 class Supervised:
@@ -75,13 +70,12 @@ class Supervised:
     ) -> None:
         self.samples = as_samples(inputs, targets, fitness, steps)
         check_count("learn_steps", learn_steps, 0)
-        self.devices = resolve_device(device, unfit_for_gpu)
+        self._engine = engine_for(resolve_device(device, unsupported_reason))
+        self.devices = self._engine.devices
         self.learned: Genomes | None = None
         self.inherit = inherit
-        self._trainer = self._new_trainer(learn_steps, optimiser) if learn_steps else None
-        self._own_data: tuple[Any, Any] | None = None  # inputs and targets on the first device
-        on_gpu = self.devices != ("cpu",) and not callable(fitness) and not learn_steps
-        self._scorer = self._new_scorer() if on_gpu else None
+        self._trainer: Any = self._new_trainer(learn_steps, optimiser) if learn_steps else None
+        self._scorer = None if learn_steps else self._engine.scorer(self.samples)
 
     @property
     def inputs(self) -> np.ndarray:
@@ -111,80 +105,16 @@ class Supervised:
         """
         if not isinstance(genomes, Genomes):
             raise ValueError(f"genomes: expected neat.Genomes, got {type(genomes).__name__}")
-        samples = self.samples
-        samples.check_genomes(genomes)
-        if self._trainer:
-            result = self._trainer(genomes)
-            self.learned = result.genomes
-            return result.fitness
-        if callable(samples.fitness):
-            return self._own_fitness(genomes, samples.fitness)
-        steps = 1 if genomes.feed_forward else samples.steps
-        if self._scorer:
-            return self._scorer(genomes, samples.loss, steps, samples.divisor)
-        totals = self._score_on_cpu(genomes, steps)
-        totals /= samples.divisor
-        return totals
+        self.samples.check_genomes(genomes)
+        if self._scorer is not None:
+            return self._scorer.score(genomes)
+        result = self._trainer(genomes)
+        self.learned = result.genomes
+        return result.fitness
 
     def _new_trainer(self, steps: int, optimiser: Callable[[list[Any]], Any] | None) -> Any:
         from evaluators.gradient import optim
         from evaluators.gradient.evolved import Trainer
 
         optimiser = optimiser or (lambda parameters: optim.Adam(parameters, 0.01))
-        return Trainer(self.samples, self.devices, optimiser, steps)
-
-    def _new_scorer(self) -> Any:
-        from evaluators.gpu.engines import Scorer
-
-        return Scorer(self.devices, self.samples.input_rows, self.samples.target_rows)
-
-    def _score_on_cpu(self, genomes: Genomes, steps: int) -> np.ndarray:
-        samples, totals = self.samples, np.empty(len(genomes))
-        parallel.over(
-            score_range(),
-            len(genomes),
-            genomes.to_kernel(),
-            samples.input_rows,
-            genomes.input_count,
-            samples.target_rows,
-            samples.loss,
-            not genomes.feed_forward,
-            steps,
-            totals,
-            cost=max(1.0, len(samples.targets) / 16),
-        )
-        return totals
-
-    def _own_fitness(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
-        if self.devices == ("cpu",):
-            return self._fitness_of(genomes, fitness)
-        from evaluators.gpu.memory import in_parts
-        from evaluators.gpu.workspace import Workspace
-
-        def score(work: Any, begin: int, end: int) -> np.ndarray:
-            whole = end - begin == len(genomes)
-            return self._fitness_of(genomes if whole else genomes.take(np.arange(begin, end)), fitness)
-
-        spaces = {device: Workspace(device) for device in self.devices[:1]}
-        return np.concatenate(in_parts(spaces, genomes, _OUTPUT_BYTES * self.targets.size, score))
-
-    def _fitness_of(self, genomes: Genomes, fitness: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
-        device = self.devices[0]
-        arrays = arrays_of(device)
-        if self._own_data is None:
-            with arrays.current():
-                self._own_data = arrays.to_device(self.inputs), arrays.to_device(self.targets)
-        inputs, targets = self._own_data
-        networks = compile(genomes, device)
-        for _ in range(1 if genomes.feed_forward else self.samples.steps):
-            outputs = networks.activate(inputs)
-        with arrays.current():
-            given = fitness(outputs, targets)
-            check_unmasked("fitness", given)
-            result = arrays.to_host(given)
-        if result.shape != (len(genomes),) or result.dtype.kind not in "fiub":
-            raise ValueError(
-                f"fitness: expected the function to give numbers of shape ({len(genomes)},), "
-                f"got dtype {result.dtype} of shape {result.shape}"
-            )
-        return result.astype(np.float64)
+        return Trainer(self.samples, self._engine, optimiser, steps)

@@ -118,6 +118,28 @@ def _score_range(begin, end, arrays, inputs, input_count, targets, loss, recurre
         )
 
 
+def _score_programs_range(begin, end, programs, inputs, input_count, targets, loss, recurrent, steps, totals):
+    """Score networks `begin` to `end`, which are programs already, into `totals` (see `_score_range`)."""
+    nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
+    gathered = np.empty(links, np.float32)
+    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
+    for network in range(begin, end):
+        fresh = network == begin
+        totals[network] = score_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            programs,
+            network,
+            inputs,
+            input_count,
+            targets,
+            loss,
+            steps,
+            fresh,
+            values,
+            gathered,
+            TILE,
+        )
+
+
 def _gradient_range(
     begin, end, programs, inputs, input_count, targets, loss, scale, recurrent, steps, zero, gradient, totals
 ):
@@ -166,6 +188,13 @@ def activate_range() -> Any:
 def score_range() -> Any:
     """The kernel of `_score_range` for the table as it is now."""
     return _specialised(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
+
+
+def score_programs_range() -> Any:
+    """The kernel of `_score_programs_range` for the table as it is now."""
+    return _specialised(
+        _score_programs_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS)
+    )
 
 
 def gradient_range() -> Any:

@@ -140,7 +140,7 @@ class Episodic(ABC):
         if trial == TRAINING:
             self._last = played
         fitness = np.empty(len(genomes))
-        return fitness, _combine(played.reward, played.length, *self._combination(), fitness)
+        return fitness, combine_rewards(played.reward, played.length, *self._combination(), fitness)
 
     def _combination(self) -> tuple[bool, float]:
         """How rewards become a fitness, as `combined` takes it."""
@@ -149,7 +149,7 @@ class Episodic(ABC):
 
 
 @kernel(allocates=False)
-def _combine(reward, length, least, factor, fitness):
+def combine_rewards(reward, length, least, factor, fitness):
     """Fill `fitness`, float64 (genomes,), from arrays of shape (genomes, episodes); returns the steps of all."""
     total = 0
     for genome in range(len(fitness)):

@@ -14,11 +14,11 @@ from numba import cuda, types
 
 from evaluators.gpu.kernels import SAMPLES
 from evaluators.gpu.launcher import WARP, Kernel, kernel_of
-from evaluators.gpu.signatures import F4, F8, I4, I8, U1, array, named
-from evaluators.gpu.specialisations import build_name, forward_for, table
+from evaluators.gpu.signatures import F4, F8, I8, array, named
+from evaluators.gpu.specialisations import PROGRAMS, build_name, forward_for, table
 from evaluators.program.backward import Gradient, backward_function, clear_gradient, gradient_pass
 from evaluators.program.intrinsics import strided
-from evaluators.program.program import Programs, single_program
+from evaluators.program.program import single_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 
 IN_SHARED = True
@@ -141,13 +141,8 @@ def _network_pass(activations: int, aggregations: int) -> Any:
 @functools.cache
 def _differentiating(in_shared: bool, activations: int, aggregations: int) -> Kernel:
     bind = {"differentiate_network": _network_pass(activations, aggregations), "IN_SHARED": in_shared}
-    programs = named(
-        Programs,
-        *[array(e) for e in (I8, I8, I8, F4, F4, U1, U1, I8, I4, F4)],
-        array(I4, 2),
-    )
     arguments = (
-        programs,
+        PROGRAMS,
         array(I8),
         array(F4, 4),
         I8,

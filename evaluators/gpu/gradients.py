@@ -7,66 +7,52 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.cpu.compilation import compile_with_origins
 from evaluators.gpu.gradient_kernels import Share, differentiate_kernel, scratch_words, sums_words
 from evaluators.gpu.launcher import WARP, argument
 from evaluators.gpu.memory import launch
 from evaluators.gpu.workspace import Workspace
 from evaluators.program.backward import Gradient
 from evaluators.program.program import Programs
+from evaluators.samples import Samples
+from neat.genome.genome import Genomes
 
 _BLOCKS = 16  # for each multiprocessor
 
 
-class Differentiator:
-    """The gradients of networks over a data set, on the current device.
+class NetworkGradients:
+    """The gradients of networks over samples, on the current device (see `evaluators.engine.NetworkGradients`).
 
     Args:
-        work: Where everything is kept.
-        programs: Of all networks, as for `program.single_program`.
-        input_count: Inputs, and the bias input.
-        steps: Steps of recurrent networks; 0: feed-forward.
-        inputs: float32 (1, 1, inputs, samples).
-        targets: float32 (outputs, samples).
-
-    Attributes:
-        gradient: A Gradient, filled by each call; arrays of the device.
+        work: The workspace that keeps everything.
+        genomes: The networks' genomes.
+        samples: The samples.
     """
 
-    def __init__(
-        self,
-        work: Workspace,
-        programs: Programs,
-        input_count: int,
-        steps: int,
-        inputs: np.ndarray,
-        targets: np.ndarray,
-    ) -> None:
-        self._work, self._steps = work, steps
-        self._count, self._input_count = len(programs.node_count), input_count
-        self._nodes = int(np.diff(programs.node_start).max())
-        self._links = int(np.diff(programs.link_start).max())
+    def __init__(self, work: Workspace, genomes: Genomes, samples: Samples) -> None:
+        self.arrays = work.arrays
+        self.programs, self.origins = compile_with_origins(genomes)
+        self._work, self._samples = work, samples
+        self._input_count, self._feed_forward = genomes.input_count, genomes.feed_forward
+        self._nodes = int(np.diff(self.programs.node_start).max())
+        self._links = int(np.diff(self.programs.link_start).max())
         kept = [name for name in Programs._fields if name not in Gradient._fields]
-        self._programs = programs._replace(
-            **{name: work.put_shaped(f"program {name}", getattr(programs, name)) for name in kept}
+        self._copied = self.programs._replace(
+            **{name: work.put_shaped(f"program {name}", getattr(self.programs, name)) for name in kept}
         )
-        self._data = work.put_shaped("inputs", inputs), work.put_shaped("targets", targets)
+        self._inputs = work.put_shaped("inputs", samples.input_rows)
+        self._targets = work.put_shaped("targets", samples.target_rows)
         self._zero = work.put_shaped("zero", np.zeros(1, np.int64))
         for name in Gradient._fields:
-            work.shaped(f"gradient {name}", getattr(programs, name).shape, np.float32)
+            work.shaped(f"gradient {name}", getattr(self.programs, name).shape, np.float32)
         self.gradient = Gradient(*(work.array(f"gradient {name}") for name in Gradient._fields))
 
-    def __call__(self, numbers: Sequence[Any], loss: int, scale: float) -> np.ndarray:
-        """Every network's sum of the loss, float64 (networks,).
-
-        Args:
-            numbers: Weights, biases and responses, arrays of the device.
-            loss: Position in `loss.LOSSES`.
-            scale: The gradient is that of so much times the sum.
-        """
-        work = self._work
-        buffers = self._steps + 1 if self._steps else 1
+    def differentiate(self, numbers: Sequence[Any]) -> np.ndarray:
+        work, samples, count = self._work, self._samples, len(self.programs.node_count)
+        steps = samples.steps_of(self._feed_forward)
+        buffers = 1 if self._feed_forward else steps + 1
         slots = self._input_count + self._nodes
-        blocks = min(self._count, work.arrays.multiprocessors * _BLOCKS)
+        blocks = min(count, work.arrays.multiprocessors * _BLOCKS)
         sums = work.room("sums", blocks * sums_words(self._links, self._nodes) * WARP, np.float32)
         replaced = dict(zip(Gradient._fields, map(argument, numbers), strict=True))
         launch(
@@ -75,16 +61,16 @@ class Differentiator:
             blocks,
             scratch_words(buffers, slots, self._links),
             np.float32,
-            Share(self._count, buffers, slots, self._links, self._nodes, 0, None, sums),
-            self._programs._replace(**replaced),
+            Share(count, buffers, slots, self._links, self._nodes, 0, None, sums),
+            self._copied._replace(**replaced),
             self._zero,
-            self._data[0],
+            self._inputs,
             self._input_count,
-            self._data[1],
-            loss,
-            np.float32(scale),
-            max(1, self._steps),
+            self._targets,
+            samples.loss,
+            np.float32(-1.0 / samples.divisor),
+            steps,
             Gradient(*(work.argument(f"gradient {name}") for name in Gradient._fields)),
-            work.shaped("totals", (self._count,), np.float64),
+            work.shaped("totals", (count,), np.float64),
         )
         return work.get("totals")

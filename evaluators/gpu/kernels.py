@@ -103,6 +103,30 @@ def compile_programs(genes, networks, part):
         )
 
 
+def copy_programs(programs, networks):
+    """Copy programs that lie one after the other to where an Interleaved has them: a thread for each."""
+    first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
+    for place in range(first, networks.count, np.int64(cuda.gridDim.x) * WARP):
+        network = networks.order[place]
+        program = _program(place, networks)
+        first_node, first_link = programs.node_start[network], programs.link_start[network]
+        program.node_start[0] = 0
+        program.node_count[0] = programs.node_count[network]
+        links = np.int64(0)
+        for k in range(programs.node_count[network]):
+            links = programs.link_end[first_node + k] - first_link
+            program.node_bias[k] = programs.node_bias[first_node + k]
+            program.node_response[k] = programs.node_response[first_node + k]
+            program.node_activation[k] = programs.node_activation[first_node + k]
+            program.node_aggregation[k] = programs.node_aggregation[first_node + k]
+            program.link_end[k] = links
+        for k in range(links):
+            program.link_source[k] = programs.link_source[first_link + k]
+            program.link_weight[k] = programs.link_weight[first_link + k]
+        for output in range(networks.num_outputs):
+            program.output_slot[0, output] = programs.output_slot[network, output]
+
+
 def activate(chosen, ranks, position, networks, batch, state_start, state, part):
     """Activate networks (see `passes.activation_pass`). A task is one of `ranks`, of which a block takes `width`.
 

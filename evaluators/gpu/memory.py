@@ -1,4 +1,4 @@
-"""What a GPU evaluates: genomes copied to it, compiled there to programs, and launched over, in parts that fit.
+"""What a GPU evaluates: genomes compiled there to programs, or programs copied to it, launched over in parts that fit.
 
 A launch is over networks of like sizes, since scratch is as large as the largest needs.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +21,8 @@ from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
 from evaluators.gpu.launcher import WARP, Kernel
 from evaluators.gpu.program_layout import Layout, layout, scratch_words
 from evaluators.gpu.workspace import Workspace, failures_told
+from evaluators.program.compiled import CompiledNetworks, NetworkBatch
+from evaluators.program.program import Programs
 from neat.activations import AGGREGATIONS
 from neat.genome.genome import Genomes
 
@@ -31,26 +34,27 @@ _USABLE = 0.8  # of the free memory
 _PER_NODE, _PER_CONNECTION, _PER_GENOME = 64, 40, 64
 
 
-class DeviceGenes:
-    """The genes of genomes `begin` to `end`, copied to a device."""
+class Source(ABC):
+    """Networks `begin` to `end` of a batch, copied to a device, from which their programs are written there.
 
-    def __init__(self, work: Workspace, genomes: Genomes, begin: int, end: int) -> None:
-        arrays = genomes.to_kernel()
+    Attributes:
+        node_offset: int64 (networks + 1,), where the room for each network's nodes begins.
+        connection_offset: int64 (networks + 1,), where the room for its links begins.
+    """
+
+    def __init__(self, work: Workspace, networks: NetworkBatch, begin: int, end: int) -> None:
         self.work = work
         self.count = end - begin
-        self.buffers = 1 if genomes.feed_forward else 2
-        self.input_count, self.num_outputs = genomes.input_count, genomes.num_outputs
-        self.node_offset = _from_zero(arrays.node_offset[begin : end + 1])
-        self.connection_offset = _from_zero(arrays.connection_offset[begin : end + 1])
-        nodes = slice(arrays.node_offset[begin], arrays.node_offset[end])
-        connections = slice(arrays.connection_offset[begin], arrays.connection_offset[end])
-        self._aggregation = arrays.node_aggregation[nodes]
-        part = {
-            name: getattr(arrays, name)[nodes if name.startswith("node") else connections]
-            for name in Genes._fields[2:]
-        }
-        offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
-        self.genes = Genes(**work.send("genes", offsets | part))
+        self.buffers = 1 if networks.feed_forward else 2
+        self.input_count, self.num_outputs = networks.input_count, networks.num_outputs
+        node_offset, connection_offset = _offsets(networks)
+        self.node_offset = _from_zero(node_offset[begin : end + 1])
+        self.connection_offset = _from_zero(connection_offset[begin : end + 1])
+        self._aggregation = np.empty(0, np.uint8)
+
+    @abstractmethod
+    def write(self, interleaved: Interleaved, layout: Layout) -> None:
+        """Let the device write the programs to where the layout has them."""
 
     @functools.cached_property
     def gathers(self) -> bool:
@@ -64,16 +68,71 @@ class DeviceGenes:
         return bool(np.isin(self._aggregation, needed).any())
 
     def keep(self) -> None:
-        """Outlive the genomes, whose arrays may be written to again."""
+        """Outlive the networks given, whose arrays may be written to again."""
         self.node_offset, self.connection_offset = self.node_offset.copy(), self.connection_offset.copy()
         self._aggregation = self._aggregation.copy()
 
 
+class DeviceGenes(Source):
+    """The genes of genomes."""
+
+    def __init__(self, work: Workspace, genomes: Genomes, begin: int, end: int) -> None:
+        super().__init__(work, genomes, begin, end)
+        arrays = genomes.to_kernel()
+        nodes = slice(arrays.node_offset[begin], arrays.node_offset[end])
+        connections = slice(arrays.connection_offset[begin], arrays.connection_offset[end])
+        self._aggregation = arrays.node_aggregation[nodes]
+        part = {
+            name: getattr(arrays, name)[nodes if name.startswith("node") else connections]
+            for name in Genes._fields[2:]
+        }
+        offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
+        self.genes = Genes(**work.send("genes", offsets | part))
+
+    def write(self, interleaved: Interleaved, layout: Layout) -> None:
+        """Let the device compile the genes, level by level."""
+        width = int(interleaved.width)
+        for first, last, nodes, links in layout.levels.tolist():
+            begin, end = first * width, min(self.count, last * width)
+            slots = self.input_count + nodes
+            launch(
+                self.work,
+                specialisations.compile_kernel,
+                -(-(end - begin) // WARP),
+                scratch_words(slots, links),
+                np.int32,
+                Part(begin, end, 1, slots, links, 0, None),
+                self.genes,
+                interleaved,
+            )
+
+
+class CopiedPrograms(Source):
+    """Programs of the host."""
+
+    def __init__(self, work: Workspace, networks: CompiledNetworks, begin: int, end: int) -> None:
+        super().__init__(work, networks, begin, end)
+        programs = networks.part(begin, end).programs
+        self._aggregation = programs.node_aggregation
+        self._programs = Programs(**work.send("programs", programs._asdict()))
+
+    def write(self, interleaved: Interleaved, layout: Layout) -> None:
+        """Let the device put each word of the programs where the layout has it."""
+        launch_over(self.work, specialisations.copy_kernel(), self.count, self._programs, interleaved)
+
+
+def copied(work: Workspace, networks: NetworkBatch, begin: int, end: int) -> Source:
+    """Networks `begin` to `end` on the workspace's device."""
+    if isinstance(networks, Genomes):
+        return DeviceGenes(work, networks, begin, end)
+    return CopiedPrograms(work, networks, begin, end)
+
+
 class DevicePrograms:
-    """The programs of genomes, written on their device.
+    """The programs of networks, written on their device.
 
     Args:
-        of: The genes.
+        of: The networks.
         width: Networks of a slice (see `evaluators.gpu.program_layout`).
         by_size: Whether to order networks by size in any case: it pays where their kernel runs long.
 
@@ -82,7 +141,7 @@ class DevicePrograms:
         layout: The same on the host, in memory that the workspace's next programs write to.
     """
 
-    def __init__(self, of: DeviceGenes, width: int, by_size: bool) -> None:
+    def __init__(self, of: Source, width: int, by_size: bool) -> None:
         self.of = of
         self.layout: Layout = layout(
             of.node_offset,
@@ -102,20 +161,7 @@ class DevicePrograms:
             input_count=of.input_count,
             num_outputs=of.num_outputs,
         )
-        for first, last, nodes, links in self.layout.levels.tolist():
-            begin, end = first * width, min(of.count, last * width)
-            slots = of.input_count + nodes
-            part = Part(begin, end, 1, slots, links, 0, None)
-            launch(
-                of.work,
-                specialisations.compile_kernel,
-                -(-(end - begin) // WARP),
-                scratch_words(slots, links),
-                np.int32,
-                part,
-                of.genes,
-                self.interleaved,
-            )
+        of.write(self.interleaved, self.layout)
 
     def launch(
         self,
@@ -195,38 +241,45 @@ def turns_for(samples: int) -> int:
     return min(WARP, 2 ** math.ceil(math.log2(max(1.0, samples / SAMPLES))))
 
 
+def _offsets(networks: NetworkBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Where each network's nodes and links begin, int64 (networks + 1,)."""
+    if isinstance(networks, Genomes):
+        return networks.arrays.node_offset, networks.arrays.connection_offset
+    return networks.programs.node_start, networks.programs.link_start
+
+
 def _from_zero(offset: np.ndarray) -> np.ndarray:
     return offset if offset[0] == 0 else offset - offset[0]
 
 
 def in_parts(
     spaces: dict[str, Workspace],
-    genomes: Genomes,
-    per_genome: int,
+    networks: NetworkBatch,
+    per_network: int,
     work: Callable[[Workspace, int, int], Any],
 ) -> list[Any]:
-    """Call `work(workspace, begin, end)` for ranges of genomes that fit in memory, on all devices side by side.
+    """Call `work(workspace, begin, end)` for ranges of networks that fit in memory, on all devices side by side.
 
     Args:
         spaces: A workspace for each GPU; if its memory runs out, it forgets everything.
-        genomes: What is split, evenly by their genes.
-        per_genome: Bytes for each genome, beside its genes and its program.
+        networks: What is split, evenly by their nodes and connections.
+        per_network: Bytes for each network, beside its genes and its program.
         work: Has waited for its device when it returns.
 
     Returns:
-        What the calls gave, in the order of the genomes.
+        What the calls gave, in the order of the networks.
 
     Raises:
-        MemoryError: A single genome does not fit.
+        MemoryError: A single network does not fit.
         RuntimeError: A GPU failed.
     """
-    arrays, count = genomes.arrays, len(genomes)
+    (node_offset, connection_offset), count = _offsets(networks), len(networks)
 
     def cost(upto: Any) -> Any:
         return (
-            arrays.node_offset[upto] * _PER_NODE
-            + arrays.connection_offset[upto] * _PER_CONNECTION
-            + upto * (_PER_GENOME + per_genome)
+            node_offset[upto] * _PER_NODE
+            + connection_offset[upto] * _PER_CONNECTION
+            + upto * (_PER_GENOME + per_network)
         )
 
     devices = list(spaces.values())

@@ -22,6 +22,7 @@ from evaluators.gpu.kernels import SAMPLES, Batch, Genes, Interleaved, Part
 from evaluators.gpu.launcher import Kernel, kernel_of, why_not
 from evaluators.gpu.signatures import B1, F4, F8, I4, I8, U1, array, named
 from evaluators.program.forward import forward_in_registers
+from evaluators.program.program import Programs
 from evaluators.program.tiles import activation_pass, score_pass
 from neat.activations import (
     ACTIVATIONS,
@@ -50,6 +51,12 @@ _INTERLEAVED = named(
     I8,
 )
 
+PROGRAMS = named(
+    Programs,
+    *[array(e) for e in (I8, I8, I8, F4, F4, U1, U1, I8, I4, F4)],
+    array(I4, 2),
+)
+
 
 def _part_of(spare: Any) -> Any:
     """A Part's type, for scratch of this one."""
@@ -65,6 +72,12 @@ def compile_kernel(in_shared: bool) -> Kernel:
         {"IN_SHARED": in_shared},
         (_GENES, _INTERLEAVED, _part_of(I4)),
     )
+
+
+@functools.cache
+def copy_kernel() -> Kernel:
+    """The kernel of `kernels.copy_programs`."""
+    return kernel_of(kernels.copy_programs, "only", {}, (PROGRAMS, _INTERLEAVED))
 
 
 @functools.cache

@@ -288,7 +288,7 @@ def test_threads_that_share_a_recurrent_network_are_refused(use, monkeypatch):
         thread.start()
         thread.join()
 
-    kernel = n._engine.activate
+    kernel = n._activator.activate
 
     def activate(*arguments):
         in_another_thread()
@@ -296,7 +296,7 @@ def test_threads_that_share_a_recurrent_network_are_refused(use, monkeypatch):
 
     n.activate(np.ones((3, 2)))
     with monkeypatch.context() as context:
-        context.setattr(n._engine, "activate", activate)
+        context.setattr(n._activator, "activate", activate)
         second = n.activate(np.ones((3, 2)))
     assert len(errors) == 1 and errors[0].startswith(
         "networks: another thread is using these recurrent networks"
@@ -311,7 +311,7 @@ def test_threads_that_share_a_recurrent_network_are_refused(use, monkeypatch):
 
 def test_threads_may_share_feed_forward_networks(monkeypatch):
     n, outputs = networks(), []
-    kernel = n._engine.activate
+    kernel = n._activator.activate
 
     def activate(*arguments):
         if not outputs:
@@ -321,7 +321,7 @@ def test_threads_may_share_feed_forward_networks(monkeypatch):
             thread.join()
         return kernel(*arguments)
 
-    monkeypatch.setattr(n._engine, "activate", activate)
+    monkeypatch.setattr(n._activator, "activate", activate)
     assert n.activate(np.ones((3, 2))).shape == (1, 3, 1)
     assert outputs[1].shape == (1, 5, 1)
 

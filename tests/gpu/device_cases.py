@@ -11,6 +11,9 @@ import numpy as np
 
 import evaluators
 import neat
+from evaluators.cpu.compilation import as_compiled
+from evaluators.devices import resolve_device
+from evaluators.engine import engine_for
 from evaluators.environments import (
     Acrobot,
     CartPole,
@@ -23,7 +26,9 @@ from evaluators.environments import (
     TMaze,
 )
 from evaluators.gradient import fit_weights, optim
+from evaluators.network import Networks
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
+from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
 from tests.support.reference import random_genome
 from tests.support.wandering import Drift, Sway, Walk
@@ -99,6 +104,23 @@ def activated(device, feed_forward, samples):
     networks.reset()
     result["fewer"] = networks.activate(each[0, :1])
     return {name: host(array) for name, array in result.items()}
+
+
+def programs(device, feed_forward, samples):
+    """Of networks that are programs before the engine gets them."""
+    engine = engine_for(resolve_device(device))
+    batch = as_compiled(genomes(21, (3, 2), feed_forward=feed_forward, bias_input=True))
+    networks, x, targets = Networks(engine, batch), numbers(samples, 3), numbers(samples, 2)
+    scorers = {
+        "fitness": engine.scorer(as_samples(x, targets, "squared_error", steps=3)),
+        "by a function": engine.scorer(
+            as_samples(x, targets, lambda z, t: (z * t).sum(axis=(1, 2)), steps=3)
+        ),
+    }
+    result = {name: scorer.score(batch) for name, scorer in scorers.items()}
+    for name in ("first", "second"):
+        result[name] = host(networks.activate(x))
+    return result
 
 
 def rollout(device, environment, count=9, feed_forward=True, hidden=3, **options):
@@ -181,6 +203,8 @@ CASES = {
     "a warp for a network, in pieces": (supervised, "squared_error", 290, True, False, 2, 5),
     "a single genome": (supervised, "squared_error", 5, True, False, 2, 1),
     "a person's function": (own_function,),
+    "programs": (programs, True, 5),
+    "recurrent programs": (programs, False, 60),
     "networks": (activated, True, 5),
     "recurrent networks": (activated, False, 5),
     "recurrent networks, one sample": (activated, False, 1),

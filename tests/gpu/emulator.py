@@ -24,7 +24,7 @@ from numba.cuda import compiler
 from numba.cuda.cudadrv import nvvm
 
 from evaluators import devices
-from evaluators.gpu import engines, gradients, launcher, workspace
+from evaluators.gpu import engine, gradients, launcher, workspace
 from evaluators.gpu.launcher import WARP
 from evaluators.gpu.lowering import as_on_the_cpu
 
@@ -261,7 +261,7 @@ def emulation(folder, **patches):
         mock.patch.multiple(launcher, **(patches or {"built": built, "start": start})),
         mock.patch.object(workspace, "argument", argument),
         an_old_gpu(),
-        mock.patch.object(engines, "argument", argument),
+        mock.patch.object(engine, "argument", argument),
         mock.patch.object(gradients, "argument", argument),
     ):
         yield

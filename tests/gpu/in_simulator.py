@@ -9,9 +9,12 @@ import pytest
 
 import evaluators
 from evaluators import devices
+from evaluators.cpu.compilation import as_compiled
+from evaluators.engine import engine_for
 from evaluators.environments import CartPole
-from evaluators.gpu import engines, gradients, launcher, memory, workspace
+from evaluators.gpu import gradients, launcher, memory, workspace
 from evaluators.gradient import fit_weights, optim
+from evaluators.samples import as_samples
 from neat.genome import buffers
 from tests.gpu.device_cases import genomes, numbers
 from tests.support.wandering import Hot, Walk
@@ -56,6 +59,20 @@ def test_a_population_larger_than_the_memory_is_evaluated_in_parts(monkeypatch):
     assert max(end - begin for begin, end in ranges) < 20
 
 
+def test_programs_are_evaluated_in_parts_too(monkeypatch):
+    batch = as_compiled(genomes(50, (3, 2), feed_forward=False))
+    samples = as_samples(numbers(6, 3), numbers(6, 2), "squared_error", 3)
+    scorer = engine_for(("cuda:0",)).scorer(samples)
+    expected = scorer.score(batch)
+    ranges = []
+    original = memory._fitting
+    monkeypatch.setattr(memory, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    scorer._spaces["cuda:0"].forget()
+    monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
+    np.testing.assert_array_equal(scorer.score(batch), expected)
+    assert len(ranges) > 4
+
+
 def test_memory_that_runs_out_in_the_middle(monkeypatch):
     evaluator, batch = supervised(40)
     expected = evaluator(batch)
@@ -68,11 +85,11 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
             raise MemoryError("full")
         return genes(work, genomes, begin, end)
 
-    monkeypatch.setattr(engines, "DeviceGenes", short_of_memory)
+    monkeypatch.setattr(memory, "DeviceGenes", short_of_memory)
     np.testing.assert_array_equal(evaluator(batch), expected)
     assert sizes == [40, 20, 10, 10, 20, 10, 10]
     assert set(evaluator._scorer._spaces["cuda:0"]._rooms) >= {"program", "fitness"}
-    monkeypatch.setattr(engines, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
+    monkeypatch.setattr(memory, "DeviceGenes", lambda *a: (_ for _ in ()).throw(MemoryError("full")))
     with pytest.raises(MemoryError, match=r"^cuda:0: genome 0 does not fit in its memory: full$"):
         evaluator(batch)
 

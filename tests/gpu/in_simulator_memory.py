@@ -8,7 +8,7 @@ import pytest
 
 import evaluators
 from evaluators import devices
-from evaluators.gpu import engines, kernels, launcher, memory, workspace
+from evaluators.gpu import kernels, launcher, memory, workspace
 from neat.genome import buffers
 from tests.gpu.device_cases import genomes, numbers
 from tests.gpu.in_simulator import Serial, supervised
@@ -148,7 +148,7 @@ def test_episodes_are_kept_until_somebody_asks(monkeypatch):
     check_same(on_gpu.last, on_cpu.last)
     monkeypatch.undo()
 
-    made = engines.DeviceGenes
+    made = memory.DeviceGenes
 
     def short_of_memory(work, whole, begin, end):
         if end - begin > 12:
@@ -157,7 +157,7 @@ def test_episodes_are_kept_until_somebody_asks(monkeypatch):
 
     space.forget()
     on_cpu(batch), on_gpu(batch)
-    monkeypatch.setattr(engines, "DeviceGenes", short_of_memory)
+    monkeypatch.setattr(memory, "DeviceGenes", short_of_memory)
     on_gpu(batch)
     check_same(on_gpu.last, on_cpu.last)
 

@@ -44,6 +44,7 @@ KERNELS = {
     **{
         f"score, {place}": (specialisations.score_kernel, place == "shared") for place in ("shared", "device")
     },
+    "copy": (specialisations.copy_kernel,),
     "add": (specialisations.add_kernel,),
     "combine": (specialisations.combine_kernel,),
     **{

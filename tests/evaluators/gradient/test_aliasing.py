@@ -204,15 +204,15 @@ def test_compiled_loops_get_arrays_to_write_to():
 
 
 def test_fit_weights_trains_arrays_to_write_to(monkeypatch):
-    from evaluators.gradient import evolved
+    from evaluators.cpu.engine import NetworkGradients
     from tests.evaluators.gradient.test_evolved import population
 
     seen = []
-    call = evolved._OnCpu.__call__
+    differentiate = NetworkGradients.differentiate
     monkeypatch.setattr(
-        evolved._OnCpu,
-        "__call__",
-        lambda self, numbers, *rest: seen.extend(numbers) or call(self, numbers, *rest),
+        NetworkGradients,
+        "differentiate",
+        lambda self, numbers: seen.extend(numbers) or differentiate(self, numbers),
     )
     genomes = population(3)
     x = np.ones((3, genomes.num_inputs), np.float32)

@@ -8,8 +8,8 @@ import pytest
 
 import evaluators
 import neat
+from evaluators.cpu.engine import NetworkGradients
 from evaluators.gradient import Tensor, fit_weights, optim
-from evaluators.gradient.evolved import _Networks, _OnCpu
 from evaluators.gradient.tensor import operations
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.program.derivatives import SLOPES
@@ -61,14 +61,19 @@ def differences(data, inputs, targets, loss, steps):
     return result
 
 
+def differentiated(batch, samples):
+    """The gradients of networks with the numbers that their genomes have."""
+    networks = NetworkGradients(batch, samples)
+    networks.differentiate([getattr(networks.programs, name) for name in networks.gradient._fields])
+    return networks
+
+
 def gradients(data, inputs, targets, loss, steps):
     """The same by the kernel; 0 for what no output can see."""
     batch = Genomes.from_list([data])
     samples = as_samples(inputs, targets, loss, steps)
-    networks = _Networks(batch)
-    work = _OnCpu(networks.programs, batch, samples)
-    work(networks.numbers, samples.loss, np.float32(-1 / samples.divisor))
-    node, link = networks._origins
+    work = differentiated(batch, samples)
+    node, link = work.origins
     a = batch.arrays
     result = {}
     for position, gene in enumerate(link):
@@ -247,10 +252,7 @@ def test_many_samples_go_tile_by_tile():
     parts = [as_samples(inputs[k::2], targets[k::2], "squared_error", steps=4) for k in (0, 1)]
     found = []
     for samples in (whole, *parts):
-        networks = _Networks(batch)
-        work = _OnCpu(networks.programs, batch, samples)
-        work(networks.numbers, samples.loss, np.float32(-1 / samples.divisor))
-        found.append(work.gradient)
+        found.append(differentiated(batch, samples).gradient)
     for together, first, second in zip(*found, strict=True):
         np.testing.assert_allclose(together, (first + second) / 2, rtol=1e-3, atol=1e-6)
 

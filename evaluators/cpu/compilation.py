@@ -1,0 +1,63 @@
+"""Genomes to programs, on all cores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evaluators.cpu.kernels import compile_range, origins_range
+from evaluators.program.compiled import CompiledNetworks, NetworkBatch, Origins
+from evaluators.program.program import Programs
+from neat.genome.genome import Genomes
+from neat.kernels import parallel
+
+
+def as_compiled(networks: NetworkBatch) -> CompiledNetworks:
+    """Networks as programs: genomes are compiled, programs stay as they are."""
+    if isinstance(networks, CompiledNetworks):
+        return networks
+    programs = _empty_programs(networks)
+    parallel.over(
+        compile_range,
+        len(networks),
+        networks.to_kernel(),
+        networks.input_count,
+        networks.num_outputs,
+        programs,
+    )
+    return CompiledNetworks(programs, networks.num_inputs, networks.bias_input, networks.feed_forward)
+
+
+def compile_with_origins(genomes: Genomes) -> tuple[Programs, Origins]:
+    """Programs whose `link_end` count from each network's first link, and the genes that they come from.
+
+    Nodes and links that no output can see have zeros for weight, bias and response.
+    """
+    arrays = genomes.to_kernel()
+    programs = _empty_programs(genomes)
+    origins = Origins(np.full(len(arrays.node_id), -1), np.full(len(arrays.connection_weight), -1))
+    for values in (programs.link_weight, programs.node_bias, programs.node_response):
+        values.fill(0.0)
+    parallel.over(
+        origins_range, len(genomes), arrays, genomes.input_count, genomes.num_outputs, programs, *origins
+    )
+    first_link = np.repeat(programs.link_start[:-1], np.diff(programs.node_start))
+    return programs._replace(link_end=programs.link_end - first_link), origins
+
+
+def _empty_programs(genomes: Genomes) -> Programs:
+    """Uninitialised programs with room for all genes."""
+    arrays = genomes.arrays
+    nodes, links = len(arrays.node_id), len(arrays.connection_weight)
+    return Programs(
+        node_start=arrays.node_offset.copy(),  # the networks may outlive the genomes' arrays
+        link_start=arrays.connection_offset.copy(),
+        node_count=np.empty(len(genomes), np.int64),
+        node_bias=np.empty(nodes, np.float32),
+        node_response=np.empty(nodes, np.float32),
+        node_activation=np.empty(nodes, np.uint8),
+        node_aggregation=np.empty(nodes, np.uint8),
+        link_end=np.empty(nodes, np.int64),
+        link_source=np.empty(links, np.int32),
+        link_weight=np.empty(links, np.float32),
+        output_slot=np.empty((len(genomes), genomes.num_outputs), np.int32),
+    )

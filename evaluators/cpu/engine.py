@@ -1,0 +1,262 @@
+"""The engine of the CPU (see `evaluators.engine.Engine`): kernels over ranges of networks, on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from evaluators.cpu.compilation import as_compiled, compile_with_origins
+from evaluators.cpu.kernels import (
+    activate_range,
+    gradient_range,
+    play_range,
+    score_programs_range,
+    score_range,
+)
+from evaluators.devices import HOST
+from evaluators.environments import Environment
+from evaluators.environments.functions import Functions
+from evaluators.episodes.base import combine_rewards
+from evaluators.episodes.episode import Lanes, Record
+from evaluators.episodes.request import PlayRequest, refuse_unsound
+from evaluators.program.backward import Gradient
+from evaluators.program.compiled import CompiledNetworks, NetworkBatch
+from evaluators.samples import Samples
+from evaluators.user_fitness import score_by_function
+from neat.genome.genome import Genomes
+from neat.kernels import parallel
+from neat.kernels.jit import cause, is_built
+
+T = TypeVar("T")
+
+
+class Activator:
+    """Networks to be activated (see `evaluators.engine.Activator`)."""
+
+    arrays = HOST
+
+    def __init__(self, networks: NetworkBatch) -> None:
+        compiled = as_compiled(networks)
+        self.programs = compiled.programs
+        self._input_count = compiled.input_count
+        self._recurrent = not compiled.feed_forward
+        self._state_start = np.zeros(len(compiled) + 1, np.int64)
+        self._state = np.zeros(0, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.programs.node_count)
+
+    def forget(self, samples: int) -> None:
+        np.cumsum(self.programs.node_count * samples, out=self._state_start[1:])
+        self._state = np.zeros(self._state_start[-1], np.float32)
+
+    def clear(self, networks: np.ndarray) -> None:
+        for network in networks:
+            self._state[slice(*self._state_start[network : network + 2])] = 0.0
+
+    def activate(self, x: Any, networks: np.ndarray) -> Any:
+        times, _, samples, _ = x.shape
+        outputs = np.empty((len(networks), times, samples, self.programs.output_slot.shape[1]), np.float32)
+        parallel.over(
+            activate_range(),
+            len(networks),
+            networks,
+            self.programs,
+            np.ascontiguousarray(x.swapaxes(2, 3)),
+            self._input_count,
+            self._recurrent,
+            self._state_start,
+            self._state,
+            outputs,
+            cost=max(1.0, times * samples / 16),
+        )
+        return outputs
+
+
+class Scorer:
+    """Fitness over samples (see `evaluators.engine.Scorer`).
+
+    Genomes are compiled and scored by one kernel, one after the other, without arrays of all programs.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+        self._loss = None if callable(samples.fitness) else samples.loss
+        self._divisor = samples.divisor
+        self._cost = max(1.0, len(samples.targets) / 16)
+
+    def score(self, networks: NetworkBatch) -> np.ndarray:
+        samples, feed_forward = self._samples, networks.feed_forward
+        if self._loss is None:
+            data = samples.inputs, samples.targets
+            return score_by_function(Activator(networks), feed_forward, samples, data)
+        source: Any
+        if isinstance(networks, CompiledNetworks):
+            kernel, source = score_programs_range(), networks.programs
+        else:
+            kernel, source = score_range(), networks.to_kernel()
+        totals = np.empty(len(networks))
+        parallel.over(
+            kernel,
+            len(networks),
+            source,
+            samples.input_rows,
+            networks.input_count,
+            samples.target_rows,
+            self._loss,
+            not feed_forward,
+            samples.steps_of(feed_forward),
+            totals,
+            cost=self._cost,
+        )
+        totals /= self._divisor
+        return totals
+
+
+class Outcome:
+    """The result of episodes (see `evaluators.engine.Outcome`)."""
+
+    def __init__(self, record: Record, request: PlayRequest) -> None:
+        self._record = record
+        self.fitness = np.empty(len(record.reward))
+        self.steps = combine_rewards(
+            record.reward, record.length, request.least, request.factor, self.fitness
+        )
+
+    def record(self) -> Record:
+        return self._record
+
+
+class Player:
+    """Episodes in an environment (see `evaluators.engine.Player`)."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.functions = environment.functions()
+        self._environment = environment
+
+    def is_built(self, decision: str) -> bool:
+        return is_built(play_range(self.functions, decision))
+
+    def play(self, networks: NetworkBatch, request: PlayRequest) -> Outcome:
+        record = self.record(networks, request)
+        refuse_unsound(self._environment.name, record)
+        return Outcome(record, request)
+
+    def record(self, networks: NetworkBatch, request: PlayRequest) -> Record:
+        """The Record of episodes, in which numbers may be infinite or NaN.
+
+        Raises:
+            RuntimeError: A function of the environment raised an error.
+        """
+        compiled = as_compiled(networks)
+        functions, play = self.functions, request.play
+        width = _width(request.episodes)
+        groups = -(-request.episodes // width)
+        record = Record(**request.record_block(functions, len(compiled), groups).empty())
+        try:
+            parallel.over(
+                play_range(functions, request.decision),
+                len(compiled),
+                compiled.programs,
+                compiled.input_count,
+                self._environment.constants,
+                play,
+                request.senses,
+                request.reach,
+                record,
+                scratch=lambda: (new_lanes(functions, compiled, width),),
+                cost=request.episodes * min(play.limit, 100) / 16,
+            )
+        except Exception as error:  # of the environment's functions: nothing else raises there
+            message = f"{self._environment.name}: {type(error).__name__}: {cause(error)}"
+            raise RuntimeError(message) from error
+        return record
+
+
+def _width(episodes: int) -> int:
+    """Lanes for so many episodes: a vector of float32 is 8 or 16 of them."""
+    return 1 if episodes == 1 else 8 if episodes <= 8 else 16
+
+
+def new_lanes(functions: Functions, networks: CompiledNetworks, width: int) -> Lanes:
+    """Scratch for any of the networks."""
+    programs = networks.programs
+    slots = networks.input_count + int(programs.node_count.max())
+    return Lanes(
+        state=np.zeros((functions.states, width), functions.precision),
+        observation=np.zeros((functions.observations, width), functions.precision),
+        choice=np.zeros(width, np.int64),
+        action=np.zeros((functions.dimensions, width), np.float32),
+        reward=np.zeros(width),
+        total=np.zeros(width),
+        ended=np.zeros(width, bool),
+        alive=np.zeros(width, bool),
+        doubt=np.zeros(width, np.float32),
+        stream=np.zeros(width, np.uint64),
+        values=np.zeros((1 if networks.feed_forward else 2, slots, width), np.float32),
+        gathered=np.zeros(int(np.diff(programs.link_start).max()), np.float32),
+    )
+
+
+class NetworkGradients:
+    """The gradients of networks over samples (see `evaluators.engine.NetworkGradients`)."""
+
+    arrays = HOST
+
+    def __init__(self, genomes: Genomes, samples: Samples) -> None:
+        self.programs, self.origins = compile_with_origins(genomes)
+        self._samples, self._loss = samples, samples.loss
+        self._scale = np.float32(-1.0 / samples.divisor)
+        self._input_count, self._recurrent = genomes.input_count, not genomes.feed_forward
+        self._steps = samples.steps_of(genomes.feed_forward)
+        self.gradient = Gradient(*(np.zeros_like(getattr(self.programs, name)) for name in Gradient._fields))
+
+    def differentiate(self, numbers: Sequence[Any]) -> np.ndarray:
+        samples, totals = self._samples, np.empty(len(self.programs.node_count))
+        parallel.over(
+            gradient_range(),
+            len(totals),
+            self.programs._replace(**dict(zip(Gradient._fields, numbers, strict=True))),
+            samples.input_rows,
+            self._input_count,
+            samples.target_rows,
+            self._loss,
+            self._scale,
+            self._recurrent,
+            self._steps,
+            np.zeros(1, np.int64),
+            self.gradient,
+            totals,
+            cost=max(1.0, len(samples.targets) / 4),
+        )
+        return totals
+
+
+class Differentiator:
+    """Gradients over samples (see `evaluators.engine.Differentiator`)."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def map_parts(self, genomes: Genomes, work: Callable[[Genomes, NetworkGradients], T]) -> list[T]:
+        return [work(genomes, NetworkGradients(genomes, self._samples))]
+
+
+class CpuEngine:
+    """See `evaluators.engine.Engine`."""
+
+    devices = ("cpu",)
+
+    def activator(self, networks: NetworkBatch) -> Activator:
+        return Activator(networks)
+
+    def scorer(self, samples: Samples) -> Scorer:
+        return Scorer(samples)
+
+    def player(self, environment: Environment) -> Player:
+        return Player(environment)
+
+    def differentiator(self, samples: Samples) -> Differentiator:
+        return Differentiator(samples)
