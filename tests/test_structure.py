@@ -1,6 +1,7 @@
 """The import direction and other rules about the source that no linter holds."""
 
 import ast
+import re
 import warnings
 from pathlib import Path
 
@@ -25,6 +26,8 @@ ROOMS = (
     {"io", "reporting", "plot"},
 )
 GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "lowering", "ufuncs"}  # files of evaluators/gpu
+# Files that hold an engine (evaluators/engine.py), which alone knows where networks are.
+ON_ANY_DEVICE = ("supervised", "rollout", "network", "gradient/evolved")
 EVALUATORS_MAY = {"activations", "config", "evaluation", "genome", "kernels", "support"}  # rooms of neat
 
 
@@ -112,6 +115,26 @@ def test_rooms_of_neat():
         for other in imports(path):
             if below(other, "neat") and other != "neat":
                 assert level[room(other)] <= level[room(module)], f"{module} imports {other}"
+
+
+def decisions(tree):
+    """The expressions by which a file's code branches."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+            yield node.test
+        elif isinstance(node, ast.BoolOp | ast.Compare | ast.Match):
+            yield node.subject if isinstance(node, ast.Match) else node
+        elif isinstance(node, ast.comprehension):
+            yield from node.ifs
+
+
+@pytest.mark.parametrize("name", ON_ANY_DEVICE)
+def test_no_branch_on_the_device(name):
+    path = ROOT / "evaluators" / f"{name}.py"
+    found = [ast.unparse(each) for each in decisions(ast.parse(path.read_text("utf-8")))]
+    assert found
+    assert not [each for each in found if re.search("device|cuda|cpu|gpu|namespace", each, re.IGNORECASE)]
+    assert not [m for m in imports(path) if below(m, "evaluators.cpu", "evaluators.gpu")]
 
 
 def test_files_are_short():
