@@ -130,7 +130,7 @@ def named(name: str) -> type[Experiment]:
         )
     parts = name.split("-")
     return getattr(
-        import_module(f"experiments.{'_'.join(parts)}"), "".join(part.capitalize() for part in parts)
+        import_module(f"experiments.tasks.{'_'.join(parts)}"), "".join(part.capitalize() for part in parts)
     )
 
 
