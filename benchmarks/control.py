@@ -1,6 +1,6 @@
-"""Closed-loop tasks: solved out of the box, the papers' tables of double pole balancing, and what memory is worth.
+"""Control tasks with default settings, the papers' tables of double pole balancing, and the value of memory.
 
-Every row is so many runs with the seeds 0, 1, …; what was tuned was tuned on seeds from 1000 up.
+The runs of a row have the seeds 0, 1, …. Settings were tuned on seeds from 1000 up.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import neat
 from benchmarks.report import Table, seconds
 from experiments.cli.flags import Options
-from experiments.cli.settings import config_for
+from experiments.cli.settings import build_config
 from experiments.runs.statistics import summary
-from experiments.tasks.experiment import named
+from experiments.tasks.experiment import find_experiment
 from neat.config.config import merge
 
 _ALONE = {"mutation": {"add_node_rate": 0.0, "add_connection_rate": 0.0}}
@@ -27,7 +27,7 @@ _LARGE = "stanley2002-large"
 _NO_COPIES = {"reproduction": {"elite_species_size": 1000}}
 _NO_MEMORY = {"genome": {"feed_forward": True}}
 
-# title: (label, experiment, its fields, preset, settings, generations, seeds, published)
+# Rows: (label, experiment, its fields, preset, settings, generations, seeds, published)
 OUT_OF_THE_BOX = (
     ("CartPole-v1, 475", "cartpole", {}, None, {}, 10, 20, ""),
     ("Acrobot-v1, -100", "acrobot", {}, None, {}, 10, 20, ""),
@@ -69,7 +69,7 @@ PARTS = {"solved": OUT_OF_THE_BOX, "papers": PAPERS, "ablation": ABLATION, "memo
 
 
 def run(quick: bool) -> dict[str, Any]:
-    done: dict[Any, dict[str, Any]] = {}  # some rows are in two tables
+    done: dict[Any, dict[str, Any]] = {}  # some rows appear in two tables
     result = {}
     for part, rows in PARTS.items():
         result[part] = []
@@ -91,11 +91,11 @@ def _runs(
     generations: int,
     seeds: int,
 ) -> dict[str, Any]:
-    experiment = named(name)(**fields)
+    experiment = find_experiment(name)(**fields)
     rows = []
     for seed in range(seeds):
         evaluator: Any = experiment.evaluator("auto")
-        config = config_for(experiment, evaluator, Options(preset=preset), merge(settings, {"seed": seed}))
+        config = build_config(experiment, evaluator, Options(preset=preset), merge(settings, {"seed": seed}))
         begin = time.perf_counter()
         result = neat.Population(config).run(
             evaluator, generations=generations, solved=experiment.solved(evaluator)
@@ -122,11 +122,11 @@ def tables(result: dict[str, Any]) -> list[Table]:
             "Double pole balancing beside the 2002 paper", result["papers"], "evaluations in the paper"
         ),
         _published(
-            "What a part of NEAT is worth: double pole with velocities",
+            "NEAT without some of its parts: double pole with velocities",
             result["ablation"],
             "evaluations and failures in the paper",
-            "Initial random: a layer of 10 hidden nodes, each possible connection with probability 0.5; so too without "
-            "speciation. No growth: 10 hidden nodes, fully connected.",
+            "Initial random and no speciation: a layer of 10 hidden nodes, each possible connection with probability "
+            "0.5. No growth: 10 hidden nodes, fully connected.",
         ),
         _memory(result["memory"]),
     ]
@@ -153,7 +153,7 @@ def _solved(rows: Sequence[dict[str, Any]]) -> Table:
     columns += ["environment steps", "reward (worst run)", "a run"]
     notes = [
         "Default settings (Pendulum: 500 genomes × 20 episodes). Reward: of the final champion over 100 unseen starts.",
-        "Means over the runs, failed ones with all their generations; of a run's time, the median.",
+        "Means over the runs, where failed runs count with all their generations; the time is the median of a run's.",
     ]
     return Table("Solved out of the box", columns, lines, notes)
 
@@ -186,7 +186,7 @@ def _published(title: str, rows: Sequence[dict[str, Any]], published: str, note:
         "hidden nodes",
         "starts of 625",
     ]
-    notes = ["Evaluations, hidden nodes and starts are those of the runs that solve the task.", note]
+    notes = ["Evaluations, hidden nodes and starts are means of the runs that solve the task.", note]
     return Table(title, [*columns, published], lines, [each for each in notes if each])
 
 

@@ -1,4 +1,4 @@
-"""`python -m experiments <experiment> …`: runs an experiment; without a name, lists them."""
+"""The command `python -m experiments EXPERIMENT …` runs an experiment. Without a name, it lists the experiments."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-_LONGEST = 1900  # characters of a message
+_MAX_MESSAGE = 1900  # characters
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 2 for a mistake, 130 if interrupted."""
+    """Run the command line and return the exit status: 0, 2 after an error, 130 if interrupted."""
     command = list(sys.argv[1:] if arguments is None else arguments)
-    # Before numpy is loaded. Networks here are small; OpenBLAS's threads spin while they wait, and where others want
-    # the cores too, a step of training takes ten times as long.
+    # This must precede the import of numpy. OpenBLAS's threads spin while they wait. On a machine whose cores are busy,
+    # they make a training step of a small network ten times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _dispatch(command)
@@ -23,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{_in_one_line(str(interruption) or 'interrupted')}", file=sys.stderr)
         return 130
     except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (ValueError, OverflowError, ImportError, RuntimeError) as error:
-        return _complain(str(error))
+        return _print_error(str(error))
     except MemoryError as error:
-        return _complain(f"not enough memory: {error}")
+        return _print_error(f"not enough memory: {error}")
     return 0
 
 
@@ -39,40 +39,40 @@ def _dispatch(command: list[str]) -> None:
     if not command or command[0] in ("-h", "--help"):
         print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
         for name in experiment.NAMES:
-            print(f"  {name:<16}{(experiment.named(name).__doc__ or '').splitlines()[0]}")
-        print(f"  {experiment.COMPARE:<16}Evolution and gradients side by side; --task TASK, --seeds N.")
+            print(f"  {name:<16}{(experiment.find_experiment(name).__doc__ or '').splitlines()[0]}")
+        print(f"  {experiment.COMPARE:<16}Compare evolution with gradients; --task TASK, --seeds N.")
         return
     name, *rest = command
     if name == experiment.COMPARE:
         from experiments.comparison.compare import compare
 
         return compare(rest, command)
-    line = flags.parse(name, experiment.named(name), rest)
+    line = flags.parse(name, experiment.find_experiment(name), rest)
     options = flags.Options(**line.options)
     if options.threads is not None:
         parallel.set_threads(options.threads)
     if options.resume is not None:
         from experiments.runs.single import resume as work
     elif options.is_study:
-        from experiments.runs.study import study as work
+        from experiments.runs.study import run_study as work
     else:
         from experiments.runs.single import start as work
     work(name, line, command)
 
 
-def _complain(message: str) -> int:
+def _print_error(message: str) -> int:
     print(f"error: {_in_one_line(message)}", file=sys.stderr)
     return 2
 
 
 def _in_one_line(message: str) -> str:
-    """The message on one line, of a length that can be read."""
+    """Return the message on one line, shortened if it is too long to read."""
     from neat.support.messages import cut
 
-    return cut(message, _LONGEST)
+    return cut(message, _MAX_MESSAGE)
 
 
-def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"warning: {_in_one_line(str(message))}", file=sys.stderr)
 
 
@@ -80,5 +80,5 @@ if __name__ == "__main__":
     from experiments.cli import streams
 
     streams.protect()
-    warnings.showwarning = _warn
+    warnings.showwarning = _print_warning
     sys.exit(main())

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: its options, the config they make, and its output streams."""

@@ -1,4 +1,4 @@
-"""The command line, read by tyro: general options, the experiment's own, and every setting of neat.Config."""
+"""Parse command lines with tyro: general options, the experiment's fields, and every setting of `neat.Config`."""
 
 from __future__ import annotations
 
@@ -22,50 +22,48 @@ from pydantic import BaseModel
 from experiments.tasks.experiment import Experiment, suggestion
 from neat.config.config import Config, merge
 
-_BY_THE_TASK = ("num_inputs", "num_outputs")
-
-
-_MOST_WORKERS = 1024
+_SET_BY_TASK = ("num_inputs", "num_outputs")
+_MAX_WORKERS = 1024
 
 
 @dataclass(frozen=True)
 class Options:
-    """What every experiment can be told."""
+    """The options of every experiment."""
 
     generations: int | None = None
-    """Generations in all; default: the experiment's own. A resumed run may be given more."""
+    """Total number of generations; default: the experiment's own. You may give a resumed run more."""
     runs: int = 1
-    """Runs with the seeds seed, seed + 1, …; more than one gives a table and a figure of all."""
+    """Number of runs, with the seeds seed, seed + 1, …; with more than one, write a table and a figure of all runs."""
     schemes: bool = False
-    """Do the runs once with each innovation scheme, and with the plain default where a preset is given."""
+    """Repeat the runs with each innovation scheme and, if you give a preset, with the default settings."""
     workers: int = 1
-    """Processes that share the runs. One that dies is replaced and its run done again, twice at most."""
+    """Processes that share the runs. If one dies, it is replaced and its run is repeated, at most twice."""
     timeout: float | None = None
-    """Seconds that a run may take in a worker process; one that takes longer is replaced like one that died."""
+    """Seconds that a run may take in a worker process. A process that takes longer is replaced as if it had died."""
     preset: str | None = None
-    """Published settings, for instance stanley2002."""
+    """Name of published settings, for example stanley2002."""
     config: Path | None = None
-    """TOML file of settings; overrides a preset, and is overridden by flags."""
+    """TOML file of settings. It overrides a preset, and flags override it."""
     output: Path | None = None
-    """Folder to write; default: runs/<experiment>, or the next that is free."""
+    """Output folder; default: runs/<experiment>, with a number if that exists."""
     overwrite: bool = False
-    """Write into the output folder even if an earlier run is in it, whose files are deleted; others stay."""
+    """Write into the output folder even if it is not empty. An earlier run's files are deleted; other files stay."""
     resume: Path | None = None
-    """Folder of a run that is to go on from its newest checkpoint."""
+    """Folder of a run to resume from its newest checkpoint."""
     checkpoint_every: int = 10
     """Generations between checkpoints."""
     device: str = "auto"
-    """Where networks are evaluated: cpu, cuda, cuda:1, or cuda:* for all GPUs; auto: a GPU if there is one."""
+    """Device that evaluates networks: cpu, cuda, cuda:1, cuda:* for all GPUs, or auto for a GPU if there is one."""
     threads: int | None = None
-    """Threads that share the genomes; default: one per core. The run is the same with any number."""
+    """Threads that share the genomes; default: one per core. The number does not change the results."""
     lineage: bool = True
-    """Keep each genome's parents, 16 bytes per genome and generation."""
+    """Store each genome's parents, 16 bytes per genome and generation."""
     tensorboard: bool = False
     """Write a log for TensorBoard."""
     quiet: bool = False
-    """Say nothing but the result."""
+    """Print only the result."""
     verbose: bool = False
-    """Show the species also during the run."""
+    """Print the species during the run too."""
 
     def __post_init__(self) -> None:
         for name in ("generations", "runs", "workers", "checkpoint_every", "threads"):
@@ -74,8 +72,8 @@ class Options:
                 raise ValueError(f"{name}: must be at least 1, got {value}")
             if value is not None and value >= 2**31:
                 raise ValueError(f"{name}: must be less than {2**31}, got {value}")
-        if self.workers > _MOST_WORKERS:
-            raise ValueError(f"workers: must be at most {_MOST_WORKERS}, got {self.workers}")
+        if self.workers > _MAX_WORKERS:
+            raise ValueError(f"workers: must be at most {_MAX_WORKERS}, got {self.workers}")
         if self.timeout is not None and not 0 < self.timeout <= 1e6:
             raise ValueError(f"timeout: must be above 0 and at most 1e6 seconds, got {self.timeout}")
         if self.timeout is not None and self.workers == 1:
@@ -86,78 +84,78 @@ class Options:
             return
         for name in ("runs", "schemes", "preset", "config", "output", "overwrite"):
             if getattr(self, name) not in (None, False, 1):
-                raise ValueError(f"{name}: cannot be combined with resume, which takes the run as it is")
+                raise ValueError(f"{name}: cannot be combined with resume, which keeps the run's settings")
 
     @property
     def is_study(self) -> bool:
-        """Whether there are many runs to compare."""
+        """Whether the command line asks for several runs."""
         return self.runs > 1 or self.schemes
 
 
 class CommandLine(NamedTuple):
-    """What the arguments say."""
+    """The options and settings that a command line gives."""
 
     options: dict[str, Any]
-    """The options that were given."""
+    """Fields of `Options`, by name."""
     experiment: dict[str, Any]
-    """The experiment's own fields that were given."""
+    """Fields of the experiment, by name."""
     settings: dict[str, Any]
-    """The config's settings that were given, as nested dictionaries."""
+    """Settings of the config, as nested dictionaries."""
 
 
 def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> CommandLine:
-    """Read the arguments that follow the experiment's name.
+    """Parse the arguments that follow the experiment's name.
 
     Raises:
-        ValueError: An argument is unknown, or not of its type.
-        SystemExit: Help was asked for, and has been printed.
+        ValueError: An argument is unknown or has the wrong type.
+        SystemExit: The arguments asked for help, which was printed.
     """
     classes: dict[str, type] = {"options": Options, "experiment": experiment, "settings": Config}
-    known = {form: path for cls in classes.values() for path in _paths(cls) for form in _forms(path)}
-    given = _given(arguments, known)
-    # tyro takes its time for each flag: it hears of those that were given, and of all only for the help.
+    known = {form: path for cls in classes.values() for path in _paths(cls) for form in _flag_forms(path)}
+    given = _find_given(arguments, known)
+    # tyro is slow for each flag that it knows. It gets all flags only to print the help, otherwise just those given.
     wants_help = bool({"-h", "--help"} & set(arguments))
     shown = set(known.values()) if wants_help else given
-    plain = experiment()
-    first = {"settings": merge(plain.needs, plain.settings)}
-    parts = {part: _mirror(cls, first.get(part, {}), shown, wants_help) for part, cls in classes.items()}
+    prototype = experiment()
+    defaults = {"settings": merge(prototype.needs, prototype.settings)}
+    parts = {part: _mirror(cls, defaults.get(part, {}), shown, wants_help) for part, cls in classes.items()}
     fields = [
         (part, Annotated[mirror, tyro.conf.arg(name="", help="")], dataclasses.field(default_factory=mirror))
         for part, mirror in parts.items()
     ]
     whole = dataclasses.make_dataclass("Arguments", fields)
     description = inspect.getdoc(experiment) or ""
-    parsed = _quietly(
+    parsed = _run_tyro(
         lambda: tyro.cli(whole, prog=f"experiments {name}", description=description, args=arguments)
     )
-    chosen = {part: _chosen(getattr(parsed, part), given) for part in parts}
+    chosen = {part: _select_given(getattr(parsed, part), given) for part in parts}
     return CommandLine(**chosen)
 
 
 def read(cls: type[Any], name: str, arguments: list[str]) -> Any:
-    """An instance of a dataclass from the arguments that follow a command's name.
+    """Return an instance of a dataclass, made from the arguments that follow a command's name.
 
     Raises:
-        ValueError: An argument is unknown, not of its type, or not allowed.
-        SystemExit: Help was asked for, and has been printed.
+        ValueError: An argument is unknown, has the wrong type, or is not allowed.
+        SystemExit: The arguments asked for help, which was printed.
     """
-    _given(arguments, {form: path for path in _paths(cls) for form in _forms(path)})
+    _find_given(arguments, {form: path for path in _paths(cls) for form in _flag_forms(path)})
     whole = _mirror(cls, {}, set(_paths(cls)), True)
-    parsed = _quietly(
+    parsed = _run_tyro(
         lambda: tyro.cli(whole, prog=f"experiments {name}", description=inspect.getdoc(cls), args=arguments)
     )
     return cls(**vars(parsed))
 
 
 def flag(path: str) -> str:
-    """The flag of a field: "genome.bias_input" is --genome.bias-input."""
+    """Return the flag of a field: "genome.bias_input" gives --genome.bias-input."""
     return "--" + path.replace("_", "-")
 
 
 def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, prefix: str = "") -> type:
-    """A dataclass with those fields of `cls` whose paths are `shown`, with first values `own`, without checks.
+    """Return a dataclass with the fields of `cls` whose paths are in `shown`; `own` overrides their defaults.
 
-    The checks come later and say more than tyro makes of their exceptions.
+    It leaves out the checks of `cls`. They run later, and their messages say more than tyro's.
     """
     texts = _field_texts(cls) if explained else {}
     fields: list[tuple[str, Any, Any]] = []
@@ -165,18 +163,17 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
         if _is_section(kind):
             start = default.model_dump() if isinstance(default, BaseModel) else {}
             section: Any = _mirror(kind, {**start, **own.get(name, {})}, shown, explained, f"{prefix}{name}.")
-            quiet: Any = Annotated[
-                section, tyro.conf.arg(help="")
-            ]  # or tyro would look for a text in the source
-            fields.append((name, quiet, dataclasses.field(default_factory=section)))
+            # Without a help text, tyro would search the source for one.
+            annotated: Any = Annotated[section, tyro.conf.arg(help="")]
+            fields.append((name, annotated, dataclasses.field(default_factory=section)))
         elif prefix + name in shown:
-            annotation: Any = Annotated[_unbounded(kind), tyro.conf.arg(help=texts.get(name, ""))]
+            annotation: Any = Annotated[_drop_constraints(kind), tyro.conf.arg(help=texts.get(name, ""))]
             fields.append((name, annotation, dataclasses.field(default=own.get(name, default))))
     return dataclasses.make_dataclass(cls.__name__, fields, frozen=True)
 
 
 def _paths(cls: type, prefix: str = "") -> Iterator[str]:
-    """Paths of the fields that flags can set."""
+    """Yield the paths of the fields that flags can set."""
     for name, kind, _ in typed_fields(cls):
         if _is_section(kind):
             yield from _paths(kind, f"{prefix}{name}.")
@@ -184,8 +181,8 @@ def _paths(cls: type, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def _forms(path: str) -> tuple[str, str]:
-    """The flag of a field, and its other form if the field is a switch."""
+def _flag_forms(path: str) -> tuple[str, str]:
+    """Return the flag of a field, and the flag that switches it off if it is a switch."""
     section, dot, name = path.rpartition(".")
     return flag(path), flag(f"{section}{dot}no_{name}")
 
@@ -195,28 +192,28 @@ def _is_section(kind: Any) -> bool:
 
 
 def typed_fields(cls: Any) -> list[tuple[str, Any, Any]]:
-    """Name, type and default of the fields that flags can set."""
+    """Return name, type and default of each field that flags can set."""
     if issubclass(cls, BaseModel):
         items = cls.model_fields.items()
-        return [(name, info.annotation, info.default) for name, info in items if name not in _BY_THE_TASK]
+        return [(name, info.annotation, info.default) for name, info in items if name not in _SET_BY_TASK]
     kinds = get_type_hints(cls)
     return [(field.name, kinds[field.name], field.default) for field in dataclasses.fields(cls)]
 
 
-def _unbounded(kind: Any) -> Any:
-    """A type without pydantic's checks, which come later and say more."""
+def _drop_constraints(kind: Any) -> Any:
+    """Return a type without pydantic's constraints. They are checked later, with better messages."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _unbounded(arguments[0])
+        return _drop_constraints(arguments[0])
     if origin is tuple:
-        return tuple.__class_getitem__(tuple(a if a is Ellipsis else _unbounded(a) for a in arguments))
+        return tuple.__class_getitem__(tuple(a if a is Ellipsis else _drop_constraints(a) for a in arguments))
     if origin in (types.UnionType, Union):
-        return Union[tuple(map(_unbounded, arguments))]  # noqa: UP007
+        return Union[tuple(map(_drop_constraints, arguments))]  # noqa: UP007
     return kind
 
 
 def _field_texts(model: type[BaseModel]) -> dict[str, str]:
-    """The docstrings under the fields of a class."""
+    """Return the docstrings under the fields of a class, by field."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0].body  # type: ignore[attr-defined]
     texts = {}
     for field, text in pairwise(body):
@@ -226,8 +223,8 @@ def _field_texts(model: type[BaseModel]) -> dict[str, str]:
     return texts
 
 
-def _given(arguments: list[str], flags: dict[str, str]) -> set[str]:
-    """Paths of the fields that the arguments name."""
+def _find_given(arguments: list[str], flags: dict[str, str]) -> set[str]:
+    """Return the paths of the fields that the arguments name."""
     given = set()
     for argument in arguments:
         if not argument.startswith("--") or argument in ("--", "--help"):
@@ -239,13 +236,13 @@ def _given(arguments: list[str], flags: dict[str, str]) -> set[str]:
     return given
 
 
-def _chosen(parsed: Any, given: set[str], prefix: str = "") -> dict[str, Any]:
-    """The values of the fields that were given, as nested dictionaries."""
+def _select_given(parsed: Any, given: set[str], prefix: str = "") -> dict[str, Any]:
+    """Return the values of the given fields as nested dictionaries."""
     chosen: dict[str, Any] = {}
     for field in dataclasses.fields(parsed):
         value, path = getattr(parsed, field.name), prefix + field.name
         if dataclasses.is_dataclass(value):
-            section = _chosen(value, given, f"{path}.")
+            section = _select_given(value, given, f"{path}.")
             if section:
                 chosen[field.name] = section
         elif path in given:
@@ -253,20 +250,20 @@ def _chosen(parsed: Any, given: set[str], prefix: str = "") -> dict[str, Any]:
     return chosen
 
 
-def _quietly(parse: Any) -> Any:
-    """Call tyro, and turn what it prints about a mistake into a ValueError of one line."""
-    complaint = io.StringIO()
+def _run_tyro(parse: Any) -> Any:
+    """Call tyro, and turn the error that it prints into a ValueError of one line."""
+    errors = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(errors):
             return parse()
     except SystemExit as stop:
         if not stop.code:
             raise
-    raise ValueError(_first_paragraph(complaint.getvalue())) from None
+    raise ValueError(_first_paragraph(errors.getvalue())) from None
 
 
 def _first_paragraph(box: str) -> str:
-    """The first paragraph that tyro writes after the title of its box, whose frame is ASCII on some terminals."""
+    """Return the first paragraph after the title of tyro's box, whose frame is ASCII on some terminals."""
     lines = [line.strip("│ ") for line in box.splitlines()]
     paragraphs = [
         list(group)

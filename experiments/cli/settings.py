@@ -1,4 +1,4 @@
-"""The config that a command line asks for: the experiment's own, a preset's, a file's, flags."""
+"""Build the config of a run from the experiment's settings, a preset, a file and flags."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
     from neat.evaluation import Task
 
 
-def config_for(experiment: Experiment, task: Task, options: Options, flags: dict[str, Any]) -> Config:
-    """The config of a run.
+def build_config(experiment: Experiment, task: Task, options: Options, flags: dict[str, Any]) -> Config:
+    """Return the config of a run. Flags override a file, and both override a preset or the experiment's settings.
 
     Raises:
-        ValueError: A setting is wrong, or contradicts the task.
+        ValueError: A setting is not allowed or contradicts the task.
     """
-    first = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
-    settings = merge(first, experiment.needs)
+    base = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
+    settings = merge(base, experiment.needs)
     if options.config is not None:
         settings = merge(settings, load_settings(options.config))
         try:
-            _for_task(task, settings)
+            _build_for_task(task, settings)
         except ValueError as error:
             raise ValueError(f"{options.config}: {error}") from None
-    return _for_task(task, merge(settings, flags))
+    return _build_for_task(task, merge(settings, flags))
 
 
-def contradiction(config: Config, flags: dict[str, Any], prefix: str = "") -> str | None:
-    """The first of `flags` that `config` has another value for, and that value, in words."""
+def find_contradiction(config: Config, flags: dict[str, Any], prefix: str = "") -> str | None:
+    """Return a message about the first of `flags` that differs from `config`, or None."""
     for name, value in flags.items():
-        kept = getattr(config, name)
+        current = getattr(config, name)
         if isinstance(value, dict):
-            found = contradiction(kept, value, f"{prefix}{name}.")
+            found = find_contradiction(current, value, f"{prefix}{name}.")
             if found:
                 return found
-        elif kept != value:
-            return f"{prefix}{name}: the run has {kept!r}, which a resumed run keeps, got {value!r}"
+        elif current != value:
+            return f"{prefix}{name}: the run has {current!r}, which a resumed run keeps, got {value!r}"
     return None
 
 
-def _for_task(task: Task, settings: dict[str, Any]) -> Config:
+def _build_for_task(task: Task, settings: dict[str, Any]) -> Config:
     config = Config.for_task(task, **settings)
     for name in ("num_inputs", "num_outputs"):
         if getattr(config.genome, name) != getattr(task, name):

@@ -1,4 +1,4 @@
-"""Standard output and error that cannot make a run fail: they show any text, and outlive whoever reads them."""
+"""Standard output and error whose failures do not end a run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, TextIO
 
 
 class Stream:
-    """A text stream that escapes what its encoding does not have, and drops what nobody takes any more.
+    """A text stream that escapes characters outside its encoding and drops text that it cannot write.
 
-    A pipe whose reader has ended, a full disk or a terminal that has gone cost the text, not the run that writes it.
+    A closed pipe, a full disk or a closed terminal loses text, but does not end the run.
 
     Args:
-        stream: Where to write.
+        stream: The stream to write to.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -25,34 +25,34 @@ class Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write the text, or drop it."""
+        """Write the text, or drop it if that fails."""
         try:
             self._stream.write(text)
         except OSError as error:
-            self._give_up(error)
+            self._discard_output(error)
         return len(text)
 
     def flush(self) -> None:
-        """Write what is in the buffer, or drop it."""
+        """Write the buffer, or drop it if that fails."""
         try:
             self._stream.flush()
         except OSError as error:
-            self._give_up(error)
+            self._discard_output(error)
 
-    def _give_up(self, error: OSError) -> None:
-        """Send what is in the buffer, and all that follows, to nowhere. A reader who has seen enough is not told."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
+    def _discard_output(self, error: OSError) -> None:
+        """Send the buffer and all later text to the null device. Warn, unless the reader of a pipe has ended."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)
         if self is sys.stdout and not isinstance(error, BrokenPipeError):
             print(f"warning: standard output: {error.strerror}; the rest of it is lost", file=sys.stderr)
 
 
 def protect() -> None:
-    """Let the process's standard output and error be such streams."""
-    # Where one of them is closed, the first file that the run opens would become it.
+    """Replace the standard output and error of this process by `Stream` objects."""
+    # If a standard stream is closed, the first file that the run opens would take its number.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
-    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stdout, sys.stderr = (Stream(stream or nowhere) for stream in (sys.stdout, sys.stderr))
+    null = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stdout, sys.stderr = (Stream(stream or null) for stream in (sys.stdout, sys.stderr))

@@ -1,1 +1,1 @@
-"""Evolution beside gradient-trained networks."""
+"""The comparison of evolution with networks trained by gradients."""

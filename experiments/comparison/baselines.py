@@ -1,4 +1,4 @@
-"""The gradient-trained networks that evolution is compared with: how each looks and learns, by task."""
+"""The gradient-trained networks that evolution is compared with: their layers and training, by task."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A network and its training, by AdamW with a rate that falls to 0 along a cosine."""
+    """A network and its training by AdamW, with a learning rate that falls to 0 along a cosine."""
 
     model: Callable[[int, int], Module]
-    """Makes it for so many inputs and outputs."""
+    """Builds the network for a number of inputs and a number of outputs."""
     epochs: int
     learning_rate: float = 0.01
     batch_size: int = 32
     weight_decay: float = 0.0
     shape: tuple[int, ...] = (-1,)
-    """Of a sample's features, as the network takes them."""
+    """Shape of a sample's features, as the network takes them."""
 
 
 def mlp(*hidden: int, activation: str = "relu", dropout: float = 0.0) -> Callable[[int, int], Module]:
-    """Dense layers of these sizes."""
+    """Return a function that builds a network with hidden dense layers of these sizes."""
 
     def make(inputs: int, outputs: int) -> Module:
         from evaluators.gradient import nn
@@ -42,7 +42,7 @@ def mlp(*hidden: int, activation: str = "relu", dropout: float = 0.0) -> Callabl
 
 
 def digits_cnn(inputs: int, outputs: int) -> Module:
-    """Two convolutions, a pooling and two dense layers, over images of 8 × 8."""
+    """Build a network of two convolutions, a pooling and two dense layers, for images of 8 × 8 pixels."""
     from evaluators.gradient import nn
 
     def convolution(before: int, after: int) -> list[Module]:

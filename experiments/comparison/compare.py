@@ -1,4 +1,4 @@
-"""Evolution and gradients side by side: the same task, the same data or environment, the same machine."""
+"""The command `compare`: evolution and gradients on the same task, data or environment, and machine."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from typing import Any
 import numpy as np
 
 from experiments.cli.flags import read
-from experiments.comparison.contenders import (
+from experiments.comparison.curves import draw, first_reaching
+from experiments.comparison.methods import (
     TASKS,
-    Contender,
+    Method,
     Outcome,
-    contenders,
+    make_methods,
     score_name,
-    target,
+    target_score,
     work_name,
 )
-from experiments.comparison.curves import draw, first_reaching
 from experiments.runs import folder as folders
 from experiments.runs.description import start_entry
 from experiments.runs.statistics import bootstrap
-from experiments.runs.table import number, print_table
+from experiments.runs.table import format_number, print_table
 from experiments.tasks.experiment import COMPARE, suggestion
 from neat.kernels import parallel
 from neat.support.files import Rows
 
 Outcomes = dict[str, list[Outcome]]
 
-_WARM_UP = 0.02  # of a run, for which everything is compiled
+_WARM_UP = 0.02  # share of a run that compiles everything before the measured runs
 
 
 @dataclass(frozen=True)
 class Compare:
-    """NEAT, NEAT with learning and networks trained by gradients, or NEAT and PPO, on the same task."""
+    """Compare NEAT, NEAT with learning and networks trained by gradients on a data set, or NEAT and PPO."""
 
     task: str = "xor"
     """One of xor, parity, spirals, iris, digits, regression, cartpole, acrobot, mountain-car-continuous, pendulum."""
     seeds: int = 10
-    """Runs of each, with the seeds 0, 1, …; a seed divides the data too."""
+    """Runs of each method, with the seeds 0, 1, …; a seed divides the data too."""
     share: float = 1.0
-    """Of the usual length of all runs: generations, epochs, environment steps."""
+    """Share of the usual length of all runs, in generations, epochs or environment steps."""
     output: Path | None = None
-    """Folder to write; default: runs/compare-<task>, or the next that is free."""
+    """Output folder; default: runs/compare-<task>, with a number if that exists."""
     overwrite: bool = False
-    """Write into the output folder even if an earlier run is in it, whose files are deleted; others stay."""
+    """Write into the output folder even if it is not empty. An earlier run's files are deleted; other files stay."""
     threads: int | None = None
     """Threads that share the genomes; default: one per core."""
 
@@ -61,41 +61,41 @@ class Compare:
 
 
 def compare(arguments: list[str], command: Sequence[str]) -> None:
-    """Do all the runs; show and write the table and the figure, also of what was done before an interruption."""
+    """Do all the runs, and print and write their table and figure. An interruption keeps the finished runs."""
     options = read(Compare, "compare", arguments)
     if options.threads is not None:
         parallel.set_threads(options.threads)
-    methods = contenders(options.task)
+    methods = make_methods(options.task)
     name = f"{COMPARE}-{options.task}"
     content = {"experiment": COMPARE, "options": asdict(options), "starts": [start_entry(command)]}
-    names = folders.OF_A_COMPARISON
+    names = folders.COMPARISON_FILES
     with (
         folders.create(name, options.output, options.overwrite, names) as folder,
-        folders.described(folder, content, names),
+        folders.write_description(folder, content, names),
     ):
         outcomes: Outcomes = {}
         try:
             with Rows(folder / "curves.csv", [_header(options.task)]) as file:
-                for name, seed, outcome in _outcomes(methods, options, file):
+                for name, seed, outcome in _run_methods(methods, options, file):
                     outcomes.setdefault(name, []).append(outcome)
                     end = f"{outcome.end.work:,.0f} {work_name(options.task)}, {outcome.end.seconds:.3g} s"
                     print(f"  seed {seed}: {outcome.end.score:.4g} after {end}", flush=True)
         except KeyboardInterrupt:
-            done = f"; {folder} has the runs that were done" if outcomes else ""
+            done = f"; {folder} has the finished runs" if outcomes else ""
             raise KeyboardInterrupt(f"interrupted{done}") from None
         finally:
             if outcomes:
-                _conclude(options.task, outcomes, folder)
+                _write_results(options.task, outcomes, folder)
 
 
 def _header(task: str) -> list[str]:
     return ["method", "seed", "parameters", work_name(task).replace(" ", "_"), "seconds", "score"]
 
 
-def _outcomes(
-    methods: dict[str, Contender], options: Compare, file: Rows
+def _run_methods(
+    methods: dict[str, Method], options: Compare, file: Rows
 ) -> Iterator[tuple[str, int, Outcome]]:
-    """All runs, one after the other, with the method and the seed; the points of each are written when it is done."""
+    """Yield method, seed and outcome of all runs, one after the other. Write the points of each when it ends."""
     for name, run in methods.items():
         print(f"{name}: compiling, then {options.seeds} runs", flush=True)
         run(0, _WARM_UP)
@@ -105,24 +105,27 @@ def _outcomes(
             yield name, seed, outcome
 
 
-def _conclude(task: str, outcomes: Outcomes, folder: Path) -> None:
-    statistics = summarise(outcomes, target(task))
+def _write_results(task: str, outcomes: Outcomes, folder: Path) -> None:
+    statistics = summarise(outcomes, target_score(task))
     about = {"task": task, "work": work_name(task), "score": score_name(task)}
     folders.write_json(folder / "summary.json", {**about, **statistics})
     picture = folder / "compare.svg"
     curves = {name: [run.curve for run in runs] for name, runs in outcomes.items()}
-    draw(curves, picture, work_name(task), score_name(task), target(task))
-    _print(task, statistics)
+    draw(curves, picture, work_name(task), score_name(task), target_score(task))
+    _print_table(task, statistics)
     print(
         f"{picture}: the learning curves; {folder / 'curves.csv'}: their points; "
         f"{folder / 'summary.json'}: the table"
     )
 
 
-def summarise(outcomes: Outcomes, aim: float | None) -> dict[str, Any]:
-    """Of each method, and what it took to a level: the target, or the least of the methods' median final scores."""
+def summarise(outcomes: Outcomes, target: float | None) -> dict[str, Any]:
+    """Return statistics of each method's runs, among them the work and the seconds until they reach a level.
+
+    The level is `target` or, if that is None, the least of the methods' median final scores.
+    """
     finals = {name: [run.end.score for run in runs] for name, runs in outcomes.items()}
-    level = min(float(np.median(scores)) for scores in finals.values()) if aim is None else aim
+    level = min(float(np.median(scores)) for scores in finals.values()) if target is None else target
     methods = {}
     for name, runs in outcomes.items():
         scores = finals[name]
@@ -144,28 +147,28 @@ def summarise(outcomes: Outcomes, aim: float | None) -> dict[str, Any]:
             "work_to_level": float(np.median([point.work for point in reached])) if reached else None,
             "seconds_to_level": float(np.median([point.seconds for point in reached])) if reached else None,
         }
-    return {"target": aim, "level": level, "methods": methods}
+    return {"target": target, "level": level, "methods": methods}
 
 
-def _print(task: str, statistics: dict[str, Any]) -> None:
+def _print_table(task: str, statistics: dict[str, Any]) -> None:
     work, level = work_name(task), statistics["level"]
     headers = ("", "parameters", work, "seconds", score_name(task), "95 % interval", "worst")
     to_level = (f"{work} to {level:.4g}", f"seconds to {level:.4g}", "runs that do")
     rows = []
-    for name, of in statistics["methods"].items():
-        interval = "–" if of["runs"] < 2 else f"{of['low']:.4g} – {of['high']:.4g}"
-        seconds = of["seconds_to_level"]
+    for name, values in statistics["methods"].items():
+        interval = "–" if values["runs"] < 2 else f"{values['low']:.4g} – {values['high']:.4g}"
+        seconds = values["seconds_to_level"]
         rows.append([
             name,
-            number(of["parameters"]),
-            number(of["work"]),
-            f"{of['seconds']:.3g}",
-            f"{of['score']:.4g}",
+            format_number(values["parameters"]),
+            format_number(values["work"]),
+            f"{values['seconds']:.3g}",
+            f"{values['score']:.4g}",
             interval,
-            f"{of['worst']:.4g}",
-            number(of["work_to_level"]),
+            f"{values['worst']:.4g}",
+            format_number(values["work_to_level"]),
             "–" if seconds is None else f"{seconds:.3g}",
-            f"{of['reached_level']} of {of['runs']}",
+            f"{values['reached_level']} of {values['runs']}",
         ])  # fmt: skip
     what = (
         "the target" if statistics["target"] is not None else "the least of the methods' median final scores"

@@ -1,4 +1,4 @@
-"""Learning curves of several methods."""
+"""Learning curves of several methods, and their figure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
-_COLOURS = {"NEAT": BLUE, "NEAT, learning": "#4d9221", "CNN": "#762a83"}  # the other networks: orange
+_COLOURS = {"NEAT": BLUE, "NEAT, learning": "#4d9221", "CNN": "#762a83"}  # other methods are orange
 _COLUMNS = 1000
 
 
 class Point(NamedTuple):
-    """Of a learning curve."""
+    """A point of a learning curve."""
 
     work: float
     seconds: float
@@ -23,12 +23,12 @@ class Point(NamedTuple):
 
 
 def first_reaching(curve: Sequence[Point], level: float) -> Point | None:
-    """The first point with a score of at least `level`."""
+    """Return the first point with a score of at least `level`, or None."""
     return next((point for point in curve if point.score >= level), None)
 
 
-def on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> np.ndarray:
-    """Each run's score at the places of the grid, (runs, places). A run that has ended keeps its last."""
+def scores_on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> np.ndarray:
+    """Return each run's score at the points of the grid, (runs, points). After its end, a run keeps its last score."""
     result = np.empty((len(curves), len(grid)))
     for row, curve in zip(result, curves, strict=True):
         x = np.array([getattr(point, key) for point in curve])
@@ -40,15 +40,15 @@ def on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> np
 def draw(
     curves: dict[str, list[list[Point]]], path: Path, work: str, score: str, target: float | None
 ) -> None:
-    """Median and middle half of each method's runs, against work and against time; a dot where the median run ends.
+    """Draw median and middle half of each method's runs against work and against time, with a dot at the median end.
 
-    Curves begin where half of the runs have their first score.
+    Curves begin where half of the runs have a score.
 
     Args:
         curves: For each method, its runs' points.
         path: File to write.
-        work: What work is counted in.
-        score: What the vertical axis shows.
+        work: Label of the horizontal axis of work.
+        score: Label of the vertical axis.
         target: A score to mark with a line.
     """
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ def draw(
                 first = np.median([getattr(run[0], key) for run in runs])
                 ends = [getattr(run[-1], key) for run in runs]
                 grid = np.geomspace(first, max(*ends, first * 1.01), _COLUMNS)
-                lower, median, upper = np.nanpercentile(on_grid(runs, key, grid), [25, 50, 75], axis=0)
+                lower, median, upper = np.nanpercentile(scores_on_grid(runs, key, grid), [25, 50, 75], axis=0)
                 axes.fill_between(grid, lower, upper, color=colour, alpha=0.18, linewidth=0)
                 axes.plot(grid, median, color=colour, linewidth=1.6, label=name)
                 final = np.median([run[-1].score for run in runs])

@@ -1,10 +1,10 @@
-"""Soft targets in float32: where training comes to rest, and why.
+"""Soft targets in float32: where training stops, and why.
 
 `python -m experiments.comparison.soft_targets [FOLDER]` fits three logits to a soft target by gradient descent, in
-float32 and in float64, and draws how far the loss is above the target's entropy, the least value that it can have.
+float32 and in float64. It draws how far the loss is above the target's entropy, which is its lower bound.
 
-A step w ← w − η g leaves a weight as it is when η g is at most half a unit in the weight's last place. Once that holds
-for every weight, the gradient is not 0, but nothing will ever change.
+A step w ← w − η g does not change a weight if η g is at most half a unit in the weight's last place. Once this holds
+for every weight, training stops for ever, although the gradient is not 0.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ TARGETS = (0.39019628, 0.44301641, 0.16678731)
 RATE = 0.1
 RATES = (0.02, 0.05, RATE, 0.2, 0.5)
 STEPS = 10_000
-"""At most; float64 needs 7,500 at the least of the rates."""
+"""Maximal number of steps; float64 needs 7,500 at the lowest learning rate."""
 
 _DIGITS = 40
 _EXACT = [Decimal(str(t)) for t in TARGETS]
-# The dtypes of the weights and of the gradients, and a colour.
+# label: (dtype of the weights, dtype of the gradients, colour)
 _KINDS: dict[str, tuple[type[np.floating], type[np.floating], str]] = {
     "float32": (np.float32, np.float32, ORANGE),
     "float32, weights in float64": (np.float64, np.float32, GREY),
@@ -38,11 +38,11 @@ _KINDS: dict[str, tuple[type[np.floating], type[np.floating], str]] = {
 
 
 class Curve(NamedTuple):
-    """What training went through.
+    """The course of a training.
 
     Attributes:
-        logits: Before each step, shape (steps, 3).
-        loss: What was computed from them, float64 (steps,).
+        logits: Logits before each step, shape (steps, 3).
+        loss: Loss computed from the logits, float64 (steps,).
     """
 
     logits: np.ndarray
@@ -50,22 +50,22 @@ class Curve(NamedTuple):
 
     @property
     def last_gain(self) -> int:
-        """The first step at which the loss, as computed, had its least value: patience counts from there."""
+        """The first step at which the computed loss has its least value. Early stopping would count from there."""
         return int(self.loss.argmin())
 
     @property
     def floor(self) -> float:
-        """The loss above the entropy in the end."""
+        """The loss minus the entropy after the last step."""
         return excess(self.logits[-1])
 
 
 def train(weights: type[np.floating], gradients: type[np.floating], rate: float = RATE) -> Curve:
-    """Gradient descent from logits of 0 until a step changes nothing.
+    """Train by gradient descent from logits of 0 until a step changes nothing.
 
     Args:
         weights: dtype of the logits.
-        gradients: dtype in which the loss and its gradient are computed from them.
-        rate: η.
+        gradients: dtype of the loss and its gradient.
+        rate: Learning rate η.
     """
     logits = Tensor(np.zeros(len(TARGETS)), True, weights)
     optimiser = optim.SGD([logits], rate)
@@ -84,21 +84,21 @@ def train(weights: type[np.floating], gradients: type[np.floating], rate: float 
 
 
 def excess(logits: np.ndarray) -> float:
-    """The loss of logits, taken as exact, above the entropy: with 40 digits, as its terms cancel."""
+    """Return the loss of the logits minus the entropy. It is computed with 40 digits, because its terms cancel."""
     with localcontext(prec=_DIGITS):
         z = [Decimal(float(logit)) for logit in logits]
         normaliser = sum((logit.exp() for logit in z), Decimal()).ln()
         return float(sum(t * (t.ln() + normaliser - logit) for t, logit in zip(_EXACT, z, strict=True)))
 
 
-def predicted(dtype: type[np.floating], rate: float = RATE) -> float:
-    """The most that rest leaves above the entropy if only the weights are rounded: Σ g² / 2t, to second order.
+def predict_floor(dtype: type[np.floating], rate: float = RATE) -> float:
+    """Return an upper bound of the final loss minus the entropy if only weights are rounded: Σ g² / 2t, second order.
 
-    At rest |η g| is at most half a unit in the last place of each logit; and the gradients add up to 0, by which the
-    others bind the coarsest.
+    When training stops, |η g| is at most half a unit in the last place of each logit. The gradients add up to 0, so the
+    gradient of the coarsest logit is at most the sum of the others.
     """
     t = np.array(TARGETS)
-    solution = np.log(t) - np.log(t).mean()  # what adds up to 0 at the start does so in the end
+    solution = np.log(t) - np.log(t).mean()  # gradient descent keeps the sum of the logits at 0
     gradient = np.spacing(np.abs(solution).astype(dtype)).astype(np.float64) / (2 * rate)
     coarsest = gradient.argmax()
     gradient[coarsest] = min(gradient[coarsest], np.delete(gradient, coarsest).sum())
@@ -106,11 +106,11 @@ def predicted(dtype: type[np.floating], rate: float = RATE) -> float:
 
 
 def draw(curves: dict[str, Curve], floors: dict[str, list[float]], path: Path) -> None:
-    """The loss above the entropy against the step, and where it ends against the learning rate.
+    """Draw the loss minus the entropy against the step, and its final value against the learning rate.
 
     Args:
-        curves: Of each kind, with the usual rate.
-        floors: For float32 and float64, what each of `RATES` leaves.
+        curves: The curve of each kind at the learning rate `RATE`.
+        floors: For float32 and float64, the final loss minus the entropy at each of `RATES`.
         path: File to write.
     """
     from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ def draw(curves: dict[str, Curve], floors: dict[str, list[float]], path: Path) -
         rest.plot([], [], "s", color=INK, markersize=4, label="at rest")
         for name, heights in floors.items():
             dtype, _, colour = _KINDS[name]
-            bound = [predicted(dtype, rate) for rate in RATES]
+            bound = [predict_floor(dtype, rate) for rate in RATES]
             (line,) = rest.plot(RATES, bound, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
             rest.plot(RATES, heights, "s", color=colour, markersize=4)
         line.set_label("predicted: η g is half a unit in the last place")
@@ -154,11 +154,13 @@ def draw(curves: dict[str, Curve], floors: dict[str, list[float]], path: Path) -
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, say what came out, and draw."""
+    """Train, print the results, and draw them."""
     parser = argparse.ArgumentParser(
         prog="python -m experiments.comparison.soft_targets", description=__doc__
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/soft-targets"), help="to write in")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("runs/soft-targets"), help="output folder"
+    )
     folder = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     curves = {name: train(weights, gradients) for name, (weights, gradients, _) in _KINDS.items()}
@@ -170,16 +172,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, curve in curves.items():
         best = curve.last_gain
         print(
-            f"{name}: at rest after {len(curve.loss) - 1} steps, {curve.floor:.2g} above the entropy; "
-            f"the loss shows no gain after step {best}, at {excess(curve.logits[best]):.2g}"
+            f"{name}: stops after {len(curve.loss) - 1} steps, {curve.floor:.2g} above the entropy; "
+            f"the computed loss is least at step {best}, {excess(curve.logits[best]):.2g} above the entropy"
         )
     for name in floors:
         dtype = _KINDS[name][0]
         shown = ", ".join(
-            f"{rate:g}: {floor:.2g} ({predicted(dtype, rate):.2g})"
+            f"{rate:g}: {floor:.2g} ({predict_floor(dtype, rate):.2g})"
             for rate, floor in zip(RATES, floors[name], strict=True)
         )
-        print(f"{name}: above the entropy at rest, by learning rate, and as predicted: {shown}")
+        print(f"{name}: final loss minus the entropy by learning rate (predicted): {shown}")
     print(f"{folder / 'soft_targets.svg'}: the picture")
 
 

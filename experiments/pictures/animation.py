@@ -1,4 +1,4 @@
-"""Moving pictures: frames drawn from one figure, and GIFs of them."""
+"""Animations: frames of a matplotlib scene, and GIF files of them."""
 
 from __future__ import annotations
 
@@ -17,47 +17,49 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Show(Protocol):
-    """Moves what moves in a scene to where it is after so many steps; returns it, the undermost first."""
+class SceneMover(Protocol):
+    """A function that moves the artists of a scene to their places at a step."""
 
     def __call__(self, step: int, /) -> Sequence[Artist]:
-        """Move and return the artists."""
+        """Move the artists and return them in drawing order."""
 
 
 MOST_FRAMES = 170
-_WIDTH, _HEIGHT = 440, 330  # pixels, at most
+_MAX_WIDTH, _MAX_HEIGHT = 440, 330  # pixels
 _DPI = 100
-_COLOURS, _FEWER = 96, 32  # in a palette
-_FREQUENT = 24  # of these, as they are in the frames
+_COLOURS, _REDUCED_COLOURS = 96, 32  # in a palette
+_EXACT_COLOURS = 24  # frequent colours that a palette keeps unchanged
 _SAMPLES = 12  # frames whose colours make the palette
-_LARGEST = 500_000  # bytes
-_NARROWEST = 200  # pixels
-_SHORTEST, _LONGEST = 40, 300  # ms of a frame: 25 fps, and the few steps of a short episode
-_WHOLE = 6000  # ms that an episode lasts at least, if its frames need not be longer than that
-_END = 1200  # ms of the last frame
+_MAX_BYTES = 500_000
+_MIN_WIDTH = 200  # pixels; smaller pictures are not shrunk further
+_MIN_FRAME_TIME, _MAX_FRAME_TIME = 40, 300  # ms
+_DURATION = 6000  # ms of an animation, within the limits of the frame time
+_LAST_FRAME_TIME = 1200  # ms
 
 
-def chosen(start: int, stop: int) -> np.ndarray:
-    """The steps to show of those from `start` to `stop`: evenly spaced, and both ends."""
+def choose_steps(start: int, stop: int) -> np.ndarray:
+    """Return evenly spaced steps from `start` to `stop`, both included, `MOST_FRAMES` at most."""
     stride = -(-(stop - start) // (MOST_FRAMES - 1)) or 1
     return np.append(np.arange(start, stop, stride), stop)
 
 
-def film(axes: Axes, show: Show, steps: np.ndarray, captions: Sequence[str]) -> Iterator[np.ndarray]:
-    """The frames of a scene, uint8 (height, width, 3). What does not move is drawn once.
+def render_frames(
+    axes: Axes, move: SceneMover, steps: np.ndarray, captions: Sequence[str]
+) -> Iterator[np.ndarray]:
+    """Yield the frames of a scene, uint8 (height, width, 3). Artists that do not move are drawn once.
 
     Args:
-        axes: With the scene; what lies within their limits fills the picture, to scale.
-        show: Moves the scene.
-        steps: Those to show, (frames,).
-        captions: What the corner says to each.
+        axes: The axes of the scene. Their limits fill the picture, to scale.
+        move: Moves the scene's artists.
+        steps: Steps to show, (frames,).
+        captions: Text in the corner of each frame.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = axes.get_figure(root=True)
     assert figure is not None
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    scale = min(_WIDTH / abs(right - left), _HEIGHT / abs(top - bottom))
+    scale = min(_MAX_WIDTH / abs(right - left), _MAX_HEIGHT / abs(top - bottom))
     width, height = round(scale * abs(right - left)), round(scale * abs(top - bottom))
     figure.set_size_inches(width / _DPI, height / _DPI)
     figure.set_dpi(_DPI)
@@ -75,7 +77,7 @@ def film(axes: Axes, show: Show, steps: np.ndarray, captions: Sequence[str]) -> 
         color="#555555",
         bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 2},
     )
-    moving = [*show(int(steps[0])), corner]
+    moving = [*move(int(steps[0])), corner]
     for artist in moving:
         artist.set_animated(True)
     canvas = FigureCanvasAgg(figure)
@@ -84,51 +86,52 @@ def film(axes: Axes, show: Show, steps: np.ndarray, captions: Sequence[str]) -> 
     for step, caption in zip(steps, captions, strict=True):
         corner.set_text(caption)
         canvas.restore_region(still)
-        for artist in (*show(int(step)), corner):
+        for artist in (*move(int(step)), corner):
             axes.draw_artist(artist)
         yield np.array(canvas.buffer_rgba())[..., :3]
 
 
-def write(frames: Iterable[np.ndarray], path: Path) -> None:
-    """Write a GIF that repeats for ever; one that is too large loses frames, then colours, then size.
+def write_gif(frames: Iterable[np.ndarray], path: Path) -> None:
+    """Write a GIF that loops. If the file is too large, drop frames, then colours, then pixels.
 
     Args:
-        frames: uint8 (height, width, 3) each, all of the same shape.
+        frames: Pictures of one shape, uint8 (height, width, 3).
         path: File to write.
     """
     from PIL import Image
 
     images = [Image.fromarray(frame) for frame in frames]
-    whole = len(images) * float(np.clip(_WHOLE / len(images), _SHORTEST, _LONGEST))
+    duration = len(images) * float(np.clip(_DURATION / len(images), _MIN_FRAME_TIME, _MAX_FRAME_TIME))
     colours = _COLOURS
     while True:
-        data = _encoded(images, colours, whole / len(images))
+        data = _encode_gif(images, colours, duration / len(images))
         width, height = images[0].size
-        if len(data) <= _LARGEST or width < _NARROWEST:
+        if len(data) <= _MAX_BYTES or width < _MIN_WIDTH:
             write_whole(path, data)
             return
         if 3 * len(images) > 2 * MOST_FRAMES:
             images = [*images[:-1:2], images[-1]]
-        elif colours > _FEWER:
-            colours = _FEWER
+        elif colours > _REDUCED_COLOURS:
+            colours = _REDUCED_COLOURS
         else:
-            scale = 0.95 * (_LARGEST / len(data)) ** 0.5
+            scale = 0.95 * (_MAX_BYTES / len(data)) ** 0.5
             smaller = (round(scale * width), round(scale * height))
             images = [image.resize(smaller, Image.Resampling.LANCZOS) for image in images]
 
 
-def _encoded(images: list[Image], count: int, pace: float) -> bytes:
-    """A GIF with one palette of `count` colours for all frames, which last `pace` ms each."""
+def _encode_gif(images: list[Image], count: int, frame_time: float) -> bytes:
+    """Return a GIF whose frames share a palette of `count` colours and last `frame_time` ms each."""
     from PIL import Image
 
     samples = [images[round(k)] for k in np.linspace(0, len(images) - 1, _SAMPLES)]
-    colours, nearest = _palette(samples, count)
+    colours, nearest = _build_palette(samples, count)
     frames = []
     for image in images:
-        frame = Image.fromarray(nearest[_cell(np.asarray(image))], "P")
+        frame = Image.fromarray(nearest[_cell_index(np.asarray(image))], "P")
         frame.putpalette(colours.tobytes())
         frames.append(frame)
-    durations = [round(pace / 10) * 10] * (len(frames) - 1) + [_END]  # GIF counts hundredths of a second
+    # GIF counts time in hundredths of a second.
+    durations = [round(frame_time / 10) * 10] * (len(frames) - 1) + [_LAST_FRAME_TIME]
     file = io.BytesIO()
     frames[0].save(
         file,
@@ -143,11 +146,10 @@ def _encoded(images: list[Image], count: int, pace: float) -> bytes:
     return file.getvalue()
 
 
-def _palette(images: Sequence[Image], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Colours for the images, uint8 (n, 3), and which to take for each cell of the colour space, uint8 (32768,).
+def _build_palette(images: Sequence[Image], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return colours for the images, uint8 (n, 3), and the index of the colour for each cell, uint8 (32768,).
 
-    The most frequent colours are kept as they are, or a white background would turn grey; the others are made by
-    median cut.
+    The most frequent colours stay exact, so that a white background does not turn grey. Median cut makes the others.
     """
     from PIL import Image
 
@@ -155,20 +157,20 @@ def _palette(images: Sequence[Image], count: int) -> tuple[np.ndarray, np.ndarra
     codes, counts = np.unique(pixels.astype(np.int32) @ (65536, 256, 1), return_counts=True)
     codes = codes[np.lexsort((codes, -counts))]
     distinct = np.column_stack([codes >> 16, codes >> 8 & 255, codes & 255]).astype(np.uint8)
-    kept, others = distinct[:_FREQUENT], distinct[_FREQUENT:]
+    kept, others = distinct[:_EXACT_COLOURS], distinct[_EXACT_COLOURS:]
     colours = kept
     if len(others):
-        cut = Image.fromarray(others[np.newaxis]).quantize(count - _FREQUENT, Image.Quantize.MEDIANCUT)
+        cut = Image.fromarray(others[np.newaxis]).quantize(count - _EXACT_COLOURS, Image.Quantize.MEDIANCUT)
         colours = np.concatenate([kept, np.array(cut.getpalette(), np.uint8).reshape(-1, 3)])
     cells = np.arange(32768)
     centres = 8 * np.column_stack([cells >> 10, cells >> 5 & 31, cells & 31]) + 4
     products = centres @ colours.T.astype(np.int64)
     nearest = np.argmin(np.square(colours.astype(np.int64)).sum(axis=1) - 2 * products, axis=1)
-    nearest[_cell(kept[::-1])] = np.arange(len(kept))[::-1]
+    nearest[_cell_index(kept[::-1])] = np.arange(len(kept))[::-1]
     return colours, nearest.astype(np.uint8)
 
 
-def _cell(colours: np.ndarray) -> np.ndarray:
-    """The cells of the colour space, 32 along each axis, of uint8 colours (…, 3)."""
+def _cell_index(colours: np.ndarray) -> np.ndarray:
+    """Return the cells of uint8 colours (…, 3) in the colour space, which has 32 cells along each axis."""
     parts = (colours >> 3).astype(np.int32)
     return parts[..., 0] << 10 | parts[..., 1] << 5 | parts[..., 2]

@@ -1,4 +1,4 @@
-"""What the environments made of cells look like, seen from above (see `experiments.pictures.scenes`)."""
+"""Scenes of the environments made of cells, seen from above (see `experiments.pictures.scenes`)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.pictures.animation import Show
-from experiments.pictures.shapes import GROUND, PALE, Body, action, arrow, box, disc, line, polygon
+from experiments.pictures.animation import SceneMover
+from experiments.pictures.shapes import GROUND, PALE, Body, action_at, arrow, box, disc, line, polygon
 from neat.plot.style import BLUE, GREY, INK, ORANGE
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _TRAIL = 20  # steps
 
 
-def t_maze(axes: Axes, environment: TMaze, trace: Trace) -> Show:
-    """The maze, the signal beside its entrance while it is shown, the agent, and where it wants to go; left is up."""
+def t_maze(axes: Axes, environment: TMaze, trace: Trace) -> SceneMover:
+    """Draw the maze, the signal at its entrance while it is on, the agent, and its chosen direction; left is up."""
     end, goal = int(environment.length), float(trace.state[0, 1])
     for cell in [*((x, 0) for x in range(end + 1)), (end, 1), (end, -1)]:
         axes.fill(
@@ -38,23 +38,23 @@ def t_maze(axes: Axes, environment: TMaze, trace: Trace) -> Show:
     axes.set_ylim(-1.9, 1.9)
     signal = polygon(axes, "signal", ORANGE)
     signal.set_xy(arrow(np.array([0, -0.65 * goal]), np.array([0, -1.45 * goal]), 0.24))
-    agent, wish = Body(axes, "agent", [(disc(0, 0, 0.3), BLUE)]), polygon(axes, "move", "white")
+    agent, heading = Body(axes, "agent", [(disc(0, 0, 0.3), BLUE)]), polygon(axes, "move", "white")
 
-    def show(step: int) -> list[Artist]:
+    def move(step: int) -> list[Artist]:
         x, _, shown = trace.state[step]
-        side = action(trace, step) - 1  # -1 left, 1 right
+        side = action_at(trace, step) - 1  # -1 left, 1 right
         arrived = trace.terminated and step == len(trace.action)
         at = np.array([x, -side if arrived else 0.0])
         ahead = np.array([0, -side]) if side else np.array([1, 0])
         length = 0.0 if arrived else 0.2
-        wish.set_xy(arrow(at - length * ahead, at + length * ahead, 0.1))
-        return [*([signal] if shown else []), *agent.at(*at), wish]
+        heading.set_xy(arrow(at - length * ahead, at + length * ahead, 0.1))
+        return [*([signal] if shown else []), *agent.at(*at), heading]
 
-    return show
+    return move
 
 
-def prey_capture(axes: Axes, environment: PreyCapture, trace: Trace) -> Show:
-    """The grid, the agent with the reach of its sensors, the one that sees the prey, and the prey; ways are lines."""
+def prey_capture(axes: Axes, environment: PreyCapture, trace: Trace) -> SceneMover:
+    """Draw the grid, the agent, the reach of its sensors, the sensor that sees the prey, the prey, and both trails."""
     size, reach = int(environment.size), environment.sensor_range
     for k in range(size + 1):
         for line_ in (([k - 0.5] * 2, [-0.5, size - 0.5]), ([-0.5, size - 0.5], [k - 0.5] * 2)):
@@ -65,26 +65,26 @@ def prey_capture(axes: Axes, environment: PreyCapture, trace: Trace) -> Show:
     axes.set_ylim(-1.3, size + 1.9)  # room for the caption
     sees = polygon(axes, "sensor", ORANGE, alpha=0.25)
     rim = line(axes, "reach", PALE, 1)
-    ways = line(axes, "agent's way", PALE, 1.5), line(axes, "prey's way", "#efb8ad", 1.5)
+    trails = line(axes, "agent's way", PALE, 1.5), line(axes, "prey's way", "#efb8ad", 1.5)
     prey = Body(axes, "prey", [(disc(0, 0, 0.38), ORANGE)])
     agent = Body(axes, "agent", [(disc(0, 0, 0.38), BLUE)])
 
-    def show(step: int) -> list[Artist]:
+    def move(step: int) -> list[Artist]:
         hunter, hunted, head_start = trace.state[step, :2], trace.state[step, 2:4], trace.state[step, 4]
-        for way, columns in zip(ways, (slice(0, 2), slice(2, 4)), strict=True):
-            way.set_data(*trace.state[max(0, step - _TRAIL) : step + 1, columns].T)
+        for trail, columns in zip(trails, (slice(0, 2), slice(2, 4)), strict=True):
+            trail.set_data(*trace.state[max(0, step - _TRAIL) : step + 1, columns].T)
         circle = disc(hunter[0], hunter[1], reach)
         rim.set_data(*np.concatenate([circle, circle[:1]]).T)
-        sees.set_xy(_eighth(hunter, hunted, reach))
+        sees.set_xy(_sensor_sector(hunter, hunted, reach))
         (body,) = agent.at(*hunter)
         body.set_facecolor(GREY if head_start > 0 else BLUE)
-        return [sees, rim, *ways, *prey.at(*hunted), body]
+        return [sees, rim, *trails, *prey.at(*hunted), body]
 
-    return show
+    return move
 
 
-def _eighth(hunter: np.ndarray, hunted: np.ndarray, reach: float) -> np.ndarray:
-    """The eighth of the compass in which a sensor sees the prey, vertices (n, 2); without area if none does."""
+def _sensor_sector(hunter: np.ndarray, hunted: np.ndarray, reach: float) -> np.ndarray:
+    """Return the sector of the sensor that sees the prey, vertices (n, 2); without area if none sees it."""
     away = hunted - hunter
     if np.hypot(*away) > reach:
         return np.repeat([hunter], 3, axis=0)

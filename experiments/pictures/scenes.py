@@ -1,7 +1,7 @@
-"""What each environment looks like: a function draws its scene and says how it moves.
+"""Scenes of the environments: one function for each draws it and returns a function that animates it.
 
-Each is given axes, the environment and an episode. It draws what stays, sets the axes' limits, and returns a function
-that moves the rest to where it is after so many steps. Lengths are to scale.
+A scene function takes axes, the environment and an episode. It draws the artists that stay in place, sets the axes'
+limits, and returns a function that moves the other artists to their places at a step. Lengths are to scale.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from evaluators.environments import (
     PreyCapture,
     TMaze,
 )
-from experiments.pictures.animation import Show
+from experiments.pictures.animation import SceneMover
 from experiments.pictures.grids import prey_capture, t_maze
 from experiments.pictures.shapes import (
     EDGE,
     GROUND,
     PALE,
     Body,
-    action,
+    action_at,
     arc_arrow,
     arrow,
     box,
@@ -48,49 +48,54 @@ if TYPE_CHECKING:
     from evaluators.rollout import Trace
 
 _CART, _BODY, _WHEEL = 0.4, 0.14, 0.04  # m: width, height, radius
-_HINGES = 0.07  # m, on either side of the cart's middle
+_HINGES = 0.07  # m from the cart's middle to each hinge
 _TRAIL = 20  # steps
-_FINE = 8  # points of a trail for each
+_POINTS_PER_STEP = 8  # of a trail
 
 
-def cart_pole(axes: Axes, environment: CartPole, trace: Trace) -> Show:
-    """The cart on its track, the pole, and an arrow for the push."""
+def cart_pole(axes: Axes, environment: CartPole, trace: Trace) -> SceneMover:
+    """Draw the cart on its track, the pole, and an arrow for the push."""
     length = 2 * environment.half_length
     cart = _cart(axes, environment.position_limit, trace.state[:, 0], length)
     pole = line(axes, "pole", BLUE, 5)
 
-    def show(step: int) -> list[Artist]:
+    def move(step: int) -> list[Artist]:
         x, _, angle, _ = trace.state[step]
         pole.set_data([x, x + length * np.sin(angle)], [0, length * np.cos(angle)])
-        return [pole, *cart(x, 2 * action(trace, step) - 1)]
+        return [pole, *cart(x, 2 * action_at(trace, step) - 1)]
 
-    return show
+    return move
 
 
-def double_pole(axes: Axes, environment: DoublePole, trace: Trace) -> Show:
-    """The cart with both poles, hinged side by side so that one does not hide the other, and the force."""
+def double_pole(axes: Axes, environment: DoublePole, trace: Trace) -> SceneMover:
+    """Draw the cart, the force, and both poles, hinged side by side so that neither hides the other."""
     lengths = (2 * environment.half_length, 2 * environment.short_half_length)
     cart = _cart(axes, environment.position_limit, trace.state[:, 0], max(lengths))
     poles = line(axes, "long pole", BLUE, 5), line(axes, "short pole", PALE, 4)
 
-    def show(step: int) -> list[Artist]:
+    def move(step: int) -> list[Artist]:
         x, _, angle, _, short_angle, _ = trace.state[step, :6]
         hinges = x - _HINGES, x + _HINGES
         for pole, hinge, length, lean in zip(poles, hinges, lengths, (angle, short_angle), strict=True):
             pole.set_data([hinge, hinge + length * np.sin(lean)], [0, length * np.cos(lean)])
-        return [*poles, *cart(x, action(trace, step) / environment.force)]
+        return [*poles, *cart(x, action_at(trace, step) / environment.force)]
 
-    return show
+    return move
 
 
-def mountain_car(axes: Axes, environment: MountainCar, trace: Trace) -> Show:
-    """The car in its valley, the wall, the flag, and an arrow for the push."""
+def mountain_car(axes: Axes, environment: MountainCar, trace: Trace) -> SceneMover:
+    """Draw the car in its valley, the wall, the flag, and an arrow for the push."""
     left, right, goal = environment.min_position, environment.max_position, environment.goal_position
     x = np.linspace(left - 0.15, right + 0.15, 400)
-    axes.fill_between(x, _height(x), -1, color=GROUND, linewidth=0)
-    axes.plot(x, _height(x), color=EDGE, linewidth=1.2)
-    axes.plot([left - 0.09] * 2, [_height(left - 0.09), _height(left - 0.09) + 0.16], color=INK, linewidth=3)
-    mast = _height(goal) + np.array([0, 0.2])
+    axes.fill_between(x, _valley_height(x), -1, color=GROUND, linewidth=0)
+    axes.plot(x, _valley_height(x), color=EDGE, linewidth=1.2)
+    axes.plot(
+        [left - 0.09] * 2,
+        [_valley_height(left - 0.09), _valley_height(left - 0.09) + 0.16],
+        color=INK,
+        linewidth=3,
+    )
+    mast = _valley_height(goal) + np.array([0, 0.2])
     axes.plot([goal, goal], mast, color=INK, linewidth=1.2)
     axes.fill([goal, goal + 0.09, goal], mast[1] - np.array([0, 0.03, 0.06]), color=ORANGE, linewidth=0)
     axes.set_xlim(x[0], x[-1])
@@ -105,25 +110,25 @@ def mountain_car(axes: Axes, environment: MountainCar, trace: Trace) -> Show:
     car, push = Body(axes, "car", shapes), polygon(axes, "push", ORANGE)
     rest = 1 if isinstance(environment.actions, Discrete) else 0
 
-    def show(step: int) -> list[Artist]:
+    def move(step: int) -> list[Artist]:
         at, slope = trace.state[step, 0], np.arctan(np.cos(3 * trace.state[step, 0]))
         along, up = np.array([np.cos(slope), np.sin(slope)]), np.array([-np.sin(slope), np.cos(slope)])
-        foot = np.array([at, _height(at)])
-        strength = action(trace, step) - rest
+        foot = np.array([at, _valley_height(at)])
+        strength = action_at(trace, step) - rest
         middle, reach = foot + 0.16 * up, 0.11 * strength * along
         push.set_xy(arrow(middle - reach, middle + reach, 0.016))
-        return [push, *car.at(at, _height(at), slope)]
+        return [push, *car.at(at, _valley_height(at), slope)]
 
-    return show
+    return move
 
 
-def _height(x):
-    """Of the valley: gravity's pull -g cos(3x) is that of this slope."""
+def _valley_height(x):
+    """Return the height of the valley at x; its slope is cos(3x)."""
     return np.sin(3 * x) / 3
 
 
-def acrobot(axes: Axes, environment: Acrobot, trace: Trace) -> Show:
-    """Both links, the line that the tip is to pass, its way, and an arc for the torque."""
+def acrobot(axes: Axes, environment: Acrobot, trace: Trace) -> SceneMover:
+    """Draw both links, the line that the tip must pass, the trail of the tip, and an arc for the torque."""
     length = environment.length_1
     reach = 2.3 * length
     goal = environment.goal_height * length
@@ -133,32 +138,32 @@ def acrobot(axes: Axes, environment: Acrobot, trace: Trace) -> Show:
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     joint, tip = _links(length, trace.state[:, 0], trace.state[:, 1])
-    way = _links(length, _finely(trace.state[:, 0]), _finely(trace.state[:, 1]))[1]
+    way = _links(length, _interpolate_angles(trace.state[:, 0]), _interpolate_angles(trace.state[:, 1]))[1]
     trail = line(axes, "way of the tip", PALE, 1)
     links = line(axes, "first link", INK, 6), line(axes, "second link", BLUE, 6)
     pins = line(axes, "joints", "white", 0, marker="o", markersize=3.5)
     torque = polygon(axes, "torque", ORANGE)
 
-    def show(step: int) -> list[Artist]:
-        trail.set_data(*_recent(way, step))
+    def move(step: int) -> list[Artist]:
+        trail.set_data(*_recent_trail(way, step))
         links[0].set_data([0, joint[step, 0]], [0, joint[step, 1]])
         links[1].set_data(*np.transpose([joint[step], tip[step]]))
         pins.set_data([0, joint[step, 0]], [0, joint[step, 1]])
-        sweep = 2.0 * (action(trace, step) - 1)
+        sweep = 2.0 * (action_at(trace, step) - 1)
         torque.set_xy(arc_arrow(joint[step], 0.32 * length, np.pi / 2 - sweep / 2, sweep, 0.05 * length))
         return [trail, *links, pins, torque]
 
-    return show
+    return move
 
 
 def _links(length: float, angle_1: np.ndarray, angle_2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the joint and the tip are, both (steps, 2)."""
+    """Return the positions of the joint and of the tip, both (steps, 2)."""
     joint = length * np.column_stack([np.sin(angle_1), -np.cos(angle_1)])
     return joint, joint + length * np.column_stack([np.sin(angle_1 + angle_2), -np.cos(angle_1 + angle_2)])
 
 
-def pendulum(axes: Axes, environment: Pendulum, trace: Trace) -> Show:
-    """The rod, the way of its tip, and an arc for the torque; positive is anticlockwise, as Gymnasium draws it."""
+def pendulum(axes: Axes, environment: Pendulum, trace: Trace) -> SceneMover:
+    """Draw the rod, the trail of its tip, and an arc for the torque; positive is anticlockwise, as in Gymnasium."""
     length = environment.length
     reach = 1.25 * length
     around = np.linspace(0, 2 * np.pi, 200)
@@ -167,26 +172,28 @@ def pendulum(axes: Axes, environment: Pendulum, trace: Trace) -> Show:
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     angle = trace.state[:, 0]
-    tip, way = (length * np.column_stack([-np.sin(a), np.cos(a)]) for a in (angle, _finely(angle)))
+    tip, way = (
+        length * np.column_stack([-np.sin(a), np.cos(a)]) for a in (angle, _interpolate_angles(angle))
+    )
     trail = line(axes, "way of the tip", PALE, 1.2)
     rod, pin = line(axes, "rod", BLUE, 9), line(axes, "pivot", "white", 0, marker="o", markersize=4)
     torque = polygon(axes, "torque", ORANGE)
 
-    def show(step: int) -> list[Artist]:
-        trail.set_data(*_recent(way, step))
+    def move(step: int) -> list[Artist]:
+        trail.set_data(*_recent_trail(way, step))
         rod.set_data([0, tip[step, 0]], [0, tip[step, 1]])
         pin.set_data([0], [0])
-        sweep = 2.4 * action(trace, step) / environment.max_torque
+        sweep = 2.4 * action_at(trace, step) / environment.max_torque
         torque.set_xy(arc_arrow(np.zeros(2), 0.36 * length, np.pi / 2 - sweep / 2, sweep, 0.035 * length))
         return [trail, rod, pin, torque]
 
-    return show
+    return move
 
 
 def _cart(
     axes: Axes, limit: float, positions: np.ndarray, height: float
 ) -> Callable[[float, float], list[Artist]]:
-    """A track as wide as the cart's way, and the cart, whose top is at height 0; moved by position and push."""
+    """Draw a track and a cart whose top is at height 0. Return a function that moves it by position and push."""
     half = min(max(float(np.abs(positions).max()) + 0.55, 1.25 * height), limit + 0.35)
     floor = -_BODY - 2 * _WHEEL
     axes.axhspan(floor - 1, floor, color=GROUND, linewidth=0)
@@ -208,38 +215,40 @@ def _cart(
     ]
     body, push = Body(axes, "cart", shapes), polygon(axes, "push", ORANGE)
 
-    def show(position: float, share: float) -> list[Artist]:
+    def move(position: float, share: float) -> list[Artist]:
         side = np.sign(share)
         tail = np.array([position + side * (0.03 + _CART / 2), -_BODY / 2])
         push.set_xy(arrow(tail, tail + np.array([0.3 * share, 0]), 0.035))
         return [push, *body.at(position, 0.0)]
 
-    return show
+    return move
 
 
-def _finely(angle: np.ndarray) -> np.ndarray:
-    """Angles between those of the steps, along the shorter way round."""
+def _interpolate_angles(angle: np.ndarray) -> np.ndarray:
+    """Interpolate between the angles of the steps, along the shorter way round."""
     steps = np.arange(len(angle))
-    return np.interp(np.linspace(0, len(angle) - 1, _FINE * (len(angle) - 1) + 1), steps, np.unwrap(angle))
+    return np.interp(
+        np.linspace(0, len(angle) - 1, _POINTS_PER_STEP * (len(angle) - 1) + 1), steps, np.unwrap(angle)
+    )
 
 
-def _recent(way: np.ndarray, step: int) -> np.ndarray:
-    """The last part of a fine way, (2, points)."""
-    return way[_FINE * max(step - _TRAIL, 0) : _FINE * step + 1].T
+def _recent_trail(way: np.ndarray, step: int) -> np.ndarray:
+    """Return the last part of an interpolated path, (2, points)."""
+    return way[_POINTS_PER_STEP * max(step - _TRAIL, 0) : _POINTS_PER_STEP * step + 1].T
 
 
 class Depiction(NamedTuple):
-    """How an environment's behaviour is shown."""
+    """The scene of an environment, and the labels of its curves."""
 
-    scene: Callable[[Axes, Any, Trace], Show]
+    scene: Callable[[Axes, Any, Trace], SceneMover]
     action: str
-    """What the action is, with its unit."""
+    """Name of the action, with its unit."""
     choices: tuple[str, ...] = ()
-    """What the actions 0, 1, … are, for discrete ones."""
+    """Names of the actions 0, 1, …, if they are discrete."""
     states: int | None = None
-    """How many of the state's elements mean something to a reader, the first ones; none: all."""
+    """Number of leading elements of the state that are drawn; None for all."""
     substeps: int = 1
-    """How many of the environment's time steps an action lasts."""
+    """Number of the environment's time steps that an action lasts."""
 
 
 _DEPICTIONS: dict[type[Environment], Depiction] = {
@@ -255,8 +264,8 @@ _DEPICTIONS: dict[type[Environment], Depiction] = {
 }
 
 
-def depiction(environment: Environment) -> Depiction | None:
-    """How an environment is shown, or one of a person's own that inherits its state; none: nobody has drawn it."""
+def find_depiction(environment: Environment) -> Depiction | None:
+    """Return the depiction of an environment or of one that inherits its state; None if there is none."""
     own = type(environment)
     for cls in own.__mro__:
         if cls in _DEPICTIONS and own.state_names is cls.state_names:

@@ -1,4 +1,4 @@
-"""Shapes that scenes are made of, as artists that move."""
+"""The shapes of the scenes, as artists that can move."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUND, EDGE, PALE = "#eceae5", "#9a978f", "#8fb8de"
 
 
 def line(axes: Axes, label: str, colour: str, width: float, **options: Any) -> Line2D:
-    """A line that has no points yet; the width is in points."""
+    """Add a line without points. The width is in typographic points."""
     (drawn,) = axes.plot(
         [], [], color=colour, linewidth=width, solid_capstyle="round", label=label, **options
     )
@@ -27,7 +27,7 @@ def line(axes: Axes, label: str, colour: str, width: float, **options: Any) -> L
 
 
 def polygon(axes: Axes, label: str, colour: str, **options: Any) -> Polygon:
-    """A polygon that has no size yet."""
+    """Add a polygon without area."""
     from matplotlib.patches import Polygon
 
     drawn = Polygon(np.zeros((3, 2)), facecolor=colour, linewidth=0, label=label, **options)
@@ -39,16 +39,16 @@ class Body:
     """Shapes that move together.
 
     Args:
-        axes: Where they are drawn.
-        label: What they are called.
-        shapes: Vertices (n, 2) and colour of each, where they are while the body is at the origin.
+        axes: The axes that show them.
+        label: Label of the artists.
+        shapes: Vertices (n, 2) and colour of each shape, for a body at the origin.
     """
 
     def __init__(self, axes: Axes, label: str, shapes: Sequence[tuple[np.ndarray, str]]) -> None:
         self._shapes = [(vertices, polygon(axes, label, colour)) for vertices, colour in shapes]
 
     def at(self, x: float, y: float, angle: float = 0.0) -> list[Polygon]:
-        """Move it, turned by so much anticlockwise (rad); returns the artists."""
+        """Move the body to (x, y), turned anticlockwise by `angle` (rad), and return its artists."""
         sine, cosine = np.sin(angle), np.cos(angle)
         turn = np.array([[cosine, sine], [-sine, cosine]])
         for vertices, drawn in self._shapes:
@@ -57,18 +57,18 @@ class Body:
 
 
 def box(left: float, bottom: float, right: float, top: float) -> np.ndarray:
-    """The corners of a rectangle, (4, 2)."""
+    """Return the corners of a rectangle, (4, 2)."""
     return np.array([(left, bottom), (right, bottom), (right, top), (left, top)])
 
 
 def disc(x: float, y: float, radius: float) -> np.ndarray:
-    """A circle's vertices, (24, 2)."""
+    """Return the vertices of a circle, (24, 2)."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     return np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)])
 
 
 def arrow(tail: np.ndarray, tip: np.ndarray, width: float) -> np.ndarray:
-    """The vertices of an arrow, (7, 2); its head is three times as wide as the shaft, a short arrow is all head."""
+    """Return the vertices of an arrow, (7, 2). The head is three shafts wide; a short arrow has no shaft."""
     along = np.asarray(tip, float) - tail
     length = float(np.hypot(*along))
     if length < 1e-9:
@@ -85,7 +85,7 @@ def arrow(tail: np.ndarray, tip: np.ndarray, width: float) -> np.ndarray:
 
 
 def arc_arrow(centre: np.ndarray, radius: float, start: float, sweep: float, width: float) -> np.ndarray:
-    """The vertices of an arrow along an arc, from the angle `start` anticlockwise by `sweep` (rad), (n, 2)."""
+    """Return the vertices of an arrow along an arc, from `start` anticlockwise by `sweep` (rad), (n, 2)."""
     head = min(abs(sweep), 2.8 * width / radius) * np.sign(sweep)
     angle = np.linspace(start, start + sweep - head, 20)
     scale = abs(head) * radius / (2.8 * width)
@@ -97,6 +97,6 @@ def arc_arrow(centre: np.ndarray, radius: float, start: float, sweep: float, wid
     return centre + np.column_stack([radii * np.cos(angles), radii * np.sin(angles)])
 
 
-def action(trace: Trace, step: int) -> float:
-    """What is done after so many steps; when there is nothing left to do, what was done last."""
+def action_at(trace: Trace, step: int) -> float:
+    """Return the action at a step; after the last step, the last action."""
     return float(trace.action[min(step, len(trace.action) - 1), 0])

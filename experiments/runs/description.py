@@ -1,4 +1,4 @@
-"""run.json: which experiment a run is of, its arguments and data, and when it was started."""
+"""The file run.json, which describes a run: experiment, arguments, data files, and each start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from neat.support.validation import Model
 
 RUN = "run.json"
 FORMAT = 2
-"""Format 1 has neither this number nor `written` and `digest`, and may lack `files`."""
+"""Format 1 lacks `format`, `written` and `digest`, and may lack `files`."""
 
 _Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower=True)]
 
@@ -33,7 +33,7 @@ Class = TypeVar("Class")
 
 
 class _Strict(Model):
-    """JSON says what is a number and what is a text."""
+    """A model without type conversions, because JSON distinguishes numbers from strings."""
 
     model_config = ConfigDict(strict=True)
 
@@ -51,69 +51,69 @@ class _File(_Strict):
 
 
 class Description(_Strict):
-    """What run.json holds."""
+    """The content of run.json."""
 
     format: int = 1
     experiment: str
-    """Name of the experiment, as on the command line."""
+    """Name of the experiment on the command line."""
     arguments: dict[str, Any]
-    """The experiment's fields, which make the task."""
+    """Fields of the experiment, which define the task."""
     options: dict[str, Any]
     """Options of the command line that a resumed run keeps."""
     files: dict[str, _File] | None = None
-    """Files that the arguments name, by field, as they were when the run began; None in runs of old versions."""
+    """Files that the arguments name, by field, at the start of the run; None in runs of old versions."""
     digest: _Digest | None = None
-    """SHA-256 of `experiment`, `arguments` and `files`, by which an edit is noticed; None in format 1."""
+    """SHA-256 of `experiment`, `arguments` and `files`, which reveals edits; None in format 1."""
     settings: list[str] = []
-    """Labels of a study's settings, the rows of its table; empty for a single run."""
+    """Labels of a study's settings, which are the rows of its table; empty for a single run."""
     written: list[str] | None = None
-    """Names of the files that the run has written, or, until it ends, may write; None in format 1."""
+    """Names of the files that the run has written or, until it ends, may write; None in format 1."""
     starts: list[_Start]
-    """Command, time and versions of the first start, and of each time that the run was resumed."""
+    """Command, time and versions of the first start and of each resumption."""
 
 
 def describe(
     name: str, experiment: Experiment, options: dict[str, Any], command: Sequence[str]
 ) -> dict[str, Any]:
-    """The content of run.json for a run that begins; a study adds its settings.
+    """Return the content of run.json for a new run. A study adds its settings.
 
-    Call it before the experiment reads its files, or the digests could be of other content.
+    Call it before the experiment reads its files. Otherwise a file could change between reading and hashing.
 
     Raises:
         ValueError: A file cannot be read.
     """
-    task = _task(name, experiment.located(), _identify(experiment))
+    task = _task_fields(name, experiment.with_absolute_paths(), _file_digests(experiment))
     return {"format": FORMAT, **task, "options": options, "starts": [start_entry(command)]}
 
 
-def resumed(
+def describe_resumed(
     description: Description,
     experiment: Experiment,
     files: dict[str, dict[str, str | None]],
     generations: int,
     command: Sequence[str],
 ) -> dict[str, Any]:
-    """The content of run.json for a run that goes on.
+    """Return the content of run.json for a resumed run.
 
     Args:
-        description: What run.json has held.
-        experiment: The run's, with absolute paths.
+        description: Content of run.json so far.
+        experiment: The run's experiment, with absolute paths.
         files: Path and digest of its files, from `check_files`.
-        generations: In all, as the command line or the run has it.
-        command: The arguments of the command line.
+        generations: Total number of generations.
+        command: Arguments of the command line.
     """
     content = description.model_dump(exclude_unset=True)
     content["options"]["generations"] = generations
     content["starts"].append(start_entry(command))
-    return {**content, "format": FORMAT, **_task(description.experiment, experiment, files)}
+    return {**content, "format": FORMAT, **_task_fields(description.experiment, experiment, files)}
 
 
 def read(folder: Path) -> Description:
-    """The description of the run in a folder.
+    """Read the description of the run in a folder.
 
     Raises:
-        ValueError: It is missing, damaged, of a comparison, or not as a run writes it; the message names the file and
-            the field.
+        ValueError: The file is missing or damaged, describes a comparison, or has a wrong field. The message names the
+            file and the field.
     """
     path = folder / RUN
     try:
@@ -133,20 +133,20 @@ def read(folder: Path) -> Description:
     raise ValueError(f"resume: {folder} holds a comparison, which cannot go on")
 
 
-def instance(
+def build_instance(
     cls: type[Class], folder: Path, part: str, values: dict[str, Any], names: Collection[str] | None = None
 ) -> Class:
-    """The dataclass that a part of run.json describes. What it does not hold has its default.
+    """Return an instance of the dataclass that a part of run.json describes. Missing fields have their defaults.
 
     Args:
-        cls: The class.
+        cls: The dataclass.
         folder: The run's folder.
         part: "arguments" or "options".
-        values: What the part holds.
-        names: The fields that it may have; default: all.
+        values: Content of the part.
+        names: Fields that the part may have; default: all.
 
     Raises:
-        ValueError: A field is unknown, or its value is not of its type or not allowed.
+        ValueError: A field is unknown, or its value has the wrong type or is not allowed.
     """
     known: dict[str, Any] = {
         name: (kind, default) for name, kind, default in typed_fields(cls) if names is None or name in names
@@ -165,22 +165,22 @@ def instance(
 def check_files(
     description: Description, experiment: Experiment, folder: Path
 ) -> dict[str, dict[str, str | None]]:
-    """Compare the files that the experiment names with those with which the run began.
+    """Check that the files which the experiment names have not changed since the run began.
 
     Call it before the experiment reads them.
 
     Returns:
-        Path and digest of each file as it is now, by field.
+        Current path and digest of each file, by field.
 
     Raises:
-        ValueError: A file's content is another, or it cannot be read; or the run's description was edited.
+        ValueError: A file has changed or cannot be read, or the run's description was edited.
     """
-    path, now = folder / RUN, _identify(experiment)
+    path, now = folder / RUN, _file_digests(experiment)
     kept = description.model_dump(include={"arguments", "files"})
     if description.digest not in (None, _digest_of_task(description.experiment, **kept)):
         raise ValueError(
-            f"resume: {path}: digest: does not fit experiment, arguments and files, which have been edited since the "
-            "run wrote them; a run keeps its task"
+            f"resume: {path}: digest: does not match experiment, arguments and files, which were edited after the run "
+            "wrote them; a resumed run keeps its task"
         )
     then = kept["files"]
     if then is not None and then.keys() != now.keys():
@@ -189,8 +189,8 @@ def check_files(
         digest = None if then is None else then[field]["sha256"]
         if digest is None and (then is None or file["sha256"] is None):
             warnings.warn(
-                f"{field}: {path} does not say what {file['path']} held when the run began; the run goes on with what "
-                "it holds now",
+                f"{field}: {path} has no digest of {file['path']} from when the run began; the run continues with its "
+                "current content",
                 stacklevel=2,
             )
         elif digest != file["sha256"]:
@@ -202,7 +202,7 @@ def check_files(
 
 
 def _check_format(description: Description) -> None:
-    """Raise ValueError where a description has no format that we know, or not the fields of its format."""
+    """Raise ValueError if the format is unknown or a field does not belong to it."""
     if description.format not in (1, FORMAT):
         raise ValueError(f"format: must be 1 or {FORMAT}, got {shown(description.format)}")
     for name in ("digest", "written", "files"):
@@ -213,20 +213,22 @@ def _check_format(description: Description) -> None:
             raise ValueError(f"format: must be {FORMAT} where {name} is given")
 
 
-def _task(name: str, experiment: Experiment, files: dict[str, dict[str, str | None]]) -> dict[str, Any]:
-    """The fields of run.json that make the task, and their digest."""
+def _task_fields(
+    name: str, experiment: Experiment, files: dict[str, dict[str, str | None]]
+) -> dict[str, Any]:
+    """Return the fields of run.json that define the task, and their digest."""
     task: dict[str, Any] = {"experiment": name, "arguments": dataclasses.asdict(experiment), "files": files}
     return {**task, "digest": _digest_of_task(**task)}
 
 
 def _digest_of_task(experiment: str, arguments: dict[str, Any], files: Any) -> str:
-    """SHA-256 of their JSON, which is the same before they are written and after they are read."""
+    """Return the SHA-256 of the task's JSON, which is the same before writing and after reading."""
     text = json.dumps([experiment, arguments, files], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _identify(experiment: Experiment) -> dict[str, dict[str, str | None]]:
-    """Path and digest of the files that make the task, by field."""
+def _file_digests(experiment: Experiment) -> dict[str, dict[str, str | None]]:
+    """Return path and digest of the files that define the task, by field."""
     return {
         field: {"path": str(path.absolute()), "sha256": _digest(path)}
         for field, path in experiment.files.items()
@@ -234,7 +236,7 @@ def _identify(experiment: Experiment) -> dict[str, dict[str, str | None]]:
 
 
 def _digest(path: Path) -> str | None:
-    """SHA-256 of a file, or of the Python files of a package; none of a pipe, which can be read only once."""
+    """Return the SHA-256 of a file or of a package's Python files; None for a pipe, which can be read only once."""
     try:
         if (path / "__init__.py").is_file():
             names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.py") if file.is_file())
@@ -250,11 +252,11 @@ def _digest(path: Path) -> str | None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def start_entry(command: Sequence[str]) -> dict[str, Any]:
-    """The entry of `starts` for this process: its command, the time, the versions and the machine."""
+    """Return the entry of `starts` for this process: command, time, versions and machine."""
     versions = {"python": platform.python_version()}
     for name in ("batchneat", "numpy", "numba", "pydantic", "matplotlib"):
         try:

@@ -1,4 +1,4 @@
-"""A run's folder: where it lies, which files are a run's own, and that one process writes it at a time."""
+"""The folder of a run: its path, the names of its files, and the lock that lets one process write at a time."""
 
 from __future__ import annotations
 
@@ -18,64 +18,64 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.toml"
-_OF_EVERY_RUN = {
+_RUN_FILES = {
     *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "result.json"),
     *("champion.json", "champion.svg", "fitness.svg", "species.svg"),
 }
-OF_A_COMPARISON = {RUN, "curves.csv", "summary.json", "compare.svg"}
-"""Names of the files that `compare` writes."""
+COMPARISON_FILES = {RUN, "curves.csv", "summary.json", "compare.svg"}
+"""Names of the files that `compare` may write."""
 
 
-def of_a_run(pictures: Iterable[str], lineage: bool) -> set[str]:
-    """Names of the files that a run may write; those of a TensorBoard log stay when another run takes the folder.
+def run_files(pictures: Iterable[str], lineage: bool) -> set[str]:
+    """Return the names of the files that a run may write, except TensorBoard logs, which are never deleted.
 
     Args:
-        pictures: Names of those that its experiment may draw.
-        lineage: Whether it keeps each genome's parents.
+        pictures: Names of the pictures that its experiment may draw.
+        lineage: Whether the run stores each genome's parents.
     """
-    return _OF_EVERY_RUN | set(pictures) | ({"lineage.npy"} if lineage else set())
+    return _RUN_FILES | set(pictures) | ({"lineage.npy"} if lineage else set())
 
 
-def of_a_study(pictures: Iterable[str], labels: Sequence[str]) -> set[str]:
-    """Names of the files that a study may write.
+def study_files(pictures: Iterable[str], labels: Sequence[str]) -> set[str]:
+    """Return the names of the files that a study may write.
 
     Args:
-        pictures: Names of those that its experiment may draw.
-        labels: Of its settings.
+        pictures: Names of the pictures that its experiment may draw.
+        labels: Labels of its settings.
     """
     names = {RUN, CONFIG, "summary.csv", "summary.json"} | set(pictures)
     for label in labels:
-        end = suffix(label, labels)
+        end = setting_suffix(label, labels)
         names |= {f"config{end}.toml", f"runs{end}.svg", f"champion{end}.json", f"champion{end}.svg"}
         names |= {add_suffix(Path(picture), end).name for picture in pictures}
     return names
 
 
-def suffix(label: str, labels: Sequence[str]) -> str:
-    """What the names of a setting's files end in: nothing where a study has one setting, else its label."""
+def setting_suffix(label: str, labels: Sequence[str]) -> str:
+    """Return the end of the names of a setting's files: empty if the study has one setting, else from its label."""
     slug = "".join(c if c.isalnum() else "-" for c in label).replace("--", "-")
     return f"-{slug}" if len(labels) > 1 else ""
 
 
 def add_suffix(picture: Path, end: str) -> Path:
-    """The path of a setting's picture, from that which its experiment draws."""
+    """Return the path of a picture with a setting's suffix in its name."""
     return picture.with_stem(picture.stem + end)
 
 
 @contextlib.contextmanager
 def create(experiment: str, output: Path | None, overwrite: bool, names: set[str]) -> Iterator[Path]:
-    """The folder to write, locked: `output`, or runs/<experiment>, or the next of that name that is free.
+    """Create and lock an output folder: `output` or, by default, runs/<experiment>, with a number if that exists.
 
     Args:
-        experiment: Names the folder.
-        output: The folder to write, if it is given.
-        overwrite: Delete what an earlier run has written there.
-        names: Of the files that will be written.
+        experiment: Name of the experiment.
+        output: The folder to write.
+        overwrite: Delete the files of an earlier run in the folder.
+        names: Names of the files that will be written.
 
     Raises:
-        ValueError: `output` exists, something is in it, and it is not to be overwritten; or one of the files is there
-            and is not an earlier run's.
-        LockedError: Another process is writing it.
+        ValueError: The folder is not empty and `overwrite` is false, or it holds a file of these names that no earlier
+            run wrote.
+        LockedError: Another process is writing to the folder.
     """
     if output is None:
         folder = _next_free(experiment)
@@ -86,17 +86,17 @@ def create(experiment: str, output: Path | None, overwrite: bool, names: set[str
         folder.mkdir(parents=True, exist_ok=True)
     with Lock(folder / RUN):
         _check_idle(folder)
-        _make_room(folder, overwrite, names)
+        _delete_earlier_files(folder, overwrite, names)
         yield folder
 
 
 @contextlib.contextmanager
 def reopen(folder: Path) -> Iterator[Path]:
-    """The folder of a run that goes on, locked.
+    """Lock the folder of a run to resume.
 
     Raises:
         ValueError: There is no such folder.
-        LockedError: Another process is writing it.
+        LockedError: Another process is writing to the folder.
     """
     if not folder.is_dir():
         raise ValueError(f"resume: there is no folder {folder}")
@@ -106,21 +106,21 @@ def reopen(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def described(folder: Path, content: dict[str, Any], names: set[str]) -> Iterator[None]:
-    """Write run.json, with the files that work of this kind may write, and at the end with those that it has written.
+def write_description(folder: Path, content: dict[str, Any], names: set[str]) -> Iterator[None]:
+    """Write run.json twice: first with the files that may be written, at the end with those that were written.
 
-    Only these are an earlier run's when another run takes the folder.
+    A later run that overwrites the folder deletes these files and no others.
 
     Args:
-        folder: The folder, locked.
-        content: What run.json holds.
-        names: Of the files that may be written.
+        folder: The locked folder.
+        content: Content of run.json.
+        names: Names of the files that may be written.
     """
     write_json(folder / RUN, {**content, "written": sorted(names)})
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # a full disk; the longer list stays
+        with contextlib.suppress(OSError):  # if the disk is full, the longer list stays
             write_json(
                 folder / RUN, {**content, "written": sorted(n for n in names if (folder / n).exists())}
             )
@@ -132,14 +132,14 @@ def write_config(folder: Path, config: Config, end: str = "") -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content`; numbers that JSON has no word for become null."""
-    text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
-    # JSON can escape what no encoding has: bytes of a file's name that are not UTF-8.
+    """Write `content` as JSON. NaN and infinities become null."""
+    text = json.dumps(_replace_non_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
+    # Bytes of a file name that are not UTF-8 are surrogates, which cannot be encoded. JSON can escape them.
     write_whole(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
 def write_champion(folder: Path, champion: Genome, end: str = "") -> None:
-    """champion.json, which `Genome.from_dict` reads, and champion.svg."""
+    """Write champion.json, which `Genome.from_dict` reads, and champion.svg."""
     from neat import plot
 
     write_json(folder / f"champion{end}.json", champion.to_dict())
@@ -158,33 +158,34 @@ def _next_free(experiment: str) -> Path:
 
 
 def _check_idle(folder: Path) -> None:
-    """Raise LockedError where a run goes on in the folder although somebody has deleted the lock of its run.json."""
+    """Raise LockedError if a run is writing to the folder, even if somebody deleted the lock of run.json."""
     with Lock(folder / CHECKPOINT):
         pass
 
 
-def _make_room(folder: Path, overwrite: bool, names: set[str]) -> None:
+def _delete_earlier_files(folder: Path, overwrite: bool, names: set[str]) -> None:
     there = {path.name for path in folder.iterdir() if not is_auxiliary(path.name)}
     if there and not overwrite:
-        raise ValueError(f"output: {folder} is not empty; --overwrite writes into it all the same")
-    earlier = _written_before(folder)
-    refuse_foreign("output", folder, names - earlier)
-    for name in earlier & there - {RUN}:  # which is replaced, and says until then whose the other files are
+        raise ValueError(f"output: {folder} is not empty; --overwrite writes into it anyway")
+    earlier = _find_earlier_files(folder)
+    refuse_foreign_files("output", folder, names - earlier)
+    # run.json stays until it is replaced, because it lists the other files.
+    for name in earlier & there - {RUN}:
         (folder / name).unlink()
 
 
-def refuse_foreign(field: str, folder: Path, names: set[str]) -> None:
-    """Raise ValueError where one of these files, which no earlier run has written, is in the folder."""
+def refuse_foreign_files(field: str, folder: Path, names: set[str]) -> None:
+    """Raise ValueError if one of these files, which no earlier run wrote, is in the folder."""
     foreign = sorted(name for name in names if (folder / name).exists())
     if foreign:
         raise ValueError(
-            f"{field}: {folder / foreign[0]} is no earlier run's, and would be overwritten; move it away or choose "
-            "another folder"
+            f"{field}: {folder / foreign[0]} was not written by an earlier run and would be overwritten; "
+            "move it away or choose another folder"
         )
 
 
-def _written_before(folder: Path) -> set[str]:
-    """Names of the files that the run in a folder has written; none if run.json does not tell of one."""
+def _find_earlier_files(folder: Path) -> set[str]:
+    """Return the names of the files that the run in a folder wrote; empty if run.json describes no run."""
     try:
         content = json.loads((folder / RUN).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -195,11 +196,11 @@ def _written_before(folder: Path) -> set[str]:
     return {name for name in written if isinstance(name, str)} if isinstance(written, list) else set()
 
 
-def _finite(content: Any) -> Any:
+def _replace_non_finite(content: Any) -> Any:
     if isinstance(content, dict):
-        return {name: _finite(value) for name, value in content.items()}
+        return {name: _replace_non_finite(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [_replace_non_finite(value) for value in content]
     if isinstance(content, Path):
         return str(content)
     return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,4 +1,4 @@
-"""The record of one run in a study of many."""
+"""The record of one run in a study."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 
 class Run(NamedTuple):
-    """What a study keeps of a run."""
+    """The results of a run that a study keeps."""
 
     seed: int
     solved: bool
     generations: int
     evaluations: int
     fitness: float
-    """The champion's."""
+    """Fitness of the champion."""
     hidden_nodes: int
     enabled_connections: int
     measures: dict[str, float]
     best: np.ndarray
     """Best fitness so far, float64 (generations,)."""
     champion: dict[str, Any]
-    """As `Genome.to_dict` gives it."""
+    """The champion, as `Genome.to_dict` returns it."""
     state: dict[str, np.ndarray]
-    """The evaluator's state when it judged the champion; empty if it has none."""
+    """The evaluator's state at the end of the run; empty if it has none."""

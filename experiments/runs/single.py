@@ -1,4 +1,4 @@
-"""One run, from its first generation or its newest checkpoint to the pictures."""
+"""Start or resume one run, and write its results and pictures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.cli.first_start import compile_ahead, tell_device
+from experiments.cli.first_start import compile_ahead, print_device
 from experiments.cli.flags import CommandLine, Options, flag
-from experiments.cli.settings import config_for, contradiction
+from experiments.cli.settings import build_config, find_contradiction
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
-from experiments.tasks.experiment import Evaluator, Experiment, named
+from experiments.tasks.experiment import Evaluator, Experiment, find_experiment
 from neat import Population, Result, plot, reporting
 from neat.config.config import Config
 
@@ -21,19 +21,19 @@ _KEPT_OPTIONS = ("generations", "device", "checkpoint_every", "lineage", "tensor
 
 
 def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
-    """Begin a run in a folder of its own."""
+    """Start a run in a new folder."""
     options = Options(**line.options)
-    experiment = named(name)(**line.experiment)
+    experiment = find_experiment(name)(**line.experiment)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
     kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
     content = descriptions.describe(name, experiment, kept, command)
     evaluator = experiment.evaluator(options.device)
-    config = config_for(experiment, evaluator, options, line.settings)
+    config = build_config(experiment, evaluator, options, line.settings)
     population = Population(config)
-    names = folders.of_a_run(experiment.pictures, options.lineage)
+    names = folders.run_files(experiment.pictures, options.lineage)
     with (
         folders.create(name, options.output, options.overwrite, names) as folder,
-        folders.described(folder, content, names),
+        folders.write_description(folder, content, names),
     ):
         folders.write_config(folder, config)
         compile_ahead(experiment, config, options.device, options.quiet)
@@ -41,12 +41,12 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
 
 
 def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
-    """Go on with the run in a folder.
+    """Resume the run in a folder.
 
     Raises:
         ValueError: There is no such run, its description is damaged, its data have changed, or the arguments
             contradict it.
-        LockedError: Another process goes on with it.
+        LockedError: Another process is running it.
     """
     resumed = Options(**line.options).resume
     assert resumed is not None
@@ -56,10 +56,12 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
             raise ValueError(f"resume: {folder} holds an experiment {description.experiment}, got {name}")
         if description.settings:
             raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
-        # Fields that the run's version did not have are as they were then.
-        experiment = descriptions.instance(named(name), folder, "arguments", description.arguments).located()
+        # Fields that did not exist when the run began have their defaults, which keep its behaviour.
+        experiment = descriptions.build_instance(
+            find_experiment(name), folder, "arguments", description.arguments
+        ).with_absolute_paths()
         _check_arguments(experiment, line.experiment)
-        kept = descriptions.instance(Options, folder, "options", description.options, _KEPT_OPTIONS)
+        kept = descriptions.build_instance(Options, folder, "options", description.options, _KEPT_OPTIONS)
         options = dataclasses.replace(kept, **line.options)
         if options.generations is None:
             raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
@@ -67,17 +69,17 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         evaluator = experiment.evaluator(options.device)
         population = _load_population(folder)
         _check_population(population, options.generations, line.settings)
-        content = descriptions.resumed(description, experiment, files, options.generations, command)
-        names = folders.of_a_run(experiment.pictures, options.lineage)
+        content = descriptions.describe_resumed(description, experiment, files, options.generations, command)
+        names = folders.run_files(experiment.pictures, options.lineage)
         if description.written is not None:
-            folders.refuse_foreign("resume", folder, names - set(description.written))
+            folders.refuse_foreign_files("resume", folder, names - set(description.written))
             names |= set(description.written)
-        with folders.described(folder, content, names):
+        with folders.write_description(folder, content, names):
             _run(name, experiment, evaluator, population, options, folder)
 
 
 def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:
-    """Raise ValueError where the command line has another value than the run."""
+    """Raise ValueError if an argument of the command line differs from the run's."""
     for field, value in given.items():
         kept = getattr(experiment, field)
         same = kept == value or (field in experiment.files and kept == str(Path(value).absolute()))
@@ -86,16 +88,16 @@ def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:
 
 
 def _check_population(population: Population, generations: int, settings: dict[str, Any]) -> None:
-    """Raise ValueError where the command line contradicts what the run has done."""
-    wrong = contradiction(population.config, settings)
-    if wrong:
-        raise ValueError(wrong)
+    """Raise ValueError if the command line contradicts the run's config or has too few generations."""
+    message = find_contradiction(population.config, settings)
+    if message:
+        raise ValueError(message)
     if generations < population.generation:
         raise ValueError(f"generations: the run has {population.generation} already, got {generations}")
 
 
 def _load_population(folder: Path) -> Population:
-    """The population of the run's checkpoint; before there is one, the first generation.
+    """Return the population of the run's checkpoint or, if there is none yet, the first generation.
 
     Raises:
         ValueError: The run has ended and its checkpoint is gone, or a file is damaged.
@@ -127,7 +129,7 @@ def _run(
         reporters.append(reporting.TensorBoard(folder / "tensorboard"))
     reporters.append(results)
     if not options.quiet:
-        tell_device(evaluator)
+        print_device(evaluator)
         reporters.append(reporting.Terminal(verbose=options.verbose))
     try:
         result = population.run(
@@ -141,21 +143,21 @@ def _run(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(resume_hint(name, folder)) from None
     finally:
-        close(evaluator)
+        close_evaluator(evaluator)
     _print_result(result, results, folder)
 
 
-def close(evaluator: Evaluator) -> None:
-    """End the processes of an evaluator that has any."""
+def close_evaluator(evaluator: Evaluator) -> None:
+    """End the processes of an evaluator, if it has any."""
     getattr(evaluator, "close", lambda: None)()
 
 
 class _Results(reporting.Reporter):
-    """Writes what is left of a run; before the terminal's reporter, since an output that fails must not cost results.
+    """A reporter that writes the results of a run. It must precede the terminal's, whose output may fail.
 
     Attributes:
-        measures: Of the champion.
-        pictures: All that were drawn.
+        measures: Measures of the champion, by name.
+        pictures: Paths of all pictures.
     """
 
     def __init__(self, experiment: Experiment, evaluator: Evaluator, folder: Path) -> None:
@@ -192,7 +194,7 @@ def _print_result(result: Result, results: _Results, folder: Path) -> None:
 
 
 def resume_hint(name: str, folder: Path) -> str:
-    """The message of an interrupted run: its newest checkpoint, and the command that resumes it."""
+    """Return the message of an interrupted run: its newest checkpoint, and the command that resumes it."""
     path = folder / folders.CHECKPOINT
     state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
     return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"

@@ -1,4 +1,4 @@
-"""Means with their confidence, and the table that shows them."""
+"""Means and shares with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from evaluators.deviation import moments
 
 
 class Summary(NamedTuple):
-    """A sample's statistics; what one value or none cannot tell is NaN."""
+    """Statistics of a sample; NaN if the sample is too small for them."""
 
     size: int
     mean: float
     low: float
-    """The 95 % interval of the mean (Student's t) goes from here"""
+    """Lower end of the 95 % interval of the mean (Student's t)."""
     high: float
-    """to here."""
+    """Upper end."""
     sd: float
-    """Of the sample, with n − 1."""
+    """Standard deviation of the sample, with n − 1."""
     median: float
     least: float
     greatest: float
 
 
 def summary(values: Sequence[float] | np.ndarray) -> Summary:
-    """Statistics of the values that are numbers."""
+    """Return statistics of the finite values."""
     sample = np.asarray(values, float)
     sample = sample[np.isfinite(sample)]
     if len(sample) == 0:
@@ -42,9 +42,9 @@ def summary(values: Sequence[float] | np.ndarray) -> Summary:
 
 
 def bootstrap(values: Sequence[float], resamples: int = 10_000) -> tuple[float, float]:
-    """The 95 % interval of the mean by percentiles of resampled means (Efron 1979), which keeps to possible values.
+    """Return the 95 % interval of the mean by percentiles of resampled means (Efron 1979); NaN for less than 2 values.
 
-    NaN for less than two values.
+    Unlike Student's interval, it never exceeds the range of the values.
     """
     sample = np.asarray(values, float)
     if len(sample) < 2:
@@ -55,9 +55,9 @@ def bootstrap(values: Sequence[float], resamples: int = 10_000) -> tuple[float, 
 
 
 def t_quantile(coverage: float, freedom: int) -> float:
-    """The t with P(|T| < t) = `coverage` for Student's T.
+    """Return the t with P(|T| < t) = `coverage` for Student's t distribution with `freedom` degrees of freedom.
 
-    With t = √ν tan θ, the density of T becomes cos(θ)^(ν−1) over θ, up to a factor.
+    With t = √ν tan θ, the density becomes cos(θ)^(ν−1) over θ, up to a factor.
     """
     # Nearly all of the probability lies within a few widths 1/√ν of θ = 0.
     angle = np.linspace(0.0, min(np.pi / 2, 12 / freedom**0.5), 20001)
@@ -67,7 +67,7 @@ def t_quantile(coverage: float, freedom: int) -> float:
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
+    """Return the 95 % interval of a share (Wilson 1927)."""
     z = 1.959964
     centre = (successes + z**2 / 2) / (count + z**2)
     half = z / (count + z**2) * (successes * (count - successes) / count + z**2 / 4) ** 0.5

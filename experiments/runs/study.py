@@ -1,4 +1,4 @@
-"""Many runs with the seeds seed, seed + 1, …: what they have in common, in a table and in figures."""
+"""Studies: runs with the seeds seed, seed + 1, …, and their table and figures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evaluators.worker_processes import Workers
-from experiments.cli.first_start import compile_ahead, tell_device
+from experiments.cli.first_start import compile_ahead, print_device
 from experiments.cli.flags import CommandLine, Options
-from experiments.cli.settings import config_for
+from experiments.cli.settings import build_config
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
 from experiments.runs.run import Run
-from experiments.runs.single import close
+from experiments.runs.single import close_evaluator
 from experiments.runs.table import write_tables
-from experiments.tasks.experiment import Experiment, named
+from experiments.tasks.experiment import Experiment, find_experiment
 from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.kernels import parallel
@@ -27,30 +27,30 @@ SCHEMES = ("global", "generation", "pairing")
 
 
 class Setting(NamedTuple):
-    """A config whose runs make a row of the table."""
+    """A config whose runs are a row of the table."""
 
     label: str
     config: Config
 
 
-def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
-    """Do all the runs; show and write the table, the figures and a row for each run."""
+def run_study(name: str, line: CommandLine, command: Sequence[str]) -> None:
+    """Do all the runs; print and write their table, and write figures and a row for each run."""
     options = Options(**line.options)
-    experiment = named(name)(**line.experiment)
+    experiment = find_experiment(name)(**line.experiment)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
     kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
     content = descriptions.describe(name, experiment, kept, command)
     settings = _settings(experiment, options, line.settings)
     labels = [setting.label for setting in settings]
     content["settings"] = labels
-    names = folders.of_a_study(experiment.pictures, labels)
+    names = folders.study_files(experiment.pictures, labels)
     with (
         folders.create(name, options.output, options.overwrite, names) as folder,
-        folders.described(folder, content, names),
+        folders.write_description(folder, content, names),
     ):
         folders.write_config(folder, settings[0].config)
         if not options.quiet:
-            tell_device(experiment.evaluator(options.device))
+            print_device(experiment.evaluator(options.device))
         compile_ahead(experiment, settings[0].config, options.device, options.quiet)
         rows = folder / "summary.csv"
         try:
@@ -59,9 +59,9 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
                     setting.label: list(_runs(experiment, setting, options, file)) for setting in settings
                 }
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted; {rows} has the runs that were done") from None
+            raise KeyboardInterrupt(f"interrupted; {rows} has the finished runs") from None
         for setting in settings:
-            end = folders.suffix(setting.label, labels)
+            end = folders.setting_suffix(setting.label, labels)
             folders.write_config(folder, setting.config, end)
             _draw(folder, done[setting.label], end)
             _show(folder, experiment, done[setting.label], options.device, end)
@@ -70,40 +70,40 @@ def study(name: str, line: CommandLine, command: Sequence[str]) -> None:
 
 
 def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -> list[Setting]:
-    """The configs to compare."""
+    """Return the configs to compare: one, or one for each scheme and the default settings beside a preset."""
     task = experiment.evaluator(options.device)
     base = options.preset or (options.config.stem if options.config else "default")
     if not options.schemes:
-        config = config_for(experiment, task, options, flags)
+        config = build_config(experiment, task, options, flags)
         return [Setting(f"{base}, {config.innovation}", config)]
     settings = []
     for scheme in SCHEMES:
-        config = config_for(experiment, task, options, merge(flags, {"innovation": scheme}))
+        config = build_config(experiment, task, options, merge(flags, {"innovation": scheme}))
         settings.append(Setting(f"{base}, {scheme}", config))
     if options.preset:
         plain = dataclasses.replace(options, preset=None, config=None)
         kept = {k: v for k, v in flags.items() if k in ("seed", "population_size")}
-        config = config_for(experiment, task, plain, kept)
+        config = build_config(experiment, task, plain, kept)
         settings.append(Setting(f"default, {config.innovation}", config))
     return settings
 
 
 @functools.lru_cache(maxsize=1)
-def _cached(experiment: Experiment) -> Experiment:
-    """One object for all runs of a process, with the data that it has read."""
+def _cache_experiment(experiment: Experiment) -> Experiment:
+    """Return the same object for all runs of a process, so that its data is read once."""
     return experiment
 
 
 def run_seed(experiment: Experiment, config: Config, generations: int, device: str) -> Run:
-    """One run, in whatever process."""
-    experiment = _cached(experiment)
+    """Do one run, in this process or in a worker."""
+    experiment = _cache_experiment(experiment)
     evaluator = experiment.evaluator(device)
     try:
         solved = experiment.solved(evaluator)
         result = Population(config).run(evaluator, generations=generations, solved=solved)
         measures = experiment.measures(result.champion, evaluator)
     finally:
-        close(evaluator)
+        close_evaluator(evaluator)
     return Run(
         config.seed,
         result.solved,
@@ -120,12 +120,12 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
 
 
 def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows) -> Iterator[Run]:
-    """The runs of a setting in order of their seeds; each adds its row to `file` when it is done."""
+    """Yield the runs of a setting in order of their seeds. Each adds its row to `file` when it ends."""
     assert options.generations is not None
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
-    one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
+    run_one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
     columns = Run._fields[:-4]
-    for count, run in enumerate(_run_all(one, configs, options), 1):
+    for count, run in enumerate(_run_all(run_one, configs, options), 1):
         header = [["setting", *columns, *run.measures]] if file.is_empty else []
         file.append([*header, [setting.label, *run[:-4], *run.measures.values()]])
         if not options.quiet and (count % max(1, options.runs // 10) == 0):
@@ -133,33 +133,33 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows
         yield run
 
 
-def _run_all(one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
-    """The runs of the configs, in their order, in this process or in workers."""
+def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
+    """Yield the runs of the configs, in their order, done in this process or in workers."""
     if options.workers == 1:
-        yield from map(one, configs)
+        yield from map(run_one, configs)
         return
     threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
     prepare = functools.partial(parallel.set_threads, threads)
-    with Workers(one, options.workers, options.timeout, prepare) as workers:
+    with Workers(run_one, options.workers, options.timeout, prepare) as workers:
         yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
 
 
 def _draw(folder: Path, runs: list[Run], suffix: str) -> None:
-    """The figure of all runs, and the champion of the best."""
+    """Draw the figure of all runs, and write the champion of the best run."""
     plot.runs([run.best for run in runs], folder / f"runs{suffix}.svg")
     folders.write_champion(folder, Genome.from_dict(_best(runs).champion), suffix)
 
 
 def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:
-    """What the champion of the best run does, as at that run's end."""
+    """Draw the behaviour of the best run's champion, with the evaluator's state at that run's end."""
     run = _best(runs)
     champion, evaluator = Genome.from_dict(run.champion), experiment.evaluator(device)
-    champion.genomes.seed = run.seed  # by which starts are drawn
+    champion.genomes.seed = run.seed  # the seed decides the episodes' starts
     if run.state:
         evaluator.restore(run.state)  # type: ignore[attr-defined]
     for picture in experiment.show(champion, evaluator, folder):
         picture.replace(folders.add_suffix(picture, suffix))
-    close(evaluator)
+    close_evaluator(evaluator)
 
 
 def _best(runs: list[Run]) -> Run:

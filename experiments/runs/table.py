@@ -1,4 +1,4 @@
-"""The table of a study: a row for each setting, beside published ones."""
+"""The tables of a study: a row for each setting, beside published results."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _HEADERS = (
 
 
 def write_tables(path: Path, experiment: Experiment, runs: dict[str, list[Run]]) -> None:
-    """Write all statistics of `runs`, by setting, as JSON, and print their table."""
-    statistics = {label: _statistics(rows) for label, rows in runs.items()}
+    """Write all statistics of `runs`, by setting, as JSON, and print their tables."""
+    statistics = {label: _summarise(rows) for label, rows in runs.items()}
     content = {
         label: {name: value._asdict() if isinstance(value, Summary) else value for name, value in row.items()}
         for label, row in statistics.items()
@@ -36,8 +36,8 @@ def write_tables(path: Path, experiment: Experiment, runs: dict[str, list[Run]])
     _print_measures(statistics)
 
 
-def _statistics(runs: list[Run]) -> dict[str, Any]:
-    """Of all runs; nodes and connections of the solutions alone, if there are any."""
+def _summarise(runs: list[Run]) -> dict[str, Any]:
+    """Return statistics of the runs. Nodes and connections are those of the solutions, if there are any."""
     solutions = [run for run in runs if run.solved] or runs
     solved = sum(run.solved for run in runs)
     result: dict[str, Any] = {
@@ -62,15 +62,15 @@ def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, An
         rows.append([
             label,
             f"{row['solved']} of {row['runs']}" if experiment.has_criterion else "–",
-            number(row["generations"].mean, 1),
-            number(evaluations.mean),
-            f"{number(evaluations.low)} – {number(evaluations.high)}",
-            number(evaluations.sd),
-            number(evaluations.greatest),
-            f"{number(row['hidden_nodes'].mean, 2)} ± {number(row['hidden_nodes'].sd, 2)}",
-            f"{number(row['enabled_connections'].mean, 2)} ± {number(row['enabled_connections'].sd, 2)}",
+            format_number(row["generations"].mean, 1),
+            format_number(evaluations.mean),
+            f"{format_number(evaluations.low)} – {format_number(evaluations.high)}",
+            format_number(evaluations.sd),
+            format_number(evaluations.greatest),
+            f"{format_number(row['hidden_nodes'].mean, 2)} ± {format_number(row['hidden_nodes'].sd, 2)}",
+            f"{format_number(row['enabled_connections'].mean, 2)} ± {format_number(row['enabled_connections'].sd, 2)}",
         ])  # fmt: skip
-    rows += [_published(row) for row in experiment.published]
+    rows += [_published_row(row) for row in experiment.published]
     caption = "Hidden nodes and enabled connections (mean ± sd) are the champions'."
     if experiment.has_criterion and any(row["solved"] < row["runs"] for row in statistics.values()):
         caption = (
@@ -81,7 +81,7 @@ def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, An
 
 
 def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
-    """A row for each setting and each measure of its champions."""
+    """Print a row for each setting and each measure of its champions."""
     rows = []
     for label, row in statistics.items():
         for name in list(row)[list(row).index("fitness") :]:
@@ -92,27 +92,27 @@ def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
     print_table(headers, rows, "Intervals of means are Student's.")
 
 
-def _published(row: Published) -> list[str]:
+def _published_row(row: Published) -> list[str]:
     return [
         row.source,
         "–" if row.success is None else f"{row.success:.0%}",
-        number(row.generations),
-        number(row.evaluations),
+        format_number(row.generations),
+        format_number(row.evaluations),
         "–",
-        number(row.sd),
-        number(row.worst),
-        number(row.hidden_nodes, 2),
-        number(row.enabled_connections, 2),
+        format_number(row.sd),
+        format_number(row.worst),
+        format_number(row.hidden_nodes, 2),
+        format_number(row.enabled_connections, 2),
     ]
 
 
-def number(value: float | None, digits: int = 0) -> str:
-    """As text, "–" where there is none."""
+def format_number(value: float | None, digits: int = 0) -> str:
+    """Format a number; "–" for None and NaN."""
     return "–" if value is None or value != value else f"{value:,.{digits}f}"
 
 
 def print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
-    """To the terminal, or 140 columns wide elsewhere."""
+    """Print a table as wide as the terminal, or 140 columns wide if the output is no terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Acrobot-v1."""
+"""The experiment with Acrobot-v1."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Acrobot(Control):
     """Acrobot-v1: swing up two links by the joint between them, -1 a step; solved at a mean of -100."""
 
     observations: Literal["scaled", "raw", "normalised"] = "raw"
-    """How the network sees; the bounds of the velocities are far beyond what occurs, so they are not scaled by them."""
+    """How the network sees. Raw by default, because the bounds of the velocities are far beyond what occurs."""
 
     generations = 50
     target = -100.0
 
     def environment(self) -> Environment:
-        """Acrobot-v1."""
+        """Return Acrobot-v1."""
         from evaluators.environments import Acrobot
 
         return Acrobot()

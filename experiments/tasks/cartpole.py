@@ -1,4 +1,4 @@
-"""Balancing a pole on a cart."""
+"""The experiment with CartPole-v1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Cartpole(Control):
     target = 475.0
 
     def environment(self) -> CartPole:
-        """CartPole-v1."""
+        """Return CartPole-v1."""
         from evaluators.environments import CartPole
 
         return CartPole()

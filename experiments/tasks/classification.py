@@ -1,4 +1,4 @@
-"""Telling classes apart: a CSV file, the irises, written digits, or two spirals."""
+"""The experiment with classification: a CSV file, irises, handwritten digits, or two spirals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiments.tasks.data import (
     read_csv,
     spirals,
     split,
-    standardised,
+    standardise,
 )
 from experiments.tasks.prediction import Prediction, Sets, accuracy, predictions
 
@@ -30,21 +30,21 @@ _BUILT_IN = {"iris": iris, "digits": digits, "spirals": spirals}
 
 @dataclass(frozen=True)
 class Classification(Prediction):
-    """Classes of samples; fitness is minus the cross-entropy on the training part.
+    """Classify samples; fitness is minus the cross-entropy on the training part.
 
-    Features are standardised with the training part's mean and deviation, each class has an output.
+    Features are standardised with the training part's mean and standard deviation. Each class has an output.
     """
 
     data: str = "spirals"
     """CSV file with a header, or "iris", "digits" or "spirals"."""
     label: str | None = None
-    """The file's column with the classes; all others are inputs."""
+    """Column of the file with the classes; all other columns are inputs."""
     test_share: float = 0.25
-    """Share of each class that is held out."""
+    """Share of each class held out for testing."""
     split_seed: int = 0
-    """Seed of what is held out, the same for all runs of a study."""
+    """Seed of the division, the same for all runs of a study."""
     learn_steps: int = 0
-    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
+    """Gradient steps by which each genome is trained; its offspring inherit the learned weights."""
 
     generations = 200
     loss = "cross_entropy"
@@ -54,7 +54,7 @@ class Classification(Prediction):
     def __post_init__(self) -> None:
         if (self.data in _BUILT_IN) != (self.label is None):
             raise ValueError(
-                f"label: names a column of a CSV file, not with {', '.join(_BUILT_IN)}; "
+                f"label: must name a column of a CSV file, and cannot be combined with {', '.join(_BUILT_IN)}; "
                 f"got {self.label!r} with data {self.data}"
             )
         check_split(self.test_share, self.split_seed)
@@ -65,16 +65,16 @@ class Classification(Prediction):
         return {} if self.data in _BUILT_IN else {"data": Path(self.data)}
 
     def sets(self) -> Sets:
-        """Standardised features, and 1 for a sample's class, 0 for the others."""
+        """Return standardised features, and targets of 1 for a sample's class and 0 for the others."""
         targets = np.eye(len(self._classes), dtype=np.float32)[self._truth]
         return Sets(self._features, targets, *self._split)
 
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
-        """The share of samples whose class has the greatest output."""
+        """Return the share of samples whose class has the greatest output."""
         return accuracy(outputs, targets)
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
-        """Accuracy on both parts."""
+        """Return the accuracy on both parts."""
         inputs, targets, train, test = self.sets()
         outputs = predictions(champion, inputs)
         parts = {"train": train, "test": test}
@@ -110,4 +110,4 @@ class Classification(Prediction):
 
     @cached_property
     def _features(self) -> np.ndarray:
-        return standardised(self._data.features, self._split.train, self._data.names)
+        return standardise(self._data.features, self._split.train, self._data.names)

@@ -1,4 +1,4 @@
-"""What the experiments in environments share."""
+"""The base class of the experiments with environments of this library."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ if TYPE_CHECKING:
     from evaluators.environments import Environment
     from neat import Genome
 
-UNSEEN = 100  # starts on which a champion is judged
-JUDGED, REPORTED = 0, 1  # trials: by which a run ends, and by which its champion is measured
+UNSEEN_STARTS = 100  # number of fresh starts that test a champion
+# Trials of fresh starts: the first decides whether a run ends, the second measures its champion.
+STOP_TRIAL, REPORT_TRIAL = 0, 1
 
 
 @dataclass(frozen=True)
 class Control(Experiment):
-    """Base of the experiments whose task is an environment of ours."""
+    """Base class of the experiments with an environment of this library."""
 
     episodes: int = 5
-    """Episodes of each genome and generation."""
+    """Episodes of each genome in a generation."""
     starts: Literal["generation", "genome"] = "generation"
-    """Whether all genomes of a generation meet the same starts, or each its own."""
+    """Whether all genomes of a generation get the same starts, or each genome its own."""
     observations: Literal["scaled", "raw", "normalised"] = "scaled"
-    """How the network sees: scaled to ±1 by the environment's bounds, raw, or by running mean and deviation."""
+    """How the network sees: scaled to ±1 by the environment's bounds, raw, or normalised by running statistics."""
 
     pictures = BEHAVIOUR
 
     @abstractmethod
     def environment(self) -> Environment:
-        """The task."""
+        """Return the environment."""
 
     @property
     def target(self) -> float | None:
-        """Mean reward over unseen starts with which the task counts as solved."""
+        """Mean reward over unseen starts at which the task counts as solved; None if there is no such value."""
         return None
 
     @property
     def has_criterion(self) -> bool:
-        """Whether there is a target."""
+        """Whether the task has a target."""
         return self.target is not None
 
     def evaluator(self, device: str) -> Rollout:
-        """Episodes of the environment."""
+        """Return the evaluator of the environment's episodes."""
         from evaluators import Rollout
 
         return Rollout(
@@ -60,28 +61,28 @@ class Control(Experiment):
         )
 
     def solved(self, evaluator: Rollout) -> Callable[[Genome], bool] | None:
-        """The champion reaches the target over fresh starts, with two standard errors to spare."""
+        """Return a criterion: the champion exceeds the target over fresh starts by two standard errors."""
         target = self.target
         if target is None:
             return None
 
-        def holds(champion: Genome) -> bool:
-            reward = evaluator.play(champion, UNSEEN, trial=JUDGED).reward[0]
+        def is_solved(champion: Genome) -> bool:
+            reward = evaluator.play(champion, UNSEEN_STARTS, trial=STOP_TRIAL).reward[0]
             mean, deviation = moments(reward, ddof=1)
             return bool(mean - 2 * deviation / len(reward) ** 0.5 >= target)
 
-        return holds
+        return is_solved
 
     def measures(self, champion: Genome, evaluator: Rollout) -> dict[str, float]:
-        """Reward over starts that neither evolution nor the end of the run has seen, and the work."""
-        reward = evaluator.play(champion, UNSEEN, trial=REPORTED).reward[0]
+        """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""
+        reward = evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward[0]
         measures = {"reward, unseen starts": float(reward.mean())}
         if self.target is not None:
             measures["solved, unseen starts"] = float(reward.mean() >= self.target)
         return {**measures, "environment steps": float(evaluator.steps)}
 
     def show(self, champion: Genome, evaluator: Rollout, folder: Path) -> list[Path]:
-        """States and actions over an episode as behaviour.svg, and the scene as behaviour.gif."""
+        """Draw states and actions over an episode in behaviour.svg, and its scene in behaviour.gif."""
         from experiments.pictures import behaviour
 
-        return behaviour.draw(evaluator.environment, evaluator.trace(champion, trial=REPORTED), folder)
+        return behaviour.draw(evaluator.environment, evaluator.trace(champion, trial=REPORT_TRIAL), folder)

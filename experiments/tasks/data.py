@@ -1,4 +1,4 @@
-"""Data sets: from CSV files, generated, or scikit-learn's; divided and standardised for training."""
+"""Data sets from CSV files, from scikit-learn or generated, and their division and standardisation."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ _NUMBER = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
 )
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_LONGEST_NAME = 60  # characters of a column's name in a list
-_LISTED = 20  # columns in a message
-_LONGEST_CLASS = 256  # characters; all names take as much memory as the longest
+_MAX_LISTED_NAME = 60  # characters of a column's name in a list
+_MAX_LISTED = 20  # columns in a message
+_MAX_CLASS_NAME = 256  # characters; each name takes as much memory as the longest
 
 
 class Data(NamedTuple):
-    """A data set: n samples with features, and for each a number or the name of its class."""
+    """A data set of n samples: their features, and a number or the name of a class for each."""
 
     features: np.ndarray
     """float64 (n, features)."""
     target: np.ndarray
-    """float64 (n,), or names of classes, (n,)."""
+    """Numbers, float64 (n,), or names of classes, (n,)."""
     names: list[str]
-    """Of the features."""
+    """Names of the features."""
 
 
 class Split(NamedTuple):
-    """Indices of the samples to train on and of those held out, int64."""
+    """Indices of the training samples and of the test samples, int64."""
 
     train: np.ndarray
     test: np.ndarray
 
 
 def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
-    """A CSV file with a header; all columns but `target` are features.
+    """Read a CSV file with a header. All columns but `target` are features.
 
     Args:
         path: UTF-8 text, separated by commas.
         target: Name of the column to predict.
-        field: What to call `target` in an error.
+        field: Name of the field that holds `target`, for error messages.
         classes: Whether the target holds names of classes rather than numbers.
 
     Raises:
-        ValueError: The file cannot be read or is no such table; the message has the line.
+        ValueError: The file cannot be read or is not such a table. The message names the line.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             first = file.readline()
-            rows = _Rows(itertools.chain([first], file))  # not by seek: the file may be a pipe
+            rows = _Rows(itertools.chain([first], file))  # not seek(), because the file may be a pipe
             try:
                 _check_separator(first, target)
-                return _parsed(rows, target, field, classes)
+                return _parse_rows(rows, target, field, classes)
             except LineError as error:
                 raise ValueError(f"{path}: line {rows.line}: {error}") from None
     except OSError as error:
@@ -73,14 +73,14 @@ def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
 
 
 class LineError(ValueError):
-    """What is wrong in the line being read."""
+    """An error in the line that was read last."""
 
 
 class _Rows:
-    """The rows of a CSV file that are not empty.
+    """An iterator over the rows of a CSV file that are not empty.
 
     Attributes:
-        line: Number of the line in which the row that was read last begins.
+        line: Number of the line in which the last row begins.
     """
 
     def __init__(self, lines: Iterator[str]) -> None:
@@ -105,7 +105,7 @@ class _Rows:
         return row
 
 
-def _parsed(rows: _Rows, target: str, field: str, classes: bool) -> Data:
+def _parse_rows(rows: _Rows, target: str, field: str, classes: bool) -> Data:
     header = [name.strip() for name in next(rows, [])]
     _check_header(header, target, field)
     at = header.index(target)
@@ -115,8 +115,10 @@ def _parsed(rows: _Rows, target: str, field: str, classes: bool) -> Data:
             _check_row_separator(row, len(header))
             raise LineError(f"expected {len(header)} values, got {len(row)}")
         text = row[at].strip()
-        targets.append(_class(text, target) if classes else _number(text, target))
-        features.append([_number(v, n) for k, (v, n) in enumerate(zip(row, header, strict=True)) if k != at])
+        targets.append(_parse_class(text, target) if classes else _parse_number(text, target))
+        features.append(
+            [_parse_number(v, n) for k, (v, n) in enumerate(zip(row, header, strict=True)) if k != at]
+        )
     if not features:
         raise LineError("expected samples after the header, found none")
     names = header[:at] + header[at + 1 :]
@@ -124,12 +126,12 @@ def _parsed(rows: _Rows, target: str, field: str, classes: bool) -> Data:
 
 
 def _check_separator(line: str, target: str) -> None:
-    """LineError if a header names its columns with another separator between them than the comma."""
+    """Raise LineError if a header separates its columns by something other than commas."""
 
     def columns(separator: str) -> list[str]:
         return [name.strip() for row in csv.reader([line], delimiter=separator) for name in row]
 
-    with contextlib.suppress(csv.Error):  # which the reader of rows reports
+    with contextlib.suppress(csv.Error):  # `_Rows` raises it again
         whole = columns(",")
         for separator, name in _OTHER_SEPARATORS.items():
             parts = columns(separator)
@@ -138,7 +140,7 @@ def _check_separator(line: str, target: str) -> None:
 
 
 def _check_row_separator(row: list[str], count: int) -> None:
-    """LineError if a row, read with commas, has the right number of values by another separator."""
+    """Raise LineError if another separator than the comma gives a row the right number of values."""
     for separator, name in _OTHER_SEPARATORS.items():
         if len(",".join(row).split(separator)) == count:
             raise _separator_error(name)
@@ -158,33 +160,37 @@ def _check_header(header: list[str], target: str, field: str) -> None:
         raise LineError("expected a header with the columns' names, got numbers")
     if "" in header:
         raise LineError(f"column {header.index('') + 1} has no name")
-    twice = {name for name in header if header.count(name) > 1}
-    if twice:
-        raise LineError(f"there are two columns {shown(min(twice))}")
+    repeated = {name for name in header if header.count(name) > 1}
+    if repeated:
+        raise LineError(f"there are two columns {shown(min(repeated))}")
     if len(header) < 2:
         raise LineError("expected a feature beside the target, got one column")
     if target not in header:
-        likely = header if len(header) <= _LISTED else difflib.get_close_matches(target, header, _LISTED, 0.0)
-        names = ", ".join(
-            name if name.isprintable() and len(name) <= _LONGEST_NAME else shown(name) for name in likely
+        listed = (
+            header
+            if len(header) <= _MAX_LISTED
+            else difflib.get_close_matches(target, header, _MAX_LISTED, 0.0)
         )
-        rest = f" and {len(header) - _LISTED} others" if len(header) > _LISTED else ""
+        names = ", ".join(
+            name if name.isprintable() and len(name) <= _MAX_LISTED_NAME else shown(name) for name in listed
+        )
+        rest = f" and {len(header) - _MAX_LISTED} others" if len(header) > _MAX_LISTED else ""
         raise LineError(f"{field}: must be one of {names}{rest}, got {shown(target)}")
 
 
-def _class(text: str, column: str) -> str:
+def _parse_class(text: str, column: str) -> str:
     if not text:
         raise LineError(f"column {shown(column)}: must not be empty")
-    if len(text) > _LONGEST_CLASS:
+    if len(text) > _MAX_CLASS_NAME:
         raise LineError(
-            f"column {shown(column)}: a class's name must have at most {_LONGEST_CLASS} characters, "
+            f"column {shown(column)}: a class's name must have at most {_MAX_CLASS_NAME} characters, "
             f"got {len(text)}: {shown(text)}"
         )
     return text
 
 
-def _number(text: str, column: str) -> float:
-    """The number that a cell holds, by a stricter rule than Python's, which reads 1_000 and all scripts' digits."""
+def _parse_number(text: str, column: str) -> float:
+    """Return the number in a cell. Unlike `float`, it rejects underscores and digits of other scripts."""
     text = text.strip()
     if not text:
         raise LineError(f"column {shown(column)}: must not be empty")
@@ -199,18 +205,18 @@ def _number(text: str, column: str) -> float:
 
 
 def iris() -> Data:
-    """Fisher's irises (1936), from scikit-learn; ImportError without it."""
-    bunch = _datasets("iris").load_iris()
+    """Return Fisher's irises (1936). Raises ImportError without scikit-learn."""
+    bunch = _import_datasets("iris").load_iris()
     return Data(bunch.data, bunch.target_names[bunch.target], list(bunch.feature_names))
 
 
 def digits() -> Data:
-    """1,797 written digits of 8 × 8 pixels (Alpaydin and Kaynak 1998), from scikit-learn; ImportError without it."""
-    bunch = _datasets("digits").load_digits()
+    """Return 1,797 digits of 8 × 8 pixels (Alpaydin and Kaynak 1998). Raises ImportError without scikit-learn."""
+    bunch = _import_datasets("digits").load_digits()
     return Data(bunch.data, bunch.target_names[bunch.target].astype(str), list(bunch.feature_names))
 
 
-def _datasets(name: str) -> Any:
+def _import_datasets(name: str) -> Any:
     try:
         from sklearn import datasets
     except ImportError:
@@ -219,18 +225,18 @@ def _datasets(name: str) -> Any:
 
 
 def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data:
-    """Two spirals around each other (after Lang and Witbrock 1988), the same at every call."""
+    """Return two intertwined spirals (after Lang and Witbrock 1988), the same at every call."""
     generator = np.random.default_rng(0)
-    each = samples // 2
-    radius = np.linspace(0.1, 1.0, each)
+    count = samples // 2
+    radius = np.linspace(0.1, 1.0, count)
     angle = 2 * np.pi * turns * radius
     arm = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    features = np.concatenate([arm, -arm]) + generator.normal(0, noise, (2 * each, 2))
-    return Data(features, np.repeat(["first", "second"], each), ["x", "y"])
+    features = np.concatenate([arm, -arm]) + generator.normal(0, noise, (2 * count, 2))
+    return Data(features, np.repeat(["first", "second"], count), ["x", "y"])
 
 
 def check_split(test_share: float, split_seed: int) -> None:
-    """Raise ValueError unless these can divide a data set."""
+    """Raise ValueError if the share is not between 0 and 1 or the seed is negative."""
     if not 0 < test_share < 1:
         raise ValueError(f"test_share: must lie between 0 and 1, got {test_share}")
     if split_seed < 0:
@@ -238,7 +244,7 @@ def check_split(test_share: float, split_seed: int) -> None:
 
 
 def split(count: int, test_share: float, seed: int, classes: np.ndarray | None = None) -> Split:
-    """Divide samples at random, class by class where `classes` (count,) are given.
+    """Divide samples at random, class by class if `classes` (count,) are given.
 
     Raises:
         ValueError: A part, or a class within one, would be empty.
@@ -250,25 +256,25 @@ def split(count: int, test_share: float, seed: int, classes: np.ndarray | None =
         of = "" if name is None else f" of class {str(name)!r}"
         if len(members) < 2:
             raise ValueError(
-                f"data: expected 2 samples{of} at least, to train and to test, got {len(members)}"
+                f"data: expected at least 2 samples{of}, to train and to test, got {len(members)}"
             )
         most = len(members) - 1
         held_out[generator.permutation(members)[: min(max(round(test_share * len(members)), 1), most)]] = True
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def standardised(values: np.ndarray, train: np.ndarray, names: list[str]) -> np.ndarray:
-    """`values` shifted and scaled so that each column's training part has mean 0 and deviation 1; float32.
+def standardise(values: np.ndarray, train: np.ndarray, names: list[str]) -> np.ndarray:
+    """Shift and scale each column so that its training part has mean 0 and standard deviation 1; float32.
 
-    A column that is constant in the training part is 0 there, and elsewhere the difference from the constant.
+    A column that is constant in the training part is only shifted.
 
     Args:
         values: float64 (n, columns).
         train: Indices of the training part.
-        names: The columns', for an error.
+        names: Names of the columns, for error messages.
 
     Raises:
-        ValueError: A held-out value lies so far from the training part that float32 cannot hold it.
+        ValueError: A test value is so far from the training part that float32 cannot hold it.
     """
     result = Standardise(values[train])(values)
     beyond = np.argwhere(np.abs(result) > GREATEST)

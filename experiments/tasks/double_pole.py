@@ -1,4 +1,4 @@
-"""Balancing two poles on one cart: section 4.2 of the 2002 paper."""
+"""The experiment with two poles on one cart (2002, section 4.2)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from evaluators.environments import DoublePole as Environment
     from neat import Genome
 
-LONG = 100_000  # steps that a solution must balance
-_GENERALISES = 200  # of 625 starts that it must balance for 1,000 steps, if it does not see velocities
-_WITH = (
+SOLUTION_STEPS = 100_000  # a solution must balance for so many steps
+_SOLUTION_STARTS = 200  # of 625, from which a solution without velocities must balance for 1,000 steps
+_PUBLISHED_WITH_VELOCITIES = (
     Published("Evolutionary programming", evaluations=307_200),
     Published("Conventional NE", evaluations=80_000),
     Published("SANE", evaluations=12_600),
@@ -26,7 +26,7 @@ _WITH = (
     Published("NEAT, 2002", success=1.0, evaluations=3_600),
     Published("goNEAT", evaluations=35_593),
 )
-_WITHOUT = (
+_PUBLISHED_WITHOUT_VELOCITIES = (
     Published("CE", evaluations=840_000),
     Published("ESP", evaluations=169_466),
     Published("NEAT, 2002", success=1.0, evaluations=33_184),
@@ -36,18 +36,18 @@ _WITHOUT = (
 
 @dataclass(frozen=True)
 class DoublePole(Control):
-    """Two poles on a cart, with or without seeing velocities, as in the 2002 paper.
+    """Two poles on a cart, with or without velocities as inputs, as in the 2002 paper.
 
-    With velocities a solution balances 100,000 steps. Without, the fitness is Gruau's over 1,000 steps, and a solution
-    balances 100,000 steps and 200 of 625 other starts for 1,000 steps.
+    With velocities, a solution balances for 100,000 steps. Without them, the fitness is Gruau's over 1,000 steps, and a
+    solution must also balance for 1,000 steps from 200 of 625 other starts.
     """
 
     episodes: int = 1
-    """Episodes of each genome and generation; all are alike."""
+    """Episodes of each genome in a generation; all are identical."""
     velocities: bool = True
-    """Whether the network sees them; without, it needs memory, and is recurrent."""
+    """Whether the network sees velocities. Without them it needs memory, and is recurrent."""
     constants: Literal["stanley", "goneat"] = "stanley"
-    """Of NEAT C++, or goNEAT's."""
+    """Constants of the physics, from NEAT C++ or from goNEAT."""
 
     def __post_init__(self) -> None:
         if self.observations == "normalised":
@@ -55,65 +55,68 @@ class DoublePole(Control):
 
     @property
     def generations(self) -> int:
-        """Far more than most runs need."""
+        """Default number of generations, far more than most runs need."""
         return 600 if self.velocities else 300
 
     @property
     def needs(self) -> dict[str, Any]:
-        """Memory where velocities are not seen; what is seen has a constant among it already."""
+        """Recurrent networks without velocities, and no bias input, because the observations hold a constant."""
         return {"genome": {"feed_forward": self.velocities, "bias_input": False}}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The paper's population."""
+        """The population size of the paper."""
         return {} if self.velocities else {"population_size": 1000}
 
     @property
     def published(self) -> tuple[Published, ...]:
-        """As the 2002 paper reports them; goNEAT's as its documentation does."""
-        return _WITH if self.velocities else _WITHOUT
+        """Figures from the 2002 paper, and from goNEAT's documentation."""
+        return _PUBLISHED_WITH_VELOCITIES if self.velocities else _PUBLISHED_WITHOUT_VELOCITIES
 
     @property
     def has_criterion(self) -> bool:
-        """There is one."""
+        """True: the task has a criterion."""
         return True
 
     def environment(self, **changes: Any) -> Environment:
-        """One of the two tasks."""
+        """Return the environment, with or without velocities."""
         from evaluators.environments import DoublePole
 
         return getattr(DoublePole, self.constants)(self.velocities, **changes)
 
     def solved(self, evaluator: Rollout) -> Callable[[Genome], bool]:
-        """The champion balances long enough and, without velocities, from enough starts."""
+        """Return a criterion: the champion balances long enough and, without velocities, from enough starts."""
         if self.velocities:
-            return lambda champion: bool(evaluator.play(champion, 1).length[0, 0] >= LONG)
+            return lambda champion: bool(evaluator.play(champion, 1).length[0, 0] >= SOLUTION_STEPS)
 
-        def holds(champion: Genome) -> bool:
+        def is_solved(champion: Genome) -> bool:
             whole = evaluator.play(champion, 1)
             return bool(
                 not whole.terminated[0, 0]
                 and self._balances(champion)
-                and self._starts(champion) >= _GENERALISES
+                and self._count_starts(champion) >= _SOLUTION_STARTS
             )
 
-        return holds
+        return is_solved
 
     def measures(self, champion: Genome, evaluator: Rollout) -> dict[str, float]:
-        """Starts of 625 that the champion balances for 1,000 steps, and the work."""
-        return {"starts of 625": float(self._starts(champion)), "environment steps": float(evaluator.steps)}
+        """Return from how many of 625 starts the champion balances for 1,000 steps, and the steps so far."""
+        return {
+            "starts of 625": float(self._count_starts(champion)),
+            "environment steps": float(evaluator.steps),
+        }
 
     def _balances(self, champion: Genome) -> bool:
-        return not self._counting(LONG).play(champion, 1).terminated[0, 0]
+        return not self._make_rollout(SOLUTION_STEPS).play(champion, 1).terminated[0, 0]
 
-    def _starts(self, champion: Genome) -> int:
+    def _count_starts(self, champion: Genome) -> int:
         from evaluators.environments.double_pole import generalisation_starts
 
-        played = self._counting(1000).play(champion, states=generalisation_starts())
+        played = self._make_rollout(1000).play(champion, states=generalisation_starts())
         return int(np.count_nonzero(~played.terminated))
 
-    def _counting(self, limit: int) -> Rollout:
-        """The task with steps counted, up to another limit."""
+    def _make_rollout(self, limit: int) -> Rollout:
+        """Return the task with a reward of 1 for each step, up to a time limit."""
         from evaluators import Rollout
 
         return Rollout(self.environment(damping=False, time_limit=limit), observations=self.observations)

@@ -1,4 +1,4 @@
-"""What an experiment is: a task, how the first config for it looks, and when it is solved."""
+"""The base class of experiments: a task, its default settings, and the criterion of its solution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neat.support.messages import nearest
 if TYPE_CHECKING:
     from neat import Genome
 
-STEPS = 5  # of a recurrent network before its outputs are read
+STEPS = 5  # time steps of a recurrent network before its outputs are read
 NAMES = (
     "xor",
     "parity",
@@ -35,16 +35,16 @@ NAMES = (
 
 
 BEHAVIOUR = "behaviour.svg", "behaviour.gif"
-"""Curves and film of what a champion does."""
-COMPARE = "compare"  # which stands where an experiment's name does, and is none
+"""Files with the curves and the animation of a champion's episode."""
+COMPARE = "compare"  # a command in place of an experiment's name
 
 
 class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
-    """A task that gives genomes their fitness."""
+    """An evaluator that knows its task's numbers of inputs and outputs."""
 
 
 class Published(NamedTuple):
-    """A row of somebody else's figures, beside which ours are shown; None where they give none."""
+    """Published figures of another system, a row of a study's table; None where there is no figure."""
 
     source: str
     success: float | None = None
@@ -58,31 +58,31 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True)
 class Experiment(ABC):
-    """Base of the experiments: frozen dataclasses whose fields, with defaults, are their own flags."""
+    """Base class of experiments, which are frozen dataclasses. Their fields have defaults and become flags."""
 
     @property
     def generations(self) -> int:
-        """Generations that a run has unless told otherwise."""
+        """Default number of generations."""
         return 100
 
     @property
     def needs(self) -> dict[str, Any]:
-        """Settings that the task asks for, as nested dictionaries."""
+        """Settings that the task needs, as nested dictionaries. They also override a preset."""
         return {}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """More that differs from the config's defaults; a preset has none of it."""
+        """Other settings that differ from the config's defaults. A preset replaces them."""
         return {}
 
     @property
     def published(self) -> tuple[Published, ...]:
-        """Figures of others."""
+        """Published figures of other systems."""
         return ()
 
     @property
     def files(self) -> dict[str, Path]:
-        """Files by which the task is made, by the field that names them; they need not exist."""
+        """Files that define the task, by the field that names them. They need not exist."""
         return {}
 
     @property
@@ -90,35 +90,35 @@ class Experiment(ABC):
         """Names of the files that `show` may write."""
         return ()
 
-    def located(self) -> Self:
-        """The same with absolute paths, so that it is the same task from every folder."""
+    def with_absolute_paths(self) -> Self:
+        """Return a copy with absolute paths, which is the same task from every working folder."""
         paths = {name: file for name, file in self.files.items() if Path(getattr(self, name)) == file}
         return dataclasses.replace(self, **{name: str(file.absolute()) for name, file in paths.items()})
 
     @abstractmethod
     def evaluator(self, device: str) -> Evaluator:
-        """The task. Raises ValueError where a field or a file of data is wrong."""
+        """Return the evaluator. Raises ValueError if a field or a data file is wrong."""
 
     def solved(self, evaluator: Any) -> Callable[[Genome], bool] | None:
-        """Whether a champion solves the task; none: there is no such thing, a run has all its generations."""
+        """Return a function that tells whether a champion solves the task; None if a run does not end early."""
         return None
 
     @property
     def has_criterion(self) -> bool:
-        """Whether there is a `solved`."""
+        """Whether the task has a criterion of its solution."""
         return type(self).solved is not Experiment.solved
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
-        """More about a run's champion than its fitness, by name."""
+        """Return measures of a run's champion beside its fitness, by name."""
         return {}
 
     def show(self, champion: Genome, evaluator: Any, folder: Path) -> list[Path]:
-        """Draw what the champion does; returns the pictures."""
+        """Draw the champion's behaviour, and return the paths of the pictures."""
         return []
 
 
-def named(name: str) -> type[Experiment]:
-    """The class of an experiment.
+def find_experiment(name: str) -> type[Experiment]:
+    """Return the class of an experiment.
 
     Raises:
         ValueError: There is no such experiment.
@@ -135,6 +135,6 @@ def named(name: str) -> type[Experiment]:
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:
-    """The end of a message about an unknown word: the nearest of those that are known, if one is near."""
+    """Return the end of a message about an unknown word, which suggests a similar word if there is one."""
     near = nearest(word.lower().replace("_", "-"), words)
     return "" if near is None else f"; did you mean {near}?"

@@ -1,4 +1,4 @@
-"""Formulas that people type, evaluated without running them as code."""
+"""Formulas from the command line, evaluated without executing them as Python code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., np.ndarray]] = {
 
 
 class Formula:
-    """A formula of named variables, such as "sin(x) * y ** 2".
+    """A formula of named variables, for example "sin(x) * y ** 2".
 
     Args:
         text: Numbers, names, + - * / ** %, and the functions and constants listed in errors.
@@ -48,7 +48,7 @@ class Formula:
         variables: Names of the variables, sorted.
 
     Raises:
-        ValueError: The text is no formula, or has no variable.
+        ValueError: The text is not a formula, or has no variable.
     """
 
     def __init__(self, text: str) -> None:
@@ -65,7 +65,7 @@ class Formula:
             raise ValueError(f"formula: must have a variable, got {text!r}")
 
     def __call__(self, values: dict[str, np.ndarray]) -> np.ndarray:
-        """The formula's values, float64, for arrays of its variables."""
+        """Return the formula's values, float64, for arrays of its variables."""
         with np.errstate(all="ignore"):
             result = _evaluate(self._body, values)
         return np.broadcast_to(result, next(iter(values.values())).shape)
@@ -92,7 +92,7 @@ class Formula:
                     self._check(argument, names)
             case _:
                 raise ValueError(
-                    f"formula: {ast.unparse(node)!r} is not allowed; there are numbers, variables, "
+                    f"formula: {ast.unparse(node)!r} is not allowed; allowed are numbers, variables, "
                     f"+ - * / ** %, {', '.join([*_CONSTANTS, *_FUNCTIONS])}"
                 )
 

@@ -1,4 +1,4 @@
-"""Any environment that Gymnasium knows by an id."""
+"""The experiment with any environment that Gymnasium knows by its id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from evaluators.deviation import moments
 from experiments.pictures.animation import MOST_FRAMES
-from experiments.tasks.control import JUDGED, REPORTED, UNSEEN
+from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
@@ -28,76 +28,77 @@ if TYPE_CHECKING:
     from experiments.pictures.behaviour import Panel, Span
     from neat import Genome
 
-_FILMED = 2 * (MOST_FRAMES - 1)  # steps at most, or gaits could not be seen
-_FIRST = 10  # episodes that show whether a champion is far from the target
-_PHYSICS = ("box2d", "mujoco", "pygame")  # what the extra named below brings
+# With more steps, the animation would skip so many that a gait could not be seen.
+_MAX_RENDERED_STEPS = 2 * (MOST_FRAMES - 1)
+_FIRST_EPISODES = 10  # a few episodes first, which reveal a champion that is far from the target
+_PHYSICS = ("box2d", "mujoco", "pygame")  # packages of the extra below
 _EXTRA = "batchneat[gym-physics]"
 
 
 class Episode(NamedTuple):
-    """One episode, step by step."""
+    """The record of one episode, step by step."""
 
     observation: np.ndarray
-    """float64 (steps + 1, observations), flat."""
+    """Flattened observations, float64 (steps + 1, observations)."""
     action: np.ndarray
-    """float64 (steps, actions), flat."""
+    """Flattened actions, float64 (steps, actions)."""
     reward: np.ndarray
     """float64 (steps,)."""
     terminated: bool
     frames: dict[int, np.ndarray]
-    """Pictures by step, uint8 (height, width, 3)."""
+    """Rendered pictures, uint8 (height, width, 3), by step."""
 
 
 @dataclass(frozen=True)
 class Gymnasium(Experiment):
-    """An environment of Gymnasium's, or of another package that registers its environments there."""
+    """An environment of Gymnasium, or of another package that registers its environments with Gymnasium."""
 
     env: str = "CartPole-v1"
-    """Its id; that of another package as module:id."""
+    """Id of the environment; for another package, module:id."""
     episodes: int = 5
-    """Episodes of each genome and generation."""
+    """Episodes of each genome in a generation."""
     starts: Literal["generation", "genome"] = "generation"
-    """Whether all genomes of a generation meet the same starts, or each its own."""
+    """Whether all genomes of a generation get the same starts, or each genome its own."""
     observations: Literal["scaled", "raw"] = "scaled"
-    """How the network sees: scaled to ±1 by the observations' bounds, where they are finite, or raw."""
+    """How the network sees: scaled to ±1 by the observations' bounds, if they are finite, or raw."""
     actions: Literal["argmax", "threshold"] = "argmax"
-    """How integers are chosen: an output for each and the greatest is taken, or one output, divided evenly."""
+    """How integers are chosen: by the greatest of one output each, or by one output with evenly spaced thresholds."""
     target: float | None = None
-    """Mean reward over unseen starts with which the task counts as solved; default: the one that is registered."""
+    """Mean reward over unseen starts at which the task counts as solved; default: the registered threshold."""
     time_limit: int | None = None
-    """Steps after which an episode is cut off, beside what the environment itself has."""
+    """Number of steps after which an episode is cut off, in addition to the environment's own limit."""
     slots: int | None = None
-    """Episodes side by side; default: 32, with processes one for each core."""
+    """Episodes that run side by side; default: 32, or with async one for each core."""
     vectorization_mode: Literal["sync", "async"] = "sync"
-    """Whether episodes take place in this process, or each slot is a process of its own, for slow environments."""
+    """Run episodes in this process, or side by side in one process for each slot, for slow environments."""
 
     pictures = BEHAVIOUR
 
     @property
     def threshold(self) -> float | None:
-        """The target, given or Gymnasium's; none: there is no such thing."""
+        """The given or registered target; None if there is neither."""
         if self.target is not None:
             return self.target
         try:
             import gymnasium
 
             spec = gymnasium.spec(self.env.split(":")[-1])
-        except Exception:  # the evaluator has refused what is wrong
+        except Exception:  # the evaluator raises the error
             return None
         return spec.reward_threshold
 
     @property
     def has_criterion(self) -> bool:
-        """Whether there is a target."""
+        """Whether the task has a target."""
         return self.threshold is not None
 
     @property
     def files(self) -> dict[str, Path]:
-        """The module that registers another package's environment, or the folder of the package that holds it."""
+        """The module that registers another package's environment, or the folder of the package with that module."""
         package = self.env.rpartition(":")[0].partition(".")[0]
         try:
             spec = importlib.util.find_spec(package) if package else None
-        except (ImportError, ValueError, AttributeError):  # the evaluator says what is wrong with it
+        except (ImportError, ValueError, AttributeError):  # the evaluator raises the error
             return {}
         if spec is None or spec.origin is None or not Path(spec.origin).is_file():
             return {}
@@ -105,16 +106,18 @@ class Gymnasium(Experiment):
         return {"env": file if spec.submodule_search_locations is None else file.parent}
 
     def evaluator(self, device: str) -> Evaluator:
-        """Episodes of the environment."""
+        """Return the evaluator of the environment's episodes."""
         from evaluators import Gymnasium as Evaluator
 
         if device not in ("auto", "cpu"):
-            raise ValueError(f"device: Gymnasium's environments are stepped by the CPU, got {device!r}")
+            raise ValueError(
+                f"device: must be auto or cpu, because Gymnasium's environments run on the CPU, got {device!r}"
+            )
         if self.target is not None and not math.isfinite(self.target):
             raise ValueError(f"target: must be finite, got {self.target}")
-        # A daemon, which compiles ahead, may not have processes of its own.
+        # The daemon process that compiles ahead may not start processes.
         mode = "sync" if multiprocessing.current_process().daemon else self.vectorization_mode
-        with _explained(self.env):
+        with _translate_errors(self.env):
             return Evaluator(
                 self.env,
                 episodes=self.episodes,
@@ -127,47 +130,47 @@ class Gymnasium(Experiment):
             )
 
     def solved(self, evaluator: Evaluator) -> Callable[[Genome], bool] | None:
-        """The champion reaches the target over fresh starts, with two standard errors to spare."""
+        """Return a criterion: the champion exceeds the target over fresh starts by two standard errors."""
         target = self.threshold
         if target is None:
             return None
 
-        def within(champion: Genome, episodes: int, errors: int) -> bool:
-            reward = evaluator.play(champion, episodes, trial=JUDGED).reward[0]
+        def reaches(champion: Genome, episodes: int, errors: int) -> bool:
+            reward = evaluator.play(champion, episodes, trial=STOP_TRIAL).reward[0]
             mean, deviation = moments(reward, ddof=1)
             return bool(mean + errors * deviation / len(reward) ** 0.5 >= target)
 
-        return lambda champion: within(champion, _FIRST, 2) and within(champion, UNSEEN, -2)
+        return lambda champion: reaches(champion, _FIRST_EPISODES, 2) and reaches(champion, UNSEEN_STARTS, -2)
 
     def measures(self, champion: Genome, evaluator: Evaluator) -> dict[str, float]:
-        """Reward over starts that neither evolution nor the end of the run has seen, and the work."""
-        reward = evaluator.play(champion, UNSEEN, trial=REPORTED).reward[0]
+        """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""
+        reward = evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward[0]
         measures = {"reward, unseen starts": float(reward.mean())}
         if self.threshold is not None:
             measures["solved, unseen starts"] = float(reward.mean() >= self.threshold)
         return {**measures, "environment steps": float(evaluator.steps)}
 
     def show(self, champion: Genome, evaluator: Evaluator, folder: Path) -> list[Path]:
-        """Observations and actions over an episode as behaviour.svg, and what Gymnasium renders as behaviour.gif."""
+        """Draw observations and actions over an episode in behaviour.svg, and its rendering in behaviour.gif."""
         from experiments.pictures import animation, behaviour
 
         env = self._make()
-        episode = self._play(env, champion)
+        episode = self._run_episode(env, champion)
         seconds = getattr(env.unwrapped, "dt", None)
         span = behaviour.Span.of(
             len(episode.reward), episode.terminated, seconds if isinstance(seconds, float) else None
         )
         path = folder / behaviour.CURVES
-        behaviour.curves(*_panels(env, episode), episode.reward, span, path, "observations")
-        start = max(span.start, span.stop - _FILMED) if span.terminated else span.start
-        steps = animation.chosen(start, min(start + _FILMED, span.stop))
+        behaviour.draw_curves(*_panels(env, episode), episode.reward, span, path, "observations")
+        start = max(span.start, span.stop - _MAX_RENDERED_STEPS) if span.terminated else span.start
+        steps = animation.choose_steps(start, min(start + _MAX_RENDERED_STEPS, span.stop))
         try:
-            with _without_display():
+            with _render_offscreen():
                 env = self._make("rgb_array")
-                _follow(env)
-                frames = self._play(env, champion, set(steps.tolist())).frames
-            _film(frames, span, folder / behaviour.FILM)
-        except Exception as error:  # whatever an environment's renderer makes of a machine without a display
+                _track_body(env)
+                frames = self._run_episode(env, champion, set(steps.tolist())).frames
+            _write_animation(frames, span, folder / behaviour.FILM)
+        except Exception as error:  # renderers fail in many ways on a machine without a display
             reason = " ".join(str(error).split()) or type(error).__name__
             print(f"no {behaviour.FILM}: {self.env} was not rendered: {reason}")
             return [path]
@@ -179,8 +182,10 @@ class Gymnasium(Experiment):
         env = gymnasium.make(self.env, render_mode=render_mode)
         return env if self.time_limit is None else gymnasium.wrappers.TimeLimit(env, self.time_limit)
 
-    def _play(self, env: gymnasium.Env[Any, Any], champion: Genome, looks: Collection[int] = ()) -> Episode:
-        """An episode, the same for the same champion; pictures of some of its steps. Closes the environment."""
+    def _run_episode(
+        self, env: gymnasium.Env[Any, Any], champion: Genome, rendered: Collection[int] = ()
+    ) -> Episode:
+        """Run the champion's episode, the same at each call, rendering some steps. Close the environment."""
         import gymnasium
 
         import evaluators
@@ -199,12 +204,12 @@ class Gymnasium(Experiment):
             seen, _ = env.reset(seed=champion.genomes.seed % 2**31)
             ended = terminated = False
             while True:
-                if len(rewards) in looks:
-                    frames[len(rewards)] = _picture(env)
+                if len(rewards) in rendered:
+                    frames[len(rewards)] = _render(env)
                 fitting = fit(env.observation_space, seen)
                 flat = gymnasium.spaces.flatten(env.observation_space, fitting)
                 observations.append(np.asarray(flat, float).ravel())
-                if ended or (looks and len(rewards) == max(looks)):
+                if ended or (rendered and len(rewards) == max(rendered)):
                     break
                 outputs = networks.activate(sees(observations[-1][np.newaxis]))[:, 0]
                 action = acts(outputs, *ranges)[0]
@@ -215,8 +220,8 @@ class Gymnasium(Experiment):
         return Episode(np.array(observations), np.array(actions), np.array(rewards), bool(terminated), frames)
 
 
-def _follow(env: gymnasium.Env[Any, Any]) -> None:
-    """Let the camera of a MuJoCo task follow the body; Gymnasium 1.4's default one stays where it was."""
+def _track_body(env: gymnasium.Env[Any, Any]) -> None:
+    """Let the camera of a MuJoCo task follow the body. The default camera of Gymnasium 1.4 does not move."""
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
     if renderer is not None and renderer.camera_id == -1:
         import mujoco
@@ -224,26 +229,26 @@ def _follow(env: gymnasium.Env[Any, Any]) -> None:
         renderer.camera_id = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")
 
 
-def _picture(env: gymnasium.Env[Any, Any]) -> np.ndarray:
+def _render(env: gymnasium.Env[Any, Any]) -> np.ndarray:
     picture: Any = env.render()
     if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.dtype != np.uint8:
-        raise ValueError("it gives no pictures")
+        raise ValueError("it returns no pictures")
     return picture[..., :3].copy()
 
 
 def _panels(env: gymnasium.Env[Any, Any], episode: Episode) -> tuple[list[Panel], list[Panel]]:
     from gymnasium.spaces import Box
 
-    from experiments.pictures.behaviour import Panel, numbered
+    from experiments.pictures.behaviour import Panel, name_columns
 
     choices = None if isinstance(env.action_space, Box) else ()
     return (
-        [Panel(name, values) for name, values in numbered("observation", episode.observation)],
-        [Panel(name, values, choices) for name, values in numbered("action", episode.action)],
+        [Panel(name, values) for name, values in name_columns("observation", episode.observation)],
+        [Panel(name, values, choices) for name, values in name_columns("action", episode.action)],
     )
 
 
-def _film(frames: dict[int, np.ndarray], span: Span, path: Path) -> None:
+def _write_animation(frames: dict[int, np.ndarray], span: Span, path: Path) -> None:
     from matplotlib.figure import Figure
 
     from experiments.pictures import animation, behaviour
@@ -254,21 +259,23 @@ def _film(frames: dict[int, np.ndarray], span: Span, path: Path) -> None:
         axes = Figure().add_axes((0, 0, 1, 1))
         picture = axes.imshow(frames[0 if 0 in frames else int(steps[0])], aspect="auto")
 
-        def show(step: int, /) -> list[Any]:
+        def move(step: int, /) -> list[Any]:
             picture.set_data(frames[step])
             return [picture]
 
-        animation.write(animation.film(axes, show, steps, behaviour.captions(span, steps)), path)
+        animation.write_gif(
+            animation.render_frames(axes, move, steps, behaviour.frame_captions(span, steps)), path
+        )
 
 
 @contextlib.contextmanager
-def _explained(env: str) -> Iterator[None]:
-    """Mistakes in the words of the command line, in one line."""
+def _translate_errors(env: str) -> Iterator[None]:
+    """Raise the evaluator's errors with the name of the command line's option, in one line."""
     with contextlib.suppress(ImportError):
-        import gymnasium  # noqa: F401  which sets filters of its own
+        import gymnasium  # noqa: F401  # its import sets warning filters
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the error says it again
+            warnings.simplefilter("ignore", DeprecationWarning)  # the error repeats it
             yield
     except ImportError as error:
         text = str(error)
@@ -277,13 +284,13 @@ def _explained(env: str) -> Iterator[None]:
         raise ImportError(text.replace("environment: ", "env: ", 1)) from None
     except ValueError as error:
         raise ValueError(str(error).replace("environment: ", "env: ", 1)) from None
-    except Exception as error:  # whatever another package makes of this machine
+    except Exception as error:  # another package may raise anything
         raise ValueError(f"env: {env} cannot be made: {type(error).__name__}: {error}") from None
 
 
 @contextlib.contextmanager
-def _without_display() -> Iterator[None]:
-    """MuJoCo and SDL draw without a window where there can be none."""
+def _render_offscreen() -> Iterator[None]:
+    """Let MuJoCo and SDL render without a window if there is no display."""
     if sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         yield
         return

@@ -1,4 +1,4 @@
-"""The mountain car of Moore (1990)."""
+"""The experiment with MountainCar-v0 (Moore 1990)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MountainCar(Control):
     target = -110.0
 
     def environment(self) -> Environment:
-        """MountainCar-v0."""
+        """Return MountainCar-v0."""
         from evaluators.environments import MountainCar
 
         return MountainCar()

@@ -1,4 +1,4 @@
-"""The mountain car of Moore (1990)."""
+"""The experiment with MountainCarContinuous-v0 (Moore 1990)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MountainCarContinuous(Control):
-    """MountainCarContinuous-v0: the same with a force, and a price for it; solved at a mean of 90."""
+    """MountainCarContinuous-v0: swing a weak car out of a valley by a costly force; solved at a mean of 90."""
 
     generations = 100
     target = 90.0
 
     def environment(self) -> Environment:
-        """MountainCarContinuous-v0."""
+        """Return MountainCarContinuous-v0."""
         from evaluators.environments import MountainCarContinuous
 
         return MountainCarContinuous()

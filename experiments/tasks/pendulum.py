@@ -1,4 +1,4 @@
-"""Pendulum-v1."""
+"""The experiment with Pendulum-v1."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Pendulum(Control):
     """Pendulum-v1: swing up a pendulum and hold it there; solved at a mean of -200."""
 
     episodes: int = 20
-    """Episodes of each genome and generation."""
+    """Episodes of each genome in a generation."""
 
     generations = 200
     target = -200.0
     settings = {"population_size": 500}
 
     def environment(self) -> Environment:
-        """Pendulum-v1."""
+        """Return Pendulum-v1."""
         from evaluators.environments import Pendulum
 
         return Pendulum()

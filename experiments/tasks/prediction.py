@@ -1,4 +1,4 @@
-"""What the experiments with a data set share."""
+"""The base class of the experiments with a data set, and scores of predictions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Sets(NamedTuple):
-    """A data set, divided."""
+    """A data set, divided into a training part and a test part."""
 
     inputs: np.ndarray
     """float32 (samples, inputs)."""
     targets: np.ndarray
     """float32 (samples, outputs)."""
     train: np.ndarray
-    """Indices of the samples to learn from, int64."""
+    """Indices of the training samples, int64."""
     test: np.ndarray
-    """Of those to judge by; the same where all cases are known."""
+    """Indices of the test samples, int64; equal to `train` if the data set has all possible cases."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ class Prediction(Experiment):
     """Base of the experiments whose task is a data set."""
 
     loss: ClassVar[str] = "squared_error"
-    """Its name in `evaluators.Supervised`."""
+    """Name of the loss in `evaluators.Supervised`."""
     score_name: ClassVar[str]
-    """What `score` is."""
+    """Name of the score."""
 
     @abstractmethod
     def sets(self) -> Sets:
-        """The samples. Raises ValueError where a field or a file of data is wrong."""
+        """Return the samples. Raises ValueError if a field or a data file is wrong."""
 
     @abstractmethod
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
-        """How good a network's outputs are; 1 is perfect."""
+        """Return a score of a network's outputs, where 1 is perfect."""
 
     def evaluator(self, device: str) -> evaluators.Supervised:
-        """The training part."""
+        """Return the evaluator of the training part."""
         import evaluators
 
         sets = self.sets()
@@ -61,7 +61,7 @@ class Prediction(Experiment):
 
 
 def predictions(champion: Genome, inputs: np.ndarray) -> np.ndarray:
-    """The network's outputs, float32 (samples, outputs), as the evaluator sees them."""
+    """Return the network's outputs, float32 (samples, outputs), as the evaluator computes them."""
     import evaluators
 
     networks = evaluators.compile(champion, device="cpu")
@@ -70,17 +70,17 @@ def predictions(champion: Genome, inputs: np.ndarray) -> np.ndarray:
     return outputs[0]
 
 
-def share_right(outputs: np.ndarray, targets: np.ndarray) -> float:
-    """The share of outputs on their target's side of 0.5."""
+def share_correct(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Return the share of outputs on their target's side of 0.5."""
     return float(((outputs > 0.5) == (targets > 0.5)).mean())
 
 
 def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
-    """The share of samples whose class has the greatest output."""
+    """Return the share of samples whose class has the greatest output."""
     return float((outputs.argmax(axis=1) == targets.argmax(axis=1)).mean())
 
 
-def all_right(task: Prediction) -> Any:
-    """A criterion for a champion: its score over all samples is 1."""
+def perfect_score_criterion(task: Prediction) -> Any:
+    """Return a criterion: the champion's score over all samples is 1."""
     sets = task.sets()
     return lambda champion: task.score(predictions(champion, sets.inputs), sets.targets) == 1.0

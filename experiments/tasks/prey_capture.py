@@ -1,4 +1,4 @@
-"""Chasing a prey that flees."""
+"""The experiment with SharpNEAT's prey capture."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreyCapture(Control):
-    """SharpNEAT's prey capture: the share of prey that is caught, in 70 steps each."""
+    """SharpNEAT's prey capture: catch a prey that flees within 70 steps; fitness is the share of prey caught."""
 
     episodes: int = 50
-    """Episodes of each genome and generation."""
+    """Episodes of each genome in a generation."""
 
     generations = 200
     needs = {"genome": {"feed_forward": False}}
 
     def environment(self) -> Environment:
-        """The grid."""
+        """Return the grid."""
         from evaluators.environments import PreyCapture
 
         return PreyCapture()

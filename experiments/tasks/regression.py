@@ -1,4 +1,4 @@
-"""Fitting numbers: a formula's, or a column of a CSV file."""
+"""The experiment with regression: fit a formula or a column of a CSV file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evaluators.deviation import moments
-from experiments.tasks.data import GREATEST, Data, Split, check_split, read_csv, split, standardised
+from experiments.tasks.data import GREATEST, Data, Split, check_split, read_csv, split, standardise
 from experiments.tasks.formula import Formula
 from experiments.tasks.prediction import Prediction, Sets, predictions
 
@@ -22,27 +22,27 @@ DEFAULT_FORMULA = "x * sin(x)"
 
 @dataclass(frozen=True)
 class Regression(Prediction):
-    """A formula or a column of a CSV file; fitness is minus the mean squared error on the training part.
+    """Fit a formula or a column of a CSV file; fitness is minus the mean squared error on the training part.
 
-    Features and target are standardised with the training part's mean and deviation.
+    Features and target are standardised with the training part's mean and standard deviation.
     """
 
     formula: str | None = None
-    """Formula of one or more variables, for instance "x * sin(x)" (the default) or "x ** 2 - y"."""
+    """Formula of one or more variables, for example "x * sin(x)" (the default) or "x ** 2 - y"."""
     range: tuple[float, float] = (-5.0, 5.0)
-    """Each variable is drawn uniformly from here to there."""
+    """Bounds between which each variable is drawn uniformly."""
     samples: int = 200
-    """Samples of the formula."""
+    """Number of samples of the formula."""
     data: str | None = None
-    """CSV file with a header, instead of a formula."""
+    """CSV file with a header, in place of a formula."""
     target: str | None = None
-    """The file's column to predict; all others are inputs."""
+    """Column of the file to predict; all other columns are inputs."""
     test_share: float = 0.25
-    """Share of the samples that is held out."""
+    """Share of the samples held out for testing."""
     split_seed: int = 0
-    """Seed of the samples and of what is held out, the same for all runs of a study."""
+    """Seed of the samples and of their division, the same for all runs of a study."""
     learn_steps: int = 0
-    """Each genome is trained by gradients for so many steps, and hands down what it has learned."""
+    """Gradient steps by which each genome is trained; its offspring inherit the learned weights."""
 
     generations = 200
     score_name = "test R²"
@@ -67,20 +67,21 @@ class Regression(Prediction):
         return {} if self.data is None else {"data": Path(self.data)}
 
     def sets(self) -> Sets:
-        """Standardised features and targets."""
+        """Return standardised features and targets."""
         train = self._split.train
-        features = standardised(self._data.features, train, self._data.names)
-        targets = standardised(self._data.target[:, None], train, [self.target or "formula"])
+        features = standardise(self._data.features, train, self._data.names)
+        targets = standardise(self._data.target[:, None], train, [self.target or "formula"])
         return Sets(features, targets, *self._split)
 
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
-        """R², the share of the variance that is explained; NaN where there is none."""
+        """Return R², the share of the variance that is explained; NaN if the variance is 0."""
         truth = targets.astype(np.float64)
-        variance = float(truth.var())  # exactly 0 for equal targets: float64 holds the sum of float32 numbers
+        # The variance of equal targets is exactly 0, because float64 holds the sum of float32 numbers.
+        variance = float(truth.var())
         return 1 - float(((outputs - truth) ** 2).mean()) / variance if variance > 0 else float("nan")
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
-        """Root mean squared error in the target's unit and R², on both parts."""
+        """Return the root mean squared error in the target's unit and R², on both parts."""
         inputs, targets, train, test = self.sets()
         outputs = predictions(champion, inputs)
         result = {}
@@ -108,7 +109,7 @@ class Regression(Prediction):
 
     @cached_property
     def _target_deviation(self) -> float:
-        """What one unit of the standardised target is in the target's own unit."""
+        """The size of one unit of the standardised target in the target's own unit."""
         return float(moments(self._data.target[self._split.train])[1]) or 1.0
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A maze in which a signal must be remembered."""
+"""The experiment with a T-maze, in which the agent must remember a signal."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TMaze(Control):
-    """T-maze: turn to the side that a signal told at the beginning; solved at a mean of 0.99 of 1.
+    """T-maze: turn to the side that a signal at the start showed; solved at a mean of 0.99 of 1.
 
-    Networks are recurrent; with --genome.feed-forward they have no memory, and cannot get more than 0.45.
+    Networks are recurrent. With --genome.feed-forward they have no memory and reach at most 0.45.
     """
 
     episodes: int = 4
-    """Episodes of each genome and generation, goals left and right in turn."""
+    """Episodes of each genome in a generation; the goal alternates between left and right."""
     length: int = 10
-    """Of the corridor, cells."""
+    """Length of the corridor in cells."""
 
     generations = 200
     target = 0.99
     needs = {"genome": {"feed_forward": False}}
 
     def environment(self) -> Environment:
-        """The maze."""
+        """Return the maze."""
         from evaluators.environments import TMaze
 
         return TMaze(length=self.length)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.tasks.experiment import STEPS, Published
-from experiments.tasks.prediction import Prediction, Sets, all_right, share_right
+from experiments.tasks.prediction import Prediction, Sets, perfect_score_criterion, share_correct
 
 if TYPE_CHECKING:
     import evaluators
@@ -32,26 +32,26 @@ class Xor(Prediction):
     score_name = "share of patterns right"
 
     def sets(self) -> Sets:
-        """The four samples."""
+        """Return the four samples, both for training and for testing."""
         everything = np.arange(len(INPUTS))
         return Sets(INPUTS, TARGETS, everything, everything)
 
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
-        """The share of outputs on the right side of 0.5."""
-        return share_right(outputs, targets)
+        """Return the share of outputs on the target's side of 0.5."""
+        return share_correct(outputs, targets)
 
     def evaluator(self, device: str) -> evaluators.Supervised:
-        """The four samples."""
+        """Return the evaluator of the four samples."""
         import evaluators
 
         return evaluators.Supervised(INPUTS, TARGETS, fitness=xor_fitness, steps=STEPS, device=device)
 
     def solved(self, evaluator: Any) -> Callable[[Genome], bool]:
-        """All outputs are on the right side of 0.5."""
-        return all_right(self)
+        """Return a criterion: all outputs are on the target's side of 0.5."""
+        return perfect_score_criterion(self)
 
 
 def xor_fitness(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """(4 − Σ|e|)², and 0 for errors above 4, which only outputs below 0 or above 1 can make."""
+    """Return (4 − Σ|e|)², or 0 if the sum exceeds 4, which happens only for outputs below 0 or above 1."""
     error = np.abs(outputs - targets).sum(axis=(1, 2), dtype=np.float64)
     return np.maximum(len(targets) - error, 0.0) ** 2

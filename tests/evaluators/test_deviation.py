@@ -13,7 +13,7 @@ from evaluators.gradient import Standardise, Tensor, nn
 from evaluators.gradient.ppo.objective import advantages_of, explained_variance, normalise
 from experiments.runs import statistics
 from experiments.tasks import data
-from experiments.tasks.experiment import named
+from experiments.tasks.experiment import find_experiment
 
 VALUES = (1e-30, 1e-3, 0.1, -0.3, 1 / 3, 7.0, 123.456, 1e6 + 0.1, -1e15 / 3, 1e22, 1e30)
 SIZES = (1, 2, 3, 10, 37, 1000, 10**5)
@@ -116,7 +116,7 @@ def test_a_held_out_value_beyond_float32_is_refused():
 
 @pytest.mark.parametrize(("value", "size"), [pair for pair in CONSTANTS if pair[1] < 10**5])
 def test_r2_of_constant_targets_is_undefined(value, size):
-    regression = named("regression")()
+    regression = find_experiment("regression")()
     targets = np.full((size, 1), value, np.float32)
     assert math.isnan(regression.score(targets + 1, targets))
     if size > 1:
@@ -127,7 +127,7 @@ def test_r2_of_constant_targets_is_undefined(value, size):
 def test_rmse_of_a_constant_target_has_the_targets_unit(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n" + "".join(f"{k},0.1\n" for k in range(30)))
-    regression = named("regression")(data=str(path), target="b")
+    regression = find_experiment("regression")(data=str(path), target="b")
     assert (regression.sets().targets == 0).all()
     assert regression._target_deviation == 1.0
 

@@ -61,7 +61,7 @@ def scene(environment, trace):
     from matplotlib.figure import Figure
 
     axes = Figure().add_axes((0, 0, 1, 1))
-    return axes, scenes.depiction(environment).scene(axes, environment, trace)
+    return axes, scenes.find_depiction(environment).scene(axes, environment, trace)
 
 
 def artist(artists, label):
@@ -92,7 +92,7 @@ def test_files(cls, played, tmp_path):
     said = texts(tmp_path / "behaviour.svg")
     for name in [
         *environment.state_names[:6],
-        scenes.depiction(environment).action,
+        scenes.find_depiction(environment).action,
         "sum of rewards",
         "time limit",
     ]:
@@ -156,8 +156,8 @@ def test_inherited_scenes():
 
         state_names = ("a", "b", "c", "d")
 
-    assert scenes.depiction(Longer()) is scenes.depiction(environments.CartPole())
-    assert scenes.depiction(Other()) is None
+    assert scenes.find_depiction(Longer()) is scenes.find_depiction(environments.CartPole())
+    assert scenes.find_depiction(Other()) is None
 
 
 def test_a_study_shows_its_best_run_as_that_run_does(tmp_path, monkeypatch, capsys):
@@ -213,7 +213,7 @@ def test_span(steps, terminated, part, words):
 
 @pytest.mark.parametrize("steps", [1, 2, 168, 169, 170, 339, 999, 1000])
 def test_chosen_steps(steps):
-    chosen = animation.chosen(7, 7 + steps)
+    chosen = animation.choose_steps(7, 7 + steps)
     assert chosen[0] == 7 and chosen[-1] == 7 + steps
     assert len(chosen) <= animation.MOST_FRAMES
     assert (np.diff(chosen) > 0).all() and len(set(np.diff(chosen[:-1]))) <= 1
@@ -247,11 +247,11 @@ def test_one_step_and_constant_values(tmp_path):
 def test_frames_of_many_colours_become_few_and_small(tmp_path):
     generator = np.random.default_rng(0)
     noise = [generator.integers(0, 256, (160, 208, 3), dtype=np.uint8) for _ in range(150)]
-    animation.write(noise, tmp_path / "noise.gif")
+    animation.write_gif(noise, tmp_path / "noise.gif")
     count, (width, height) = frames(tmp_path / "noise.gif")
     assert count == 76 and width < 208 and abs(width / height - 1.3) < 0.02
     flat = [np.full((20, 30, 3), (k, 255 - k, 0), np.uint8) for k in range(0, 250, 50)]
-    animation.write(flat, tmp_path / "flat.gif")
+    animation.write_gif(flat, tmp_path / "flat.gif")
     with Image.open(tmp_path / "flat.gif") as image:
         for k, frame in enumerate(flat):
             image.seek(k)

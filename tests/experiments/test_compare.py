@@ -7,11 +7,11 @@ import pytest
 
 from evaluators import gradient
 from experiments.__main__ import main
-from experiments.comparison import compare, contenders, curves
+from experiments.comparison import compare, curves, methods
 from experiments.comparison.curves import Point
 from experiments.runs import statistics
 from experiments.tasks import control
-from experiments.tasks.prediction import Prediction, accuracy, share_right
+from experiments.tasks.prediction import Prediction, accuracy, share_correct
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_compare(task, methods, share, tmp_path, capsys):
 
 
 def run_of(*points, parameters=10):
-    return contenders.Outcome(parameters, [Point(*point) for point in points])
+    return methods.Outcome(parameters, [Point(*point) for point in points])
 
 
 MADE_UP = {
@@ -101,11 +101,11 @@ def test_what_was_done_before_an_interruption_is_shown(monkeypatch, tmp_path, ca
 
         return {"NEAT": lambda seed, share: MADE_UP["quick"][seed], "MLP": second}
 
-    monkeypatch.setattr(compare, "contenders", interrupted)
+    monkeypatch.setattr(compare, "make_methods", interrupted)
     assert main(["compare", "--seeds", "2"]) == 130
     out, error = capsys.readouterr()
     folder = tmp_path / "runs" / "compare-xor"
-    assert "interrupted; runs/compare-xor has the runs that were done" in error
+    assert "interrupted; runs/compare-xor has the finished runs" in error
     assert "seed 1: 1 after 40 evaluations" in out
     methods = json.loads((folder / "summary.json").read_text())["methods"]
     assert {name: of["runs"] for name, of in methods.items()} == {"NEAT": 2, "MLP": 1}
@@ -114,7 +114,7 @@ def test_what_was_done_before_an_interruption_is_shown(monkeypatch, tmp_path, ca
 
 
 def test_nothing_but_the_training_part_is_learnt_from(monkeypatch):
-    experiment = contenders.TASKS["iris"].experiment(3, 0)
+    experiment = methods.TASKS["iris"].experiment(3, 0)
     sets = experiment.sets()
     seen = {}
 
@@ -123,10 +123,10 @@ def test_nothing_but_the_training_part_is_learnt_from(monkeypatch):
         assert not (model.state()["layers.1.weight"] == seeded.state()["layers.1.weight"]).all()
         return fit(model, data, *arguments, **options)
 
-    seeded = contenders.TASKS["iris"].baselines["MLP"].model(4, 3).initialise(0)
+    seeded = methods.TASKS["iris"].baselines["MLP"].model(4, 3).initialise(0)
     fit = gradient.fit
     monkeypatch.setattr(gradient, "fit", spied_fit)
-    outcome = contenders.contenders("iris")["MLP"](3, 0.1)
+    outcome = methods.make_methods("iris")["MLP"](3, 0.1)
     inputs, targets = seen["network"]
     np.testing.assert_array_equal(inputs, sets.inputs[sets.train])
     np.testing.assert_array_equal(targets, sets.targets[sets.train])
@@ -134,7 +134,7 @@ def test_nothing_but_the_training_part_is_learnt_from(monkeypatch):
     monkeypatch.setattr(type(experiment), "score", lambda self, z, t: scored.append(t) or accuracy(z, t))
     for name in ("MLP", "NEAT", "NEAT, learning"):
         scored.clear()
-        contenders.contenders("iris")[name](3, 0.05)
+        methods.make_methods("iris")[name](3, 0.05)
         assert scored, name
         for targets in scored:
             np.testing.assert_array_equal(targets, sets.targets[sets.test], err_msg=name)
@@ -156,30 +156,30 @@ def test_policies_and_champions_are_judged_alike(monkeypatch):
             return _original(self, *arguments, **options)
 
         monkeypatch.setattr(cls, "play", spied)
-    for name, run in contenders.contenders("mountain-car-continuous").items():
+    for name, run in methods.make_methods("mountain-car-continuous").items():
         run(0, 0.02)
-        scores = [call for call in played[name] if call[1] == {"trial": control.REPORTED}]
-        assert scores and all(call[0] == control.UNSEEN for call in scores), name
+        scores = [call for call in played[name] if call[1] == {"trial": control.REPORT_TRIAL}]
+        assert scores and all(call[0] == control.UNSEEN_STARTS for call in scores), name
         # Whether a run ends is asked by other episodes.
-        assert all(call[1]["trial"] in (control.REPORTED, control.JUDGED) for call in played[name])
+        assert all(call[1]["trial"] in (control.REPORT_TRIAL, control.STOP_TRIAL) for call in played[name])
 
 
 def test_the_work_is_counted():
-    runs = contenders.contenders("parity")
+    runs = methods.make_methods("parity")
     # 16 patterns: 4 bits, one batch of 16 in an epoch of the MLP, 1,000 epochs of which a hundredth.
     assert runs["MLP"](0, 0.01).end.work == 10 * 3
     genomes = 300
     assert [point.work for point in runs["NEAT"](0, 0.01).curve] == [genomes, 2 * genomes, *[3 * genomes] * 2]
     learning = runs["NEAT, learning"](0, 0.2).curve
     assert [point.work for point in learning] == [31 * genomes, *[2 * 31 * genomes] * 2]
-    policy = contenders.contenders("cartpole")["PPO"](0, 0.01)
+    policy = methods.make_methods("cartpole")["PPO"](0, 0.01)
     assert policy.end.work == 3 * 256  # of 1,000 steps, whole updates
     assert policy.parameters == 4 * 64 + 64 + 64 * 64 + 64 + 64 * 2 + 2
 
 
-@pytest.mark.parametrize("task", contenders.TASKS)
+@pytest.mark.parametrize("task", methods.TASKS)
 def test_every_task_can_be_run(task):
-    for name, run in contenders.contenders(task).items():
+    for name, run in methods.make_methods(task).items():
         outcome = run(0, 1e-9)
         assert outcome.parameters > 0, name
         assert np.isfinite(outcome.end.score), name
@@ -188,7 +188,7 @@ def test_every_task_can_be_run(task):
 
 @pytest.mark.parametrize("task", ["spirals", "regression"])
 def test_a_seed_divides_the_data(task):
-    one, other = (contenders.TASKS[task].experiment(seed, 0).sets() for seed in (0, 1))
+    one, other = (methods.TASKS[task].experiment(seed, 0).sets() for seed in (0, 1))
     assert not np.array_equal(one.test, other.test)
     for sets in (one, other):
         assert len(np.intersect1d(sets.train, sets.test)) == 0
@@ -196,7 +196,7 @@ def test_a_seed_divides_the_data(task):
 
 
 def test_digits_are_divided_by_class():
-    experiment = contenders.TASKS["digits"].experiment(0, 0)
+    experiment = methods.TASKS["digits"].experiment(0, 0)
     assert isinstance(experiment, Prediction)
     sets = experiment.sets()
     assert sets.inputs.shape == (1797, 64) and sets.targets.shape == (1797, 10)
@@ -207,21 +207,21 @@ def test_digits_are_divided_by_class():
 def test_scores():
     outputs = np.array([[0.9, 0.2], [0.1, 0.3], [0.6, 0.7]])
     assert accuracy(outputs, np.array([[1, 0], [1, 0], [0, 1]])) == pytest.approx(2 / 3)
-    assert share_right(np.array([[0.6], [0.4], [0.5]]), np.array([[1], [0], [1]])) == pytest.approx(2 / 3)
+    assert share_correct(np.array([[0.6], [0.4], [0.5]]), np.array([[1], [0], [1]])) == pytest.approx(2 / 3)
 
 
 def test_a_score_holds_until_the_next():
     runs = [[Point(10, 1.0, 0.1), Point(20, 2.0, 0.5)], [Point(15, 3.0, 0.3)]]
     grid = np.array([5, 10, 19.9, 1e6])
     expected = [[np.nan, 0.1, 0.1, 0.5], [np.nan, np.nan, 0.3, 0.3]]
-    np.testing.assert_array_equal(curves.on_grid(runs, "work", grid), expected)
-    np.testing.assert_array_equal(curves.on_grid(runs, "seconds", np.array([2.5])), [[0.5], [np.nan]])
+    np.testing.assert_array_equal(curves.scores_on_grid(runs, "work", grid), expected)
+    np.testing.assert_array_equal(curves.scores_on_grid(runs, "seconds", np.array([2.5])), [[0.5], [np.nan]])
     assert curves.first_reaching(runs[0], 0.5) == Point(20, 2.0, 0.5)
     assert curves.first_reaching(runs[0], 0.6) is None
 
 
 def test_taking_a_score_takes_no_time():
-    curve = contenders.Curve()
+    curve = methods.Curve()
     for _ in range(3):
         curve.add(1, lambda: time.sleep(0.05) or 0.0)
     assert curve.points[-1].seconds < 0.05
@@ -262,7 +262,7 @@ def test_help(capsys):
     out = capsys.readouterr().out
     out = " ".join(out.replace("│", " ").split())
     assert "--seeds" in out and "a seed divides the data too" in out
-    assert all(task in out for task in contenders.TASKS)
+    assert all(task in out for task in methods.TASKS)
 
 
 def test_an_earlier_comparison_is_not_overwritten(tmp_path, capsys):

@@ -17,10 +17,10 @@ import neat
 from experiments.__main__ import main
 from experiments.cli.first_start import compile_ahead
 from experiments.cli.flags import Options, flag, parse
-from experiments.cli.settings import config_for
+from experiments.cli.settings import build_config
 from experiments.runs import folder
 from experiments.tasks import xor
-from experiments.tasks.experiment import NAMES, named
+from experiments.tasks.experiment import NAMES, find_experiment
 from neat.config.config import Config
 from tests.support.paths import ROOT
 
@@ -86,12 +86,12 @@ def test_every_setting_is_a_flag_and_explained(name, capsys):
     for path in leaves(Config):
         assert flag(path) in out
     assert "Split an enabled connection" in out
-    for field in dataclasses.fields(named(name)):
+    for field in dataclasses.fields(find_experiment(name)):
         assert flag(field.name) in out
 
 
 def test_values_of_flags():
-    line = parse("xor", named("xor"), [
+    line = parse("xor", find_experiment("xor"), [
         "--population-size", "1000", "--innovation=pairing", "--mutation.add-node-rate", "0.05",
         "--genome.weight.spread", "2", "--genome.no-feed-forward", "--genome.hidden-layers", "3", "2",
         "--genome.activation_options", "tanh", "relu", "--genome.output-activation", "None", "--runs", "7",
@@ -119,17 +119,17 @@ def test_precedence(tmp_path, monkeypatch):
     (tmp_path / "file.toml").write_text(
         "population_size = 40\n[mutation]\nenable_rate = 0.2\nadd_node_rate = 0.2"
     )
-    experiment = named("parity")()
+    experiment = find_experiment("parity")()
     task = experiment.evaluator("cpu")
-    own = config_for(experiment, task, Options(), {})
+    own = build_config(experiment, task, Options(), {})
     assert (own.population_size, own.genome.output_activation, own.genome.num_inputs) == (300, "sigmoid", 3)
-    assert config_for(experiment, task, Options(preset="p"), {}).population_size == 30
+    assert build_config(experiment, task, Options(preset="p"), {}).population_size == 30
     options = Options(preset="p", config=tmp_path / "file.toml")
-    config = config_for(experiment, task, options, {"mutation": {"add_node_rate": 0.3}})
+    config = build_config(experiment, task, options, {"mutation": {"add_node_rate": 0.3}})
     assert (config.seed, config.population_size, config.genome.output_activation) == (1, 40, None)
     mutation = config.mutation
     assert (mutation.disable_rate, mutation.enable_rate, mutation.add_node_rate) == (0.1, 0.2, 0.3)
-    assert config_for(experiment, task, options, {"population_size": 300}).population_size == 300
+    assert build_config(experiment, task, options, {"population_size": 300}).population_size == 300
 
 
 def test_a_runs_config_file_makes_the_same_run():
@@ -248,9 +248,11 @@ def test_resumed_after_an_interruption(stop, monkeypatch, capsys):
         "4",
     ]
     assert main([*line, "--output", "whole"]) == 0
-    original = named("parity").evaluator
+    original = find_experiment("parity").evaluator
     with monkeypatch.context() as patch:
-        patch.setattr(named("parity"), "evaluator", lambda self, device: Stop(original(self, device), stop))
+        patch.setattr(
+            find_experiment("parity"), "evaluator", lambda self, device: Stop(original(self, device), stop)
+        )
         assert main([*line, "--output", "parts"]) == 130
     err = capsys.readouterr().err
     assert "python -m experiments parity --resume parts" in err

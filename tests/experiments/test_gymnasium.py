@@ -16,7 +16,7 @@ gymnasium = pytest.importorskip("gymnasium")
 import neat  # noqa: E402
 from experiments.__main__ import main  # noqa: E402
 from experiments.tasks import gymnasium as experiment  # noqa: E402
-from experiments.tasks.experiment import named  # noqa: E402
+from experiments.tasks.experiment import find_experiment  # noqa: E402
 
 FEW = ["--generations", "2", "--population-size", "8", "--episodes", "2", "--time-limit", "30", "--quiet"]
 
@@ -97,10 +97,10 @@ def test_an_environment_that_cannot_be_rendered(monkeypatch, capsys):
 def test_pictures_are_of_the_same_episode(pictures):
     """The second time that it is played, some of its steps are rendered, and it is left after these."""
     task, genome = experiment.Gymnasium(), champion()
-    whole = task._play(task._make(), genome)
+    whole = task._run_episode(task._make(), genome)
     assert len(whole.observation) == len(whole.reward) + 1 == len(whole.action) + 1
     assert whole.reward.sum() == len(whole.reward) and whole.frames == {}
-    again = task._play(task._make("rgb_array"), genome, {0, 4, 6})
+    again = task._run_episode(task._make("rgb_array"), genome, {0, 4, 6})
     assert (whole.observation[:7] == again.observation).all() and again.frames.keys() == {0, 4, 6}
     decided = (whole.observation[:-1, 2] > 0).astype(float)
     assert (whole.action[:, 0] == decided).all()
@@ -108,12 +108,12 @@ def test_pictures_are_of_the_same_episode(pictures):
 
 def test_a_time_limit_is_no_termination():
     task = experiment.Gymnasium(time_limit=5)
-    episode = task._play(task._make(), champion())
+    episode = task._run_episode(task._make(), champion())
     assert len(episode.reward) == 5 and not episode.terminated
 
 
 def test_targets():
-    assert named("gymnasium") is experiment.Gymnasium
+    assert find_experiment("gymnasium") is experiment.Gymnasium
     assert experiment.Gymnasium().threshold == 475 and experiment.Gymnasium().has_criterion
     assert experiment.Gymnasium(target=3.0).threshold == 3
     without = experiment.Gymnasium(env="Pendulum-v1")

@@ -12,7 +12,7 @@ import pytest
 from experiments.__main__ import main
 from experiments.runs import description
 from experiments.tasks import classification
-from experiments.tasks.experiment import named
+from experiments.tasks.experiment import find_experiment
 from tests.support.processes import FEW, ROOT, SAME, contents, refused
 
 
@@ -67,7 +67,7 @@ def test_a_run_of_the_version_before_goes_on_with_a_warning():
     old["arguments"]["data"] = "my.csv"
     path.write_text(json.dumps(old))
     with pytest.warns(
-        UserWarning, match="data: run/run.json does not say what .*my.csv held when the run began"
+        UserWarning, match="data: run/run.json has no digest of .*my.csv from when the run began"
     ):
         assert main(["classification", "--resume", "run", "--generations", "5", "--data", "my.csv"]) == 0
     assert json.loads(path.read_text())["arguments"]["data"] == str(Path("my.csv").absolute())
@@ -78,11 +78,11 @@ FILES = [
     (
         ["arguments", "split_seed"],
         7,
-        "digest: does not fit experiment, arguments and files, which have been edited",
+        "digest: does not match experiment, arguments and files, which were edited",
     ),
     (["arguments", "label"], "a", "digest: does not fit"),
     (["arguments", "data"], "a\0b", "arguments.data: must hold no NUL, got 'a\\x00b'"),
-    (["arguments", "data"], "iris", "arguments.label: names a column of a CSV file"),
+    (["arguments", "data"], "iris", "arguments.label: must name a column of a CSV file"),
     (["files", "data", "sha256"], None, "digest: does not fit"),
     (["files", "data", "sha256"], 64 * "0", "digest: does not fit"),
     (["files"], {}, "digest: does not fit"),
@@ -211,7 +211,7 @@ def test_an_environment_whose_module_has_changed(capsys, monkeypatch, tmp_path):
         sys.modules.pop("own_module_of_this_test", None)
         gymnasium.registry.pop("Own-v0", None)
     for env in ("CartPole-v1", "no_such_module:Own-v0", ":x", "..:x", "neat:Own-v0"):
-        known = named("gymnasium")(env=env).files
+        known = find_experiment("gymnasium")(env=env).files
         assert known == ({"env": ROOT / "neat"} if env.startswith("neat:") else {})
 
 
@@ -223,7 +223,7 @@ def test_all_modules_of_an_environments_package_are_compared(module, edit, capsy
     for name in ("__init__.py", "physics.py", "inner/__init__.py", "inner/physics.py"):
         (package / name).write_text("gravity = 9.8\n")
     monkeypatch.syspath_prepend(tmp_path)
-    experiment = named("gymnasium")(env=f"{module}:Own-v0")
+    experiment = find_experiment("gymnasium")(env=f"{module}:Own-v0")
     content = description.describe("gymnasium", experiment, {}, [])
     assert content["files"]["env"]["path"] == str(package)
     then = description.Description(**json.loads(json.dumps({**content, "written": []})))
@@ -277,8 +277,8 @@ EDITS = [
     ('"format": 2', '"format": true', "format: input should be a valid integer"),
     ('"digest": "', '"digest": "f', "digest: string should match"),
     ('"digest": "', '"digest": null, "platform": "', "platform: there is no such field"),
-    ('"arguments": {"bits": 2,', '"arguments": {"bits": 3,', "digest: does not fit experiment, arguments and files"),
-    ('"learn_steps": 0}', '"learn_steps": 1}', "digest: does not fit experiment, arguments and files"),
+    ('"arguments": {"bits": 2,', '"arguments": {"bits": 3,', "digest: does not match experiment, arguments and files"),
+    ('"learn_steps": 0}', '"learn_steps": 1}', "digest: does not match experiment, arguments and files"),
     ('"learn_steps": 0}', '"learn_steps": "\\u0000"}', "arguments.learn_steps: "),
     ('"written": [', '"written": [3, ', "written.0: input should be a valid string"),
     ('"files": {}', '"files": {}, "settings": "x"', "settings: input should be a valid list"),

@@ -130,14 +130,15 @@ def test_overwriting_deletes_what_the_earlier_run_wrote_and_nothing_else():
 
 def test_what_a_run_writes_can_be_deleted_by_name(monkeypatch):
     """The names in folder.py are all that runs and studies write."""
-    monkeypatch.setattr(animation, "chosen", lambda start, stop: np.array([start, stop]))  # a short film
+    # The animation has two frames only, to be quick.
+    monkeypatch.setattr(animation, "choose_steps", lambda start, stop: np.array([start, stop]))
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "run"]) == 0
-    assert contents("run").keys() == folder.of_a_run(BEHAVIOUR, lineage=True)
+    assert contents("run").keys() == folder.run_files(BEHAVIOUR, lineage=True)
     assert main(["xor", "--schemes", *FEW, "--output", "study"]) == 0
-    names = folder.of_a_study((), [f"default, {scheme}" for scheme in study.SCHEMES])
+    names = folder.study_files((), [f"default, {scheme}" for scheme in study.SCHEMES])
     assert contents("study").keys() == names
     assert main(["cartpole", "--episodes", "1", "--runs", "2", *FEW, "--output", "films"]) == 0
-    assert contents("films").keys() == folder.of_a_study(BEHAVIOUR, ["default, global"])
+    assert contents("films").keys() == folder.study_files(BEHAVIOUR, ["default, global"])
 
 
 def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkeypatch, capsys):
@@ -158,13 +159,19 @@ def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkey
     assert main(["xor", *FEW, "--no-lineage", "--output", "out", "--overwrite"]) == 0
     Path("out/lineage.npy").write_text("mine")
     before = contents("out")
-    refused(["xor", "--resume", "out", "--lineage"], capsys, "resume: out/lineage.npy is no earlier run's")
     refused(
-        ["xor", *FEW, "--output", "out", "--overwrite"], capsys, "output: out/lineage.npy is no earlier run's"
+        ["xor", "--resume", "out", "--lineage"],
+        capsys,
+        "resume: out/lineage.npy was not written by an earlier run",
+    )
+    refused(
+        ["xor", *FEW, "--output", "out", "--overwrite"],
+        capsys,
+        "output: out/lineage.npy was not written by an earlier run",
     )
     assert contents("out") == before
     # A film that could not be made, and a run that was interrupted before its figures.
-    monkeypatch.setattr("experiments.pictures.animation.write", lambda *_: None)
+    monkeypatch.setattr("experiments.pictures.animation.write_gif", lambda *_: None)
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "still"]) == 0
     with monkeypatch.context() as patch:
         patch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))
@@ -175,7 +182,7 @@ def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkey
         assert name not in written and "checkpoint.npz" in written
         compare = ["compare", "--seeds", "1", "--share", "0.01", "--output", where, "--overwrite"]
         assert main(compare) == 0
-        assert contents(where).keys() == {*folder.OF_A_COMPARISON, name}
+        assert contents(where).keys() == {*folder.COMPARISON_FILES, name}
         assert Path(where, name).read_text() == "mine"
 
 
@@ -192,7 +199,7 @@ def test_a_users_file_of_the_same_name_is_not_overwritten(run_json, capsys):
     refused(
         ["xor", *FEW, "--output", "mine", "--overwrite"],
         capsys,
-        "is no earlier run's, and would be overwritten",
+        "was not written by an earlier run and would be overwritten",
     )
     if run_json is None:
         refused(["xor", *FEW, "--output", "mine", "--overwrite"], capsys, f"mine/{name}")
@@ -219,7 +226,7 @@ def test_what_a_killed_start_has_left_does_not_make_a_folder_full():
     Path("run/.run.json.lock").write_text("process 1 on here\n")
     Path("run/.neat-0123456789abcdef.new").write_text("half")
     assert main(["xor", *FEW, "--output", "run"]) == 0
-    assert contents("run").keys() == folder.of_a_run((), lineage=True)
+    assert contents("run").keys() == folder.run_files((), lineage=True)
 
 
 def test_the_hint_of_an_interrupted_run_can_be_pasted(monkeypatch, capsys):
@@ -266,7 +273,9 @@ def test_a_full_disk_names_the_file(size, capsys):
         with largest_file(size):
             refused([*line, "--output", "out", "--overwrite"], capsys, ": File too large")
         written = {path.name for path in Path("out").iterdir()}
-        assert written <= folder.of_a_run(BEHAVIOUR, True) | folder.of_a_study(BEHAVIOUR, ["default, global"])
+        assert written <= folder.run_files(BEHAVIOUR, True) | folder.study_files(
+            BEHAVIOUR, ["default, global"]
+        )
         for path in Path("out").iterdir():
             if path.suffix == ".json":
                 json.loads(path.read_text())
@@ -282,8 +291,8 @@ def test_results_are_on_the_disk_before_they_are_printed(monkeypatch):
     monkeypatch.setattr("experiments.runs.table.print_table", fail)
     monkeypatch.setattr("experiments.comparison.compare.print_table", fail)
     assert main(["xor", *FEW[:-1], "--output", "run"]) == 2
-    assert contents("run").keys() == folder.of_a_run((), lineage=True)
+    assert contents("run").keys() == folder.run_files((), lineage=True)
     assert main(["xor", "--runs", "2", *FEW, "--output", "study"]) == 2
     assert {"summary.json", "runs.svg", "champion.json"} <= contents("study").keys()
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "compare"]) == 2
-    assert contents("compare").keys() == folder.OF_A_COMPARISON
+    assert contents("compare").keys() == folder.COMPARISON_FILES

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from experiments.comparison import soft_targets
-from experiments.comparison.soft_targets import RATE, TARGETS, excess, predicted, train
+from experiments.comparison.soft_targets import RATE, TARGETS, excess, predict_floor, train
 
 ENTROPY = 1.0266190060768716
 
@@ -42,10 +42,10 @@ def test_float32_comes_to_rest_where_float64_goes_on(single, double):
 @pytest.mark.parametrize("rate", [0.01, 0.03, RATE])
 def test_the_floor_is_that_of_half_a_unit_in_the_last_place(rate):
     floor = train(np.float32, np.float32, rate).floor
-    assert floor == pytest.approx(predicted(np.float32, rate), rel=0.3)
-    assert predicted(np.float32, rate) == pytest.approx(1.82e-15 / rate**2, rel=0.01)
+    assert floor == pytest.approx(predict_floor(np.float32, rate), rel=0.3)
+    assert predict_floor(np.float32, rate) == pytest.approx(1.82e-15 / rate**2, rel=0.01)
     # The same for float64, whose unit is smaller by 2^29.
-    assert predicted(np.float64, rate) == pytest.approx(predicted(np.float32, rate) / 2**58)
+    assert predict_floor(np.float64, rate) == pytest.approx(predict_floor(np.float32, rate) / 2**58)
 
 
 def test_at_rest_there_is_a_gradient_that_changes_nothing(single):
@@ -80,4 +80,4 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     picture = tmp_path / "runs/soft-targets/soft_targets.svg"
     assert picture.read_bytes() == (tmp_path / "elsewhere/soft_targets.svg").read_bytes()
     out = capsys.readouterr().out
-    assert "float64: at rest after" in out and "elsewhere/soft_targets.svg: the picture" in out
+    assert "float64: stops after" in out and "elsewhere/soft_targets.svg: the picture" in out

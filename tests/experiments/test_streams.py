@@ -130,7 +130,7 @@ def test_a_pipe_that_is_not_the_output(monkeypatch, capsys):
     def fail(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")  # a worker's
 
-    monkeypatch.setattr("experiments.runs.single.config_for", fail)
+    monkeypatch.setattr("experiments.runs.single.build_config", fail)
     refused(["xor"], capsys, "Broken pipe")
 
 

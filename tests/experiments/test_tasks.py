@@ -10,7 +10,7 @@ import neat
 from experiments.__main__ import main
 from experiments.runs import folder, statistics
 from experiments.tasks import data, xor
-from experiments.tasks.experiment import named
+from experiments.tasks.experiment import find_experiment
 from experiments.tasks.formula import Formula
 from neat.config.config import Config
 from tests.experiments.test_experiments import in_a_folder_of_its_own  # noqa: F401
@@ -25,7 +25,7 @@ def test_xor_fitness():
 
 
 def test_parity_samples():
-    inputs, targets, *_ = named("parity")(bits=3).sets()
+    inputs, targets, *_ = find_experiment("parity")(bits=3).sets()
     assert inputs.shape == (8, 3) and targets.ravel().tolist() == [0, 1, 1, 0, 1, 0, 0, 1]
 
 
@@ -58,14 +58,14 @@ def test_split(share):
 
 def test_standardised_by_the_training_part():
     values = np.column_stack([np.arange(10.0), np.full(10, 7.0)])
-    result = data.standardised(values, np.arange(5), ["a", "b"])
+    result = data.standardise(values, np.arange(5), ["a", "b"])
     assert np.allclose(result[:5].mean(axis=0), 0, atol=1e-6) and np.isclose(result[:5, 0].std(), 1)
     assert result.dtype == np.float32 and (result[:, 1] == 0).all()
 
 
 def test_regression_measures_of_the_formula_itself():
     """y = x needs one connection: the champion's error is 0 where its weight undoes the standardisation."""
-    experiment = named("regression")(formula="2 * x + 1", samples=50)
+    experiment = find_experiment("regression")(formula="2 * x + 1", samples=50)
     connection = {"innovation": 0, "source": 0, "target": 1, "weight": 1.0}
     node = {"id": 1, "activation": "identity"}
     line = neat.Genome.from_dict(
@@ -81,7 +81,7 @@ def test_regression_measures_of_the_formula_itself():
 def test_classification_measures(name):
     if name == "iris":
         pytest.importorskip("sklearn")
-    experiment = named("classification")(data=name)
+    experiment = find_experiment("classification")(data=name)
     task = experiment.evaluator("cpu")
     config = Config.for_task(task, population_size=50)
     measures = experiment.measures(neat.Population(config).run(task, generations=3).champion, task)
@@ -123,8 +123,8 @@ def test_wilson():
 
 
 def test_names_of_a_settings_files():
-    assert folder.suffix("../my file, global", ["../my file, global", "other"]) == "---my-file-global"
-    assert folder.suffix("my file, global", ["my file, global"]) == ""
+    assert folder.setting_suffix("../my file, global", ["../my file, global", "other"]) == "---my-file-global"
+    assert folder.setting_suffix("my file, global", ["my file, global"]) == ""
 
 
 @pytest.mark.parametrize("name", ["regression", "classification", "parity"])

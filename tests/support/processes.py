@@ -1,4 +1,4 @@
-"""What tests of command lines, of their folders and of their processes share."""
+"""Helpers for tests of command lines, their folders and their processes."""
 
 import contextlib
 import resource
@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.__main__ import main
 from tests.support.paths import ROOT
 
-# A short run of the command line, and what it writes that has the same bytes each time.
+# Options of a short run, and the files that have the same bytes in each such run.
 FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
 SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.svg")
 
@@ -19,7 +19,7 @@ def contents(where):
 
 
 def refused(line, capsys, message):
-    """The command is refused with this in its one line."""
+    """Check that the command fails with an error of one line that contains the message."""
     capsys.readouterr()
     assert main(line) == 2
     out, err = capsys.readouterr()
@@ -29,7 +29,7 @@ def refused(line, capsys, message):
 
 @contextlib.contextmanager
 def largest_file(size):
-    """No file of this process can grow beyond `size` bytes, as if the disk were full."""
+    """Limit the files of this process to `size` bytes, as if the disk were full."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
     try:
@@ -39,7 +39,7 @@ def largest_file(size):
 
 
 def command(*arguments, **environment):
-    """A process of its own."""
+    """Start a process that runs the command."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments", *arguments],
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **environment},

@@ -15,12 +15,12 @@ from pydantic import BaseModel
 
 from experiments import __main__ as command_line
 from experiments.cli.flags import Options
-from experiments.tasks.experiment import NAMES, named
+from experiments.tasks.experiment import NAMES, find_experiment
 from neat import Config
 from tests.campaigns.inputs.values import NUMBERS, WORDS
 from tests.campaigns.refusals import Refused
 
-# What a long run can be asked for in earnest: absurd values of these are small ones or none at all.
+# Large values of these options are valid and take long, so their absurd values are small.
 _AMOUNTS = {
     *(
         "generations",
@@ -50,7 +50,7 @@ _SMALL = ("1", "2", "3", "0", "-1", "x", "", "1.5", "1e3", "nan", str(10**30), "
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
-    """Run an experiment, most often a small one, with some options that make no sense."""
+    """Run a small experiment with some absurd options."""
     (folder / "data.csv").write_text("a,b,kind\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n", "utf-8")
     name = draw.choice((*NAMES, "compare", draw.choice(WORDS)))
     if name == "compare":
@@ -67,11 +67,11 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
 
 
 def call(command: list[str]) -> None:
-    """Do what the command line says.
+    """Run a command line.
 
     Raises:
-        Refused: The command ended with status 2 and one line, which is the message; the cause is the exception.
-        AssertionError: It ended otherwise than by success or a refusal.
+        Refused: The command ended with status 2 and one line, which is the message. The cause is the exception.
+        AssertionError: It ended neither with success nor with a refusal.
     """
     caught: list[Exception] = []
 
@@ -87,7 +87,7 @@ def call(command: list[str]) -> None:
         with mock.patch.object(command_line, "_dispatch", recording), contextlib.redirect_stderr(errors):
             status = command_line.main(command)
     except SystemExit as stop:
-        status = stop.code or 0  # help was asked for
+        status = stop.code or 0  # help was printed
     except Exception as error:
         raise AssertionError("the command ends with a traceback") from error
     assert status in (0, 2), f"the command ended with status {status}"
@@ -98,7 +98,7 @@ def call(command: list[str]) -> None:
 
 
 def _flags(name: str) -> Iterator[str]:
-    fields = (*dataclasses.fields(Options), *dataclasses.fields(named(name)))
+    fields = (*dataclasses.fields(Options), *dataclasses.fields(find_experiment(name)))
     yield from (field.name.replace("_", "-") for field in fields)
     yield from _settings(Config, "")
     yield _UNKNOWN

@@ -1,4 +1,4 @@
-"""CSV files, damaged."""
+"""Damaged CSV files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PIECES = (
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
-    """Read a damaged table; if it is accepted, it holds finite numbers of the shapes that it states."""
+    """Read a damaged table; if it is accepted, it must hold finite numbers and consistent shapes."""
     sound = _SOUND.replace(",x,", f",{draw.choice(WORDS)},") if draw.random() < 0.2 else _SOUND
     sound = sound.replace("4", str(draw.choice(NUMBERS)), 1) if draw.random() < 0.2 else sound
     path = folder / "damaged.csv"
