@@ -1,1 +1,1 @@
-"""Measurements: `python -m benchmarks` runs them all, `python -m benchmarks NAME …` some (see RESULTS.md)."""
+"""Measurements: `python -m benchmarks` runs all parts, `python -m benchmarks NAME …` some (see RESULTS.md)."""

@@ -1,7 +1,7 @@
-"""The command line: run some parts, print their tables, keep the results.
+"""The command line: run some parts, print their tables, and store the results.
 
-A part is a module with `run(quick)`, which gives what JSON can hold, and `tables(result)`, which gives
-report.Table objects.
+A part is a module with `run(quick)`, which returns data for JSON, and `tables(result)`, which returns report.Table
+objects.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ PARTS = (
     "learns",
     "ppo",
 )
-ASKED_FOR = ("gpu",)  # needs what most machines have not
+OPTIONAL_PARTS = ("gpu",)  # need special hardware
 HERE = Path(__file__).parent
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parts = f"of {', '.join(PARTS)}, or {', '.join(ASKED_FOR)}; without any, all but the last"
+    parts = f"of {', '.join(PARTS)}, or {', '.join(OPTIONAL_PARTS)}; without any, all but the last"
     parser.add_argument("parts", nargs="*", metavar="part", help=parts)
-    parser.add_argument("--quick", action="store_true", help="a shorter look; the results are not kept")
+    parser.add_argument("--quick", action="store_true", help="measure less; the results are not stored")
     options = parser.parse_args(arguments)
     for name in options.parts:
-        if name not in PARTS + ASKED_FOR:
+        if name not in PARTS + OPTIONAL_PARTS:
             parser.error(f"part: must be {parts}, got {name!r}")
     console = Console()
     for name in options.parts or PARTS:
@@ -53,11 +53,11 @@ def main(arguments: list[str]) -> None:
         for table in part.tables(result):
             console.print(table.rich())
         if not options.quick:
-            _keep(name, result)
+            _store(name, result)
 
 
-def _keep(name: str, result: dict[str, Any]) -> None:
-    """Put a part's result into results.json, and write the page anew."""
+def _store(name: str, result: dict[str, Any]) -> None:
+    """Write a part's result to results.json, and rewrite the page."""
     file = HERE / "results.json"
     results = json.loads(file.read_text("utf-8")) if file.exists() else {}
     results[name] = {
@@ -66,7 +66,7 @@ def _keep(name: str, result: dict[str, Any]) -> None:
         "machine": report.machine(),
         "result": result,
     }
-    ordered = {part: results[part] for part in PARTS + ASKED_FOR if part in results}
+    ordered = {part: results[part] for part in PARTS + OPTIONAL_PARTS if part in results}
     file.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
     (HERE / "RESULTS.md").write_text(_page(ordered), "utf-8")
 
@@ -79,14 +79,14 @@ def _page(results: dict[str, Any]) -> str:
         "",
     ]
     for name, entry in results.items():
-        lines += [f"## {name}", "", _circumstances(entry), ""]
+        lines += [f"## {name}", "", _describe_measurement(entry), ""]
         part = importlib.import_module(f"benchmarks.{name}")
         for table in part.tables(entry["result"]):
             lines += [table.markdown(), ""]
     return "\n".join(lines)
 
 
-def _circumstances(entry: dict[str, Any]) -> str:
+def _describe_measurement(entry: dict[str, Any]) -> str:
     m = entry["machine"]
     hardware = f"{m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB, {m['system']}"
     versions = f"Python {m['python']}, numpy {m['numpy']}, numba {m['numba']}"

@@ -1,4 +1,4 @@
-"""A small generation while another process spins on every core, against the same on an idle machine."""
+"""A small generation while another process spins on every core, beside the same generation on an idle machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(quick: bool) -> dict[str, Any]:
     config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=POPULATION)
     idle, busy = [], []
     for _ in range(2 if quick else TURNS):
-        # The same generations of the same run each time, so that only the machine differs.
+        # Both measure the same generations of the same run, so that only the load of the machine differs.
         idle.append(_generation(config))
         with _spinners():
             busy.append(_generation(config))
@@ -58,7 +58,7 @@ def _generation(config: neat.Config) -> float:
 def tables(result: dict[str, Any]) -> list[Table]:
     return [
         Table(
-            f"A generation of {result['population']} genomes, XOR, plain settings",
+            f"A generation of {result['population']} genomes, XOR, default settings",
             ["idle", "another process on every core", "slower by", "target"],
             [
                 [

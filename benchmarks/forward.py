@@ -1,4 +1,4 @@
-"""The forward pass beside a float32 matrix product, and small networks scored one by one."""
+"""The forward pass beside a float32 matrix product, and the time to score small networks."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _large(repeats: int) -> list[dict[str, Any]]:
     rows = []
     for activation in TARGETS:
         genomes = random_genomes(rng, GENOMES, INPUTS, NODES, CONNECTIONS, activation)
-        # In turns, so that both meet the same machine.
-        times = _in_turns(repeats, lambda: evaluator(genomes), lambda: matrix @ matrix)  # noqa: B023
+        # Both sides alternate, so that they run under the same conditions.
+        times = _time_alternately(repeats, lambda: evaluator(genomes), lambda: matrix @ matrix)  # noqa: B023
         passed = 2 * CONNECTIONS * GENOMES * SAMPLES / times[0] / 1e9
         product = 2 * MATRIX**3 / times[1] / 1e9
         rows.append(
@@ -55,7 +55,7 @@ def _small(repeats: int) -> list[dict[str, Any]]:
         for nodes, connections in SMALL:
             genomes = random_genomes(rng, SMALL_GENOMES, 2, nodes, connections, "tanh", bias_input=True)
             few = genomes.take(np.arange(PAPER_SIZE))
-            times = _in_turns(10 * repeats, lambda: evaluator(genomes), lambda: evaluator(few))  # noqa: B023
+            times = _time_alternately(10 * repeats, lambda: evaluator(genomes), lambda: evaluator(few))  # noqa: B023
             rows.append(
                 {
                     "nodes": nodes,
@@ -69,8 +69,8 @@ def _small(repeats: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _in_turns(repeats: int, *calls: Callable[[], Any]) -> list[float]:
-    """The least time of each call."""
+def _time_alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
+    """Return the least time of each call; the calls alternate."""
     best = [float("inf")] * len(calls)
     for _ in range(repeats):
         for position, call in enumerate(calls):
@@ -89,7 +89,7 @@ def random_genomes(
     activation: str,
     bias_input: bool = False,
 ) -> Genomes:
-    """Feed-forward genomes of one output, in which every node is seen and no connection disabled."""
+    """Return feed-forward genomes with one output, in which every node is used and every connection enabled."""
     input_count = num_inputs + bias_input
     order = np.array([*range(input_count), *range(input_count + 1, input_count + nodes), input_count])
     ends = np.concatenate([_random_ends(rng, input_count, nodes, connections) for _ in range(count)])
@@ -114,7 +114,7 @@ def random_genomes(
 
 
 def _random_ends(rng: np.random.Generator, input_count: int, nodes: int, connections: int) -> np.ndarray:
-    """Positions in evaluation order of every connection's source and target; each node has a link onwards."""
+    """Return source and target of every connection, in evaluation order; each node has an outgoing connection."""
     last = input_count + nodes - 1
     onwards = [(node, int(rng.integers(node + 1, last + 1))) for node in range(input_count, last)]
     others = [
@@ -152,7 +152,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
             f"{result['threads']} threads",
             ["activation", "GFLOP/s", f"matrix product of {MATRIX:,}²", "ratio", "wanted"],
             large,
-            ["Two operations for each connection and sample; scored against targets, ordering included."],
+            [
+                "Two operations for each connection and sample; the time includes ordering the nodes and scoring."
+            ],
         ),
         Table(
             "XOR scored, 2 inputs and the bias input, 4 samples; one thread",

@@ -1,7 +1,7 @@
 """Whole generations of XOR beside neat-python, with the settings of its own example.
 
-neat-python runs in an environment of its own, which the first run makes. Both sides take turns on the same seeds,
-long enough ones that our caches are as warm as in a run.
+neat-python runs in a virtual environment of its own, which the first run creates. Both sides take turns on the same
+seeds. The turns are long enough that batchneat's caches are as warm as in a run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ QUICK_PLAN = {150: (2, 5, 3, 5, 20), 1_000: (1, 5, 3, 2, 50)}
 
 
 class NeatPython:
-    """neat-python in a process of its own, isolated from ours: both packages are called `neat`."""
+    """neat-python in an isolated process, because both packages are called `neat`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -40,14 +40,14 @@ class NeatPython:
         )
 
     def ask(self, **request: int) -> dict[str, Any]:
-        """What the worker answers."""
+        """Send a request and return the worker's answer."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
     def version(self) -> str:
-        """neat-python's version."""
+        """Return the version of neat-python."""
         program = "from importlib.metadata import version; print(version('neat-python'))"
         return subprocess.run(
             [python(), "-I", "-c", program], capture_output=True, text=True, check=True
@@ -61,7 +61,7 @@ class NeatPython:
 
 
 def python() -> Path:
-    """The interpreter of neat-python's environment, which is made if it is not there."""
+    """Return the interpreter of neat-python's environment, which is created if necessary."""
     folder, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     python = ENVIRONMENT / folder / name
     if not python.exists():
@@ -81,7 +81,7 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def _compile() -> None:
-    """Have every kernel built that the sizes need, the parallel ones too."""
+    """Build all kernels that the sizes need, among them the parallel ones."""
     for size in (150, 1_000):
         Run(config_from_ini(INI, population_size=size).config).advance(10)
 
@@ -143,8 +143,8 @@ def tables(result: dict[str, Any]) -> list[Table]:
             columns,
             rows,
             [
-                "Both with benchmarks/xor.ini, neat-python's own example, carried over by neat.neat_python.",
-                "Median of the turns, once compiled; genes (nodes and connections) and species are means.",
+                "Both sides use benchmarks/xor.ini, neat-python's own example, which neat.neat_python imports.",
+                "Medians of the turns after compilation; means of genes (nodes and connections) and species.",
             ],
         )
     ]

@@ -1,11 +1,11 @@
-"""A training step of a small network, beside plain numpy and PyTorch on the same CPU; run by hand.
+"""A training step of a small network, beside plain numpy and PyTorch on the same CPU. It is run by hand.
 
     python3 -m venv .venv-torch
     .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-torch/bin/python -m benchmarks.gradient_step
 
 64-128-128-10, relu, softmax cross-entropy, a batch of 256, float32. Without PyTorch, its column is left out. The
-three take turns, so that a busy machine slows all alike.
+three take turns, so that other load on the machine slows all of them.
 """
 
 import itertools
@@ -103,7 +103,7 @@ def in_numpy(optimiser):
 
 
 def main():
-    """Milliseconds a step: the median of the rounds, and the least."""
+    """Print the milliseconds of a step: the median of the rounds, and the least."""
     for optimiser in ("SGD", "Adam"):
         sides = {"ours": ours(optimiser), "numpy": in_numpy(optimiser)}
         try:

@@ -1,4 +1,4 @@
-"""Time and memory for each genome as the population grows, each size in a process of its own."""
+"""Time and memory per genome for growing populations, each measured in its own process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.report import Table, seconds, size
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
-BEFORE, MEASURED = 20, 10  # generations; the threshold has settled and genomes have grown alike
+BEFORE, MEASURED = 20, 10  # generations; by then the threshold is stable and genomes have similar sizes
 TARGET_SPECIES = 20
 REFERENCE, LARGEST = 10_000, 1_000_000
 TIME_TARGET, MEMORY_TARGET = 2.5, 4 * 2**30
@@ -56,11 +56,11 @@ def _measure(population: int) -> dict[str, Any]:
 
 
 def _peak_bytes() -> int:
-    """The most memory that this process has had; `getrusage` would count that of the process that started it."""
+    """Return the peak memory of this process. `getrusage` would include that of the parent process."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("/proc/self/status does not say VmHWM")
+    raise RuntimeError("/proc/self/status has no VmHWM")
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
@@ -88,7 +88,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
     columns += ["peak memory", "genes", "species"]
     return [
         Table(
-            f"XOR, plain settings with {TARGET_SPECIES} species aimed at, generations {BEFORE}-{BEFORE + MEASURED}",
+            f"XOR, default settings, target of {TARGET_SPECIES} species, generations {BEFORE}-{BEFORE + MEASURED}",
             columns,
             rows,
             [

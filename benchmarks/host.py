@@ -1,9 +1,9 @@
-"""What the host itself spends on a generation that a GPU evaluates; no GPU is needed, run by hand.
+"""The host's time for a generation that a GPU evaluates. It needs no GPU, and is run by hand.
 
     python -m benchmarks.host
 
-Everything happens as on a GPU but what cupy, the driver and the GPU do: no kernel runs, and nothing is copied. So a
-generation takes longer on a GPU by the kernels, the copies and the driver's part of six calls or so.
+The host does everything that it does with a GPU, but cupy, the driver and the GPU do nothing: no kernel runs, and
+nothing is copied. With a GPU, add the kernels, the copies and the driver's part of about six calls.
 """
 
 import functools
@@ -34,7 +34,7 @@ ROUNDS = 201
 
 
 class _Hollow(EmulatedArrays):
-    """A device that does nothing; all bytes that come from it are 1."""
+    """A device that does nothing; all bytes that it returns are 1."""
 
     def fill(self, target, source):
         pass
@@ -49,7 +49,7 @@ class _Hollow(EmulatedArrays):
         pass
 
 
-@functools.cache  # memory that was given back comes again
+@functools.cache  # like the memory pool, which returns freed memory again
 def _ones(size: int) -> np.ndarray:
     return np.ones(size, np.uint8)
 
@@ -89,12 +89,12 @@ def main() -> None:
         _report(f"XOR, {MANY:,} genomes", xor, itertools.repeat(many, 21))
         parallel.set_threads(1)
         _report(
-            "their programs, if one core of the CPU wrote them", evaluators.compile, itertools.repeat(many, 5)
+            "their programs, compiled on one core of the CPU", evaluators.compile, itertools.repeat(many, 5)
         )
 
 
 def _generations(task: evaluators.Rollout, size: int) -> Iterator[Genomes]:
-    """Of a run that selects at random."""
+    """Yield the generations of a run with random fitness."""
     population = neat.Population(neat.Config.for_task(task, population_size=size, seed=1))
     rng = np.random.default_rng(0)
     while True:

@@ -1,9 +1,9 @@
-"""What the host spends on a GPU kernel's arguments, beside numba-cuda's own way; no GPU is needed, run by hand.
+"""The host's time for a GPU kernel's arguments, beside numba-cuda's own code. It needs no GPU, and is run by hand.
 
     python -m benchmarks.launch
 
-Both make the same numbers of the same arrays, which tests/gpu/test_launcher.py shows; from there are the stand-ins for
-arrays of a device. The driver's part of a launch is in neither.
+Both turn the same arrays into the same words, as tests/gpu/test_launcher.py tests. The stand-ins for device arrays come
+from that file. Neither side includes the driver's part of a launch.
 """
 
 import statistics
@@ -23,7 +23,7 @@ def main() -> None:
         ours, theirs = zip(*(pairs(np.random.default_rng(3), kind) for kind in signature.args), strict=True)
         makers = launcher.makers(signature)
         spent: dict[str, list[float]] = {"ours": [], "numba-cuda": []}
-        for _ in range(ROUNDS):  # in turn
+        for _ in range(ROUNDS):  # alternate
             for way, call in (
                 ("ours", lambda o=ours, m=makers: launcher.words(m, o)),
                 ("numba-cuda", lambda t=theirs, s=signature: numbas_words(s, t)),

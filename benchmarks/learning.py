@@ -1,12 +1,12 @@
-"""A step of training 1,000 evolved networks at once, beside two ways to do it in PyTorch on the same CPU; run by hand.
+"""A training step of 1,000 evolved networks at once, beside two PyTorch versions on the same CPU. It is run by hand.
 
     python3 -m venv .venv-torch
     .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
     .venv-torch/bin/python -m benchmarks.learning
 
-Each network has its own topology (33 nodes, 231 connections, tanh); 256 samples, squared error, Adam. The loop takes
-the networks one by one, node by node, over all samples; the padded way takes node k of all networks at once, as a
-product of batched matrices that have room for every slot. The three give the same losses, which is checked.
+Each network has its own topology (33 nodes, 231 connections, tanh); 256 samples, squared error, Adam. The loop computes
+network by network and node by node, over all samples. The padded version computes node k of all networks at once, as a
+batched matrix product with a weight for every possible source. It checks that all three give the same losses.
 """
 
 import statistics
@@ -22,7 +22,7 @@ from evaluators.gradient import Tensor, optim
 from evaluators.samples import as_samples
 
 GENOMES, SAMPLES, ROUNDS = 1_000, 256, 7
-LOOPED = 20  # of the networks, since the loop takes so long; its time is that of all
+LOOPED = 20  # networks, because the loop is slow; its time is scaled to all networks
 RATE = 0.01
 
 GENERATOR = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def ours(genomes):
 
 
 def links_of(programs, network):
-    """For each node: its sources and its weights."""
+    """Yield the sources and the weights of each node."""
     begin, node = programs.link_start[network], programs.node_start[network]
     for k in range(programs.node_count[network]):
         end = programs.link_end[node + k]
@@ -128,7 +128,7 @@ def main():
     for name, found in losses.items():
         np.testing.assert_allclose(found, losses["batchneat"][: len(found)], rtol=2e-3, err_msg=name)
     times = {name: [] for name in ways}
-    for _ in range(ROUNDS):  # in turns
+    for _ in range(ROUNDS):  # alternate
         for name, step in ways.items():
             begin = time.perf_counter()
             step()

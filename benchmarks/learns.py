@@ -1,4 +1,4 @@
-"""What gradient baselines reach: scikit-learn's digits over stratified splits, and two spirals."""
+"""Accuracy of the gradient baselines: scikit-learn's digits over stratified splits, and two spirals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _images() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stratified(labels: np.ndarray, shares: tuple[float, ...], seed: int) -> list[np.ndarray]:
-    """Indices in parts, each with every class in its share; the last part is the rest."""
+    """Return indices in parts with the given shares of each class; the last part is the rest."""
     draw = np.random.default_rng(seed)
     parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
     for label in np.unique(labels):
@@ -55,7 +55,7 @@ def _digits(name: str, split: int) -> dict[str, float]:
 
 
 def _spirals(seed: int) -> dict[str, float]:
-    """Two spirals of one turn and a half, with noise; 400 samples to train on, 400 to test."""
+    """Train on two noisy spirals of one and a half turns, with 400 training and 400 test samples."""
     draw = np.random.default_rng(1000 + seed)
     labels = np.arange(1000) % 2
     angle = np.sqrt(draw.uniform(0.05, 1.0, 1000)) * 3 * np.pi
@@ -115,7 +115,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
             ["", "mean ± standard deviation", "worst", "target", "a run"],
             rows,
             [
-                "A fifth of the digits is the test set, a tenth the validation set, by which the epoch is chosen."
+                "A fifth of the digits is the test set. A tenth is the validation set, which chooses the epoch."
             ],
         )
     ]

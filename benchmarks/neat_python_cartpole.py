@@ -1,7 +1,7 @@
-"""neat-python's side of `rollout`: seconds per step of CartPole, in an environment of its own.
+"""neat-python's side of `rollout`: seconds per step of CartPole, run in neat-python's virtual environment.
 
-Reads networks as JSON: for each, the nodes in order as [id, bias, [[source, weight], …]]. The physics are plain Python,
-which is faster than calling any library's for one episode.
+It reads networks as JSON. Each is a list of its nodes in order, as [id, bias, [[source, weight], …]]. The physics are
+plain Python, which is faster than a call of a library for a single episode.
 """
 
 import json
@@ -17,7 +17,7 @@ STEPS = 500
 
 
 def play(network):
-    """Steps until the pole falls or time is up."""
+    """Return the steps until the pole falls or the time is up."""
     x, v, angle, spin = (random.uniform(-0.05, 0.05) for _ in range(4))
     for step in range(STEPS):
         left, right = network.activate((x / 4.8, v, angle / 0.41887903, spin))
@@ -33,7 +33,7 @@ def play(network):
 
 
 def main():
-    """Play one episode of each network."""
+    """Run one episode of each network, and print seconds and steps."""
     random.seed(0)
     tanh, add = neat.activations.tanh_activation, sum
     networks = [

@@ -1,7 +1,7 @@
-"""neat-python's side of `generation`: answers requests, one line of JSON each, in an environment of its own.
+"""neat-python's side of `generation`: answers requests of one JSON line, in neat-python's virtual environment.
 
-`{"population": 150, "seed": 0}` starts a run; `{"generations": 5}` goes on and answers with the seconds that
-took and with what the population is like then.
+`{"population": 150, "seed": 0}` starts a run. `{"generations": 5}` continues it. The answer has the seconds that this
+took, and a description of the population.
 """
 
 import json
@@ -17,7 +17,7 @@ TARGETS = (0.0, 1.0, 1.0, 0.0)
 
 
 def evaluate(genomes, config):
-    """As in neat-python's XOR example."""
+    """Set the fitness of each genome as neat-python's XOR example does."""
     for _, genome in genomes:
         genome.fitness = 4.0
         network = neat.nn.FeedForwardNetwork.create(genome, config)
@@ -26,7 +26,7 @@ def evaluate(genomes, config):
 
 
 def start(ini, population, seed):
-    """A new run; it has `population` genomes and never stops by itself."""
+    """Return a new run with `population` genomes, which never stops by itself."""
     with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
         file.write(ini.replace("pop_size               = 150", f"pop_size = {population}"))
         file.flush()
@@ -37,7 +37,7 @@ def start(ini, population, seed):
 
 
 def described(population):
-    """Mean genes of a genome and the number of species."""
+    """Return mean genes per genome, the number of species and the best fitness."""
     genomes = list(population.population.values())
     return {
         "nodes": sum(len(genome.nodes) for genome in genomes) / len(genomes),
@@ -48,7 +48,7 @@ def described(population):
 
 
 def main():
-    """Answer until the requests end."""
+    """Answer requests until they end."""
     ini = Path(sys.argv[1]).read_text("utf-8")
     population = None
     for line in sys.stdin:

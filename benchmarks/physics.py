@@ -1,7 +1,7 @@
-"""Our environments step by step beside Gymnasium's, from the same states and with the same random actions.
+"""Our environments beside Gymnasium's, step by step, from the same states and with the same random actions.
 
-Where a system is chaotic, any float32 parts from float64 sooner or later. How soon is measured first, with Gymnasium's
-own code at both precisions: a second copy of its module, whose `np` makes arrays of another precision.
+In a chaotic system, float32 diverges from float64 sooner or later. Gymnasium's own code shows when, run at both
+precisions: a second copy of its module gets a `np` that makes arrays of another precision.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from evaluators.environments import Box, Environment
 from neat.kernels.jit import inner_function, specialise
 
 EPISODES, FAR_EPISODES = 1000, 200
-TOLERANCE = 1e-3  # absolute, and as much of the value
-# One float32 run says only up to chance how fast rounding errors grow: ours may have the worse luck. The horizon in
-# which we must agree ends where Gymnasium's float32 is off by this part of the tolerance.
+TOLERANCE = 1e-3  # absolute, and relative to the value
+# How fast rounding errors grow differs by chance between two float32 runs. So the horizon within which both must agree
+# ends where Gymnasium's float32 deviates by a hundredth of the tolerance.
 MARGIN = 100
-CHUNK = 20  # steps between two looks at the horizon
+CHUNK = 20  # steps between two checks of the horizon
 _PI = np.pi
 _0 = np.uint64(0)
 
@@ -37,8 +37,8 @@ class Case(NamedTuple):
     environment: Environment
     id: str
     angles: tuple[int, ...]  # elements of the state, compared modulo 2π
-    far: Box  # where else episodes start: random actions from Gymnasium's own starts seldom reach a goal
-    mixed: bool = False  # whether Gymnasium's own code has float32 in places, of the state or of the action
+    far: Box  # other starts, because random actions from Gymnasium's own starts seldom reach a goal
+    mixed: bool = False  # whether Gymnasium's own code uses float32 for parts of the state or the action
 
 
 _VALLEY = Box((-1.2, -0.07), (0.6, 0.07))
@@ -58,7 +58,7 @@ class Steps(NamedTuple):
 
 
 class Numpy:
-    """numpy, but its float32 and float64, and the arrays that it makes, are of one precision."""
+    """A stand-in for numpy whose float32, float64 and new arrays all have one precision."""
 
     def __init__(self, precision: type) -> None:
         self.float32 = self.float64 = precision
@@ -73,7 +73,7 @@ class Numpy:
 
 
 class Package:
-    """Gymnasium's environment, as it is or with another precision."""
+    """Gymnasium's environment, unchanged or with another precision."""
 
     def __init__(self, case: Case, precision: type | None = None) -> None:
         self.precision = precision
@@ -90,7 +90,7 @@ class Package:
         self.environment.state = np.array(state, self.precision or np.float64)
 
     def play(self, actions: np.ndarray) -> Steps:
-        """Until the episode terminates."""
+        """Return the steps until the episode terminates or the actions end."""
         states, rewards, ended = [], [], []
         for action in actions.astype(self.precision or np.float32) if self.box else actions.tolist():
             _, reward, terminated, _, _ = self.environment.step(action)
@@ -127,7 +127,7 @@ def _kernel(environment: type[Environment]) -> Any:
 
 
 def _play_ours(environment: Environment, start: np.ndarray, actions: np.ndarray) -> Steps:
-    """All the steps, whether the episode terminates or not."""
+    """Return all steps, even after a termination."""
     count = len(actions)
     steps = Steps(np.empty((count, len(start))), np.empty(count), np.empty(count, bool))
     _kernel(type(environment))(start.astype(environment.precision), actions, environment.constants, *steps)
@@ -135,23 +135,23 @@ def _play_ours(environment: Environment, start: np.ndarray, actions: np.ndarray)
 
 
 class Comparison(NamedTuple):
-    """Of one episode."""
+    """The comparison of one episode."""
 
     horizon: int  # steps in which Gymnasium's float32 and float64 agree, to 1 / MARGIN of the tolerance
-    compared: int  # steps, of them
-    largest: float  # deviation of ours from the package over the horizon, in tolerances
-    rewards: int  # that differ
-    terminated: bool  # the package, within the horizon
-    differs: bool  # the termination
-    apart: bool  # it is one step earlier or later, between states that agree
-    whole: bool  # the horizon is the episode's end
-    parts: bool  # Gymnasium's float32 leaves float64 by more than the tolerance
-    ours_first: bool  # before that, ours leaves the package by more than the tolerance
+    compared: int  # compared steps within the horizon
+    largest: float  # largest deviation of ours from Gymnasium over the horizon, in tolerances
+    rewards: int  # number of different rewards
+    terminated: bool  # Gymnasium terminates within the horizon
+    differs: bool  # the terminations differ by more than one step
+    apart: bool  # the terminations are one step apart, while the states agree
+    whole: bool  # the horizon reaches the episode's end
+    parts: bool  # Gymnasium's float32 deviates from its float64 by more than the tolerance
+    ours_first: bool  # before that, ours deviates from Gymnasium by more than the tolerance
 
 
 def run(quick: bool) -> dict[str, Any]:
     rows = [(index, far, quick) for index in range(len(CASES)) for far in (False, True)]
-    # The last take longest, and begin first.
+    # The last rows take longest, so they begin first.
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:
         return {"rows": list(processes.map(_row, reversed(rows)))[::-1]}
 
@@ -208,7 +208,7 @@ def _compare(case: Case, sides: tuple[Package, ...], index: int, far: bool, epis
 
 
 def _lockstep(case: Case, sides: tuple[Package, ...], start: np.ndarray, actions: np.ndarray) -> list[Steps]:
-    """Each side's steps until one terminates, or float32 leaves float64, and a step more of the package."""
+    """Return each side's steps until one terminates or float32 leaves float64, and one more step of Gymnasium."""
     pieces: list[list[Steps]] = [[] for _ in sides]
     for side in sides:
         side.begin(start)
@@ -226,7 +226,7 @@ def _lockstep(case: Case, sides: tuple[Package, ...], start: np.ndarray, actions
 
 
 def _deviation(case: Case, state: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The largest of each step's, in tolerances."""
+    """Return the largest deviation of each step, in tolerances."""
     difference, size = state - reference, reference.copy()
     for k in case.angles:
         difference[:, k], size[:, k] = _wrapped(difference[:, k]), _wrapped(size[:, k])
@@ -238,7 +238,7 @@ def _wrapped(angle: np.ndarray) -> np.ndarray:
 
 
 def _first(true: np.ndarray) -> int:
-    """The index of the first that is true, or the length."""
+    """Return the index of the first true element, or the length if there is none."""
     return int(np.argmax(true)) if true.any() else len(true)
 
 
@@ -285,19 +285,19 @@ def tables(result: dict[str, Any]) -> list[Table]:
                 for name, row in zip(names, rows, strict=True)
             ],
             [
-                f"Every element of every state, to {TOLERANCE:g} + {TOLERANCE:g} |x|; angles modulo 2π. The horizon: "
-                "steps to the episode's end, or as long as",
+                f"Every element of every state, to {TOLERANCE:g} + {TOLERANCE:g} |x|; angles modulo 2π. The horizon "
+                "is the episode's end, or the steps in which",
                 f'Gymnasium\'s own code in float32 is within 1/{MARGIN} of that of float64. "From anywhere": starts '
                 "from which random actions reach the goals.",
             ],
         ),
         Table(
-            "To where Gymnasium's own code in float32 and in float64 part by the whole tolerance",
-            ["environment", "episodes", "in which they part", "ours parts before that"],
+            "Episodes in which Gymnasium's own float32 and float64 diverge by more than the tolerance",
+            ["environment", "episodes", "that diverge", "ours diverges earlier"],
             [
                 [name, f"{row['episodes']:,}", f"{row['parts']:,}", f"{row['ours_first']:,}"]
                 for name, row in zip(names, rows, strict=True)
             ],
-            ["Ours and Gymnasium's float32 round differently; which of the two parts first is chance."],
+            ["Ours and Gymnasium's float32 round differently, so chance decides which diverges first."],
         ),
     ]

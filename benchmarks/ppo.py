@@ -1,4 +1,4 @@
-"""What PPO reaches with the settings of `ppo.TASKS`; they were tried on seeds from 1000 up."""
+"""Rewards of PPO with the settings of `ppo.TASKS`, which were tuned on seeds from 1000 up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TARGETS = {"CartPole": 475.0, "Acrobot": -100.0, "MountainCarContinuous": 90.0, 
 
 def run(quick: bool) -> dict[str, Any]:
     tasks = [(name, seed, quick) for name in TARGETS for seed in range(2 if quick else SEEDS)]
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for the processes below, which have a core each
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for the processes below, one per core
     context = multiprocessing.get_context("spawn")
     cores = parallel.get_threads()
     with ProcessPoolExecutor(cores, context, parallel.set_threads, (1,)) as pool:

@@ -1,12 +1,12 @@
-"""PPO on CartPole at CleanRL's own settings, beside CleanRL's ppo.py on the same CPU; run by hand.
+"""PPO on CartPole with CleanRL's settings, beside CleanRL's ppo.py on the same CPU. It is run by hand.
 
     git clone https://github.com/vwxyzjn/cleanrl
     python3.10 -m venv .venv-cleanrl
     .venv-cleanrl/bin/pip install torch==2.4.1 gymnasium==0.29.1 tyro tensorboard "numpy<2" setuptools
     .venv/bin/python -m benchmarks.ppo_speed .venv-cleanrl/bin/python cleanrl/cleanrl/ppo.py
 
-The two take turns. CleanRL counts its own steps per second, from its first step on; ours are counted from the call of
-`ppo.train` on, in a process that has compiled before.
+The two take turns. CleanRL reports its own steps per second, counted from its first step. Ours are counted from the
+call of `ppo.train`, in a process that has compiled before.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Where a generation's time goes: every step that Population takes is timed by itself."""
+"""The profile of a generation: each step of `Population` is timed separately."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neat.evolution import breeding, selection, speciation
 from neat.io.neat_python import config_from_ini
 from neat.kernels import parallel
 
-POPULATIONS = {150: 200, 1_000: 50, 10_000: 20}  # and generations measured
+POPULATIONS = {150: 200, 1_000: 50, 10_000: 20}  # population size: measured generations
 BEFORE = 20
 
 
@@ -56,8 +56,8 @@ def _measure(config: neat.Config, generations: int) -> dict[str, Any]:
 
 @contextmanager
 def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
-    """Have each kernel that Population calls, the evaluator and the innovations add their time to `spent`."""
-    kernels = {  # those carry a tag in their names, other compiled functions do not
+    """Patch the kernels that `Population` calls, the evaluator and the innovations to add their time to `spent`."""
+    kernels = {  # kernels have a tag in their names, other compiled functions do not
         (module, name): kernel
         for module in (speciation, selection, breeding)
         for name, kernel in vars(module).items()
@@ -68,7 +68,7 @@ def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
     over = parallel.over
 
     def timed_over(kernel: Any, count: int, *arguments: Any, **options: Any) -> None:
-        if kernel in untimed:  # its threads are timed as one
+        if kernel in untimed:  # time all threads of a kernel together
             name, kernel = untimed[kernel]
             _timed(name, over, spent)(kernel, count, *arguments, **options)
         else:

@@ -14,7 +14,7 @@ import rich.table
 
 @dataclass
 class Table:
-    """A title, named columns, rows of text, and remarks below."""
+    """A table with a title, named columns, rows of text, and notes below."""
 
     title: str
     columns: list[str]
@@ -22,7 +22,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
     def rich(self) -> rich.table.Table:
-        """For a terminal."""
+        """Return the table for a terminal."""
         table = rich.table.Table(title=self.title, title_justify="left", caption="\n".join(self.notes))
         table.caption_justify = "left"
         for position, column in enumerate(self.columns):
@@ -32,7 +32,7 @@ class Table:
         return table
 
     def markdown(self) -> str:
-        """For a page."""
+        """Return the table as Markdown."""
         lines = [
             f"**{self.title}**",
             "",
@@ -50,7 +50,7 @@ def _line(cells: list[str]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory, system and versions."""
+    """Describe this machine: processor, cores, memory, system and versions."""
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "processor": _processor(),
@@ -72,7 +72,7 @@ def _processor() -> str:
 
 
 def seconds(value: float) -> str:
-    """Three significant digits and a unit."""
+    """Format a time with three significant digits and a unit."""
     for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if value >= factor:
             return f"{value / factor:.3g} {unit}"
@@ -80,7 +80,7 @@ def seconds(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """Bytes with three significant digits and a unit."""
+    """Format a number of bytes with three significant digits and a unit."""
     for factor, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if value >= factor:
             return f"{value / factor:.3g} {unit}"

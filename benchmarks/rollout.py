@@ -1,4 +1,4 @@
-"""CartPole inside the batch: a step beside the physics alone and beside neat-python, and where its time goes."""
+"""A step of CartPole beside the physics alone and beside neat-python, and the profile of a step."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from neat.kernels import parallel
 from neat.kernels.jit import inner_function, kernel
 
 GENOMES, EPISODES, STEPS = 1_000, 5, 500
-THEIRS = 20  # episodes that neat-python plays
-TENSORNEAT_MS = 13_900  # the same task, on two cores of such a machine
+NEAT_PYTHON_EPISODES = 20
+TENSORNEAT_MS = 13_900  # the same task on two cores of a similar machine
 LIMIT_MS, MOST_RATIO, AIM_RATIO = 139, 2.5, 1.5
-CALLS = 100_000  # of a part of a step
+CALLS = 100_000  # repetitions of a part of a step
 
 _reset, _observe, _step = (inner_function(getattr(CartPole, name)) for name in ("reset", "observe", "step"))
 _forward = kernels.forward_for(len(ACTIVATIONS), len(AGGREGATIONS))
@@ -52,13 +52,13 @@ def run(quick: bool) -> dict[str, Any]:
         "step": whole / int(lengths.sum()),
         "physics": alone / work,
         "physics_side_by_side": side / work,
-        "neat_python": _neat_python(genomes.take(np.arange(THEIRS))),
+        "neat_python": _neat_python(genomes.take(np.arange(NEAT_PYTHON_EPISODES))),
         "parts": _parts(task, genomes),
     }
 
 
 def balancing(count: int) -> Genomes:
-    """Networks of 3 nodes and 12 connections around one that balances for 500 steps."""
+    """Return networks of 3 nodes and 12 connections, random variations of one that balances for 500 steps."""
     rng = np.random.default_rng(0)
     ends = [(s, 6) for s in range(4)] + [(s, t) for t in (4, 5) for s in (1, 2, 3)] + [(6, 4), (6, 5)]
     mean = [0.5, 0.5, 1.0, 1.0, -0.5, -2.0, -1.0, 0.5, 2.0, 1.0, -1.0, 1.0]
@@ -89,7 +89,7 @@ def _timed(call: Any) -> float:
 
 @kernel(allocates=False)
 def _physics_range(begin, end, episodes, steps, constants, state):
-    """The physics alone, one episode at a time, under a push that keeps the pole up."""
+    """Compute the physics alone, one episode at a time, with a push that keeps the pole up."""
     for individual in range(begin, end):
         for number in range(episodes):
             key = (np.uint64(0), np.uint64(0), np.uint64(individual), np.uint64(number), np.uint64(0))
@@ -101,7 +101,7 @@ def _physics_range(begin, end, episodes, steps, constants, state):
 
 @kernel(allocates=False)
 def _side_by_side_range(begin, end, steps, constants, state, choice, reward, ended):
-    """The physics alone, as many episodes side by side as lanes."""
+    """Compute the physics alone, with one episode in each lane."""
     width = len(choice)
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
     for _ in range(begin, end):
@@ -144,7 +144,7 @@ def _physics_side_by_side() -> None:
 
 
 def _neat_python(genomes: Genomes) -> dict[str, float]:
-    """Seconds and steps for an episode of each, on one core: it has no other way."""
+    """Return seconds and steps of one episode per genome on one core; neat-python cannot use more."""
     networks = []
     for genome in genomes:
         links: dict[int, list[Any]] = {node["id"]: [] for node in genome.nodes}
@@ -163,7 +163,7 @@ def _neat_python(genomes: Genomes) -> dict[str, float]:
     return json.loads(process.stdout)
 
 
-# ---------------------------------------------------------------- where the time of a step goes
+# ---------------------------------------------------------------- profile of a step
 
 
 @kernel(allocates=False)
@@ -203,7 +203,7 @@ def _repeat_rewards(lanes, calls):
 
 
 def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
-    """Seconds of each part of a step of eight lanes, of which five have an episode, on one core."""
+    """Return the seconds of each part of a step of eight lanes, five of which have an episode, on one core."""
     networks = as_compiled(genomes)
     programs = networks.programs
     lanes = new_lanes(task.environment.functions(), networks, 8)
@@ -243,7 +243,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
         f"{result['steps']:,} steps were taken, on {result['threads']} threads.",
         f"The whole generation takes {1e3 * result['seconds']:.1f} ms; TensorNEAT takes {TENSORNEAT_MS:,} ms on such a "
         f"machine (target: at most {LIMIT_MS} ms).",
-        "neat-python plays with physics in plain Python.",
+        "neat-python's physics are plain Python.",
     ]
     whole = sum(result["parts"].values())
     parts = [
@@ -254,10 +254,10 @@ def tables(result: dict[str, Any]) -> list[Table]:
     return [
         Table("A step of CartPole", ["", "time", "ours / this", "target"], rows, notes),
         Table(
-            "Where the time of a step goes, on one core",
+            "Profile of a step, on one core",
             ["part", "eight lanes", "per episode of five", "share"],
             parts,
-            ["Each part by itself, over and over."],
+            ["Each part is repeated separately."],
         ),
     ]
 

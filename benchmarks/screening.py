@@ -1,6 +1,6 @@
-"""What the settings are worth that the 2002 paper leaves open: XOR with one of them changed at a time.
+"""Settings that the 2002 paper leaves open: XOR with one of them changed at a time.
 
-Seeds from 1000 up, so that what is chosen here is reported on others (`python -m experiments xor --runs 100`).
+The seeds begin at 1000. Settings chosen here are then reported on seeds 0–99 (`python -m experiments xor --runs 100`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _weight(**settings: float) -> dict[str, Any]:
     return {"mutation": {"weight": settings}}
 
 
-# (what differs from the preset, how the settings say it)
+# (label, settings that differ from the preset)
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("the preset", {}),
     ("any connection may be split", {"mutation": {"split_bias": True, "split_oldest_rate": 0.0}}),
@@ -97,6 +97,6 @@ def tables(result: dict[str, Any]) -> list[Table]:
                 ]
                 for row in result["rows"]
             ],
-            ["A run that fails counts with all its generations. The paper: 4,755 (sd 2,553), 2.35, 7.48."],
+            ["Failed runs count with all their generations. The paper: 4,755 (sd 2,553), 2.35, 7.48."],
         )
     ]

@@ -1,4 +1,4 @@
-"""How long a whole process takes: the first start compiles everything, the second finds it on disk."""
+"""The time of whole processes: the first start compiles everything, the second loads the builds from disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPEATS, FIRST_REPEATS = 5, 3
 
 
 def run(quick: bool) -> dict[str, Any]:
-    # The imports come first, so that all that follows finds Python's own compiled files.
+    # Imports come first, because they write Python's bytecode for the rest.
     imports = [_timed(("-c", "import neat"), dict(os.environ)) for _ in range(2 if quick else REPEATS)]
     first, second, another = [], [], []
     for _ in range(1 if quick else FIRST_REPEATS):
@@ -61,7 +61,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
                 [f"second `{command}`", seconds(result["second"]), "≤ 3 s"],
                 ["`import neat`", seconds(result["import"]), "≤ 1 s"],
                 [
-                    "a generation in an environment that is new, after another one",
+                    "first generation in an environment, after another environment",
                     seconds(result["another"]),
                     "–",
                 ],

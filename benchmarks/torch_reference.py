@@ -1,10 +1,10 @@
-"""Layers, losses and optimisers beside PyTorch's, in float64: the largest relative difference of each; run by hand.
+"""The largest relative differences of layers, losses and optimisers from PyTorch's, in float64. It is run by hand.
 
     python3 -m venv .venv-torch
     .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
     .venv-torch/bin/python -m benchmarks.torch_reference
 
-It ends with an error where a difference is above 1e-10.
+The command fails if a difference is above 1e-10.
 """
 
 import sys
@@ -22,7 +22,7 @@ GENERATOR = np.random.default_rng(0)
 
 
 def difference(ours, theirs):
-    """The largest, relative to the largest number."""
+    """Return the largest difference, relative to the largest value."""
     ours, theirs = np.asarray(ours), theirs.detach().numpy()
     assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
     return float(abs(ours - theirs).max() / max(abs(theirs).max(), 1e-300))
@@ -33,12 +33,12 @@ def normal(*shape):
 
 
 def both(array):
-    """The same array on both sides, requiring gradients."""
+    """Return the array as our tensor and as PyTorch's, both with gradients."""
     return Tensor(array, True, np.float64), torch.tensor(array, requires_grad=True)
 
 
 def compare(ours, theirs, pairs):
-    """Differences of the outputs and of all gradients of a weighted sum of them."""
+    """Return the largest difference of the outputs and of all gradients of a weighted sum of the outputs."""
     weight = normal(*ours.shape)
     (ours * weight).sum().backward()
     (theirs * torch.tensor(weight)).sum().backward()
@@ -141,7 +141,7 @@ def all_losses():
 
 
 def optimisers():
-    # The loss is convex: elsewhere, steps make rounding errors grow.
+    # The loss is convex. On other losses, steps amplify rounding errors.
     make = {
         "SGD": (lambda p, e: optim.SGD(p, 0.05), lambda p, e: torch.optim.SGD(p, 0.05)),
         "momentum": (
@@ -192,7 +192,7 @@ def optimisers():
 
 
 def main():
-    """A line for each comparison."""
+    """Print a line for each comparison."""
     worst = 0.0
     for group in (layers, batch_norm, all_losses, optimisers):
         for name, value in group():

@@ -1,4 +1,4 @@
-"""Our side of the measurements: XOR, generation by generation."""
+"""batchneat's side of the measurements with XOR."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ TARGETS = np.array([[0], [1], [1], [0]], np.float32)
 
 
 class Run:
-    """A run that is advanced bit by bit and says what that took."""
+    """A run that advances by some generations at a time and measures them."""
 
     def __init__(self, config: neat.Config) -> None:
         self.population = neat.Population(config)
         self.evaluator = evaluators.Supervised(INPUTS, TARGETS)
 
     def advance(self, generations: int) -> dict[str, Any]:
-        """Evaluate, speciate and reproduce; the seconds that took, and what the population is like then."""
+        """Run some generations; return the seconds that they took and a description of the population."""
         begin = time.perf_counter()
         for _ in range(generations):
             self.population.tell(self.evaluator(self.population.ask()))
         return {"seconds": time.perf_counter() - begin, **self.described()}
 
     def described(self) -> dict[str, Any]:
-        """Mean genes of a genome, bytes of a genome's genes, and the number of species."""
+        """Return mean genes and bytes per genome, and the number of species."""
         genomes = self.population.ask()
         arrays = genomes.arrays
         return {
