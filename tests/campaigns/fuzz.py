@@ -1,10 +1,10 @@
-"""`python -m tests.campaigns.fuzz`: damaged and absurd input, in child processes that are watched.
+"""`python -m tests.campaigns.fuzz` gives damaged and absurd input to the library, in child processes.
 
-A try is a number: its kind and everything random in it follow from that number alone. A try passes if the input is
-refused by a `raise` statement of this library with one short line, or if it is accepted and then works. It fails if the
-process crashes, takes longer than 20 s, needs more than 2 GiB, or raises anything else.
+A try is a number. Its kind and all its random choices follow from that number. A try passes if a `raise` statement of
+this library refuses the input with one short line, or if the input is accepted and then works. It fails if the process
+crashes, takes longer than 20 s, needs more than 2 GiB, or raises anything else.
 
-A later call goes on where the last one stopped: the tries that are done stand in the state file.
+A state file holds the next number, so that a later call continues where the last one stopped.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# Tries 0, 1, 2, … take these kinds in turn.
 KINDS = (
     *("checkpoint", "genome_json", "checkpoint", "toml", "checkpoint", "ini", "exported_genome"),
     *("checkpoint", "command_line", "checkpoint", "run_json", "csv_data", "api", "api", "api"),
-)  # of tries 0, 1, 2, …, again from the first
+)
 SECONDS = 20.0
 BYTES = 2 * 2**30
-_TRIES_PER_CHILD = 300  # so that what a library keeps does not add up to what looks like one try's memory
+_TRIES_PER_CHILD = 300  # so that memory kept from earlier tries is not counted against a later one
 
 
 def kind_of(number: int) -> str:
-    """What a try attacks."""
+    """Return the kind of a try."""
     return KINDS[number % len(KINDS)]
 
 
 class Child:
-    """A process that does tries one after the other; replaced when one ends it."""
+    """A process that does tries one after the other."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
@@ -45,7 +46,7 @@ class Child:
             [sys.executable, "-m", "tests.campaigns.tries"],
             cwd=ROOT,
             env=environment,
-            start_new_session=True,  # Ctrl-C is the parent's
+            start_new_session=True,  # so that Ctrl-C reaches only the parent
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -54,7 +55,7 @@ class Child:
         self.answer("ready")
 
     def answer(self, question: str) -> dict[str, str]:
-        """What the child says of a try, or what became of the child."""
+        """Return the child's verdict on a try, or the reason why the child ended."""
         assert self.process.stdin is not None and self.process.stdout is not None
         verdict: dict[str, str] = {}
         done = threading.Event()
@@ -80,9 +81,8 @@ class Child:
         self.process.communicate()
 
     def _watch(self, done: threading.Event, verdict: dict[str, str]) -> None:
-        end = time.monotonic() + SECONDS * (
-            6 if self.tries == 0 else 1
-        )  # the first one imports, and may compile
+        # The first answer takes longer, because the child imports the library and may compile.
+        end = time.monotonic() + SECONDS * (6 if self.tries == 0 else 1)
         while not done.wait(0.05):
             if time.monotonic() > end:
                 verdict.update(verdict="hang", message=f"not done after {SECONDS:.0f} s")
@@ -95,7 +95,7 @@ class Child:
 
 
 def _peak(pid: int) -> int:
-    """The most bytes that a process has had in memory."""
+    """Return the peak memory of a process in bytes."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("ascii")
     except OSError:
@@ -104,12 +104,12 @@ def _peak(pid: int) -> int:
 
 
 class Campaign:
-    """Tries dealt out to children; what came of them, by kind.
+    """Tries that children share, and counts of their verdicts by kind.
 
     Args:
-        numbers: Of the tries; those of other kinds are left out.
-        minutes: When to stop.
-        kinds: Only tries of these kinds.
+        numbers: Numbers of the tries.
+        minutes: Minutes after which no further try begins.
+        kinds: Kinds to try; numbers of other kinds are skipped.
     """
 
     def __init__(self, numbers: Iterable[int], minutes: float, kinds: tuple[str, ...] = KINDS) -> None:
@@ -121,7 +121,7 @@ class Campaign:
         self._lock = threading.Lock()
 
     def run(self, children: int) -> None:
-        """Do all the tries; Ctrl-C ends it after those that are under way."""
+        """Do all tries. Ctrl-C ends the campaign after the running tries."""
         threads = [threading.Thread(target=self._work) for _ in range(children)]
         for thread in threads:
             thread.start()
@@ -147,7 +147,7 @@ class Campaign:
                 self.counts[kind_of(number), answer["verdict"]] += 1
                 if answer["verdict"] not in ("accepted", "refused"):
                     self.faults.append((number, answer))
-                    _tell(number, answer)
+                    _print_fault(number, answer)
             if child.process.poll() is not None or child.tries > _TRIES_PER_CHILD:
                 child.close()
                 child = None
@@ -155,7 +155,7 @@ class Campaign:
             child.close()
 
     def table(self) -> str:
-        """What came of the tries."""
+        """Return the counts of verdicts by kind, as text."""
         verdicts = ("accepted", "refused", "crash", "hang", "memory", "error")
         rows = [("kind", "tries", *verdicts)]
         for kind in sorted(set(KINDS)):
@@ -166,36 +166,34 @@ class Campaign:
         return "\n".join("  ".join(f"{cell:>12}" for cell in row) for row in rows)
 
 
-def _tell(number: int, answer: dict[str, str]) -> None:
+def _print_fault(number: int, answer: dict[str, str]) -> None:
     print(f"\n{answer['verdict']}: {kind_of(number)} {number}\n{answer['message']}", flush=True)
 
 
 def main() -> int:
-    """Run a campaign; the status is 1 if any try failed."""
+    """Run a campaign and return the exit status, 1 if any try failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.fuzz", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="when to stop")
-    parser.add_argument("--tries", type=int, default=2**62, help="how many numbers to go through at most")
     parser.add_argument(
-        "--first", type=int, help="the first number; default: the one after the last that is done"
+        "--minutes", type=float, default=10.0, help="minutes after which no further try begins"
     )
+    parser.add_argument("--tries", type=int, default=2**62, help="maximal number of tries")
+    parser.add_argument("--first", type=int, help="first number; default: the next one of the state file")
     parser.add_argument("--children", type=int, default=2, help="processes side by side")
     parser.add_argument(
-        "--kinds", default=",".join(sorted(set(KINDS))), help="which inputs, divided by commas"
+        "--kinds", default=",".join(sorted(set(KINDS))), help="kinds of input, separated by commas"
     )
-    parser.add_argument(
-        "--state", type=Path, default=ROOT / ".fuzz.json", help="file that keeps what is done"
-    )
+    parser.add_argument("--state", type=Path, default=ROOT / ".fuzz.json", help="state file")
     options = parser.parse_args()
-    goes_on = options.first is None and set(options.kinds.split(",")) == set(KINDS)
+    continues = options.first is None and set(options.kinds.split(",")) == set(KINDS)
     first = options.first or 0
-    if goes_on:
+    if continues:
         first = json.loads(options.state.read_text("utf-8"))["next"] if options.state.exists() else 0
     campaign = Campaign(range(first, first + options.tries), options.minutes, tuple(options.kinds.split(",")))
     campaign.run(options.children)
     following = next(campaign.numbers, first + options.tries)
     print(campaign.table())
     print(f"{campaign.done} tries, {len(campaign.faults)} faults; the next number is {following}")
-    if goes_on:
+    if continues:
         options.state.write_text(json.dumps({"next": following}) + "\n", "utf-8")
     return 1 if campaign.faults else 0
 

@@ -1,11 +1,11 @@
-"""`python -m tests.campaigns.kills`: runs, studies and comparisons that are killed at random moments.
+"""`python -m tests.campaigns.kills` kills runs, studies and comparisons at random moments.
 
-Each trial starts a command of the command line, kills it with SIGKILL after a random time, lets it go on (a run
-resumes, a study or a comparison starts again), several times over, and at last lets it end. It passes if
+Each trial starts a command, kills it with SIGKILL after a random time, and continues it: a run resumes, a study or a
+comparison starts again. It repeats this several times, then lets the command end. A trial passes if
 
-- every checkpoint that a kill left can be loaded and is no older than the one before,
-- what a study or a comparison had written is the beginning of what an undisturbed one writes,
-- no process of the command lives on for longer than 10 s,
+- every checkpoint left by a kill can be loaded and is no older than the one before,
+- the rows that a study or a comparison has written are the beginning of those of an undisturbed command,
+- all processes of the command end within 10 s,
 - the files at the end have the same bytes as those of an undisturbed command.
 """
 
@@ -30,9 +30,9 @@ from typing import NamedTuple
 from neat.io import checkpoint
 
 ROOT = Path(__file__).parents[2]
-_MARK = "BATCHNEAT_CAMPAIGN"  # in the environment of a command, and so of all its processes
-_LEFT_BEHIND = 10.0  # seconds
-_KILLS = 4  # of a trial
+_MARK = "BATCHNEAT_CAMPAIGN"  # an environment variable that marks all processes of a command
+_TIME_TO_END = 10.0  # seconds
+_KILLS = 4  # per trial
 _folders = tempfile.TemporaryDirectory(prefix="undisturbed-")
 
 
@@ -40,9 +40,9 @@ class Command(NamedTuple):
     """A command line to kill.
 
     Attributes:
-        line: What follows `python -m experiments`.
-        resumes: Whether it can go on; otherwise it starts again.
-        growing: The file to which it appends what is done.
+        line: Arguments of `python -m experiments`.
+        resumes: Whether it can resume; otherwise it starts again.
+        growing: File to which it appends its progress.
         same: Files that must have the same bytes at the end.
     """
 
@@ -76,11 +76,11 @@ COMMANDS = {
 
 
 class Fault(Exception):
-    """What a kill did."""
+    """A violation of the conditions above."""
 
 
 class Process:
-    """A command that runs, with all the processes that it starts."""
+    """A running command, with all processes that it starts."""
 
     def __init__(self, arguments: tuple[str, ...], folder: Path) -> None:
         self._mark = uuid.uuid4().hex
@@ -96,13 +96,13 @@ class Process:
         )
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill it so long after it has written run.json, and see that everything ends.
+        """Kill the command some time after it has written run.json, and check that all its processes end.
 
         Args:
-            seconds: Below 0: so long after its start, when it may not have written anything.
+            seconds: Time after run.json was written; a negative number counts from the start instead.
 
         Returns:
-            Whether it had not ended by itself.
+            Whether the command was killed before it ended.
         """
         if seconds >= 0:
             self._wait_for_description()
@@ -111,17 +111,17 @@ class Process:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            self._see_that_nothing_is_left()
+            self._expect_all_ended()
             return True
         self._expect_success(status)
         return False
 
     def finish(self) -> float:
-        """Let it end; seconds since it described its run."""
+        """Wait for the end of the command; return the seconds since it wrote run.json."""
         self._wait_for_description()
         start = time.monotonic()
         self._expect_success(self.process.wait(300))
-        self._see_that_nothing_is_left()
+        self._expect_all_ended()
         return time.monotonic() - start
 
     def _wait_for_description(self) -> None:
@@ -135,13 +135,13 @@ class Process:
         if status:
             raise Fault(f"ended with status {status}: {written[-2000:]}")
 
-    def _see_that_nothing_is_left(self) -> None:
-        end = time.monotonic() + _LEFT_BEHIND
+    def _expect_all_ended(self) -> None:
+        end = time.monotonic() + _TIME_TO_END
         while left := list(self._living()):
             if time.monotonic() > end:
                 for pid in left:
                     os.kill(pid, 9)
-                raise Fault(f"{len(left)} processes live on after {_LEFT_BEHIND:.0f} s")
+                raise Fault(f"{len(left)} processes still live after {_TIME_TO_END:.0f} s")
             time.sleep(0.05)
 
     def _living(self) -> Iterator[int]:
@@ -151,17 +151,17 @@ class Process:
                 try:
                     if mark in (entry / "environ").read_bytes().split(b"\0"):
                         yield int(entry.name)
-                except OSError:  # it has ended, or is not ours
+                except OSError:  # the process has ended or belongs to another user
                     continue
 
 
 def _stamp(path: Path) -> int:
-    """Tells one version of a file from the next; 0: there is none."""
+    """Return a number that differs between versions of a file; 0 if there is no file."""
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
-    """How to start, or to go on, with what lies in the folder."""
+    """Return the arguments that resume the run in the folder, or start the command in it."""
     name, *own = command.line.split()
     if command.resumes and (folder / "run.json").exists():
         return (name, "--resume", str(folder), "--quiet")
@@ -171,17 +171,17 @@ def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
 
 @functools.cache
 def undisturbed(name: str) -> tuple[Path, float]:
-    """The folder of a command that nothing happened to, and how many seconds it took once it had described its run."""
+    """Return the folder of a command that was not killed, and the seconds that it took after it wrote run.json."""
     folder = Path(_folders.name) / name
     command = COMMANDS[name]
     return folder, Process(_arguments(command, folder), folder).finish()
 
 
 def trial(name: str, seed: int, kills: int = _KILLS) -> int:
-    """One trial; the number of kills.
+    """Do one trial and return the number of kills.
 
     Raises:
-        Fault: Something was lost, torn, left behind, or came out otherwise.
+        Fault: The trial failed.
     """
     command, draw = COMMANDS[name], random.Random(f"{name} {seed}")
     expected, seconds = undisturbed(name)
@@ -194,7 +194,7 @@ def trial(name: str, seed: int, kills: int = _KILLS) -> int:
             if not process.kill_after(-draw.uniform(0.1, 1.0) if early else draw.uniform(0.0, 0.7 * seconds)):
                 break
             done += 1
-            generation = _expect_whole(command, folder, expected, generation)
+            generation = _check_files(command, folder, expected, generation)
         Process(_arguments(command, folder), folder).finish()
         for file in command.same:
             if _content(folder / file) != _content(expected / file):
@@ -202,8 +202,8 @@ def trial(name: str, seed: int, kills: int = _KILLS) -> int:
     return done
 
 
-def _expect_whole(command: Command, folder: Path, expected: Path, generation: int) -> int:
-    """What a kill left is sound; the checkpoint's generation."""
+def _check_files(command: Command, folder: Path, expected: Path, generation: int) -> int:
+    """Check the files that a kill left; return the checkpoint's generation."""
     path = folder / "checkpoint.npz"
     if path.exists():
         reached = checkpoint.load(path).generation
@@ -221,7 +221,7 @@ def _expect_whole(command: Command, folder: Path, expected: Path, generation: in
 
 
 def _content(path: Path) -> bytes | list[list[str]]:
-    """A file's bytes; of a comparison's curves, the rows without the seconds."""
+    """Return a file's bytes or, for a comparison's curves, its rows without the seconds."""
     if path.name != "curves.csv":
         return path.read_bytes()
     with path.open(newline="", encoding="utf-8") as file:
@@ -230,11 +230,11 @@ def _content(path: Path) -> bytes | list[list[str]]:
 
 
 def main() -> int:
-    """Run a campaign; the status is 1 if any trial failed."""
+    """Run a campaign and return the exit status, 1 if any trial failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help="how many at least")
-    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
-    parser.add_argument("--side-by-side", type=int, default=2, help="trials at once")
+    parser.add_argument("--kills", type=int, default=200, help="minimal number of kills")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first trial")
+    parser.add_argument("--side-by-side", type=int, default=2, help="number of simultaneous trials")
     options = parser.parse_args()
     counts = dict.fromkeys(COMMANDS, 0)
     faults: list[str] = []
@@ -259,7 +259,7 @@ def main() -> int:
                 counts[name] += kills
 
     for name in COMMANDS:
-        undisturbed(name)  # which may have to compile
+        undisturbed(name)  # compiles, so that the second time is representative
         shutil.rmtree(Path(_folders.name) / name)
     undisturbed.cache_clear()
     for name in COMMANDS:

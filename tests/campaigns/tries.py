@@ -1,7 +1,7 @@
-"""The child of `fuzz`: reads a try a line, `kind number`, and answers with what came of it.
+"""The child process of `fuzz`. It reads a try from each line, `kind number`, and answers with its verdict.
 
 Each kind is a module of `tests.campaigns.inputs` with `attempt(draw, folder)`. It gives the input to the library and
-returns a function that uses what was accepted. `attempt` may raise a refusal; the function may not raise anything.
+returns a function that uses the accepted result. `attempt` may raise a refusal; the function may not raise anything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.campaigns.refusals import flaw_of_refusal
 
 
 def perform(kind: str, number: int) -> dict[str, str]:
-    """A try and its verdict: accepted, refused, or error, with a message."""
+    """Do a try and return its verdict, accepted, refused or error, with a message."""
     module = importlib.import_module(f"tests.campaigns.inputs.{kind}")
     draw = random.Random(number)
     with (
@@ -77,8 +77,8 @@ def _quiet() -> Iterator[None]:
 
 
 def main() -> None:
-    """Answer until the questions end."""
-    answers = os.fdopen(os.dup(1), "w")  # what the library or C code prints must not mix with the answers
+    """Answer tries until the input ends."""
+    answers = os.fdopen(os.dup(1), "w")  # output of the library or of C code must not mix with the answers
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
     def say(answer: dict[str, Any]) -> None:

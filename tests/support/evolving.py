@@ -1,4 +1,4 @@
-"""What the tests of the core share: configs, random evolution, children made to order, comparisons."""
+"""Helpers for tests of evolution: configs, random evolution, children of given parents, comparisons."""
 
 from unittest import mock
 
@@ -15,7 +15,7 @@ SCHEMES = (
 )
 SCHEME_NAMES = ("global", "generation", "szudzik", "cantor")
 
-# Everything that a child can suffer, often.
+# All mutations and kinds of crossover, with high rates.
 BUSY_GENOME = {
     "activation": "random",
     "activation_options": ("tanh", "relu", "sin"),
@@ -41,7 +41,7 @@ BUSY = {
     "reproduction": {"interspecies_rate": 0.2},
 }
 NO_VALUES = {"perturb_rate": 0.0, "replace_rate": 0.0}
-STILL = {  # no mutation at all
+STILL = {  # no mutation
     "add_node_rate": 0.0,
     "add_connection_rate": 0.0,
     "weight": NO_VALUES,
@@ -51,7 +51,7 @@ STILL = {  # no mutation at all
 
 
 def make_config(**settings):
-    """A config for 3 inputs and 2 outputs; sections are merged into small defaults."""
+    """Return a config for 3 inputs and 2 outputs. Settings are merged into small defaults."""
     base = neat.Config(
         genome={"num_inputs": 3, "num_outputs": 2}, population_size=60, mutation={"split_oldest_rate": 0.0}
     )
@@ -59,7 +59,7 @@ def make_config(**settings):
 
 
 def random_fitness(population, levels=None, salt=0):
-    """Fitness without meaning, the same for the same generation; of so many values only, so that some are equal."""
+    """Return random fitness that depends on the generation only; with `levels`, so few values that some are equal."""
     generator = np.random.default_rng((population.generation, salt))
     size = population.config.population_size
     return (
@@ -68,16 +68,16 @@ def random_fitness(population, levels=None, salt=0):
 
 
 def evolve(population, generations, levels=None, salt=0):
-    """The population, so many generations later."""
+    """Advance the population by some generations and return it."""
     for _ in range(generations):
         population.tell(random_fitness(population, levels, salt))
     return population
 
 
 def make_children(config, genomes, first, second=None, both=None, mutates=False, scheme=None, generation=1):
-    """Children of these parents, made as Population makes them, and what was asked of the innovation scheme.
+    """Let a population make children of given parents; return them and the requests to the innovation scheme.
 
-    `first` are the primary parents' indices, `second` the others' (-1 for a clone).
+    `first` are the indices of the primary parents, `second` those of the others (-1 for a clone).
     """
     size = len(first)
     plan = {
@@ -98,7 +98,7 @@ def make_children(config, genomes, first, second=None, both=None, mutates=False,
 
 
 def ends(genomes):
-    """Ids of all connections' sources and targets, int64 each."""
+    """Return the ids of all connections' sources and targets, int64 each."""
     arrays, inputs = genomes.arrays, genomes.input_count
     genome = np.repeat(np.arange(len(genomes)), np.diff(arrays.connection_offset))
     first = arrays.node_offset[genome] - inputs
@@ -111,12 +111,12 @@ def ends(genomes):
 
 
 def as_bytes(arrays):
-    """The bytes of named arrays, by name."""
+    """Return the bytes of each array of a named tuple, by name."""
     return {name: array.tobytes() for name, array in arrays._asdict().items()}
 
 
 def state(population):
-    """All that a population is, comparable with ==."""
+    """Return the whole state of a population, in a form that == compares."""
 
     def known(genome):
         return genome and (as_bytes(genome.genomes.arrays), genome.genomes.generation)

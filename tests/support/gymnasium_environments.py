@@ -1,4 +1,4 @@
-"""Environments whose worker processes need nothing but Gymnasium."""
+"""Gymnasium environments for tests. Their worker processes import Gymnasium only."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from gymnasium.spaces import Box, Discrete
 
 
 class Walk(gymnasium.Env):
-    """A random walk in which the action counts, of random length, with random rewards."""
+    """A random walk that the action pushes, with random rewards; it ends beyond 2 or after 40 steps."""
 
     observation_space = Box(np.float32([-4.0, -np.inf]), np.float32([4.0, np.inf]))
     action_space = Discrete(3, start=-1)
-    steps = 0  # of all instances in this process
+    steps = 0  # total of all instances in this process
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -38,7 +38,7 @@ class Walk(gymnasium.Env):
 
 
 class Lazy(Walk):
-    """Gives what `spoil` makes of a step's result in step 3."""
+    """In step 3 it returns what `spoil` makes of the step's result."""
 
     def __init__(self, spoil):
         self.spoil = spoil
@@ -66,7 +66,7 @@ class Unwilling(Walk):
 
 
 class Ends(Walk):
-    """A worker process ends once, in step 3, while the file is there; a folder stays."""
+    """In step 3, it ends its process if `path` exists. A file is deleted first; a folder stays."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -88,7 +88,7 @@ class Stops(Ends):
 
 
 class Counts(Walk):
-    """Its reward is the number of modules of this library that its process has imported."""
+    """Its reward is the number of this library's modules that its process has imported."""
 
     def step(self, action):
         observation, _, *rest = super().step(action)
@@ -100,7 +100,7 @@ class Counts(Walk):
 
 
 class Unmakeable(Walk):
-    """It can be made in one process only."""
+    """It can be made only in the process with the number `home`."""
 
     def __init__(self, home):
         if os.getpid() != home:
@@ -108,7 +108,7 @@ class Unmakeable(Walk):
 
 
 class Gives(gymnasium.Env):
-    """Its observations are as given, at `reset` or after the first step."""
+    """It returns a given observation, at `reset` or in the first step."""
 
     action_space = Discrete(3)
 
@@ -123,7 +123,7 @@ class Gives(gymnasium.Env):
 
 
 class Returns(Walk):
-    """As Gym's old interface, and otherwise wrong."""
+    """It changes the results of `reset` and `step`, for example to those of Gym's old interface."""
 
     def __init__(self, reset=None, step=None):
         self.results = reset, step
@@ -150,7 +150,7 @@ def no_reward(observation, reward, *rest):
 
 
 class Interrupts(Ends):
-    """As Ctrl-C does, which reaches all processes."""
+    """It interrupts the worker and its parent, like Ctrl-C, which reaches all processes."""
 
     def end(self):
         os.kill(os.getpid(), signal.SIGINT)
@@ -158,7 +158,7 @@ class Interrupts(Ends):
 
 
 class Waits(Walk):
-    """It notes its process's number, and its first step never ends."""
+    """Its first step writes a file named after its process and never ends."""
 
     def step(self, action):
         (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
@@ -166,7 +166,7 @@ class Waits(Walk):
 
 
 class NotesAndStops(Walk):
-    """It notes its process's number, and its first step stops the process."""
+    """Its first step writes a file named after its process and stops the process."""
 
     def step(self, action):
         (Path(os.environ["NOTES"]) / str(os.getpid())).touch()

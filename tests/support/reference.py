@@ -1,4 +1,4 @@
-"""A forward pass in plain Python, written from the formula: float64, dictionaries, recursion."""
+"""A forward pass in plain Python, written from the formula with float64, dictionaries and recursion."""
 
 import math
 import statistics
@@ -62,7 +62,7 @@ AGGREGATIONS = {
 
 
 class Reference:
-    """One network from plain data; `activate(inputs)` gives its outputs."""
+    """A network from plain data; `activate(inputs)` returns its outputs."""
 
     def __init__(self, data):
         self.feed_forward = data.get("feed_forward", True)
@@ -105,7 +105,7 @@ class Reference:
 def random_genome(
     rng, *, feed_forward=True, bias_input=False, activations=None, aggregations=None, hidden=6, sizes=None
 ):
-    """Plain data of a random genome (`rng`: random.Random): some connections disabled, some nodes unreachable."""
+    """Return plain data of a random genome with disabled connections and unreachable nodes. `rng`: random.Random."""
     num_inputs, num_outputs = sizes or (rng.randint(1, 4), rng.randint(1, 3))
     first = num_inputs + bias_input
     outputs = list(range(first, first + num_outputs))

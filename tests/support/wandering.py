@@ -1,4 +1,4 @@
-"""Environments of a person's own, for tests: a random walk that a network pushes, discrete or continuous."""
+"""User-defined environments for tests: random walks that a network pushes, by discrete or continuous actions."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ ONE, HALF = np.float32(1.0), np.float32(0.5)
 
 @dataclass(frozen=True, kw_only=True)
 class Walk(Environment):
-    """Stay near 0 on a line with gusts; ends beyond the edge."""
+    """Stay near 0 on a line with gusts. The episode ends beyond the edge."""
 
     gust: float = 0.2
     push: float = 0.1
@@ -42,7 +42,7 @@ class Walk(Environment):
 
 @dataclass(frozen=True, kw_only=True)
 class Drift(Walk):
-    """The same with two continuous actions, which are added, in float64."""
+    """`Walk` with two continuous actions, which are added, in float64."""
 
     actions = Box((-1.0, 0.0), (0.0, 3.0))
     precision = np.float64
@@ -58,7 +58,7 @@ class Drift(Walk):
 
 @dataclass(frozen=True, kw_only=True)
 class Sway(Walk):
-    """With NumPy's functions, of numbers and of the whole state."""
+    """`Walk` with NumPy's functions of numbers and of the whole state."""
 
     @staticmethod
     def step(state, action, constants, random):
@@ -73,7 +73,7 @@ class Sway(Walk):
 
 @dataclass(frozen=True, kw_only=True)
 class Hot(Walk):
-    """It breaks down, sooner or later."""
+    """Its step raises ValueError after 250 steps, unless the episode ends before."""
 
     @staticmethod
     def step(state, action, constants, random):
@@ -85,7 +85,7 @@ class Hot(Walk):
 
 @dataclass(frozen=True, kw_only=True)
 class Late(Walk):
-    """Its reward is no number from step 301 on."""
+    """Its reward is NaN from step 301 on."""
 
     @staticmethod
     def step(state, action, constants, random):

@@ -1,4 +1,4 @@
-"""What worker processes of the tests are asked to do."""
+"""Tasks for the worker processes of tests."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ def double(task):
 
 
 def fail_to_save(task):
-    """As a kernel whose build cannot be saved."""
+    """Report a failed save, like a kernel whose build cannot be saved."""
     disk_cache._report("OSError: the disk is full")
     if task == "raises":
         raise ValueError("no such thing")
@@ -26,7 +26,7 @@ def process_id(task):
 
 
 def end_once(task):
-    """Die by a signal, or stop, while the task's file is there."""
+    """Send a signal to this process if the task's file exists; the file is deleted first."""
     flag, sent, result = task
     if Path(flag).exists():
         Path(flag).unlink()
@@ -43,14 +43,14 @@ def stop_always(task):
 
 
 class Stubborn(Exception):
-    """It cannot be unpickled."""
+    """An exception that cannot be unpickled."""
 
     def __init__(self, first, second):
         super().__init__(f"{first}\n{second}")
 
 
 def fail(task):
-    """Note each call, and raise or leave."""
+    """Record the call in a file; then exit or raise."""
     calls, leaves = task
     with Path(calls).open("a") as file:
         file.write("called\n")
@@ -64,18 +64,18 @@ def unready():
 
 
 def note_and_wait(network):
-    """As a fitness: leave a file with this process's number, and never end."""
+    """A fitness function that writes a file named after this process and never ends."""
     (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
     time.sleep(10_000)
 
 
 def note_and_stop(network):
-    """As a fitness: leave a file with this process's number, and stop the process."""
+    """A fitness function that writes a file named after this process and stops the process."""
     (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def note_and_hold(network):
-    """As a fitness: leave a file with this process's number, and keep the GIL for ever."""
+    """A fitness function that writes a file named after this process and keeps the GIL for ever."""
     (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
     ctypes.PyDLL(None).sleep(10_000)

@@ -1,1 +1,1 @@
-"""What `fuzz` attacks, a module for each kind of input."""
+"""The inputs of `fuzz`, a module for each kind."""

@@ -25,11 +25,11 @@ Use = Callable[[], Any]
 
 
 def attempt(draw: random.Random, folder: Path) -> Use:
-    """One of the calls below."""
+    """Make one of the calls below."""
     return draw.choice(_CALLS)(draw)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -41,7 +41,7 @@ def _supervised(draw: random.Random) -> Use:
         "inputs": lambda: array(draw, (7, 4)),
         "targets": lambda: array(draw, (7, 2)),
         "fitness": lambda: draw.choice(
-            ("absolute_error", "cross_entropy", "accuracy", value(draw), _strange(draw))
+            ("absolute_error", "cross_entropy", "accuracy", value(draw), _constant_function(draw))
         ),
         "steps": lambda: draw.choice((1, 3, _small(draw))),
         "learn_steps": lambda: draw.choice((0, 2, _small(draw))),
@@ -64,7 +64,7 @@ def _activate(draw: random.Random) -> Use:
             call(array(draw, (3, 4)), which)
         else:
             call(array(draw, (3,) if call == networks.reset else (2, 3, 4)))
-    return _nothing
+    return _do_nothing
 
 
 def _tell(draw: random.Random) -> Use:
@@ -75,14 +75,14 @@ def _tell(draw: random.Random) -> Use:
 
 def _tell_learned(draw: random.Random) -> Use:
     population = samples.population(draw.randrange(4))
-    learned = draw.choice((_by_hand(draw, population.genomes), value(draw)))
+    learned = draw.choice((_damaged_genomes(draw, population.genomes), value(draw)))
     population.tell(np.zeros(samples.SIZE), learned)
     return lambda: samples.live_on(population)
 
 
 def _genomes(draw: random.Random) -> Use:
     sound = samples.population(draw.randrange(4)).genomes
-    genomes = _by_hand(draw, sound)
+    genomes = _damaged_genomes(draw, sound)
     inputs, targets = samples.data()
     calls: tuple[Use, ...] = (
         genomes.check,
@@ -99,8 +99,8 @@ def _genomes(draw: random.Random) -> Use:
     return genomes.check
 
 
-def _by_hand(draw: random.Random, sound: Genomes) -> Genomes:
-    """Genomes made from arrays that do not fit each other."""
+def _damaged_genomes(draw: random.Random, sound: Genomes) -> Genomes:
+    """Return genomes whose arrays may be damaged or inconsistent."""
     arrays = {name: np.array(whole) for name, whole in sound.arrays._asdict().items()}
     for name in draw.sample(list(arrays), draw.choice((0, 1, 1, 2))):
         whole = arrays[name]
@@ -226,7 +226,7 @@ def _threads(draw: random.Random) -> Use:
         samples.live_on(samples.population(0), 1)
     finally:
         parallel.set_threads(2)
-    return _nothing
+    return _do_nothing
 
 
 def _take(draw: random.Random) -> Use:
@@ -247,7 +247,7 @@ def _files(draw: random.Random) -> Use:
         checkpoint.save(samples.population(0), path)
     else:
         checkpoint.load(path)
-    return _nothing
+    return _do_nothing
 
 
 def _plot(draw: random.Random) -> Use:
@@ -256,7 +256,7 @@ def _plot(draw: random.Random) -> Use:
     draw.choice((plot.topology, plot.fitness, plot.species, plot.runs))(
         subject, draw.choice(("x.svg", "x.png", value(draw)))
     )
-    return _nothing
+    return _do_nothing
 
 
 def _tensors(draw: random.Random) -> Use:
@@ -272,23 +272,23 @@ def _tensors(draw: random.Random) -> Use:
         lambda: optim.Adam(nn.Dense(2, 2).parameters(), draw.choice((0.1, value(draw))), value(draw)),
     )
     draw.choice(calls)()
-    return _nothing
+    return _do_nothing
 
 
 def _small(draw: random.Random) -> Any:
-    """A number of steps: what is absurd, but nothing that is merely much work."""
+    """Return an absurd number of steps, but none that would only take long."""
     return draw.choice(
         (0, -1, True, 1.0, 1.5, None, "1", float("nan"), [], 2**70, np.int64(2), np.float32(1))
     )
 
 
-def _strange(draw: random.Random) -> Callable[..., Any]:
+def _constant_function(draw: random.Random) -> Callable[..., Any]:
     answer = array(draw, (samples.SIZE,))
     return lambda *arguments: answer
 
 
 def _expect(holds: bool) -> None:
-    assert holds, "what was accepted gives something else"
+    assert holds, "accepted input gives a wrong result"
 
 
 _CALLS = (

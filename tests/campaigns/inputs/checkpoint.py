@@ -1,4 +1,4 @@
-"""Checkpoints with damaged arrays, or damaged as zip files, and with a digest that fits."""
+"""Checkpoints with damaged arrays or a damaged zip file, but a correct digest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIGEST = 64
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
-    """Load a damaged checkpoint; if it is accepted, go on with it, and save and load it again."""
+    """Load a damaged checkpoint; if it is accepted, save it, load it again and continue its run."""
     path = folder / "damaged.npz"
     content = samples.checkpoint_bytes(draw.randrange(8))
     damage = _damaged_zip if draw.random() < 0.15 else _damaged_arrays
@@ -43,7 +43,7 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
 
 
 def _with_digest(content: bytes) -> bytes:
-    """The archive with a comment of the right length, and the digest in it."""
+    """Return the archive with a correct digest in its comment."""
     end = content.rfind(b"PK\x05\x06")
     if end < 0:
         return content
@@ -116,7 +116,7 @@ def _set(draw: random.Random, array: Any, position: int) -> None:
 
 
 def _damaged_zip(draw: random.Random, content: bytes) -> bytes:
-    """Members compressed, doubled, encrypted by their flags, of other sizes than stated, or any bytes changed."""
+    """Compress members, repeat them, or change bytes of headers or of any place."""
     choice = draw.randrange(4)
     if choice == 0:
         buffer = io.BytesIO()

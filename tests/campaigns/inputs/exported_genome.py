@@ -1,4 +1,4 @@
-"""Genomes that neat-python exports as JSON, damaged."""
+"""Damaged JSON exports of neat-python's genomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Genomes as JSON, damaged."""
+"""Damaged genomes as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
     genomes = samples.population(draw.randrange(4)).genomes
     sound = genomes[draw.randrange(len(genomes))].to_dict()
     data: Any = damaged(draw, sound, draw.choice((1, 1, 2, 4)))
-    with contextlib.suppress(RecursionError, ValueError):  # what no file can hold, a program can pass
+    with contextlib.suppress(RecursionError, ValueError):  # a program can pass data that no file can hold
         data = json.loads(json.dumps(data))
     genome = neat.Genome.from_dict(data)
 
@@ -31,6 +31,6 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
         networks = evaluators.compile(genome)
         networks.activate(np.ones((3, genome.num_inputs)))
         again = neat.Genome.from_dict(genome.to_dict())
-        assert again == genome, "the genome that was written is another"
+        assert again == genome, "the written genome differs"
 
     return use

@@ -1,4 +1,4 @@
-"""Configuration files of neat-python, damaged."""
+"""Damaged configuration files of neat-python."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PIECES = (
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
-    """Read a damaged file; if it is accepted, make its population and let it live."""
+    """Read a damaged file; if it is accepted, evolve its population."""
     text = damaged_text(draw, SOUND, PIECES)
     if draw.random() < 0.5:
         imported = neat_python.config_from_text(text)

@@ -1,4 +1,4 @@
-"""Folders of runs with a damaged run.json, and runs that are to go on from them."""
+"""Folders of runs with a damaged run.json, from which a run resumes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOLDERS = tempfile.TemporaryDirectory()
 
 @functools.cache
 def _sound(name: str) -> Path:
-    """The folder of a run that has ended."""
+    """Return the folder of a finished run."""
     folder = Path(_FOLDERS.name) / name
     folder.mkdir()
     data = folder / "data.csv"
@@ -32,7 +32,7 @@ def _sound(name: str) -> Path:
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
-    """Let a run go on whose description is damaged."""
+    """Resume a run whose description is damaged."""
     name = draw.choice(("xor", "regression", "cartpole"))
     run = folder / "run"
     shutil.copytree(_sound(name), run)
@@ -57,7 +57,7 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
 
 
 def _expect_the_same_run(sound: Path, run: Path, replaced: bool) -> None:
-    assert not replaced, "the run went on with other data"
+    assert not replaced, "the run resumed with other data"
     population = checkpoint.load(run / "checkpoint.npz")
     population.genomes.check()
     assert population.config == checkpoint.load(sound / "checkpoint.npz").config, "the run has another config"

@@ -1,4 +1,4 @@
-"""Sound populations, configs and evaluators, from which the damage starts; made once in each process."""
+"""Undamaged populations, configs and evaluators, which the inputs damage."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ SIZE = 40
 
 
 def config(number: int) -> neat.Config:
-    """One of the configs: 4 inputs and 2 outputs, as CartPole wants."""
+    """Return one of the configs, with the 4 inputs and 2 outputs of CartPole."""
     base = neat.Config(genome={"num_inputs": 4, "num_outputs": 2}, population_size=SIZE, seed=number)
     return base.updated(**SETTINGS[number % len(SETTINGS)])
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (7, 4) and targets (7, 2)."""
+    """Return inputs (7, 4) and targets (7, 2)."""
     generator = np.random.default_rng(0)
     return generator.normal(size=(7, 4)), generator.random((7, 2))
 
 
 def evaluator_for(genomes: Any) -> Any:
-    """One that takes genomes of any numbers of inputs and outputs."""
+    """Return an evaluator for the numbers of inputs and outputs of these genomes."""
     inputs = np.random.default_rng(0).normal(size=(5, genomes.num_inputs))
     return evaluators.Supervised(inputs, np.zeros((5, genomes.num_outputs)))
 
 
 def rollout() -> evaluators.Rollout:
-    """An evaluator that has a state: normalised observations."""
+    """Return an evaluator with a state, its normalised observations."""
     return evaluators.Rollout(CartPole(), episodes=2, observations="normalised")
 
 
 @functools.cache
 def checkpoint_bytes(number: int) -> bytes:
-    """A checkpoint after some generations; every second one of a run whose evaluator has a state."""
+    """Return a checkpoint after 4 generations; odd numbers have an evaluator with a state."""
     evaluator = rollout() if number % 2 else evaluators.Supervised(*data())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound.npz"
@@ -67,7 +67,7 @@ def checkpoint_bytes(number: int) -> bytes:
 
 
 def population(number: int) -> neat.Population:
-    """A population after some generations, a new one at each call."""
+    """Return a new population that has evolved for 4 generations."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound.npz"
         path.write_bytes(checkpoint_bytes(number % 8))
@@ -77,7 +77,7 @@ def population(number: int) -> neat.Population:
 
 
 def live_on(population: neat.Population, generations: int = 3) -> None:
-    """Whatever was accepted passes `check` and evolves on."""
+    """Evolve an accepted population, and check its genomes in each generation."""
     population.genomes.check()
     evaluator = evaluator_for(population.genomes)
     for _ in range(generations):

@@ -1,4 +1,4 @@
-"""Configs as TOML, damaged."""
+"""Damaged configs as TOML."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ PIECES = (
     ),
     *("= " + "[" * 3000, "= " + "{a=" * 500, ".".join("a" * 3000) + " = 1\n", "x = " + "9" * 10_000 + "\n"),
 )
-LARGE = 20_000  # genes of a population, above which it is only made if that is quick
+LARGE = 20_000  # genes of a population; larger ones are not evolved
 
 
 def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
-    """Read a damaged config, from a text or a file; if it is accepted, make its population and let it live."""
+    """Read a damaged config from a text or a file; if it is accepted, evolve its population."""
     sound = samples.config(draw.randrange(4))
     if draw.random() < 0.5:
         text = damaged_text(draw, sound.to_toml(), PIECES)
@@ -57,8 +57,8 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
 
 
 def live(config: Config) -> None:
-    """Make the population and evolve it, unless it is so large that this would take long."""
-    assert Config.from_toml(config.to_toml()) == config, "the config that was written is another"
+    """Evolve the config's population, unless it is so large that this would take long."""
+    assert Config.from_toml(config.to_toml()) == config, "the written config differs"
     genome = config.genome
     layers = (genome.num_inputs + genome.bias_input, *genome.hidden_layers, genome.num_outputs)
     links = sum(a * b for a, b in itertools.pairwise(layers))

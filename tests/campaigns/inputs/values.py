@@ -1,4 +1,4 @@
-"""Absurd values, and damage to data that is sound."""
+"""Absurd values, and functions that damage data."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ DTYPES = ("f4", "f8", "f2", "i8", "i4", "i1", "u1", "u8", "?", "c8", "U3", "S2",
 
 
 def value(draw: random.Random, depth: int = 2) -> Any:
-    """Anything that plain data can be."""
+    """Return random plain data."""
     choice = draw.randrange(9)
     if choice <= 2:
         return draw.choice(NUMBERS)
@@ -88,7 +88,7 @@ def value(draw: random.Random, depth: int = 2) -> Any:
 
 
 def nested(levels: int, as_lists: bool) -> Any:
-    """A list in a list in a list, or dictionaries."""
+    """Return deeply nested lists or dictionaries."""
     whole: Any = 0
     for _ in range(levels):
         whole = [whole] if as_lists else {"a": whole}
@@ -96,7 +96,7 @@ def nested(levels: int, as_lists: bool) -> Any:
 
 
 def damaged(draw: random.Random, data: Any, times: int = 1) -> Any:
-    """Plain data with so many changes, most of them deep within."""
+    """Return plain data with some random changes, most of them in nested places."""
     whole = {"": copy.deepcopy(data)}
     for _ in range(times):
         places = list(_places(whole))
@@ -106,7 +106,7 @@ def damaged(draw: random.Random, data: Any, times: int = 1) -> Any:
 
 
 def _places(data: Any) -> Iterator[tuple[Any, Any]]:
-    """Every list and dictionary with each of its keys, without going deeper into what was put in to be deep."""
+    """Yield every list and dictionary with each of its keys, down to a depth of 8."""
     waiting = [(data, 0)]
     while waiting:
         holder, depth = waiting.pop()
@@ -139,7 +139,7 @@ def _change(draw: random.Random, spot: Any, key: Any) -> None:
 
 
 def damaged_text(draw: random.Random, text: str, pieces: tuple[str, ...]) -> str:
-    """A text with a part cut out, doubled, or put elsewhere, or with one of the pieces put in."""
+    """Return a text with parts deleted or repeated, pieces inserted, or values of `key=value` lines replaced."""
     for _ in range(draw.choice((1, 1, 2, 4))):
         begin = draw.randrange(len(text) + 1)
         end = min(len(text), begin + draw.choice((1, 1, 3, 20, 200)))
@@ -162,7 +162,7 @@ def damaged_text(draw: random.Random, text: str, pieces: tuple[str, ...]) -> str
 
 
 def array(draw: random.Random, shape: tuple[int, ...] | None = None) -> Any:
-    """An array, or what one may pass for an array."""
+    """Return a random array, or something that a user may pass in place of one."""
     if draw.random() < 0.15:
         return value(draw)
     if shape is None or draw.random() < 0.3:
@@ -173,7 +173,7 @@ def array(draw: random.Random, shape: tuple[int, ...] | None = None) -> Any:
         dtype = draw.choice(DTYPES)
         with np.errstate(all="ignore"):
             whole = whole.astype("i8").astype(dtype) if dtype == "M8[s]" else whole.astype(dtype)
-    whole = np.asarray(whole)  # a product of arrays without dimensions is a number
+    whole = np.asarray(whole)  # a product of zero-dimensional arrays is a scalar
     if whole.size and whole.dtype.kind == "f" and draw.random() < 0.2:
         whole.flat[draw.randrange(whole.size)] = draw.choice((np.nan, np.inf, -np.inf))
     for change in (
