@@ -155,7 +155,7 @@ def _solved(rows: Sequence[dict[str, Any]]) -> Table:
         "Default settings (Pendulum: 500 genomes × 20 episodes). Reward: of the final champion over 100 unseen starts.",
         "Means over the runs, where failed runs count with all their generations; the time is the median of a run's.",
     ]
-    return Table("Solved out of the box", columns, lines, notes)
+    return Table("Solved with default settings", columns, lines, notes)
 
 
 def _published(title: str, rows: Sequence[dict[str, Any]], published: str, note: str = "") -> Table:

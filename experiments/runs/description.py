@@ -130,7 +130,7 @@ def read(folder: Path) -> Description:
         raise ValueError(f"resume: {path}: no description of a run: {error}") from None
     except RecursionError:
         raise ValueError(f"resume: {path}: no description of a run: nested too deeply") from None
-    raise ValueError(f"resume: {folder} holds a comparison, which cannot go on")
+    raise ValueError(f"resume: {folder} holds a comparison, which cannot be resumed")
 
 
 def build_instance(

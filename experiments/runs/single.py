@@ -55,7 +55,7 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         if description.experiment != name:
             raise ValueError(f"resume: {folder} holds an experiment {description.experiment}, got {name}")
         if description.settings:
-            raise ValueError(f"resume: {folder} holds a study of many runs, which cannot go on")
+            raise ValueError(f"resume: {folder} holds a study of many runs, which cannot be resumed")
         # Fields that did not exist when the run began have their defaults, which keep its behaviour.
         experiment = descriptions.build_instance(
             find_experiment(name), folder, "arguments", description.arguments
@@ -197,4 +197,5 @@ def resume_hint(name: str, folder: Path) -> str:
     """Return the message of an interrupted run: its newest checkpoint, and the command that resumes it."""
     path = folder / folders.CHECKPOINT
     state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-    return f"interrupted; {state}; go on with: python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"
+    command = f"python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"
+    return f"interrupted; {state}; resume with: {command}"

@@ -70,7 +70,7 @@ def run_study(name: str, line: CommandLine, command: Sequence[str]) -> None:
 
 
 def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -> list[Setting]:
-    """Return the configs to compare: one, or one for each scheme and the default settings beside a preset."""
+    """Return the configs to compare: one, or one for each scheme and, with a preset, the default settings."""
     task = experiment.evaluator(options.device)
     base = options.preset or (options.config.stem if options.config else "default")
     if not options.schemes:

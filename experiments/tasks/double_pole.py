@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evaluators.environments import DoublePole as Environment
     from neat import Genome
 
-SOLUTION_STEPS = 100_000  # a solution must balance for so many steps
+SOLUTION_STEPS = 100_000  # that a solution must balance
 _SOLUTION_STARTS = 200  # of 625, from which a solution without velocities must balance for 1,000 steps
 _PUBLISHED_WITH_VELOCITIES = (
     Published("Evolutionary programming", evaluations=307_200),

@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Tries 0, 1, 2, … take these kinds in turn.
+# The kinds of tries 0, 1, 2, …, repeated.
 KINDS = (
     *("checkpoint", "genome_json", "checkpoint", "toml", "checkpoint", "ini", "exported_genome"),
     *("checkpoint", "command_line", "checkpoint", "run_json", "csv_data", "api", "api", "api"),

@@ -1,4 +1,4 @@
-"""Pictures of what a champion does; the episodes are made by hand or played by random actions."""
+"""Pictures of episodes, which are made by hand or by random actions."""
 
 import csv
 import dataclasses
@@ -27,7 +27,7 @@ FILES = ["behaviour.svg", "behaviour.gif"]
 
 
 def episode(environment, steps=30, terminated=False, seed=0):
-    """An episode of random actions, played by the environment's own functions in plain Python."""
+    """Return an episode of random actions, computed by the environment's functions in plain Python."""
     generator = np.random.default_rng(seed)
     actions = environment.actions
     discrete = isinstance(actions, Discrete)
@@ -57,7 +57,7 @@ def frames(path):
 
 
 def scene(environment, trace):
-    """The scene's function that moves it, in axes of its own."""
+    """Draw the scene of an episode in new axes; return the axes and the function that moves it."""
     from matplotlib.figure import Figure
 
     axes = Figure().add_axes((0, 0, 1, 1))
@@ -69,7 +69,7 @@ def artist(artists, label):
 
 
 def texts(path):
-    """What an SVG says: matplotlib leaves the text of each label as a comment."""
+    """Return the texts of an SVG. matplotlib writes the text of each label as a comment."""
     parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
     tree = ElementTree.parse(path, parser)
     return [node.text.strip() for node in tree.iter() if node.tag is ElementTree.Comment]
@@ -123,7 +123,7 @@ def test_settings_of_the_caller_neither_matter_nor_change(played, tmp_path):
 
 
 def test_no_pyplot(tmp_path):
-    """A fresh process: nothing that needs a display is imported."""
+    """A new process imports nothing that needs a display."""
     script = f"""
 import sys, numpy as np
 from pathlib import Path
@@ -139,7 +139,7 @@ assert "matplotlib.pyplot" not in sys.modules and "gymnasium" not in sys.modules
 
 
 @pytest.mark.parametrize("cls", [Walk, Drift])
-def test_an_environment_of_a_persons_own_has_no_scene(cls, tmp_path):
+def test_a_user_defined_environment_has_no_scene(cls, tmp_path):
     pytest.importorskip("gymnasium")
     assert behaviour.draw(cls(), episode(cls(), 20), tmp_path) == [tmp_path / "behaviour.svg"]
     said = texts(tmp_path / "behaviour.svg")
@@ -149,10 +149,10 @@ def test_an_environment_of_a_persons_own_has_no_scene(cls, tmp_path):
 
 def test_inherited_scenes():
     class Longer(environments.CartPole):
-        """The same state."""
+        """It inherits the state."""
 
     class Other(environments.CartPole):
-        """Another state."""
+        """It has another state."""
 
         state_names = ("a", "b", "c", "d")
 
@@ -161,7 +161,7 @@ def test_inherited_scenes():
 
 
 def test_a_study_shows_its_best_run_as_that_run_does(tmp_path, monkeypatch, capsys):
-    """Also where what the network sees depends on what the run has seen."""
+    """This includes observations that are normalised by the run's statistics."""
     monkeypatch.chdir(tmp_path)
     line = [
         "cartpole",
@@ -227,7 +227,7 @@ def test_a_long_episode(terminated, tmp_path):
     trace = Trace(state, generator.uniform(-10, 10, (steps, 1)), np.ones(steps), terminated)
     begin = time.process_time()
     behaviour.draw(environments.DoublePole(), trace, tmp_path)
-    assert time.process_time() - begin < 15  # it takes one or two; a busy machine takes longer
+    assert time.process_time() - begin < 15  # one or two seconds, but more on a busy machine
     assert frames(tmp_path / "behaviour.gif")[0] == 168
     assert all((tmp_path / name).stat().st_size < 500_000 for name in FILES)
     said = texts(tmp_path / "behaviour.svg")
@@ -339,9 +339,8 @@ def test_the_pendulum_leans_to_the_left_for_positive_angles():
     tips = [np.transpose(artist(show(step), "rod").get_data())[1] for step in range(3)]
     assert np.allclose(tips, [(0, 0.5), (-0.5, 0), (0, -0.5)])
     positive, negative = (artist(show(step), "torque").get_xy() for step in range(2))
-    assert (
-        np.ptp(positive[:, 0]) > np.ptp(negative[:, 0]) > 0
-    )  # the arc is the longer, the greater the torque
+    # A greater torque has a longer arc.
+    assert np.ptp(positive[:, 0]) > np.ptp(negative[:, 0]) > 0
 
 
 def test_the_maze():
@@ -391,7 +390,7 @@ def test_another_number_of_actions_has_no_names(tmp_path, monkeypatch):
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Three(environments.CartPole):
-        """With a third action."""
+        """It has a third action."""
 
         actions = Discrete(3)
 

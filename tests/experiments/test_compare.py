@@ -15,7 +15,7 @@ from experiments.tasks.prediction import Prediction, accuracy, share_correct
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_policies_and_champions_are_judged_alike(monkeypatch):
         run(0, 0.02)
         scores = [call for call in played[name] if call[1] == {"trial": control.REPORT_TRIAL}]
         assert scores and all(call[0] == control.UNSEEN_STARTS for call in scores), name
-        # Whether a run ends is asked by other episodes.
+        # Other episodes decide whether a run ends.
         assert all(call[1]["trial"] in (control.REPORT_TRIAL, control.STOP_TRIAL) for call in played[name])
 
 

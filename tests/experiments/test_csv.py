@@ -1,4 +1,4 @@
-"""What a CSV file may hold, and what is said of one that holds something else."""
+"""Valid and invalid CSV files, and the errors about them."""
 
 import math
 import os
@@ -47,7 +47,7 @@ WORDS = [
 @pytest.mark.parametrize("text", WORDS, ids=lambda text: text[:12])
 @pytest.mark.parametrize("column", ["a", "b"])
 def test_what_is_no_number(tmp_path, text, column):
-    """Python's float reads underscores and the digits of all scripts."""
+    """Python's float accepts underscores and the digits of all scripts."""
     values = {"a": "1", "b": "2", column: f'"{text}"'}
     shown = re.escape(repr(text)) if len(text) < 40 else r"'0+\.\.\.0+x'"
     message = refusal(tmp_path, f"a,b\n1,2\n{values['a']},{values['b']}\n")
@@ -189,7 +189,7 @@ def test_names_of_classes(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe(tmp_path):
-    """Which cannot be read twice."""
+    """A pipe cannot be read twice."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=("a,b\n1,2\n",))

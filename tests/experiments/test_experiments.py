@@ -38,7 +38,7 @@ SAME = (
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -69,7 +69,7 @@ def test_lists_the_experiments(capsys):
 
 
 def leaves(model, prefix=""):
-    """Paths of all settings below a config section."""
+    """Yield the paths of all settings below a config section."""
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             yield from leaves(info.annotation, f"{prefix}{name}.")
@@ -113,7 +113,7 @@ def test_values_of_flags():
 
 
 def test_precedence(tmp_path, monkeypatch):
-    """The experiment's own settings, a preset, a file, flags: each overrides those before it."""
+    """The experiment's settings, a preset, a file, flags: each overrides the ones before it."""
     preset = {"seed": 1, "population_size": 30, "mutation": {"enable_rate": 0.1, "disable_rate": 0.1}}
     monkeypatch.setattr(Config, "preset_settings", lambda name: preset)
     (tmp_path / "file.toml").write_text(
@@ -184,7 +184,7 @@ def test_quiet(capsys):
 def test_compiling_ahead(monkeypatch, capfd):
     config = neat.Config.for_task(xor.Xor().evaluator("cpu"), population_size=5)
     neat.Population(config).tell(np.zeros(5))
-    compile_ahead(xor.Xor(), config, "cpu", quiet=False)  # nothing is left to do
+    compile_ahead(xor.Xor(), config, "cpu", quiet=False)  # everything is compiled already
     assert capfd.readouterr().out == ""
     monkeypatch.setattr("neat.kernels.jit.is_built", lambda kernel: False)
     monkeypatch.setattr("neat.parallel.get_threads", lambda: 2)
@@ -222,7 +222,7 @@ def test_scikit_learn_missing(monkeypatch, capsys):
 
 
 class Stop:
-    """An evaluator that is interrupted from the keyboard in some generation."""
+    """An evaluator that a keyboard interrupt ends in a given generation."""
 
     def __init__(self, evaluator, generation):
         self.evaluator, self.generation = evaluator, generation
@@ -274,9 +274,8 @@ def test_more_generations():
 
 
 def test_resuming_a_finished_run_says_that_there_is_nothing_to_do(monkeypatch, capsys):
-    monkeypatch.setattr(
-        logging.getLogger("neat"), "propagate", False
-    )  # as it is without pytest's own handlers
+    # Outside pytest, no handler of the root logger receives the message.
+    monkeypatch.setattr(logging.getLogger("neat"), "propagate", False)
     assert main(["parity", *FEW, "--bits", "2", "--output", "run"]) == 0
     before = {name: Path("run", name).read_bytes() for name in (*SAME, folder.CHECKPOINT)}
     assert "nothing to run" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The experiment over any of Gymnasium's environments, from the command line."""
+"""The experiment with Gymnasium's environments, from the command line."""
 
 import itertools
 import json
@@ -22,13 +22,13 @@ FEW = ["--generations", "2", "--population-size", "8", "--episodes", "2", "--tim
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def pictures(monkeypatch):
-    """Rendering that needs no further package."""
+    """Make the environment render without further packages."""
 
     calls = itertools.count()
 
@@ -41,7 +41,7 @@ def pictures(monkeypatch):
 
 
 def champion(num_inputs=4, num_outputs=2):
-    """The pole's angle decides."""
+    """Return a network that acts by the pole's angle."""
     connections = [{"innovation": 0, "source": 2, "target": 5, "weight": 5.0}]
     nodes = [{"id": 4, "activation": "identity"}, {"id": 5, "activation": "identity"}]
     data = {"num_inputs": num_inputs, "num_outputs": num_outputs, "nodes": nodes, "connections": connections}
@@ -95,7 +95,7 @@ def test_an_environment_that_cannot_be_rendered(monkeypatch, capsys):
 
 
 def test_pictures_are_of_the_same_episode(pictures):
-    """The second time that it is played, some of its steps are rendered, and it is left after these."""
+    """The second run of the episode renders some steps, and ends after the last of them."""
     task, genome = experiment.Gymnasium(), champion()
     whole = task._run_episode(task._make(), genome)
     assert len(whole.observation) == len(whole.reward) + 1 == len(whole.action) + 1
@@ -127,7 +127,7 @@ def test_solved_by_first_looking_at_a_few(rewards):
     first, all_ = rewards
 
     class Evaluator:
-        """It gives these rewards."""
+        """Its rewards are those of the test's parameter."""
 
         last = None
         calls = ()

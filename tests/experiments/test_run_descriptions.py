@@ -1,4 +1,4 @@
-"""Runs that go on with other data, an edited description, or what is no description of a run."""
+"""Resumed runs with other data, and with edited or invalid descriptions."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from tests.support.processes import FEW, ROOT, SAME, contents, refused
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -71,7 +71,7 @@ def test_a_run_of_the_version_before_goes_on_with_a_warning():
     ):
         assert main(["classification", "--resume", "run", "--generations", "5", "--data", "my.csv"]) == 0
     assert json.loads(path.read_text())["arguments"]["data"] == str(Path("my.csv").absolute())
-    assert main(["classification", "--resume", "run"]) == 0  # from then on it does
+    assert main(["classification", "--resume", "run"]) == 0  # the resumed run wrote the digest
 
 
 FILES = [
@@ -138,7 +138,7 @@ def test_an_edited_description_does_not_change_the_task(data, capsys):
 
 @pytest.mark.parametrize("options", [[], ["--runs", "2"]])
 def test_the_digest_is_of_what_was_read_or_older(options, monkeypatch):
-    """A file that changes while a run starts makes a resumed run stop, not go on with other data."""
+    """If a file changes while a run starts, the run cannot be resumed with the other data."""
     Path("my.csv").write_text(table(0))
     read = classification.read_csv
 
@@ -156,7 +156,7 @@ def test_the_digest_is_of_what_was_read_or_older(options, monkeypatch):
 def test_a_comparison_cannot_go_on(monkeypatch, capsys):
     monkeypatch.setattr("experiments.comparison.compare.draw", lambda *_, **__: None)
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "out"]) == 0
-    refused(["xor", "--resume", "out"], capsys, "resume: out holds a comparison, which cannot go on")
+    refused(["xor", "--resume", "out"], capsys, "resume: out holds a comparison, which cannot be resumed")
 
 
 def test_data_from_a_pipe_can_be_read_once():

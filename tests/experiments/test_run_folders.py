@@ -1,4 +1,4 @@
-"""Folders of runs under a second process, other people's files and a full disk."""
+"""Folders of runs with a second process, with foreign files and on a full disk."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.support.processes import FEW, SAME, command, contents, largest_file, 
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -43,7 +43,7 @@ def test_a_folder_that_another_process_writes_is_left_alone(capsys):
             refused(line, capsys, f"run/run.json: process {os.getpid()} on ")
     assert contents("run") == before
     Path("new").mkdir()
-    with Lock("new/run.json"):  # two starts with the same new folder
+    with Lock("new/run.json"):  # a run that starts in the same new folder
         refused(["xor", *FEW, "--output", "new"], capsys, f"new/run.json: process {os.getpid()} on ")
     assert list(Path("new").iterdir()) == []
 
@@ -51,7 +51,7 @@ def test_a_folder_that_another_process_writes_is_left_alone(capsys):
 def test_a_run_whose_lock_was_deleted_is_left_alone(capsys):
     assert main(["xor", *FEW, "--output", "run"]) == 0
     before = contents("run")
-    with Lock("run/checkpoint.npz"):  # as a run holds it to its end
+    with Lock("run/checkpoint.npz"):  # a run holds this lock until its end
         for line in (
             ["xor", "--resume", "run", "--generations", "6"],
             ["xor", *FEW, "--output", "run", "--overwrite"],
@@ -170,7 +170,7 @@ def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkey
         "output: out/lineage.npy was not written by an earlier run",
     )
     assert contents("out") == before
-    # A film that could not be made, and a run that was interrupted before its figures.
+    # The animation of one run could not be written, and another was interrupted before its figures.
     monkeypatch.setattr("experiments.pictures.animation.write_gif", lambda *_: None)
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "still"]) == 0
     with monkeypatch.context() as patch:
@@ -233,7 +233,7 @@ def test_the_hint_of_an_interrupted_run_can_be_pasted(monkeypatch, capsys):
     monkeypatch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     where = "my runs; $(one)'s"
     assert main(["xor", *FEW, "--output", where]) == 130
-    hint = capsys.readouterr().err.strip().partition("go on with: ")[2]
+    hint = capsys.readouterr().err.strip().partition("resume with: ")[2]
     assert shlex.split(hint) == ["python", "-m", "experiments", "xor", "--resume", where]
     monkeypatch.undo()
 
@@ -259,7 +259,7 @@ def test_a_full_disk_does_not_cost_a_run_that_is_resumed(capsys):
 
 
 def test_the_settings_file_is_written_as_a_whole_with_the_description_first(monkeypatch):
-    """A kill between the two leaves a folder that --overwrite knows as a run's."""
+    """A kill between the two leaves a folder that --overwrite recognises as a run's."""
     with monkeypatch.context() as patch:
         patch.setattr(Config, "to_toml", lambda self: os.kill(os.getpid(), signal.SIGINT))
         assert main(["xor", *FEW, "--output", "run"]) == 130

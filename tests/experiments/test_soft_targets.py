@@ -22,7 +22,7 @@ def test_the_excess_is_the_loss_above_the_entropy():
     assert excess(logits) == pytest.approx(1.026805556765045 - ENTROPY, abs=1e-14)
     assert excess(logits + 7) == pytest.approx(excess(logits), rel=1e-9)
     assert 0 <= excess(np.log(TARGETS)) < 1e-31
-    # Of a small error, half its square over the probability.
+    # For a small error, the excess is half its square over the probability.
     assert excess(np.log(TARGETS + np.array([1e-12, -1e-12, 0]))) == pytest.approx(
         (1 / TARGETS[0] + 1 / TARGETS[1]) * 1e-24 / 2, rel=1e-3
     )
@@ -44,7 +44,7 @@ def test_the_floor_is_that_of_half_a_unit_in_the_last_place(rate):
     floor = train(np.float32, np.float32, rate).floor
     assert floor == pytest.approx(predict_floor(np.float32, rate), rel=0.3)
     assert predict_floor(np.float32, rate) == pytest.approx(1.82e-15 / rate**2, rel=0.01)
-    # The same for float64, whose unit is smaller by 2^29.
+    # float64's unit in the last place is smaller by 2^29.
     assert predict_floor(np.float64, rate) == pytest.approx(predict_floor(np.float32, rate) / 2**58)
 
 
@@ -53,11 +53,11 @@ def test_at_rest_there_is_a_gradient_that_changes_nothing(single):
     gradient = np.exp(logits) / np.exp(logits).sum() - TARGETS
     assert (abs(gradient) > 4e-8).all()
     half = np.spacing(abs(single.logits[-1])) / 2
-    assert (RATE * abs(gradient) < 1.5 * half).all()  # beside η g, g itself is rounded
+    assert (RATE * abs(gradient) < 1.5 * half).all()  # g itself is rounded too
 
 
 def test_the_weights_dtype_decides(single):
-    """With the gradients still in float32, training goes on to what their rounding leaves."""
+    """With float64 weights and float32 gradients, only the rounding of the gradients limits training."""
     mixed = train(np.float64, np.float32)
     assert mixed.floor < single.floor / 20
     assert train(np.float32, np.float64).floor == pytest.approx(single.floor, rel=0.3)

@@ -1,4 +1,4 @@
-"""Output that fails does not make a run fail; messages of errors are one line, of a length that can be read."""
+"""Failures of the output do not end a run, and error messages are one readable line."""
 
 import errno
 import io
@@ -17,7 +17,7 @@ from tests.support.processes import ROOT, command, refused
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -128,13 +128,13 @@ def test_a_terminal_that_is_not_utf_8_and_a_name_that_is_not_text(capsys):
 
 def test_a_pipe_that_is_not_the_output(monkeypatch, capsys):
     def fail(*_):
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")  # a worker's
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")  # the pipe of a worker
 
     monkeypatch.setattr("experiments.runs.single.build_config", fail)
     refused(["xor"], capsys, "Broken pipe")
 
 
-def test_a_mistake_on_a_terminal_without_utf_8_is_told_alike(monkeypatch, capsys):
+def test_an_error_has_the_same_message_on_a_terminal_without_utf_8(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
     assert main(["xor", "--innovation", "x"]) == 2
     assert capsys.readouterr().err == (

@@ -1,4 +1,4 @@
-"""What experiments evaluate, and the statistics of many runs."""
+"""The tasks of the experiments, and the statistics of many runs."""
 
 import csv
 from pathlib import Path
@@ -13,7 +13,7 @@ from experiments.tasks import data, xor
 from experiments.tasks.experiment import find_experiment
 from experiments.tasks.formula import Formula
 from neat.config.config import Config
-from tests.experiments.test_experiments import in_a_folder_of_its_own  # noqa: F401
+from tests.experiments.test_experiments import in_empty_folder  # noqa: F401
 
 # ---------------------------------------------------------------- tasks
 
@@ -129,7 +129,7 @@ def test_names_of_a_settings_files():
 
 @pytest.mark.parametrize("name", ["regression", "classification", "parity"])
 def test_genomes_that_learn(name):
-    """The population as a whole is better after as many generations."""
+    """With learning, the mean fitness is better after the same number of generations."""
     mean = []
     for steps in (0, 25):
         output = f"learn{steps}"
