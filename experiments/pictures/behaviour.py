@@ -103,9 +103,8 @@ def draw(environment: Environment, trace: Trace, folder: Path) -> list[Path]:
         axes = Figure().add_axes((0, 0, 1, 1))
         move = shown.scene(axes, environment, trace)
         steps = animation.choose_steps(span.start, span.stop)
-        animation.write_gif(
-            animation.render_frames(axes, move, steps, frame_captions(span, steps)), folder / FILM
-        )
+        frames = animation.render_frames(axes, move, steps, frame_captions(span, steps))
+        animation.write_gif(frames, folder / FILM)
     return [folder / CURVES, folder / FILM]
 
 
@@ -183,13 +182,8 @@ def _draw_panel(axes: Axes, panel: Panel, span: Span, colour: str) -> None:
         if panel.name.endswith("(rad)"):
             x, y = _break_at_wraps(x, y)
         stepwise = distinct and (lasting or (not panel.grows and bool(np.all(values == np.round(values)))))
-        axes.plot(
-            x,
-            y,
-            color=colour,
-            linewidth=1.0 if distinct else 0.7,
-            drawstyle="steps-post" if stepwise else "default",
-        )
+        drawstyle = "steps-post" if stepwise else "default"
+        axes.plot(x, y, color=colour, linewidth=1.0 if distinct else 0.7, drawstyle=drawstyle)
     if panel.grows:
         axes.plot(
             time[-1], values[-1], "o", color=colour, markersize=3, markeredgewidth=0, clip_on=False, zorder=3

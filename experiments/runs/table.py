@@ -81,7 +81,6 @@ def _print_comparison(experiment: Experiment, statistics: dict[str, dict[str, An
 
 
 def _print_measures(statistics: dict[str, dict[str, Any]]) -> None:
-    """Print a row for each setting and each measure of its champions."""
     rows = []
     for label, row in statistics.items():
         for name in list(row)[list(row).index("fitness") :]:
