@@ -1,4 +1,4 @@
-"""Checking what people pass, and the words in which mistakes are told."""
+"""Checks of callers' arguments, which raise ValueErrors of one line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from neat.support.validation import check_unmasked
 
 
 def as_float32(name: str, value: Any, arrays: Arrays = HOST) -> Any:
-    """`value` as a device's float32 array, or a ValueError that names it: no numbers, NaN, or infinite in float32."""
+    """Return `value` as a device's float32 array; ValueError, which names it, unless all are finite in float32."""
     return _as_finite(name, value, np.float32, arrays)
 
 
 def as_float64(name: str, value: Any) -> np.ndarray:
-    """`value` as a float64 array, or a ValueError that names it."""
+    """Return `value` as a float64 array; ValueError, which names it, unless all numbers are finite."""
     return _as_finite(name, value, np.float64, HOST)
 
 
@@ -29,7 +29,7 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
         array = arrays.to_device(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
-    except TypeError:  # cupy's way to refuse
+    except TypeError:  # raised by cupy
         where = "the host's memory" if arrays is HOST else f"the memory of {arrays.device}"
         raise ValueError(f"{name}: expected an array in {where}, got {type(value).__name__}") from None
     if array.dtype.kind not in "fiub":
@@ -41,13 +41,13 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
     finite = xp.isfinite(result)
     if not finite.all():
         position = tuple(int(i) for i in xp.argwhere(~finite)[0])
-        wrong = array.reshape(result.shape)[position]  # a single number has no position
+        wrong = array.reshape(result.shape)[position]  # `result` has one dimension where `array` has none
         raise ValueError(f"{name}: expected finite {result.dtype} numbers, got {wrong} at {position}")
     return result
 
 
 def check_current(genomes: Genomes) -> None:
-    """ValueError if genomes break a rule, or a population has used their arrays again, which shows in most cases."""
+    """Raise ValueError if genomes are invalid, or a population has reused their arrays (detected in most cases)."""
     arrays = genomes.to_kernel()
     if arrays.node_offset[-1] != len(arrays.node_id) or arrays.connection_offset[-1] != len(
         arrays.connection_innovation
@@ -59,25 +59,25 @@ def check_current(genomes: Genomes) -> None:
 
 
 def check_size(name: str, dimension: str, got: int, expected: int) -> None:
-    """ValueError unless a dimension has the size that it must have."""
+    """Raise ValueError unless a dimension has the expected size."""
     if got != expected:
         raise ValueError(f"{name}: expected {expected} {dimension}, got {got}")
 
 
 def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) -> None:
-    """ValueError unless it is an integer in this range."""
+    """Raise ValueError unless `value` is an integer in this range."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {shown(value)}")
 
 
 def check_seconds(name: str, value: Any) -> None:
-    """ValueError unless it is a time, above 0 and at most 10⁶ s."""
+    """Raise ValueError unless `value` is a number of seconds, above 0 and at most 10⁶."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:
         raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {shown(value)}")
 
 
 def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
-    """ValueError unless what a checkpoint kept is finite and has the names, dtypes and shapes of one's own state."""
+    """Raise ValueError unless a checkpoint's arrays are finite and have the names, dtypes and shapes of `own`."""
     if arrays.keys() != own.keys():
         raise ValueError(f"state: expected {cut(', '.join(own))}, got {cut(', '.join(arrays))}")
     try:
@@ -90,11 +90,11 @@ def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray])
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    """ValueError unless it is one of these."""
+    """Raise ValueError unless `value` is one of the allowed ones."""
     if value not in allowed:
         raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {shown(value)}")
 
 
-def concise(error: BaseException) -> str:
-    """The exception's type and message, in one short line."""
+def summarise_error(error: BaseException) -> str:
+    """Return the exception's type and message as one short line."""
     return cut(f"{type(error).__name__}: {error}", 500)

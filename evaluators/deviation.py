@@ -1,4 +1,4 @@
-"""Mean and deviation of numbers that may not vary at all: the test to make before dividing by a deviation."""
+"""Mean and deviation of numbers that may all be equal, and the test to make before dividing by a deviation."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-# Relative deviations that rounding leaves: some units in the last place of float32, and more than long sums in float64
-# lose; some hundred units in the last place of float64.
+# Relative deviations that rounding can cause: a few units in the last place of float32, which also exceeds the error of
+# long float64 sums; some hundred units in the last place of float64.
 FLOAT32, FLOAT64 = 1e-6, 1e-13
 
 
 def exceeds_rounding(deviation: Any, mean: Any, precision: float = FLOAT32) -> Any:
-    """Whether a deviation is more than rounding leaves in numbers of this mean and precision; bool."""
+    """Whether a deviation is larger than rounding can cause in numbers of this mean and precision; bool."""
     return deviation > precision * abs(mean)
 
 
 def moments(values: np.ndarray, ddof: int = 0) -> tuple[Any, Any]:
-    """Mean and standard deviation of each column; the deviation is 0 exactly where all values are equal.
+    """Return mean and standard deviation of each column; the deviation is exactly 0 where all values are equal.
 
-    The formula's mean of n equal numbers differs from them by rounding, and so does its deviation from 0. Neither
-    large values nor small ones leave float64's range here.
+    The usual formula does not guarantee this, since the rounded mean of n equal numbers can differ from them. Very
+    large and very small values neither overflow nor underflow.
 
     Args:
         values: Finite float64, shape (n, …).
@@ -30,7 +30,7 @@ def moments(values: np.ndarray, ddof: int = 0) -> tuple[Any, Any]:
         Two float64 arrays of shape (…).
     """
     _, exponent = np.frexp(np.abs(values).max(axis=0))
-    scaled = np.ldexp(values, -exponent)  # exact, and no square leaves float64's range
+    scaled = np.ldexp(values, -exponent)  # exact, and squares stay within float64's range
     sound = exceeds_rounding(scaled.std(axis=0), scaled.mean(axis=0))
     origin = np.where(sound, 0.0, scaled[0])
     centred = scaled - origin

@@ -1,4 +1,4 @@
-"""Fitness from a plain Python function of one network, in this process or in several."""
+"""Fitness from a user-defined function of one network, called in this process or in several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_seconds, concise
+from evaluators.checks import as_float32, check_seconds, summarise_error
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import activate_range
 from evaluators.network import Networks, compile, writable_programs
@@ -26,12 +26,12 @@ from neat.support.validation import to_number
 class Network:
     """One genome's network, for one sample at a time.
 
-    Threads may share a feed-forward one. A recurrent one has one state: while a thread activates or resets it, another
-    one that does so gets a RuntimeError.
+    Threads may share a feed-forward network. A recurrent network has one state: it raises a RuntimeError if two threads
+    activate or reset it at the same time.
 
     Attributes:
-        num_inputs: Inputs, without the bias input.
-        num_outputs: Outputs.
+        num_inputs: Number of inputs, without the bias input.
+        num_outputs: Number of outputs.
     """
 
     def __init__(self, networks: Networks) -> None:
@@ -49,20 +49,18 @@ class Network:
             )
 
     def activate(self, inputs: Any) -> np.ndarray:
-        """The outputs, float32 of shape (outputs,), for inputs of shape (inputs,).
+        """Return the outputs, float32 of shape (outputs,), for inputs of shape (inputs,).
 
-        A recurrent network makes one step and keeps its state until `reset`.
+        A recurrent network makes one step, and keeps its state until `reset`.
         """
         x = as_float32("inputs", inputs)
         if x.shape != (self.num_inputs,):
             raise ValueError(f"inputs: expected shape ({self.num_inputs},), got {x.shape}")
-        column = np.empty(
-            (1, 1, self.num_inputs, 1), np.float32
-        )  # the kernel is built for arrays that can be written
-        column[0, 0, :, 0] = x
+        column = np.empty((1, 1, self.num_inputs, 1), np.float32)
+        column[0, 0, :, 0] = x  # a copy: the kernel is built for writable arrays
         outputs = np.empty((1, 1, 1, self._programs.output_slot.shape[1]), np.float32)
         with self._in_use:
-            # The kernel itself: what Networks does around it takes several times as long as a small network.
+            # Calls the kernel directly: the overhead of Networks is several times the time of a small network.
             activate_range()(
                 0,
                 1,
@@ -78,7 +76,7 @@ class Network:
         return outputs[0, 0, 0]
 
     def reset(self) -> None:
-        """Forget the recurrent state."""
+        """Set the recurrent state to 0."""
         with self._in_use:
             self._state.fill(0.0)
 
@@ -86,18 +84,18 @@ class Network:
 class PerGenome:
     """Fitness from a function of one network, `f(network) -> float`, called once for every genome.
 
-    A worker process that dies is replaced, and its genomes are evaluated again, `evaluators.worker_processes.RETRIES`
-    times at most. The fitness depends neither on that nor on the number of workers. A function that raises is not
-    called again.
+    A worker process that dies is replaced, and its genomes are evaluated again, at most
+    `evaluators.worker_processes.RETRIES` times. The fitness depends neither on this nor on the number of workers. A
+    function that raises an exception is not called again.
 
     Args:
-        function: Given a `Network`; higher is better. With several workers it must be importable by its name,
-            that is defined with `def` at the top of a module or a script; what it needs (activations that it
-            registers, files that it reads) must be there at the top too, since every worker imports anew.
-        workers: Processes. With 1 the function is called in this one. More are started when first needed, and
-            end with `close`, when the evaluator is used in a `with` block, or when this process ends.
+        function: Takes a `Network` and returns its fitness; higher is better. With several workers it must be
+            importable by its name, that is defined with `def` at the top of a module or a script. What it needs, such
+            as activations to register, must also be at the top, since every worker imports the module again.
+        workers: Number of processes. 1: the function is called in this process. Others start with the first call, and
+            end with `close`, with the `with` block, or with this process.
         timeout: Seconds that one call of the function may take; a worker that takes longer is replaced like one that
-            died. Genomes are then sent to the workers one by one, which takes some 0.4 ms each. None: any time.
+            died. Genomes are then sent to the workers one by one, which takes about 0.4 ms each. None: no limit.
 
     Raises:
         ValueError: `workers` or `timeout` is not a positive number, `timeout` is given without workers, or the function
@@ -125,28 +123,31 @@ class PerGenome:
         self._pool: Workers | None = None
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
-        """Fitness of every genome, float64 of shape (genomes,).
+        """Return the fitness of every genome, float64 of shape (genomes,).
 
         Raises:
-            ValueError: The function gave something that is not a number.
-            RuntimeError: The function raised an error in a worker, or a worker died or took too long each time.
+            ValueError: The function did not return a number.
+            RuntimeError: The function raised in a worker, or a worker died or took too long in every attempt.
         """
         networks = compile(genomes, "cpu")
         compiled = CompiledNetworks(
             writable_programs(networks), networks.num_inputs, networks.bias_input, networks.feed_forward
         )
         if self.workers == 1:
-            return np.array([_call(self.function, compiled, index) for index in range(len(compiled))])
+            return np.array([_evaluate(self.function, compiled, index) for index in range(len(compiled))])
         if self._pool is None:
             if self.timeout is not None:  # workers find the compiled code on disk
                 networks.activate(np.zeros((1, networks.num_inputs)))
-            self._pool = Workers(functools.partial(_work, self.function), self.workers, self.timeout)
+            self._pool = Workers(
+                functools.partial(_evaluate_networks, self.function), self.workers, self.timeout
+            )
         count = len(networks) if self.timeout else min(len(networks), 4 * self.workers)
         chunks = np.array_split(np.arange(len(networks)), count)
         tasks = [
-            (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), int(chunk[0]), _table()) for chunk in chunks
+            (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), int(chunk[0]), _registered_names())
+            for chunk in chunks
         ]
-        return np.concatenate(list(self._pool.map(tasks, [_name(chunk) for chunk in chunks])))
+        return np.concatenate(list(self._pool.map(tasks, [_describe_genomes(chunk) for chunk in chunks])))
 
     def close(self) -> None:
         """End the worker processes."""
@@ -162,7 +163,7 @@ class PerGenome:
 
 
 def _check_importable(function: Callable[[Network], float]) -> None:
-    """ValueError unless worker processes can import the function."""
+    """Raise ValueError unless worker processes can import the function."""
     try:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -176,15 +177,15 @@ def _check_importable(function: Callable[[Network], float]) -> None:
         )
 
 
-def _name(chunk: np.ndarray) -> str:
+def _describe_genomes(chunk: np.ndarray) -> str:
     return f"genome {chunk[0]}" if len(chunk) == 1 else f"genomes {chunk[0]} to {chunk[-1]}"
 
 
-def _table() -> tuple[str, ...]:
+def _registered_names() -> tuple[str, ...]:
     return tuple([entry.name for entry in ACTIVATIONS] + [entry.name for entry in AGGREGATIONS])
 
 
-def _call(function: Callable[[Network], float], networks: CompiledNetworks, index: int) -> float:
+def _evaluate(function: Callable[[Network], float], networks: CompiledNetworks, index: int) -> float:
     fitness = function(Network(Networks(CpuEngine(), networks.part(index, index + 1))))
     try:
         return to_number("fitness", fitness)
@@ -192,24 +193,24 @@ def _call(function: Callable[[Network], float], networks: CompiledNetworks, inde
         raise ValueError(f"function: {error}") from None
 
 
-def _work(
+def _evaluate_networks(
     function: Callable[[Network], float], task: tuple[CompiledNetworks, int, tuple[str, ...]]
 ) -> list[float]:
-    """In a worker: the fitness of these networks, the first of which has the number that follows.
+    """Return the fitness of networks; called in a worker.
 
-    The names of the activations and aggregations that the parent knows come last.
+    A task consists of the networks, the index of the first genome, and the parent's activations and aggregations.
     """
-    networks, first, table = task
-    if table != _table():
-        missing = sorted(set(table) - set(_table())) or list(table)
+    networks, first, names = task
+    if names != _registered_names():
+        missing = sorted(set(names) - set(_registered_names())) or list(names)
         raise RuntimeError(
             f"a worker does not know {cut(', '.join(missing), 500)}: register at the top of the script"
         )
     fitness = []
     for index in range(len(networks)):
         try:
-            fitness.append(_call(function, networks, index))
+            fitness.append(_evaluate(function, networks, index))
         except Exception as error:
-            message = f"the function failed in a worker for genome {first + index}: {concise(error)}"
+            message = f"the function failed in a worker for genome {first + index}: {summarise_error(error)}"
             raise RuntimeError(message) from error
     return fitness

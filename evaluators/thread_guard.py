@@ -1,4 +1,4 @@
-"""What one thread uses at a time: another one is refused rather than made to wait, since its results would mix."""
+"""A guard for objects that one thread may use at a time; a second thread gets an error instead of waiting."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class Exclusive:
-    """A `with` block that one thread may be in; another one gets a RuntimeError.
+    """A context manager that one thread may enter at a time; it raises a RuntimeError for a second thread.
 
-    What is copied, or sent to another process, is in use by nobody.
+    A copy, also one in another process, starts unused.
 
     Args:
-        refusal: The error's message.
+        refusal: Message of the error.
     """
 
     def __init__(self, refusal: str) -> None:

@@ -1,12 +1,9 @@
-"""Worker processes that end with the process that started them, and that are replaced when they die."""
+"""Worker processes that share tasks, and that are replaced when they die or take too long."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import logging
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.util
 import os
 import pickle
@@ -16,25 +13,25 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from evaluators.checks import concise
+from evaluators.checks import summarise_error
+from evaluators.process_lifetime import call_in_permanent_thread, end_with_parent
 from neat.kernels import disk_cache
 
 _log = logging.getLogger("evaluators")
 
-RETRIES = 2  # times that work is done again after its worker process died or took too long
-START_TIMEOUT = 300.0  # seconds that a worker process has to start, in which it imports what it needs
-END_TIMEOUT = 5.0  # seconds that an idle worker process has to end by itself
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+RETRIES = 2  # repetitions of work whose worker process died or took too long
+START_TIMEOUT = 300.0  # seconds that a worker process may take to start, including its imports
+END_TIMEOUT = 5.0  # seconds that an idle worker process may take to end by itself
 
 
 class WorkerLost(Exception):
-    """A worker process died or took too long; the message goes on after "a worker process".
+    """A worker process died or took too long; the message continues "a worker process …".
 
     Attributes:
-        is_final: Whether trying again is of no use.
+        is_final: Whether a retry is useless.
     """
 
     def __init__(self, reason: str, is_final: bool = False) -> None:
@@ -42,86 +39,16 @@ class WorkerLost(Exception):
         self.is_final = is_final
 
 
-class _Closed(Exception):
-    """The work of a worker is no longer wanted."""
-
-
-# Idle threads of `call_in_lasting_thread`, by process: a fork has none of its parent's threads.
-_idle_starters: dict[int, list[queue.SimpleQueue[Any]]] = {}
-
-
-def call_in_lasting_thread(function: Callable[[], Any]) -> Any:
-    """The result of `function`, called in a thread that lives as long as this process.
-
-    Start worker processes there: Linux kills a process that has called `end_with_parent` when the thread that started
-    it ends. The main thread calls the function itself; a daemon thread does it for any other thread.
-
-    Raises:
-        BaseException: What `function` raised.
-    """
-    if threading.current_thread() is threading.main_thread():
-        return function()
-    idle = _idle_starters.setdefault(os.getpid(), [])
-    try:
-        requests = idle.pop()
-    except IndexError:
-        requests = queue.SimpleQueue()
-        threading.Thread(
-            target=_answer_requests, args=(requests,), name="process starter", daemon=True
-        ).start()
-    future: Future[Any] = Future()
-    requests.put((future, function))
-    try:
-        return future.result()
-    finally:
-        idle.append(requests)
-
-
-def _answer_requests(requests: queue.SimpleQueue[Any]) -> None:
-    while True:
-        _answer(*requests.get())  # a function of its own, so that no reference stays
-
-
-def _answer(future: Future[Any], function: Callable[[], Any]) -> None:
-    try:
-        future.set_result(function())
-    except BaseException as error:
-        future.set_exception(error)
-
-
-def end_with_parent() -> None:
-    """End this process as soon as the process that started it has ended, however that ended.
-
-    On Linux this includes a process that is stopped or that holds the GIL. There it must have been started in
-    `call_in_lasting_thread`, or by a thread that waits for it.
-    """
-    parent = multiprocessing.parent_process()
-    assert parent is not None and parent.pid is not None
-    if sys.platform == "linux":
-        with contextlib.suppress(
-            OSError, AttributeError
-        ):  # a sandbox may refuse it: then the thread below is left
-            arguments = map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0))
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, *arguments)
-        if os.getppid() != parent.pid:  # it ended before
-            os._exit(1)
-
-    def watch() -> None:
-        # Both, since a process that the parent forked keeps the sentinel's pipe open, and since on Windows the id of
-        # the parent stays as it was.
-        while not multiprocessing.connection.wait([parent.sentinel], 1.0) and os.getppid() == parent.pid:
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, name="end_with_parent", daemon=True).start()
+class _Cancelled(Exception):
+    """The work of a worker was cancelled."""
 
 
 def retry_lost_work(attempt: Callable[[], Any], work: str) -> Any:
-    """The result of `attempt`, which is called again when it loses a worker process, `RETRIES` times at most.
+    """Return the result of `attempt`; call it again, at most `RETRIES` times, if it loses a worker process.
 
     Args:
-        attempt: Does the work. What it raises is passed on; a WorkerLost is the only reason to call it again.
-        work: Names the work in the log and in the error.
+        attempt: Does the work; called again only if it raises WorkerLost. Other exceptions pass through.
+        work: Name of the work, for the log and the error.
 
     Raises:
         RuntimeError: A worker process was lost each time, or cannot start.
@@ -134,35 +61,33 @@ def retry_lost_work(attempt: Callable[[], Any], work: str) -> Any:
                 times = f", {lost} times in a row" if lost > 1 else ""
                 raise RuntimeError(f"{work}: a worker process {loss}{times}") from None
             _log.warning(
-                "%s: a worker process %s; its work is done again (%d of %d)", work, loss, lost, RETRIES
+                "%s: a worker process %s; its work is repeated (%d of %d)", work, loss, lost, RETRIES
             )
 
 
 def describe_end(status: int | None, was_ready: bool) -> WorkerLost:
-    """Why a worker process ended.
+    """Return the WorkerLost that says why a worker process ended.
 
     Args:
-        status: As `multiprocessing.Process.exitcode`; None: it has closed its pipe, but has not ended.
-        was_ready: Whether it had started.
+        status: Its `multiprocessing.Process.exitcode`; None: it has closed its pipe, but has not ended.
+        was_ready: Whether it had finished starting.
     """
     if status is None:
         return WorkerLost("closed its connection")
     if status < 0:
         name = {each.value: each.name for each in signal.Signals}.get(-status, f"signal {-status}")
-        memory = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+        memory = ", which the system does when memory runs out" if name == "SIGKILL" else ""
         return WorkerLost(f"was killed by {name}{memory}")
     if was_ready:
         return WorkerLost(f"ended with status {status} before its work was done")
-    guard = (
-        "; if the script ran again there, put its work under `if __name__ == '__main__':`"
-        if can_import_main()
-        else ""
-    )
-    return WorkerLost(f"ended with status {status} while it started, see its own error above{guard}", True)
+    reason = f"ended with status {status} while it started, see its own error above"
+    if can_import_main():
+        reason += "; if the script ran again there, put its work under `if __name__ == '__main__':`"
+    return WorkerLost(reason, is_final=True)
 
 
 def can_import_main() -> bool:
-    """Whether worker processes can import what `__main__` defines; not in a notebook or an interactive session."""
+    """Whether worker processes can import `__main__`: not in a notebook or an interactive session."""
     main = sys.modules["__main__"]
     path = getattr(main, "__file__", None)
     return getattr(main, "__spec__", None) is not None or (path is not None and os.path.isfile(path))
@@ -171,14 +96,14 @@ def can_import_main() -> bool:
 class Workers:
     """Processes that share tasks: each calls a function with one task after the other.
 
-    They start with the first tasks and end with `close`, with the `with` block, or with this process. A worker process
-    that dies or takes too long is replaced, and its task done again, `RETRIES` times at most. Whatever has `map` and
-    `close` can stand in for this class, for instance to spread tasks over machines.
+    They start with the first tasks and end with `close`, with the `with` block, or with this process. A process that
+    dies or takes too long is replaced, and its task is repeated, at most `RETRIES` times. Any object with `map` and
+    `close` can replace this class, for instance to distribute tasks over machines.
 
     Args:
         function: Called with a task; must be importable by its name.
-        count: Processes.
-        timeout: Seconds that a task may take; None: any time.
+        count: Number of processes.
+        timeout: Seconds that a task may take; None: no limit.
         prepare: Called in each process when it has started.
     """
 
@@ -193,17 +118,17 @@ class Workers:
         self._open()
 
     def map(self, tasks: Sequence[Any], names: Sequence[str]) -> Iterator[Any]:
-        """The function's results in the order of the tasks; each comes as soon as it and those before it are there.
+        """Yield the function's results in the order of the tasks, each as soon as it and those before it are known.
 
         Args:
-            tasks: What the function is called with; they are sent by pickle.
-            names: The tasks' names for error messages.
+            tasks: Arguments for the function; sent by pickle.
+            names: Names of the tasks, for error messages.
 
         Raises:
-            RuntimeError: The worker process of a task was lost each time that it was tried, or none can start.
-            Exception: What the function raised first, in the order of the tasks.
+            RuntimeError: A task lost its worker process in every attempt, or no process can start.
+            Exception: The exception of the first task, in their order, whose function raised.
         """
-        if os.getpid() != self._owner:  # a fork, to which neither the processes nor the locks belong
+        if os.getpid() != self._owner:  # a fork owns neither the processes nor the locks
             for worker in self._workers:
                 worker.drop_process()
             self._open()
@@ -229,7 +154,7 @@ class Workers:
                 raise
 
     def close(self) -> None:
-        """End the processes, those that are at work at once; `map` starts new ones."""
+        """End the processes; those at work are killed. `map` starts new ones."""
         if os.getpid() == self._owner:
             _end_all(self._workers)
 
@@ -244,11 +169,11 @@ class Workers:
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for worker in self._workers:
             self._idle.put(worker)
-        # Runs before multiprocessing waits for the processes at exit, and when nobody refers to this object.
+        # Runs when this object is collected, and at exit before multiprocessing waits for the processes.
         multiprocessing.util.Finalize(self, _end_all, (self._workers,), exitpriority=10)
 
     def _run_task(self, task: Any, name: str, halt: threading.Event) -> _Answer:
-        """In a thread, which waits for one worker."""
+        """Run a task; called in a thread, which waits for one worker."""
         message = pickle.dumps(task)
         worker = self._idle.get()
         try:
@@ -258,15 +183,15 @@ class Workers:
 
 
 class _Answer(NamedTuple):
-    """A worker process's answer to a task; the result of a function that failed is its exception."""
+    """A worker process's answer to a task."""
 
     succeeded: bool
-    result: Any
+    result: Any  # the exception if the function failed
     unsaved_reason: str | None  # why compiled code could not be saved
 
 
 class _Worker:
-    """One process, which is started when there is work for it."""
+    """One process, which starts when it gets its first task."""
 
     def __init__(
         self, function: Callable[[Any], Any], prepare: Callable[[], Any] | None, timeout: float | None
@@ -275,17 +200,17 @@ class _Worker:
         self.drop_process()
 
     def drop_process(self) -> None:
-        """Have no process, without ending the one that there was."""
+        """Forget the process without ending it."""
         self.busy = threading.Lock()
         self._process: Any = None
         self._connection: Any = None
 
     def call(self, message: bytes, halt: threading.Event) -> _Answer:
-        """What the worker process answers to a task.
+        """Send a task to the process and return its answer.
 
         Args:
-            message: The task, pickled.
-            halt: Once this is set, the result is no longer wanted; who sets it ends the process.
+            message: The pickled task.
+            halt: Set when the result is no longer needed; the thread that sets it ends the process.
         """
         with self.busy:
             try:
@@ -295,15 +220,15 @@ class _Worker:
             except WorkerLost:
                 self.reap()
                 if halt.is_set():
-                    raise _Closed from None
+                    raise _Cancelled from None
                 raise
 
     def close_if_idle(self) -> bool:
-        """Ask the process to end if it is idle, or kill it; True: it was idle, and is to be reaped and released."""
+        """Ask the process to end if it is idle, or kill it; True: it was idle, and the caller reaps and releases it."""
         process = self._process
         if not self.busy.acquire(blocking=False):
             if process is not None:
-                process.kill()  # the thread that waits for it does the rest
+                process.kill()  # the thread that waits for it reaps it
             return False
         if process is not None:
             self._connection.close()
@@ -323,10 +248,10 @@ class _Worker:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, pickle.dumps(self._function), self._prepare)
         process = context.Process(target=_serve, args=arguments, name="worker")
-        call_in_lasting_thread(process.start)
+        call_in_permanent_thread(process.start)
         self._process = process
         theirs.close()
-        if halt.is_set():  # whoever set it may not have seen the process
+        if halt.is_set():  # the thread that set it may have done so before the process existed
             process.kill()
         try:
             if not self._connection.poll(START_TIMEOUT):
@@ -344,7 +269,7 @@ class _Worker:
             too_long.set()
             process.kill()
 
-        # A timer, since a stopped process does not empty its pipe: sending can take for ever too.
+        # A timer, since sending can block too: a stopped process does not empty its pipe.
         timer = threading.Timer(self._timeout, expire) if self._timeout is not None else None
         if timer is not None:
             timer.start()
@@ -360,7 +285,7 @@ class _Worker:
                 timer.cancel()
 
     def _describe_loss(self, was_ready: bool) -> WorkerLost:
-        self._process.join(END_TIMEOUT)  # the pipe ends a moment before the process
+        self._process.join(END_TIMEOUT)  # the pipe closes a moment before the process ends
         return describe_end(self._process.exitcode, was_ready)
 
 
@@ -372,15 +297,17 @@ def _end_all(workers: Sequence[_Worker]) -> None:
 
 
 def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) -> None:
-    """In a worker process: call the function with one task after the other."""
+    """Run a worker process: call the function with one task after the other."""
     end_with_parent()
     disk_cache.defer_warning()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     try:
         work = pickle.loads(function)
     except Exception as error:
-        problem = f"cannot import what it shall call ({concise(error)}): define that at the top of a module or a script"
-        connection.send(problem)
+        reason = summarise_error(error)
+        connection.send(
+            f"cannot import its function ({reason}): define that at the top of a module or a script"
+        )
         return
     if prepare is not None:
         prepare()
@@ -399,11 +326,11 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
 
 
 def _sendable_error(error: BaseException) -> BaseException:
-    """The exception with its traceback as a note, or one with the same message if it cannot be sent."""
+    """Add the traceback as a note; return a RuntimeError with the same message if the exception cannot be pickled."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        error = RuntimeError(concise(error))
+        error = RuntimeError(summarise_error(error))
     error.add_note(trace)
     return error

@@ -1,7 +1,5 @@
-"""Fitness from Gymnasium's environments."""
+"""Fitness from Gymnasium environments."""
 
 from evaluators.gymnasium.evaluator import Gymnasium
 
-__all__ = [
-    "Gymnasium",
-]
+__all__ = ["Gymnasium"]

@@ -33,55 +33,54 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("evaluators")
 
-_SLOTS = 32  # in this process; more make a step hardly cheaper
-_TIMEOUT = 300.0  # seconds
-_LONG = 100_000  # steps, more than any task of Gymnasium's has
+_DEFAULT_SLOTS = 32  # with "sync"; more hardly reduce the time of a step
+_DEFAULT_TIMEOUT = 300.0  # seconds
+_LONG_EPISODE = 100_000  # steps, more than any Gymnasium task allows
 
 
 class Gymnasium(Episodic):
     """Fitness of genomes that act in a Gymnasium environment, over several episodes.
 
-    Any environment with reset and step can be used whose observations Gymnasium can flatten (Discrete ones become
-    one-hot) and whose actions are a Box, Discrete, MultiDiscrete or MultiBinary. A `reset` with a seed must make it as
-    new; then the same genomes, seed and generation give the same rewards, however many slots there are.
+    Gymnasium must be able to flatten the observations (Discrete ones become one-hot). Actions must be a Box, Discrete,
+    MultiDiscrete or MultiBinary. A `reset` with a seed must restore the environment fully; then the same genomes, seed
+    and generation give the same rewards with any number of slots.
 
-    Outputs become actions so: a number of a Box has an output, and the range of its activation
-    (`neat.activations.Activation.low` and `high`) is stretched to the number's bounds; where these are infinite, the
-    output is the number. A choice among integers has an output for each with `actions="argmax"`, and the greatest is
-    taken; with `"threshold"` it has one, whose activation's range is divided evenly among the integers. An output that
-    is NaN counts as the least.
+    Each number of a Box action has one output: the range of its activation (`neat.activations.Activation.low` and
+    `high`) is mapped linearly to the number's bounds; if these are infinite, the number is the output itself. A choice
+    among integers has one output per integer with `actions="argmax"`, and the integer with the greatest output is
+    taken. With `"threshold"`, it has one output, and its activation's range is divided evenly among the integers. A NaN
+    output counts as the lowest.
 
     Args:
-        environment: An id, as `gymnasium.make` takes it, or a function without arguments that makes a new environment
-            each time.
+        environment: An id for `gymnasium.make`, or a function without arguments that makes a new environment each time.
         episodes: Episodes of each genome.
-        starts: "generation": all genomes of a generation meet the same random starts; "genome": each its own. Both
-            depend on the run's seed and the generation alone, and differ from one generation to the next.
-        combine: How episodes' rewards become a fitness.
-        observations: "scaled": the bounds of a Box become ±1 where they are finite; "raw".
-        actions: How an integer is chosen.
-        time_limit: Steps after which an episode is cut off, beside what the environment itself has. Without any limit
-            an episode that never ends is played for ever; a warning tells of each 100,000 steps.
-        slots: Episodes side by side. By default 32, with processes one for each core.
-        vectorization_mode: "sync": the environments are in this process; "async": each slot is a process of its own,
-            for environments whose step takes longer than a message to and fro (some 0.3 ms). The processes start with
-            the first call and end with `close`, when the evaluator is used in a `with` block, or when this process
-            ends. If one dies or takes too long, all are replaced and the call's episodes begin again,
-            `evaluators.worker_processes.RETRIES` times at most; the rewards do not depend on it. For a quick
-            environment on many cores, a `PerGenome` whose function plays whole episodes is faster.
+        starts: "generation": all genomes of a generation have the same random starts; "genome": each has its own. Both
+            depend only on the run's seed and the generation, and differ between generations.
+        combine: How the rewards of episodes become a fitness.
+        observations: "scaled": finite bounds of a Box are mapped to ±1; "raw": observations are unchanged.
+        actions: How outputs choose an integer, "argmax" or "threshold".
+        time_limit: Steps after which an episode is cut off, in addition to the environment's own limit. Without any
+            limit an episode can run forever; a warning is logged every 100,000 steps.
+        slots: Number of environments that are stepped side by side. By default 32; with "async", one for each core.
+        vectorization_mode: "sync": the environments are in this process; "async": each is in its own process, which
+            pays off if a step takes longer than a message to a process and back (about 0.3 ms). The processes start
+            with the first call. They end with `close`, with the `with` block, or with this process. If one dies or
+            takes too long, all are replaced and the call's episodes are repeated, at most
+            `evaluators.worker_processes.RETRIES` times; the rewards do not depend on this. For a fast environment on
+            many cores, a `PerGenome` whose function runs whole episodes is faster.
         timeout: With "async", seconds that a process may take for a step or a reset. By default 300.
-        **arguments: What else `gymnasium.make` shall be given, such as `continuous=True`.
+        **arguments: Further arguments of `gymnasium.make`, such as `continuous=True`.
 
     Attributes:
         name: The environment's name.
         num_inputs: Inputs that the networks must have.
-        num_outputs: Outputs that they must have.
+        num_outputs: Outputs that the networks must have.
         last: The Episodes of the last call.
-        steps: Environment steps of all calls so far; those in `play` and `validate` do not count.
+        steps: Environment steps of all calls so far, without those in `play` and `validate`.
 
     Raises:
-        ImportError: Gymnasium, or what the environment needs, is not installed.
-        ValueError: An argument or the environment's id is not known, or its spaces cannot be used.
+        ImportError: Gymnasium, or a package that the environment needs, is not installed.
+        ValueError: An argument or the environment's id is unknown, or its spaces cannot be used.
     """
 
     def __init__(
@@ -111,19 +110,21 @@ class Gymnasium(Episodic):
                     "timeout: needs vectorization_mode 'async', since only processes can be ended, got 'sync'"
                 )
         self.vectorization_mode = vectorization_mode
-        self.timeout = float(timeout or _TIMEOUT)
-        self.slots = int(slots or (_SLOTS if vectorization_mode == "sync" else parallel.get_threads()))
+        self.timeout = float(timeout or _DEFAULT_TIMEOUT)
+        self.slots = int(
+            slots or (_DEFAULT_SLOTS if vectorization_mode == "sync" else parallel.get_threads())
+        )
         self._vector: Vector | None = None
-        self._make, example = _factory(environment, arguments, time_limit)
+        self._make, example = _make_factory(environment, arguments, time_limit)
         self.name = example.spec.id if example.spec else type(example.unwrapped).__name__
         self._in_use = Exclusive(
             f"{self.name}: another thread is using this evaluator's environments; make an evaluator for each thread"
         )
         self._inputs = Inputs(example.observation_space, observations == "scaled")
         self._outputs = Outputs(example.action_space, actions)
-        self._check_renewed(example)
+        self._check_makes_new(example)
         if vectorization_mode == "async":
-            _check_sendable(self._make)
+            _check_picklable(self._make)
 
     @property
     def num_inputs(self) -> int:
@@ -132,11 +133,11 @@ class Gymnasium(Episodic):
 
     @property
     def num_outputs(self) -> int:
-        """Outputs that they must have."""
+        """Outputs that the networks must have."""
         return self._outputs.num_outputs
 
     def close(self) -> None:
-        """Close the environments and end the worker processes; another call makes them anew."""
+        """Close the environments and end the worker processes; another call makes new ones."""
         if self._vector is not None:
             vector, self._vector = self._vector, None
             vector.close()
@@ -162,9 +163,9 @@ class Gymnasium(Episodic):
             seeds,
         )
         with self._in_use:
-            return retry_lost_work(lambda: self._attempt(genomes, seeds), self.name)
+            return retry_lost_work(lambda: self._play_or_close(genomes, seeds), self.name)
 
-    def _attempt(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
+    def _play_or_close(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         try:
             return self._play_tasks(genomes, seeds)
         except BaseException:
@@ -172,10 +173,12 @@ class Gymnasium(Episodic):
             raise
 
     def _play_tasks(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
-        """Play a task for each genome and episode: a slot takes one after the other."""
-        vector, episodes, tasks = self._open(), seeds.shape[1], seeds.size
-        players = genomes.take(np.repeat(np.arange(len(genomes)), episodes))  # a state for each task
-        networks, (low, high) = compile(players, "cpu"), output_ranges(players)
+        """Run one task for each genome and episode; each slot takes the next task when its episode has ended."""
+        vector, episodes, tasks = self._open_vector(), seeds.shape[1], seeds.size
+        copies = genomes.take(
+            np.repeat(np.arange(len(genomes)), episodes)
+        )  # each task needs its own network state
+        networks, (low, high) = compile(copies, "cpu"), output_ranges(copies)
         record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
         space = vector.action_space
         actions = np.zeros(space.shape or (), space.dtype)
@@ -196,7 +199,7 @@ class Gymnasium(Episodic):
             observations, rewards, terminated, truncated, information = vector.step(actions)
             record.length[acting] += 1
             rounds += 1
-            if rounds % _LONG == 0:
+            if rounds % _LONG_EPISODE == 0:
                 self._warn_if_endless(record.length[acting].max())
             self._check_error(information, task, record.length, episodes)
             self._check_finite("rewards", rewards[busy], acting, record.length, episodes)
@@ -207,16 +210,16 @@ class Gymnasium(Episodic):
             upcoming += ended.sum()
         return Episodes(*(array.reshape(seeds.shape) for array in record))
 
-    def _open(self) -> Vector:
-        from evaluators.gymnasium.vector import belongs_here, open_slots
+    def _open_vector(self) -> Vector:
+        from evaluators.gymnasium.vector import is_usable_here, open_vector
 
-        if self._vector is None or not belongs_here(self._vector):
+        if self._vector is None or not is_usable_here(self._vector):
             timeout = self.timeout if self.vectorization_mode == "async" else None
-            self._vector = open_slots(self._make, self.slots, timeout)
+            self._vector = open_vector(self._make, self.slots, timeout)
         return self._vector
 
-    def _check_renewed(self, example: gymnasium.Env[Any, Any]) -> None:
-        """Close the example; ValueError if another environment would be the same one."""
+    def _check_makes_new(self, example: gymnasium.Env[Any, Any]) -> None:
+        """Close the example; ValueError if the factory returns the same environment again."""
         from evaluators.gymnasium.vector import check_distinct
 
         example.close()
@@ -227,7 +230,7 @@ class Gymnasium(Episodic):
             another.close()
 
     def _warn_if_endless(self, steps: int) -> None:
-        if steps >= _LONG:
+        if steps >= _LONG_EPISODE:
             _log.warning(
                 "%s: an episode has taken %d steps; if it never ends, give time_limit, the steps that it may take",
                 self.name,
@@ -241,7 +244,7 @@ class Gymnasium(Episodic):
             return
         slot = int(np.flatnonzero(information["_error"])[0])
         summary, trace = information["error"][slot]
-        message = f"{self.name}: {cut(summary, 500)}, in {_place(task[slot], length, episodes)}"
+        message = f"{self.name}: {cut(summary, 500)}, in {_describe_step(task[slot], length, episodes)}"
         if not trace:
             raise ValueError(message)
         error = RuntimeError(message)
@@ -256,17 +259,17 @@ class Gymnasium(Episodic):
         first = tuple(np.argwhere(~np.isfinite(values))[0])
         raise ValueError(
             f"{self.name}: expected finite {what}, got {values[first]} in "
-            f"{_place(acting[first[0]], length, episodes)}"
+            f"{_describe_step(acting[first[0]], length, episodes)}"
         )
 
 
-def _place(task: int, length: np.ndarray, episodes: int) -> str:
+def _describe_step(task: int, length: np.ndarray, episodes: int) -> str:
     return f"step {length[task]} of episode {task % episodes} of genome {task // episodes}"
 
 
 @kernel(allocates=False)
 def _draw_seeds(seed, generation, common, trial, seeds):
-    """Integers below 2^31 into `seeds`, int64 (genomes, episodes)."""
+    """Fill `seeds`, int64 (genomes, episodes), with integers below 2^31."""
     for genome in range(seeds.shape[0]):
         individual = 0 if common else genome + 1
         for episode in range(seeds.shape[1]):
@@ -274,12 +277,12 @@ def _draw_seeds(seed, generation, common, trial, seeds):
             seeds[genome, episode] = word >> np.uint64(1)
 
 
-def _factory(
+def _make_factory(
     environment: str | Callable[[], gymnasium.Env[Any, Any]],
     arguments: dict[str, Any],
     time_limit: int | None,
 ) -> tuple[Callable[[], gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]:
-    """What makes environments, and one that it made."""
+    """Return a function that makes environments, and one environment that it made."""
     try:
         import gymnasium
     except ImportError:
@@ -293,12 +296,12 @@ def _factory(
         except (gymnasium.error.Error, TypeError) as error:
             raise ValueError(f"environment: {error}") from None
         assert example.spec is not None
-        # Rather than the id, which worker processes would not know if it was registered in a script.
+        # Worker processes would not know the id if a script registered it, so they get the spec.
         make = functools.partial(gymnasium.make, example.spec)
     else:
         if not callable(environment) or isinstance(environment, gymnasium.Env):
             raise ValueError(
-                f"environment: expected an id or a function, got {_outline(environment)}{_right_form(environment)}"
+                f"environment: expected an id or a function, got {shown(environment)}{_suggest_instead(environment)}"
             )
         if arguments:
             raise ValueError(
@@ -313,35 +316,31 @@ def _factory(
 
 
 def _check_environment(example: Any) -> None:
-    """ValueError unless a function made an environment of Gymnasium's."""
+    """Raise ValueError unless a function made a Gymnasium environment."""
     import gymnasium
 
     if not isinstance(example, gymnasium.Env):
         raise ValueError(
             "environment: expected a function that makes a gymnasium.Env, got one that makes "
-            f"{_outline(example)}{_right_form(example)}"
+            f"{shown(example)}{_suggest_instead(example)}"
         )
     for name in ("observation_space", "action_space"):
         space = getattr(example, name, None)
         if not isinstance(space, gymnasium.Space):
             raise ValueError(
                 f"environment: {type(example.unwrapped).__name__}.{name} must be one of gymnasium.spaces, "
-                f"got {_outline(space)}"
+                f"got {shown(space)}"
             )
 
 
-def _outline(value: Any) -> str:
-    return shown(value)
-
-
-def _right_form(value: Any) -> str:
-    """What to write instead of an object that is not what makes an environment, where that is known."""
+def _suggest_instead(value: Any) -> str:
+    """Suggest what to pass as `environment` instead of this object; empty if that is unknown."""
     import gymnasium
 
     from evaluators.environments.environment import Environment
 
     if isinstance(value, gymnasium.vector.VectorEnv):
-        return "; give what makes a single environment: they are put side by side here"
+        return "; give a function that makes a single environment: this evaluator steps several side by side"
     if isinstance(value, Environment):
         name = type(value).__name__
         return f"; write Rollout({name}(…)), or Gymnasium({name}(…).to_gymnasium) for Gymnasium's loop"
@@ -354,12 +353,12 @@ def _right_form(value: Any) -> str:
     return ""
 
 
-def _check_sendable(make: Callable[[], Any]) -> None:
+def _check_picklable(make: Callable[[], Any]) -> None:
     import cloudpickle  # Gymnasium needs it too
 
     try:
         cloudpickle.dumps(make)
     except Exception as error:
         raise ValueError(
-            f"environment: expected what can be sent to worker processes ({cut(str(error), 500)})"
+            f"environment: expected a function that can be sent to worker processes ({cut(str(error), 500)})"
         ) from None

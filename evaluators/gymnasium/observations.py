@@ -1,7 +1,7 @@
-"""Observations that are what their Gymnasium space says; those that are not are refused.
+"""Conversion of observations to the form that their Gymnasium space describes, and refusal of those that differ.
 
-Gymnasium is optional: this module is imported only where an environment is there. Worker processes get what they need
-of it by value, so it imports nothing of this package.
+Gymnasium is optional: this module is imported only where an environment exists. Worker processes get its functions by
+value, so it imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -12,59 +12,60 @@ import numpy as np
 from gymnasium import spaces
 
 
-class Misfit(ValueError):
-    """An environment gave what it must not give; one line without the environment's name."""
+class InvalidResult(ValueError):
+    """An environment returned an invalid value; the message is one line without the environment's name."""
 
 
-def fit(space: spaces.Space[Any], value: Any, place: str = "observation") -> Any:
-    """`value` in the form that the space describes. Numbers of a Box may lie outside its bounds.
+def convert_to_space(space: spaces.Space[Any], value: Any, place: str = "observation") -> Any:
+    """Return `value` in the form that the space describes. Numbers of a Box may lie outside its bounds.
 
     Args:
-        space: What Gymnasium can make flat: Box, Discrete, MultiDiscrete, MultiBinary, Text, and Dict, Tuple and OneOf
-            of these.
+        space: A space that Gymnasium can flatten: Box, Discrete, MultiDiscrete, MultiBinary, Text, and Dict, Tuple and
+            OneOf of these.
         value: An observation, or a part of one.
-        place: Which part, for the message.
+        place: Name of the part, for the message.
 
     Raises:
-        Misfit: The value has another shape or dtype, or lies outside a space of integers.
+        InvalidResult: The value has another shape or dtype, or lies outside a space of integers.
     """
     if isinstance(space, spaces.Box):
-        return _fit_box(space, value, place)
+        return _convert_box(space, value, place)
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        return _fit_integers(space, value, place)
+        return _convert_integers(space, value, place)
     if isinstance(space, spaces.Dict):
         if not isinstance(value, dict) or value.keys() != space.spaces.keys():
             got = f"a dictionary of {list(value)}" if isinstance(value, dict) else _describe(value)
-            raise Misfit(f"expected {place} as a dictionary of {list(space.spaces)}, got {got}")
-        return {key: fit(part, value[key], f"{place}[{key!r}]") for key, part in space.spaces.items()}
+            raise InvalidResult(f"expected {place} as a dictionary of {list(space.spaces)}, got {got}")
+        return {
+            key: convert_to_space(part, value[key], f"{place}[{key!r}]") for key, part in space.spaces.items()
+        }
     if isinstance(space, spaces.Tuple):
         if not isinstance(value, tuple | list) or len(value) != len(space.spaces):
             got = f"{len(value)} values" if isinstance(value, tuple | list) else _describe(value)
-            raise Misfit(f"expected {place} as a tuple of {len(space.spaces)} values, got {got}")
+            raise InvalidResult(f"expected {place} as a tuple of {len(space.spaces)} values, got {got}")
         pairs = zip(space.spaces, value, strict=True)
-        return tuple(fit(part, each, f"{place}[{k}]") for k, (part, each) in enumerate(pairs))
+        return tuple(convert_to_space(part, each, f"{place}[{k}]") for k, (part, each) in enumerate(pairs))
     if isinstance(space, spaces.OneOf) and isinstance(value, tuple) and len(value) == 2:
-        kind = _fit_integers(spaces.Discrete(len(space.spaces)), value[0], f"{place}[0]")
-        return kind, fit(space.spaces[kind], value[1], f"{place}[1]")
+        kind = _convert_integers(spaces.Discrete(len(space.spaces)), value[0], f"{place}[0]")
+        return kind, convert_to_space(space.spaces[kind], value[1], f"{place}[1]")
     if not space.contains(value):
-        raise Misfit(f"expected {place} in {space}, got {value!r}")
+        raise InvalidResult(f"expected {place} in {space}, got {value!r}")
     return value
 
 
-def _fit_box(space: spaces.Box, value: Any, place: str) -> np.ndarray:
+def _convert_box(space: spaces.Box, value: Any, place: str) -> np.ndarray:
     array = _as_array(value)
     whole = np.issubdtype(space.dtype, np.integer) or space.dtype == np.bool_
     if array is not None and array.shape == space.shape and array.dtype.kind in ("iub" if whole else "iubf"):
-        # What is too great for a float becomes infinite, and is refused as that.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # too large numbers become infinite, which the evaluator refuses
             fitting = array.astype(space.dtype)
         if not whole or np.array_equal(fitting, array):
             return fitting
     expected = f"{place} of shape {space.shape} and dtype {space.dtype}"
-    raise Misfit(f"expected {expected}, got {_describe(value)}")
+    raise InvalidResult(f"expected {expected}, got {_describe(value)}")
 
 
-def _fit_integers(
+def _convert_integers(
     space: spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary, value: Any, place: str
 ) -> Any:
     low: Any
@@ -73,19 +74,19 @@ def _fit_integers(
         low, count = 0, 2
     else:
         low, count = space.start, space.n if isinstance(space, spaces.Discrete) else space.nvec
-    low, count = np.int64(low), np.int64(count)  # whose sum the space's own dtype may not hold
+    low, count = np.int64(low), np.int64(count)  # their sum may exceed the space's own dtype
     array = _as_array(value)
     if array is None or array.shape != (space.shape or ()) or array.dtype.kind not in "iub":
-        raise Misfit(
+        raise InvalidResult(
             f"expected {place} in {space}, integers of shape {space.shape or ()}, got {_describe(value)}"
         )
     if not ((array >= low) & (array < low + count)).all():
-        raise Misfit(f"expected {place} in {space}, got {array.tolist()}")
+        raise InvalidResult(f"expected {place} in {space}, got {array.tolist()}")
     return array.astype(space.dtype)[()]
 
 
 def _as_array(value: Any) -> np.ndarray | None:
-    """None: it is no array, or has masked elements, which would be passed on as if they were there."""
+    """Return an array; None if `value` is not one, or has masked elements, whose mask would be lost."""
     try:
         return None if _has_masked(value) else np.asarray(value)
     except (TypeError, ValueError):

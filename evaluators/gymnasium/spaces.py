@@ -1,4 +1,4 @@
-"""Gymnasium's spaces, seen from a network: observations become inputs, outputs become actions."""
+"""Conversion between Gymnasium's spaces and networks: observations to inputs, outputs to actions."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from neat.genome.genome import Genomes
 if TYPE_CHECKING:
     import gymnasium
 
-_BEYOND = np.finfo(np.float32).max  # some environments write this where there is no bound
+_UNBOUNDED = np.finfo(np.float32).max  # some environments use this number for "no bound"
 
 
 class Inputs:
-    """What networks see of observations.
+    """Converts observations to inputs of networks.
 
     Args:
-        space: The observations'.
-        scaled: Whether the numbers of a Box that have bounds are brought to [-1, 1].
+        space: Space of the observations.
+        scaled: Whether numbers of a Box that have bounds are scaled to [-1, 1].
 
     Attributes:
         num_inputs: Numbers in a flat observation.
 
     Raises:
-        ValueError: The observations cannot be made flat.
+        ValueError: Gymnasium cannot flatten the observations.
     """
 
     def __init__(self, space: gymnasium.Space[Any], scaled: bool) -> None:
@@ -42,24 +42,24 @@ class Inputs:
             self._factor[bounded] = 2 / (high[bounded] - low[bounded])
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
-        """Inputs, float32 of shape (n, inputs), from n observations; what is too great for it becomes infinite."""
+        """Return inputs, float32 of shape (n, inputs), for n observations; too large numbers become infinite."""
         flat = observations.reshape(len(observations), self.num_inputs)
         with np.errstate(over="ignore"):
             return ((flat - self._center) * self._factor).astype(np.float32)
 
 
 class Outputs:
-    """What networks do: an output for each number of a Box; a choice among integers as `decision` says.
+    """Converts outputs of networks to actions; each number of a Box has one output.
 
     Args:
-        space: The actions', a Box, Discrete, MultiDiscrete or MultiBinary.
-        decision: "argmax": a choice has an output for each of its values; "threshold": it has one.
+        space: Space of the actions, a Box, Discrete, MultiDiscrete or MultiBinary.
+        decision: "argmax": a choice among integers has one output per integer; "threshold": it has one output.
 
     Attributes:
         num_outputs: Outputs that a network must have.
 
     Raises:
-        ValueError: The space is another.
+        ValueError: The space is of another type.
     """
 
     def __init__(self, space: gymnasium.Space[Any], decision: str) -> None:
@@ -85,12 +85,12 @@ class Outputs:
         self.num_outputs = int(self._counts.sum()) if decision == "argmax" else len(self._counts)
 
     def __call__(self, outputs: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Actions of n networks, of shape (n, …) and the space's dtype.
+        """Return the actions of n networks, of shape (n, …) and the space's dtype.
 
         Args:
-            outputs: float32 (n, outputs). NaN counts as the least.
-            low: float32 (n, outputs), where the outputs' range begins (see `output_ranges`).
-            high: float32 (n, outputs), where it ends.
+            outputs: float32 (n, outputs). NaN counts as the lowest.
+            low: float32 (n, outputs), lower ends of the outputs' ranges (see `output_ranges`).
+            high: float32 (n, outputs), upper ends.
         """
         if self._decision == "argmax":
             known = np.where(np.isnan(outputs), -np.inf, outputs)
@@ -114,7 +114,7 @@ class Outputs:
 
 
 def output_ranges(genomes: Genomes) -> tuple[np.ndarray, np.ndarray]:
-    """Where the ranges of the outputs' activations begin and end, both float32 of shape (genomes, outputs)."""
+    """Return the lower and upper ends of the outputs' activation ranges, both float32 of shape (genomes, outputs)."""
     ranges = np.array([(entry.low, entry.high) for entry in ACTIVATIONS], np.float32)
     node = genomes.arrays.node_offset[:-1, np.newaxis] + np.arange(genomes.num_outputs)
     low, high = np.moveaxis(ranges[genomes.arrays.node_activation[node]], 2, 0)
@@ -122,6 +122,6 @@ def output_ranges(genomes: Genomes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bounds(space: gymnasium.spaces.Box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whether each number has bounds, and the bounds, float64; all of shape (numbers,)."""
+    """Return whether each number has bounds, and the bounds as float64; all of shape (numbers,)."""
     low, high = space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
-    return (low > -_BEYOND) & (high < _BEYOND) & (low < high), low, high
+    return (low > -_UNBOUNDED) & (high < _UNBOUNDED) & (low < high), low, high

@@ -1,6 +1,6 @@
-"""Gymnasium environments side by side, each in an episode or at rest.
+"""Vectors of Gymnasium environments that are stepped side by side; each is in an episode, or rests.
 
-Gymnasium is optional: this module is imported only where an environment is there.
+Gymnasium is optional: this module is imported only where an environment exists.
 """
 
 from __future__ import annotations
@@ -25,67 +25,67 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from evaluators import worker_processes
+from evaluators import process_lifetime
 from evaluators.gymnasium import observations
-from evaluators.gymnasium.observations import Misfit, fit
+from evaluators.gymnasium.observations import InvalidResult, convert_to_space
+from evaluators.process_lifetime import call_in_permanent_thread, end_with_parent
 from evaluators.worker_processes import (
     END_TIMEOUT,
     START_TIMEOUT,
     WorkerLost,
-    call_in_lasting_thread,
     describe_end,
-    end_with_parent,
 )
 from neat.support import messages, validation
 from neat.support.messages import shown
 from neat.support.validation import to_number
 
-_DEPTH = 2  # containers between an environment and one that it holds
-_MOST_HELD = 100  # elements of a container that are looked at
+_SEARCH_DEPTH = 2  # nested containers between an environment and one that it holds
+_MAX_ELEMENTS = 100  # elements of a container that are searched
 
 Make = Callable[[], gymnasium.Env]
 Vector = SyncVectorEnv | AsyncVectorEnv
 
 
-def open_slots(make: Make, count: int, timeout: float | None) -> Vector:
-    """A vector environment that does not reset by itself; its observations are a Box, flat if they were not one.
+def open_vector(make: Make, count: int, timeout: float | None) -> Vector:
+    """Return a vector environment without automatic resets; observations that are not a Box are flattened.
 
-    A slot rests from a reset whose seed is None to the next with a seed: it takes any action and does nothing. An
-    error in an environment does not end a worker process; it is in the step's information, under "error", as
-    (one line, traceback), where the traceback is empty if the environment did not raise but gave something wrong.
+    A reset with the seed None lets an environment rest until the next reset with a seed: steps then do nothing. An
+    error in an environment does not end a worker process. The step's information has it under "error", as (one line,
+    traceback); the traceback is empty if the environment did not raise, but returned an invalid value.
 
     Args:
         make: Makes an environment.
-        count: Slots.
-        timeout: None: the environments are in this process. Else each is in a process of its own, which may take so
-            many seconds for a step or a reset.
+        count: Number of environments.
+        timeout: None: the environments are in this process. Otherwise each is in its own process, and this is the
+            number of seconds that a step or a reset may take.
 
     Raises:
-        ValueError: Two slots got the same environment.
-        WorkerLost: A worker process ended, or took too long, while it started; later, `reset` and `step` raise it.
+        ValueError: `make` returned the same environment twice.
+        WorkerLost: A worker process ended, or took too long, while it started; `reset` and `step` raise this later.
     """
     if timeout is not None:
-        return _Processes(make, count, timeout)
-    slots = SyncVectorEnv([lambda: Slot(make())] * count, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+        return _ProcessVector(make, count, timeout)
+    factories = [lambda: SubEnvironment(make())] * count
+    vector = SyncVectorEnv(factories, copy=False, autoreset_mode=AutoresetMode.DISABLED)
     try:
-        check_distinct(slot.env for slot in slots.envs)  # type: ignore[attr-defined]
+        check_distinct(each.env for each in vector.envs)  # type: ignore[attr-defined]
     except ValueError:
-        slots.close()
+        vector.close()
         raise
-    return slots
+    return vector
 
 
-def belongs_here(slots: Vector) -> bool:
-    """Whether this process may use the slots; not if they are processes of the one that it was forked from."""
-    return not isinstance(slots, _Processes) or slots.owner == os.getpid()
+def is_usable_here(vector: Vector) -> bool:
+    """Whether this process may use the vector: not if its worker processes belong to a process that forked this one."""
+    return not isinstance(vector, _ProcessVector) or vector.owner == os.getpid()
 
 
 def check_distinct(environments: Iterable[gymnasium.Env]) -> None:
-    """ValueError if one of these environments, or one that it holds, is or holds the same as another."""
+    """Raise ValueError if two of these environments share an environment: are the same one, or hold the same one."""
     known: dict[int, int] = {}
-    kept = list(environments)  # or an id could be used again
+    kept = list(environments)  # keeps them alive, so that Python does not reuse an id
     for number, environment in enumerate(kept):
-        for part in _parts(environment):
+        for part in _reachable_environments(environment):
             if known.setdefault(id(part), number) != number:
                 spec = environment.spec
                 kind = type(part).__name__
@@ -98,10 +98,10 @@ def check_distinct(environments: Iterable[gymnasium.Env]) -> None:
                 )
 
 
-def _parts(environment: Any) -> Iterator[Any]:
-    """An environment, and all that it wraps or holds, of whatever library.
+def _reachable_environments(environment: Any) -> Iterator[Any]:
+    """Yield an environment and all environments that it wraps or holds, of any library.
 
-    It may hold them in attributes, and in lists, dictionaries and other objects, one within another at most.
+    The search covers attributes, and up to `_SEARCH_DEPTH` nested lists, dictionaries and other objects.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [(environment, 0)]
@@ -112,28 +112,28 @@ def _parts(environment: Any) -> Iterator[Any]:
         seen.add((id(part), depth))
         if depth == 0:
             yield part
-        for each in itertools.islice(_held(part), _MOST_HELD):
+        for each in itertools.islice(_held_values(part), _MAX_ELEMENTS):
             if _is_environment(each):
                 waiting.append((each, 0))
-            elif depth < _DEPTH:
+            elif depth < _SEARCH_DEPTH:
                 waiting.append((each, depth + 1))
 
 
-def _held(value: Any) -> Iterator[Any]:
+def _held_values(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         yield from list(value.values())
     elif isinstance(value, list | tuple | set | frozenset | collections.deque):
         yield from list(value)
     elif not isinstance(value, type | types.ModuleType | types.FunctionType):
-        yield from list(_own(value, "__dict__", {}).values())
+        yield from list(_get_own_attribute(value, "__dict__", {}).values())
         for kind in type(value).__mro__:
             names = vars(kind).get("__slots__", ())
             for name in (names,) if isinstance(names, str) else tuple(names):
-                yield _own(value, name, None)
+                yield _get_own_attribute(value, name, None)
 
 
-def _own(value: Any, name: str, default: Any) -> Any:
-    """An object's own attribute: its class's `__getattr__` may look elsewhere, or fail."""
+def _get_own_attribute(value: Any, name: str, default: Any) -> Any:
+    """Return an attribute of the object itself: a class's `__getattr__` may look elsewhere, or fail."""
     try:
         return object.__getattribute__(value, name)
     except AttributeError:
@@ -145,12 +145,12 @@ def _is_environment(value: Any) -> bool:
         return False
     try:
         return all(callable(getattr(value, name, None)) for name in ("reset", "step", "close"))
-    except Exception:  # an object that looks its attributes up elsewhere, and cannot yet
+    except Exception:  # the object's `__getattr__` fails
         return False
 
 
-class Slot(gymnasium.Wrapper):
-    """An environment that may rest, whose observations are checked, and whose errors are information."""
+class SubEnvironment(gymnasium.Wrapper):
+    """An environment that can rest, checks observations, and returns errors as information."""
 
     resting = False
 
@@ -164,36 +164,36 @@ class Slot(gymnasium.Wrapper):
         self._zeros = np.zeros(self._shape or (), self._dtype)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode, or to rest if `seed` is None."""
+        """Start an episode; rest if `seed` is None."""
         self.resting = seed is None
         if self.resting:
             return self._zeros, {}
         try:
             result = self.env.reset(seed=seed)
             if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
-                raise Misfit(f"reset must return (observation, info), got {_outline(result)}")
-            return self._flat(result[0]), {}
+                raise InvalidResult(f"reset must return (observation, info), got {_describe_types(result)}")
+            return self._flatten(result[0]), {}
         except Exception as error:
             return self._zeros, _describe_error(error)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take a step, or do nothing at rest."""
+        """Take a step; do nothing while resting."""
         if self.resting:
             return self._zeros, 0.0, False, False, {}
         try:
             result = self.env.step(action)
             if not isinstance(result, tuple) or len(result) != 5:
-                raise Misfit(
+                raise InvalidResult(
                     "step must return (observation, reward, terminated, truncated, info), "
-                    f"got {_outline(result)}"
+                    f"got {_describe_types(result)}"
                 )
             observation, reward, terminated, truncated, _ = result
-            ends = _flag("terminated", terminated), _flag("truncated", truncated)
-            return self._flat(observation), _as_number("reward", reward), *ends, {}
+            ends = _as_bool("terminated", terminated), _as_bool("truncated", truncated)
+            return self._flatten(observation), _as_number("reward", reward), *ends, {}
         except Exception as error:
             return self._zeros, 0.0, False, False, _describe_error(error)
 
-    def _flat(self, observation: Any) -> Any:
+    def _flatten(self, observation: Any) -> Any:
         if self._is_box:
             if (
                 type(observation) is np.ndarray
@@ -201,42 +201,42 @@ class Slot(gymnasium.Wrapper):
                 and observation.shape == self._shape
             ):
                 return observation
-            return fit(self._space, observation)
-        return gymnasium.spaces.flatten(self._space, fit(self._space, observation))
+            return convert_to_space(self._space, observation)
+        return gymnasium.spaces.flatten(self._space, convert_to_space(self._space, observation))
 
 
 def _as_number(name: str, value: Any) -> float:
     try:
         return value if type(value) is float else to_number(name, value)
     except ValueError as error:
-        raise Misfit(str(error)) from None
+        raise InvalidResult(str(error)) from None
 
 
-def _flag(name: str, value: Any) -> bool:
-    """A bool, or an array without dimensions that holds one, as a bool."""
+def _as_bool(name: str, value: Any) -> bool:
+    """Convert a bool, or an array without dimensions that holds one, to a bool."""
     if isinstance(value, bool):
         return value
     if hasattr(value, "__array__") and not np.ma.is_masked(value):
         array = np.asarray(value)
         if array.shape == () and array.dtype == bool:
             return bool(array)
-    raise Misfit(f"expected True or False as {name}, got {shown(value)}")
+    raise InvalidResult(f"expected True or False as {name}, got {shown(value)}")
 
 
-def _outline(result: Any) -> str:
-    """What `reset` or `step` returned, in a few words."""
+def _describe_types(result: Any) -> str:
+    """Describe what `reset` or `step` returned by its types."""
     if isinstance(result, tuple):
         return f"({', '.join(type(value).__name__ for value in result)})"
     return type(result).__name__
 
 
 def _describe_error(error: Exception) -> dict[str, Any]:
-    if isinstance(error, Misfit):
+    if isinstance(error, InvalidResult):
         return {"error": (str(error), "")}
     hint = ""
     if isinstance(error, TypeError) and "reset() got an unexpected keyword argument" in str(error):
         hint = "; reset must take seed and options, and return (observation, info)"
-    # Of a wrapper around Gym's old interface.
+    # Gymnasium's wrappers raise this around an environment with Gym's old interface.
     if isinstance(error, ValueError) and "values to unpack" in str(error):
         hint = (
             "; reset must return (observation, info), "
@@ -245,17 +245,17 @@ def _describe_error(error: Exception) -> dict[str, Any]:
     return {"error": (f"{type(error).__name__}: {error}{hint}", "".join(traceback.format_exception(error)))}
 
 
-class _Processes(AsyncVectorEnv):
-    """Slots in processes that end with this one; nothing waits for ever for one that died or was stopped."""
+class _ProcessVector(AsyncVectorEnv):
+    """Environments in processes that end with this one; no method waits forever for a dead or stopped process."""
 
-    processes: list[Any] = []  # noqa: RUF012  until there are some
+    processes: list[Any] = []  # noqa: RUF012  for `close` if the constructor fails early
 
     def __init__(self, make: Make, count: int, timeout: float) -> None:
         self._timeout, self.owner, self._started = timeout, os.getpid(), False
-        factory = functools.partial(_make_slot, make, self.owner)
+        factory = functools.partial(_make_sub_environment, make, self.owner)
         try:
             with _pickling_by_value():
-                call_in_lasting_thread(
+                call_in_permanent_thread(
                     functools.partial(
                         super().__init__,
                         [factory] * count,
@@ -274,7 +274,7 @@ class _Processes(AsyncVectorEnv):
             raise loss from None
         self._started = True
 
-    def _check_spaces(self) -> None:  # Gymnasium's waits for ever for a process that does not answer
+    def _check_spaces(self) -> None:  # Gymnasium's method waits forever for a process that does not answer
         self.call_async("resting")
         try:
             self.call_wait(START_TIMEOUT)
@@ -283,11 +283,11 @@ class _Processes(AsyncVectorEnv):
         super()._check_spaces()
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """As Gymnasium's, but raises WorkerLost."""
+        """Reset the environments as Gymnasium does; raises WorkerLost if a process ended or takes too long."""
         return self._exchange(functools.partial(self.reset_async, seed, options), self.reset_wait)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """As Gymnasium's, but raises WorkerLost."""
+        """Step the environments as Gymnasium does; raises WorkerLost if a process ended or takes too long."""
         return self._exchange(functools.partial(self.step_async, actions), self.step_wait)
 
     def _exchange(self, send: Callable[[], None], wait_for: Callable[[float], Any]) -> Any:
@@ -300,13 +300,15 @@ class _Processes(AsyncVectorEnv):
             raise self._describe_loss() from None
 
     def _describe_loss(self) -> WorkerLost:
-        wait([process.sentinel for process in self.processes], END_TIMEOUT)  # a pipe ends before its process
+        wait(
+            [process.sentinel for process in self.processes], END_TIMEOUT
+        )  # a pipe closes before its process ends
         statuses = [process.exitcode for process in self.processes if process.exitcode is not None]
         return describe_end(statuses[0] if statuses else None, self._started)
 
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
-        """End the processes, whatever state they are in; Gymnasium's waits for ever for one that was killed."""
-        if os.getpid() != self.owner:  # a fork, to which they do not belong
+        """End the processes, whatever their state; Gymnasium's method waits forever for one that was killed."""
+        if os.getpid() != self.owner:  # a fork does not own the processes
             return
         pipes = [pipe for pipe in self.parent_pipes if pipe is not None] if self.processes else []
         for pipe in pipes:
@@ -321,18 +323,18 @@ class _Processes(AsyncVectorEnv):
             pipe.close()
 
 
-def _make_slot(make: Make, parent: int) -> Slot:
-    """A slot, mostly in a worker process; Gymnasium looks at one in the parent too."""
+def _make_sub_environment(make: Make, parent: int) -> SubEnvironment:
+    """Make an environment in a worker process; Gymnasium also makes one in the parent, to read its spaces."""
     if os.getpid() != parent:
         end_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
-    return Slot(make())
+    return SubEnvironment(make())
 
 
 @contextlib.contextmanager
 def _pickling_by_value() -> Iterator[None]:
-    """Send what a slot needs to worker processes by value, so that they need not import this package."""
-    modules = (messages, validation, observations, worker_processes, sys.modules[__name__])
+    """Pickle the code that workers need by value, so that they need not import this package."""
+    modules = (messages, validation, observations, process_lifetime, sys.modules[__name__])
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -9,7 +9,8 @@ import signal
 import numpy as np
 
 from evaluators.devices import describe
-from evaluators.worker_processes import START_TIMEOUT, end_with_parent
+from evaluators.process_lifetime import end_with_parent
+from evaluators.worker_processes import START_TIMEOUT
 from experiments.tasks.experiment import Evaluator, Experiment
 from neat import Config, Population
 from neat.evolution import breeding

@@ -189,7 +189,7 @@ class Gymnasium(Experiment):
         import gymnasium
 
         import evaluators
-        from evaluators.gymnasium.observations import fit
+        from evaluators.gymnasium.observations import convert_to_space
         from evaluators.gymnasium.spaces import Inputs, Outputs, output_ranges
 
         sees = Inputs(env.observation_space, self.observations == "scaled")
@@ -206,7 +206,7 @@ class Gymnasium(Experiment):
             while True:
                 if len(rewards) in rendered:
                     frames[len(rewards)] = _render(env)
-                fitting = fit(env.observation_space, seen)
+                fitting = convert_to_space(env.observation_space, seen)
                 flat = gymnasium.spaces.flatten(env.observation_space, fitting)
                 observations.append(np.asarray(flat, float).ravel())
                 if ended or (rendered and len(rewards) == max(rendered)):

@@ -115,7 +115,7 @@ def test_work_of_a_stopped_worker_is_done_again(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("NOTES", str(tmp_path))
     with evaluators.PerGenome(stops_at_3, workers=2, timeout=2.0) as evaluator:
         np.testing.assert_array_equal(evaluator(GENOMES), np.arange(10))
-    expected = "genome 3: a worker process took more than 2 s (timeout); its work is done again (1 of 2)"
+    expected = "genome 3: a worker process took more than 2 s (timeout); its work is repeated (1 of 2)"
     assert expected in [record.getMessage() for record in caplog.records]
 
 
@@ -126,7 +126,7 @@ def fails_at_length(network):
 def test_messages_of_workers_are_short():
     networks = evaluators.compile(GENOMES)
     with pytest.raises(RuntimeError) as error:
-        per_genome._work(fails_at_length, (networks, 7, per_genome._table()))
+        per_genome._evaluate_networks(fails_at_length, (networks, 7, per_genome._registered_names()))
     message = str(error.value)
     assert message.startswith("the function failed in a worker for genome 7: ValueError: a ba b")
     assert "\n" not in message and len(message) < 2000
@@ -233,7 +233,7 @@ def test_a_function_under_the_guard_is_told_so(tmp_path):
         SCRIPT.replace("* 3", "* 1").replace(function, "").replace('__main__":\n', f'__main__":\n{lines}')
     )
     message = run_script(tmp_path, hidden).stderr.splitlines()[-1]
-    assert message.startswith("RuntimeError: genome 0: a worker process cannot import what it shall call")
+    assert message.startswith("RuntimeError: genome 0: a worker process cannot import its function")
     assert "fitness" in message and message.endswith("define that at the top of a module or a script")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from evaluators import worker_processes
+from evaluators.process_lifetime import call_in_permanent_thread
 from evaluators.worker_processes import Workers
 from experiments.__main__ import main
 from neat.kernels import disk_cache
@@ -177,21 +178,21 @@ def test_builds_that_workers_cannot_save_are_warned_about_once(last, monkeypatch
     assert "RuntimeWarning" not in capfd.readouterr().err
 
 
-def test_a_lasting_thread_hands_on_results_and_exceptions():
+def test_a_permanent_thread_returns_results_and_raises_exceptions():
     def nested():
-        inner = worker_processes.call_in_lasting_thread(threading.current_thread)
+        inner = call_in_permanent_thread(threading.current_thread)
         return inner, threading.current_thread()
 
     with ThreadPoolExecutor(1) as threads:
-        used = set(threads.map(worker_processes.call_in_lasting_thread, 5 * [threading.current_thread]))
+        used = set(threads.map(call_in_permanent_thread, 5 * [threading.current_thread]))
         (first,) = used
-        pairs = set(threads.map(worker_processes.call_in_lasting_thread, 5 * [nested]))
-        failing = threads.submit(worker_processes.call_in_lasting_thread, lambda: int("x"))
+        pairs = set(threads.map(call_in_permanent_thread, 5 * [nested]))
+        failing = threads.submit(call_in_permanent_thread, lambda: int("x"))
         with pytest.raises(ValueError, match="invalid literal"):
             failing.result()
     assert first.is_alive() and first is not threading.main_thread()
     assert all(inner.is_alive() and inner is not outer for inner, outer in pairs)
-    assert worker_processes.call_in_lasting_thread(threading.current_thread) is threading.main_thread()
+    assert call_in_permanent_thread(threading.current_thread) is threading.main_thread()
 
 
 def test_the_workers_of_a_study_end_with_it(tmp_path):

@@ -316,7 +316,7 @@ def test_bad_arguments_are_refused(monkeypatch):
     )
     locked = functools.partial(own.Lazy, threading.Lock())
     with pytest.raises(
-        ValueError, match=r"^environment: expected what can be sent to worker processes \(.*lock"
+        ValueError, match=r"^environment: expected a function that can be sent to worker processes \(.*lock"
     ):
         Gymnasium(locked, vectorization_mode="async")
     monkeypatch.setitem(sys.modules, "gymnasium", None)
@@ -390,7 +390,7 @@ def test_episodes_begin_again_when_a_worker_has_stopped(tmp_path, monkeypatch, c
     with Gymnasium(stops, slots=2, vectorization_mode="async", timeout=2.0) as evaluator:
         genomes = population(evaluator, size=5)
         fitness = evaluator(genomes)
-        assert "Stops: a worker process took more than 2 s (timeout); its work is done again" in caplog.text
+        assert "Stops: a worker process took more than 2 s (timeout); its work is repeated" in caplog.text
         children = multiprocessing.active_children()
         os.kill(children[0].pid, signal.SIGSTOP)
     assert not any(child.is_alive() for child in children)  # closing does not wait for ever

@@ -137,7 +137,7 @@ def test_what_is_no_factory_is_told_the_right_form():
     instance = "environment: expected an id or a function, got "
     made = "environment: expected a function that makes a gymnasium.Env, got one that makes "
     ours = "; write Rollout(CartPole(…)), or Gymnasium(CartPole(…).to_gymnasium) for Gymnasium's loop"
-    single = "; give what makes a single environment: they are put side by side here"
+    single = "; give a function that makes a single environment: this evaluator steps several side by side"
     for environment, message in (
         (walk, f"{instance}{shown(walk)}; write Gymnasium(lambda: Walk(…)), which makes a new one each time"),
         (
@@ -346,7 +346,7 @@ class Seedless(own.Walk):
 
 
 def test_an_episode_without_end_is_told(monkeypatch, caplog):
-    monkeypatch.setattr("evaluators.gymnasium._LONG", 25)
+    monkeypatch.setattr("evaluators.gymnasium.evaluator._LONG_EPISODE", 25)
     evaluator = Gymnasium(lambda: own.Gives(BOX, np.zeros(2, np.float32)), slots=2)
     evaluator(unconnected(evaluator))
     assert not caplog.records
