@@ -1,4 +1,4 @@
-"""Training by gradients: reverse-mode differentiation, layers, losses and optimisers over numpy or cupy."""
+"""Gradient-based training: reverse-mode differentiation, layers, losses and optimisers, on numpy or cupy."""
 
 from evaluators.gradient import losses, metrics, nn, optim, ppo, reporting
 from evaluators.gradient.data import Standardise

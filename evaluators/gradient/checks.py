@@ -1,4 +1,4 @@
-"""Checking the numbers that people pass."""
+"""Checks of the numbers that callers pass."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from neat.support.messages import shown
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """As Python's bool; ValueError unless it is True or False."""
+    """Return `value` as Python's bool; ValueError unless it is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name}: expected True or False, got {shown(value)}")
     return bool(value)
 
 
 def check_fraction(name: str, value: Any) -> float:
-    """As Python's float; ValueError unless it is a number of at least 0 and below 1."""
-    number = _number(value)
+    """Return `value` as Python's float; ValueError unless it is a number of at least 0 and below 1."""
+    number = _to_float(value)
     if not 0 <= number < 1:
         raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {shown(value)}")
     return number
 
 
-def check_least(name: str, value: Any, where: str = "") -> float:
-    """As Python's float; ValueError unless it is a finite number of at least 0. `where` ends the message."""
-    number = _number(value)
+def check_non_negative(name: str, value: Any, where: str = "") -> float:
+    """Return `value` as Python's float; ValueError, whose message ends with `where`, unless it is finite and >= 0."""
+    number = _to_float(value)
     if not 0 <= number < math.inf:
         raise ValueError(f"{name}: expected a finite number of at least 0, got {shown(value)}{where}")
     return number
 
 
-def check_above(name: str, value: Any) -> float:
-    """As Python's float; ValueError unless it is a finite number above 0."""
-    number = _number(value)
+def check_positive(name: str, value: Any) -> float:
+    """Return `value` as Python's float; ValueError unless it is a finite number above 0."""
+    number = _to_float(value)
     if not 0 < number < math.inf:
         raise ValueError(f"{name}: expected a finite number above 0, got {shown(value)}")
     return number
 
 
-def _number(value: Any) -> float:
+def _to_float(value: Any) -> float:
     if isinstance(value, bool | str):
         return math.nan
     try:
@@ -50,7 +50,7 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def check_not_negative(name: str, array: np.ndarray) -> None:
-    """ValueError if one of the host's numbers is below 0."""
+def check_none_negative(name: str, array: np.ndarray) -> None:
+    """Raise ValueError if a number of a numpy array is below 0."""
     if (array < 0).any():
         raise ValueError(f"{name}: expected no number below 0, got {array.min()}")

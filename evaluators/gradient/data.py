@@ -1,4 +1,4 @@
-"""Data made ready for training."""
+"""Preparation of data for training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from evaluators.deviation import FLOAT64, exceeds_rounding, moments
 
 
 class Standardise:
-    """Features with the mean 0 and the standard deviation 1 on the training set, by whose numbers others are treated.
+    """Scales features so that, on the training set, each has the mean 0 and the standard deviation 1.
+
+    Other sets are scaled with the training set's mean and deviation.
 
     Args:
         training: Inputs of the training set, shape (samples, …).
@@ -32,10 +34,10 @@ class Standardise:
         self.deviation = np.where(exceeds_rounding(deviation, self.mean, FLOAT64), deviation, 1.0)
 
     def __call__(self, inputs: Any) -> np.ndarray:
-        """Inputs of any set, float64 of the same shape.
+        """Return the standardised inputs, float64 of the same shape.
 
         Raises:
-            ValueError: The features are others, a number is not finite, or it is not once it is standardised.
+            ValueError: The features have another shape, or a number is not finite before or after the scaling.
         """
         array = as_float64("inputs", inputs)
         if array.shape[1:] != self.mean.shape:

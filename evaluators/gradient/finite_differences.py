@@ -1,4 +1,4 @@
-"""Gradients checked against finite differences."""
+"""A check of gradients against finite differences."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def check_gradients(
     step: float = 1e-6,
     tolerance: float = 1e-6,
 ) -> float:
-    """Compare the gradients that `backward` gives with central differences.
+    """Compare the gradients from `backward` with central differences.
 
     Args:
-        function: Takes `inputs` and gives a tensor of any shape; the same each time.
+        function: Takes `inputs` and returns a tensor of any shape; must return the same one each time.
         inputs: float64 tensors; those that require gradients are checked.
         parameters: Further tensors that `function` uses, such as a module's parameters.
-        step: By which each element is moved to both sides.
-        tolerance: The largest difference allowed, relative to the larger of 1 and the two values.
+        step: Distance by which each element is moved in both directions.
+        tolerance: The largest allowed difference, relative to the larger of 1 and the two values.
 
     Returns:
         The largest such difference.
@@ -41,7 +41,7 @@ def check_gradients(
             raise ValueError(f"check_gradients: tensor {number}: expected float64, got {tensor.dtype}")
         tensor.grad = None
     output = function(*inputs)
-    # A fixed weight for each output makes one number of them in which none cancels another.
+    # A weighted sum reduces the outputs to one number. The weights differ, so that outputs do not cancel out.
     arrays = arrays_holding(output.data)
     weight = arrays.to_device(np.cos(np.arange(output.data.size, dtype=np.float64)).reshape(output.shape))
     (output * weight).sum().backward()

@@ -1,4 +1,4 @@
-"""Losses: one number for the outputs of a batch, the mean over its samples.
+"""Losses: each reduces the outputs of a batch to one number, the mean over its samples.
 
 With weights, the mean is weighted: Σ w l / Σ w.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.gradient.checks import check_above, check_least
+from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.operations.shaping import check_index
 from evaluators.gradient.tensor.place import arrays_holding, check_finite, namespace, to_numbers
@@ -18,7 +18,7 @@ from evaluators.gradient.tensor.tensor import Tensor, record
 
 
 def mean_squared(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
-    """The mean of (z − t)² over samples and outputs.
+    """Return the mean of (z − t)² over samples and outputs.
 
     Args:
         outputs: z, shape (samples, …).
@@ -28,30 +28,32 @@ def mean_squared(outputs: Tensor, targets: Any, sample_weights: Any = None) -> T
     Raises:
         ValueError: The shapes do not fit, the batch is empty, or a target or weight is not allowed.
     """
-    return _of_errors("mean_squared", outputs, targets, sample_weights, lambda xp, e: (e * e, 2 * e))
+    return _error_loss("mean_squared", outputs, targets, sample_weights, lambda xp, e: (e * e, 2 * e))
 
 
 def mean_absolute(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
-    """The mean of |z − t| over samples and outputs; as `mean_squared`."""
-    return _of_errors("mean_absolute", outputs, targets, sample_weights, lambda xp, e: (abs(e), xp.sign(e)))
+    """Return the mean of |z − t| over samples and outputs; takes and raises what `mean_squared` does."""
+    return _error_loss("mean_absolute", outputs, targets, sample_weights, lambda xp, e: (abs(e), xp.sign(e)))
 
 
 def huber(outputs: Tensor, targets: Any, delta: float = 1.0, sample_weights: Any = None) -> Tensor:
-    """The mean of e² / 2 where |e| <= delta, else of delta · (|e| − delta / 2) (Huber 1964); as `mean_squared`.
+    """Return the mean of e² / 2 where |e| <= delta, else of delta · (|e| − delta / 2) (Huber 1964).
+
+    The error e is z − t; the other arguments and errors are those of `mean_squared`.
 
     Raises:
-        ValueError: Also if `delta` is not above 0.
+        ValueError: `delta` is not above 0.
     """
-    delta = check_above("delta", delta)
+    delta = check_positive("delta", delta)
 
     def value_and_slope(xp: Any, e: Any) -> tuple[Any, Any]:
         slope = xp.clip(e, -delta, delta)
         return slope * (e - slope / 2), slope
 
-    return _of_errors("huber", outputs, targets, sample_weights, value_and_slope)
+    return _error_loss("huber", outputs, targets, sample_weights, value_and_slope)
 
 
-def _of_errors(
+def _error_loss(
     name: str, outputs: Tensor, targets: Any, sample_weights: Any, value_and_slope: Callable[[Any, Any], Any]
 ) -> Tensor:
     z = _data(name, outputs)
@@ -70,13 +72,13 @@ def _of_errors(
 def softmax_cross_entropy(
     logits: Tensor, targets: Any, sample_weights: Any = None, class_weights: Any = None
 ) -> Tensor:
-    """The mean over samples of −Σ t ln softmax(z), where nothing overflows.
+    """Return the mean over samples of −Σ t ln softmax(z), without overflow.
 
-    A sample's weight is sample_weights · Σ class_weights · t, and class weights multiply the terms of the sum.
+    A sample's weight is sample_weights · Σ class_weights · t; class weights multiply the terms of the sum.
 
     Args:
         logits: z, shape (…, classes).
-        targets: Integer labels of shape (…); or one-hot or soft targets t of the logits' shape.
+        targets: Integer labels of shape (…), or one-hot or soft targets t of the logits' shape.
         sample_weights: Array of shape (…), none below 0.
         class_weights: Array of shape (classes,), none below 0.
 
@@ -93,7 +95,7 @@ def softmax_cross_entropy(
     if weight is not None:
         t = t * weight[..., np.newaxis]
     mass = t.sum(axis=-1, keepdims=True)
-    # Without weights the mean is over samples, whatever the targets' rows sum to.
+    # Without weights, the divisor is the number of samples, even if a row of targets does not sum to 1.
     total = mass.sum() if weight is not None or class_weights is not None else z.size // z.shape[-1]
     shifted = z - z.max(axis=-1, keepdims=True)
     power = xp.exp(shifted)
@@ -107,7 +109,7 @@ def softmax_cross_entropy(
 
 
 def kl_divergence(logits: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
-    """The mean over samples of Σ t (ln t − ln softmax(z)); arguments as for `softmax_cross_entropy`."""
+    """Return the mean over samples of Σ t (ln t − ln softmax(z)); see `softmax_cross_entropy` for the arguments."""
     z = _data("kl_divergence", logits)
     xp = namespace(z)
     t = _class_targets("kl_divergence", targets, z)
@@ -120,13 +122,13 @@ def kl_divergence(logits: Tensor, targets: Any, sample_weights: Any = None) -> T
 def binary_cross_entropy(
     logits: Tensor, targets: Any, sample_weights: Any = None, class_weights: Any = None
 ) -> Tensor:
-    """The mean over samples and outputs of −t ln σ(z) − (1 − t) ln σ(−z), where nothing overflows.
+    """Return the mean over samples and outputs of −t ln σ(z) − (1 − t) ln σ(−z), without overflow.
 
     Args:
         logits: z, shape (samples, …).
         targets: t in [0, 1], of the same shape.
         sample_weights: Array of shape (samples,), none below 0.
-        class_weights: Of t = 0 and t = 1: array of shape (2,), none below 0.
+        class_weights: Weights of t = 0 and t = 1, array of shape (2,), none below 0.
 
     Raises:
         ValueError: The shapes do not fit, the batch is empty, or a number is not allowed.
@@ -156,19 +158,19 @@ def binary_cross_entropy(
 
 
 def l1(parameters: Iterable[Tensor], strength: float) -> Tensor:
-    """strength · Σ |w| over all parameters, to be added to a loss."""
+    """Return strength · Σ |w| over all parameters, a penalty to add to a loss."""
     return _penalty("l1", parameters, strength, lambda w: operations.absolute(w).sum())
 
 
 def l2(parameters: Iterable[Tensor], strength: float) -> Tensor:
-    """strength · Σ w² over all parameters, to be added to a loss."""
+    """Return strength · Σ w² over all parameters, a penalty to add to a loss."""
     return _penalty("l2", parameters, strength, lambda w: (w * w).sum())
 
 
 def _penalty(
     name: str, parameters: Iterable[Tensor], strength: float, size: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    strength = check_least("strength", strength)
+    strength = check_non_negative("strength", strength)
     sizes = [size(parameter) for parameter in parameters]
     if not sizes:
         raise ValueError(f"{name}: expected at least one parameter, got none")
@@ -185,7 +187,7 @@ def _data(name: str, outputs: Any) -> Any:
 
 
 def _targets(name: str, targets: Any, like: Any, shape: tuple[int, ...]) -> Any:
-    """As an array of the same dtype and device as `like`, of this shape, finite."""
+    """Return a copy of the targets with the dtype and device of `like`; ValueError if shape or numbers are wrong."""
     if isinstance(targets, Tensor):
         if targets.requires_grad:
             raise ValueError(f"{name}: targets must not require gradients")
@@ -195,13 +197,13 @@ def _targets(name: str, targets: Any, like: Any, shape: tuple[int, ...]) -> Any:
         raise ValueError(f"{name}: outputs of shape {shape} and targets of shape {array.shape} do not fit")
     if like.size == 0:
         raise ValueError(f"{name}: expected at least one sample, got outputs of shape {shape}")
-    array = array.astype(like.dtype)  # a copy: what the caller's becomes until `backward` must not matter
+    array = array.astype(like.dtype)  # a copy: the caller may change its array before `backward`
     check_finite(f"{name}: targets", array)
     return array
 
 
 def _class_targets(name: str, targets: Any, z: Any) -> Any:
-    """Each class's probability, of the logits' shape."""
+    """Return the probability of each class, an array of the logits' shape."""
     if z.ndim == 0 or z.size == 0:
         raise ValueError(f"{name}: expected logits of at least one sample and class, got shape {z.shape}")
     given = targets._data if isinstance(targets, Tensor) else targets
@@ -225,7 +227,7 @@ def _sample_weights(name: str, weights: Any, like: Any, shape: tuple[int, ...] |
 
 
 def _weights(name: str, which: str, weights: Any, like: Any, shape: tuple[int, ...]) -> Any:
-    array = to_numbers(f"{name}: {which}", weights, arrays_holding(like)).astype(like.dtype)  # a copy, too
+    array = to_numbers(f"{name}: {which}", weights, arrays_holding(like)).astype(like.dtype)  # a copy
     if array.shape != shape:
         raise ValueError(f"{name}: {which}: expected shape {shape}, got {array.shape}")
     check_finite(f"{name}: {which}", array)

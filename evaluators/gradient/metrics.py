@@ -1,4 +1,4 @@
-"""How good the predictions of classes are; on arrays of the host or tensors."""
+"""Measures of classification; they take numpy arrays, cupy arrays and tensors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _labels(name: str, value: Any) -> np.ndarray:
 
 
 def classes_of(outputs: Any) -> np.ndarray:
-    """The class with the greatest output, int64 of shape (samples,), for outputs of shape (samples, classes).
+    """Return the class with the greatest output, int64 of shape (samples,), for outputs of shape (samples, classes).
 
-    One output, of shape (samples, 1), is a logit: class 1 where it is above 0.
+    A single output, of shape (samples, 1), is a logit: the class is 1 where it is above 0, else 0.
     """
     check_unmasked("outputs", outputs)
     array = to_host(outputs.data if isinstance(outputs, Tensor) else outputs)
@@ -36,7 +36,7 @@ def classes_of(outputs: Any) -> np.ndarray:
 
 
 def accuracy(outputs: Any, labels: Any) -> float:
-    """The fraction of samples whose class, by `classes_of`, is the label."""
+    """Return the fraction of samples whose class, according to `classes_of`, is the label."""
     predicted, actual = classes_of(outputs), _labels("labels", labels)
     if len(predicted) != len(actual):
         raise ValueError(f"labels: expected {len(predicted)} of them, got {len(actual)}")
@@ -44,12 +44,12 @@ def accuracy(outputs: Any, labels: Any) -> float:
 
 
 def confusion_matrix(labels: Any, predictions: Any, classes: int) -> np.ndarray:
-    """How often each class was taken for each, int64 of shape (classes, classes): [label, prediction].
+    """Count the samples of each label and prediction, int64 of shape (classes, classes): [label, prediction].
 
     Args:
         labels: Integers in [0, classes) of shape (samples,).
-        predictions: The same for what was predicted.
-        classes: How many there are.
+        predictions: Predicted classes, integers in [0, classes) of shape (samples,).
+        classes: Number of classes.
 
     Raises:
         ValueError: The shapes do not fit, or a label is out of range.
@@ -67,12 +67,12 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int) -> np.ndarray:
 
 
 def precision(confusion: np.ndarray) -> np.ndarray:
-    """TP / (TP + FP) for each class, float64 of shape (classes,); NaN for a class that was never predicted."""
+    """Return TP / (TP + FP) of each class, float64 of shape (classes,); NaN for a class that was never predicted."""
     return _ratio(np.diagonal(confusion), confusion.sum(axis=0))
 
 
 def recall(confusion: np.ndarray) -> np.ndarray:
-    """TP / (TP + FN) for each class, float64 of shape (classes,); NaN for a class that never occurs."""
+    """Return TP / (TP + FN) of each class, float64 of shape (classes,); NaN for a class that never occurs."""
     return _ratio(np.diagonal(confusion), confusion.sum(axis=1))
 
 

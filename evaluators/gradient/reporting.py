@@ -1,4 +1,4 @@
-"""Reporters: what training tells while it goes on."""
+"""Reporters, which training calls as it proceeds."""
 
 from __future__ import annotations
 
@@ -25,34 +25,35 @@ EPOCH = np.dtype(
         ("validation_score", np.float64),
     ]
 )
-"""A row of the history: the epoch, from 0; steps made in all; the last step's rate; the mean loss of the epoch's
-batches while they were learnt; loss and score on the validation set after it, NaN without one."""
+"""A row of the history. `epoch` counts from 0, `step` counts all steps so far, and `learning_rate` is the last step's.
+`training_loss` is the mean over the epoch's batches, each before its step. The validation columns are measured after
+the epoch; without a validation set they are NaN."""
 
 _SHOWN = ("training_loss", "validation_loss", "reward")
-_PAUSE = 0.1  # seconds between two changes of the bar within an epoch: as often as rich draws it
+_REDRAW_INTERVAL = 0.1  # seconds between two changes of the bar within an epoch: rich redraws no more often
 
 
 class Reporter:
-    """Is told what happens; every method does nothing until a subclass says otherwise."""
+    """Base of the reporters; training calls their methods, which do nothing unless a subclass overrides them."""
 
     def start(self, history: np.ndarray, epochs: int) -> None:
-        """Before the first epoch, or the first after resuming; training goes on up to `epochs`."""
+        """Is called before the first epoch, or the first after resuming; `epochs` is the total to reach."""
 
     def batch(self, done: int, total: int) -> None:
-        """After each batch of an epoch: so many are done, of `total`."""
+        """Is called after each batch of an epoch, when `done` of its `total` batches are done."""
 
     def epoch(self, history: np.ndarray) -> None:
-        """After each epoch, or update of PPO: `history[-1]` is its row, of dtype EPOCH or `ppo.UPDATE`."""
+        """Is called after each epoch, or update of PPO; `history[-1]` is its row, of dtype EPOCH or `ppo.UPDATE`."""
 
     def finish(self, history: np.ndarray) -> None:
-        """After the last epoch, or when an error ends training."""
+        """Is called after the last epoch, or when an error ends training."""
 
 
 @contextlib.contextmanager
 def reporting(
     reporters: Sequence[Reporter], history: Callable[[], np.ndarray], epochs: int
 ) -> Iterator[None]:
-    """Within it, the reporters have started; those that have are told when it ends."""
+    """Start the reporters, and finish those that have started when the `with` block ends."""
     started = []
     try:
         for reporter in reporters:
@@ -65,15 +66,15 @@ def reporting(
 
 
 class Metrics(Reporter):
-    """metrics.csv, a row for each epoch; the same training writes the same bytes, resumed or not.
+    """Writes metrics.csv, with a row for each epoch; the same training writes the same bytes, resumed or not.
 
     The file is locked during the training.
 
     Args:
-        folder: Existing folder to write in.
+        folder: Existing folder for the file.
 
     Raises:
-        LockedError: At the start of a training: another process is writing it.
+        LockedError: Another process is writing the file; raised when training starts.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -81,7 +82,7 @@ class Metrics(Reporter):
         self._rows: Rows | None = None
 
     def start(self, history: np.ndarray, epochs: int) -> None:
-        """Write what the history knows already."""
+        """Write the rows of the history so far."""
         self.finish(history)
         self._rows = Rows(self._path, [history.dtype.names or (), *history.tolist()])
 
@@ -91,17 +92,17 @@ class Metrics(Reporter):
         self._rows.append([history[-1].item()])
 
     def finish(self, history: np.ndarray) -> None:
-        """Close the file, which releases it."""
+        """Close and unlock the file."""
         if self._rows is not None:
             self._rows.close()
             self._rows = None
 
 
 class Terminal(Reporter):
-    """A bar with both losses, or with the mean reward; within a long epoch, it moves with the batches.
+    """Shows a progress bar with both losses, or with the mean reward; within a long epoch, it follows the batches.
 
     Args:
-        console: Where to write; default: standard output.
+        console: Console to write to; by default standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -123,8 +124,8 @@ class Terminal(Reporter):
         self._progress.start()
 
     def batch(self, done: int, total: int) -> None:
-        """Show how far the epoch is."""
-        if time.monotonic() - self._changed >= _PAUSE:
+        """Show the progress within the epoch."""
+        if time.monotonic() - self._changed >= _REDRAW_INTERVAL:
             self._change(completed=self._epochs + done / total, batch=f"  batch {done}/{total}")
 
     def epoch(self, history: np.ndarray) -> None:
@@ -136,7 +137,7 @@ class Terminal(Reporter):
         self._change(completed=self._epochs, description=text, batch="")
 
     def finish(self, history: np.ndarray) -> None:
-        """Take the bar off."""
+        """Stop the bar."""
         self._progress.stop()
 
     def _change(self, **shown: Any) -> None:

@@ -1,4 +1,4 @@
-"""Training a model on a data set."""
+"""Training of a model on a data set."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ FORMAT = 2
 
 
 class Fitted(NamedTuple):
-    """What `fit` gives.
+    """The result of `fit`.
 
     Attributes:
         history: An array of dtype `reporting.EPOCH`, a row for each epoch.
-        best_epoch: The epoch with the least validation loss, whose parameters the model now has; without a
-            validation set, the last.
-        test_loss: Of the model as it now is, NaN without a test set.
-        test_score: The same of the score.
+        best_epoch: The epoch with the lowest validation loss, whose parameters the model now has; without a
+            validation set, the last epoch.
+        test_loss: Loss of the final model on the test set; NaN without a test set.
+        test_score: Score of the final model on the test set; NaN without a test set or a score.
     """
 
     history: np.ndarray
@@ -74,33 +74,32 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> Fitted:
-    """Train a model; it ends in evaluation mode.
+    """Train a model, and leave it in evaluation mode.
 
-    The batches are the samples in an order drawn anew for each epoch, from the seed; the last may be smaller. If one
-    sample alone is left for it, and batch normalisation may have a single value per channel, that sample joins the
-    batch before, and the epoch has a step less: without that sample, the epoch would not see all of them.
+    Each epoch divides the samples into batches in a random order, drawn from the seed; the last batch may be smaller.
+    A last batch of one sample joins the batch before it if batch normalisation would see a single value per channel.
 
     Args:
-        model: Has its parameters where the data shall be.
-        data: Inputs, of shape (samples, …), and targets, of shape (samples, …): what `loss` takes.
-        loss: Gives the mean loss, one number, of outputs and targets; see `losses`.
-        optimiser: Of the model's parameters.
-        epochs: How often to go through the data in all, those before resuming included.
+        model: The model; training takes place on the device of its parameters.
+        data: Inputs of shape (samples, …), and targets of shape (samples, …), in the form that `loss` takes.
+        loss: Returns the mean loss, one number, of outputs and targets; see `losses`.
+        optimiser: An optimiser of the model's parameters.
+        epochs: Total number of passes through the data, including those before resuming.
         batch_size: Samples of a step.
         validation: Inputs and targets on which the loss is measured after each epoch.
-        test: Inputs and targets on which it is measured once, at the end.
+        test: Inputs and targets on which the loss is measured once, at the end.
         score: A further measure of outputs and targets, for validation and test; see `metrics`.
-        patience: End after so many epochs without a lower validation loss.
-        clip_norm: See `optim.clip_by_norm`.
-        seed: Of the order; `Module.initialise` has that of weights and dropout.
-        reporters: Are told of each epoch and of each batch.
+        patience: Stop after this number of epochs without a lower validation loss.
+        clip_norm: Limit of the gradients' norm; see `optim.clip_by_norm`.
+        seed: Seed of the samples' order; `Module.initialise` sets that of weights and dropout.
+        reporters: Reporters, called after each epoch and after each batch.
         checkpoint: File that is written after each epoch.
-        resume: Go on from that file, as if it had never stopped; without one, begin.
+        resume: Continue from that file as if training had not stopped; start anew if there is no file.
 
     Raises:
         ValueError: An argument is not allowed, the data do not fit or are not finite, or the loss is not one finite
-            number: the message has the step, and the layer in which the first such number arose.
-        CheckpointError: The checkpoint is damaged, or of other training.
+            number; the message then names the step and the layer with the first number that is not finite.
+        CheckpointError: The checkpoint is damaged, or belongs to other training.
     """
     _check_arguments(model, optimiser, epochs, batch_size, validation, patience, seed)
     checkpoint = check_checkpoint(checkpoint, resume)
@@ -109,13 +108,13 @@ def fit(
         data = _load("data", data, like)
         validation = None if validation is None else _load("validation", validation, like)
         test = None if test is None else _load("test", test, like)
-        run = _Run(model, loss, score, optimiser, batch_size, clip_norm, seed, data, validation)
+        training = _Training(model, loss, score, optimiser, batch_size, clip_norm, seed, data, validation)
         if checkpoint is not None and resume and checkpoint.exists():
-            run.restore(checkpoint)
-        run.go(epochs, patience, reporters, checkpoint)
+            training.restore(checkpoint)
+        training.train(epochs, patience, reporters, checkpoint)
         model.eval()
-        tested = run.measure("test", test) if test else (math.nan, math.nan)
-    return Fitted(run.history, run.best_epoch, *tested)
+        tested = training.measure("test", test) if test else (math.nan, math.nan)
+    return Fitted(training.history, training.best_epoch, *tested)
 
 
 def _check_arguments(
@@ -144,7 +143,7 @@ def _check_arguments(
 
 
 def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None:
-    """The file's absolute path; ValueError unless it can be written."""
+    """Return the file's absolute path, or None without one; ValueError if it cannot be written."""
     if checkpoint is not None:
         return resolve_file(checkpoint, "checkpoint")
     if resume:
@@ -153,7 +152,7 @@ def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None
 
 
 def _load(name: str, data: Data, like: Tensor) -> Data:
-    """Inputs and targets on the device of `like`, checked once."""
+    """Return checked inputs and targets on the device of `like`."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise ValueError(f"{name}: expected inputs and targets, got {type(data).__name__}")
     if any(isinstance(part, Tensor) for part in data):
@@ -172,8 +171,8 @@ def _load(name: str, data: Data, like: Tensor) -> Data:
     return inputs, targets
 
 
-class _Run:
-    """The state of training between two epochs."""
+class _Training:
+    """Training and its state between two epochs."""
 
     def __init__(
         self,
@@ -193,17 +192,17 @@ class _Run:
         self._best: dict[str, np.ndarray] = {}
         self.history = np.empty(0, EPOCH)
 
-    def go(
+    def train(
         self,
         epochs: int,
         patience: int | None,
         reporters: Sequence[Reporter],
         checkpoint: str | Path | None,
     ) -> None:
-        """Train up to so many epochs in all; the model ends as it was after the best."""
+        """Train until `epochs` are done in all, and leave the model with the parameters of the best epoch."""
         with locked(checkpoint), reporting(reporters, lambda: self.history, epochs):
             while len(self.history) < epochs and not self._has_lost_patience(patience):
-                self._epoch(reporters)
+                self._run_epoch(reporters)
                 if checkpoint is not None:
                     write_arrays(checkpoint, self.state())
                 for reporter in reporters:
@@ -213,22 +212,22 @@ class _Run:
 
     @property
     def best_epoch(self) -> int:
-        """The first with the least validation loss; without a validation set, the last."""
+        """The first epoch with the lowest validation loss; without a validation set, the last epoch."""
         if self._validation is None:
             return len(self.history) - 1
         return int(np.argmin(self.history["validation_loss"]))
 
     def _has_lost_patience(self, patience: int | None) -> bool:
-        """Whether so many epochs brought no lower validation loss."""
+        """Whether the last `patience` epochs brought no lower validation loss."""
         done = len(self.history)
         return patience is not None and done > 0 and done - 1 - self.best_epoch >= patience
 
-    def _epoch(self, reporters: Sequence[Reporter]) -> None:
-        """Go through the data once, then through the validation set."""
+    def _run_epoch(self, reporters: Sequence[Reporter]) -> None:
+        """Train on the data once, then measure the validation set."""
         inputs, targets = self._data
         xp, epoch = namespace(inputs), len(self.history)
         order = xp.asarray(permutation(self._seed, epoch, len(inputs)))
-        bounds, total = self._bounds, 0.0  # the first time, these take a forward pass in evaluation
+        bounds, total = self._bounds, 0.0  # before `train()`: their first computation calls `eval()`
         self._model.train()
         for done, (begin, end) in enumerate(itertools.pairwise(bounds), 1):
             rate = self._optimiser.rate
@@ -255,7 +254,7 @@ class _Run:
             raise ValueError(f"loss: expected a tensor that is one number, got {what}")
         value = loss.item()
         if not math.isfinite(value):
-            where = first_not_finite(self._model, inputs)
+            where = find_first_non_finite(self._model, inputs)
             raise ValueError(f"loss: {value} at step {self._optimiser.steps} (epoch {epoch}): {where}")
         loss.backward()
         if self._clip_norm is not None:
@@ -264,7 +263,7 @@ class _Run:
         return value
 
     def measure(self, name: str, data: Data) -> tuple[float, float]:
-        """Loss and score of the model in evaluation."""
+        """Return loss and score of the model in evaluation mode."""
         inputs, targets = data
         self._model.eval()
         with no_grad():
@@ -273,11 +272,11 @@ class _Run:
             outputs = constant(namespace(inputs).concatenate(batches))
             loss = self._loss(outputs, targets).item()
             if not math.isfinite(loss):
-                raise ValueError(f"{name}: loss {loss}: {first_not_finite(self._model, inputs)}")
+                raise ValueError(f"{name}: loss {loss}: {find_first_non_finite(self._model, inputs)}")
             return loss, math.nan if self._score is None else float(self._score(outputs, targets))
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the rest depends on, as arrays of the host."""
+        """Return everything that the remaining training depends on, as numpy arrays."""
         parts = {"model": self._model.state(), "optimiser": self._optimiser.state(), "best": self._best}
         named = {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
         return {
@@ -290,16 +289,20 @@ class _Run:
 
     @functools.cached_property
     def _bounds(self) -> list[int]:
-        """Where the batches begin, and the last ends."""
+        """Index of the first sample of each batch, and the number of samples."""
         inputs = self._data[0]
         bounds = [*range(0, len(inputs), self._batch_size), len(inputs)]
-        if len(inputs) % self._batch_size == 1 and len(bounds) > 2 and _needs_two(self._model, inputs[:1]):
+        if (
+            len(inputs) % self._batch_size == 1
+            and len(bounds) > 2
+            and _normalises_single_values(self._model, inputs[:1])
+        ):
             del bounds[-2]
         return bounds
 
     @functools.cached_property
     def _digest(self) -> str:
-        """Of the samples, those for validation too."""
+        """A hash of the samples, including those for validation."""
         digest = hashlib.sha256()
         for array in (*self._data, *(self._validation or ())):
             digest.update(np.ascontiguousarray(to_host(array)).data)
@@ -310,7 +313,7 @@ class _Run:
         return np.array([self._seed, self._batch_size, len(self._data[0]), validated], np.uint64)
 
     def restore(self, path: str | Path) -> None:
-        """Take back what `state` gave."""
+        """Set the state from a checkpoint; CheckpointError if it is damaged, or belongs to other training."""
         arrays = read_arrays(path)
         known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
         if not known.keys() <= arrays.keys() or arrays["format"].tolist() != FORMAT:
@@ -335,7 +338,7 @@ class _Run:
         try:
             self._optimiser.restore(under("optimiser", arrays))
             if best:
-                self._model.restore(best)  # which checks it
+                self._model.restore(best)  # checks `best`; the next line overwrites the values
             self._model.restore(under("model", arrays))
         except ValueError as error:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None
@@ -343,10 +346,10 @@ class _Run:
         self.history = history
 
 
-def _needs_two(model: Module, sample: Any) -> bool:
-    """Whether a batch normalisation may have a single value per channel for one sample in training.
+def _normalises_single_values(model: Module, sample: Any) -> bool:
+    """Whether a batch normalisation may see a single value per channel when a batch has one sample.
 
-    Evaluation shows how many values it has. One that is not called there, or by its `forward` alone, may have one.
+    A forward pass in evaluation mode counts the values. A layer that this pass does not observe may have a single one.
     """
     fewest = {module: 0 for _, module in model.modules() if isinstance(module, BatchNorm)}
 
@@ -361,8 +364,8 @@ def _needs_two(model: Module, sample: Any) -> bool:
     return any(values <= 1 for values in fewest.values())
 
 
-def first_not_finite(model: Module, inputs: Any) -> str:
-    """Where the first number that is not finite stands when a model is given these inputs, in words."""
+def find_first_non_finite(model: Module, inputs: Any) -> str:
+    """Describe where the first number that is not finite appears when a model gets these inputs."""
     for name, parameter in model.named_parameters().items():
         if not namespace(parameter.data).isfinite(parameter.data).all():
             return f"the parameter {name} is not finite"

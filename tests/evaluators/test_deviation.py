@@ -10,7 +10,7 @@ from evaluators.deviation import exceeds_rounding, moments
 from evaluators.environments import Box
 from evaluators.episodes.observations import Normaliser, senses_for
 from evaluators.gradient import Standardise, Tensor, nn
-from evaluators.gradient.ppo.objective import advantages_of, explained_variance, normalise
+from evaluators.gradient.ppo.objective import estimate_advantages, explained_variance, normalise
 from experiments.runs import statistics
 from experiments.tasks import data
 from experiments.tasks.experiment import find_experiment
@@ -147,7 +147,9 @@ def test_explained_variance_of_returns_that_are_rounding():
     ended = np.zeros((8, 100), bool)
     ended[:, 19::20] = True
     following = np.where(ended, 0.0, values[:, 1:].astype(np.float64))
-    returns = advantages_of(np.zeros((8, 100)), values[:, :-1], following, ended, 0.99, 1.0) + values[:, :-1]
+    returns = (
+        estimate_advantages(np.zeros((8, 100)), values[:, :-1], following, ended, 0.99, 1.0) + values[:, :-1]
+    )
     assert 0 < returns.std() < 1e-14
     assert math.isnan(explained_variance(values[:, :-1], returns))
 

@@ -1,4 +1,4 @@
-"""Layers, models, and the first values of their weights."""
+"""Layers, models, and the initial values of their weights."""
 
 from evaluators.gradient.nn.convolution import Conv2d, MaxPool2d
 from evaluators.gradient.nn.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Sequential

@@ -1,4 +1,4 @@
-"""Layers for images, (samples, channels, height, width)."""
+"""Layers for images, arrays of shape (samples, channels, height, width)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neat.support.messages import shown
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
-    """Along height and width; one integer stands for both."""
+    """Return a setting's two integers, for height and width; `value` is the pair, or one integer for both."""
     both = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
     for one in both:
         check_count(name, one)
@@ -33,17 +33,17 @@ def _check_padding(padding: Any) -> None:
 
 
 class Conv2d(Module):
-    """Filters moved over images: cross-correlation, as is usual.
+    """A layer that cross-correlates images with filters.
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         filters: Channels of the output.
         window: Rows and columns of a filter, or one integer for both.
         stride: Steps along height and width, or one integer for both.
-        padding: Zeros around the images: "same" for ceil(W / S) places, "valid" for none, or how many on each side.
-        bias: Whether there is one; it begins at 0.
+        padding: Zeros around the images: "same" for ceil(W / S) positions, "valid" for none, or a number for each side.
+        bias: Whether to add a bias, which is 0 at first.
         initialisation: See `initialisation.NAMES`.
-        exact: Refuse images in which the last window does not end at the edge: S must divide W − F + 2P.
+        exact: Raise for images in which the last window does not end at the edge: S must divide W − F + 2P.
 
     Attributes:
         weight: Shape (filters, channels, rows, columns).
@@ -71,22 +71,22 @@ class Conv2d(Module):
         self.bias = Parameter((filters,), filled(0.0)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (samples, channels, height, width) to (samples, filters, …)."""
+        """Map shape (samples, channels, height, width) to (samples, filters, …)."""
         return operations.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.exact)
 
     def multiplications(self, output: tuple[int, ...]) -> int:
-        """For one sample."""
+        """Return the multiplications for one sample, from the output's shape."""
         return int(np.prod(self.weight.shape)) * output[2] * output[3]
 
 
 class MaxPool2d(Module):
-    """The largest element of each window.
+    """A layer that takes the largest element of each window.
 
     Args:
         window: Rows and columns, or one integer for both.
-        stride: Steps along height and width, or one integer for both; default: the window.
-        padding: As Conv2d's, at most half the window; what it adds is never the largest.
-        exact: As Conv2d's.
+        stride: Steps along height and width, or one integer for both; by default the window.
+        padding: See Conv2d; at most half the window. Padding is never the largest element.
+        exact: See Conv2d.
     """
 
     def __init__(
@@ -106,5 +106,5 @@ class MaxPool2d(Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (samples, channels, height, width) to (samples, channels, …)."""
+        """Map shape (samples, channels, height, width) to (samples, channels, …)."""
         return operations.max_pool2d(x, self.window, self.stride, self.padding, self.exact)

@@ -1,14 +1,14 @@
-"""First values of weights.
+"""Initial values of weights.
 
-With fan_in and fan_out the numbers of inputs and outputs that a weight's neuron is connected to, the variance of a
+Let fan_in and fan_out be the numbers of inputs and outputs that a weight's neuron is connected to. The variance of a
 weight is
 
 - `glorot`: 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 12),
 - `he`: 2 / fan_in (He et al. 2015, equation 10), for relu,
 - `lecun`: 1 / fan_in (LeCun et al. 1998, equation 16), for selu and tanh.
 
-`orthogonal` is for deep networks and for reinforcement learning. What these functions give can be pickled, with the
-modules that have it.
+`orthogonal` is for deep networks and for reinforcement learning. Initialisers can be pickled, and so can the modules
+that hold them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from collections.abc import Callable
 import numpy as np
 
 from evaluators.gradient import draws
-from evaluators.gradient.checks import check_above
+from evaluators.gradient.checks import check_positive
 from neat.support.messages import shown
 
 Initialiser = Callable[[tuple[int, ...], int, int, int], np.ndarray]
-"""Gives values of a shape for a seed, a stream and an index."""
+"""Takes a shape, a seed, a stream and an index; returns values of that shape."""
 
 _VARIANCES: dict[str, Callable[[int, int], float]] = {
     "glorot": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
@@ -36,7 +36,7 @@ NAMES = tuple(f"{name}_{shape}" for name in _VARIANCES for shape in ("uniform", 
 
 
 def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
-    """One of NAMES for a weight with these connections; ValueError if there is none of that name."""
+    """Return the initialiser of this name, for a weight with these connections; ValueError if it is not in NAMES."""
     if name not in NAMES:
         raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {shown(name)}")
     rule, _, distribution = name.partition("_")
@@ -55,20 +55,20 @@ def _draw_uniform(deviation: float, shape: tuple[int, ...], seed: int, stream: i
 
 
 def orthogonal(gain: float = 1.0) -> Initialiser:
-    """gain times a random matrix with orthonormal rows or columns (Saxe et al. 2014), for weights of two dimensions."""
-    return functools.partial(_draw_orthogonal, check_above("gain", gain))
+    """Return an initialiser for matrices: `gain` times orthonormal rows or columns, random (Saxe et al. 2014)."""
+    return functools.partial(_draw_orthogonal, check_positive("gain", gain))
 
 
 def _draw_orthogonal(gain: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
     rows, columns = shape
     tall = (max(shape), min(shape))
     q, r = np.linalg.qr(draws.normal(seed, draws.WEIGHT, stream, index, tall))
-    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # which makes all directions equally likely (Mezzadri 2007)
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # makes all directions equally likely (Mezzadri 2007)
     return gain * (q if rows >= columns else q.T)
 
 
 def filled(value: float) -> Initialiser:
-    """The same value everywhere."""
+    """Return an initialiser that sets every element to `value`."""
     return functools.partial(_fill, value)
 
 

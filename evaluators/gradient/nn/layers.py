@@ -1,4 +1,4 @@
-"""Layers."""
+"""Layers for features, and the sequence of layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluators.checks import check_count
 from evaluators.gradient import draws
-from evaluators.gradient.checks import check_fraction, check_least, check_not_negative
+from evaluators.gradient.checks import check_fraction, check_non_negative, check_none_negative
 from evaluators.gradient.nn.initialisation import Initialiser, filled, scaled
 from evaluators.gradient.nn.module import Module, Parameter
 from evaluators.gradient.tensor import operations
@@ -19,13 +19,13 @@ from evaluators.gradient.tensor.tensor import Tensor, constant
 
 
 class Sequential(Module):
-    """Modules one after the other.
+    """A model that applies modules one after the other.
 
     Args:
-        *layers: At least one.
+        *layers: Modules, at least one.
 
     Raises:
-        ValueError: One is no module.
+        ValueError: There is no layer, or one is not a module.
     """
 
     def __init__(self, *layers: Module) -> None:
@@ -37,20 +37,20 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last layer's output."""
+        """Return the last layer's output."""
         for layer in self.layers:
             x = layer(x)
         return x
 
 
 class Dense(Module):
-    """x · weight + bias.
+    """A fully connected layer, x · weight + bias.
 
     Args:
         inputs: Features of a sample.
-        outputs: Neurons.
-        bias: Whether there is one; it begins at 0.
-        initialisation: One of `initialisation.NAMES`, or such as `initialisation.orthogonal()`.
+        outputs: Number of neurons.
+        bias: Whether to add a bias, which is 0 at first.
+        initialisation: One of `initialisation.NAMES`, or an initialiser such as `initialisation.orthogonal()`.
 
     Attributes:
         weight: Shape (inputs, outputs).
@@ -71,19 +71,19 @@ class Dense(Module):
         self.bias = Parameter((outputs,), filled(0.0)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (samples, inputs) to (samples, outputs)."""
+        """Map shape (samples, inputs) to (samples, outputs)."""
         return operations.dense(x, self.weight, self.bias)
 
     def multiplications(self, output: tuple[int, ...]) -> int:
-        """For one sample."""
+        """Return the multiplications for one sample, from the output's shape."""
         return self.weight.shape[0] * self.weight.shape[1]
 
 
 class Activation(Module):
-    """An activation of neat.activations.
+    """A layer that applies an activation of `neat.activations`.
 
     Args:
-        name: One that has a derivative; see `operations.DIFFERENTIABLE`.
+        name: An activation that has a derivative; see `operations.DIFFERENTIABLE`.
     """
 
     def __init__(self, name: str) -> None:
@@ -91,39 +91,39 @@ class Activation(Module):
         self.name = name
 
     def forward(self, x: Tensor) -> Tensor:
-        """Element by element."""
+        """Apply the activation to each element."""
         return operations.activate(self.name, x)
 
 
 class Flatten(Module):
-    """All features of a sample in one row."""
+    """A layer that puts all features of a sample into one row."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (samples, …) to (samples, features)."""
+        """Map shape (samples, …) to (samples, features)."""
         return operations.reshape(x, (x.shape[0], int(np.prod(x.shape[1:]))))
 
 
 class Dropout(Module):
-    """In training, each element becomes 0 with a probability, and the others are scaled so that the mean stays.
+    """A layer that, in training, sets random elements to 0 and scales the others so that the mean stays the same.
 
     Args:
-        rate: The probability, at least 0 and below 1 (Srivastava et al. 2014 call 1 − rate p).
+        rate: Probability that an element becomes 0, at least 0 and below 1 (Srivastava et al. 2014 call 1 − rate p).
     """
 
     buffers = ("seed", "stream", "calls")
 
     def __init__(self, rate: float) -> None:
         self.rate = check_fraction("rate", rate)
-        self.calls = 0  # each draws numbers of its own
+        self.calls = 0  # each call draws different numbers
 
-    def _forget(self) -> None:
+    def _reset_state(self) -> None:
         self.calls = 0
 
     def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
         check_count(label, int(array), 0, 2**64 - 1 if name == "seed" else 2**32 - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same."""
+        """Drop elements in training; return `x` unchanged in evaluation."""
         if not self.training or self.rate == 0:
             return x
         number = draws.uniform(self.seed, draws.DROPOUT, self.stream, self.calls, x.shape)
@@ -133,16 +133,16 @@ class Dropout(Module):
 
 
 class BatchNorm(Module):
-    """Each feature, or channel of images, with the mean 0 and the variance 1, then scaled and shifted.
+    """A layer that brings each feature, or channel of images, to mean 0 and variance 1, then scales and shifts it.
 
-    In training, mean and biased variance are those of the batch, and the running statistics follow them:
-    decay · old + (1 − decay) · new, where the variance is the unbiased one. In evaluation, the running ones are used.
+    In training, it uses the batch's mean and biased variance, and updates the running statistics:
+    decay · old + (1 − decay) · new, with the unbiased variance. In evaluation, it uses the running statistics.
     (Ioffe and Szegedy 2015; `population_statistics` is its Algorithm 2.)
 
     Args:
-        features: Features, or channels.
+        features: Number of features, or of channels.
         decay: Weight of the old average.
-        epsilon: Added to the variance.
+        epsilon: Number added to the variance.
 
     Attributes:
         scale: γ, shape (features,), at first 1.
@@ -156,15 +156,16 @@ class BatchNorm(Module):
     def __init__(self, features: int, decay: float = 0.9, epsilon: float = 1e-5) -> None:
         check_count("features", features)
         self.decay = check_fraction("decay", decay)
-        self.epsilon = check_least("epsilon", epsilon)
+        self.epsilon = check_non_negative("epsilon", epsilon)
         self.scale = Parameter((features,), filled(1.0))
         self.shift = Parameter((features,), filled(0.0))
         self.running_mean: Any = np.zeros(features, np.float32)
         self.running_variance: Any = np.ones(features, np.float32)
-        self._averaged: list[Any] | None = None  # how many statistics, and the mean of each
+        # Within `population_statistics`: the number of batches, their mean of means, their mean of variances.
+        self._averaged: list[Any] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (samples, features, …) to the same."""
+        """Normalise an input of shape (samples, features, …)."""
         features = self.scale.shape[0]
         if x.ndim < 2 or x.shape[1] != features:
             raise ValueError(f"batch_norm: expected shape (samples, {features}, …), got {x.shape}")
@@ -177,10 +178,10 @@ class BatchNorm(Module):
                 "take larger batches, or eval()"
             )
         mean, variance, count = batch_moments(x._data)
-        self._follow(mean, variance * (count / (count - 1)))
+        self._update_running_statistics(mean, variance * (count / (count - 1)))
         return normalise(x, self.scale, self.shift, mean, variance, self.epsilon, of_batch=True)
 
-    def _follow(self, mean: Any, variance: Any) -> None:
+    def _update_running_statistics(self, mean: Any, variance: Any) -> None:
         if self._averaged is None:
             self.running_mean += (1 - self.decay) * (mean - self.running_mean)
             self.running_variance += (1 - self.decay) * (variance - self.running_variance)
@@ -193,9 +194,9 @@ class BatchNorm(Module):
 
     def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
         if name == "running_variance":
-            check_not_negative(label, array)
+            check_none_negative(label, array)
 
-    def _forget(self) -> None:
+    def _reset_state(self) -> None:
         self.running_mean[...], self.running_variance[...] = 0.0, 1.0
 
     def _begin_average(self) -> None:

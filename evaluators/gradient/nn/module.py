@@ -1,4 +1,4 @@
-"""What layers and models have in common: parameters, their first values, modes, state."""
+"""The base of layers and models: parameters, their initial values, modes, and state."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _observers: list[Observer] = []
 
 
 class _Streams:
-    """The streams of random numbers of what is not initialised from a seed: one each, beyond those of `initialise`."""
+    """Hands out streams of random numbers to objects without a seed, each once; `initialise` uses lower streams."""
 
     def __init__(self) -> None:
         self._next = 2**31
         self._lock = threading.Lock()
 
     def take(self) -> int:
-        """One that nothing in this process has."""
+        """Return a stream that nothing else in this process uses."""
         with self._lock:
             self._next += 1
             return self._next - 1
 
     def exclude(self, stream: int) -> None:
-        """Take none up to `stream` from now on: something from another process has it."""
+        """Hand out no stream up to `stream` from now on: an object from another process uses it."""
         with self._lock:
             self._next = max(self._next, stream + 1)
 
@@ -46,7 +46,7 @@ _streams = _Streams()
 
 @contextlib.contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Within it, `observer(module, input, output)` is called after each module's forward pass."""
+    """Call `observer(module, input, output)` after each module's forward pass, within the `with` block."""
     _observers.append(observer)
     try:
         yield
@@ -55,17 +55,17 @@ def observing(observer: Observer) -> Iterator[None]:
 
 
 class Parameter(Tensor):
-    """A tensor that is trained. Its first values are drawn when it is first used.
+    """A tensor that is trained. Its initial values are drawn when it is first used.
 
-    They differ from those of all parameters made before; see `Module.initialise` for values that come from a seed.
+    Each parameter draws different values; see `Module.initialise` for values that come from a seed.
 
     `==` between a parameter and a tensor asks whether they are the same object, so that lists of parameters can be
     searched: `weight in model.parameters()`. Compare their `data` for an array of booleans. With arrays and numbers,
     `==` compares element by element, as for every tensor.
 
     Args:
-        shape: Of the array.
-        initialiser: Gives the first values.
+        shape: Shape of the array.
+        initialiser: Draws the initial values.
     """
 
     __slots__ = ("_device", "_dtype", "_initialiser", "_place", "_shape")
@@ -88,7 +88,7 @@ class Parameter(Tensor):
         _streams.exclude(self._place[1])
 
     def __getattr__(self, name: str) -> Any:
-        # Python asks here only for what has not been set.
+        # Python calls this only for attributes that are not set.
         if name != "_data":
             raise AttributeError(name)
         drawn = self._initialiser(self._shape, *self._place).astype(self._dtype)
@@ -105,7 +105,7 @@ class Parameter(Tensor):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the array."""
+        """Shape of the array."""
         return self._shape
 
     @property
@@ -115,7 +115,7 @@ class Parameter(Tensor):
 
     @property
     def device(self) -> str:
-        """Where the array is: "cpu", "cuda:0", …"""
+        """Device of the array: "cpu", "cuda:0", …"""
         return self._device
 
     @property
@@ -123,7 +123,7 @@ class Parameter(Tensor):
         return arrays_of(self._device)
 
     def draw_from(self, seed: int, stream: int, index: int) -> None:
-        """Have first values drawn from this seed, stream and index."""
+        """Draw the initial values from this seed, stream and index."""
         self._place = (seed, stream, index)
         if self._is_drawn():
             self.data = self._arrays.to_device(self._initialiser(self._shape, *self._place))
@@ -145,7 +145,7 @@ class Parameter(Tensor):
 
 
 def _parts(named: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """What these values are, or hold in lists, tuples and dictionaries, with the path that leads there."""
+    """Yield these values with their paths; lists, tuples and dictionaries yield their elements instead."""
     for name, value in named.items():
         inner = dict(enumerate(value)) if isinstance(value, list | tuple) else value
         if isinstance(inner, dict):
@@ -155,16 +155,15 @@ def _parts(named: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
 
 
 class Module:
-    """A layer, or a model made of modules, which are attributes of it, or stand in lists or dictionaries that are.
+    """A layer, or a model whose attributes are modules, or lists or dictionaries of modules.
 
-    A subclass says in `forward` what it computes. Where the same module stands twice, it is one: its parameters and
-    statistics are shared.
+    A subclass implements `forward`. A module that appears twice in a model shares its parameters and statistics.
 
     Attributes:
-        seed: Of first values and of dropout; `initialise` sets it.
-        stream: Which of the seed's random numbers dropout uses. No two modules have the same, but where each was
-            initialised by itself from one seed.
-        training: Whether it behaves as in training rather than in evaluation; `train` and `eval` set it.
+        seed: Seed of initial values and of dropout; `initialise` sets it.
+        stream: Number of the seed's random stream that dropout uses. Modules have different streams, unless each was
+            initialised by itself from the same seed.
+        training: Whether the module is in training mode rather than in evaluation mode; see `train` and `eval`.
         buffers: Names of attributes other than parameters that belong to its state: arrays or integers.
     """
 
@@ -174,7 +173,7 @@ class Module:
     stream: int
 
     def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
-        """A module with a stream of its own."""
+        """Give the new module its own stream."""
         module = super().__new__(cls)
         module.stream = _streams.take()
         return module
@@ -184,11 +183,11 @@ class Module:
         _streams.exclude(self.stream)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the module computes."""
+        """Return the module's output; a subclass implements it."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def __call__(self, x: Any) -> Tensor:
-        """The output for an input, a tensor or an array that is made one of the parameters' dtype and device."""
+        """Return the output for a tensor, or for an array, which is converted to the parameters' dtype and device."""
         if not isinstance(x, Tensor):
             parameters = self.parameters()
             x = Tensor(x, dtype=parameters[0].dtype, device=parameters[0].device) if parameters else Tensor(x)
@@ -198,7 +197,7 @@ class Module:
         return output
 
     def modules(self) -> list[tuple[str, Module]]:
-        """This module and all in it, each once, with the path that leads to it, such as "layers.0"."""
+        """Return this module and all modules in it, each once, with its path, such as "layers.0"."""
         found: dict[Module, str] = {}
         waiting: list[tuple[str, Module]] = [("", self)]
         while waiting:
@@ -215,7 +214,7 @@ class Module:
         return [(path, value) for path, value in _parts(vars(self)) if isinstance(value, Parameter)]
 
     def named_parameters(self) -> dict[str, Parameter]:
-        """The parameters by their path, such as "layers.0.weight"; each once."""
+        """Return the parameters by path, such as "layers.0.weight", each once."""
         named = {
             f"{path}.{name}".lstrip("."): parameter
             for path, module in self.modules()
@@ -227,49 +226,49 @@ class Module:
         return dict(once.values())
 
     def parameters(self) -> list[Parameter]:
-        """The parameters, each once, in the order in which the modules were given."""
+        """Return the parameters, each once, in the order of the modules."""
         return list(self.named_parameters().values())
 
     def initialise(self: Self, seed: int) -> Self:
-        """Begin anew: draw first values and dropout's numbers from a seed, and forget statistics.
+        """Draw initial values and dropout's numbers from a seed, and reset statistics.
 
-        They depend on the seed and on the places of the modules in this model, so that equal models with the same seed
-        are equal. Without a seed, each module has values of its own, and a program gets the same ones whenever it makes
-        its modules in the same order.
+        They depend only on the seed and on the modules' positions, so that equal models with the same seed are equal.
+        Without this call, each module draws different values, which repeat if a program creates its modules in the same
+        order.
         """
         check_seed(seed)
         for stream, (_, module) in enumerate(self.modules()):
             module.seed, module.stream = int(seed), stream
-            module._forget()
+            module._reset_state()
             for index, (_, parameter) in enumerate(module._own_parameters()):
                 parameter.draw_from(int(seed), stream, index)
         return self
 
-    def _forget(self) -> None:
-        """`initialise` begins anew."""
+    def _reset_state(self) -> None:
+        """Reset what `initialise` resets besides the parameters; subclasses override it."""
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Let the whole model behave as in training."""
+        """Put the whole model into training mode; `mode=False`: into evaluation mode."""
         for _, module in self.modules():
             module.training = mode
         return self
 
     def eval(self: Self) -> Self:
-        """Let the whole model behave as in evaluation."""
+        """Put the whole model into evaluation mode."""
         return self.train(False)
 
     def freeze(self: Self, frozen: bool = True) -> Self:
-        """Keep the parameters as they are, or with False let them be trained again; statistics still move."""
+        """Exclude the parameters from training, or include them again with False; statistics still change."""
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
             parameter.grad = None
         return self
 
     def to(self: Self, device: str | None = None, dtype: Any = None) -> Self:
-        """Move the model to a device, or round it to a dtype. Make optimisers after this.
+        """Move the model to a device, or round it to a dtype. Create optimisers after this.
 
         Raises:
-            ValueError: The device is not there, or the dtype is neither float32 nor float64.
+            ValueError: The device is not available, or the dtype is neither float32 nor float64.
         """
         wanted = None if device is None else arrays_on(device)
         for _, module in self.modules():
@@ -284,7 +283,7 @@ class Module:
         return self
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that evaluation and further training depend on, as arrays of the host by path."""
+        """Return everything that evaluation and further training depend on, as numpy arrays by path."""
         arrays = {name: to_host(p.data).copy() for name, p in self.named_parameters().items()}
         for path, module in self.modules():
             for name in module.buffers:
@@ -295,11 +294,11 @@ class Module:
         return arrays
 
     def restore(self: Self, arrays: dict[str, np.ndarray]) -> Self:
-        """Take back what `state` gave.
+        """Set the state that `state` returned.
 
         Raises:
-            ValueError: An array is missing, left over, of another shape or kind of number, not finite, or nothing that
-                the module can have, such as a negative variance; nothing is changed then.
+            ValueError: An array is missing or unknown, has another shape or kind of number, or holds numbers that are
+                not finite or not possible, such as a negative variance. The module is then unchanged.
         """
         mine = self.state()
         if mine.keys() != arrays.keys():
@@ -330,19 +329,19 @@ class Module:
         return self
 
     def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
-        """ValueError, which begins with the label, if a buffer cannot have these values."""
+        """Raise ValueError, whose message begins with `label`, if a buffer cannot have these values."""
 
     def population_statistics(self: Self, data: Iterable[Any]) -> Self:
-        """Give each BatchNorm the mean of its inputs' statistics over `data` (Ioffe and Szegedy 2015, Algorithm 2).
+        """Set each BatchNorm's statistics to those of its inputs over `data` (Ioffe and Szegedy 2015, Algorithm 2).
 
-        The moving averages are replaced by the exact means, over the batches, of μ_B and of m / (m − 1) · σ²_B. All
-        else behaves as in evaluation.
+        The exact means, over the batches, of μ_B and of m / (m − 1) · σ²_B replace the running averages. All other
+        layers are in evaluation mode.
 
         Args:
-            data: Batches of the same size, what the module is called with.
+            data: Batches of inputs, all of the same size.
 
         Raises:
-            ValueError: There is none, or one has another size.
+            ValueError: There is no batch, or the sizes differ.
         """
         modes = [(module, module.training) for _, module in self.modules()]
         for module, _ in modes:
@@ -368,7 +367,7 @@ class Module:
         return self
 
     def _begin_average(self) -> None:
-        """`population_statistics` begins."""
+        """Prepare for `population_statistics`."""
 
     def _end_average(self, keep: bool) -> None:
-        """It ends; `keep`: with all batches seen."""
+        """End `population_statistics`; `keep`: use its averages, since all batches were seen."""

@@ -1,4 +1,4 @@
-"""What the layers of a model hold and cost."""
+"""A table of a model's layers: shapes, parameters, multiplications and memory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from evaluators.gradient.tensor.tensor import Tensor, no_grad
 
 
 class Row(NamedTuple):
-    """A layer, or the whole.
+    """A row of the table: a layer, or the whole model.
 
     Attributes:
-        path: Where in the model.
-        kind: Its class.
+        path: Path of the layer in the model.
+        kind: Name of its class.
         output: Shape of its output for one sample.
-        parameters: Numbers that can be trained; those of a shared module are counted where it is used first.
-        multiplications: For one sample; of Dense and Conv2d, which outweigh the others.
-        bytes: Of parameters and of what one sample's output holds.
+        parameters: Numbers that can be trained; those of a shared module are counted at its first use.
+        multiplications: Multiplications for one sample; only those of Dense and Conv2d, which dominate.
+        bytes: Memory of the parameters and of one sample's output.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The layers in the order of their use, and their sum; as text, a table."""
+    """The layers in the order of their use, and their total; `str` formats them as a table."""
 
     rows: list[Row]
     total: Row
@@ -52,11 +52,11 @@ class Summary(NamedTuple):
 
 
 def summary(model: Module, input_shape: tuple[int, ...]) -> Summary:
-    """What the layers of a model hold and cost, from a forward pass of one sample in evaluation mode.
+    """Summarise a model's layers by a forward pass of one sample in evaluation mode.
 
     Args:
-        model: Left as it is.
-        input_shape: Of one sample, without the first axis.
+        model: The model, which is left unchanged.
+        input_shape: Shape of one sample, without the first axis.
 
     Raises:
         ValueError: The shape does not fit the model.

@@ -1,4 +1,4 @@
-"""What can be done with gradients between `backward` and an optimiser's step."""
+"""Operations on gradients between `backward` and an optimiser's step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.gradient.checks import check_above
+from evaluators.gradient.checks import check_positive
 from evaluators.gradient.tensor.tensor import Tensor
 
 
@@ -16,16 +16,18 @@ def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
     """Scale all gradients so that their norm, as one vector, is at most `limit` (Pascanu et al. 2013, Algorithm 1).
 
     Returns:
-        The norm before.
+        The norm before scaling.
 
     Raises:
         ValueError: `limit` is not above 0, or the norm is not finite.
     """
-    limit = check_above("limit", limit)
-    parameters = [parameters] if isinstance(parameters, Tensor) else parameters  # not its rows
+    limit = check_positive("limit", limit)
+    parameters = (
+        [parameters] if isinstance(parameters, Tensor) else parameters
+    )  # iterating would give its rows
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = _norm(gradients)
-    if not math.isfinite(norm):  # a sum of squares is sooner too large for float32
+    if not math.isfinite(norm):  # the sum of squares may exceed float32 where the norm does not
         norm = _norm([g.astype(np.float64) for g in gradients])
     if not math.isfinite(norm):
         raise ValueError(f"clip_by_norm: expected finite gradients, got norm {norm}")
@@ -41,14 +43,13 @@ def _norm(gradients: Sequence[Any]) -> float:
 
 
 def average_gradients(shards: Sequence[Sequence[Any]], counts: Sequence[int]) -> list[Any]:
-    """The gradients of a whole batch from those of its shards: Σ n_k g_k / Σ n_k.
+    """Return the gradients of a whole batch from those of its shards: Σ n_k g_k / Σ n_k.
 
-    For losses that are means over samples, in a model without dropout and batch statistics, this is the gradient of
-    the whole batch.
+    This is exact for losses that are means over samples, in a model without dropout and batch statistics.
 
     Args:
-        shards: For each shard the gradients of the parameters, arrays.
-        counts: Samples of each shard.
+        shards: For each shard, the gradients of the parameters as arrays.
+        counts: Number of samples of each shard.
 
     Returns:
         An array for each parameter.

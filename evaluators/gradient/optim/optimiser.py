@@ -1,6 +1,6 @@
-"""What optimisers have in common: each says, from a gradient, what is subtracted from the parameters.
+"""The base of optimisers: each computes, from a gradient, the vector to subtract from the parameters.
 
-They work on all parameters as one vector, which takes a few large operations instead of many small ones.
+Optimisers treat all parameters as one vector, which takes a few large operations instead of many small ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_state
-from evaluators.gradient.checks import check_not_negative
+from evaluators.gradient.checks import check_none_negative
 from evaluators.gradient.optim.schedules import Schedule, check_rate
 from evaluators.gradient.tensor.place import arrays_holding, namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
@@ -24,10 +24,10 @@ Rate = float | Schedule
 class Setting:
     """A number of an optimiser that can be set at any time: it is checked, and applies from the next step.
 
-    Vectors that the optimiser does not use with the new number are forgotten; later they begin at 0 again.
+    Averages that the optimiser does not use with the new number are deleted; if they are needed again, they start at 0.
 
     Args:
-        check: Takes a name and a value; returns what to keep, or raises ValueError.
+        check: Takes a name and a value; returns the value to store, or raises ValueError.
     """
 
     def __init__(self, check: Callable[[str, Any], Any]) -> None:
@@ -47,20 +47,20 @@ class Setting:
 
 
 class Optimiser:
-    """The base of all.
+    """Base of the optimisers.
 
-    A frozen parameter, or one that took no part in the loss, stays as it is, and so do its averages. An attribute that
-    an optimiser does not have cannot be set: AttributeError.
+    A step changes neither frozen parameters nor parameters without a gradient, nor their averages. Setting an attribute
+    that an optimiser does not have raises AttributeError.
 
     Args:
         parameters: Tensors of one dtype on one device.
-        learning_rate: A number, or a schedule: a function of the steps made so far.
+        learning_rate: A number, or a schedule: a function of the number of steps so far.
 
     Attributes:
-        parameters: As given, a tuple; another set of parameters needs another optimiser.
-        steps: How many have been made.
-        averages: Names of the vectors that it keeps.
-        squares: Names of those that are sums or means of squares, and so never negative.
+        parameters: The parameters, a tuple; another set of parameters needs another optimiser.
+        steps: Number of steps so far.
+        averages: Names of the vectors that the optimiser keeps.
+        squares: Names of the averages that are sums or means of squares, and so never negative.
 
     Raises:
         ValueError: There is no parameter, one is given twice or is the result of an operation, or a number is not
@@ -95,7 +95,7 @@ class Optimiser:
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
-        """As given."""
+        """The parameters."""
         return self._parameters
 
     @property
@@ -104,11 +104,11 @@ class Optimiser:
         return namespace(self.parameters[0]._data)
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
-        """ValueError if they do not fit each other; some may not be there yet."""
+        """Raise ValueError if settings contradict each other; during construction, some are missing."""
 
     @property
     def learning_rate(self) -> Rate:
-        """As given; a new one applies from the next step."""
+        """The number or schedule; a new one applies from the next step."""
         return self._learning_rate
 
     @learning_rate.setter
@@ -117,12 +117,12 @@ class Optimiser:
 
     @property
     def rate(self) -> float:
-        """The number that the next step uses; ValueError if a schedule gives one that is not allowed."""
+        """The learning rate of the next step; ValueError if a schedule returns one that is not allowed."""
         value = self._learning_rate
         return check_rate(value(self.steps), f" at step {self.steps}") if callable(value) else value
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Set the parameters' gradients to None."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -130,11 +130,11 @@ class Optimiser:
         """Change the parameters once, in place.
 
         Raises:
-            ValueError: No parameter has a gradient, one has another shape or dtype, or the rate is not allowed; nothing
-                is changed then.
+            ValueError: No parameter has a gradient, one has another shape or dtype, or the rate is not allowed. The
+                optimiser is then unchanged.
         """
         rate = self.rate
-        runs = list(self._runs())
+        runs = list(self._ranges_with_gradient())
         if not runs:
             raise ValueError("step: no parameter has a gradient; call backward of a loss first")
         for parameter in self._parameters:
@@ -163,14 +163,14 @@ class Optimiser:
                 parameter._version.count += 1
 
     def _current_averages(self) -> list[Any]:
-        """The vectors that the next step uses; one that was not needed before begins at 0."""
+        """Return the vectors that the next step uses; a new one starts at 0."""
         for name in self.averages:
             if name not in self._vectors:
                 self._vectors[name] = self._xp.zeros(self._end[-1], self._dtype)
         return [self._vectors[name] for name in self.averages]
 
-    def _runs(self) -> Iterator[tuple[int, int]]:
-        """Ranges of neighbouring parameters that have a gradient."""
+    def _ranges_with_gradient(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of neighbouring parameters that have a gradient."""
         first = None
         for k, parameter in enumerate((*self.parameters, None)):
             if parameter is None or parameter.grad is None or not parameter.requires_grad:
@@ -181,27 +181,27 @@ class Optimiser:
                 first = k
 
     def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
-        """What is subtracted from the parameters `members`, as a vector.
+        """Return the vector to subtract from the parameters `members`.
 
         Args:
-            gradient: Vector, to overwrite at will.
-            members: Of whose gradients it consists.
+            gradient: Their gradients as one vector, which may be overwritten.
+            members: Parameters.
             rate: Learning rate.
             *vectors: Their parts of the averages, changed in place.
         """
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """What further steps depend on, besides the arguments, as arrays of the host."""
+        """Return what further steps depend on, besides the settings, as numpy arrays."""
         self._current_averages()
         return {"steps": np.array(self.steps), **{k: to_host(v).copy() for k, v in self._vectors.items()}}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave; floats of another precision are rounded.
+        """Set the state that `state` returned; floats of another precision are rounded.
 
         Raises:
-            ValueError: That was of another optimiser, or is nothing that steps give: the count of steps or a mean of
-                squares is below 0, or a number is not finite. Nothing is changed then.
+            ValueError: The state is another optimiser's, the number of steps or a mean of squares is below 0, or a
+                number is not finite. The optimiser is then unchanged.
         """
         mine = self.state()
         with np.errstate(over="ignore"):
@@ -213,7 +213,7 @@ class Optimiser:
             }
         check_state(rounded, mine)
         for name in ("steps", *self.squares):
-            check_not_negative(f"state: {name}", rounded[name])
+            check_none_negative(f"state: {name}", rounded[name])
         self.steps = int(rounded["steps"])
         for name, vector in self._vectors.items():
             vector[...] = arrays_holding(vector).to_device(rounded[name])

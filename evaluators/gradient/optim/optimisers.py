@@ -1,4 +1,4 @@
-"""Optimisers, and what can be done with gradients before their steps."""
+"""The optimisers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from evaluators.gradient.checks import check_flag, check_fraction, check_least
+from evaluators.gradient.checks import check_flag, check_fraction, check_non_negative
 from evaluators.gradient.optim.optimiser import Optimiser, Rate, Setting
 from evaluators.gradient.tensor.place import namespace
 from evaluators.gradient.tensor.tensor import Tensor
@@ -20,21 +20,21 @@ def _values(members: Sequence[Tensor]) -> Any:
 class SGD(Optimiser):
     """Gradient descent: b ← μ b + g, w ← w − η b; with Nesterov's momentum, w ← w − η (g + μ b).
 
-    The rate stands outside of the buffer b, so that a new one acts at once (Sutskever et al. 2013, as PyTorch has it).
+    The buffer b does not contain the rate, so that a new rate applies at once (Sutskever et al. 2013, as in PyTorch).
 
     Args:
         parameters: See Optimiser.
         learning_rate: η.
-        momentum: μ, at least 0 and below 1. Setting it to 0 forgets b.
-        nesterov: Look ahead; needs momentum.
-        weight_decay: λ: λ w is added to the gradient.
+        momentum: μ, at least 0 and below 1. Setting it to 0 deletes b.
+        nesterov: Whether to use Nesterov's momentum; needs `momentum` above 0.
+        weight_decay: λ; λ w is added to the gradient.
     """
 
     __slots__ = ()
 
     momentum = Setting(check_fraction)
     nesterov = Setting(check_flag)
-    weight_decay = Setting(check_least)
+    weight_decay = Setting(check_non_negative)
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SGD(Optimiser):
 
     @property
     def averages(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The buffer, where there is momentum."""
+        """The name of the buffer if there is momentum."""
         return ("buffer",) if self.momentum else ()
 
     def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
@@ -68,7 +68,7 @@ class SGD(Optimiser):
 
 
 class Adagrad(Optimiser):
-    """s ← s + g², w ← w − η g / (sqrt(s) + ε) (Duchi, Hazan and Singer 2011, Figure 1, diagonal).
+    """Adagrad: s ← s + g², w ← w − η g / (sqrt(s) + ε) (Duchi, Hazan and Singer 2011, Figure 1, diagonal).
 
     Args:
         parameters: See Optimiser.
@@ -79,7 +79,7 @@ class Adagrad(Optimiser):
     __slots__ = ()
 
     squares = averages = ("sum",)
-    epsilon = Setting(check_least)
+    epsilon = Setting(check_non_negative)
 
     def __init__(
         self, parameters: Iterable[Tensor], learning_rate: Rate = 0.01, epsilon: float = 1e-10
@@ -96,9 +96,9 @@ class Adagrad(Optimiser):
 
 
 class Adadelta(Optimiser):
-    """E ← ρ E + (1 − ρ) g², d = sqrt(D + ε) / sqrt(E + ε) g, D ← ρ D + (1 − ρ) d², w ← w − η d.
+    """Adadelta: E ← ρ E + (1 − ρ) g², d = sqrt(D + ε) / sqrt(E + ε) g, D ← ρ D + (1 − ρ) d², w ← w − η d.
 
-    Zeiler 2012, Algorithm 1, with a rate, which is 1 there.
+    The source is Zeiler 2012, Algorithm 1, where η is 1.
 
     Args:
         parameters: See Optimiser.
@@ -111,7 +111,7 @@ class Adadelta(Optimiser):
 
     squares = averages = ("square", "change")
     decay = Setting(check_fraction)
-    epsilon = Setting(check_least)
+    epsilon = Setting(check_non_negative)
 
     def __init__(
         self,
@@ -135,21 +135,21 @@ class Adadelta(Optimiser):
 
 
 class RMSprop(Optimiser):
-    """v ← ρ v + (1 − ρ) g², w ← w − η g / (sqrt(v) + ε) (Tieleman and Hinton 2012, lecture 6.5).
+    """RMSprop: v ← ρ v + (1 − ρ) g², w ← w − η g / (sqrt(v) + ε) (Tieleman and Hinton 2012, lecture 6.5).
 
     Args:
         parameters: See Optimiser.
         learning_rate: η.
         decay: ρ.
         epsilon: ε.
-        epsilon_inside: Divide by sqrt(v + ε) instead.
+        epsilon_inside: Whether to divide by sqrt(v + ε) instead.
     """
 
     __slots__ = ()
 
     squares = averages = ("square",)
     decay = Setting(check_fraction)
-    epsilon = Setting(check_least)
+    epsilon = Setting(check_non_negative)
     epsilon_inside = Setting(check_flag)
 
     def __init__(
@@ -182,17 +182,17 @@ def _check_betas(name: str, value: Any) -> tuple[float, float]:
 class Adam(Optimiser):
     """Adaptive moments (Kingma and Ba 2015), in both of the paper's formulations.
 
-    m ← β1 m + (1 − β1) g and v ← β2 v + (1 − β2) g². By Algorithm 1, w ← w − η m̂ / (sqrt(v̂) + ε) with
-    m̂ = m / (1 − β1^t) and v̂ = v / (1 − β2^t). In the form that stands before Section 2.1,
-    w ← w − η_t m / (sqrt(v) + ε̂) with η_t = η sqrt(1 − β2^t) / (1 − β1^t): the same where ε̂ = ε sqrt(1 − β2^t).
-    t counts the optimiser's steps, also for a parameter that was frozen in some of them.
+    Both have m ← β1 m + (1 − β1) g and v ← β2 v + (1 − β2) g². In Algorithm 1, w ← w − η m̂ / (sqrt(v̂) + ε) with
+    m̂ = m / (1 − β1^t) and v̂ = v / (1 − β2^t). In the formulation just before Section 2.1,
+    w ← w − η_t m / (sqrt(v) + ε̂) with η_t = η sqrt(1 − β2^t) / (1 − β1^t). They are equal if ε̂ = ε sqrt(1 − β2^t).
+    t is the number of the optimiser's steps, including those in which a parameter was frozen.
 
     Args:
         parameters: See Optimiser.
         learning_rate: η.
         betas: β1 and β2.
         epsilon: ε of Algorithm 1.
-        epsilon_hat: ε̂ of the other form, which is then used in place of Algorithm 1.
+        epsilon_hat: ε̂ of the other formulation, which then replaces Algorithm 1.
     """
 
     __slots__ = ()
@@ -200,8 +200,8 @@ class Adam(Optimiser):
     averages = ("mean", "square")
     squares = ("square",)
     betas = Setting(_check_betas)
-    epsilon = Setting(check_least)
-    epsilon_hat = Setting(lambda name, value: None if value is None else check_least(name, value))
+    epsilon = Setting(check_non_negative)
+    epsilon_hat = Setting(lambda name, value: None if value is None else check_non_negative(name, value))
 
     def __init__(
         self,
@@ -233,9 +233,9 @@ class Adam(Optimiser):
 
 
 class AdamW(Adam):
-    """Adam that also takes η λ w off the weights, apart from the gradient (Loshchilov and Hutter 2019, Algorithm 2).
+    """Adam with decoupled weight decay: it also subtracts η λ w (Loshchilov and Hutter 2019, Algorithm 2).
 
-    The rate η multiplies λ as in PyTorch; in the paper, only a schedule does.
+    The rate η multiplies λ, as in PyTorch; in the paper, only the schedule's factor does.
 
     Args:
         parameters: See Optimiser.
@@ -247,7 +247,7 @@ class AdamW(Adam):
 
     __slots__ = ()
 
-    weight_decay = Setting(check_least)
+    weight_decay = Setting(check_non_negative)
 
     def __init__(
         self,

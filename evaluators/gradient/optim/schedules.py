@@ -1,6 +1,6 @@
-"""Learning rates that change: functions of the number of steps made so far, which optimisers take for a rate.
+"""Learning-rate schedules: functions of the number of steps so far, which optimisers take as learning rate.
 
-`by_epoch` makes one of epochs out of any of them. They can be pickled, with the optimisers that have them.
+`by_epoch` makes a schedule count epochs. Schedules can be pickled, and so can the optimisers that hold them.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluators.checks import check_count
-from evaluators.gradient.checks import check_least
+from evaluators.gradient.checks import check_non_negative
 
 Schedule = Callable[[int], float]
 
 
 def check_rate(rate: Any, where: str = "") -> float:
-    """As Python's float; ValueError unless it is a finite number of at least 0. `where` ends the message."""
-    return check_least("learning_rate", rate, where)
+    """Return a rate as Python's float; ValueError, whose message ends with `where`, unless it is finite and >= 0."""
+    return check_non_negative("learning_rate", rate, where)
 
 
 def constant(rate: float) -> Schedule:
-    """Always the same."""
+    """Return a schedule that is always `rate`."""
     return functools.partial(_constant, check_rate(rate))
 
 
@@ -31,7 +31,7 @@ def _constant(rate: float, t: int) -> float:
 
 
 def step(rate: float, every: int, factor: float = 0.1) -> Schedule:
-    """rate · factor^floor(t / every)."""
+    """Return the schedule rate · factor^floor(t / every)."""
     rate = check_rate(rate)
     check_count("every", every)
     return functools.partial(_step, rate, every, factor)
@@ -42,7 +42,7 @@ def _step(rate: float, every: int, factor: float, t: int) -> float:
 
 
 def cosine(rate: float, length: int, final: float = 0.0) -> Schedule:
-    """From `rate` down to `final` in half a period of the cosine (Loshchilov and Hutter 2017, equation 5)."""
+    """Return half a period of a cosine from `rate` down to `final` (Loshchilov and Hutter 2017, equation 5)."""
     rate, final = check_rate(rate), check_rate(final)
     check_count("length", length)
     return functools.partial(_cosine, rate, length, final)
@@ -53,7 +53,7 @@ def _cosine(rate: float, length: int, final: float, t: int) -> float:
 
 
 def warm_up(schedule: Schedule, length: int, base: float) -> Schedule:
-    """Linearly from the base rate to that of `schedule` after `length`, then as it says (Goyal et al. 2017, 2.2)."""
+    """Return `schedule` with a linear rise from `base` as its first `length` steps (Goyal et al. 2017, 2.2)."""
     base = check_rate(base)
     check_count("length", length)
     return functools.partial(_warm_up, schedule, length, base, check_rate(schedule(length)))
@@ -64,7 +64,7 @@ def _warm_up(schedule: Schedule, length: int, base: float, target: float, t: int
 
 
 def by_epoch(schedule: Schedule, steps_per_epoch: int) -> Schedule:
-    """A schedule of steps out of one of epochs."""
+    """Return a schedule of steps from a schedule of epochs."""
     check_count("steps_per_epoch", steps_per_epoch)
     return functools.partial(_by_epoch, schedule, steps_per_epoch)
 
@@ -74,7 +74,7 @@ def _by_epoch(schedule: Schedule, steps_per_epoch: int, t: int) -> float:
 
 
 def linear_scaling(base: float, batch: int, base_batch: int = 256) -> float:
-    """The rate for SGD with another batch size: base · batch / base_batch (Goyal et al. 2017, section 2.1)."""
+    """Return the rate for SGD with another batch size: base · batch / base_batch (Goyal et al. 2017, section 2.1)."""
     check_count("batch", batch)
     check_count("base_batch", base_batch)
     return check_rate(base) * batch / base_batch

@@ -13,7 +13,7 @@ _LOG_TAU = math.log(2 * math.pi)
 
 
 class Categorical:
-    """Choices with probabilities softmax(logits).
+    """The distribution over choices with the probabilities softmax(logits).
 
     Args:
         logits: Shape (samples, choices).
@@ -23,11 +23,11 @@ class Categorical:
         self._logs = operations.log_softmax(logits)
 
     def log_probability(self, choice: Any) -> Tensor:
-        """Of choices, int64 (samples,); shape (samples,)."""
+        """Return the logarithms of the probabilities of choices, int64 (samples,); shape (samples,)."""
         return operations.pick(self._logs, choice)
 
     def entropy(self) -> Tensor:
-        """−⟨Σ p ln p⟩, the mean over the samples."""
+        """Return the entropy −Σ p ln p, the mean over the samples."""
         logs = self._logs._data
         p = namespace(logs).exp(logs)
         value = -(p * logs).sum() / len(logs)
@@ -46,7 +46,7 @@ class Gaussian:
         self._mean, self._log_deviation = mean, log_deviation
 
     def log_probability(self, drawn: Any) -> Tensor:
-        """The logarithm of the density at numbers of shape (samples, dimensions); shape (samples,)."""
+        """Return the logarithm of the density at numbers of shape (samples, dimensions); shape (samples,)."""
         scale = namespace(self._mean._data).exp(-self._log_deviation._data)
         z = (drawn - self._mean._data) * scale
         logs = -0.5 * z * z - self._log_deviation._data - 0.5 * _LOG_TAU
@@ -58,8 +58,8 @@ class Gaussian:
         return record("log_probability", logs.sum(axis=1), (self._mean, self._log_deviation), backward)
 
     def entropy(self) -> Tensor:
-        """Of the density, Σ ln(σ √(2πe)).
+        """Return the entropy of the density, Σ ln(σ √(2πe)).
 
-        Below 0 once the deviations are under 1 / √(2πe) = 0.242: unlike a probability, a density can pass 1.
+        It is below 0 for deviations below 1 / √(2πe) = 0.242: unlike a probability, a density can exceed 1.
         """
         return self._log_deviation.sum() + 0.5 * (1 + _LOG_TAU) * len(self._log_deviation)

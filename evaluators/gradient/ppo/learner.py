@@ -19,14 +19,14 @@ from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimisers import Adam
 from evaluators.gradient.ppo.acting import Slots, Steps, kernels, new_scratch
 from evaluators.gradient.ppo.objective import (
-    advantages_of,
     clipped_loss,
+    estimate_advantages,
     explained_variance,
+    measure_policy_change,
     normalise,
-    policy_change,
     value_loss,
 )
-from evaluators.gradient.ppo.policy import Policy, check_sound, run_over
+from evaluators.gradient.ppo.policy import Policy, check_all_finite, run_kernel
 from evaluators.gradient.ppo.settings import TASKS as TASKS
 from evaluators.gradient.ppo.settings import Settings as Settings
 from evaluators.gradient.ppo.settings import settings_for as settings_for
@@ -54,18 +54,19 @@ UPDATE = np.dtype(
         ("explained_variance", np.float64),
     ]
 )
-"""A row of the history: the update, from 0; environment steps and episodes ended in all; the mean reward of the
-episodes that ended in it, NaN if none did; its learning rate; means over its minibatches of the clipped objective's
-loss, of the value loss, of the entropy (see `distributions` on why it can be below 0), of the divergence from the
-policy that acted, ⟨r − 1 − ln r⟩ (Schulman 2020), and of the share of samples with a ratio beyond the clip;
-1 − Var(R − V) / Var(R) of the values V before it and the returns R, NaN where these are all equal."""
+"""A row of the history. `update` counts from 0; `steps` and `episodes` count environment steps and finished episodes in
+all. `reward` is the mean over the episodes that ended in the update, NaN if none did. `policy_loss` to
+`clip_fraction` are means over the update's minibatches: the loss of the clipped objective, the value loss, the entropy
+(`distributions` explains why it can be below 0), the divergence ⟨r − 1 − ln r⟩ from the policy that acted (Schulman
+2020), and the share of samples whose ratio is clipped. `explained_variance` is 1 − Var(R − V) / Var(R) of the returns R
+and the values V before the update, NaN if the returns are all equal."""
 
 
-class Trained(NamedTuple):
-    """What `train` gives.
+class TrainedPolicy(NamedTuple):
+    """The result of `train`.
 
     Attributes:
-        policy: As after the last update.
+        policy: The policy after the last update.
         history: An array of dtype UPDATE, a row for each update.
     """
 
@@ -82,23 +83,23 @@ def train(
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 10,
     resume: bool = False,
-) -> Trained:
+) -> TrainedPolicy:
     """Train a policy for an environment.
 
     Args:
         environment: An instance of an `evaluators.environments.Environment`.
-        settings: Default: those of TASKS.
-        seed: Of all that is drawn; the same seed gives the same policy.
-        device: Where the networks learn; episodes are played on the CPU. See `evaluators.devices.resolve_device`.
-        reporters: Are told of each update.
-        checkpoint: File that keeps the newest state.
-        checkpoint_every: Updates between writing it; it is written at the end in any case.
-        resume: Go on from that file, as if training had never stopped; without one, begin.
+        settings: By default `settings_for(environment)`.
+        seed: Seed of all random numbers; the same seed gives the same policy.
+        device: Where the networks learn; episodes run on the CPU. See `evaluators.devices.resolve_device`.
+        reporters: Reporters, called after each update.
+        checkpoint: File for the newest state.
+        checkpoint_every: Updates between writing it; it is also written at the end.
+        resume: Continue from that file as if training had not stopped; start anew if there is no file.
 
     Raises:
         ValueError: An argument is not allowed, or an observation, a reward or a loss was not finite.
         RuntimeError: One of the environment's functions raised an error.
-        CheckpointError: The checkpoint is damaged, or of other training.
+        CheckpointError: The checkpoint is damaged, or belongs to other training.
     """
     learner = Learner(environment, settings, seed, device)
     check_count("checkpoint_every", checkpoint_every)
@@ -118,7 +119,7 @@ def train(
                 write_arrays(checkpoint, learner.state())
             for reporter in reporters:
                 reporter.epoch(learner.history)
-    return Trained(learner.policy, learner.history)
+    return TrainedPolicy(learner.policy, learner.history)
 
 
 class Learner:
@@ -131,9 +132,9 @@ class Learner:
         device: See `train`.
 
     Attributes:
-        policy: As it is now.
+        policy: The current policy.
         history: An array of dtype UPDATE, a row for each update so far.
-        updates: How many the settings ask for.
+        updates: Total number of updates, from the settings.
         device: "cpu", "cuda:0", …
 
     Raises:
@@ -181,7 +182,7 @@ class Learner:
         return arrays_of(self.device)
 
     def update(self) -> None:
-        """Act for some steps, then learn from them; if that is interrupted, it has not been.
+        """Act for some steps, then learn from them; an exception or an interruption restores the state before.
 
         Raises:
             ValueError: All updates have been made, or an observation, a reward or a loss was not finite.
@@ -202,7 +203,7 @@ class Learner:
             rate = s.learning_rate * (1 - done / self.updates if s.schedule == "linear" else 1)
             self._optimiser.learning_rate = rate
             steps = self._act(done)
-            batch, explained = self._batch(steps)
+            batch, explained = self._make_batch(steps)
             measures = self._learn(batch)
             if self._observed is not None:
                 self._observed.add(steps.moment, steps.reward.size)
@@ -215,7 +216,7 @@ class Learner:
         self.history = np.append(self.history, np.array([row], UPDATE))
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the rest depends on, as arrays of the host."""
+        """Return everything that the remaining training depends on, as numpy arrays."""
         parts: dict[str, dict[str, np.ndarray]] = {
             "policy": self.policy.state(),
             "optimiser": self._optimiser.state(),
@@ -234,7 +235,7 @@ class Learner:
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave; ValueError if that was of other training."""
+        """Set the state that `state` returned; ValueError if it belongs to other training."""
         mine = self.state()
         if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
             other = cut(str(arrays.get("training", "not of PPO")))
@@ -273,7 +274,7 @@ class Learner:
         )
         sound = np.ones(slots, bool)
         collect, _ = kernels(policy.functions, policy.activation, policy.discrete)
-        run_over(
+        run_kernel(
             environment,
             collect,
             slots,
@@ -289,11 +290,13 @@ class Learner:
             sound,
             scratch=lambda: (new_scratch(environment, actor),),
         )
-        check_sound(environment, sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot")
+        check_all_finite(
+            environment, sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot"
+        )
         return steps
 
-    def _batch(self, steps: Steps) -> tuple[_Batch, float]:
-        """The steps as samples on the device, and the explained variance."""
+    def _make_batch(self, steps: Steps) -> tuple[_Batch, float]:
+        """Return the steps as samples on the device, and the explained variance."""
         s, policy = self.settings, self.policy
         to_device = self._arrays.to_device
         *places, features = steps.inputs.shape
@@ -310,14 +313,14 @@ class Learner:
         following[steps.terminated] = 0.0
         ended = steps.terminated | steps.truncated
         rewards = steps.reward / self._reward_scale(steps.reward, ended) if s.scale_rewards else steps.reward
-        advantages = advantages_of(rewards, values[:, :-1], following, ended, s.gamma, s.gae_lambda)
+        advantages = estimate_advantages(rewards, values[:, :-1], following, ended, s.gamma, s.gae_lambda)
         returns = advantages + values[:, :-1]
         columns = (values[:, :-1], advantages, returns)
         placed = [to_device(np.ascontiguousarray(c, np.float32).reshape(-1)) for c in columns]
         return _Batch(inputs, chosen, log_probability, *placed), explained_variance(values[:, :-1], returns)
 
     def _reward_scale(self, rewards: np.ndarray, ended: np.ndarray) -> float:
-        """The deviation of the discounted reward so far."""
+        """Update the statistics of the discounted reward, and return its deviation so far."""
         totals = np.empty_like(rewards)
         for now in range(rewards.shape[1]):
             self._discounted = self._discounted * self.settings.gamma + rewards[:, now]
@@ -329,7 +332,7 @@ class Learner:
         return float(self._returned.deviation[0])
 
     def _learn(self, batch: _Batch) -> np.ndarray:
-        """Go through the batch some times; returns the measures' means over the minibatches."""
+        """Train on the batch for `epochs` passes; returns the means of the measures over the minibatches."""
         s, count = self.settings, len(batch.inputs)
         measures: list[tuple[float, ...]] = []
         for _ in range(s.epochs):
@@ -368,12 +371,12 @@ class Learner:
         loss.backward()
         clip_by_norm(self._optimiser.parameters, s.max_gradient_norm)
         self._optimiser.step()
-        changes = policy_change(log_probability._data - part.log_probability, s.clip)
+        changes = measure_policy_change(log_probability._data - part.log_probability, s.clip)
         return of_policy.item(), of_value.item(), entropy.item(), *changes
 
 
 class _Batch(NamedTuple):
-    """Samples, on the learner's device."""
+    """Samples on the learner's device."""
 
     inputs: Any  # float32 (samples, observations)
     drawn: Any  # int64 (samples,) or float32 (samples, dimensions)

@@ -1,4 +1,4 @@
-"""What PPO learns from: advantages, the losses, and measures of an update."""
+"""The objective of PPO: advantages, losses, and measures of an update."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from neat.kernels.jit import kernel
 _SUM_ROUNDING = 1e-12  # relative, of float64 sums over an episode
 
 
-def policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
-    """The approximate KL divergence ⟨r − 1 − ln r⟩ (Schulman 2020), and the share of samples with |r − 1| > ε.
+def measure_policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
+    """Return the approximate KL divergence ⟨r − 1 − ln r⟩ (Schulman 2020) and the share of samples with |r − 1| > ε.
 
     Args:
         log_ratio: ln r, float array (samples,).
@@ -27,9 +27,9 @@ def policy_change(log_ratio: Any, clip: float) -> tuple[float, float]:
 
 
 def explained_variance(values: np.ndarray, returns: np.ndarray) -> float:
-    """1 − Var(R − V) / Var(R): 1 for perfect values, 0 for constant ones; NaN where the returns do not vary.
+    """Return 1 − Var(R − V) / Var(R): 1 for perfect values, 0 for constant ones; NaN if the returns do not vary.
 
-    Returns that differ by less than rounding leaves in sums of advantages and values do not vary.
+    Returns count as equal if they differ by no more than the rounding of sums of advantages and values.
 
     Args:
         values: V, float, any shape.
@@ -43,11 +43,12 @@ def explained_variance(values: np.ndarray, returns: np.ndarray) -> float:
 
 
 def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: float) -> Tensor:
-    """Minus the mean of min(r A, clip(r, 1 − ε, 1 + ε) A) (Schulman et al. 2017, equation 7).
+    """Return minus the mean of min(r A, clip(r, 1 − ε, 1 + ε) A) (Schulman et al. 2017, equation 7).
 
     Args:
-        log_probability: Of what was done, by the policy as it is; shape (samples,).
-        before: By the policy that did it, an array of that shape; r is the ratio of the probabilities.
+        log_probability: Of the actions taken, under the current policy; shape (samples,).
+        before: Of the same actions, under the policy that took them, an array of that shape; r is the ratio of the
+            probabilities.
         advantages: A, an array of that shape.
         clip: ε.
     """
@@ -61,13 +62,13 @@ def clipped_loss(log_probability: Tensor, before: Any, advantages: Any, clip: fl
 
 
 def value_loss(values: Tensor, before: Any, returns: Any, clip: float | None = None) -> Tensor:
-    """Half the mean of (V − R)², or of what is the larger with V's change limited to ±ε.
+    """Return half the mean of (V − R)²; with `clip`, of the larger of that and its value with V's change limited to ±ε.
 
     Args:
         values: V, shape (samples,).
         before: The values when the policy acted, an array of that shape.
         returns: R, an array of that shape.
-        clip: ε.
+        clip: ε; None: no limit.
     """
     xp = namespace(returns)
     error = values._data - returns
@@ -83,16 +84,16 @@ def value_loss(values: Tensor, before: Any, returns: Any, clip: float | None = N
 
 
 def normalise(advantages: Any) -> Any:
-    """Advantages brought to mean 0 and standard deviation 1; all 0 where they differ by rounding alone.
+    """Return the advantages with mean 0 and standard deviation 1; all 0 if they differ only by rounding.
 
     Args:
-        advantages: float32 array of shape (samples,), of two samples at least.
+        advantages: float32 array of shape (samples,), of at least two samples.
     """
     mean, deviation = advantages.mean(), advantages.std(ddof=1)
     return (advantages - mean) / (deviation + 1e-8) * exceeds_rounding(deviation, mean)
 
 
-def advantages_of(
+def estimate_advantages(
     rewards: np.ndarray,
     values: np.ndarray,
     following: np.ndarray,
@@ -100,16 +101,16 @@ def advantages_of(
     gamma: float,
     gae_lambda: float,
 ) -> np.ndarray:
-    """Generalised advantage estimates, Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ V'_t − V_t, up to the episode's end.
+    """Return generalised advantage estimates, Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ V'_t − V_t, up to an episode's end.
 
-    (Schulman et al. 2016, equation 16.) A time limit is no termination: the episode could have gone on, so that V' is
-    the critic's value of where it was cut off.
+    The source is Schulman et al. 2016, equation 16. A time limit is not a termination: the episode could have
+    continued, so V' is then the critic's value of the state at which it was cut off.
 
     Args:
         rewards: r, float (slots, steps).
         values: V, of the states before the steps, float (slots, steps).
         following: V', of the states after the steps: 0 where an episode terminated; float64 (slots, steps).
-        ended: Whether the episode ended with the step, in either way; bool (slots, steps).
+        ended: Whether the episode terminated or was cut off with the step; bool (slots, steps).
         gamma: γ.
         gae_lambda: λ.
 

@@ -1,4 +1,4 @@
-"""What PPO trains: an actor that decides and a critic that estimates the value of a state."""
+"""The policy that PPO trains: an actor that chooses actions, and a critic that estimates the values of states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
 from evaluators.episodes.base import Episodes, check_trial
 from evaluators.episodes.episode import Senses
-from evaluators.gradient.checks import check_above
+from evaluators.gradient.checks import check_positive
 from evaluators.gradient.nn.initialisation import filled, orthogonal
 from evaluators.gradient.nn.layers import Activation, Dense, Sequential
 from evaluators.gradient.nn.module import Module, Parameter
@@ -26,26 +26,26 @@ from neat.kernels import parallel
 from neat.kernels.jit import cause
 from neat.support.messages import shown
 
-_COST = 5  # of a step, in the units of parallel.over
+_STEP_COST = 5  # in the units of `parallel.over`
 
 
 class Policy(Module):
-    """A dense network that decides, the actor, and another of the same shape that estimates the value, the critic.
+    """A dense network that chooses actions, the actor, and one of the same size that estimates values, the critic.
 
-    Of a discrete space, the actor's outputs are the logits of the actions. Of a continuous one, they are the means of
-    independent normal distributions whose deviations are parameters that do not depend on the state; −1 and 1 are the
-    bounds of the actions, to which what is drawn is limited.
+    For discrete actions, the actor's outputs are their logits. For continuous actions, they are the means of
+    independent normal distributions, whose deviations are parameters that do not depend on the state. −1 and 1 stand
+    for the bounds of the actions; draws are clipped to them.
 
     Args:
-        environment: What it acts in.
+        environment: The environment to act in.
         hidden: Sizes of the hidden layers.
-        activation: Of the hidden layers; one of `operations.DIFFERENTIABLE`.
-        deviation: The normal distributions' at first.
+        activation: Activation of the hidden layers; one of `operations.DIFFERENTIABLE`.
+        deviation: Initial deviation of the normal distributions.
 
     Attributes:
-        actor: Inputs to the actions' logits or means.
-        critic: Inputs to one value.
-        log_deviation: Shape (dimensions,); None for discrete actions.
+        actor: Network from inputs to the actions' logits or means.
+        critic: Network from inputs to one value.
+        log_deviation: Logarithms of the deviations, shape (dimensions,); None for discrete actions.
         offset: float32 (observations,); inputs are (observation − offset) · factor, within ±limit.
         factor: float32 (observations,).
         limit: float32 (1,).
@@ -65,7 +65,7 @@ class Policy(Module):
     ) -> None:
         check(environment)
         check_differentiable(activation)
-        deviation = check_above("deviation", deviation)
+        deviation = check_positive("deviation", deviation)
         if not isinstance(hidden, tuple | list):
             raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {shown(hidden)}")
         self.environment = environment
@@ -75,37 +75,38 @@ class Policy(Module):
         self.discrete = not isinstance(actions, Box)
         count = len(actions.low) if isinstance(actions, Box) else actions.count
         sizes = (environment.num_observations, *hidden)
-        self.actor = _network(sizes, count, activation, 0.01)  # at first all actions are about equally likely
-        self.critic = _network(sizes, 1, activation, 1.0)
+        # The small gain makes all actions about equally likely at first.
+        self.actor = _make_network(sizes, count, activation, 0.01)
+        self.critic = _make_network(sizes, 1, activation, 1.0)
         self.log_deviation = None if self.discrete else Parameter((count,), filled(math.log(deviation)))
         self.offset = np.zeros(sizes[0], np.float32)
         self.factor = np.ones(sizes[0], np.float32)
         self.limit = np.full(1, np.finfo(np.float32).max)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Inputs (samples, observations) to logits or means (samples, actions)."""
+        """Map inputs (samples, observations) to logits or means (samples, actions)."""
         return self.actor(x)
 
     def value(self, x: Tensor) -> Tensor:
-        """Inputs (samples, observations) to the critic's values (samples,)."""
+        """Map inputs (samples, observations) to the critic's values (samples,)."""
         return self.critic(x).reshape(-1)
 
     def distribution(self, outputs: Tensor) -> Categorical | Gaussian:
-        """Of the actions, by what `forward` gives."""
+        """Return the distribution of the actions, from what `forward` returns."""
         return Categorical(outputs) if self.log_deviation is None else Gaussian(outputs, self.log_deviation)
 
     def set_senses(self, senses: Senses) -> None:
-        """Say how observations become inputs."""
+        """Set how observations become inputs."""
         for name, value in zip(self.buffers, senses, strict=True):
             buffer = getattr(self, name)
             buffer[...] = arrays_holding(buffer).to_device(value)
 
     def senses(self) -> Senses:
-        """How observations become inputs, as the kernels take it."""
+        """Return how observations become inputs, in the form that the kernels take."""
         return Senses(to_host(self.offset), to_host(self.factor), np.float32(to_host(self.limit)[0]))
 
     def as_actor(self) -> Actor:
-        """The actor as the kernels take it."""
+        """Return the actor in the form that the kernels take."""
         layers = [layer for layer in self.actor.layers if isinstance(layer, Dense)]
         weights = tuple(np.ascontiguousarray(to_host(layer.weight._data), np.float32) for layer in layers)
         biases = tuple(
@@ -117,15 +118,15 @@ class Policy(Module):
         return Actor(weights, biases, np.exp(log_deviation).astype(np.float32), low, high - low)
 
     def play(self, episodes: int = 100, greedy: bool = True, trial: int = 0) -> Episodes:
-        """Episodes from the fresh starts that `evaluators.Rollout.play` has too.
+        """Act in episodes from the same fresh starts as `evaluators.Rollout.play`.
 
         Args:
-            episodes: How many.
-            greedy: Take the most likely action, or the mean; otherwise draw, from numbers that depend on the trial.
-            trial: Another number gives other starts.
+            episodes: Number of episodes.
+            greedy: Take the most likely action, or the mean; otherwise draw from numbers that depend on the trial.
+            trial: Number of the trial; each has other starts.
 
         Returns:
-            As of one genome: arrays of shape (1, episodes).
+            The episodes, as of one genome: arrays of shape (1, episodes).
 
         Raises:
             ValueError: An argument is out of range, or an observation or a reward was not finite.
@@ -137,7 +138,7 @@ class Policy(Module):
         record = Episodes(*(np.empty((1, episodes), dtype) for dtype in (np.float64, np.int64, bool)))
         sound = np.ones(episodes, bool)
         _, play = kernels(self.functions, self.activation, self.discrete)
-        run_over(
+        run_kernel(
             environment,
             play,
             episodes,
@@ -155,34 +156,34 @@ class Policy(Module):
                 new_scratch(environment, actor),
             ),
         )
-        check_sound(environment, sound & np.isfinite(record.reward[0]), "episode")
+        check_all_finite(environment, sound & np.isfinite(record.reward[0]), "episode")
         return record
 
 
-def run_over(
+def run_kernel(
     environment: Environment, kernel: Any, count: int, steps: int, *arguments: Any, scratch: Any
 ) -> None:
-    """`parallel.over` for a loop over `count` slots or episodes of about so many steps.
+    """Call `parallel.over` for a loop over `count` slots or episodes of about `steps` steps each.
 
     Raises:
         RuntimeError: One of the environment's functions raised an error.
     """
     try:
-        parallel.over(kernel, count, *arguments, scratch=scratch, cost=_COST * steps)
-    except Exception as error:  # nothing else raises there
+        parallel.over(kernel, count, *arguments, scratch=scratch, cost=_STEP_COST * steps)
+    except Exception as error:  # only the environment's functions can raise there
         raise RuntimeError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from error
 
 
-def check_sound(environment: Environment, sound: np.ndarray, what: str) -> None:
-    """ValueError for the first that is not sound."""
+def check_all_finite(environment: Environment, sound: np.ndarray, what: str) -> None:
+    """Raise ValueError for the first of `what`, such as episodes, that is not finite."""
     if not sound.all():
         raise ValueError(
             f"{environment.name}: an observation or a reward was not finite in {what} {int(np.argmin(sound))}"
         )
 
 
-def _network(sizes: tuple[int, ...], outputs: int, activation: str, gain: float) -> Sequential:
-    """Hidden layers with orthogonal weights of gain √2, and a last layer."""
+def _make_network(sizes: tuple[int, ...], outputs: int, activation: str, gain: float) -> Sequential:
+    """Return hidden layers with orthogonal weights of gain √2, and a last layer with `gain`."""
     layers: list[Module] = []
     for inputs, size in itertools.pairwise(sizes):
         layers += [Dense(inputs, size, initialisation=orthogonal(math.sqrt(2))), Activation(activation)]

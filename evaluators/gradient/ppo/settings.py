@@ -1,4 +1,4 @@
-"""How proximal policy optimisation learns, and what works for which environment."""
+"""The settings of proximal policy optimisation, and good ones for some environments."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from neat.support.validation import Model
 
 
 class Settings(Model):
-    """How PPO learns."""
+    """The settings of PPO."""
 
     steps: OneOrMore = 100_000
-    """Environment steps in all; there are as many whole updates as fit in."""
+    """Total of environment steps, rounded down to whole updates."""
     slots: Size = 8
     """Episodes side by side."""
     rollout: Size = 128
     """Steps in each of them between updates."""
     epochs: OneOrMore = 10
-    """How often an update goes through the steps."""
+    """Passes through the steps in an update."""
     minibatch_size: OneOrMore = 128
-    """Steps for one step of the optimiser; the last of an epoch may have fewer."""
+    """Environment steps per step of the optimiser; the last minibatch of an epoch may have fewer."""
     gamma: Rate = 0.99
     """Discount γ."""
     gae_lambda: Rate = 0.95
@@ -31,36 +31,36 @@ class Settings(Model):
     clip: Positive = 0.2
     """ε: the ratio of probabilities is clipped to [1 − ε, 1 + ε]."""
     clip_values: bool = False
-    """Clip the critic's change too, to ±ε (as in the original's code)."""
+    """Clip the critic's change to ±ε too, as in the authors' code."""
     normalise_advantages: bool = True
     """Bring the advantages of a minibatch to mean 0 and deviation 1."""
     value_weight: NonNegative = 0.5
-    """Of the value loss, half the mean square."""
+    """Weight of the value loss, which is half the mean square."""
     entropy_weight: NonNegative = 0.0
-    """Of the entropy, which is to be high."""
+    """Weight of the entropy, which is maximised."""
     max_gradient_norm: Positive = 0.5
     """Gradients beyond this norm are scaled down to it."""
     target_kl: Positive | None = None
-    """End an update when a minibatch's approximate KL divergence passes this."""
+    """An update ends when a minibatch's approximate KL divergence exceeds this."""
     learning_rate: Positive = 3e-4
-    """Adam's, at first."""
+    """Initial learning rate of Adam."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Whether the rate falls to 0 over all updates."""
+    """Whether the rate falls linearly to 0 over all updates, or is constant."""
     epsilon: Positive = 1e-5
     """Adam's ε."""
     observations: Observations = "normalised"
-    """As in `evaluators.Rollout`; normalised by what was seen before the update, and raw in the first."""
+    """See `evaluators.Rollout`; "normalised" uses statistics from before the update, none for the first one."""
     scale_rewards: bool = False
     """Divide rewards by the deviation of the discounted reward so far (Engstrom et al. 2020)."""
     hidden: tuple[Size, ...] = (64, 64)
     """Sizes of the hidden layers."""
     activation: ActivationName = "tanh"
-    """Of the hidden layers."""
+    """Activation of the hidden layers."""
     deviation: Positive = 1.0
-    """Of continuous actions at first, where −1 and 1 are their bounds."""
+    """Initial deviation of continuous actions, whose bounds are −1 and 1."""
 
     def updated(self, **changes: Any) -> Settings:
-        """With these fields changed; ValueError if one is not allowed."""
+        """Return a copy with these fields changed; ValueError if one is not allowed."""
         return Settings(**{**self.model_dump(), **changes})
 
 
@@ -78,9 +78,9 @@ TASKS: dict[type[Environment], Settings] = {
     MountainCarContinuous: Settings(),
     Pendulum: Settings(steps=500_000, slots=4, rollout=512, gamma=0.9, learning_rate=1e-3, minibatch_size=64),
 }
-"""What works for an environment; others begin with `Settings()`."""
+"""Good settings for some environments; start from `Settings()` for others."""
 
 
 def settings_for(environment: Environment) -> Settings:
-    """The settings of TASKS, or the default ones."""
+    """Return the settings in TASKS, or `Settings()` if the environment is not there."""
     return TASKS.get(type(environment), Settings())

@@ -1,4 +1,4 @@
-"""Which memory an array is in, and arrays from what people pass."""
+"""The device of an array, and conversion of callers' values to arrays of a device."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from neat.support.validation import check_unmasked
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
-# Every operation asks. A union of types made at each call takes four times as long.
+# A constant, since every operation uses it: making a union of types at each call takes four times as long.
 _ON_HOST = (np.ndarray, np.generic)
 
 
 def arrays_on(device: str) -> Arrays:
-    """The Arrays of a device by any of the names that `evaluators.devices.resolve_device` knows."""
+    """Return the Arrays of a device, by any name that `evaluators.devices.resolve_device` accepts."""
     return arrays_of(resolve_device(device)[0])
 
 
 def arrays_holding(array: Any) -> Arrays:
-    """The Arrays of the device that an array is on; a number has the host's."""
+    """Return the Arrays of the device that holds an array; those of the CPU for a number."""
     if isinstance(array, _ON_HOST):
         return HOST
     return arrays_of(f"cuda:{array.device.id}")
 
 
 def namespace(*arrays: Any) -> Any:
-    """numpy, or cupy if one of the arrays is cupy's."""
+    """Return numpy, or cupy if one of the arrays is a cupy array."""
     for array in arrays:
         if not isinstance(array, _ON_HOST):
             return arrays_holding(array).xp
@@ -38,31 +38,31 @@ def namespace(*arrays: Any) -> Any:
 
 
 def float_dtype(dtype: Any) -> np.dtype:
-    """float32 or float64 as a dtype; ValueError for anything else."""
+    """Return float32 or float64 as a dtype; ValueError for anything else."""
     with contextlib.suppress(TypeError):
-        if dtype is not None and np.dtype(dtype) in DTYPES:  # None would be float64
+        if dtype is not None and np.dtype(dtype) in DTYPES:  # np.dtype(None) is float64
             return np.dtype(dtype)
     raise ValueError(f"dtype: must be float32 or float64, got {shown(dtype)}")
 
 
 def to_floats(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
-    """A new array of a device, of this dtype, from what a person passes.
+    """Copy a caller's value to a device as an array of this dtype.
 
     Raises:
-        ValueError: It holds no numbers, or one that is not finite.
+        ValueError: The value is not an array of finite numbers.
     """
-    result = arrays.xp.array(to_numbers(name, value, arrays), dtype)  # a copy
+    result = arrays.xp.array(to_numbers(name, value, arrays), dtype)
     check_finite(name, result)
     return result
 
 
 def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
-    """An array of a device, of the dtype that it has; ValueError if it holds no numbers."""
+    """Return a value as an array of a device, with its own dtype; ValueError if it is not an array of numbers."""
     try:
         array = arrays.to_device(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
-    except TypeError as error:  # of a tensor that requires gradients, or of another device's array
+    except TypeError as error:  # raised for a tensor that requires gradients, and for another device's array
         raise ValueError(f"{name}: {error}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
@@ -71,7 +71,7 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
 
 
 def check_finite(name: str, array: Any) -> None:
-    """ValueError with the place and the number if one is NaN or infinite."""
+    """Raise ValueError, with the position and the number, if one is NaN or infinite."""
     finite = namespace(array).isfinite(array)
     if not finite.all():
         position = tuple(int(k[0]) for k in (~finite).nonzero()) if array.ndim else ()
@@ -79,5 +79,5 @@ def check_finite(name: str, array: Any) -> None:
 
 
 def to_host(array: Any) -> np.ndarray:
-    """Any device's array as numpy's."""
+    """Return an array of any device as a numpy array."""
     return arrays_holding(array).to_host(array)

@@ -1,7 +1,7 @@
-"""The tape: the operations that made tensors, and how gradients go back through them.
+"""The tape: the operations that produced tensors, and the propagation of gradients back through them.
 
-`Tensor.backward` goes through the operations from the newest to the oldest. An operation is newer than the ones that it
-took its inputs from, so that this is a topological order.
+`Tensor.backward` visits the operations from the newest to the oldest. This is a topological order, since an operation
+is newer than those that produced its inputs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _serial = itertools.count()
 
 
 class Version:
-    """How often an array was changed; tensors that share its memory share this.
+    """Counts the changes of an array; tensors that share its memory share its Version.
 
     Attributes:
-        count: Grows with each change.
+        count: Number of changes.
     """
 
     count = 0
@@ -33,14 +33,14 @@ class Node:
     """An operation on the tape.
 
     Attributes:
-        operation: Its name, for errors.
-        inputs: The tensors that it took; none once the gradients have gone through it.
-        backward: Gives, from its result's gradient, one for each input, or None where none is needed. A gradient may
-            be larger than its input if that was broadcast. The array that it is given may not be written to.
-        counts: Of the changes of the inputs, when it took them.
-        version: The result's, whose values `backward` may use; the result itself would be a circle.
-        count: Of the changes of the result.
-        serial: Grows from one operation to the next.
+        operation: Name of the operation, for error messages.
+        inputs: Its input tensors; empty once gradients have been propagated through it.
+        backward: Takes the gradient of the result, which it must not write to; returns one gradient for each input, or
+            None where none is needed. The gradient of a broadcast input may have the broadcast shape.
+        counts: Number of changes of each input when the operation used it.
+        version: Version of the result, whose values `backward` may use. A reference to the result would be a cycle.
+        count: Number of changes of the result when it was computed.
+        serial: A number that grows from one operation to the next.
     """
 
     __slots__ = ("backward", "count", "counts", "inputs", "operation", "serial", "version")
@@ -55,7 +55,7 @@ class Node:
 
 
 def undo_broadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of an array of this shape from that of its broadcast: the sum over all copies of an element."""
+    """Return the gradient of an array of this shape from that of its broadcast: the sum over an element's copies."""
     added = gradient.ndim - len(shape)
     stretched = tuple(k + added for k, n in enumerate(shape) if n == 1 and gradient.shape[k + added] != 1)
     total = gradient.sum(axis=(*range(added), *stretched))
@@ -63,7 +63,10 @@ def undo_broadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
 
 
 def sort_newest_first(root: Node) -> list[Node]:
-    """All operations that led to `root`, without recursion: a graph may be deeper than Python's stack."""
+    """Return all operations that led to `root`, newest first.
+
+    It does not recurse, since a graph may be deeper than Python's stack.
+    """
     found, waiting = {root}, [root]
     while waiting:
         for tensor in waiting.pop().inputs:
@@ -75,7 +78,7 @@ def sort_newest_first(root: Node) -> list[Node]:
 
 
 def check_usable(node: Node) -> None:
-    """ValueError if gradients went through it before, or if its inputs or its result were changed since."""
+    """Raise ValueError if gradients were propagated through the node, or its inputs or its result were changed."""
     if node.backward is None:
         raise ValueError(
             f"backward: this graph ({node.operation}) has been used already; compute the loss again, "
@@ -94,7 +97,7 @@ def check_usable(node: Node) -> None:
 
 
 def propagate(node: Node, pending: dict[Node, Any]) -> None:
-    """Give the gradient of a node's result on to the node's inputs, and free what the node held."""
+    """Propagate the gradient of a node's result to the node's inputs, and free what the node held."""
     gradient = pending.pop(node, None)
     if gradient is not None:
         assert node.backward is not None

@@ -1,11 +1,11 @@
-"""Reverse-mode differentiation: tensors, which remember on a tape the operations that made them.
+"""Tensors, which record on a tape the operations that produced them.
 
 Each operation computes its result and calls `record` with a function that turns the gradient of the result into those
 of its inputs. `Tensor.backward` runs these functions; see `tape`.
 
 Operations import `Tensor`, so `Tensor` cannot import them. Those that its operators and methods call, such as `add` for
 `+`, are decorated with `tensor_method`, which enters them in a table. The package imports every file of operations, so
-the table is full before anybody uses a tensor.
+the table is complete before a tensor is used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _operations: dict[str, Callable[..., Tensor]] = {}
 
 
 def tensor_method(operation: Operation) -> Operation:
-    """Enter an operation, under its name, in the table of those that `Tensor`'s operators and methods call."""
+    """Decorate an operation that `Tensor`'s operators and methods call: enter it, under its name, in their table."""
     _operations[operation.__name__] = operation
     return operation
 
@@ -55,7 +55,7 @@ _mode = _Mode()
 
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
-    """Within it, operations leave nothing on the tape; also a decorator."""
+    """Record no operations within the `with` block, or within a function that this decorates."""
     before = _mode.recording
     _mode.recording = False
     try:
@@ -65,25 +65,24 @@ def no_grad() -> Iterator[None]:
 
 
 class Tensor:
-    """An array that remembers how it was computed.
+    """An array that records how it was computed.
 
-    `==` and `<` compare element by element and give boolean arrays, except `==` of a `Parameter`. As a key of a
-    dictionary, a tensor is itself alone.
-    `copy.deepcopy` and pickle take tensors that were made, not results of operations, whose tape they would need.
+    `==` and `<` compare element by element and return boolean arrays, except `==` of a `Parameter`. The hash of a
+    tensor is that of the object. `copy.deepcopy` and pickle refuse results of operations, since these have a tape.
 
     Args:
-        data: Numbers of any shape, all finite; copied.
-        requires_grad: Whether `backward` shall leave a gradient in `grad`.
-        dtype: float32 or float64. Tensors of both do not mix.
-        device: See `evaluators.devices.resolve_device`; default: where `data` is.
+        data: Finite numbers of any shape; copied.
+        requires_grad: Whether `backward` adds a gradient to `grad`.
+        dtype: float32 or float64. An operation cannot mix tensors of both.
+        device: See `evaluators.devices.resolve_device`; by default the device of `data`.
 
     Attributes:
-        grad: The sum of the gradients of all calls of `backward` since it was None, an array like `data`; only for
-            tensors made by a person, not for results of operations.
-        requires_grad: As given; of a result, whether one of the inputs has it.
+        grad: The sum of the gradients of all calls of `backward` since it was None, an array like `data`; always None
+            for results of operations.
+        requires_grad: The argument; for the result of an operation, whether one of its inputs requires gradients.
 
     Raises:
-        ValueError: `data` holds no numbers, or some that are not finite.
+        ValueError: `data` is not an array of finite numbers.
     """
 
     __slots__ = ("_data", "_node", "_version", "grad", "requires_grad")
@@ -110,14 +109,13 @@ class Tensor:
 
     @property
     def data(self) -> Any:
-        """The array, numpy's or cupy's, to read; assign a whole array to change it, `tensor.data = tensor.data * 2`.
+        """The numpy or cupy array, read-only; assign a whole array to change it, `tensor.data = tensor.data * 2`.
 
-        Assigning copies into the memory, which tensors of `detach`, `reshape` and slices share. `backward` refuses
-        graphs made with the old values. cupy has no arrays that can only be read: what is written to them goes
-        unnoticed.
+        Assigning copies into the memory, which tensors from `detach`, `reshape` and slices share. `backward` refuses
+        graphs that used the old values. cupy has no read-only arrays: writing to its elements goes undetected.
 
         Raises:
-            ValueError: What is assigned has another shape, or is not finite.
+            ValueError: The assigned array has another shape, or is not finite.
         """
         return read_only(self._data)
 
@@ -131,7 +129,7 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the array."""
+        """Shape of the array."""
         return self._data.shape
 
     @property
@@ -146,11 +144,11 @@ class Tensor:
 
     @property
     def device(self) -> str:
-        """Where the array is: "cpu", "cuda:0", …"""
+        """Device of the array: "cpu", "cuda:0", …"""
         return arrays_holding(self._data).device
 
     def item(self) -> float:
-        """The only element as a number; ValueError if there are several."""
+        """Return the only element as a number; ValueError if there is not exactly one."""
         return self._only_element("item")
 
     def _only_element(self, wanted: str) -> float:
@@ -159,7 +157,7 @@ class Tensor:
         return float(self._data.reshape(())[()])
 
     def detach(self) -> Tensor:
-        """The same array as a tensor that no gradient goes through."""
+        """Return a tensor with the same memory through which no gradient is propagated."""
         result = constant(self._data)
         result._version = self._version
         return result
@@ -182,7 +180,7 @@ class Tensor:
         return bool(self._only_element("bool"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        # numpy takes arrays out of lists and in its functions, too, where nobody would notice.
+        # numpy's functions call this silently, also for tensors in lists; the gradients would be lost.
         if self.requires_grad:
             raise TypeError(
                 "numpy would lose the gradients of this tensor; use its data or detach(), or operations in place of "
@@ -219,11 +217,11 @@ class Tensor:
         return object.__getstate__(self)
 
     def __copy__(self) -> Tensor:
-        """Another tensor around the same memory, at the same place of the tape, without a gradient so far."""
+        """Return a tensor with the same memory and the same node of the tape, and without a gradient."""
         twin = type(self).__new__(type(self))
         for name, value in object.__getstate__(self)[1].items():  # type: ignore[index]
             setattr(twin, name, value)
-        twin._data = self._data  # which a parameter draws now, for both
+        twin._data = self._data  # a parameter draws its values here, once for both
         twin.grad = None
         return twin
 
@@ -233,13 +231,13 @@ class Tensor:
         )
 
     def backward(self) -> None:
-        """Add the gradient of this number to `grad` of every tensor that it depends on and that requires one.
+        """Add the gradient of this number to the `grad` of every tensor that it depends on and that requires gradients.
 
-        The graph is used up: what it held is freed.
+        This frees the graph, so it can be called once.
 
         Raises:
-            ValueError: This is not one number, depends on nothing that requires gradients, was used before, or one of
-                the tensors it was computed from has changed since.
+            ValueError: This is not one number, depends on nothing that requires gradients, its graph has been used, or
+                a tensor that it was computed from has changed since.
         """
         if self._data.size != 1:
             raise ValueError(f"backward: expected a loss that is one number, got shape {self.shape}")
@@ -260,7 +258,7 @@ class Tensor:
         if self.grad is not None:
             self.grad += part
         elif part is passed or part.base is not None:
-            self.grad = part.copy()  # others hold this memory too
+            self.grad = part.copy()  # other gradients share this memory
         else:
             self.grad = part
 
@@ -293,12 +291,12 @@ class Tensor:
         return _operations["negative"](self)
 
     def __iadd__(self, other: Any) -> Tensor:
-        # Without this, `weight -= …` would give the name to a new tensor, and the model's would stay as it is.
+        # Without this, `weight -= …` would bind the name to a new tensor and leave the model's weight unchanged.
         if self.requires_grad and self._node is None:
             raise ValueError(
                 "+=, -=, *=, /= and **=: a tensor that is trained; assign to its data, or write x = x + …"
             )
-        return NotImplemented  # and Python takes __add__ and so on
+        return NotImplemented  # Python then calls __add__, __sub__, …
 
     __isub__ = __imul__ = __itruediv__ = __ipow__ = __iadd__
 
@@ -329,7 +327,7 @@ class Tensor:
 
 
 def constant(data: Any) -> Tensor:
-    """A tensor around an array, or a numpy number, of our own: not copied, not checked."""
+    """Wrap an array or a numpy number in a tensor, without a copy or a check."""
     tensor = Tensor.__new__(Tensor)
     tensor._set(data)
     return tensor
@@ -342,9 +340,9 @@ def _values(other: Any) -> Any:
 def record(
     operation: str, data: Any, inputs: tuple[Tensor, ...], backward: Backward, is_view: bool = False
 ) -> Tensor:
-    """The result of an operation as a tensor, with a node on the tape if one of the inputs requires gradients.
+    """Return the result of an operation as a tensor, with a node on the tape if an input requires gradients.
 
-    `is_view`: it may share memory with its one input.
+    `is_view`: the result may share memory with its only input.
     """
     result = constant(np.asarray(data) if isinstance(data, np.generic) else data)
     if is_view:

@@ -20,7 +20,7 @@ def test_advantages_are_sums_of_discounted_errors(data):
     gamma, decay = data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1))
     rewards, values, following = draw.normal(size=(3, slots, steps))
     ended = draw.random((slots, steps)) < 0.3
-    found = objective.advantages_of(rewards, values.astype(np.float32), following, ended, gamma, decay)
+    found = objective.estimate_advantages(rewards, values.astype(np.float32), following, ended, gamma, decay)
     for slot in range(slots):
         for now in range(steps):
             expected, k = 0.0, now

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evaluators.gradient import Tensor, check_gradients
 from evaluators.gradient.tensor import operations
-from evaluators.gradient.tensor.operations.windows import window_layout
+from evaluators.gradient.tensor.operations.windows import place_windows
 from neat.activations import ACTIVATIONS
 
 POSITIVE = {"log", "sqrt"}
@@ -191,7 +191,7 @@ WINDOWS = [
 @pytest.mark.parametrize("case", WINDOWS, ids=str)
 def test_conv2d(case, tensor, host):
     x, weight, bias = tensor((2, 3, *case["size"])), tensor((4, 3, *case["window"])), tensor((4,))
-    _, margins = window_layout("", case["size"], case["window"], case["stride"], case["padding"])
+    _, margins = place_windows("", case["size"], case["window"], case["stride"], case["padding"])
     result = host(operations.conv2d(x, weight, bias, case["stride"], case["padding"]))
     for a, b, part, places in loop_windows(host(x), case["window"], case["stride"], margins, 0.0):
         assert result.shape == (2, 4, *places)
@@ -208,7 +208,7 @@ def test_conv2d(case, tensor, host):
 )
 def test_max_pool2d(case, tensor, host):
     x = tensor((2, 3, *case["size"]))
-    _, margins = window_layout("", case["size"], case["window"], case["stride"], case["padding"])
+    _, margins = place_windows("", case["size"], case["window"], case["stride"], case["padding"])
     arguments = case["window"], case["stride"], case["padding"]
     result = host(operations.max_pool2d(x, *arguments))
     for a, b, part, places in loop_windows(host(x), case["window"], case["stride"], margins, -np.inf):
@@ -234,9 +234,9 @@ def test_output_sizes(length, extent, stride, padding):
     arguments = "conv2d", (length, length), (extent, extent), (stride, stride), padding
     if padding != "same" and length + total < extent:
         with pytest.raises(ValueError, match=f"^conv2d: a window of {extent} does not fit {length}"):
-            window_layout(*arguments)
+            place_windows(*arguments)
         return
-    (places, _), ((before, after), _) = window_layout(*arguments)
+    (places, _), ((before, after), _) = place_windows(*arguments)
     assert places == (length - extent + before + after) // stride + 1
     if padding == "same":
         assert places == -(-length // stride)
@@ -246,10 +246,10 @@ def test_output_sizes(length, extent, stride, padding):
     # `exact` refuses just those in which the last window does not end at the edge.
     covered = (places - 1) * stride + extent == length + before + after
     if covered:
-        assert window_layout(*arguments, exact=True)[0][0] == places
+        assert place_windows(*arguments, exact=True)[0][0] == places
     else:
         with pytest.raises(ValueError, match=r"^conv2d: stride .* does not divide"):
-            window_layout(*arguments, exact=True)
+            place_windows(*arguments, exact=True)
 
 
 # --- mistakes

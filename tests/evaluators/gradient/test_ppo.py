@@ -330,13 +330,13 @@ def test_an_update_that_is_interrupted_has_not_been(monkeypatch):
 def test_change_of_the_policy():
     before, now = np.array([0.2, 0.5, 0.9, 0.4]), np.array([0.2, 0.55, 0.5, 0.8])
     ratio = now / before
-    divergence, clipped = objective.policy_change(np.log(ratio), 0.2)
+    divergence, clipped = objective.measure_policy_change(np.log(ratio), 0.2)
     assert divergence == pytest.approx(sum(r - 1 - math.log(r) for r in ratio) / 4)
     assert clipped == 0.5  # 1, 1.1, 0.56 and 2
     # An unbiased estimate of KL(before ‖ now) where samples come from `before`.
     draw = np.random.default_rng(0).choice(3, size=200_000, p=[0.2, 0.3, 0.5])
     p, q = np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])
-    divergence, _ = objective.policy_change(np.log(q / p)[draw], 0.2)
+    divergence, _ = objective.measure_policy_change(np.log(q / p)[draw], 0.2)
     assert divergence == pytest.approx((p * np.log(p / q)).sum(), rel=0.02)
 
 

@@ -1,4 +1,4 @@
-"""What can be done with tensors; each operation's backward stands beside its forward."""
+"""The operations on tensors; each operation's backward pass stands next to its forward pass."""
 
 from evaluators.gradient.tensor.operations.activations import DIFFERENTIABLE, activate, relu, sigmoid, tanh
 from evaluators.gradient.tensor.operations.elementwise import (

@@ -1,7 +1,4 @@
-"""The activations of neat.activations that have a useful derivative, as operations.
-
-For each name, its value and its slope, which is given the value too.
-"""
+"""The activations of `neat.activations` that have a useful derivative, as operations."""
 
 from __future__ import annotations
 
@@ -18,11 +15,11 @@ _SELU_ALPHA = _SELU * 1.6732632423543772
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:
-    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-abs(x)))  # nothing overflows
+    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-abs(x)))  # does not overflow
 
 
 def _relu(xp: Any, x: Any) -> Any:
-    zero = xp.zeros_like(x)  # with a number in its place, numpy takes four times as long
+    zero = xp.zeros_like(x)  # numpy takes four times as long with the number 0
     return xp.maximum(x, zero, out=zero)
 
 
@@ -62,6 +59,7 @@ def _steep_sigmoid(factor: float, limit: float) -> tuple[Callable[..., Any], Cal
     )
 
 
+# Name: (value y of x, slope from x and y).
 _TABLE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "sigmoid": (_sigmoid, lambda xp, x, y: y * (1 - y)),
     "tanh": (lambda xp, x: xp.tanh(x), lambda xp, x, y: 1 - y * y),
@@ -106,7 +104,7 @@ DIFFERENTIABLE = tuple(_TABLE)
 
 
 def check_differentiable(name: str) -> None:
-    """ValueError unless an activation is in the genomes' table and has a useful derivative."""
+    """Raise ValueError unless the activation is in `neat.activations` and has a useful derivative."""
     activation_index(name)
     if name not in _TABLE:
         known = ", ".join(DIFFERENTIABLE)
@@ -114,7 +112,7 @@ def check_differentiable(name: str) -> None:
 
 
 def activate(name: str, x: Any) -> Tensor:
-    """An activation of neat.activations, by name."""
+    """Apply an activation of `neat.activations`, by name, to each element."""
     check_differentiable(name)
     value, slope = _TABLE[name]
     (x,) = operands(name, x)
@@ -124,15 +122,15 @@ def activate(name: str, x: Any) -> Tensor:
 
 
 def sigmoid(x: Any) -> Tensor:
-    """1 / (1 + e^−x)."""
+    """Return 1 / (1 + e^−x)."""
     return activate("sigmoid", x)
 
 
 def tanh(x: Any) -> Tensor:
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return activate("tanh", x)
 
 
 def relu(x: Any) -> Tensor:
-    """max(x, 0)."""
+    """Return max(x, 0)."""
     return activate("relu", x)

@@ -1,4 +1,4 @@
-"""Arithmetic and functions of one element; shapes broadcast as numpy's do."""
+"""Arithmetic and elementwise functions; shapes broadcast by numpy's rules."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from evaluators.gradient.tensor.tensor import Tensor, constant, record, tensor_m
 
 
 def operands(operation: str, *values: Any) -> list[Tensor]:
-    """All as tensors of one dtype; numbers and arrays take that of the first tensor, and its device.
+    """Return all values as tensors of one dtype; numbers and arrays take the dtype and device of the first tensor.
 
     Raises:
-        ValueError: There are tensors of different dtypes; the operation is named.
+        ValueError: Tensors have different dtypes; the message names the operation.
     """
     like = None
     for value in values:
@@ -46,14 +46,14 @@ def _broadcast(operation: str, function: Callable[[Any, Any], Any], a: Tensor, b
 
 @tensor_method
 def add(a: Any, b: Any) -> Tensor:
-    """a + b."""
+    """Return a + b."""
     a, b = operands("add", a, b)
     return record("add", _broadcast("add", operator.add, a, b), (a, b), lambda g: (g, g))
 
 
 @tensor_method
 def subtract(a: Any, b: Any) -> Tensor:
-    """a − b."""
+    """Return a − b."""
     a, b = operands("subtract", a, b)
     data = _broadcast("subtract", operator.sub, a, b)
     return record("subtract", data, (a, b), lambda g: (g, -g if b.requires_grad else None))
@@ -61,7 +61,7 @@ def subtract(a: Any, b: Any) -> Tensor:
 
 @tensor_method
 def multiply(a: Any, b: Any) -> Tensor:
-    """a · b."""
+    """Return a · b."""
     a, b = operands("multiply", a, b)
 
     def backward(g: Any) -> tuple[Any, Any]:
@@ -72,7 +72,7 @@ def multiply(a: Any, b: Any) -> Tensor:
 
 @tensor_method
 def divide(a: Any, b: Any) -> Tensor:
-    """a / b."""
+    """Return a / b."""
     a, b = operands("divide", a, b)
     quotient = _broadcast("divide", operator.truediv, a, b)
 
@@ -85,14 +85,14 @@ def divide(a: Any, b: Any) -> Tensor:
 
 @tensor_method
 def negative(x: Any) -> Tensor:
-    """−x."""
+    """Return −x."""
     (x,) = operands("negative", x)
     return record("negative", -x._data, (x,), lambda g: (-g,))
 
 
 @tensor_method
 def power(x: Any, exponent: float) -> Tensor:
-    """x^exponent, for an exponent that is a number."""
+    """Return x^exponent; the exponent is a number."""
     if not isinstance(exponent, numbers.Real):
         raise ValueError(f"power: expected a number as exponent, got {type(exponent).__name__}")
     (x,) = operands("power", x)
@@ -101,39 +101,39 @@ def power(x: Any, exponent: float) -> Tensor:
 
 
 def exp(x: Any) -> Tensor:
-    """e^x."""
+    """Return e^x."""
     (x,) = operands("exp", x)
     y = namespace(x._data).exp(x._data)
     return record("exp", y, (x,), lambda g: (g * y,))
 
 
 def log(x: Any) -> Tensor:
-    """The natural logarithm."""
+    """Return the natural logarithm."""
     (x,) = operands("log", x)
     return record("log", namespace(x._data).log(x._data), (x,), lambda g: (g / x._data,))
 
 
 def sqrt(x: Any) -> Tensor:
-    """The square root."""
+    """Return the square root."""
     (x,) = operands("sqrt", x)
     y = namespace(x._data).sqrt(x._data)
     return record("sqrt", y, (x,), lambda g: (g / (2 * y),))
 
 
 def absolute(x: Any) -> Tensor:
-    """|x|; the gradient at 0 is 0."""
+    """Return |x|; the gradient at 0 is 0."""
     (x,) = operands("absolute", x)
     xp = namespace(x._data)
     return record("absolute", abs(x._data), (x,), lambda g: (g * xp.sign(x._data),))
 
 
 def maximum(a: Any, b: Any) -> Tensor:
-    """The larger of the two; where they are equal, each has half the gradient."""
+    """Return the larger of a and b; where they are equal, each gets half the gradient."""
     return _extreme("maximum", a, b, operator.gt)
 
 
 def minimum(a: Any, b: Any) -> Tensor:
-    """The smaller of the two; where they are equal, each has half the gradient."""
+    """Return the smaller of a and b; where they are equal, each gets half the gradient."""
     return _extreme("minimum", a, b, operator.lt)
 
 
@@ -149,7 +149,7 @@ def _extreme(operation: str, a: Any, b: Any, wins: Callable[[Any, Any], Any]) ->
 
 
 def clip(x: Any, low: float, high: float) -> Tensor:
-    """x brought into [low, high]; outside, the gradient is 0."""
+    """Clip x to [low, high]; outside, the gradient is 0."""
     if not low <= high:
         raise ValueError(f"clip: expected low <= high, got {low} and {high}")
     (x,) = operands("clip", x)
@@ -158,10 +158,10 @@ def clip(x: Any, low: float, high: float) -> Tensor:
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
-    """a where `condition`, a boolean array, holds, else b."""
+    """Return a where `condition`, a boolean array, is True, else b."""
     a, b = operands("where", a, b)
     xp = namespace(a._data, b._data)
-    # A copy: what the caller's becomes until `backward` must not matter.
+    # A copy: the caller may change its array before `backward`.
     chosen = xp.array(to_numbers("where: condition", condition, arrays_holding(a._data)))
     if chosen.dtype != np.bool_:
         raise ValueError(f"where: expected a boolean condition, got dtype {chosen.dtype}")

@@ -10,7 +10,7 @@ from evaluators.gradient.tensor.tensor import Tensor, record
 
 
 def batch_moments(x: Any) -> tuple[Any, Any, int]:
-    """Each channel's mean and biased variance, arrays of shape (channels,), and how many values they are of.
+    """Return each channel's mean and biased variance, arrays of shape (channels,), and its number of values.
 
     Args:
         x: Array of shape (samples, channels, …).
@@ -18,7 +18,8 @@ def batch_moments(x: Any) -> tuple[Any, Any, int]:
     axes = (0, *range(2, x.ndim))
     first = x[:1].reshape(1, x.shape[1], -1)[0, :, 0]
     constant = (x == _along_channels(first, x.ndim)).all(axis=axes)
-    mean = namespace(x).where(constant, first, x.mean(axis=axes))  # else rounding would be divided by itself
+    # The rounded mean of equal values can differ from them; the difference would then be divided by itself.
+    mean = namespace(x).where(constant, first, x.mean(axis=axes))
     centred = x - _along_channels(mean, x.ndim)
     return mean, (centred * centred).mean(axis=axes), x.size // x.shape[1]
 
@@ -30,7 +31,7 @@ def _along_channels(vector: Any, ndim: int) -> Any:
 def normalise(
     x: Any, scale: Tensor, shift: Tensor, mean: Any, variance: Any, epsilon: float, of_batch: bool
 ) -> Tensor:
-    """scale · (x − mean) / sqrt(variance + epsilon) + shift, channel by channel; Algorithm 1's last two lines.
+    """Return scale · (x − mean) / sqrt(variance + epsilon) + shift for each channel; Algorithm 1's last two lines.
 
     Args:
         x: Shape (samples, channels, …).
@@ -38,8 +39,8 @@ def normalise(
         shift: β, shape (channels,).
         mean: Array of shape (channels,).
         variance: Array of shape (channels,).
-        epsilon: Keeps the root from 0.
-        of_batch: Whether mean and variance are those of x, which then has a gradient through them too.
+        epsilon: Keeps the divisor above 0.
+        of_batch: Whether mean and variance were computed from x; the gradient then includes them.
     """
     x, scale, shift = operands("batch_norm", x, scale, shift)
     axes = (0, *range(2, x.ndim))
@@ -50,7 +51,7 @@ def normalise(
     def backward(g: Any) -> tuple[Any, Any, Any]:
         of_scale, of_shift = (g * normal).sum(axis=axes), g.sum(axis=axes)
         of_x = g
-        if of_batch and x.requires_grad:  # the equations of section 3, put together
+        if of_batch and x.requires_grad:  # the equations of section 3, combined
             count = x._data.size // x.shape[1]
             through_mean, through_variance = of_shift / count, of_scale / count
             of_x = (

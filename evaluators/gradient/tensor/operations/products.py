@@ -10,10 +10,10 @@ from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 @tensor_method
 def matmul(a: Any, b: Any) -> Tensor:
-    """The matrix product of (…, n, k) and (…, k, m), of shape (…, n, m); the leading axes broadcast.
+    """Return the matrix product of (…, n, k) and (…, k, m), of shape (…, n, m); the leading axes broadcast.
 
     Raises:
-        ValueError: The shapes do not fit, or one has less than two dimensions.
+        ValueError: The shapes do not fit, or one has fewer than two dimensions.
     """
     a, b = operands("matmul", a, b)
     if a.ndim < 2 or b.ndim < 2:
@@ -33,7 +33,7 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 
 def dense(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x · weight + bias, in one operation.
+    """Return x · weight + bias, as one operation.
 
     Args:
         x: Shape (samples, inputs).

@@ -11,7 +11,7 @@ from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 Axis = int | tuple[int, ...] | None
 
 
-def _axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
+def _normalise_axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
     given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     result = tuple(k + x.ndim if k < 0 else k for k in given)
     if any(not 0 <= k < x.ndim for k in result) or len(set(result)) < len(result):
@@ -19,53 +19,53 @@ def _axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
     return result
 
 
-def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the reduction with the axes kept as 1."""
+def _keepdims_shape(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the reduction with `keepdims=True`."""
     return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
 
 
 @tensor_method
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum over some axes, default all."""
+    """Return the sum over axes, by default all."""
     (x,) = operands("sum", x)
-    axes = _axes("sum", x, axis)
-    xp, kept = namespace(x._data), _kept(x, axes)
+    axes = _normalise_axes("sum", x, axis)
+    xp, kept = namespace(x._data), _keepdims_shape(x, axes)
     data = x._data.sum(axis=axes, keepdims=keepdims)
     return record("sum", data, (x,), lambda g: (xp.broadcast_to(g.reshape(kept), x.shape),))
 
 
 @tensor_method
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The mean over some axes, default all; ValueError if that is over nothing."""
+    """Return the mean over axes, by default all; ValueError if there are no elements."""
     (x,) = operands("mean", x)
-    axes = _axes("mean", x, axis)
+    axes = _normalise_axes("mean", x, axis)
     count = 1
     for k in axes:
         count *= x.shape[k]
     if count == 0:
         raise ValueError(f"mean: expected at least one element, got shape {x.shape} over axis {axis}")
-    xp, kept = namespace(x._data), _kept(x, axes)
+    xp, kept = namespace(x._data), _keepdims_shape(x, axes)
     data = x._data.mean(axis=axes, keepdims=keepdims)
     return record("mean", data, (x,), lambda g: (xp.broadcast_to(g.reshape(kept) / count, x.shape),))
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest over some axes, default all; several that are largest share the gradient equally."""
+    """Return the largest element over axes, by default all; several largest elements share the gradient equally."""
     return _extreme("max", x, axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest over some axes, default all; several that are smallest share the gradient equally."""
+    """Return the smallest element over axes, by default all; several smallest elements share the gradient equally."""
     return _extreme("min", x, axis, keepdims)
 
 
 def _extreme(operation: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
     (x,) = operands(operation, x)
-    axes = _axes(operation, x, axis)
+    axes = _normalise_axes(operation, x, axis)
     if x._data.size == 0:
         raise ValueError(f"{operation}: expected at least one element, got shape {x.shape}")
     data = getattr(x._data, operation)(axis=axes, keepdims=keepdims)
-    kept = _kept(x, axes)
+    kept = _keepdims_shape(x, axes)
 
     def backward(g: Any) -> tuple[Any]:
         among = x._data == data.reshape(kept)
@@ -76,18 +76,18 @@ def _extreme(operation: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
-    """e^x / Σ e^x along an axis."""
+    """Return e^x / Σ e^x along an axis."""
     (x,) = operands("softmax", x)
-    _axes("softmax", x, axis)
+    _normalise_axes("softmax", x, axis)
     e = namespace(x._data).exp(x._data - x._data.max(axis=axis, keepdims=True))
     y = e / e.sum(axis=axis, keepdims=True)
     return record("softmax", y, (x,), lambda g: (y * (g - (g * y).sum(axis=axis, keepdims=True)),))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
-    """x − ln Σ e^x along an axis, where nothing overflows."""
+    """Return x − ln Σ e^x along an axis, without overflow."""
     (x,) = operands("log_softmax", x)
-    _axes("log_softmax", x, axis)
+    _normalise_axes("log_softmax", x, axis)
     xp = namespace(x._data)
     y = x._data - x._data.max(axis=axis, keepdims=True)
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))

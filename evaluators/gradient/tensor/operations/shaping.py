@@ -1,4 +1,4 @@
-"""Other shapes of the same elements, and some of the elements."""
+"""Operations that reshape, select and join elements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 @tensor_method
 def reshape(x: Any, shape: Sequence[int]) -> Tensor:
-    """The same elements in another shape; −1 stands for what remains."""
+    """Return the same elements in another shape; −1 stands for the size that follows from the others."""
     (x,) = operands("reshape", x)
     try:
         data = x._data.reshape(tuple(shape))
@@ -25,7 +25,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
 
 @tensor_method
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
-    """The axes in another order, default reversed."""
+    """Permute the axes; by default, reverse them."""
     (x,) = operands("transpose", x)
     order = tuple(axes) if axes is not None else tuple(range(x.ndim))[::-1]
     if sorted(order) != list(range(x.ndim)):
@@ -36,7 +36,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
-    """x repeated to a larger shape, by numpy's rules."""
+    """Broadcast x to a larger shape, by numpy's rules."""
     (x,) = operands("broadcast_to", x)
     try:
         data = namespace(x._data).broadcast_to(x._data, tuple(shape))
@@ -47,10 +47,10 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
 
 @tensor_method
 def take_slice(x: Tensor, index: Any) -> Tensor:
-    """x[index] for integers, slices, … and None; for one element of each row, see `pick`."""
+    """Return x[index] for integers, slices, … and None; for one element of each row, see `pick`."""
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
-        # Arrays may name an element twice; adding up its gradients in a fixed order is slow on a GPU.
+        # Index arrays may repeat an element; adding its gradients in a fixed order is slow on a GPU.
         if isinstance(part, bool) or not (
             part is None or part is Ellipsis or isinstance(part, int | np.integer | slice)
         ):
@@ -71,7 +71,7 @@ def take_slice(x: Tensor, index: Any) -> Tensor:
 
 
 def pick(x: Any, index: Any) -> Tensor:
-    """One element of each row: x[…, index].
+    """Return one element of each row: x[…, index].
 
     Args:
         x: Shape (…, n).
@@ -85,7 +85,7 @@ def pick(x: Any, index: Any) -> Tensor:
     """
     (x,) = operands("pick", x)
     xp = namespace(x._data)
-    # A copy: what the caller's index becomes until `backward` must not matter.
+    # A copy: the caller may change its index before `backward`.
     columns = xp.array(check_index("pick", index, x.shape[:-1], x.shape[-1], x._data))[..., np.newaxis]
 
     def backward(g: Any) -> tuple[Any]:
@@ -95,7 +95,7 @@ def pick(x: Any, index: Any) -> Tensor:
 
 
 def check_index(name: str, index: Any, shape: tuple[int, ...], count: int, like: Any) -> Any:
-    """`index` as an array on the device of `like`; ValueError unless it has this shape and integers in [0, count)."""
+    """Return `index` as an array on the device of `like`; ValueError unless it has this shape and is in [0, count)."""
     array = to_numbers(name, index, arrays_holding(like))
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name}: expected integers, got dtype {array.dtype}")
@@ -111,7 +111,7 @@ def check_index(name: str, index: Any, shape: tuple[int, ...], count: int, like:
 
 
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
-    """Tensors one after the other along an axis that they have."""
+    """Join tensors along an existing axis."""
     if not tensors:
         raise ValueError("concatenate: expected at least one tensor, got none")
     parts = operands("concatenate", *tensors)

@@ -1,4 +1,4 @@
-"""Convolution and maximum over windows of images, (samples, channels, height, width)."""
+"""Convolution and maximum over windows of images, arrays of shape (samples, channels, height, width)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Pair = tuple[int, int]
 Padding = int | str
 
 
-def window_layout(
+def place_windows(
     name: str, size: Pair, window: Pair, stride: Pair, padding: Padding, exact: bool = False
 ) -> tuple[Pair, tuple[Pair, Pair]]:
-    """The output's size, and the zeros to put before and after, along height and width.
+    """Return the output's size, and the padding before and after, along height and width.
 
-    The output has floor((W − F + 2P) / S) + 1 places. "valid" is P = 0; "same" pads so that there are ceil(W / S)
-    of them, with the odd one after.
+    The output has floor((W − F + 2P) / S) + 1 positions. "valid" is P = 0. "same" pads so that there are ceil(W / S)
+    positions; an odd padding is larger by one after.
 
     Raises:
         ValueError: The window does not fit; with `exact`, also if S does not divide W − F + 2P.
@@ -42,19 +42,19 @@ def window_layout(
     return (places[0], places[1]), (margins[0], margins[1])
 
 
-def _padded(xp: Any, images: Any, margins: tuple[Pair, Pair], value: float) -> Any:
+def _pad(xp: Any, images: Any, margins: tuple[Pair, Pair], value: float) -> Any:
     if margins == ((0, 0), (0, 0)):
         return images
     return xp.pad(images, ((0, 0), (0, 0), *margins), constant_values=value)
 
 
-def _without(images: Any, margins: tuple[Pair, Pair]) -> Any:
+def _crop(images: Any, margins: tuple[Pair, Pair]) -> Any:
     (top, bottom), (left, right) = margins
     return images[:, :, top : images.shape[2] - bottom, left : images.shape[3] - right]
 
 
-def _views(images: Any, window: Pair, stride: Pair, places: Pair) -> Any:
-    """For each element of the window: its place in it, and the view of `images` that it sees as the window moves."""
+def _window_views(images: Any, window: Pair, stride: Pair, places: Pair) -> Any:
+    """Yield, for each element of the window, its row and column, and the view of `images` that it covers."""
     for row, column in product(range(window[0]), range(window[1])):
         rows = slice(row, row + stride[0] * (places[0] - 1) + 1, stride[0])
         columns = slice(column, column + stride[1] * (places[1] - 1) + 1, stride[1])
@@ -64,18 +64,18 @@ def _views(images: Any, window: Pair, stride: Pair, places: Pair) -> Any:
 def conv2d(
     x: Any, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Padding, exact: bool = False
 ) -> Tensor:
-    """Cross-correlation of images with filters, as one matrix product.
+    """Cross-correlate images with filters, by one matrix product.
 
     Args:
         x: Shape (samples, channels, height, width).
         weight: Shape (filters, channels, rows, columns).
         bias: Shape (filters,).
         stride: Steps along height and width.
-        padding: See `window_layout`.
-        exact: See `window_layout`.
+        padding: See `place_windows`.
+        exact: See `place_windows`.
 
     Returns:
-        Shape (samples, filters, places along height, places along width).
+        Shape (samples, filters, positions along height, positions along width).
 
     Raises:
         ValueError: The shapes do not fit.
@@ -85,11 +85,11 @@ def conv2d(
         raise ValueError(f"conv2d: input of shape {x.shape} does not fit weight of shape {weight.shape}")
     samples, channels = x.shape[:2]
     filters, _, *window = weight.shape
-    places, margins = window_layout("conv2d", x.shape[2:], (window[0], window[1]), stride, padding, exact)
+    places, margins = place_windows("conv2d", x.shape[2:], (window[0], window[1]), stride, padding, exact)
     xp = namespace(x._data)
-    images = _padded(xp, x._data, margins, 0.0)
+    images = _pad(xp, x._data, margins, 0.0)
     column = xp.empty((channels, *window, samples, *places), x.dtype)
-    for (i, j), view in _views(images, (window[0], window[1]), stride, places):
+    for (i, j), view in _window_views(images, (window[0], window[1]), stride, places):
         column[:, i, j] = view.swapaxes(0, 1)
     column = column.reshape(channels * window[0] * window[1], -1)
     matrix = weight._data.reshape(filters, -1)
@@ -104,9 +104,9 @@ def conv2d(
         if x.requires_grad:
             of_column = (matrix.T @ flat).reshape(channels, *window, samples, *places)
             whole = xp.zeros(images.shape, x.dtype)
-            for (i, j), view in _views(whole, (window[0], window[1]), stride, places):
+            for (i, j), view in _window_views(whole, (window[0], window[1]), stride, places):
                 view += of_column[:, i, j].swapaxes(0, 1)
-            of_x = _without(whole, margins)
+            of_x = _crop(whole, margins)
         of_weight = (flat @ column.T).reshape(weight.shape) if weight.requires_grad else None
         return (of_x, of_weight) if bias is None else (of_x, of_weight, flat.sum(axis=1))
 
@@ -114,17 +114,19 @@ def conv2d(
 
 
 def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool = False) -> Tensor:
-    """The largest element in each window; the first of several has the gradient. Padding is never the largest.
+    """Return the largest element of each window. Padding is never the largest element.
+
+    If several elements are largest, the first gets the gradient.
 
     Args:
         x: Shape (samples, channels, height, width).
-        window: Its rows and columns.
+        window: Rows and columns of a window.
         stride: Steps along height and width.
-        padding: See `window_layout`; at most half the window.
-        exact: See `window_layout`.
+        padding: See `place_windows`; at most half the window.
+        exact: See `place_windows`.
 
     Returns:
-        Shape (samples, channels, places along height, places along width).
+        Shape (samples, channels, positions along height, positions along width).
 
     Raises:
         ValueError: The shapes do not fit.
@@ -134,10 +136,10 @@ def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
         raise ValueError(
             f"max_pool2d: expected shape (samples, channels, height, width), got shape {x.shape}"
         )
-    places, margins = window_layout("max_pool2d", x.shape[2:], window, stride, padding, exact)
+    places, margins = place_windows("max_pool2d", x.shape[2:], window, stride, padding, exact)
     xp = namespace(x._data)
-    images = _padded(xp, x._data, margins, -xp.inf)
-    views = _views(images, window, stride, places)
+    images = _pad(xp, x._data, margins, -xp.inf)
+    views = _window_views(images, window, stride, places)
     _, data = next(views)
     data = data.copy()
     winner = xp.zeros(data.shape, "int32")
@@ -148,8 +150,8 @@ def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
 
     def backward(g: Any) -> tuple[Any]:
         whole = xp.zeros(images.shape, x.dtype)
-        for (i, j), view in _views(whole, window, stride, places):
+        for (i, j), view in _window_views(whole, window, stride, places):
             view += g * (winner == i * window[1] + j)
-        return (_without(whole, margins),)
+        return (_crop(whole, margins),)
 
     return record("max_pool2d", data, (x,), backward)
