@@ -15,7 +15,7 @@ import numpy as np
 from evaluators.cpu.engine import CpuEngine
 from evaluators.devices import Arrays
 from evaluators.environments import Environment
-from evaluators.environments.check import why_not_on_gpu
+from evaluators.environments.check import gpu_unsupported_reason
 from evaluators.environments.functions import Functions
 from evaluators.episodes.episode import Record
 from evaluators.episodes.request import PlayRequest
@@ -186,4 +186,4 @@ def unsupported_reason(environment: Environment | None = None) -> str | None:
     """
     from evaluators.gpu.specialisations import why_not_added  # which imports numba-cuda
 
-    return (why_not_on_gpu(environment) if environment is not None else None) or why_not_added()
+    return (gpu_unsupported_reason(environment) if environment is not None else None) or why_not_added()

@@ -1,4 +1,4 @@
-"""Swinging up two links by the joint between them (Sutton 1996), as Gymnasium's Acrobot-v1 has it."""
+"""The task to swing up two links by the joint between them (Sutton 1996), as in Gymnasium's Acrobot-v1."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _2 = np.float32(2.0)
 
 @inner_function
 def _accelerations(angle1, angle2, velocity1, velocity2, torque, links):
-    """Of both joints: Sutton and Barto (1998), "Reinforcement Learning", figure 11.5, whose letters these are."""
+    """Return both joints' accelerations; names as in Sutton and Barto (1998), "Reinforcement Learning", figure 11.5."""
     m1, m2, l1, lc1, lc2, moment, g = links
     sine, cosine = elementary.sin(angle2), elementary.cos(angle2)
     lever = m2 * l1 * lc2
     d1 = m1 * lc1 * lc1 + m2 * (l1 * l1 + lc2 * lc2) + moment + moment + _2 * lever * cosine
     d2 = m2 * lc2 * lc2 + moment + lever * cosine
-    # The book's cos(θ - π/2) are sines.
+    # The book's cos(θ - π/2) equal sines.
     phi2 = m2 * lc2 * g * elementary.sin(angle1 + angle2)
     phi1 = (
         phi2
@@ -53,9 +53,9 @@ def _limited(velocity, limit):
 class Acrobot(Environment):
     """Acrobot-v1: swing the tip of two hanging links up to a height; a reward of -1 for every step but the last.
 
-    The actions turn the joint between the links one way, not at all and the other way. The observation is cosine and
-    sine of both angles, and both velocities; the angles are 0 when both links hang down, the second is relative to the
-    first.
+    The actions turn the joint between the links one way, not at all, or the other way. The observation consists of
+    cosine and sine of both angles, and both velocities. The angles are 0 when both links hang down; the second angle is
+    relative to the first link.
     """
 
     mass_1: float = 1.0
@@ -63,25 +63,25 @@ class Acrobot(Environment):
     mass_2: float = 1.0
     """kg."""
     length_1: float = 1.0
-    """m, of the first link."""
+    """Length of the first link, m."""
     center_1: float = 0.5
-    """m, from the joint to the first link's center of mass."""
+    """Distance from the joint to the first link's center of mass, m."""
     center_2: float = 0.5
-    """m, the same of the second."""
+    """Distance from the joint to the second link's center of mass, m."""
     moment: float = 1.0
-    """kg m², moment of inertia of either link."""
+    """Moment of inertia of each link, kg m²."""
     gravity: float = 9.8
     """m/s²."""
     torque: float = 1.0
-    """N m, in either direction."""
+    """N m, in both directions."""
     time_step: float = 0.2
-    """s, of the classical Runge-Kutta method."""
+    """Step of the classical Runge-Kutta method, s."""
     max_speed_1: float = 4 * np.pi
     """rad/s."""
     max_speed_2: float = 9 * np.pi
     """rad/s."""
     goal_height: float = 1.0
-    """Above the first joint, in lengths of a link, both taken as equal."""
+    """Height above the first joint, in lengths of a link; both lengths count as 1."""
     time_limit: int = 500
 
     state_names = (
@@ -94,19 +94,19 @@ class Acrobot(Environment):
 
     @property
     def observations(self) -> Box:
-        """What the observations cannot leave."""
+        """The bounds, which observations never leave."""
         high = (1.0, 1.0, 1.0, 1.0, self.max_speed_1, self.max_speed_2)
         return Box(tuple(-bound for bound in high), high)
 
     @staticmethod
     def reset(state, constants, random):
-        """Each element between ±0.1."""
+        """Draw each element between ±0.1."""
         for k in range(4):
             state[k] = uniform_between(random, k, -_START, _START)
 
     @staticmethod
     def observe(state, constants, observation):
-        """Cosine and sine of both angles, and both velocities."""
+        """Write cosine and sine of both angles, and both velocities."""
         for k in range(2):
             angle = state[k]
             observation[2 * k] = elementary.cos(angle)
@@ -115,7 +115,7 @@ class Acrobot(Environment):
 
     @staticmethod
     def step(state, action, constants, random):
-        """One step of the classical Runge-Kutta method (Kutta 1901), the torque held."""
+        """Take one step of the classical Runge-Kutta method (Kutta 1901) with a constant torque."""
         links, (strength, h, max_speed_1, max_speed_2, goal_height) = constants[:7], constants[7:]
         torque = strength if action == 2 else -strength if action == 0 else _0
         q1, q2, v1, v2 = state[0], state[1], state[2], state[3]

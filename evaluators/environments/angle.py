@@ -1,4 +1,4 @@
-"""Angles in float32."""
+"""Arithmetic with angles in float32."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ _ROUNDER = np.float32(12582912.0)
 
 @inner_function
 def wrapped(angle):
-    """The same angle between -π and π (rad, float32; to the last digits), without a branch; for up to 4,000 turns."""
+    """Return the same angle (rad, float32) between -π and π, up to rounding; valid for up to 4,000 turns.
+
+    It has no branch, so that a loop over episodes can be vectorised.
+    """
     turns = (angle * _TURNS + _ROUNDER) - _ROUNDER
     return angle - turns * _TAU_HIGH - turns * _TAU_LOW

@@ -1,6 +1,6 @@
-"""An environment as Gymnasium knows them, for other libraries' agents and for a person's own loop.
+"""An adapter from an environment to Gymnasium's interface, for other libraries' agents and user-defined loops.
 
-Gymnasium is optional: this module is imported only by `Environment.to_gymnasium`.
+Gymnasium is optional: only `Environment.to_gymnasium` imports this module.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _KEYS = 2**64
 
 
 class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
-    """A `gymnasium.Env` around an environment, stepped by the same functions.
+    """A `gymnasium.Env` that runs an environment's own functions.
 
-    Observations are float32, unscaled, and the observation space has the published bounds. An episode's random numbers
-    are those of the first episode of generation 0 in a run whose seed was given to `reset`. After the last step `step`
-    goes on, as Gymnasium's own environments do.
+    Observations are float32 and unscaled; the observation space has the published bounds. An episode has the random
+    numbers of the first episode of generation 0 in a run with the seed given to `reset`. Calls of `step` after the end
+    of an episode continue it, as in Gymnasium's own environments.
 
     Args:
-        environment: The environment; it is checked as `evaluators.Rollout` does.
+        environment: The environment; it is checked as by `evaluators.Rollout`.
 
     Attributes:
         environment: The environment.
@@ -49,9 +49,11 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         self.environment = environment
         seen = environment.observations
         limit = (np.inf,) * len(seen.low)
-        self.observation_space = _box(seen if environment.bounded else Box(tuple(-b for b in limit), limit))
+        self.observation_space = _to_box(
+            seen if environment.bounded else Box(tuple(-b for b in limit), limit)
+        )
         actions = environment.actions
-        self.action_space = _box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
+        self.action_space = _to_box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
         self._constants = environment.constants
         self._functions = environment.functions()
         self._state: np.ndarray | None = None
@@ -60,21 +62,20 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
 
     @property
     def state(self) -> np.ndarray:
-        """A copy of the state, of the environment's precision, shape (states,).
+        """A copy of the state, in the environment's precision, shape (states,).
 
         Raises:
-            ResetNeeded: There is none before the first reset.
+            ResetNeeded: `reset` has not been called.
         """
-        return self._begun().copy()
+        return self._require_state().copy()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode.
+        """Start an episode.
 
         Args:
-            seed: What the episode's random numbers follow from; without one it is drawn, by a generator that the last
-                seed started.
+            seed: Seed of the episode's random numbers; None: the generator that the last seed started draws one.
             options: {"state": …} sets the first state.
 
         Returns:
@@ -84,7 +85,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
             ValueError: The state is not of the right shape, or not finite.
         """
         state = (options or {}).get("state")
-        given = None if state is None else self._checked(state)
+        given = None if state is None else self._check_state(state)
         super().reset(seed=seed)
         key = int(self.np_random.integers(_KEYS, dtype=np.uint64)) if seed is None else seed % _KEYS
         self._random = (np.uint64(key), *self._random[1:])
@@ -104,14 +105,14 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
             action: An integer, or float32 numbers, in the action space.
 
         Returns:
-            Observation, reward, whether the episode terminated, whether the time limit has been reached, and an empty
+            Observation, reward, whether the episode terminated, whether it reached the time limit, and an empty
             dictionary.
 
         Raises:
             ValueError: The action is not in the action space.
             ResetNeeded: `reset` has not been called.
         """
-        state, taken = self._begun(), self._action(action)
+        state, taken = self._require_state(), self._convert_action(action)
         self._time += 1
         observation = self._new_observation()
         _, advance = _kernels(self._functions)
@@ -120,7 +121,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         truncated = self._time >= self.environment.time_limit
         return observation.astype(np.float32), float(reward), bool(terminated), truncated, {}
 
-    def _begun(self) -> np.ndarray:
+    def _require_state(self) -> np.ndarray:
         if self._state is None:
             raise ResetNeeded(f"{self.environment.name}: there is no state before the first reset")
         return self._state
@@ -128,18 +129,18 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
     def _new_observation(self) -> np.ndarray:
         return np.empty(self.observation_space.shape or (), self.environment.precision)
 
-    def _checked(self, state: Any) -> np.ndarray:
+    def _check_state(self, state: Any) -> np.ndarray:
         names = self.environment.state_names
         check_unmasked("state", state)
-        given = _array(state, self.environment.precision)
+        given = _to_array(state, self.environment.precision)
         if given.shape != (len(names),) or not np.isfinite(given).all():
             raise ValueError(
                 f"state: expected {len(names)} finite numbers ({', '.join(names)}), got {shown(state)}"
             )
         return given
 
-    def _action(self, action: Any) -> Any:
-        """As the functions take it: an integer, or float32 (dimensions,)."""
+    def _convert_action(self, action: Any) -> Any:
+        """Return the action in the form that the functions take: an integer, or float32 (dimensions,)."""
         space = self.action_space
         if isinstance(space, spaces.Discrete):
             if not space.contains(action):
@@ -147,7 +148,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
             return int(action)
         assert isinstance(space, spaces.Box)
         check_unmasked("action", action)
-        taken = _array(action, np.float32)
+        taken = _to_array(action, np.float32)
         if taken.shape != space.shape or not ((space.low <= taken) & (taken <= space.high)).all():
             bounds = ", ".join(
                 f"[{low:g}, {high:g}]" for low, high in zip(space.low, space.high, strict=True)
@@ -156,8 +157,8 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         return taken
 
 
-def _array(values: Any, precision: Any) -> np.ndarray:
-    """A copy; empty if these are not numbers."""
+def _to_array(values: Any, precision: Any) -> np.ndarray:
+    """Return a copy as an array; an empty one if these are not numbers."""
     try:
         with np.errstate(over="ignore"):
             return np.array(values, precision)
@@ -165,7 +166,7 @@ def _array(values: Any, precision: Any) -> np.ndarray:
         return np.empty(0)
 
 
-def _box(bounds: Box) -> spaces.Box:
+def _to_box(bounds: Box) -> spaces.Box:
     low, high = np.array(bounds, np.float32)
     return spaces.Box(low, high, dtype=np.float32)
 
@@ -184,7 +185,7 @@ def _advance(state, action, constants, random, observation):
 
 @functools.cache
 def _kernels(functions: Functions) -> tuple[Any, Any]:
-    """To begin an episode and to take a step, from the environment's functions."""
+    """Return the kernels that start an episode and take a step, built from the environment's functions."""
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
     begin, advance = (specialise(each, functions.task, bind, _nrt=False) for each in (_begin, _advance))
     return begin, advance

@@ -1,8 +1,8 @@
-"""What an environment is: a few scalar functions over a state, and what they need to be told.
+"""The definition of an environment: three scalar functions of a state, and their constants.
 
-The functions are plain Python that numba can compile. They are compiled into the loop over episodes, on the CPU into
-one that steps several episodes side by side, on a GPU into one episode a thread. They see one episode, and keep to
-scalars and to the arrays that they are given.
+The functions are plain Python that numba can compile. They are compiled into the loop over episodes: on the CPU, it
+steps several episodes side by side; on a GPU, each thread runs one episode. The functions see one episode, and use only
+scalars and the arrays that they are given.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evaluators.environments.functions import FUNCTIONS, Functions, known_functions
+from evaluators.environments.functions import FUNCTIONS, Functions, intern_functions
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels.freezing import freeze
 from neat.support.messages import shown
 
-_MOST_STEPS = 2**26
+_MAX_STEPS = 2**26
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentBase(ABC):
     """The part of an environment that the check and the adapter to Gymnasium need.
 
-    Subclass `evaluators.environments.Environment`, which says what a subclass must have.
+    Subclass `evaluators.environments.Environment`, whose docstring lists what a subclass must define.
     """
 
     time_limit: int = 1000
@@ -45,30 +45,30 @@ class EnvironmentBase(ABC):
                 raise ValueError(f"{self.name}: {constant.name}: must be a finite number, got {shown(value)}")
         if isinstance(self.time_limit, bool) or self.time_limit != int(self.time_limit):
             raise ValueError(f"{self.name}: time_limit: must be an integer, got {shown(self.time_limit)}")
-        if not 1 <= self.time_limit <= _MOST_STEPS:
+        if not 1 <= self.time_limit <= _MAX_STEPS:
             raise ValueError(
-                f"{self.name}: time_limit: must be from 1 to {_MOST_STEPS}, got {self.time_limit}"
+                f"{self.name}: time_limit: must be from 1 to {_MAX_STEPS}, got {self.time_limit}"
             )
 
     @property
     @abstractmethod
     def observations(self) -> Box:
-        """Published bounds of the observations, by which they are scaled; infinite: not scaled."""
+        """The published bounds of the observations, which scaling uses; infinite: not scaled."""
 
     @property
     @abstractmethod
     def actions(self) -> Box | Discrete:
-        """The actions."""
+        """The space of the actions."""
 
     reset: ClassVar[Callable[..., None]]
     observe: ClassVar[Callable[..., None]]
     step: ClassVar[Callable[..., tuple[Any, Any]]]
 
     def functions(self) -> Functions:
-        """`reset`, `observe` and `step`, not compiled, with the constants of modules that they reach now."""
+        """Return `reset`, `observe` and `step`, not compiled, with the current values of the globals that they use."""
         given = (getattr(type(self), name) for name in FUNCTIONS)
         reset, observe, step = (freeze(getattr(function, "py_func", function)) for function in given)
-        return known_functions(
+        return intern_functions(
             Functions(
                 f"{type(self).__module__}.{type(self).__qualname__}",
                 reset,
@@ -90,11 +90,11 @@ class EnvironmentBase(ABC):
 
     @functools.cached_property
     def constants(self) -> tuple[Any, ...]:
-        """The constants as the functions take them."""
+        """The constants in the form that the functions take."""
         names = [field.name for field in dataclasses.fields(self) if field.name != "time_limit"]
         return tuple(self.precision(getattr(self, name)) for name in names)
 
     @functools.cached_property
     def num_observations(self) -> int:
-        """Dimensions of an observation."""
+        """Number of dimensions of an observation."""
         return len(self.observations.low)

@@ -1,4 +1,4 @@
-"""Balancing a pole on a cart (Barto, Sutton and Anderson 1983), as Gymnasium's CartPole-v1 has it."""
+"""The task to balance a pole on a cart (Barto, Sutton and Anderson 1983), as in Gymnasium's CartPole-v1."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class CartPole(Environment):
     pole_mass: float = 0.1
     """kg."""
     half_length: float = 0.5
-    """Of the pole, m."""
+    """Half the length of the pole, m."""
     force: float = 10.0
     """N, to the left or to the right."""
     time_step: float = 0.02
-    """s, of the explicit Euler method."""
+    """Step of the explicit Euler method, s."""
     position_limit: float = 2.4
-    """m, on either side."""
+    """m, on both sides."""
     angle_limit: float = 12 * 2 * np.pi / 360
-    """rad, on either side."""
+    """rad, on both sides."""
     time_limit: int = 500
 
     state_names = ("position (m)", "velocity (m/s)", "angle (rad)", "angular velocity (rad/s)")
@@ -46,25 +46,25 @@ class CartPole(Environment):
 
     @property
     def observations(self) -> Box:
-        """Twice the limits; Gymnasium publishes no bounds of the velocities, which seldom pass ±3."""
+        """Twice the limits; Gymnasium publishes no bounds of the velocities, which rarely exceed ±3."""
         high = (2 * self.position_limit, np.inf, 2 * self.angle_limit, np.inf)
         return Box(tuple(-bound for bound in high), high)
 
     @staticmethod
     def reset(state, constants, random):
-        """Each element between ±0.05."""
+        """Draw each element between ±0.05."""
         for k in range(4):
             state[k] = uniform_between(random, k, -_START, _START)
 
     @staticmethod
     def observe(state, constants, observation):
-        """The state."""
+        """Write the state."""
         for k in range(4):
             observation[k] = state[k]
 
     @staticmethod
     def step(state, action, constants, random):
-        """Florian (2007), "Correct equations for the dynamics of the cart-pole system", without friction."""
+        """Step as in Florian (2007), "Correct equations for the dynamics of the cart-pole system", without friction."""
         gravity, cart_mass, pole_mass, half_length, force, tau, position_limit, angle_limit = constants
         x, v, angle, spin = state[0], state[1], state[2], state[3]
         push = force if action == 1 else -force

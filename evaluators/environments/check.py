@@ -1,4 +1,4 @@
-"""Whether an environment of a person's own can be played, found out before the work starts."""
+"""The check, before the work starts, that a user-defined environment is complete and that its functions work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _4 = np.float32(4.0)
 
 
 def check(environment: EnvironmentBase) -> None:
-    """ValueError unless the environment's description makes sense and its functions work for some hundred steps."""
+    """Raise ValueError unless the environment's description is valid and its functions work for some hundred steps."""
     if not isinstance(environment, EnvironmentBase):
         raise ValueError(
             f"environment: expected one of evaluators.environments, such as CartPole(), got {shown(environment)}"
@@ -37,12 +37,12 @@ def check(environment: EnvironmentBase) -> None:
     actions = environment.actions
     low, high = (0, actions.count - 1) if isinstance(actions, Discrete) else np.array(actions, np.float32)
     try:
-        fault = _trial_kernel(functions, isinstance(actions, Discrete))(
+        fault = _compile_trial(functions, isinstance(actions, Discrete))(
             state, observation, low, high, np.zeros_like(low), environment.constants, _STEPS
         )
     except (NumbaError, UnsupportedBytecodeError) as error:
         raise ValueError(
-            _uncompiled(environment, functions) or f"{environment.name}: {cause(error)}"
+            _find_compile_error(environment, functions) or f"{environment.name}: {cause(error)}"
         ) from None
     except Exception as error:
         raise ValueError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from None
@@ -54,8 +54,8 @@ def check(environment: EnvironmentBase) -> None:
         raise ValueError(f"{environment.name}: an observation or a reward is not finite in step {fault + 1}")
 
 
-def why_not_on_gpu(environment: EnvironmentBase) -> str | None:
-    """Which function of an environment that `check` let pass cannot be compiled for a GPU, and why; or None."""
+def gpu_unsupported_reason(environment: EnvironmentBase) -> str | None:
+    """Return which function of a checked environment cannot be compiled for a GPU, and why; None if all can."""
     from evaluators.gpu.launcher import why_not
 
     functions = environment.functions()
@@ -102,11 +102,11 @@ def _check_box(label: str, box: Any) -> None:
         raise ValueError(f"{label}: expected bounds of equal number, each low below its high, got {box}")
 
 
-def _trial(states, observations, low, high, vector, constants, steps):
-    """Play with actions that go through the space.
+def _try_functions(states, observations, low, high, vector, constants, steps):
+    """Run steps with actions from all parts of the action space.
 
-    Returns the first step with something not finite, or -1, or _UNSET. Before the functions write them, the arrays hold
-    NaN: on a GPU they hold anything.
+    Returns the first step whose observation or reward is not finite, else -1, or _UNSET if `reset` left an element of
+    the state unset. The arrays hold NaN before the functions write them, since their content is arbitrary on a GPU.
     """
     state, observation = column(states, 0, len(states)), column(observations, 0, len(observations))
     terminated = True
@@ -119,7 +119,7 @@ def _trial(states, observations, low, high, vector, constants, steps):
                 return _UNSET
         observation[:] = np.nan
         observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
-        action = between(low, high, time, vector)  # type: ignore[name-defined]  # noqa: F821
+        action = pick_action(low, high, time, vector)  # type: ignore[name-defined]  # noqa: F821
         reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
         if not (_is_finite(observation) and abs(np.float64(reward)) < np.inf):
             return time
@@ -135,32 +135,32 @@ def _is_finite(values):
 
 
 @inner_function
-def _choice(low, high, time, vector):
+def _pick_integer(low, high, time, vector):
     return low + time % (high - low + 1)
 
 
 @inner_function
-def _vector(low, high, time, vector):
+def _fill_vector(low, high, time, vector):
     for dimension in range(len(low)):
         vector[dimension] = low[dimension] + (high[dimension] - low[dimension]) * np.float32(time % 5) / _4
     return vector
 
 
 @functools.cache
-def _trial_kernel(functions: Functions, discrete: bool) -> Any:
+def _compile_trial(functions: Functions, discrete: bool) -> Any:
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
-    between = _choice if discrete else _vector
-    return specialise(_trial, functions.task, {**bind, "between": between}, _nrt=False)
+    pick_action = _pick_integer if discrete else _fill_vector
+    return specialise(_try_functions, functions.task, {**bind, "pick_action": pick_action}, _nrt=False)
 
 
-def _uncompiled(environment: EnvironmentBase, functions: Functions) -> str | None:
-    """Which function numba cannot compile, and why."""
+def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> str | None:
+    """Return which function numba cannot compile, and why; None if all can be compiled."""
     for name, signature in _signatures(environment).items():
         compiled = inner_function(getattr(functions, name))
         try:
             with keeping_interruptions():
                 compiled.compile(signature)
-        except Exception as error:  # numba raises more than its own errors
+        except Exception as error:  # numba also raises exceptions that are not its own
             place = where(error, compiled.py_func)
             return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
@@ -170,7 +170,7 @@ def _uncompiled(environment: EnvironmentBase, functions: Functions) -> str | Non
 
 
 def _signatures(environment: EnvironmentBase) -> dict[str, tuple[Any, ...]]:
-    """What the functions get, by name."""
+    """Return the types of the functions' arguments, by the functions' names."""
     precision = types.float32 if environment.precision is np.float32 else types.float64
     vector = types.Array(precision, 1, "A")
     constants = types.UniTuple(precision, len(environment.constants))

@@ -1,4 +1,4 @@
-"""Balancing two poles on one cart, with and without velocities, as Stanley and Miikkulainen (2002) had it."""
+"""The task to balance two poles on one cart, with and without velocities (Stanley and Miikkulainen 2002)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WINDOW = 100  # steps over which wobbling is summed
 _ROUNDER = 1536.0
 _GRID = 2.0**-42
 
-_STEEPEST = 0.8  # rad; beyond, `_sine_and_cosine` could be asked for more than it can give
+_STEEPEST = 0.8  # rad; larger angle limits could exceed the range of `_sine_and_cosine`
 
 # Of sin x = x + x³ P(x²) and cos x = 1 - x²/2 + x⁴ Q(x²), interpolated at Chebyshev nodes of |x| <= 1.25.
 _P0, _P1, _P2 = -0.16666666666666666, 0.008333333333332851, -0.00019841269840776478
@@ -39,45 +39,45 @@ class DoublePole(Environment):
 
     The physics are those of NEAT C++ (`CartPole` in its `experiments.cpp`, by Gomez after Wieland 1991), in float64:
     two Runge-Kutta steps of the fourth order for each action. An episode ends when the cart leaves the track or a pole
-    falls; that step is not rewarded, so the sum of the rewards is the steps balanced. (NEAT C++ counts it, too, where
-    there are velocities; otherwise it does not.) Nothing moves from then on.
+    falls; nothing moves after that. The last step has no reward, so the sum of the rewards is the number of steps
+    balanced. (With velocities, NEAT C++ counts the last step too.)
 
-    Observations are x, ẋ, θ₁, θ̇₁, θ₂, θ̇₂, or x, θ₁, θ₂ without velocities, then `bias`. Scaled by their
-    bounds, which `Rollout` does, they are what NEAT C++ gives to its networks: x/4.8, ẋ/2, θ/0.52, θ̇/2 and 0.5. Its
-    force is 20 (o - 0.5) N, o being the output in [0, 1]: that is what scaling an output to the actions' bounds does.
+    Observations are x, ẋ, θ₁, θ̇₁, θ₂, θ̇₂, or x, θ₁, θ₂ without velocities, then `bias`. `Rollout` scales them by their
+    bounds to the inputs of NEAT C++: x/4.8, ẋ/2, θ/0.52, θ̇/2 and 0.5. It scales an output o in [0, 1] to the bounds of
+    the action, which gives the force of NEAT C++, 20 (o - 0.5) N.
 
     The constants are those of NEAT C++; `stanley` and `goneat` make the published tasks. A task is solved when 100,000
     steps are balanced. `DampedDoublePole` has the fitness that is usual without velocities.
     """
 
     gravity: float = 9.8
-    """m/s², downwards (NEAT C++ has -9.8, and the other sign in its equations)."""
+    """m/s², downwards (NEAT C++ has -9.8, and the opposite sign in its equations)."""
     cart_mass: float = 1.0
     """kg."""
     pole_mass: float = 0.1
-    """Of the long pole, kg."""
+    """Mass of the long pole, kg."""
     short_pole_mass: float = 0.01
     """kg."""
     half_length: float = 0.5
-    """Of the long pole, m."""
+    """Half the length of the long pole, m."""
     short_half_length: float = 0.05
     """m."""
     friction: float = 2e-6
-    """Of the hinges, N m s."""
+    """Friction of the hinges, N m s."""
     time_step: float = 0.01
-    """s, of the Runge-Kutta method; an action lasts two of them."""
+    """Step of the Runge-Kutta method, s; an action lasts two steps."""
     position_limit: float = 2.4
-    """m, on either side."""
+    """m, on both sides."""
     angle_limit: float = 36 * np.pi / 180
-    """rad, on either side, of both poles; 0.8 at most (NEAT C++ writes 36° as 0.628329)."""
+    """rad, on both sides, of both poles; at most 0.8 (NEAT C++ writes 36° as 0.628329)."""
     force: float = 10.0
-    """N, the most to either side."""
+    """Greatest force to either side, N."""
     start_angle: float = 0.07
-    """rad, of the long pole; all else starts at 0."""
+    """Initial angle of the long pole, rad; the rest of the state starts at 0."""
     bias: float = 0.5
-    """What the last observation always is."""
+    """Constant value of the last observation."""
     velocities: bool = True
-    """Whether they are observed."""
+    """Whether velocities are observed."""
     time_limit: int = 100_000
 
     precision = np.float64
@@ -100,16 +100,16 @@ class DoublePole(Environment):
 
     @staticmethod
     def stanley(velocities: bool = True, damping: bool | None = None, **changes: Any) -> DoublePole:
-        """The task with which Stanley and Miikkulainen (2002, §4.2) published, with the constants of NEAT C++.
+        """Return the task of Stanley and Miikkulainen (2002, §4.2), with the constants of NEAT C++.
 
-        With velocities, the fitness is the steps balanced, of 100,000; without, it is Gruau's over 1,000 steps. A
-        champion without velocities must then balance 100,000 steps, `stanley(False, damping=False)`, and be tested
-        from many starts, `stanley(False, damping=False, time_limit=1000)` (see `generalisation_starts`).
+        With velocities, the fitness is the number of steps balanced, up to 100,000; without, it is Gruau's over 1,000
+        steps. A champion without velocities must then balance 100,000 steps, `stanley(False, damping=False)`, and is
+        tested from many starts, `stanley(False, damping=False, time_limit=1000)` (see `generalisation_starts`).
 
         Args:
-            velocities: Whether they are observed.
-            damping: Whether it is a DampedDoublePole; by default where there are no velocities.
-            **changes: Fields to set otherwise.
+            velocities: Whether velocities are observed.
+            damping: Whether to make a DampedDoublePole; by default, only without velocities.
+            **changes: Other fields to set.
         """
         damping = not velocities if damping is None else damping
         kind = DampedDoublePole if damping else DoublePole
@@ -117,16 +117,16 @@ class DoublePole(Environment):
 
     @staticmethod
     def goneat(velocities: bool = True, damping: bool | None = None, **changes: Any) -> DoublePole:
-        """The same with the constants of goNEAT (yaricom/goNEAT, examples/pole2/common.go), which is easier.
+        """Return the easier task with the constants of goNEAT (yaricom/goNEAT, examples/pole2/common.go).
 
-        Its poles have ten times the mass. They start upright with velocities, and at 1° without; the constant input is
-        0.5 and 1. Unlike here, it maps what it observes with velocities to [0, 1]: (x + 2.4)/4.8, (ẋ + 1)/2,
-        (θ + 36°)/72°, (θ̇ + 1)/2.
+        Its poles have ten times the mass. With velocities, they start upright and the constant input is 0.5; without,
+        they start at 1° and it is 1. Unlike this class, goNEAT scales observations with velocities to [0, 1]:
+        (x + 2.4)/4.8, (ẋ + 1)/2, (θ + 36°)/72°, (θ̇ + 1)/2.
 
         Args:
-            velocities: Whether they are observed.
-            damping: Whether it is a DampedDoublePole; by default where there are no velocities.
-            **changes: Fields to set otherwise.
+            velocities: Whether velocities are observed.
+            damping: Whether to make a DampedDoublePole; by default, only without velocities.
+            **changes: Other fields to set.
         """
         start, bias = (0.0, 0.5) if velocities else (math.radians(1), 1.0)
         preset = {"pole_mass": 1.0, "short_pole_mass": 0.1, "start_angle": start, "bias": bias}
@@ -134,7 +134,7 @@ class DoublePole(Environment):
 
     @property
     def observations(self) -> Box:
-        """What NEAT C++ divides by; the constant is passed as it is."""
+        """The divisors of NEAT C++; the constant is not scaled."""
         high = (4.8, 2.0, 0.52, 2.0, 0.52, 2.0) if self.velocities else (4.8, 0.52, 0.52)
         return Box((*(-bound for bound in high), -math.inf), (*high, math.inf))
 
@@ -145,7 +145,7 @@ class DoublePole(Environment):
 
     @staticmethod
     def reset(state, constants, random):
-        """The long pole aslant, all else 0."""
+        """Tilt the long pole; set the rest of the state to 0."""
         start_angle, _, _ = constants[11:]
         for k in range(len(state)):
             state[k] = 0.0
@@ -153,7 +153,7 @@ class DoublePole(Environment):
 
     @staticmethod
     def observe(state, constants, observation):
-        """The state, with or without velocities, and the constant."""
+        """Write the state, with or without velocities, and the constant."""
         _, bias, velocities = constants[11:]
         if velocities != 0.0:
             for k in range(_PHYSICAL):
@@ -165,25 +165,25 @@ class DoublePole(Environment):
 
     @staticmethod
     def step(state, action, constants, random):
-        """Two Runge-Kutta steps."""
+        """Take two Runge-Kutta steps."""
         up = _push(state, np.float64(action[0]), constants)
         return 1.0 if up else 0.0, not up
 
 
 @dataclass(frozen=True, kw_only=True)
 class DampedDoublePole(DoublePole):
-    """The same without velocities, rewarded for balancing without wobbling: Gruau's fitness.
+    """DoublePole without velocities, whose reward punishes wobbling: Gruau's fitness.
 
-    An episode's rewards add up to F = 0.1 t/1000 + 0.9 f₂, t being the steps balanced and f₂ =
+    An episode's rewards add up to F = 0.1 t/1000 + 0.9 f₂, where t is the number of steps balanced. f₂ is
     0.75 / Σ(|x| + |ẋ| + |θ₁| + |θ̇₁|) over the last 100 of them, or 0 for t < 100 (Gruau, Whitley and Pyeatt 1996;
-    Stanley and Miikkulainen 2002, §4.2). The reward of a step is what it adds to F, and may be negative.
+    Stanley and Miikkulainen 2002, §4.2). The reward of a step is its contribution to F, and may be negative.
 
-    NEAT C++ and goNEAT do not count the step that fails either, nor sum its wobbling. For t = 100, NEAT C++ has
-    f₂ = 0; goNEAT has not.
+    NEAT C++ and goNEAT do not count the step that fails, or its wobbling, either. For t = 100, f₂ is 0 in NEAT C++, but
+    not in goNEAT.
     """
 
     velocities: bool = False
-    """Whether they are observed."""
+    """Whether velocities are observed."""
     time_limit: int = 1_000
 
     state_names = (
@@ -196,17 +196,17 @@ class DampedDoublePole(DoublePole):
 
     @staticmethod
     def step(state, action, constants, random):
-        """Two Runge-Kutta steps, and what they add to the fitness."""
+        """Take two Runge-Kutta steps, and return their contribution to the fitness."""
         up = _push(state, np.float64(action[0]), constants)
         gain = _gain(state)
         return gain if up else 0.0, not up
 
 
 def generalisation_starts() -> np.ndarray:
-    """The 625 states from which Gruau et al. and Stanley and Miikkulainen test a controller for 1,000 steps.
+    """Return the 625 states from which Gruau et al. and Stanley and Miikkulainen test a controller for 1,000 steps.
 
-    They are the combinations of 0.05, 0.25, 0.5, 0.75 and 0.95 of the ranges ±2.16 m, ±1.35 m/s, ±3.6° and ±8.6°/s;
-    the short pole is upright and at rest.
+    They combine the fractions 0.05, 0.25, 0.5, 0.75 and 0.95 of the ranges ±2.16 m, ±1.35 m/s, ±3.6° and ±8.6°/s; the
+    short pole is upright and at rest.
 
     Returns:
         float64 (625, 6): x (m), ẋ (m/s), θ₁ (rad), θ̇₁ (rad/s), θ₂, θ̇₂.
@@ -221,7 +221,7 @@ def generalisation_starts() -> np.ndarray:
 
 @inner_function
 def _push(state, push, constants):
-    """Two Runge-Kutta steps with a force (N). Returns whether all is still up; if it was not before, nothing moves."""
+    """Take two Runge-Kutta steps with a force (N), or none if a pole or the cart had failed; return `_is_up`."""
     gravity, cart_mass, mass1, mass2, length1, length2, friction, step, far, steep = constants[:10]
     body = (gravity, cart_mass, mass1, mass2, length1, length2, friction)
     x, v, angle1, spin1, angle2, spin2 = state[0], state[1], state[2], state[3], state[4], state[5]
@@ -239,16 +239,16 @@ def _is_up(x, angle1, angle2, far, steep):
 
 @inner_function
 def _gain(state):
-    """What a step balanced adds to Gruau's fitness."""
+    """Return the contribution of a balanced step to Gruau's fitness."""
     wobble = abs(state[0]) + abs(state[1]) + abs(state[2]) + abs(state[3])
     wobble = (wobble + _ROUNDER) - _ROUNDER
     balanced = state[_BALANCED]
-    slot = _RING + np.int64(balanced) % _WINDOW
-    total = state[_WOBBLE] + wobble - state[slot]
-    state[slot] = wobble
+    oldest = _RING + np.int64(balanced) % _WINDOW
+    total = state[_WOBBLE] + wobble - state[oldest]
+    state[oldest] = wobble
     state[_WOBBLE] = total
     state[_BALANCED] = balanced + 1.0
-    # Standing still for 100 steps is worth much, not everything.
+    # The lower bound of the sum keeps the fitness finite if nothing moves for 100 steps.
     steadiness = 0.9 * 0.75 / (total if total > _GRID else _GRID)
     fitness = 0.1 / 1000.0 * (balanced + 1.0) + (steadiness if balanced + 1.0 >= _WINDOW else 0.0)
     gain = fitness - state[_FITNESS]
@@ -258,7 +258,7 @@ def _gain(state):
 
 @inner_function
 def _runge_kutta(x, v, angle1, spin1, angle2, spin2, push, step, body):
-    """One step of the fourth order. The accelerations depend on the angles and their velocities alone."""
+    """Take one step of the fourth order. The accelerations depend only on the angles and their velocities."""
     half = 0.5 * step
     a1, b1, c1 = _accelerations(angle1, spin1, angle2, spin2, push, body)
     # Angular velocities in the middle of the step, twice; then at its end.
@@ -280,9 +280,9 @@ def _runge_kutta(x, v, angle1, spin1, angle2, spin2, push, step, body):
 
 @inner_function
 def _accelerations(angle1, spin1, angle2, spin2, push, body):
-    """Of the cart (m/s²) and of the poles (rad/s²).
+    """Return the accelerations of the cart (m/s²) and of the poles (rad/s²).
 
-    Wieland (1991), as Gomez and Miikkulainen (1999) give them, with g upwards of theirs:
+    The equations are Wieland's (1991), as in Gomez and Miikkulainen (1999), with the opposite sign of g:
     ẍ = (F + Σ F̃ᵢ) / (M + Σ m̃ᵢ), θ̈ᵢ = 3/(4 lᵢ) (g sin θᵢ - ẍ cos θᵢ - μ θ̇ᵢ/(mᵢ lᵢ)).
     """
     gravity, cart_mass, mass1, mass2, length1, length2, friction = body
@@ -295,7 +295,7 @@ def _accelerations(angle1, spin1, angle2, spin2, push, body):
 
 @inner_function
 def _pole(angle, spin, gravity, mass, length, friction):
-    """A pole's g sin θ - μ θ̇/(m l), its cos θ, and what it adds to the cart's force and mass, F̃ and m̃.
+    """Return a pole's g sin θ - μ θ̇/(m l), its cos θ, and its contributions to the cart's force and mass, F̃ and m̃.
 
     F̃ = m l θ̇² sin θ - 3/4 m cos θ (g sin θ - μ θ̇/(m l)), m̃ = m (1 - 3/4 cos² θ).
     """
@@ -307,10 +307,10 @@ def _pole(angle, spin, gravity, mass, length, friction):
 
 @inner_function(contract=True)
 def _sine_and_cosine(x):
-    """Both in float64, without branches, within 2.3e-16 for |x| <= 1.25: nothing upright leans further.
+    """Return both in float64, without branches, within 2.3e-16 for |x| <= 1.25; no upright pole leans further.
 
-    The machine's libm would keep the loop over episodes side by side from becoming vector code (eight times the time),
-    and takes longer for one episode, too.
+    Calls of libm would prevent vectorisation of the loop over episodes (eight times the time), and are slower for one
+    episode too.
     """
     s = x * x
     p = _P6 * s + _P5

@@ -1,4 +1,4 @@
-"""The class that every environment derives from, the shipped ones and a user's own."""
+"""The base class of all environments, shipped and user-defined."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(EnvironmentBase):
-    """Base of the environments: frozen dataclasses whose fields, all but `time_limit`, are their constants.
+    """Base of the environments: frozen dataclasses whose fields, except `time_limit`, are their constants.
 
-    A subclass says what its states, observations and actions are, and has three functions, written as static
-    methods:
+    A subclass defines `state_names`, `observations` and `actions`, and three static methods:
 
     - `reset(state, constants, random)` writes the first state of an episode.
-    - `observe(state, constants, observation)` writes what the network is to see, unscaled.
+    - `observe(state, constants, observation)` writes the unscaled observation.
     - `step(state, action, constants, random)` writes the next state and returns (reward, terminated).
 
-    `state` is an array of `precision` with an element for each of `state_names`; `constants` is a tuple with the fields
-    in order, of `precision` too; `observation` is an array of `precision`; `action` is an int64 if `actions` is
-    Discrete, else a float32 array within the bounds. Random numbers are `uniform(random, 0)`,
-    `uniform(random, 1)`, … They depend on the seed, the generation, the episode and the step alone.
-    Functions that they call are decorated with `neat.kernels.jit.inner_function`. A literal such as 0.5 is a float64
-    and makes float32 arithmetic float64, which is slower: write `np.float32(0.5)`, at the top of the module.
+    `state` is an array with an element for each of `state_names`. `constants` is a tuple of the fields in order.
+    `observation` is an array. All three have the dtype `precision`. `action` is an int64 if `actions` is Discrete, else
+    a float32 array within the bounds. Random numbers are `uniform(random, 0)`, `uniform(random, 1)`, …; they depend
+    only on the seed, the generation, the episode and the step.
+
+    Decorate functions that the methods call with `neat.kernels.jit.inner_function`. A literal such as 0.5 is a float64
+    and makes float32 arithmetic float64, which is slower: write `np.float32(0.5)` at the top of the module instead.
 
     Args:
         time_limit: Steps after which an episode is cut off; this is not a termination.
 
     Attributes:
-        state_names: What the state's elements are, with units.
-        precision: np.float32, or np.float64 where the physics need it.
-        bounded: Whether observations stay within their bounds, which otherwise are just what they are scaled by.
+        state_names: Names of the state's elements, with units.
+        precision: np.float32, or np.float64 if the physics needs it.
+        bounded: Whether observations never leave their bounds; if False, the bounds only define the scaling.
     """
 
     def to_gymnasium(self) -> gymnasium.Env:
-        """Return a `gymnasium.Env` that is stepped by the same functions.
+        """Return a `gymnasium.Env` that runs the same functions.
 
         Its `reset` takes a seed, and a state as `options={"state": …}`.
 

@@ -1,4 +1,4 @@
-"""The functions of an environment as kernels are built from them."""
+"""The functions of an environment, in the form from which kernels are built."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ FUNCTIONS = ("reset", "observe", "step")
 
 
 class Functions(NamedTuple):
-    """An environment's functions with the constants that they reach, and the sizes of what they are given.
+    """An environment's functions with the constants that they use, and the sizes of their arguments.
 
-    Two of equal functions and sizes are the same object, so that kernels are made once for them.
+    Equal functions and sizes are one object (see `intern_functions`), so that kernels are built once for them.
     """
 
     task: str
     """The class's module and name."""
     reset: Callable[..., Any]
-    """Plain, as the others."""
+    """A plain Python function, like `observe` and `step`."""
     observe: Callable[..., Any]
     step: Callable[..., Any]
     precision: Any
     states: int
     observations: int
     dimensions: int
-    """Of an action; 1 where it is a choice."""
+    """Dimensions of an action; 1 if it is an integer."""
     constants: int
     environment: Any
-    """One that has them."""
+    """An environment with these functions."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies of functions cannot be pickled; another process takes its own."""
+        """Pickle the environment instead, since frozen functions cannot be pickled."""
         return type(self.environment).functions, (self.environment,)
 
 
-_known: dict[tuple[Any, ...], Functions] = {}
+_interned: dict[tuple[Any, ...], Functions] = {}
 
 
-def known_functions(functions: Functions) -> Functions:
-    """The first of these functions that has this code, these constants and these sizes."""
+def intern_functions(functions: Functions) -> Functions:
+    """Return the first Functions object that had this code, these constants and these sizes."""
     task, reset, observe, step, *sizes, _ = functions
-    return _known.setdefault((task, *map(fingerprint, (reset, observe, step)), *sizes), functions)
+    return _interned.setdefault((task, *map(fingerprint, (reset, observe, step)), *sizes), functions)
 
 
 def is_shipped(task: str) -> bool:
-    """Whether the environment of a class of this module and name comes with this library, where it has tests."""
+    """Whether the environment with this module and class name is part of this library, and so needs no check."""
     return task.startswith(f"{__package__}.")
 
 
 @functools.cache
 def jitted_functions(functions: Functions) -> tuple[Any, Any, Any]:
-    """`reset`, `observe` and `step` for kernels of the CPU; the indices of a user's are checked."""
+    """Return `reset`, `observe` and `step` for CPU kernels; user-defined functions check their indices."""
     plain = functions.reset, functions.observe, functions.step
     if is_shipped(functions.task):
         reset, observe, step = map(inner_function, plain)

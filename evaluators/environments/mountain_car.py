@@ -1,4 +1,4 @@
-"""Driving a weak car out of a valley (Moore 1990), as Gymnasium's MountainCar-v0 and its continuous form have it."""
+"""The task to drive a weak car out of a valley (Moore 1990), as in Gymnasium's MountainCar-v0 and continuous form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _100 = np.float32(100.0)
 
 @inner_function
 def _roll(position, velocity, push, gravity, max_speed, min_position, max_position):
-    """The next position and velocity; the wall on the left stops the car."""
+    """Return the next position and velocity; the wall on the left stops the car."""
     velocity = velocity + push - gravity * elementary.cos(_3 * position)
     velocity = max_speed if velocity > max_speed else velocity
     velocity = -max_speed if velocity < -max_speed else velocity
@@ -38,24 +38,24 @@ def _roll(position, velocity, push, gravity, max_speed, min_position, max_positi
 class MountainCar(Environment):
     """MountainCar-v0: push to the left, not at all or to the right; a reward of -1 for every step to the flag.
 
-    The valley has the form of sin(3x). Time is counted in steps, and length in a unit without a name. The observation
-    is the state.
+    The valley has the shape of sin(3x). The unit of time is a step; the unit of length is arbitrary. The observation is
+    the state.
     """
 
     force: float = 0.001
-    """Length/step², of a push."""
+    """Acceleration by a push, length/step²."""
     gravity: float = 0.0025
-    """Length/step², where the valley is steepest."""
+    """Acceleration where the valley is steepest, length/step²."""
     min_position: float = -1.2
-    """Length, where the wall is."""
+    """Position of the wall, length."""
     max_position: float = 0.6
     """Length."""
     max_speed: float = 0.07
     """Length/step."""
     goal_position: float = 0.5
-    """Length, where the flag is."""
+    """Position of the flag, length."""
     goal_velocity: float = 0.0
-    """Length/step, at the flag at least."""
+    """Minimum velocity at the flag, length/step."""
     time_limit: int = 200
 
     state_names = ("position", "velocity (1/step)")
@@ -63,24 +63,24 @@ class MountainCar(Environment):
 
     @property
     def observations(self) -> Box:
-        """What the state cannot leave."""
+        """The bounds, which the state never leaves."""
         return Box((self.min_position, -self.max_speed), (self.max_position, self.max_speed))
 
     @staticmethod
     def reset(state, constants, random):
-        """At rest, between -0.6 and -0.4."""
+        """Start at rest, between -0.6 and -0.4."""
         state[0] = uniform_between(random, 0, _START_LOW, _START_HIGH)
         state[1] = _0
 
     @staticmethod
     def observe(state, constants, observation):
-        """The state."""
+        """Write the state."""
         for k in range(2):
             observation[k] = state[k]
 
     @staticmethod
     def step(state, action, constants, random):
-        """Sutton and Barto (2018), "Reinforcement Learning", example 10.1, with Gymnasium's bounds."""
+        """Step as in Sutton and Barto (2018), "Reinforcement Learning", example 10.1, with Gymnasium's bounds."""
         force, gravity, min_position, max_position, max_speed, goal_position, goal_velocity = constants
         push = force if action == 2 else -force if action == 0 else _0
         position, velocity = _roll(state[0], state[1], push, gravity, max_speed, min_position, max_position)
@@ -91,19 +91,19 @@ class MountainCar(Environment):
 
 @dataclass(frozen=True, kw_only=True)
 class MountainCarContinuous(MountainCar):
-    """MountainCarContinuous-v0: a push of any size from -1 to 1; a reward of 100 at the flag, less 0.1 push² a step."""
+    """MountainCarContinuous-v0: a push from -1 to 1; a reward of 100 at the flag, minus 0.1 push² for each step."""
 
     force: float = 0.0015
-    """Length/step², of a push of 1."""
+    """Acceleration by a push of 1, length/step²."""
     goal_position: float = 0.45
-    """Length, where the flag is."""
+    """Position of the flag, length."""
     time_limit: int = 999
 
     actions = Box((-1.0,), (1.0,))
 
     @staticmethod
     def step(state, action, constants, random):
-        """As MountainCar's, the push being a number."""
+        """Take MountainCar's step, with a push of any size."""
         force, gravity, min_position, max_position, max_speed, goal_position, goal_velocity = constants
         push = action[0]
         position, velocity = _roll(

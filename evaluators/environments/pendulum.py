@@ -1,4 +1,4 @@
-"""Swinging up a pendulum and holding it there, as Gymnasium's Pendulum-v1 has it."""
+"""The task to swing up a pendulum and hold it upright, as in Gymnasium's Pendulum-v1."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ _TORQUE_COST = np.float32(0.001)  # 1/(N m)²
 
 @dataclass(frozen=True, kw_only=True)
 class Pendulum(Environment):
-    """Pendulum-v1: turn a rod about its end so that it stands up, for little torque.
+    """Pendulum-v1: turn a rod about its end so that it stands upright, with little torque.
 
-    A step's reward is -(angle² + 0.1 velocity² + 0.001 torque²), of the state before the step; the angle is 0 upright,
-    and taken from -π to π. The observation is the angle's cosine and sine, and the velocity. An episode ends by the
-    time limit alone. The state's angle lies within π and a step of 0, where Gymnasium's counts turns.
+    A step's reward is -(angle² + 0.1 velocity² + 0.001 torque²), of the state before the step. The angle is 0 upright,
+    and lies between -π and π. The observation is the angle's cosine and sine, and the velocity. Only the time limit
+    ends an episode. The state's angle is wrapped before each step, whereas Gymnasium's counts turns.
     """
 
     gravity: float = 10.0
     """m/s²."""
     mass: float = 1.0
-    """kg, of the rod."""
+    """kg."""
     length: float = 1.0
     """m."""
     time_step: float = 0.05
-    """s, of the semi-implicit Euler method."""
+    """Step of the semi-implicit Euler method, s."""
     max_speed: float = 8.0
     """rad/s."""
     max_torque: float = 2.0
-    """N m, in either direction."""
+    """N m, in both directions."""
     time_limit: int = 200
 
     state_names = ("angle (rad)", "angular velocity (rad/s)")
 
     @property
     def observations(self) -> Box:
-        """What the observations cannot leave."""
+        """The bounds, which observations never leave."""
         high = (1.0, 1.0, self.max_speed)
         return Box(tuple(-bound for bound in high), high)
 
@@ -58,13 +58,13 @@ class Pendulum(Environment):
 
     @staticmethod
     def reset(state, constants, random):
-        """Any angle, and a velocity between ±1."""
+        """Draw any angle, and a velocity between ±1."""
         state[0] = uniform_between(random, 0, -_PI, _PI)
         state[1] = uniform_between(random, 1, -_1, _1)
 
     @staticmethod
     def observe(state, constants, observation):
-        """The angle's cosine and sine, and the velocity."""
+        """Write the angle's cosine and sine, and the velocity."""
         angle = state[0]
         observation[0] = elementary.cos(angle)
         observation[1] = elementary.sin(angle)
@@ -72,7 +72,7 @@ class Pendulum(Environment):
 
     @staticmethod
     def step(state, action, constants, random):
-        """A uniform rod about its end, whose moment of inertia is mass length² / 3."""
+        """Turn a uniform rod about its end; its moment of inertia is mass length² / 3."""
         gravity, mass, length, time_step, max_speed, _ = constants
         angle, velocity, torque = wrapped(state[0]), state[1], action[0]
         cost = angle * angle + _VELOCITY_COST * velocity * velocity + _TORQUE_COST * torque * torque

@@ -1,4 +1,4 @@
-"""Chasing a prey that flees, seen only when it is near (Gomez and Miikkulainen 1997), as SharpNEAT has it."""
+"""The task to catch a fleeing prey that is visible only nearby (Gomez and Miikkulainen 1997), as in SharpNEAT."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neat.support.messages import shown
 
 _0 = np.float32(0.0)
 _QUARTER = np.float32(0.25)
-_THIRD = np.float32(0.33)  # sic, as SharpNEAT has it
+_THIRD = np.float32(0.33)  # SharpNEAT's value; not 1/3
 _HALF = np.float32(0.5)
 _1 = np.float32(1.0)
 _2 = np.float32(2.0)
@@ -39,31 +39,31 @@ _A6 = np.float32(0.007648353930562735)
 
 @dataclass(frozen=True, kw_only=True)
 class PreyCapture(Environment):
-    """Catch a prey on a grid between walls; a reward of 1 for a catch, with which the episode ends.
+    """Catch a prey on a grid between walls; a catch has a reward of 1 and ends the episode.
 
-    The actions are to stay and to move one cell north, east, south and west; a wall stops the agent and the prey. The
-    prey moves after the agent, in one of the four directions, the likelier the more it leads away and the nearer the
-    agent is. The first `head_start` steps are the prey's: the agent sees, but does not move.
+    The actions are to stay, and to move one cell north, east, south or west; walls stop the agent and the prey. The
+    prey moves after the agent, in one of the four directions. It prefers directions that lead away from the agent, the
+    more so the nearer the agent is. In the first `head_start` steps, the agent observes but cannot move.
 
-    Observations, from 0 to 1: eight sensors that tell in which eighth of the compass the prey is, anticlockwise from
-    north-east to east, all 0 if it is not within `sensor_range`; whether it is within 2 cells; how near the
-    walls in the north, east, south and west are, from 0 at a distance of 4 cells to 1 beside them.
+    Observations lie between 0 and 1. Eight sensors show in which eighth of the compass the prey is, anticlockwise from
+    north-east to east; all are 0 if it is beyond `sensor_range`. The ninth shows whether the prey is within 2 cells.
+    The last four show the nearness of the walls in the north, east, south and west, from 0 at 4 cells to 1 beside them.
 
-    The task and its settings are those of SharpNEAT 4 (colgreen/sharpneat, SharpNeat.Tasks/PreyCapture; its
-    fitness is the number of catches in 100 episodes), after Gomez and Miikkulainen, "Incremental evolution of complex
-    general behavior" (1997). Unlike there, standing still is an action (SharpNEAT has four outputs, and stands still if
-    the greatest is below 0.1 or has an equal), no observation is a constant 1, and the probabilities are by the
-    exponential function itself, not by an approximation up to 11 % off.
+    The task and its settings are those of SharpNEAT 4 (colgreen/sharpneat, SharpNeat.Tasks/PreyCapture; its fitness is
+    the number of catches in 100 episodes), after Gomez and Miikkulainen, "Incremental evolution of complex general
+    behavior" (1997). There are three differences. Standing still is an action; SharpNEAT has four outputs, and stands
+    still if the greatest is below 0.1 or not unique. No observation is a constant 1. The probabilities use the exact
+    exponential function; SharpNEAT's approximation is up to 11 % off.
     """
 
     size: int = 24
-    """Of the grid, cells on either side."""
+    """Cells on each side of the grid."""
     sensor_range: float = 4.0
-    """Cells, of the straight line between agent and prey."""
+    """Greatest distance at which the agent sees the prey, in cells."""
     prey_speed: float = 1.0
     """Probability that the prey moves in a step."""
     head_start: int = 4
-    """Steps."""
+    """Steps in which only the prey moves."""
     time_limit: int = 70
 
     state_names = (
@@ -74,7 +74,7 @@ class PreyCapture(Environment):
         "head start (steps left)",
     )
     actions = Discrete(5)
-    # Wider below than what is observed, so that 0 to 1 is not scaled.
+    # The bounds include -1, so that scaling leaves 0 to 1 unchanged.
     observations = Box((-1.0,) * 13, (1.0,) * 13)
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class PreyCapture(Environment):
 
     @staticmethod
     def reset(state, constants, random):
-        """The prey 4 cells or more from the walls, the agent at a distance of 2 to 4 cells, rounded toward the prey."""
+        """Place the prey at least 4 cells from the walls, and the agent 2 to 4 cells from it, rounded toward it."""
         size, _, _, head_start = constants
         for k in range(2):
             state[2 + k] = _4 + np.float32(math.floor(uniform(random, k) * (size - _8)))
@@ -103,7 +103,7 @@ class PreyCapture(Environment):
 
     @staticmethod
     def observe(state, constants, observation):
-        """Eight sensors of the prey's direction, one of its nearness, four of the walls'."""
+        """Write eight sensors of the prey's direction, one of its nearness, and four of the walls' nearness."""
         size, sensor_range, _, _ = constants
         x, y = state[0], state[1]
         east, north = state[2] - x, state[3] - y
@@ -119,7 +119,7 @@ class PreyCapture(Environment):
 
     @staticmethod
     def step(state, action, constants, random):
-        """The agent moves, then the prey."""
+        """Move the agent, then the prey."""
         size, _, prey_speed, _ = constants
         chasing = state[4] <= _0
         x, y, prey_x, prey_y = state[0], state[1], state[2], state[3]
@@ -133,16 +133,16 @@ class PreyCapture(Environment):
         prey_y = _between(prey_y + step_y, size) if flees else prey_y
         state[0], state[1], state[2], state[3] = x, y, prey_x, prey_y
         state[4] = _0 if chasing else state[4] - _1
-        # The prey may run into the agent, too.
+        # The prey can also run into the agent.
         caught = chasing & (x == prey_x) & (y == prey_y)
         return _1 if caught else _0, caught
 
 
 @inner_function
 def _eighth(east, north):
-    """The eighth of the compass around a direction, 0 being north-east, 1 north, …, 7 east. Of integers."""
+    """Return the eighth of the compass around an integer vector: 0 is north-east, 1 north, …, 7 east."""
     across, along = abs(east), abs(north)
-    # No cell lies on a border, whose slope is irrational.
+    # No cell lies on a border between eighths, since the borders' slopes are irrational.
     horizontal, vertical = along <= _TAN_22_5 * across, across < _TAN_22_5 * along
     diagonal = (0 if east > _0 else 2) if north > _0 else (6 if east > _0 else 4)
     straight = (7 if east >= _0 else 3) if horizontal else (1 if north > _0 else 5)
@@ -151,13 +151,13 @@ def _eighth(east, north):
 
 @inner_function
 def _nearness(distance):
-    """Of a wall so many cells off."""
+    """Return the nearness of a wall at a distance in cells: 1 at 0 cells, 0 at 4 or more."""
     return (_4 - distance) * _QUARTER if distance < _4 else _0
 
 
 @inner_function
 def _direction(number):
-    """(x, y) of north, east, south and west, 0 to 3; (0, 0) for others."""
+    """Return the step (x, y) to north, east, south or west for 0 to 3; (0, 0) for other numbers."""
     x = _1 if number == 1 else -_1 if number == 3 else _0
     y = _1 if number == 0 else -_1 if number == 2 else _0
     return x, y
@@ -171,10 +171,10 @@ def _between(cell, size):
 
 @inner_function
 def _flight(east, north, chance):
-    """Where the prey goes, 0 to 3, if the agent is so many cells off (Gomez and Miikkulainen 1997, appendix A).
+    """Return the prey's direction, 0 to 3, for the agent's relative position (Gomez and Miikkulainen 1997, appendix A).
 
-    The probability of a direction is proportional to exp(0.33 W T). W is the angle between it and the
-    agent's, 1 for the opposite one (the paper's text has it the other way round), T depends on the distance.
+    The probability of a direction is proportional to exp(0.33 W T). W is the angle between it and the direction of the
+    agent, 1 for the opposite direction (the paper's text says the reverse). T depends on the distance.
     """
     across, along = abs(east), abs(north)
     slanted = _angle(across, along)
@@ -193,7 +193,7 @@ def _flight(east, north, chance):
 
 @inner_function
 def _angle(across, along):
-    """Between a direction and the horizontal, in right angles: 0 to 1. Of non-negative integers, and 0 for (0, 0)."""
+    """Return the angle between a vector of non-negative integers and the horizontal, in right angles; 0 for (0, 0)."""
     longer, shorter = (across, along) if across >= along else (along, across)
     x = shorter / (longer if longer > _0 else _1)
     s = x * x

@@ -1,4 +1,4 @@
-"""The random numbers that an environment's functions draw, and the streams that they come from."""
+"""The random numbers that an environment's functions draw, and their streams."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from neat.kernels.jit import inner_function
 # Training and trials use the streams below this number. Episode k adds k times this number to its stream.
 EPISODES = np.uint64(2**8)
 
-_BLOCKS = np.uint64(16)  # of four random numbers, for each call of an environment's function
+_BLOCKS = np.uint64(16)  # blocks of four random numbers for each call of an environment's function
 _FOUR = np.uint64(4)
 
 
 @inner_function
 def uniform(random, number):
-    """Random number `number` (0 … 63) of this call of `reset` or `step`: a float32 in [0, 1)."""
+    """Return random number `number` (0 … 63) of this call of `reset` or `step`, a float32 in [0, 1)."""
     seed, generation, individual, stream, time = random
     draw = time * _BLOCKS + np.uint64(number) // _FOUR
     w0, w1, w2, w3 = rng.inline_block(seed, generation, individual, stream, draw)
@@ -27,5 +27,5 @@ def uniform(random, number):
 
 @inner_function
 def uniform_between(random, number, low, high):
-    """Random number `number` (0 … 63) of this call of `reset` or `step`, in [low, high)."""
+    """Return random number `number` (0 … 63) of this call of `reset` or `step`, scaled to [low, high)."""
     return low + (high - low) * uniform(random, number)

@@ -1,4 +1,4 @@
-"""A T-maze: a signal at the entrance must be remembered until the junction."""
+"""The T-maze, a task of memory: remember a signal from the entrance until the junction."""
 
 from __future__ import annotations
 
@@ -20,37 +20,36 @@ _ODD = np.uint64(1)
 
 @dataclass(frozen=True, kw_only=True)
 class TMaze(Environment):
-    """Walk down a corridor and turn to the side that a signal told at its beginning (Bakker 2002).
+    """Walk down a corridor and turn to the side that a signal at its beginning shows (Bakker 2002).
 
-    Actions are to turn left, to go forward and to turn right. The corridor has `length` cells, and the junction comes
-    after the last. In the corridor only going forward moves, at the junction only turning; all else bumps into a wall,
-    which costs `penalty`. Turning at the junction ends the episode, with `reward` on the side of the goal, and at the
-    cost of `penalty` on the other.
+    The actions are to turn left, go forward and turn right. The corridor has `length` cells and ends at the junction.
+    Only going forward is possible in the corridor, and only turning at the junction; any other action bumps into a wall
+    and costs `penalty`. A turn at the junction ends the episode, with `reward` on the side of the goal and a cost of
+    `penalty` on the other side.
 
-    There are four observations, of which one is 1 and the others 0: signal for left, signal for right, corridor,
-    junction. A signal is seen in the first step alone. So the best that any policy without memory can do is to walk to
-    the junction and always turn to the same side: (reward - penalty)/2 on average, 0.45 by default. One with memory
-    gets `reward`.
+    One of four observations is 1, the others are 0: signal for left, signal for right, corridor, junction. The signal
+    is visible only in the first step. So the best policy without memory always turns to the same side, and gets
+    (reward - penalty)/2 on average, 0.45 by default. A policy with memory can get `reward`.
 
-    Goals are left and right in turn, from one episode to the next: an even number of episodes has as many of each. The
-    side of the first is random.
+    The goal alternates between left and right from one episode to the next, so that an even number of episodes has
+    equally many of each. The first side is random.
 
-    After Bakker, "Reinforcement learning with long short-term memory" (NIPS 14, 2002); Blynel and Floreano (2003)
-    evolved a robot for it. Bakker has a reward of 4, a fourth action, which goes back, a signal that shows as long as
-    one stays, and 011, 110, 101 and 010 for the observations.
+    The source is Bakker, "Reinforcement learning with long short-term memory" (NIPS 14, 2002); Blynel and Floreano
+    (2003) evolved a robot for the task. Bakker has a reward of 4, a fourth action that goes back, a signal that stays
+    visible in the first cell, and the observations 011, 110, 101 and 010.
     """
 
     length: int = 10
-    """Of the corridor, cells."""
+    """Cells of the corridor."""
     reward: float = 1.0
-    """For reaching the goal."""
+    """Reward for reaching the goal."""
     penalty: float = 0.1
-    """For bumping into a wall, and for turning away from the goal."""
+    """Cost of bumping into a wall, and of turning away from the goal."""
     time_limit: int = 50
 
     state_names = ("position (cells)", "goal (-1 left, 1 right)", "signal (1 shown, 0 not)")
     actions = Discrete(3)
-    # Wider below than what is observed, so that 0 and 1 are not scaled.
+    # The bounds include -1, so that scaling leaves 0 and 1 unchanged.
     observations = Box((-1.0,) * 4, (1.0,) * 4)
 
     def __post_init__(self) -> None:
@@ -63,14 +62,14 @@ class TMaze(Environment):
 
     @staticmethod
     def reset(state, constants, random):
-        """At the beginning, with the signal shown."""
+        """Start at the beginning of the corridor, with the signal visible."""
         state[0] = _0
         state[1] = _goal(random)
         state[2] = _1
 
     @staticmethod
     def observe(state, constants, observation):
-        """Signal for left, signal for right, corridor, junction."""
+        """Write signal for left, signal for right, corridor, junction."""
         length, _, _ = constants
         position, goal, shown = state[0], state[1], state[2] > _0
         observation[0] = _1 if shown & (goal < _0) else _0
@@ -80,7 +79,7 @@ class TMaze(Environment):
 
     @staticmethod
     def step(state, action, constants, random):
-        """One cell forward, or a turn."""
+        """Go one cell forward, or turn."""
         length, reward, penalty = constants
         position, goal = state[0], state[1]
         side = np.float32(action - 1)
@@ -95,7 +94,7 @@ class TMaze(Environment):
 
 @inner_function
 def _goal(random):
-    """-1 or 1, in turn from one episode to the next."""
+    """Return -1 or 1, alternating from one episode to the next."""
     seed, generation, individual, stream, time = random
     episode = stream // EPISODES
     first = uniform((seed, generation, individual, stream % EPISODES, time), 0) < _HALF
