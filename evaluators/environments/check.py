@@ -83,7 +83,7 @@ def _check_description(environment: EnvironmentBase) -> None:
     actions = environment.actions
     if isinstance(actions, Discrete):
         if not isinstance(actions.count, int | np.integer) or actions.count < 2:
-            raise ValueError(f"{name}: actions: expected 2 at least, got {shown(actions.count)}")
+            raise ValueError(f"{name}: actions: expected at least 2, got {shown(actions.count)}")
         return
     _check_box(f"{name}: actions", actions)
     if not all(map(math.isfinite, actions.low + actions.high)):

@@ -175,9 +175,8 @@ class Gymnasium(Episodic):
     def _play_tasks(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         """Run one task for each genome and episode; each slot takes the next task when its episode has ended."""
         vector, episodes, tasks = self._open_vector(), seeds.shape[1], seeds.size
-        copies = genomes.take(
-            np.repeat(np.arange(len(genomes)), episodes)
-        )  # each task needs its own network state
+        # A network for each task, since each needs its own state.
+        copies = genomes.take(np.repeat(np.arange(len(genomes)), episodes))
         networks, (low, high) = compile(copies, "cpu"), output_ranges(copies)
         record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
         space = vector.action_space

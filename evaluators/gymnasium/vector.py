@@ -300,9 +300,8 @@ class _ProcessVector(AsyncVectorEnv):
             raise self._describe_loss() from None
 
     def _describe_loss(self) -> WorkerLost:
-        wait(
-            [process.sentinel for process in self.processes], END_TIMEOUT
-        )  # a pipe closes before its process ends
+        # A pipe closes before its process ends.
+        wait([process.sentinel for process in self.processes], END_TIMEOUT)
         statuses = [process.exitcode for process in self.processes if process.exitcode is not None]
         return describe_end(statuses[0] if statuses else None, self._started)
 

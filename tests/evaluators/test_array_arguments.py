@@ -1,4 +1,4 @@
-"""Arrays that users pass, wherever the library takes them: what holds no plain numbers is refused."""
+"""All functions that take a user's arrays refuse those that do not hold plain numbers."""
 
 import fractions
 import warnings
@@ -29,7 +29,7 @@ COLUMN = np.ones((2, 1))
 
 
 def column(values):
-    """Two values as an array of shape (2, 1) of the same kind."""
+    """Return two values as an array of shape (2, 1) of the same kind."""
     return values.reshape(2, 1) if isinstance(values, np.ndarray) else [[value] for value in values]
 
 
@@ -56,7 +56,7 @@ def fitted(data):
     fit(model, data, losses.mean_squared, optim.SGD(model.parameters(), 0.1), epochs=1)
 
 
-# What takes two numbers, 0 and 1 among them.
+# Functions that take two numbers, including 0 and 1.
 USES = {
     "fitness": lambda v: valid_fitness(v, 2),
     "tell": lambda v: neat.Population(
@@ -84,7 +84,7 @@ USES = {
     "Standardise": lambda v: Standardise(column(v)),
     "fit": lambda v: fitted((column(v), COLUMN)),
 }
-# What takes integers.
+# Functions that take integers.
 INDEX_USES = {
     "genomes": lambda v: networks().activate(COLUMN, v),
     "reset": lambda v: networks().reset(v),
@@ -96,13 +96,13 @@ INDEX_USES = {
 
 
 def masked(dtype):
-    """The first of 0 and 99 is fine; the other is masked."""
+    """Return 0, and a masked 99."""
     return np.ma.array([0, 99], mask=[False, True], dtype=dtype)
 
 
 def refused(use, values):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy warns of some
+        warnings.simplefilter("ignore")  # NumPy warns about some cases
         with pytest.raises((ValueError, IndexError)) as error:
             use(values)
     message = str(error.value)
@@ -110,7 +110,7 @@ def refused(use, values):
     return message
 
 
-SINGLE = {"a single network", "an action of gymnasium"}  # a list of the first element
+SINGLE = {"a single network", "an action of gymnasium"}  # these take a list of the first element
 
 
 @pytest.mark.parametrize("name", [*sorted(USES.keys() - SINGLE), *INDEX_USES])
@@ -124,7 +124,7 @@ def test_masked_values_in_lists_are_refused(name):
     assert "expected no masked values, got 1 of 1;" in refused(USES[name], masked(float)[::-1])
 
 
-@pytest.mark.parametrize("name", sorted(USES.keys() - {"states"}))  # for which a kernel would be compiled
+@pytest.mark.parametrize("name", sorted(USES.keys() - {"states"}))  # "states" would compile a kernel
 def test_a_masked_array_without_masked_values_is_an_array(name):
     values = [0.0, 1.0]
     expected, got = USES[name](np.array(values)), USES[name](np.ma.array(values, mask=[False, False]))
@@ -141,7 +141,7 @@ def test_rows_with_masked_values_are_refused():
 
 
 class NA:
-    """As pandas' NA: no number, and not None."""
+    """Like pandas' NA, neither a number nor None."""
 
     def __repr__(self):
         return "<NA>"
@@ -167,11 +167,11 @@ NO_NUMBERS = {
 @pytest.mark.parametrize(
     "name", ["fitness", "a function's fitness", "inputs", "targets", "activate", "Tensor", "fit"]
 )
-def test_what_holds_no_numbers_is_refused(name, values):
+def test_arrays_without_numbers_are_refused(name, values):
     refused(USES[name], values)
 
 
-def test_numbers_of_other_types_are_fitness():
+def test_fitness_may_be_numbers_of_other_types():
     for values in ([True, False], [1, 2**70], [fractions.Fraction(1, 2), 3], np.array([1, 2], np.float16)):
         np.testing.assert_array_equal(valid_fitness(values, 2), np.array(values, float))
     assert "shape (population_size,)" in refused(lambda v: valid_fitness(v, 2), np.array(3.0))

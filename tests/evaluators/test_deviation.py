@@ -1,4 +1,4 @@
-"""Nothing is divided by the rounding of numbers that do not vary."""
+"""Deviations that are only rounding errors count as 0, and nothing is divided by them."""
 
 import math
 from fractions import Fraction
@@ -21,7 +21,7 @@ CONSTANTS = [(value, size) for value in VALUES for size in SIZES]
 
 
 def exact_moments(values):
-    """Mean and standard deviation in fractions, rounded in the end."""
+    """Compute mean and standard deviation exactly with fractions, and round the result."""
     exact = [Fraction(value) for value in values.tolist()]
     mean = sum(exact) / len(exact)
     unit = max(map(abs, exact))
@@ -30,7 +30,7 @@ def exact_moments(values):
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_constant_columns_are_known_at_every_size(value):
+def test_constant_columns_are_detected_at_every_size(value):
     for size in SIZES:
         values = np.column_stack([np.full(size, value), np.full(size, -value), np.zeros(size)])
         mean, deviation = moments(values)
@@ -42,7 +42,7 @@ def test_constant_columns_are_known_at_every_size(value):
 @pytest.mark.parametrize("value", [1.0, 0.1, -1e15 / 3, 1e-30, 1e30, 1e-300, 1e300])
 @pytest.mark.parametrize("ulps", [1, 3, 1000, 10**8])
 def test_columns_that_vary_a_little_around_a_large_mean(value, size, ulps):
-    """As little as float64 can tell."""
+    """They vary by the least difference that float64 can represent."""
     values = np.full(size, value)
     values[1::3] += ulps * np.spacing(value)
     mean, deviation = moments(values)
@@ -65,13 +65,13 @@ def test_no_sum_or_square_overflows(scale):
     np.testing.assert_allclose(treated.std(axis=0), 1, rtol=1e-12)
 
 
-def test_moments_of_ordinary_columns_are_numpys():
+def test_moments_of_ordinary_columns_match_numpys():
     values = np.random.default_rng(0).normal(3, 2, (1000, 4))
     mean, deviation = moments(values, ddof=1)
     assert (mean == values.mean(axis=0)).all() and (deviation == values.std(axis=0, ddof=1)).all()
 
 
-def test_rounding():
+def test_deviations_from_rounding_are_detected():
     assert exceeds_rounding(1e-5, 1.0) and exceeds_rounding(1e-9, 1e-4) and exceeds_rounding(1e-300, 0.0)
     assert not exceeds_rounding(1e-7, -1.0) and not exceeds_rounding(0.0, 0.0)
     assert not exceeds_rounding(math.nan, 1.0) and not exceeds_rounding(1.0, math.nan)
@@ -79,7 +79,7 @@ def test_rounding():
 
 @pytest.mark.parametrize("mean", [0.1, -1e9, 1e300, 1e-300])
 def test_a_column_that_varies_by_rounding_alone_is_constant(mean):
-    """And one that varies by some thousand units in the last place is not."""
+    """A column that varies by some thousand units in the last place is not constant."""
     standardise = Standardise([[mean], [mean], [np.nextafter(mean, np.inf)]])
     assert standardise.deviation == 1.0
     np.testing.assert_allclose(standardise([[2 * mean]]), [[mean]], rtol=1e-12)
@@ -120,7 +120,7 @@ def test_r2_of_constant_targets_is_undefined(value, size):
     targets = np.full((size, 1), value, np.float32)
     assert math.isnan(regression.score(targets + 1, targets))
     if size > 1:
-        targets[0] *= np.float32(1 + 2e-7)  # the next float32 or so
+        targets[0] *= np.float32(1 + 2e-7)  # about the next float32
         assert regression.score(targets, targets) == 1
 
 
@@ -141,7 +141,7 @@ def test_explained_variance_of_constant_returns_is_undefined(value):
 
 
 def test_explained_variance_of_returns_that_are_rounding():
-    """Without rewards and with λ = 1, the return of an episode that ends is 0, but for the sums' rounding."""
+    """Without rewards and with λ = 1, the return of an episode that ends is 0, except for rounding of the sums."""
     generator = np.random.default_rng(1)
     values = generator.normal(size=(8, 101)).astype(np.float32)
     ended = np.zeros((8, 100), bool)
@@ -161,7 +161,7 @@ def test_explained_variance_of_returns_that_vary_a_little():
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_advantages_that_do_not_vary_pull_nowhere(value):
+def test_advantages_that_do_not_vary_become_0(value):
     for size in (2, 3, 64, 1000, 10**5):
         with np.errstate(over="ignore"):
             assert (normalise(np.full(size, value, np.float32)) == 0).all()
@@ -192,7 +192,7 @@ def test_batch_normalisation_of_a_constant_channel_is_its_shift(value, shape):
 
 
 def test_the_normaliser_of_observations_that_do_not_vary():
-    """As the kernels add them up: as deviations from a float32 mean, in parts."""
+    """Add the values as the kernels do: as deviations from a float32 mean, in parts."""
     for value in np.float32([0.1, -1e6 / 3, 1e-30, 1e20]):
         normaliser = Normaliser(1)
         for count in (1, 7, 5000):

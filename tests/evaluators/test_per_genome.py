@@ -48,7 +48,7 @@ def dies(network):
     os._exit(3)
 
 
-def gives_text(network):
+def returns_text(network):
     return "good"
 
 
@@ -80,7 +80,7 @@ def test_in_workers(two_workers):
         np.testing.assert_array_equal(evaluator(GENOMES), EXPECTED)
 
 
-def test_an_error_in_this_process_is_the_functions_own():
+def test_an_error_in_this_process_passes_through():
     with pytest.raises(KeyError):
         evaluators.PerGenome(fails_at_3)(GENOMES)
 
@@ -92,7 +92,7 @@ def test_an_error_in_a_worker_names_the_genome(two_workers):
     assert str(error.value) == "the function failed in a worker for genome 3: KeyError: 'no such thing'"
 
 
-def test_a_worker_that_dies_is_an_error_and_the_next_call_starts_anew(two_workers, monkeypatch):
+def test_a_worker_that_dies_raises_and_the_next_call_starts_new_ones(two_workers, monkeypatch):
     monkeypatch.setattr(evaluators.workers, "RETRIES", 0)
     evaluator = two_workers(dies)
     message = r"^genomes [02] to [13]: a worker process ended with status 3 before its work was done$"
@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_an_error_and_the_next_call_starts_anew(two_worker
 
 
 def stops_at_3(network):
-    """The first process that comes to genome 3 stops."""
+    """Stop the first process that evaluates genome 3."""
     weight, flag = network.activate([1.0])[0], Path(os.environ["NOTES"]) / "flag"
     if weight == 3.0 and flag.exists():
         flag.unlink()
@@ -110,7 +110,7 @@ def stops_at_3(network):
     return float(weight)
 
 
-def test_work_of_a_stopped_worker_is_done_again(tmp_path, monkeypatch, caplog):
+def test_the_work_of_a_stopped_worker_is_repeated(tmp_path, monkeypatch, caplog):
     (tmp_path / "flag").touch()
     monkeypatch.setenv("NOTES", str(tmp_path))
     with evaluators.PerGenome(stops_at_3, workers=2, timeout=2.0) as evaluator:
@@ -134,7 +134,7 @@ def test_messages_of_workers_are_short():
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_fitness_must_be_a_number(two_workers, workers):
-    evaluator = evaluators.PerGenome(gives_text) if workers == 1 else two_workers(gives_text)
+    evaluator = evaluators.PerGenome(returns_text) if workers == 1 else two_workers(returns_text)
     with pytest.raises(
         (ValueError, RuntimeError), match="function: expected a number as fitness, got 'good'"
     ):
@@ -201,7 +201,7 @@ def test_functions_of_a_script(tmp_path):
     assert done.stdout == "[2.0, 2.0, 2.0]\n", done.stderr
 
 
-def test_what_is_registered_only_in_the_parent_is_named(tmp_path):
+def test_errors_name_activations_that_only_the_parent_registers(tmp_path):
     line = 'register_activation("half", lambda x: x / 2)\n'
     hidden = SCRIPT.replace(line, "").replace('__main__":\n', f'__main__":\n    {line}')
     done = run_script(tmp_path, hidden)
@@ -211,7 +211,7 @@ def test_what_is_registered_only_in_the_parent_is_named(tmp_path):
     )
 
 
-def test_an_interactive_session_is_told_what_is_wrong(tmp_path):
+def test_the_error_in_an_interactive_session_says_what_to_do(tmp_path):
     done = run_script(tmp_path, SCRIPT, interactively=True)
     message = done.stderr.splitlines()[-1]
     assert message.startswith("ValueError: function: workers cannot import <function fitness")
@@ -219,14 +219,14 @@ def test_an_interactive_session_is_told_what_is_wrong(tmp_path):
     assert "__name__" not in message
 
 
-def test_a_script_without_a_guard_is_told_so(tmp_path):
+def test_the_error_of_a_script_without_a_guard_says_so(tmp_path):
     done = run_script(tmp_path, SCRIPT.replace('__name__ == "__main__"', "True").replace("* 3", "* 1"))
     message = done.stderr.splitlines()[-1]
     assert message.startswith("RuntimeError: genome 0: a worker process ended with status 1 while it started")
     assert message.endswith("if the script ran again there, put its work under `if __name__ == '__main__':`")
 
 
-def test_a_function_under_the_guard_is_told_so(tmp_path):
+def test_the_error_of_a_function_under_the_guard_says_so(tmp_path):
     function = SCRIPT[SCRIPT.index("def fitness") : SCRIPT.index("if __name__")]
     lines = "".join(f"    {line}\n" for line in function.strip().splitlines())
     hidden = (

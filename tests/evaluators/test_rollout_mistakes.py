@@ -66,7 +66,7 @@ def one_value(state, action, constants, random):
         ({"precision": int}, "Broken: precision: expected np.float32 or np.float64"),
         ({"observations": Box((0.0,), (0.0,))}, "Broken: observations: expected bounds"),
         ({"observations": Box((0.0,), (1.0, 2.0))}, "Broken: observations: expected bounds"),
-        ({"actions": Discrete(1)}, "Broken: actions: expected 2 at least, got 1"),
+        ({"actions": Discrete(1)}, "Broken: actions: expected at least 2, got 1"),
         ({"actions": Box((0.0,), (np.inf,))}, "Broken: actions: bounds must be finite"),
         ({"actions": 2}, "Broken: actions: expected a Box, got 2"),
         ({"step": None}, "Broken: step: there is no such function"),

@@ -1,4 +1,4 @@
-"""Worker processes: they end with their parent, and one that dies or hangs is replaced."""
+"""Worker processes end with their parent, and those that die or hang are replaced."""
 
 import contextlib
 import logging
@@ -33,7 +33,7 @@ def wait_until(condition):
 
 
 def state(process_id):
-    """Linux's letter for the state of a process; Z if it is gone, or only waits for its parent to take note."""
+    """Return Linux's letter for the state of a process; Z if it is gone, or a zombie."""
     try:
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -100,7 +100,7 @@ def test_workers_end_with_their_parent(script, sent, arguments, tmp_path):
         parent.wait()
         wait_until(lambda: all(has_ended(note.name) for note in notes.iterdir()))
         if not arguments:
-            assert parent.communicate(timeout=60) == (b"", None)  # nobody holds the pipe any more
+            assert parent.communicate(timeout=60) == (b"", None)  # no process holds the pipe any more
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(parent.pid, signal.SIGKILL)  # the fork
@@ -151,8 +151,8 @@ def test_stopped_workers_of_threads_end_with_their_parent(tmp_path):
             os.killpg(parent.pid, signal.SIGKILL)
 
 
-def test_processes_started_for_threads_outlive_these():
-    """The system would kill a worker with the thread that started it."""
+def test_processes_outlive_the_threads_that_asked_for_them():
+    """Linux kills a worker when the thread that started it ends."""
     pool = Workers(worker_tasks.process_id, 1)
     with pool:
         found = []
@@ -208,7 +208,7 @@ def test_the_workers_of_a_study_end_with_it(tmp_path):
         children = Path(f"/proc/{study.pid}/task")
         wait_until(lambda: sum(len(p.read_text().split()) for p in children.glob("*/children")) >= 3)
         study.kill()
-        study.communicate(timeout=120)  # ends when nobody holds the pipe any more
+        study.communicate(timeout=120)  # returns when no process holds the pipe any more
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(study.pid, signal.SIGKILL)
@@ -243,7 +243,7 @@ def test_a_worker_that_dies_or_stops_is_replaced(sent, tmp_path, caplog):
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         (child,) = multiprocessing.active_children()  # between two calls
         os.kill(child.pid, sent)
-        large = "x" * 10**6  # which a stopped process's pipe does not hold
+        large = "x" * 10**6  # more than the pipe of a stopped process can hold
         assert list(pool.map([(flag, sent, large)], NAMES[:1])) == [large]
         assert len(caplog.records) == 2
     assert not multiprocessing.active_children()
@@ -256,7 +256,7 @@ def test_a_worker_that_dies_or_stops_is_replaced(sent, tmp_path, caplog):
         (worker_tasks.stop_always, 0.5, "took more than 0.5 s (timeout)"),
     ],
 )
-def test_work_is_done_again_a_stated_number_of_times(function, timeout, reason, monkeypatch):
+def test_work_is_repeated_a_limited_number_of_times(function, timeout, reason, monkeypatch):
     monkeypatch.setattr(worker_processes, "RETRIES", 1)
     with Workers(function, 1, timeout) as pool:
         with pytest.raises(RuntimeError) as error:
@@ -278,7 +278,7 @@ def test_a_function_that_raises_is_called_once(tmp_path, caplog):
     assert calls.read_text() == 2 * "called\n" and not caplog.records
 
 
-def test_a_process_that_cannot_start_is_told_once(caplog, capfd):
+def test_a_process_that_cannot_start_is_reported_once(caplog, capfd):
     with (
         Workers(worker_tasks.double, 1, prepare=worker_tasks.unready) as pool,
         pytest.raises(
@@ -292,7 +292,7 @@ def test_a_process_that_cannot_start_is_told_once(caplog, capfd):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_has_processes_of_its_own():
+def test_a_fork_has_its_own_processes():
     with Workers(worker_tasks.double, 1) as pool:
         assert list(pool.map([1, 2, 3], NAMES)) == [2, 4, 6]
         child = os.fork()

@@ -22,9 +22,8 @@ def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
         ValueError: `limit` is not above 0, or the norm is not finite.
     """
     limit = check_positive("limit", limit)
-    parameters = (
-        [parameters] if isinstance(parameters, Tensor) else parameters
-    )  # iterating would give its rows
+    if isinstance(parameters, Tensor):  # iterating it would give its rows
+        parameters = [parameters]
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = _norm(gradients)
     if not math.isfinite(norm):  # the sum of squares may exceed float32 where the norm does not

@@ -26,8 +26,8 @@ states = st.tuples(
 forces = st.floats(-10, 10, width=32)
 
 
-def moved(environment, state, force=0.0, steps=1):
-    """The state after some steps."""
+def state_after(environment, state, force=0.0, steps=1):
+    """Return the state after some steps."""
     state = np.array(state, float)
     for _ in range(steps):
         STEP(state, np.array([force], np.float32), environment.constants, RANDOM)
@@ -35,7 +35,7 @@ def moved(environment, state, force=0.0, steps=1):
 
 
 def derivative(environment, state, force):
-    """From Lagrange's equations of a cart and two uniform rods, solved for the accelerations."""
+    """Solve Lagrange's equations of a cart and two uniform rods for the accelerations."""
     _, velocity, *rest = state
     masses = environment.pole_mass, environment.short_pole_mass
     halves = environment.half_length, environment.short_half_length
@@ -51,8 +51,8 @@ def derivative(environment, state, force):
     return np.array([velocity, cart, rest[1], first, rest[3], second])
 
 
-def by_the_book(environment, state, force):
-    """The classical Runge-Kutta method, as in any textbook."""
+def runge_kutta(environment, state, force):
+    """Take an action's two steps by the textbook form of the classical Runge-Kutta method."""
     h = environment.time_step
     for _ in range(2):
         k1 = derivative(environment, state, force)
@@ -104,40 +104,44 @@ def clamped_genome(weights):
 @given(states, forces)
 @settings(max_examples=60, deadline=None)
 def test_physics_against_lagrange(environment, state, force):
-    expected = by_the_book(environment, state, force)
-    np.testing.assert_allclose(moved(environment, state, force), expected, rtol=1e-12, atol=1e-12)
+    expected = runge_kutta(environment, state, force)
+    np.testing.assert_allclose(state_after(environment, state, force), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_method_is_of_fourth_order():
     state, force = np.array([0.1, -0.5, 0.3, 0.4, -0.2, 1.0]), 7.0
-    fine = moved(DoublePole(time_step=0.01 / 64), state, force, 64)
-    errors = [np.abs(moved(DoublePole(time_step=0.01 / n), state, force, n) - fine).max() for n in (1, 2, 4)]
+    fine = state_after(DoublePole(time_step=0.01 / 64), state, force, 64)
+    errors = [
+        np.abs(state_after(DoublePole(time_step=0.01 / n), state, force, n) - fine).max() for n in (1, 2, 4)
+    ]
     assert 1e-7 < errors[0] < 1e-4
     assert errors[0] / errors[1] == pytest.approx(16, rel=0.3)
     assert errors[1] / errors[2] == pytest.approx(16, rel=0.3)
 
 
-def test_without_friction_energy_and_momentum_stay():
+def test_energy_and_momentum_are_conserved_without_friction():
     environment = dataclasses.replace(FRICTIONLESS, time_step=0.001)
     state = np.array([0.5, 0.2, 0.1, 0.3, -0.05, 0.1])
     before = energy(environment, state), momentum(environment, state)
     for _ in range(100):
-        state = moved(environment, state)
+        state = state_after(environment, state)
     assert abs(state[4]) > 0.15  # the short pole falls
     after = energy(environment, state), momentum(environment, state)
     np.testing.assert_allclose(after, before, rtol=1e-9)
 
 
-def test_friction_takes_energy():
+def test_friction_reduces_energy():
     environment = DoublePole(friction=1e-3)
     state = np.array([0.0, 0.0, 0.2, 0.0, 0.0, 3.0])
-    assert energy(environment, moved(environment, state, steps=5)) < energy(environment, state) - 1e-4
+    assert energy(environment, state_after(environment, state, steps=5)) < energy(environment, state) - 1e-4
 
 
 @given(states, forces)
 @settings(max_examples=60, deadline=None)
 def test_left_mirrors_right(state, force):
-    np.testing.assert_array_equal(moved(DoublePole(), -state, -force), -moved(DoublePole(), state, force))
+    np.testing.assert_array_equal(
+        state_after(DoublePole(), -state, -force), -state_after(DoublePole(), state, force)
+    )
 
 
 def test_sine_and_cosine():
@@ -159,7 +163,7 @@ def test_limits(element, limit, side, step):
     still = dataclasses.replace(environment, time_step=1e-9, velocities=True)
     for beyond in (False, True):
         state = np.zeros(len(environment.state_names))
-        # It moves by 2e-8 in a step.
+        # The element moves by 2e-8 in a step.
         state[element] = side * (limit - 3e-8 + 2e-8 * beyond)
         state[element + 1] = side * 10.0
         reward, terminated = step(state, np.zeros(1, np.float32), still.constants, RANDOM)
@@ -169,7 +173,7 @@ def test_limits(element, limit, side, step):
 
 def test_nothing_moves_after_the_end():
     state = np.array([0.0, 0.0, 0.6, 3.0, 0.0, 0.0])
-    state = moved(DoublePole(), state)
+    state = state_after(DoublePole(), state)
     assert abs(state[2]) > math.radians(36)
     kept = state.copy()
     reward, terminated = STEP(state, np.array([10], np.float32), DoublePole().constants, RANDOM)
@@ -177,7 +181,7 @@ def test_nothing_moves_after_the_end():
     assert terminated and reward == 0
 
 
-def test_what_is_not_finite_ends():
+def test_a_state_that_is_not_finite_ends_the_episode():
     for k in range(6):
         state = np.zeros(6)
         state[k] = np.nan
@@ -197,7 +201,7 @@ def test_inputs_are_those_of_neat_cpp(velocities):
     assert rollout.num_inputs == len(divided) + 1
     for k in range(rollout.num_inputs):
         trace = rollout.trace(clamped_genome(np.eye(rollout.num_inputs)[k] / 2))
-        # The action is 20 (o - 0.5) N, o in [0, 1] being the output, here (1 + input/2)/2.
+        # The action is 20 (o - 0.5) N for an output o in [0, 1], here (1 + input/2)/2.
         inputs = trace.action[:, 0] / 10 * 2
         expected = trace.state[:-1] @ divided[k] if k < len(divided) else 0.4
         np.testing.assert_allclose(inputs, np.clip(expected, -2, 2), rtol=1e-5, atol=1e-6)
@@ -229,7 +233,7 @@ def test_presets():
 
 
 @pytest.mark.parametrize("limit", [0.0, -0.1, 1.0, math.nan])
-def test_refused(limit):
+def test_bad_constants_are_refused(limit):
     with pytest.raises(ValueError, match="angle_limit"):
         DoublePole(angle_limit=limit)
 
@@ -251,10 +255,10 @@ def test_generalisation_starts():
 
 
 def regulator(environment):
-    """Gains of a linear controller, N for each element of the state, by Riccati's equation."""
+    """Compute the gains of a linear controller, N for each element of the state, by Riccati's equation."""
     eye, nudge = np.eye(6), 1e-6
-    a = np.array([moved(environment, nudge * row) for row in eye]).T / nudge
-    b = moved(environment, np.zeros(6), 1e-3)[:, None] / 1e-3
+    a = np.array([state_after(environment, nudge * row) for row in eye]).T / nudge
+    b = state_after(environment, np.zeros(6), 1e-3)[:, None] / 1e-3
     cost = np.eye(6)
     for _ in range(20_000):
         gains = np.linalg.solve(1e-2 + b.T @ cost @ b, b.T @ cost @ a)
@@ -265,8 +269,8 @@ def regulator(environment):
 GAINS = regulator(DoublePole())
 
 
-def controlled(environment, steps, step, disturb=lambda time: 0.0, state=None):
-    """States and rewards of the regulator's episode."""
+def run_regulator(environment, steps, step, disturb=lambda time: 0.0, state=None):
+    """Return the states, the rewards and the termination of the regulator's episode."""
     if state is None:
         state = np.zeros(len(environment.state_names))
         RESET(state, environment.constants, RANDOM)
@@ -281,8 +285,8 @@ def controlled(environment, steps, step, disturb=lambda time: 0.0, state=None):
     return np.array(states), np.array(rewards), terminated
 
 
-def gruau(states, balanced):
-    """The fitness after `balanced` steps."""
+def gruau_fitness(states, balanced):
+    """Compute the fitness after `balanced` steps."""
     wobble = np.abs(states[1 : balanced + 1, :4]).sum(axis=1)
     steady = 0.75 / wobble[-100:].sum() if balanced >= 100 else 0.0
     return 0.1 * balanced / 1000 + 0.9 * steady
@@ -291,42 +295,42 @@ def gruau(states, balanced):
 def test_rewards_add_up_to_gruaus_fitness():
     environment = DampedDoublePole()
     disturb = lambda time: 3 * math.sin(time / 7)  # noqa: E731
-    states, rewards, terminated = controlled(environment, 1000, DAMPED_STEP, disturb)
+    states, rewards, terminated = run_regulator(environment, 1000, DAMPED_STEP, disturb)
     assert not terminated
     for balanced in (1, 50, 99, 100, 101, 200, 555, 1000):
-        assert rewards[:balanced].sum() == pytest.approx(gruau(states, balanced), rel=1e-10)
-    assert gruau(states, 100) > gruau(states, 99) + 0.001
-    assert (rewards < 0).any()  # it may go down
+        assert rewards[:balanced].sum() == pytest.approx(gruau_fitness(states, balanced), rel=1e-10)
+    assert gruau_fitness(states, 100) > gruau_fitness(states, 99) + 0.001
+    assert (rewards < 0).any()  # the fitness may decrease
 
 
 @pytest.mark.parametrize("end", [30, 99, 100, 101, 102, 250])
 def test_the_step_that_fails_does_not_count(end):
     environment = DampedDoublePole()
     disturb = lambda time: 100.0 if time >= end else 0.0  # noqa: E731
-    states, rewards, terminated = controlled(environment, 1000, DAMPED_STEP, disturb)
+    states, rewards, terminated = run_regulator(environment, 1000, DAMPED_STEP, disturb)
     balanced = len(rewards) - 1
     assert terminated and balanced > end and rewards[-1] == 0
-    assert rewards.sum() == pytest.approx(gruau(states, balanced), rel=1e-10)
+    assert rewards.sum() == pytest.approx(gruau_fitness(states, balanced), rel=1e-10)
 
-    _, rewards, terminated = controlled(DoublePole(), 1000, STEP, disturb)
+    _, rewards, terminated = run_regulator(DoublePole(), 1000, STEP, disturb)
     assert terminated and rewards.sum() == balanced
 
 
 def test_the_sum_of_wobbling_does_not_drift():
     environment = DampedDoublePole(time_limit=100_000)
     disturb = lambda time: 4 * math.sin(time / 11) if time < 20_000 else 0.0  # noqa: E731
-    states, rewards, terminated = controlled(environment, 21_500, DAMPED_STEP, disturb)
+    states, rewards, terminated = run_regulator(environment, 21_500, DAMPED_STEP, disturb)
     assert not terminated
     assert np.abs(states[-100:, :4]).sum() < 1e-3
     # Each of the hundred numbers is rounded to a multiple of 2^-42.
     assert rewards.sum() == pytest.approx(
-        gruau(states, 21_500), rel=100 * 2**-43 / np.abs(states[-100:, :4]).sum()
+        gruau_fitness(states, 21_500), rel=100 * 2**-43 / np.abs(states[-100:, :4]).sum()
     )
 
 
-def test_standing_still_is_finite():
+def test_the_fitness_of_standing_still_is_finite():
     environment = DampedDoublePole(start_angle=0.0)
-    states, rewards, _ = controlled(environment, 150, DAMPED_STEP)
+    states, rewards, _ = run_regulator(environment, 150, DAMPED_STEP)
     assert not states.any() and np.isfinite(rewards).all() and rewards.sum() > 1e6
 
 
@@ -352,6 +356,6 @@ def test_lanes_agree_with_one_episode():
     for k in range(0, 625, 24):
         alone = rollout.play(genome, states=starts[k : k + 1])
         assert alone.length[0, 0] == together.length[0, k]
-        _, rewards, terminated = controlled(environment, 1000, STEP, state=starts[k].copy())
+        _, rewards, terminated = run_regulator(environment, 1000, STEP, state=starts[k].copy())
         assert terminated != held[k]
         assert rewards.sum() == pytest.approx(together.reward[0, k], abs=1)

@@ -36,9 +36,9 @@ IDS = {
     Acrobot: "Acrobot-v1",
 }
 ANGLES = {Pendulum: [0], Acrobot: [0, 1]}  # elements of the state, compared modulo 2π
-# Steps in which float32 stays near float64; benchmarks/physics.py measures them.
+# Number of steps in which float32 stays close to float64; benchmarks/physics.py measures it.
 HORIZON = {Pendulum: 60, Acrobot: 25}
-# Where a half of the episodes start, so that they meet walls, limits and goals.
+# Starts of half of the episodes, so that they reach walls, limits and goals.
 ANYWHERE = {
     CartPole: [2.4, 2.0, 0.2, 2.0],
     MountainCar: [0.6, 0.07],
@@ -54,7 +54,7 @@ def turned(angle):
 
 
 def assert_near(cls, ours, theirs):
-    """States, to the tolerance that is promised."""
+    """Compare states within the promised tolerance."""
     ours, theirs = np.array(ours, np.float64), np.array(theirs, np.float64)
     difference = ours - theirs
     for k in ANGLES.get(cls, []):
@@ -63,7 +63,7 @@ def assert_near(cls, ours, theirs):
 
 
 def played(env, actions):
-    """States, observations, rewards and terminations of an episode."""
+    """Return the states, observations, rewards and terminations of an episode."""
     results = []
     for action in actions:
         observation, reward, terminated, _, _ = env.step(action)
@@ -74,7 +74,7 @@ def played(env, actions):
 
 
 @each
-def test_steps_as_gymnasium(cls):
+def test_steps_match_gymnasiums(cls):
     ours, theirs = cls().to_gymnasium(), gymnasium.make(IDS[cls]).unwrapped
     steps, space = HORIZON.get(cls, ours.environment.time_limit), ours.action_space
     rng = np.random.default_rng(0)
@@ -112,26 +112,26 @@ EDGES = [
     (MountainCar, [0.49, 0.03], 2, True),
     (MountainCar, [0.49, 0.005], 0, False),
     (MountainCar, [0.58, 0.07], 1, True),  # stopped by the right end
-    (MountainCar, [0.55, -0.02], 1, False),  # beyond the goal, but on the way back
+    (MountainCar, [0.55, -0.02], 1, False),  # beyond the goal, but moving back
     (MountainCar, [-1.19, -0.07], 0, False),  # stopped by the wall
-    (MountainCar, [-0.5, 0.07], 2, False),  # faster it cannot be
+    (MountainCar, [-0.5, 0.07], 2, False),  # at the greatest speed
     (MountainCarContinuous, [0.44, 0.03], [0.5], True),
     (MountainCarContinuous, [0.44, 0.03], [-1.0], True),
     (MountainCarContinuous, [-1.19, -0.07], [-1.0], False),
     (MountainCarContinuous, [0.0, -0.07], [0.25], False),
     (Pendulum, [3.1, 7.99], [2.0], False),
     (Pendulum, [-3.1, -7.99], [-2.0], False),
-    (Pendulum, [20.0, 1.0], [0.5], False),  # some turns
+    (Pendulum, [20.0, 1.0], [0.5], False),  # after some turns
     (Acrobot, [3.0, 0.2, 0.0, 0.0], 0, True),
     (Acrobot, [2.0, 0.0, 2.0, 0.0], 2, True),
     (Acrobot, [2.0, 0.0, -1.0, 0.0], 2, False),
-    (Acrobot, [3.1, 3.1, 12.5, 28.0], 2, None),  # faster they cannot be
+    (Acrobot, [3.1, 3.1, 12.5, 28.0], 2, None),  # at the greatest speeds
     (Acrobot, [-3.1, -3.1, -12.5, -28.0], 0, None),
 ]
 
 
 @pytest.mark.parametrize(("cls", "state", "action", "end"), EDGES, ids=range(len(EDGES)))
-def test_edges_as_gymnasium(cls, state, action, end):
+def test_edge_cases_match_gymnasiums(cls, state, action, end):
     ours, theirs = cls().to_gymnasium(), gymnasium.make(IDS[cls]).unwrapped
     ours.reset(options={"state": state})
     theirs.reset(seed=0)
@@ -148,7 +148,7 @@ def test_edges_as_gymnasium(cls, state, action, end):
 
 
 @each
-def test_described_as_gymnasium(cls):
+def test_spaces_match_gymnasiums(cls):
     ours, theirs = cls().to_gymnasium(), gymnasium.make(IDS[cls])
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
@@ -194,7 +194,7 @@ def test_starts_fill_gymnasiums_range(cls):
 
 
 def states(env, seed):
-    """First states of three episodes, of which the first has a seed."""
+    """Return the first states of three episodes, of which the first gets a seed."""
     result = []
     for given in (seed, None, None):
         env.reset(seed=given)
@@ -222,7 +222,7 @@ def test_the_time_limit_truncates():
     assert env.step(0)[2:4] == (False, False)
 
 
-def test_other_constants_are_other_physics():
+def test_constants_change_the_physics():
     heavy, light = CartPole(pole_mass=0.5).to_gymnasium(), CartPole().to_gymnasium()
     for env in (heavy, light):
         env.reset(options={"state": [0, 0, 0.1, 0]})
@@ -231,7 +231,7 @@ def test_other_constants_are_other_physics():
     np.testing.assert_allclose(heavy.state, light.state, atol=0.2)
 
 
-def test_it_can_be_pickled_and_wrapped():
+def test_the_adapter_can_be_pickled_and_wrapped():
     env = pickle.loads(pickle.dumps(Pendulum().to_gymnasium()))
     wrapped_env = gymnasium.wrappers.TimeLimit(env, 2)
     wrapped_env.reset(seed=0)
@@ -270,12 +270,12 @@ class Walk(Environment):
         return state[0], state[1] > 3
 
 
-def test_a_persons_own_environment():
+def test_a_user_defined_environment():
     env = Walk(drift=0.25, time_limit=10).to_gymnasium()
     assert env.observation_space == gymnasium.spaces.Box(
         np.float32([-np.inf, 0]), np.float32([np.inf, 10]), dtype=np.float32
     )
-    for _ in range(2):  # a reset makes the same random numbers
+    for _ in range(2):  # a reset draws the same random numbers
         first, _ = env.reset(seed=1)
         assert first.dtype == np.float32 and env.state.dtype == np.float64
         places = [env.state[0]]
@@ -293,7 +293,7 @@ def test_a_persons_own_environment():
 
 
 def test_random_numbers_are_those_of_a_rollout():
-    """The first episode of generation 0, with a network whose outputs are 0: the middle of the bounds."""
+    """They are compared in the first episode of generation 0. The outputs are 0, the middle of the actions' bounds."""
     environment = Walk()
     nodes = [{"id": 2 + k, "activation": "tanh"} for k in range(2)]
     genomes = Genomes.from_list([{"num_inputs": 2, "num_outputs": 2, "nodes": nodes, "connections": []}])
@@ -345,7 +345,7 @@ def test_states_of_another_form_are_refused(state):
     np.testing.assert_array_equal(env.state, before)
 
 
-def test_steps_need_a_state():
+def test_a_step_before_a_reset_is_refused():
     env = CartPole().to_gymnasium()
     for act in (lambda: env.step(0), lambda: env.state):
         with pytest.raises(ResetNeeded, match=r"^CartPole: there is no state before the first reset$"):

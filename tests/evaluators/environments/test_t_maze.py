@@ -14,11 +14,11 @@ RESET, OBSERVE, STEP = (function(getattr(TMaze, name)) for name in ("reset", "ob
 
 
 def numbers(seed=0, generation=0, episode=0, time=0):
-    """Random numbers' key and counter, as `evaluators.episodes.episode` counts."""
+    """Key and counter of random numbers, as in `evaluators.episodes.episode`."""
     return tuple(map(np.uint64, (seed, generation, 0, 64 + 256 * episode, time)))
 
 
-def observed(environment, state):
+def observe(environment, state):
     observation = np.full(4, np.nan, np.float32)
     OBSERVE(state, environment.constants, observation)
     assert sorted(observation) == [0, 0, 0, 1]
@@ -26,11 +26,11 @@ def observed(environment, state):
 
 
 def play(environment, policy, goal):
-    """The sum of rewards and the steps; `policy` is a function of the observations so far."""
+    """Return the sum of rewards and the steps; `policy` is a function of the observations so far."""
     state = np.array([0, goal, 1], np.float32)
     seen, total = [], 0.0
     for time in range(environment.time_limit):
-        seen.append(observed(environment, state))
+        seen.append(observe(environment, state))
         reward, ended = STEP(state, policy(seen), environment.constants, numbers(time=time + 1))
         total += float(reward)
         if ended:
@@ -40,7 +40,7 @@ def play(environment, policy, goal):
 
 @pytest.mark.parametrize("goal", [-1, 1])
 @pytest.mark.parametrize("length", [1, 2, 7])
-def test_what_is_seen_on_the_way(length, goal):
+def test_observations_on_the_way(length, goal):
     environment = TMaze(length=length)
     side = LEFT if goal < 0 else RIGHT
     signal = SIGNAL_LEFT if goal < 0 else SIGNAL_RIGHT
@@ -60,7 +60,7 @@ def test_bumping_costs_and_does_not_move():
     environment = TMaze(length=2, penalty=0.25)
     state = np.array([0, 1, 1], np.float32)
     expected = [
-        # action, reward, ended, position, what is seen next: the signal is gone after the first step
+        # action, reward, ended, position, next observation; the signal disappears after the first step
         (LEFT, -0.25, False, 0, CORRIDOR),
         (RIGHT, -0.25, False, 0, CORRIDOR),
         (FORWARD, 0, False, 1, CORRIDOR),
@@ -69,10 +69,10 @@ def test_bumping_costs_and_does_not_move():
         (FORWARD, -0.25, False, 2, JUNCTION),
         (RIGHT, 1, True, 2, JUNCTION),
     ]
-    assert observed(environment, state) == SIGNAL_RIGHT
+    assert observe(environment, state) == SIGNAL_RIGHT
     for action, *result in expected:
         reward, ended = STEP(state, action, environment.constants, numbers(time=1))
-        assert [reward, ended, state[0], observed(environment, state)] == result
+        assert [reward, ended, state[0], observe(environment, state)] == result
 
 
 @pytest.mark.parametrize("environment", [TMaze(), TMaze(length=3, reward=4.0, time_limit=20)], ids=["1", "4"])
@@ -84,7 +84,7 @@ def test_the_best_without_memory(environment):
     assert best == pytest.approx((environment.reward - environment.penalty) / 2)
 
 
-def test_goals_take_turns():
+def test_goals_alternate():
     def goal(**key):
         state = np.full(3, np.nan, np.float32)
         RESET(state, TMaze().constants, numbers(**key))
@@ -94,7 +94,7 @@ def test_goals_take_turns():
     for seed in range(20):
         goals = [goal(seed=seed, episode=episode) for episode in range(10)]
         assert goals == [goals[0], -goals[0]] * 5 and abs(goals[0]) == 1
-    # The first one's side is random, by seed and by generation.
+    # The seed and the generation determine the first side.
     by_seed = [goal(seed=seed) for seed in range(400)]
     by_generation = [goal(generation=generation) for generation in range(400)]
     for goals in (by_seed, by_generation):
@@ -102,8 +102,8 @@ def test_goals_take_turns():
         assert 150 < sum(a == b for a, b in itertools.pairwise(goals)) < 250
 
 
-def remembering():
-    """A recurrent network by hand: node 7 keeps the signal, and decides at the junction."""
+def remembering_genome():
+    """A handmade recurrent network: node 7 keeps the signal, and decides at the junction."""
     nodes = [
         {"id": 4, "bias": -1.0},  # left
         {"id": 5, "bias": 0.0},  # forward
@@ -129,13 +129,13 @@ def remembering():
 
 def test_a_network_that_remembers_solves_it():
     for length in (1, 10, 48):
-        played = Rollout(TMaze(length=length)).play(remembering(), 20)
+        played = Rollout(TMaze(length=length)).play(remembering_genome(), 20)
         assert (played.reward == 1).all() and (played.length == length + 1).all() and played.terminated.all()
 
 
-def test_a_rollout_meets_both_sides_alike():
-    genome = remembering().to_dict()
-    genome["connections"] = [link for link in genome["connections"] if link["source"] != 7]  # forgetting
+def test_a_rollout_has_both_sides_equally_often():
+    genome = remembering_genome().to_dict()
+    genome["connections"] = [link for link in genome["connections"] if link["source"] != 7]  # without memory
     played = Rollout(TMaze()).play(neat.Genome.from_dict(genome), 20, trial=3)
     wins = played.reward[0] == 1
     np.testing.assert_array_equal(wins, np.resize([wins[0], ~wins[0]], 20))
@@ -143,6 +143,6 @@ def test_a_rollout_meets_both_sides_alike():
 
 
 @pytest.mark.parametrize("length", [0, -1, 2.5, 50])
-def test_refused(length):
+def test_bad_constants_are_refused(length):
     with pytest.raises(ValueError, match="length"):
         TMaze(length=length)

@@ -1,4 +1,4 @@
-"""Every test that takes `device` runs on numpy, and on cupy where there is a GPU."""
+"""Fixtures: every test that takes `device` runs on numpy, and on cupy if there is a GPU."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def device(request):
 
 @pytest.fixture
 def tensor(device):
-    """Makes float64 tensors on the device: of an array, or normal numbers of a shape."""
+    """Return a function that makes float64 tensors on the device, from an array, or of normal numbers in a shape."""
     generator = np.random.default_rng(0)
 
     def make(value, requires_grad=True):
@@ -41,5 +41,5 @@ def tensor(device):
 
 @pytest.fixture
 def host():
-    """An array or tensor as numpy's."""
+    """Return an array or a tensor as a numpy array."""
     return lambda value: to_host(value.data if isinstance(value, Tensor) else value)

@@ -1,4 +1,4 @@
-"""Arrays that change between the forward pass and `backward`: the tape notices, or the gradient is right."""
+"""Arrays that change between the forward pass and `backward`: `backward` raises, or the gradient is correct."""
 
 import copy
 
@@ -31,7 +31,7 @@ def assign(x):
     x.data = x.data + 1
 
 
-# How the memory of a tensor of shape (2, 3) can be changed.
+# Ways to change the memory of a tensor of shape (2, 3).
 CHANGES = {
     "a step of an optimiser": step,
     "assigned": assign,
@@ -44,7 +44,7 @@ CHANGES = {
     "a step on a detached one": step_detached,
 }
 
-# What shares the memory of a tensor of shape (2, 3), in that shape again.
+# Tensors that share the memory of a tensor of shape (2, 3), brought to that shape.
 VIEWS = {
     "itself": lambda x: x,
     "detached": lambda x: x.detach(),
@@ -59,7 +59,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_shared_memory_is_noticed(change, view, device):
+def test_a_change_of_shared_memory_is_detected(change, view, device):
     x = Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], True, device=device)
     weight = Tensor(2 * np.ones((2, 3)), True, device=device)
     with no_grad():
@@ -81,7 +81,7 @@ def test_the_weights_before_a_step_can_be_kept_as_a_copy(tensor, host):
 
 
 @pytest.mark.parametrize("through", [lambda y: y, lambda y: y.detach(), lambda y: y.detach()[:1]])
-def test_a_result_that_an_operation_needs_again_cannot_change_unnoticed(through, tensor):
+def test_changes_of_results_that_backward_needs_are_detected(through, tensor):
     for operation in (operations.tanh, operations.exp, operations.sqrt, operations.softmax):
         x = tensor([1.0, 2.0])
         y = operation(x)
@@ -104,7 +104,7 @@ def test_a_result_that_an_operation_needs_again_cannot_change_unnoticed(through,
     ],
     ids=["restore", "initialise", "to", "assign", "detach"],
 )
-def test_a_change_of_a_module_is_noticed(change):
+def test_a_change_of_a_module_is_detected(change):
     model = nn.Dense(2, 3)
     loss = model(Tensor(np.ones((4, 2)), True)).sum()
     change(model)
@@ -112,7 +112,7 @@ def test_a_change_of_a_module_is_noticed(change):
         loss.backward()
 
 
-def test_forgetting_gradients_is_no_change(tensor, host):
+def test_resetting_gradients_is_not_a_change(tensor, host):
     x = tensor([3.0])
     x.grad = x.data * 5
     loss = (x * x).sum()
@@ -121,7 +121,7 @@ def test_forgetting_gradients_is_no_change(tensor, host):
     np.testing.assert_array_equal(host(x.grad), [6.0])
 
 
-def test_data_can_only_be_read():
+def test_data_are_read_only():
     x = Tensor([[1.0, 2.0]], True)
     loss = (x * x).sum()
     for array in (x.data, x.data[0], x.data.T, np.asarray(x.detach()), nn.Dense(2, 2).weight.data):
@@ -135,7 +135,7 @@ def test_data_can_only_be_read():
     np.testing.assert_array_equal(x.grad, [[2.0, 4.0]])
 
 
-def test_a_trained_tensor_is_not_replaced_unnoticed():
+def test_in_place_operators_on_a_trained_tensor_raise():
     x = Tensor([1.0, 2.0], True)
     for operator in ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__"):
         with refuses("+=, -=, *=, /= and **=: a tensor that is trained"):
@@ -171,8 +171,8 @@ GIVEN = {
 
 @pytest.mark.parametrize("as_tensor", [False, True], ids=["array", "tensor"])
 @pytest.mark.parametrize("name", GIVEN)
-def test_what_the_caller_changes_later_does_not_matter(name, as_tensor):
-    """Batches are often read into one buffer, again and again."""
+def test_later_changes_by_the_caller_have_no_effect(name, as_tensor):
+    """Programs often read every batch into the same buffer."""
     function, array = GIVEN[name]
     if as_tensor and (array.dtype.kind != "f" or name in ("factor", "matrix")):
         pytest.skip("a tensor of the graph itself, or of no dtype that tensors have")
@@ -190,8 +190,8 @@ def test_what_the_caller_changes_later_does_not_matter(name, as_tensor):
     np.testing.assert_array_equal(*gradients)
 
 
-def test_compiled_loops_get_arrays_to_write_to():
-    """numba compiles a function anew for arrays that can only be read, which takes seconds."""
+def test_compiled_loops_get_writable_arrays():
+    """For read-only arrays, numba would compile a function again, which takes seconds."""
     for environment in (CartPole(), Pendulum()):
         actor = ppo.Policy(environment, (4,)).as_actor()
         assert all(array.flags.writeable for part in actor[:2] for array in part)
@@ -203,7 +203,7 @@ def test_compiled_loops_get_arrays_to_write_to():
     assert arrays and all(each.mutable for each in arrays)
 
 
-def test_fit_weights_trains_arrays_to_write_to(monkeypatch):
+def test_fit_weights_passes_writable_arrays(monkeypatch):
     from evaluators.cpu.engine import NetworkGradients
     from tests.evaluators.gradient.test_evolved import population
 
@@ -220,7 +220,7 @@ def test_fit_weights_trains_arrays_to_write_to(monkeypatch):
     assert seen and all(array.flags.writeable for array in seen)
 
 
-def test_fit_learns_from_the_data_that_it_was_given():
+def test_fit_copies_its_data():
     class Overwriting(reporting.Reporter):
         def batch(self, done, total):
             x[...], y[...] = 7, 1

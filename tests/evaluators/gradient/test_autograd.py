@@ -16,7 +16,7 @@ def refuses(message):
     return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
-def test_a_result_knows_its_gradient(tensor, host):
+def test_gradients_of_a_result(tensor, host):
     a, b = tensor([1.0, 2.0]), tensor([3.0, 5.0])
     loss = (a * b + a / b - 2 * a).sum()
     loss.backward()
@@ -26,7 +26,7 @@ def test_a_result_knows_its_gradient(tensor, host):
     assert loss.device == a.device
 
 
-def test_gradients_add_up_until_they_are_forgotten(tensor, host):
+def test_gradients_add_up_until_they_are_reset(tensor, host):
     a = tensor([2.0])
     for times in (1, 2):
         (a * a).sum().backward()
@@ -66,11 +66,11 @@ def test_a_chain_of_100_000_operations(tensor, host):
     np.testing.assert_array_equal(host(x.grad), [1.0])
     for _ in range(100_000):
         y = y * 1.0
-    del y  # which must not overflow the stack either
+    del y  # must not overflow the stack either
     assert time.perf_counter() - begin < 60
 
 
-def test_a_graph_whose_paths_are_many(tensor, host):
+def test_a_graph_with_exponentially_many_paths(tensor, host):
     x = y = tensor([1.0])
     for _ in range(60):  # 2^60 paths
         y = y + y
@@ -94,7 +94,7 @@ def test_no_grad_leaves_no_tape_and_ends(tensor):
     assert not (x.detach() * 2).requires_grad
 
 
-def test_float32_unless_asked(device):
+def test_tensors_are_float32_by_default(device):
     x = Tensor([1, 2], requires_grad=True, device=device)
     assert x.dtype == np.float32
     y = 2.5 * x / 3 + np.ones(2) - x**2 + operations.exp(x).mean()
@@ -138,7 +138,7 @@ def test_broadcasting_is_undone(shapes):
     for shape in (a, b):
         undone = undo_broadcast(gradient, shape)
         assert undone.shape == shape
-        # It is the transpose of broadcasting: <B x, g> = <x, B' g>.
+        # `undo_broadcast` is the transpose B' of broadcasting: <B x, g> = <x, B' g>.
         x = generator.normal(size=shape)
         np.testing.assert_allclose(
             (np.broadcast_to(x, whole) * gradient).sum(), (x * undone).sum(), atol=1e-10
@@ -152,7 +152,7 @@ def test_broadcasting_is_undone(shapes):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.booleans()), min_size=1, max_size=12))
 def test_any_graph_is_differentiated(links):
-    """Graphs of sums and products, against the derivative carried forward beside the value."""
+    """Compare graphs of sums and products with forward-mode derivatives."""
     x = Tensor(0.9, True, np.float64)
     values, slopes = [x], [1.0]
     for first, second, add in links:
@@ -170,7 +170,7 @@ def test_check_gradients_finds_a_wrong_one():
     assert 0 <= check_gradients(lambda t: t * t, [x]) < 1e-8
 
     def wrong(t):
-        return t * t.detach()  # half of the gradient
+        return t * t.detach()  # has half of the gradient
 
     with refuses("check_gradients: tensor 0 at (0,): backward gives 0.5"):
         check_gradients(wrong, [x])
@@ -228,18 +228,18 @@ def test_a_graph_of_old_values_is_refused(tensor):
         (Tensor([1.0]), "data: expected an array of numbers, got a Tensor"),
     ],
 )
-def test_data_that_are_no_numbers(data, message):
+def test_data_that_are_not_numbers_are_refused(data, message):
     with refuses(message):
         Tensor(data)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, "float16", None, "no"])
-def test_other_dtypes(dtype):
+def test_other_dtypes_are_refused(dtype):
     with refuses(f"dtype: must be float32 or float64, got {dtype!r}"):
         Tensor([1.0], dtype=dtype)
 
 
-def test_other_mistakes(tensor):
+def test_other_mistakes_are_refused(tensor):
     x = tensor((2,))
     with refuses("data: expected shape (2,), got (3,)"):
         x.data = x.data[[0, 0, 1]]

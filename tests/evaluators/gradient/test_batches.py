@@ -1,4 +1,4 @@
-"""Sizes of data and batches that do not divide, single samples, and batch normalisation."""
+"""Batch sizes that do not divide the data, single samples, and batch normalisation."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def plain():
 
 
 class Batches(reporting.Reporter):
-    """Counts batches, and remembers the sizes that a model was called with."""
+    """Counts batches, and records the sizes of a model's inputs."""
 
     def __init__(self, model):
         self.totals, self.sizes = set(), []
@@ -68,11 +68,11 @@ def test_no_batch_of_one_with_batch_normalisation(count, batch_size):
 
 def test_all_epochs_have_the_same_batches():
     assert sizes(dense(), X, 9, 4, epochs=3) == [4, 5] * 3
-    assert sizes(convolutional(window=3), IMAGES, 9, 4) == [4, 5]  # one place: one value per channel
+    assert sizes(convolutional(window=3), IMAGES, 9, 4) == [4, 5]  # one position: one value per channel
 
 
 def test_the_joined_sample_is_learnt_from(monkeypatch):
-    """Against two steps by hand, one with the larger batch."""
+    """Compare with two manual steps, one with the larger batch."""
     from evaluators.gradient import draws
 
     model, twin = dense(), dense()
@@ -102,7 +102,7 @@ def test_a_batch_of_one_stays_where_it_can(make, inputs):
 
 
 class Branching(nn.Module):
-    """Reaches batch normalisation where calls of modules in evaluation do not show it."""
+    """Calls batch normalisation in ways that a forward pass in evaluation mode does not reveal."""
 
     def __init__(self, way):
         self.way, self.first, self.last = way, nn.Dense(4, 6), nn.Dense(6, 3)

@@ -1,4 +1,4 @@
-"""Tensors, modules, optimisers and learners that are copied or pickled: equal, apart, and trained alike from there."""
+"""Copies of tensors, modules, optimisers and learners are equal, independent, and train in the same way."""
 
 import copy
 import pickle
@@ -24,7 +24,7 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS)
-def again(request):
+def copied(request):
     return WAYS[request.param]
 
 
@@ -66,11 +66,11 @@ def check_equal(first, second):
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_training_goes_on_in_a_copy(name, again):
+def test_training_continues_in_a_copy(name, copied):
     model = model_of()
     optimiser = OPTIMISERS[name](model.parameters())
     train(model, optimiser, 3)
-    twin, other = again((model, optimiser))  # together, so that the optimiser's parameters are the model's
+    twin, other = copied((model, optimiser))  # together, so that they share parameters
     check_equal(model.state(), twin.state())
     check_equal(optimiser.state(), other.state())
     before = twin.state()
@@ -82,29 +82,29 @@ def test_training_goes_on_in_a_copy(name, again):
     assert twin.layers[6].calls == 6
 
 
-def test_a_copy_has_no_part_in_the_tape(again):
+def test_a_copy_is_not_on_the_tape(copied):
     model = model_of()
     loss = losses.softmax_cross_entropy(model(X), Y)
-    twin = again(model)
+    twin = copied(model)
     train(twin, optim.SGD(twin.parameters(), 0.1), 1)
     assert all(p.grad is None for p in model.parameters())
-    loss.backward()  # of the values that it was made with: the copy's step changed none of them
+    loss.backward()  # the copy's step has not changed the values that the loss used
     model.state()
     train(model, optim.SGD(model.parameters(), 0.1), 1)
 
 
-def test_what_was_not_used_so_far_draws_the_same(again):
+def test_copies_of_unused_modules_draw_the_same_values(copied):
     model = nn.Sequential(nn.Dense(3, 3), nn.Dropout(0.5))
-    twin = again(model)
+    twin = copied(model)
     check_equal(twin.state(), model.state())
     np.testing.assert_array_equal(twin(np.ones((9, 3))).data, model(np.ones((9, 3))).data)
     check_equal(twin.initialise(5).state(), model.initialise(5).state())
 
 
-def test_tensors(again):
+def test_tensors(copied):
     x = Tensor([[1.0, 2.0]], True, np.float64)
     (x * x).sum().backward()
-    twin = again(x)
+    twin = copied(x)
     assert type(twin) is Tensor and twin.requires_grad and twin.dtype == np.float64
     np.testing.assert_array_equal(twin.data, x.data)
     np.testing.assert_array_equal(twin.grad, x.grad)
@@ -115,14 +115,14 @@ def test_tensors(again):
     assert twin.grad.tolist() == [[2.0, 4.0]]
     with refuses("backward: a tensor of shape (1, 2) has been changed"):
         loss.backward()
-    frozen, parameter = again((nn.Dense(2, 3).freeze(), nn.Parameter((2,), initialisation.filled(0.5))))
+    frozen, parameter = copied((nn.Dense(2, 3).freeze(), nn.Parameter((2,), initialisation.filled(0.5))))
     assert not frozen.weight.requires_grad
     assert type(parameter) is nn.Parameter and parameter.data.tolist() == [0.5, 0.5]
 
 
-def test_tensors_that_share_memory_do_in_a_copy(again):
+def test_copies_of_tensors_that_share_memory_share_memory(copied):
     x = Tensor([1.0, 2.0], True)
-    first, second = again((x, x.detach()))
+    first, second = copied((x, x.detach()))
     loss = (first * second).sum()
     second.data = [5.0, 5.0]
     assert first.data.tolist() == [5.0, 5.0] and x.data.tolist() == [1.0, 2.0]
@@ -130,20 +130,20 @@ def test_tensors_that_share_memory_do_in_a_copy(again):
         loss.backward()
 
 
-def test_results_are_not_copied_with_their_tape(again):
+def test_results_are_not_copied_with_their_tape(copied):
     x = Tensor([1.0, 2.0], True)
     with refuses("copy: a result of multiply has a tape; copy its detach()"):
-        again(x * x)
+        copied(x * x)
     model = nn.Dense(2, 2)
     model.last = model(np.ones((1, 2)))
     with refuses("copy: a result of dense has a tape"):
-        again(model)
+        copied(model)
     with no_grad():
-        assert again(x * x).data.tolist() == [1.0, 4.0]
-    assert again((x * x).detach()).data.tolist() == [1.0, 4.0]
+        assert copied(x * x).data.tolist() == [1.0, 4.0]
+    assert copied((x * x).detach()).data.tolist() == [1.0, 4.0]
 
 
-def test_a_shallow_copy_is_at_the_same_place_of_the_tape():
+def test_a_shallow_copy_has_the_same_node_of_the_tape():
     x = Tensor([1.0, 2.0], True)
     x.grad = np.ones(2, np.float32)
     y = x * x
@@ -157,11 +157,11 @@ def test_a_shallow_copy_is_at_the_same_place_of_the_tape():
 
 
 @pytest.mark.parametrize("environment", [CartPole(), Pendulum()], ids=["discrete", "continuous"])
-def test_a_learner_goes_on_in_a_copy(environment, again):
+def test_a_learner_continues_in_a_copy(environment, copied):
     settings = ppo.Settings(steps=192, slots=2, rollout=32, epochs=2, minibatch_size=32, scale_rewards=True)
     learner = ppo.Learner(environment, settings, seed=3)
     learner.update()
-    twin, policy = again((learner, learner.policy))
+    twin, policy = copied((learner, learner.policy))
     assert policy is twin.policy and twin.device == "cpu"
     np.testing.assert_array_equal(policy.play(3).reward, learner.policy.play(3).reward)
     for each in (learner, twin):
@@ -173,8 +173,8 @@ def test_a_learner_goes_on_in_a_copy(environment, again):
 @pytest.mark.parametrize(
     "schedule", [SCHEDULE, schedules.step(1.0, 3, 0.5), schedules.constant(0.1), schedules.cosine(1.0, 9)]
 )
-def test_schedules(schedule, again):
-    assert [again(schedule)(t) for t in range(30)] == [schedule(t) for t in range(30)]
+def test_schedules(schedule, copied):
+    assert [copied(schedule)(t) for t in range(30)] == [schedule(t) for t in range(30)]
 
 
 SECOND_PROCESS = """
@@ -193,8 +193,8 @@ print(len(drawn), len(set(drawn)))
 
 
 @pytest.mark.parametrize("way", ["modules", "parameters", "a part", "restore"])
-def test_what_comes_from_another_process_shares_no_stream_with_what_is_new(way):
-    """The process starts counting its streams anew, where the pickled ones began, too."""
+def test_objects_from_another_process_and_new_ones_have_different_streams(way):
+    """The other process counts its streams from the number at which the pickled ones started too."""
     made = {
         "modules": "dropouts[4:]",
         "parameters": "[nn.Dense(3, 4).weight, nn.Dense(3, 4).weight]",

@@ -1,4 +1,4 @@
-"""Gradients through evolved networks, beside finite differences of a plain-Python network in float64."""
+"""Gradients through evolved networks, compared with finite differences of a plain-Python network in float64."""
 
 import copy
 import random
@@ -25,7 +25,7 @@ XOR = ([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
 
 
 def loss_of(data, inputs, targets, loss, steps):
-    """The mean loss in float64, by the definitions."""
+    """Compute the mean loss in float64, by the definitions."""
     total = 0.0
     network = Reference(data)
     for x, t in zip(inputs, targets, strict=True):
@@ -44,7 +44,7 @@ def loss_of(data, inputs, targets, loss, steps):
 
 
 def differences(data, inputs, targets, loss, steps):
-    """∂L/∂ of every number, by central differences: {("connection", innovation, "weight"): …}."""
+    """Compute every ∂L/∂number by central differences: {("connection", innovation, "weight"): …}."""
     result = {}
     for kind, key, names in (
         ("connections", "innovation", ["weight"]),
@@ -69,7 +69,7 @@ def differentiated(batch, samples):
 
 
 def gradients(data, inputs, targets, loss, steps):
-    """The same by the kernel; 0 for what no output can see."""
+    """Compute the same gradients with the kernel; 0 for numbers on which no output depends."""
     batch = Genomes.from_list([data])
     samples = as_samples(inputs, targets, loss, steps)
     work = differentiated(batch, samples)
@@ -197,7 +197,7 @@ def adam(parameters):
     return optim.Adam(parameters, 0.02)
 
 
-def test_a_genome_is_trained_as_it_would_be_alone():
+def test_a_genome_trains_as_it_would_alone():
     batch = population()
     together = fit_weights(batch, *XOR, adam, 30)
     for position in (0, 7, 59):
@@ -206,7 +206,7 @@ def test_a_genome_is_trained_as_it_would_be_alone():
         assert alone.genomes[0].to_dict() == together.genomes[position].to_dict()
 
 
-def test_training_improves_and_is_handed_back_as_genomes():
+def test_training_lowers_the_loss_and_returns_genomes():
     batch = population()
     before = [genome.to_dict() for genome in batch]
     learned = fit_weights(batch, *XOR, adam, 200)
@@ -220,7 +220,7 @@ def test_training_improves_and_is_handed_back_as_genomes():
 
 
 @pytest.mark.parametrize("train", [("weight",), ("bias",), ("response",), ("weight", "bias", "response")])
-def test_only_what_is_asked_for_is_trained(train):
+def test_only_the_requested_attributes_are_trained(train):
     batch = population(20)
     result = fit_weights(batch, *XOR, adam, 5, train=train).genomes.arrays
     for name, field in (
@@ -244,7 +244,7 @@ def test_results_do_not_depend_on_the_threads():
     assert np.array_equal(*fitness)
 
 
-def test_many_samples_go_tile_by_tile():
+def test_many_samples_are_processed_in_tiles():
     draw = np.random.default_rng(0)
     inputs, targets = draw.uniform(-1, 1, (700, 2)), draw.uniform(-1, 1, (700, 1))
     batch = population(5, feed_forward=False)
@@ -291,7 +291,7 @@ def test_bad_arguments(changes, message):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("activation", "step"), ("aggregation", "median")])
-def test_what_has_no_slope_is_refused_by_name(kind, name):
+def test_activations_without_a_slope_are_refused_by_name(kind, name):
     data = one_hidden_node("tanh", "sum")
     data["nodes"][0][kind] = name
     with pytest.raises(ValueError, match=f"^{kind}: {name} has no slope to train with; those that have: "):
@@ -313,7 +313,7 @@ def evolve(seed, **options):
 
 
 def test_learning_helps_evolution():
-    """Whether it is handed down (Lamarck) or not (Baldwin); the champion has what it learned in either case."""
+    """Offspring inherit learned weights (Lamarck) or not (Baldwin); the champion has its learned weights either way."""
     scored = evaluators.Supervised(CURVE, np.sin(3 * CURVE), device="cpu")
     fitness = {}
     for name, options in {
@@ -372,6 +372,6 @@ def test_only_named_losses_with_slopes_can_be_learned():
         evaluators.Supervised(*XOR, learn_steps=-1, device="cpu")
 
 
-def test_an_optimiser_that_is_none():
+def test_other_objects_as_optimiser_are_refused():
     with pytest.raises(ValueError, match=r"^optimiser: expected it to make one of optim's, got NoneType$"):
         fit_weights(population(3), *XOR, lambda parameters: None, 1)

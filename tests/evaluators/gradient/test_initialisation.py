@@ -1,4 +1,4 @@
-"""The first values of weights: their distributions, and what they depend on."""
+"""Initial values of weights: their distributions, and what they depend on."""
 
 import copy
 
@@ -43,7 +43,7 @@ def test_fans_of_a_convolution():
 
 def test_weights_depend_on_seed_and_place_alone():
     before = np.random.get_state()[1].copy()
-    nn.Dense(4, 8)  # what was made before does not matter
+    nn.Dense(4, 8)  # earlier modules have no effect
     first, second = mlp().initialise(0), mlp().initialise(0)
     for name, array in first.state().items():
         np.testing.assert_array_equal(array, second.state()[name])
@@ -62,7 +62,7 @@ def dropped(layer):
     return layer(np.ones((4, 50))).data == 0
 
 
-def test_modules_of_the_same_shape_begin_apart():
+def test_modules_of_the_same_shape_have_different_weights():
     weights = [nn.Dense(5, 5).weight, nn.Dense(5, 5).weight]
     weights += [layer.weight for layer in nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5)).layers]
     weights += [
@@ -79,16 +79,16 @@ def test_modules_of_the_same_shape_begin_apart():
     assert not np.isin(late.first.data, late.second.data).any()
 
 
-def test_free_dropouts_draw_apart():
+def test_dropouts_without_a_seed_draw_different_masks():
     layers = [nn.Dropout(0.5), nn.Dropout(0.5), *nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.5)).layers]
     layers += [nn.Dropout(0.5).initialise(0)]
     masks = [dropped(layer) for layer in layers]
     for k, mask in enumerate(masks):
         for other in masks[:k]:
-            assert 0.35 < (mask == other).mean() < 0.65  # of 200 that are independent: six deviations
+            assert 0.35 < (mask == other).mean() < 0.65  # six deviations of 200 independent elements
 
 
-def test_being_made_part_of_a_model_changes_no_draw():
+def test_joining_a_model_changes_no_draw():
     alone, part = nn.Dropout(0.5).initialise(2), nn.Dropout(0.5).initialise(2)
     nn.Sequential(nn.Flatten(), part)
     np.testing.assert_array_equal(dropped(alone), dropped(part))
@@ -99,12 +99,12 @@ def test_being_made_part_of_a_model_changes_no_draw():
 
 
 def test_the_same_order_gives_the_same_draws(monkeypatch):
-    """As in a program that is run again."""
+    """A program that runs twice gets the same values."""
 
     def run():
         monkeypatch.setattr(module, "_streams", module._Streams())
         first, second = mlp(), mlp()
-        second.state()  # the order of use does not matter
+        second.state()  # the order of use has no effect
         return {**first.state(), **{f"second {name}": array for name, array in second.state().items()}}
 
     once, again = run(), run()
@@ -112,7 +112,7 @@ def test_the_same_order_gives_the_same_draws(monkeypatch):
         np.testing.assert_array_equal(array, again[name])
 
 
-def test_a_seed_begins_anew():
+def test_initialise_resets_the_model():
     model, fresh = mlp().initialise(3), mlp().initialise(3)
     x = np.random.default_rng(0).normal(size=(6, 4))
     model(x).sum().backward()
@@ -122,14 +122,14 @@ def test_a_seed_begins_anew():
     np.testing.assert_array_equal(model(x).data, fresh(x).data)
 
 
-def test_masks_come_with_the_state():
+def test_the_state_determines_the_masks():
     first, second = nn.Dropout(0.5), nn.Sequential(nn.Dense(1, 1), nn.Dropout(0.5)).initialise(4).layers[1]
     dropped(first)
     second.restore(first.state())
     np.testing.assert_array_equal(dropped(first), dropped(second))
 
 
-def test_equal_layers_of_a_model_have_weights_of_their_own():
+def test_equal_layers_of_a_model_have_different_weights():
     model = nn.Sequential(nn.Dense(5, 5), nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5)))
     weights = [p.data for p in model.parameters() if p.ndim == 2]
     assert len(weights) == 3
@@ -145,7 +145,7 @@ def test_a_layer_that_was_used_keeps_its_weights():
     np.testing.assert_array_equal(layer.weight.data, before)
 
 
-def test_a_seed_that_was_chosen_stays():
+def test_joining_a_model_keeps_the_seed():
     part = nn.Sequential(nn.Dense(5, 5), nn.Dropout(0.5)).initialise(3)
     alone = nn.Sequential(nn.Dense(5, 5), nn.Dropout(0.5)).initialise(3)
     model = nn.Sequential(nn.Dense(5, 5), part)

@@ -1,4 +1,4 @@
-"""Weights learned within evolution: their bounds, and the champion that carries them."""
+"""Weights learned within evolution: their bounds, and champions that keep them."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from neat.genome.genome import Genomes
 from tests.evaluators.gradient.test_evolved import CURVE, adam, one_hidden_node
 
 
-def narrow(seed, **options):
-    """A run whose weights, biases and responses would soon leave their bounds."""
+def narrow_bounds_config(seed, **options):
+    """Make a run whose weights, biases and responses would soon leave their bounds."""
     evaluator = evaluators.Supervised(CURVE, 20 * np.sin(3 * CURVE), device="cpu", **options)
     genome = {
         "activation": "tanh",
@@ -26,7 +26,7 @@ def narrow(seed, **options):
 BOUNDED = {"connection_weight": (-0.5, 0.7), "node_bias": (-0.1, 0.2)}
 
 
-def keeps_bounds(genomes):
+def is_within_bounds(genomes):
     return all(
         (
             (getattr(genomes.arrays, name) >= np.float32(low))
@@ -39,17 +39,17 @@ def keeps_bounds(genomes):
 @pytest.mark.parametrize("inherit", [True, False])
 @pytest.mark.parametrize("rate", [0.3, 1e6])
 def test_learned_weights_keep_the_bounds(inherit, rate):
-    """The fitness is that of the weights within the bounds."""
-    evaluator, population = narrow(
+    """The fitness must be that of the weights within the bounds."""
+    evaluator, population = narrow_bounds_config(
         1, learn_steps=10, inherit=inherit, optimiser=lambda parameters: optim.Adam(parameters, rate)
     )
     alone = evaluators.Supervised(evaluator.inputs, evaluator.targets, device="cpu")
     for last in range(1, 6):
         genomes = population.genomes
         result = population.run(evaluator, last)
-        assert keeps_bounds(evaluator.learned) and keeps_bounds(population.genomes)
-        assert keeps_bounds(result.champion.genomes)
-        assert keeps_bounds(genomes)
+        assert is_within_bounds(evaluator.learned) and is_within_bounds(population.genomes)
+        assert is_within_bounds(result.champion.genomes)
+        assert is_within_bounds(genomes)
         np.testing.assert_allclose(
             alone(evaluator.learned).max(), population.history.generations["best"][-1], 1e-5
         )
@@ -68,9 +68,9 @@ def test_training_outside_a_population_has_no_bounds():
     assert np.abs(learned.genomes.arrays.connection_weight).max() > 30
 
 
-def test_baldwins_champion_has_what_it_learned_and_offspring_do_not(tmp_path):
-    """In the result, in `best`, as the solution, and in a checkpoint."""
-    evaluator, population = narrow(2, learn_steps=20, inherit=False)
+def test_baldwins_champion_has_its_learned_weights_and_offspring_do_not(tmp_path):
+    """The champion has them in the result, in `best`, as the solution, and in a checkpoint."""
+    evaluator, population = narrow_bounds_config(2, learn_steps=20, inherit=False)
     alone = evaluators.Supervised(evaluator.inputs, evaluator.targets, device="cpu")
     file = tmp_path / "c.npz"
     result = population.run(evaluator, 4, checkpoint=file)
@@ -85,9 +85,9 @@ def test_baldwins_champion_has_what_it_learned_and_offspring_do_not(tmp_path):
     assert solved.solved and population.solution.genome == solved.champion
     np.testing.assert_allclose(alone(solved.champion.genomes)[0], solved.champion_fitness, 1e-5)
 
-    evaluator, _ = narrow(2, learn_steps=0)
+    evaluator, _ = narrow_bounds_config(2, learn_steps=0)
     plain = neat.Population(population.config)
-    for _ in range(2):  # the same fitness, without a word of what was learned
+    for _ in range(2):  # the same fitness, without learned weights
         plain.tell(-np.arange(30.0))
     told = neat.Population(population.config)
     for _ in range(2):
@@ -97,7 +97,7 @@ def test_baldwins_champion_has_what_it_learned_and_offspring_do_not(tmp_path):
     assert told.best != plain.best
 
 
-def test_the_champion_of_fresh_trials_has_what_it_learned():
+def test_the_champion_of_fresh_trials_has_its_learned_weights():
     class Lucky(evaluators.Supervised):
         def validate(self, genomes):
             return scorer(genomes)
@@ -111,7 +111,7 @@ def test_the_champion_of_fresh_trials_has_what_it_learned():
 
 
 def test_learned_numbers_must_be_float32_of_the_genomes_shape_and_within_bounds():
-    evaluator, population = narrow(1)
+    evaluator, population = narrow_bounds_config(1)
     fitness, genomes = evaluator(population.genomes), population.genomes
     count, nodes = len(genomes.arrays.connection_weight), len(genomes.arrays.node_bias)
 

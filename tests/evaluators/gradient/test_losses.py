@@ -16,7 +16,7 @@ CLASS_WEIGHTS = np.array([1.0, 0.2, 3.0, 0.7])
 
 
 def mean(values, weights):
-    """Over the first axis by a plain loop, then over the others."""
+    """Compute the weighted mean over the first axis by a plain loop, then over the other axes."""
     each = [np.mean(value) for value in values]
     total = sum(w * value for w, value in zip(weights, each, strict=True))
     return total / sum(weights)
@@ -110,7 +110,7 @@ def test_losses(name, tensor, host):
     check_gradients(loss, [z])
 
 
-def test_the_stated_numbers(tensor):
+def test_known_values(tensor):
     t = np.array([0.39019628, 0.44301641, 0.16678731])
     p = tensor([0.39511779, 0.44509024, 0.15979198])
     direct = -(operations.log(p) * t).sum()
@@ -222,6 +222,6 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=range(len(MISTAKES)))
-def test_mistakes(mistake, message):
+def test_bad_arguments_are_refused(mistake, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         mistake()

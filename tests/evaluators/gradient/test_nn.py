@@ -38,14 +38,14 @@ def test_gradients_of_layers(name, tensor, device):
     make, shape = LAYERS[name]
     layer = make().to(device, np.float64)
     for parameter in layer.parameters():
-        parameter.data = parameter.data + 0.3  # so that no bias is 0 and no scale 1
+        parameter.data = parameter.data + 0.3  # avoids biases of 0 and scales of 1
     check_gradients(layer, [tensor(shape)], layer.parameters())
 
 
 # --- modes, sharing, freezing
 
 
-def test_one_call_sets_the_mode_of_all():
+def test_one_call_sets_the_mode_of_all_modules():
     model = nn.Sequential(nn.Dense(2, 2), nn.Sequential(nn.Dropout(0.5), nn.BatchNorm(2)))
     assert all(module.training for _, module in model.modules())
     assert model.eval() is model
@@ -69,7 +69,7 @@ def test_dropout(device, host):
     assert (host(nn.Dropout(0.25).initialise(1)(x)) != host(first)).any()
 
 
-def test_a_shared_module_is_one():
+def test_a_shared_module_shares_parameters_and_statistics():
     shared = nn.BatchNorm(3)
     model = nn.Sequential(shared, nn.Activation("tanh"), shared)
     assert [name for name in model.named_parameters()] == ["layers.0.scale", "layers.0.shift"]
@@ -78,7 +78,7 @@ def test_a_shared_module_is_one():
     once = nn.BatchNorm(3)
     once(np.random.default_rng(0).normal(1, 1, (8, 3)))
     assert (shared.running_mean != before).all()
-    assert (shared.running_mean != once.running_mean).any()  # it has followed two inputs
+    assert (shared.running_mean != once.running_mean).any()  # updated by two inputs
 
 
 def test_frozen_parameters_stay():
@@ -95,7 +95,7 @@ def test_frozen_parameters_stay():
     assert (model.state()["layers.1.weight"] != before["layers.1.weight"]).any()
 
 
-def test_a_persons_own_module():
+def test_a_user_defined_module():
     class Residual(nn.Module):
         def __init__(self):
             self.inner = [nn.Dense(4, 4), nn.Dense(4, 4)]
@@ -121,7 +121,7 @@ def test_a_persons_own_module():
     assert (model.gate.data == 0.5).all()
 
 
-# --- batch normalisation, against plain numpy
+# --- batch normalisation compared with plain numpy
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (4, 3, 2, 5)], ids=str)
@@ -155,7 +155,7 @@ def test_batch_norm_in_training_and_evaluation(shape, tensor, device, host):
 def test_population_statistics(tensor, device, host):
     batches = [tensor((8, 3)) for _ in range(5)]
     layer = nn.BatchNorm(3).to(device, np.float64)
-    layer(tensor((4, 3)))  # what the moving averages know is forgotten
+    layer(tensor((4, 3)))  # its statistics are replaced below
     assert layer.eval().population_statistics(batches) is layer
     assert not layer.training
     arrays = [host(batch) for batch in batches]
@@ -173,7 +173,7 @@ def test_population_statistics_of_a_model():
     model.population_statistics(data)
     assert all(module.training for _, module in model.modules())
     norm, dropout = model.layers[2], model.layers[3]
-    assert dropout.calls == 0  # which is off
+    assert dropout.calls == 0  # dropout is off
     hidden = [np.tanh(batch @ model.layers[0].weight.data + model.layers[0].bias.data) for batch in data]
     np.testing.assert_allclose(norm.running_mean, np.mean([h.mean(0) for h in hidden], 0), rtol=1e-12)
     np.testing.assert_allclose(
@@ -188,7 +188,7 @@ def test_population_statistics_of_a_model():
 # --- state
 
 
-def test_state_goes_out_and_in():
+def test_state_can_be_restored():
     model, other = mlp(), mlp().initialise(3)
     model(np.ones((5, 4)) * np.arange(5)[:, None])
     state = model.state()
@@ -223,7 +223,7 @@ def test_state_goes_out_and_in():
         ("layers.0.weight", np.zeros((4, 8), complex)),
     ],
 )
-def test_state_that_no_module_has_is_refused(name, value):
+def test_impossible_state_is_refused(name, value):
     model = mlp()
     before = model.state()
     with refuses(f"state: {name}: expected "):
@@ -232,7 +232,7 @@ def test_state_that_no_module_has_is_refused(name, value):
         np.testing.assert_array_equal(array, before[path])
 
 
-def test_state_of_other_widths_is_taken():
+def test_state_of_other_precision_is_accepted():
     model = mlp()
     state = {
         name: a.astype(np.float64 if a.dtype.kind == "f" else np.uint64) for name, a in model.state().items()
@@ -327,7 +327,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=range(len(MISTAKES)))
-def test_mistakes(mistake, message):
+def test_bad_arguments_are_refused(mistake, message):
     with refuses(message):
         mistake()
 
@@ -340,7 +340,7 @@ def test_evaluation_takes_a_single_sample():
 
 
 @pytest.mark.parametrize("old", [0.0, 1e6, np.inf])
-def test_population_statistics_keep_nothing_of_the_old(old):
+def test_population_statistics_replace_the_old_ones(old):
     draw = np.random.default_rng(4)
     batches = [draw.normal(10, 0.01, (32, 3)).astype(np.float32) for _ in range(5)]
     layer = nn.BatchNorm(3)
@@ -354,7 +354,7 @@ def test_population_statistics_keep_nothing_of_the_old(old):
     np.testing.assert_allclose(layer.running_variance, variance, rtol=1e-3)
 
 
-def test_statistics_stay_where_they_cannot_be_taken():
+def test_failed_population_statistics_change_nothing():
     layer = nn.BatchNorm(3)
     before = layer.state()
     draw = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""What PPO minimises, and the distributions that actions are drawn from, beside plain Python."""
+"""PPO's losses, and the distributions of actions, compared with plain Python."""
 
 import math
 

@@ -57,7 +57,7 @@ TWO = {
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_operations_of_one(name, tensor):
+def test_unary_operations(name, tensor):
     x = tensor((4, 3))
     if name in POSITIVE:
         x = tensor(abs(x.data) + 0.5)
@@ -65,7 +65,7 @@ def test_operations_of_one(name, tensor):
 
 
 @pytest.mark.parametrize("name", TWO)
-def test_operations_of_two(name, tensor):
+def test_binary_operations(name, tensor):
     check_gradients(TWO[name], [tensor((4, 3)), tensor((4, 3))])
 
 
@@ -128,12 +128,12 @@ def by_formula(name, x):
 
 
 @pytest.mark.parametrize("name", operations.DIFFERENTIABLE)
-def test_activations_are_those_of_the_table(name, tensor, host):
+def test_activations_match_their_formulas(name, tensor, host):
     x = np.concatenate([np.linspace(-5, 5, 41) + 0.013, [-20.0, 20.0]])
     np.testing.assert_allclose(
         host(operations.activate(name, tensor(x))), by_formula(name, x), rtol=1e-9, atol=1e-15
     )
-    # Away from kinks (0, ±1, ±3.4), and where numbers are not too large for finite differences.
+    # Inputs are away from kinks (0, ±1, ±3.4), and small enough for finite differences.
     x = np.array([-4.1, -2.7, -0.83, -0.31, 0.27, 0.77, 1.6, 3.9])
     check_gradients(
         lambda t: operations.activate(name, t), [tensor(x)], tolerance=1e-5 if name == "exp" else 1e-7
@@ -142,7 +142,7 @@ def test_activations_are_those_of_the_table(name, tensor, host):
 
 @pytest.mark.parametrize("name", operations.DIFFERENTIABLE)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_activations_far_out(name, dtype, device, host):
+def test_activations_of_large_numbers(name, dtype, device, host):
     x = Tensor([-1e4, -89.0, 0.0, 89.0, 1e4], True, dtype, device)
     with np.errstate(all="raise", under="ignore"):
         y = operations.activate(name, x)
@@ -152,7 +152,7 @@ def test_activations_far_out(name, dtype, device, host):
     assert np.isfinite(host(x.grad)).all()
 
 
-def test_no_useful_derivative():
+def test_activations_without_a_useful_derivative_are_refused():
     with pytest.raises(
         ValueError, match=r"^activation 'step' has no derivative to train with; those that have: sig"
     ):
@@ -163,7 +163,7 @@ def test_no_useful_derivative():
     assert built_in - set(operations.DIFFERENTIABLE) == {"step"}
 
 
-# --- windows, against plain loops
+# --- windows, compared with plain loops
 
 
 def loop_windows(images, window, stride, margins, value):
@@ -243,7 +243,7 @@ def test_output_sizes(length, extent, stride, padding):
         assert 0 <= after - before <= 1
     else:
         assert (before, after) == (total // 2, total // 2)
-    # `exact` refuses just those in which the last window does not end at the edge.
+    # `exact` refuses exactly the sizes at which the last window does not end at the edge.
     covered = (places - 1) * stride + extent == length + before + after
     if covered:
         assert place_windows(*arguments, exact=True)[0][0] == places
@@ -309,6 +309,6 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=[m for _, m in MISTAKES])
-def test_mistakes_are_named_where_they_are_made(mistake, message):
+def test_mistakes_raise_errors_that_name_the_operation(mistake, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         mistake()

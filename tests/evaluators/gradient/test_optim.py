@@ -1,4 +1,4 @@
-"""Optimisers against their published formulas, written out step by step."""
+"""Optimisers compared with their published formulas, written out step by step."""
 
 import re
 
@@ -20,12 +20,12 @@ def refuses(message):
 
 
 def slope(w, t):
-    """Of a loss that differs from step to step, and is convex: elsewhere, steps make rounding errors grow."""
+    """The gradient of a loss that changes with the step. It is convex, so that rounding errors do not grow."""
     return np.sin(w + t) / 2 + w + 0.1 * np.cos(t)
 
 
 def loss_of(parameters, t):
-    """Of which `slope` is the gradient."""
+    """The loss whose gradient is `slope`."""
     total = 0.0
     for w in parameters:
         total = total - operations.activate("cos", w + t).sum() / 2 + (w * w).sum() / 2
@@ -160,7 +160,7 @@ def test_state_goes_out_and_in(name, tensor, host):
     before = make(halves, 0.05, 1e-8)
     train(before, 12)
     state = {key: array.copy() for key, array in before.state().items()}
-    train(before, 1, 12)  # which does not reach into the state
+    train(before, 1, 12)  # must not change the state
     halves = [tensor(host(p)) for p in parameters_of(tensor)]
     first = make(halves, 0.05, 1e-8)
     train(first, 12)
@@ -299,13 +299,13 @@ def test_state_that_no_steps_give_is_refused(name, tensor):
 def test_the_buffer_goes_with_the_momentum(tensor, host):
     optimiser = optim.SGD(parameters_of(tensor), 0.05, momentum=0.9)
     train(optimiser, 3)
-    optimiser.momentum = 0.5  # of the same buffer
+    optimiser.momentum = 0.5  # keeps the buffer
     assert set(optimiser.state()) == {"steps", "buffer"} and optimiser.state()["buffer"].any()
     optimiser.momentum = 0.0
     assert set(optimiser.state()) == {"steps"}
     again = optim.SGD([tensor(host(p)) for p in optimiser.parameters], 0.05)
     again.restore(optimiser.state())
-    for momentum in (0.0, 0.9):  # which begins anew in both
+    for momentum in (0.0, 0.9):  # the buffer starts at 0 in both
         optimiser.momentum = again.momentum = momentum
         train(optimiser, 2, 3)
         train(again, 2, 3)

@@ -27,7 +27,7 @@ def quick(**changes):
 
 @dataclass(frozen=True, kw_only=True)
 class Bandit(Environment):
-    """Pays the number of the action, for a few steps."""
+    """Rewards the number of the action, for a few steps."""
 
     time_limit: int = 5
     state_names = ("nothing",)
@@ -49,7 +49,7 @@ class Bandit(Environment):
 
 @dataclass(frozen=True, kw_only=True)
 class Aim(Bandit):
-    """Pays minus the square of the distance of the action, from 0 to 10, to the goal."""
+    """Rewards minus the squared distance between the action, from 0 to 10, and the goal."""
 
     goal: float = 7.0
     actions = Box((0.0,), (10.0,))
@@ -62,7 +62,7 @@ class Aim(Bandit):
 
 @dataclass(frozen=True, kw_only=True)
 class Clock(Bandit):
-    """Pays 1 a step; terminated after `length` steps, if the time limit does not come first."""
+    """Rewards 1 for each step; terminates after `length` steps unless the time limit comes first."""
 
     length: float = 1000.0
     actions = Discrete(2)
@@ -83,7 +83,7 @@ class Clock(Bandit):
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Bandit):
-    """Observes and pays sums of two uniform numbers and 3; broken on demand, so seldom that a check does not see it."""
+    """Observes and rewards sums of two uniform numbers and 3; optionally broken, too rarely for `check` to notice."""
 
     broken: float = 0.0
     actions = Discrete(2)
@@ -108,8 +108,8 @@ class Noise(Bandit):
     [(Clock(time_limit=10), 10.0), (Clock(length=10, time_limit=20), (1 - 0.9**10) / 0.1)],
     ids=["cut off", "terminated"],
 )
-def test_a_time_limit_is_no_termination(environment, value):
-    """At γ = 0.9 an episode that is only cut off is worth 1 / (1 − γ) wherever it is; one that ends, less."""
+def test_a_time_limit_is_not_a_termination(environment, value):
+    """At γ = 0.9, every step of an episode that is only cut off has the value 1 / (1 − γ); a termination lowers it."""
     wanted = quick(
         gamma=0.9, gae_lambda=1.0, observations="raw", schedule="constant", steps=40_000, rollout=100
     )
@@ -118,7 +118,7 @@ def test_a_time_limit_is_no_termination(environment, value):
     if environment.length > 10:
         assert found == pytest.approx(value, rel=0.02)
     else:
-        # The critic sees no clock: its value is the mean over the ten places in an episode.
+        # The critic does not observe the time: its value is the mean over the ten steps of an episode.
         assert found == pytest.approx(np.mean([(1 - 0.9**k) / 0.1 for k in range(1, 11)]), rel=0.05)
 
 
@@ -128,7 +128,7 @@ def same_rows(first, second):
 
 
 def as_genome(policy):
-    """The actor as a genome, and how Rollout must observe for it."""
+    """Return the actor as a genome, and the observation scaling that Rollout needs for it."""
     environment = policy.environment
     layers = [layer for layer in policy.actor.layers if hasattr(layer, "weight")]
     inputs, outputs = environment.num_observations, layers[-1].weight.shape[1]
@@ -165,7 +165,7 @@ def as_genome(policy):
 
 
 @pytest.mark.parametrize("environment", [CartPole(), Acrobot(time_limit=50), MountainCar(), Pendulum()])
-def test_greedy_play_is_what_rollout_makes_of_the_same_network(environment):
+def test_greedy_episodes_match_those_of_rollout(environment):
     wanted = quick(steps=256, observations="scaled" if environment.name == "MountainCar" else "raw")
     policy = ppo.train(environment, wanted, seed=3).policy
     rollout = Rollout(environment, observations=wanted.observations, device="cpu")
@@ -187,10 +187,10 @@ def test_choices_are_drawn_by_their_probabilities():
     assert policy.play(episodes=10).reward.tolist() == [[3.0] * 10]
 
 
-def test_numbers_are_drawn_around_the_mean_and_limited():
+def test_continuous_actions_are_drawn_around_the_mean_and_clipped():
     policy = ppo.Policy(Aim(time_limit=1, goal=0.0), deviation=0.1)
     last = policy.actor.layers[-1]
-    last.weight.data, last.bias.data = np.zeros((64, 1)), [0.4]  # of -1 … 1: the action 7 of 0 … 10
+    last.weight.data, last.bias.data = np.zeros((64, 1)), [0.4]  # 0.4 in -1 … 1 is the action 7 in 0 … 10
     assert policy.play(episodes=3).reward == pytest.approx(-49.0, rel=1e-6)
     drawn = np.sqrt(-policy.play(episodes=20_000, greedy=False).reward[0])
     assert drawn.mean() == pytest.approx(7.0, abs=4 * 0.5 / 141)
@@ -206,7 +206,7 @@ def test_learns_the_best_choice(device):
     assert trained.history["reward"][-1] > trained.history["reward"][0] + 4
 
 
-def test_learns_a_number(device):
+def test_learns_a_continuous_action(device):
     trained = ppo.train(Aim(), quick(observations="raw", steps=16_384, scale_rewards=True), device=device)
     assert trained.policy.play(episodes=1).reward.item() > -5  # at first -20
     assert trained.history["entropy"][-1] < trained.history["entropy"][0]
@@ -219,7 +219,7 @@ def test_learns_to_balance():
 
 def test_history():
     learner = ppo.Learner(CartPole(), quick(learning_rate=0.01, steps=1100))
-    assert learner.updates == 4  # whole ones
+    assert learner.updates == 4  # rounded down
     while len(learner.history) < learner.updates:
         learner.update()
     rows = learner.history
@@ -230,17 +230,16 @@ def test_history():
     assert (rows["approximate_kl"] > 0).all()
     assert ((rows["clip_fraction"] >= 0) & (rows["clip_fraction"] <= 1)).all()
     assert (rows["explained_variance"] <= 1).all()
-    # An episode of a new pole takes some twenty steps, and pays as many.
+    # An episode of an untrained policy takes about twenty steps, and has that reward.
     assert 256 / rows["episodes"][0] == pytest.approx(rows["reward"][0], abs=6)
 
 
-def test_observations_are_normalised_by_what_was_seen():
+def test_observations_are_normalised_by_earlier_ones():
     policy = ppo.train(Noise(), quick(steps=512), seed=2).policy
     senses = policy.senses()
     assert senses.offset[0] == pytest.approx(4.0, abs=0.1)
-    assert 1 / senses.factor[0] == pytest.approx(
-        1 / math.sqrt(6), rel=0.15
-    )  # of the sum of two uniform numbers
+    # The sum of two uniform numbers has the variance 1/6.
+    assert 1 / senses.factor[0] == pytest.approx(1 / math.sqrt(6), rel=0.15)
     assert senses.limit == 10
 
 
@@ -259,14 +258,14 @@ def test_the_same_seed_gives_the_same_policy():
     assert not np.array_equal(one.history["reward"], other.history["reward"])
 
 
-def test_a_policy_is_kept_whole():
+def test_a_policy_can_be_saved_and_restored():
     policy = ppo.train(Pendulum(), quick(steps=512)).policy
     again = ppo.Policy(Pendulum(), (16,)).restore(policy.state())
     np.testing.assert_array_equal(policy.play(episodes=4).reward, again.play(episodes=4).reward)
 
 
 @pytest.mark.parametrize("environment", [CartPole(), Pendulum()])
-def test_stopped_and_resumed_is_never_stopped(environment, tmp_path):
+def test_resumed_training_equals_uninterrupted_training(environment, tmp_path):
     class Stop(reporting.Reporter):
         def epoch(self, history):
             if len(history) == 5:
@@ -303,7 +302,7 @@ def test_stopped_and_resumed_is_never_stopped(environment, tmp_path):
         ppo.train(environment, wanted, resume=True)
 
 
-def test_an_update_that_is_interrupted_has_not_been(monkeypatch):
+def test_an_interrupted_update_is_undone(monkeypatch):
     whole = ppo.train(CartPole(), quick(steps=1024), seed=8)
     learner = ppo.Learner(CartPole(), quick(steps=1024), seed=8)
     learner.update()
@@ -333,7 +332,7 @@ def test_change_of_the_policy():
     divergence, clipped = objective.measure_policy_change(np.log(ratio), 0.2)
     assert divergence == pytest.approx(sum(r - 1 - math.log(r) for r in ratio) / 4)
     assert clipped == 0.5  # 1, 1.1, 0.56 and 2
-    # An unbiased estimate of KL(before ‖ now) where samples come from `before`.
+    # It is an unbiased estimate of KL(before ‖ now) if samples come from `before`.
     draw = np.random.default_rng(0).choice(3, size=200_000, p=[0.2, 0.3, 0.5])
     p, q = np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])
     divergence, _ = objective.measure_policy_change(np.log(q / p)[draw], 0.2)
@@ -348,8 +347,8 @@ def test_explained_variance():
     assert math.isnan(objective.explained_variance(returns, np.ones((2, 3))))
 
 
-def test_what_is_logged_is_of_the_policy_that_acted():
-    """In the first minibatch of an update, the policy is still the one that acted."""
+def test_the_first_minibatch_is_of_the_policy_that_acted():
+    """The policy has not changed before the first minibatch of an update."""
     row = ppo.train(CartPole(), quick(steps=256, epochs=1, minibatch_size=256)).history[0]
     assert row["approximate_kl"] == pytest.approx(0, abs=1e-6)
     assert row["clip_fraction"] == 0
@@ -372,7 +371,7 @@ def test_values_are_clipped():
     assert one.history["value_loss"][-1] < other.history["value_loss"][-1]
 
 
-def test_an_update_ends_when_the_policy_has_gone_far():
+def test_an_update_ends_at_the_target_kl():
     wanted = quick(steps=256, learning_rate=0.05, epochs=50)
     far = ppo.train(CartPole(), wanted).history[0]
     near = ppo.train(CartPole(), wanted.updated(target_kl=0.01)).history[0]

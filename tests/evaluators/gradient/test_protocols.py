@@ -1,4 +1,4 @@
-"""What Python and numpy do with a tensor: iteration, truth, comparison, conversion, numpy on the left."""
+"""Python's and numpy's protocols on tensors: iteration, truth, comparison, conversion, numpy as left operand."""
 
 import copy
 import operator
@@ -46,13 +46,13 @@ def test_one_element_is_a_number(shape, tensor):
 
 @pytest.mark.parametrize("shape", [(2,), (1, 3), (0,)], ids=str)
 @pytest.mark.parametrize("use", [bool, float, int])
-def test_several_elements_are_no_number(use, shape, tensor):
+def test_several_elements_are_not_a_number(use, shape, tensor):
     with refuses(f"{use.__name__}: expected one element, got shape {shape}"):
         use(tensor(np.ones(shape)))
 
 
 @pytest.mark.parametrize("name", ["eq", "ne", "lt", "le", "gt", "ge"])
-def test_comparisons_are_numpys(name, tensor, host):
+def test_comparisons_match_numpys(name, tensor, host):
     compare = getattr(operator, name)
     x, array = tensor(ROWS), np.array([[1.0, 0.0], [4.0, 4.0], [5.0, 7.0]])
     y = tensor(array)
@@ -75,7 +75,7 @@ def test_a_comparison_is_a_condition(tensor, host):
         operations.where(x, x, x)
 
 
-def test_membership_is_of_values_and_keys_are_of_identity(tensor):
+def test_membership_compares_values_and_keys_compare_identity(tensor):
     x = tensor(ROWS)
     assert 4.0 in x and 7.0 not in x and np.nan not in x and "a" not in x
     assert x.detach()[0].detach() in x
@@ -90,7 +90,7 @@ def test_lists_of_parameters_are_searched_by_identity(host, device):
     optimiser = optim.SGD(parameters, 0.1)
     mixed = [Tensor(np.ones((2, 3)), device=device), *parameters]
     for k, parameter in enumerate(parameters):
-        twin = copy.copy(parameter)  # around the same memory
+        twin = copy.copy(parameter)  # with the same memory
         for found in (parameters, optimiser.parameters):
             assert parameter in found and found.index(parameter) == k and found.count(parameter) == 1
             assert twin not in found
@@ -142,8 +142,8 @@ def test_tensors_become_arrays(tensor, host):
         assert np.asarray(tensor(ROWS) * 2).tolist() == (2 * np.array(ROWS)).tolist()
 
 
-def test_gradients_are_not_lost_in_numpy(tensor):
-    """As in PyTorch: `numpy.stack` of two results would be a constant, and training would go on without them."""
+def test_numpy_functions_refuse_tensors_with_gradients(tensor):
+    """`numpy.stack` of two results would be a constant, and training would silently ignore them; PyTorch raises too."""
     x = tensor([1.0, 2.0])
     for wrong in (np.asarray, np.array, lambda x: np.stack([x, 2 * x]), lambda x: np.asarray([*x])):
         with pytest.raises(TypeError, match="^" + LOST.replace("(", r"\(").replace(")", r"\)")):
@@ -161,7 +161,7 @@ def test_gradients_are_not_lost_in_numpy(tensor):
         Standardise(z)
 
 
-def test_a_tensor_is_no_list_of_parameters(tensor, host):
+def test_a_tensor_is_not_a_list_of_parameters(tensor, host):
     x = tensor([3.0, 4.0])
     with refuses("parameters: expected a list of tensors, got a Tensor"):
         optim.SGD(x, 0.1)

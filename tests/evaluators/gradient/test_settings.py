@@ -1,4 +1,4 @@
-"""Attributes of optimisers that are set after they were made: each takes effect, or raises."""
+"""Attributes that are set on an existing optimiser: each takes effect, or raises."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tests.evaluators.gradient.test_optim import (
 
 
 def plain_steps(w, plan):
-    """A step for each (rate, μ, Nesterov, λ), as PyTorch's documentation of SGD has it; without momentum, no buffer."""
+    """Take a step for each (rate, μ, Nesterov, λ) by PyTorch's documentation of SGD; no buffer without momentum."""
     buffer = None
     for t, (rate, momentum, nesterov, decay) in enumerate(plan):
         g = slope(w, t) + decay * w
@@ -28,7 +28,7 @@ def plain_steps(w, plan):
     return w
 
 
-def test_what_is_set_applies_from_the_next_step(tensor, host):
+def test_settings_apply_from_the_next_step(tensor, host):
     plan = [(0.05, 0.0, False, 0.0), (0.05, 0.9, False, 0.0), (0.05, 0.9, True, 0.0), (0.05, 0.5, True, 0.2)]
     plan += [(0.01, 0.5, False, 0.2), (0.01, 0.0, False, 0.2), (0.01, 0.7, False, 0.0)]
     plan = [setting for setting in plan for _ in range(3)]
@@ -57,7 +57,7 @@ CHANGES = [(name, setting) for name, settings in OTHERS.items() for setting in s
 
 @pytest.mark.parametrize(("name", "setting"), CHANGES, ids=str)
 def test_every_setting_takes_effect(name, setting, tensor, host):
-    """Set before the first step, it is as if it had been given; set later, it changes what comes then."""
+    """A setting before the first step equals an argument; a later one changes only later steps."""
     make, _ = OPTIMISERS[name]
     first, second, third = ([tensor(START + 0)] for _ in range(3))
     same, changed, late = make(first, 0.05, 1e-3), make(second, 0.05, 1e-3), make(third, 0.05, 1e-3)
@@ -99,7 +99,7 @@ def test_a_setting_that_is_not_allowed_changes_nothing(name, setting, value, mes
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_what_an_optimiser_does_not_have_cannot_be_set(name, tensor):
+def test_unknown_attributes_cannot_be_set(name, tensor):
     """PyTorch's names, and settings of another optimiser, would otherwise be ignored."""
     optimiser = OPTIMISERS[name][0](parameters_of(tensor), 0.05, 1e-8)
     foreign = {"lr", "momentum", "weight_decay", "betas", "learning_rat", "amsgrad"}
@@ -110,7 +110,7 @@ def test_what_an_optimiser_does_not_have_cannot_be_set(name, tensor):
         optimiser.parameters.append(Tensor([1.0], True))
 
 
-def test_momentum_that_is_set_later_goes_into_the_state(tensor, host):
+def test_momentum_that_is_set_later_is_part_of_the_state(tensor, host):
     whole, halves = parameters_of(tensor), parameters_of(tensor)
     optimisers = optim.SGD(whole, 0.05), optim.SGD(halves, 0.05)
     for optimiser in optimisers:

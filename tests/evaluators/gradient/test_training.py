@@ -42,7 +42,7 @@ def train(epochs=6, model=None, device="cpu", **arguments):
     return model, fit(model, TRAIN, LOSS, optimiser, epochs, **{**settings, **arguments})
 
 
-def same(first, second):
+def assert_same_model(first, second):
     for name, array in first.state().items():
         np.testing.assert_array_equal(array, second.state()[name], err_msg=name)
 
@@ -54,7 +54,7 @@ def test_fit_learns(device):
     assert fitted.history["step"].tolist() == [7 * (k + 1) for k in range(40)]
     assert fitted.history["learning_rate"][0] == schedules.cosine(0.02, 60)(6)
     assert fitted.best_epoch == fitted.history["validation_loss"].argmin()
-    # The model is that of the best epoch, in evaluation mode.
+    # The model has the parameters of the best epoch, and is in evaluation mode.
     outputs = model(VALIDATION[0])
     assert LOSS(outputs, VALIDATION[1]).item() == pytest.approx(
         fitted.history["validation_loss"].min(), rel=1e-5
@@ -65,7 +65,7 @@ def test_fit_learns(device):
 
 
 def test_the_training_loss_is_that_of_plain_steps():
-    """An epoch of SGD by hand; the order covers each sample once."""
+    """Compare with an epoch of SGD in plain Python; the order contains each sample once."""
     from evaluators.gradient import draws
 
     model, twin = (nn.Sequential(nn.Dense(4, 3)).initialise(0).to(dtype=np.float64) for _ in range(2))
@@ -87,12 +87,12 @@ def test_the_training_loss_is_that_of_plain_steps():
 
 def test_the_same_seed_is_the_same_run(device):
     first, second, other = (train(3, seed=seed, device=device)[0] for seed in (1, 1, 2))
-    same(first, second)
+    assert_same_model(first, second)
     assert (first.state()["layers.0.weight"] != other.state()["layers.0.weight"]).any()
 
 
 @pytest.mark.parametrize("stop", [1, 4, 6])
-def test_stopped_and_resumed_is_never_stopped(stop, device, tmp_path):
+def test_resumed_training_equals_uninterrupted_training(stop, device, tmp_path):
     for folder in ("whole", "parts"):
         (tmp_path / folder).mkdir()
     reporter = reporting.Metrics(tmp_path / "whole")
@@ -100,19 +100,19 @@ def test_stopped_and_resumed_is_never_stopped(stop, device, tmp_path):
     path = tmp_path / "training.npz"
     reporter = reporting.Metrics(tmp_path / "parts")
     train(stop, checkpoint=path, reporters=[reporter], device=device)
-    # Of the second, the checkpoint alone has the weights.
+    # The second model gets its weights from the checkpoint.
     parts, fitted = train(6, model_of(9, device), checkpoint=path, resume=True, reporters=[reporter])
-    same(whole, parts)
+    assert_same_model(whole, parts)
     np.testing.assert_array_equal(expected.history, fitted.history)
     assert expected[1:] == fitted[1:]
     assert (tmp_path / "whole/metrics.csv").read_bytes() == (tmp_path / "parts/metrics.csv").read_bytes()
     assert not list(tmp_path.glob(".*"))
 
 
-def test_resuming_without_a_checkpoint_begins(tmp_path):
+def test_resuming_without_a_checkpoint_starts_anew(tmp_path):
     plain, _ = train(2)
     model, _ = train(2, checkpoint=tmp_path / "new.npz", resume=True)
-    same(plain, model)
+    assert_same_model(plain, model)
 
 
 def test_a_checkpoint_that_cannot_be_used(tmp_path):
@@ -185,17 +185,17 @@ def test_early_stopping():
     assert fitted.best_epoch == 0
 
 
-def test_statistics_follow_and_evaluation_leaves_them():
+def test_training_updates_statistics_and_evaluation_does_not():
     model, _ = train(1, validation=None)
     assert (model.layers[1].running_mean != 0).all()
     before = model.state()
     model(X)
-    same(model, model)
+    assert_same_model(model, model)
     for name, array in before.items():
         np.testing.assert_array_equal(array, model.state()[name])
 
 
-def test_reporters_are_told(tmp_path):
+def test_reporters_are_called(tmp_path):
     told = []
 
     class Listener(reporting.Reporter):
@@ -241,7 +241,7 @@ def test_the_bar_moves_within_a_long_epoch():
     console = Console(file=text, force_terminal=True, width=120, color_system=None)
     terminal, history = reporting.Terminal(console), np.zeros(1, reporting.EPOCH)
     terminal.start(history, 2)
-    terminal.batch(1, 4)  # so soon after the last change it is left out
+    terminal.batch(1, 4)  # not shown: too soon after the last change
     time.sleep(0.11)
     terminal.batch(3, 4)
     terminal.finish(history)
@@ -357,7 +357,7 @@ def test_a_validation_loss_that_is_not_finite():
 # --- data and metrics
 
 
-def test_standardise_knows_the_training_set_alone():
+def test_standardise_uses_only_the_training_set():
     train = GENERATOR.normal(3, 2, (100, 3))
     train[:, 2] = 0.1
     standardise = Standardise(train)
@@ -387,7 +387,7 @@ def test_classification_metrics(device, host):
     assert metrics.accuracy(np.array([[0.3], [-2.0]]), [1, 1]) == 0.5
 
 
-def test_metrics_that_do_not_fit():
+def test_bad_arguments_of_metrics():
     with refuses("labels: expected 2 of them, got 1"):
         metrics.accuracy(np.zeros((2, 2)), [1])
     with refuses("labels: expected integer labels of shape (samples,), got dtype float64 of shape (1,)"):
@@ -401,9 +401,9 @@ def test_metrics_that_do_not_fit():
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value", "ignore:divide by zero")
-def test_what_the_last_step_breaks_is_told():
+def test_weights_that_the_last_step_makes_not_finite_raise():
     def rooted(z, t):
-        return operations.sqrt(z * z).mean()  # whose slope at 0 is not finite
+        return operations.sqrt(z * z).mean()  # the slope at 0 is not finite
 
     model = nn.Dense(4, 3)
     optimiser = optim.SGD(model.parameters(), 0.1)
@@ -412,7 +412,7 @@ def test_what_the_last_step_breaks_is_told():
         fit(model, zeros, rooted, optimiser, epochs=1, batch_size=8)
 
 
-def test_a_checkpoint_is_of_its_samples(tmp_path):
+def test_a_checkpoint_of_other_samples_is_refused(tmp_path):
     file = tmp_path / "checkpoint.npz"
     train(2, checkpoint=file)
     model = model_of()

@@ -31,7 +31,7 @@ ACTIVATIONS = ["tanh", "sigmoid", "identity", "gauss"]
 
 
 def population(task, size=10, seed=3, feed_forward=True, generation=5):
-    """Genomes of any topology, with the sizes that a task has."""
+    """Make genomes of any topology with a task's numbers of inputs and outputs."""
     draw, genomes = random.Random(seed), []
     while len(genomes) < size:
         one = random_genome(draw, activations=ACTIVATIONS, hidden=4, feed_forward=feed_forward)
@@ -46,8 +46,8 @@ def seed_of(seed, generation, individual, trial, episode):
     return int(rng.philox(*np.uint64([generation, individual, 64 + trial, episode, seed, 0]))[0]) >> 1
 
 
-def played_alone(make, genomes, episodes, act, see, seeds):
-    """Rewards, lengths and terminations from a loop over one environment and one network."""
+def run_alone(make, genomes, episodes, act, see, seeds):
+    """Return rewards, lengths and terminations from a loop over one environment and one network."""
     environment, results = make(), []
     for index, genome in enumerate(genomes):
         network = evaluators.Network(evaluators.compile(genome))
@@ -77,11 +77,11 @@ def chosen(outputs, genome):
 
 
 @pytest.mark.smoke
-def test_a_discrete_environment_is_as_played_alone():
+def test_a_discrete_environment_matches_a_plain_loop():
     with Gymnasium("CartPole-v1", episodes=3, observations="raw", slots=7) as evaluator:
         genomes = population(evaluator)
         fitness = evaluator(genomes)
-        expected = played_alone(
+        expected = run_alone(
             lambda: gymnasium.make("CartPole-v1"),
             genomes,
             3,
@@ -98,7 +98,7 @@ def test_a_discrete_environment_is_as_played_alone():
     assert len(np.unique(fitness)) > 3
 
 
-def test_a_continuous_environment_is_as_played_alone():
+def test_a_continuous_environment_matches_a_plain_loop():
     def stretched(outputs, genome):
         low = {"tanh": -1, "sigmoid": 0, "identity": -1, "gauss": 0}[genome.nodes[0]["activation"]]
         share = np.clip((outputs - np.float32(low)) / np.float32(1 - low), 0, 1)
@@ -108,7 +108,7 @@ def test_a_continuous_environment_is_as_played_alone():
         genomes = population(evaluator)
         evaluator(genomes)
     environment = functools.partial(gymnasium.make, "Pendulum-v1", g=9.0, max_episode_steps=60)
-    expected = played_alone(
+    expected = run_alone(
         environment, genomes, 1, stretched, list, lambda index, episode: seed_of(3, 5, 0, 0, episode)
     )
     check_same(evaluator.last, expected)
@@ -118,11 +118,11 @@ def test_a_continuous_environment_is_as_played_alone():
 
 @pytest.mark.parametrize("feed_forward", [True, False])
 @pytest.mark.parametrize("starts", ["generation", "genome"])
-def test_networks_see_scaled_observations_and_forget_between_episodes(feed_forward, starts):
+def test_networks_get_scaled_observations_and_reset_between_episodes(feed_forward, starts):
     with Gymnasium(own.Walk, episodes=4, starts=starts, slots=3) as evaluator:
         genomes = population(evaluator, feed_forward=feed_forward)
         evaluator(genomes)
-    expected = played_alone(
+    expected = run_alone(
         own.Walk,
         genomes,
         4,
@@ -142,7 +142,7 @@ def test_the_number_of_slots_changes_nothing(mode):
             for _ in range(2):
                 evaluator(genomes)
                 results.append(evaluator.last)
-    alone = played_alone(
+    alone = run_alone(
         own.Walk, genomes, 2, chosen, scaled_walk, lambda index, episode: seed_of(3, 5, 0, 0, episode)
     )
     for result in results:
@@ -200,7 +200,7 @@ def test_observations_become_inputs():
 
 
 class Reveals(gymnasium.Env):
-    """Its observation is what the space says, and its reward the action."""
+    """Returns an observation of its space, and the action as reward."""
 
     def __init__(self, observation_space, action_space):
         self.observation_space, self.action_space = observation_space, action_space
@@ -213,7 +213,7 @@ class Reveals(gymnasium.Env):
         return self.observation_space.sample(), float(np.sum(action)), True, False, {}
 
 
-def test_other_observations_are_flat():
+def test_other_observations_are_flattened():
     def weighted(inputs):
         connections = [
             {"innovation": k, "source": k, "target": inputs, "weight": float(10**k)} for k in range(inputs)
@@ -357,7 +357,7 @@ def test_errors_of_an_environment_name_the_place(mode):
     assert not multiprocessing.active_children()
 
 
-def test_episodes_begin_again_when_a_worker_was_killed(tmp_path, caplog):
+def test_episodes_are_repeated_when_a_worker_was_killed(tmp_path, caplog):
     flag = tmp_path / "flag"
     with Gymnasium(functools.partial(own.Ends, flag), slots=2, vectorization_mode="async") as evaluator:
         genomes = population(evaluator, size=5)
@@ -371,7 +371,7 @@ def test_episodes_begin_again_when_a_worker_was_killed(tmp_path, caplog):
     assert not multiprocessing.active_children()
 
 
-def test_episodes_begin_again_a_stated_number_of_times(tmp_path, monkeypatch):
+def test_episodes_are_repeated_a_limited_number_of_times(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluators.workers, "RETRIES", 1)
     with Gymnasium(functools.partial(own.Ends, tmp_path), slots=2, vectorization_mode="async") as evaluator:
         genomes = population(evaluator, size=5)
@@ -382,7 +382,7 @@ def test_episodes_begin_again_a_stated_number_of_times(tmp_path, monkeypatch):
         assert not multiprocessing.active_children()
 
 
-def test_episodes_begin_again_when_a_worker_has_stopped(tmp_path, monkeypatch, caplog):
+def test_episodes_are_repeated_when_a_worker_has_stopped(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("evaluators.gymnasium.vector.END_TIMEOUT", 0.5)
     flag = tmp_path / "flag"
     flag.touch()
@@ -393,11 +393,11 @@ def test_episodes_begin_again_when_a_worker_has_stopped(tmp_path, monkeypatch, c
         assert "Stops: a worker process took more than 2 s (timeout); its work is repeated" in caplog.text
         children = multiprocessing.active_children()
         os.kill(children[0].pid, signal.SIGSTOP)
-    assert not any(child.is_alive() for child in children)  # closing does not wait for ever
+    assert not any(child.is_alive() for child in children)  # closing does not wait forever
     np.testing.assert_array_equal(fitness, Gymnasium(own.Walk)(genomes))
 
 
-def test_an_environment_that_a_worker_cannot_make(caplog, capfd):
+def test_an_environment_that_workers_cannot_make(caplog, capfd):
     make = functools.partial(own.Unmakeable, os.getpid())
     with Gymnasium(make, slots=2, vectorization_mode="async") as evaluator:
         with pytest.raises(
@@ -418,9 +418,8 @@ def test_an_interrupt_ends_the_workers(tmp_path):
     flag.touch()
     with Gymnasium(functools.partial(own.Interrupts, flag), slots=2, vectorization_mode="async") as evaluator:
         genomes = population(evaluator, size=5)
-        evaluators.compile(genomes).activate(
-            np.zeros((1, evaluator.num_inputs))
-        )  # compiled before the clock runs
+        # Compiles before the time is measured.
+        evaluators.compile(genomes).activate(np.zeros((1, evaluator.num_inputs)))
         start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             evaluator(genomes)
@@ -431,7 +430,7 @@ def test_an_interrupt_ends_the_workers(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_has_processes_of_its_own():
+def test_a_fork_has_its_own_processes():
     with Gymnasium(own.Walk, slots=1, vectorization_mode="async") as evaluator:
         genomes = population(evaluator, size=2)
         expected = evaluator(genomes)

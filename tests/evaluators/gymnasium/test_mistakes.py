@@ -1,4 +1,4 @@
-"""Factories that give the same environment again, and what an environment must not give."""
+"""Factories that return the same environment again, and environments that return invalid values."""
 
 import collections
 import functools
@@ -29,7 +29,7 @@ from tests.support import gymnasium_environments as own  # noqa: E402  needs gym
 
 
 def unconnected(task, size=2):
-    """Genomes whose outputs are constant."""
+    """Make genomes whose outputs are constant."""
     nodes = [{"id": task.num_inputs + k} for k in range(task.num_outputs)]
     one = {"num_inputs": task.num_inputs, "num_outputs": task.num_outputs, "nodes": nodes, "connections": []}
     return Genomes.from_list([one] * size)
@@ -45,7 +45,7 @@ def refused(call, message):
 
 
 class Holder(gymnasium.Env):
-    """It holds another environment, and is none of Gymnasium's wrappers."""
+    """Holds another environment, but is not a Gymnasium wrapper."""
 
     action_space, observation_space = own.Walk.action_space, own.Walk.observation_space
 
@@ -54,7 +54,7 @@ class Holder(gymnasium.Env):
 
 
 class Slotted:
-    """A plain object, which cannot say what it has not."""
+    """A plain object whose `__getattr__` fails for missing attributes."""
 
     __slots__ = ("_environment", "unset")
 
@@ -65,7 +65,7 @@ class Slotted:
         raise RuntimeError(f"no {name} yet")
 
 
-class Elsewhere:
+class ForeignEnvironment:
     """An environment of another library."""
 
     def reset(self):
@@ -77,7 +77,7 @@ class Elsewhere:
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("slots", [1, 3])
 def test_a_factory_must_make_new_environments(mode, slots):
-    cart_pole, walk, elsewhere = gymnasium.make("CartPole-v1"), own.Walk(), Elsewhere()
+    cart_pole, walk, elsewhere = gymnasium.make("CartPole-v1"), own.Walk(), ForeignEnvironment()
     for factory, kind, call in (
         (lambda: walk, "Walk", "Walk(…)"),
         (lambda: cart_pole, "TimeLimit", "gymnasium.make('CartPole-v1')"),
@@ -88,7 +88,7 @@ def test_a_factory_must_make_new_environments(mode, slots):
             "gymnasium.make('CartPole-v1')",
         ),
         (lambda: Holder(walk), "Walk", "Holder(…)"),
-        (lambda: gymnasium.wrappers.OrderEnforcing(Holder(elsewhere)), "Elsewhere", "Holder(…)"),
+        (lambda: gymnasium.wrappers.OrderEnforcing(Holder(elsewhere)), "ForeignEnvironment", "Holder(…)"),
         (lambda: Holder([own.Walk(), walk]), "Walk", "Holder(…)"),
         (lambda: Holder({"inner": (walk,)}), "Walk", "Holder(…)"),
         (lambda: Holder(Slotted(walk)), "Walk", "Holder(…)"),
@@ -101,7 +101,7 @@ def test_a_factory_must_make_new_environments(mode, slots):
         )
 
 
-def test_a_factory_that_gives_some_environments_in_turn():
+def test_a_factory_that_cycles_through_environments():
     few = itertools.cycle([own.Walk(), own.Walk(), own.Walk()])
     evaluator = Gymnasium(lambda: next(few), slots=4)
     genomes = unconnected(Gymnasium(own.Walk))
@@ -118,20 +118,20 @@ def test_a_factory_that_gives_some_environments_in_turn():
         del gymnasium.registry["Shared-v0"]
 
 
-def test_environments_may_share_what_is_no_environment():
-    """Also what is large, or holds itself."""
+def test_environments_may_share_other_objects():
+    """The search must also end for large objects, and for objects that hold themselves."""
     shared = [list(range(10**6))]
     shared += [shared, own.Walk, np.zeros(3), functools]
     assert Gymnasium(lambda: Holder([shared, own.Walk()])).num_inputs == 2
 
 
-def test_environments_of_ours_are_new_each_time():
+def test_to_gymnasium_makes_new_environments():
     pole = CartPole(time_limit=30)
     evaluator = Gymnasium(pole.to_gymnasium, slots=3)  # they share `pole`, which has no state
     assert (evaluator(unconnected(evaluator)) > 1).all()
 
 
-def test_what_is_no_factory_is_told_the_right_form():
+def test_errors_suggest_the_right_argument():
     walk, cart_pole = own.Walk(), gymnasium.make("CartPole-v1")
     vector = gymnasium.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync")
     instance = "environment: expected an id or a function, got "
@@ -216,7 +216,7 @@ MISFITS = [
 
 
 @pytest.mark.parametrize(("space", "value", "expected"), MISFITS, ids=range(len(MISFITS)))
-def test_observations_must_be_as_their_space_says(space, value, expected):
+def test_observations_must_match_their_space(space, value, expected):
     for at_reset in (False, True):
         evaluator = Gymnasium(functools.partial(own.Gives, space, value, at_reset), slots=2)
         with pytest.raises(ValueError) as error:
@@ -230,7 +230,7 @@ def test_observations_must_be_as_their_space_says(space, value, expected):
 @pytest.mark.parametrize(
     ("space", "value"),
     [
-        (BOX, [5, -7]),  # bounds are no promise
+        (BOX, [5, -7]),  # values outside the bounds are accepted
         (BOX, np.zeros(2)),
         (Box(0, 255, (2,), np.uint8), np.array([0, 255])),
         (Discrete(5, start=-2), np.uint8(2)),
@@ -241,13 +241,13 @@ def test_observations_must_be_as_their_space_says(space, value, expected):
         (OneOf([Discrete(2), BOX]), (np.int64(1), np.float64([0, 1]))),
     ],
 )
-def test_other_forms_of_the_same_observation_are_taken(space, value):
+def test_other_forms_of_the_same_observation_are_accepted(space, value):
     evaluator = Gymnasium(functools.partial(own.Gives, space, value))
     np.testing.assert_array_equal(evaluator(unconnected(evaluator)), [1.0, 1.0])
 
 
-def test_processes_refuse_what_an_environment_must_not_give():
-    """There a wrong shape would be spread over the right one, and fractions would be cut off."""
+def test_processes_refuse_invalid_results():
+    """The processes' shared memory would broadcast a wrong shape, and truncate fractions."""
     make = functools.partial(own.Gives, BOX, np.zeros(1, np.float32))
     with Gymnasium(make, slots=1, vectorization_mode="async") as evaluator:
         refused(
@@ -318,13 +318,13 @@ def test_an_end_must_be_true_or_false(name, value):
 
 @pytest.mark.parametrize("reward", [2, np.float32(2), np.int8(2), np.array(2.0), True])
 @pytest.mark.parametrize("ends", [True, np.True_, np.array(True)])
-def test_other_forms_of_a_number_and_a_bool_are_taken(reward, ends):
+def test_other_forms_of_a_number_and_a_bool_are_accepted(reward, ends):
     evaluator = Gymnasium(lambda: Steps(reward, ends), slots=2)
     assert evaluator(unconnected(evaluator)).tolist() == [float(reward)] * 2
 
 
 class Steps(gymnasium.Env):
-    """Its steps give what it is made with."""
+    """Its steps return the constructor's arguments."""
 
     observation_space, action_space = BOX, Discrete(2)
 
@@ -339,13 +339,13 @@ class Steps(gymnasium.Env):
 
 
 class Seedless(own.Walk):
-    """It has the interface of Gym before 0.22."""
+    """Has the interface of Gym before 0.22."""
 
     def reset(self):
         return np.zeros(2, np.float32)
 
 
-def test_an_episode_without_end_is_told(monkeypatch, caplog):
+def test_an_episode_without_end_is_logged(monkeypatch, caplog):
     monkeypatch.setattr("evaluators.gymnasium.evaluator._LONG_EPISODE", 25)
     evaluator = Gymnasium(lambda: own.Gives(BOX, np.zeros(2, np.float32)), slots=2)
     evaluator(unconnected(evaluator))
@@ -358,7 +358,7 @@ def test_an_episode_without_end_is_told(monkeypatch, caplog):
 
 
 class Steady(own.Walk):
-    """It takes 40 steps."""
+    """Ends after 40 steps."""
 
     def step(self, action):
         observation, reward, _, truncated, information = super().step(action)
