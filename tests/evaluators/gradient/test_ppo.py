@@ -13,7 +13,7 @@ from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
 from evaluators.gradient.ppo import objective
 from neat.kernels import parallel
 from neat.support.archive import read_arrays, write_arrays
-from tests.evaluators.gradient.test_training import refuses, same
+from tests.evaluators.gradient.test_training import assert_same_model, refuses
 
 ONE = np.float32(1.0)
 QUICK = ppo.Settings(
@@ -253,7 +253,7 @@ def test_the_same_seed_gives_the_same_policy():
     finally:
         parallel.set_threads(threads)
     other = ppo.train(CartPole(), quick(steps=1024), seed=5)
-    same(one.policy, again.policy)
+    assert_same_model(one.policy, again.policy)
     same_rows(one.history, again.history)
     assert not np.array_equal(one.history["reward"], other.history["reward"])
 
@@ -279,7 +279,7 @@ def test_resumed_training_equals_uninterrupted_training(environment, tmp_path):
         ppo.train(environment, wanted, 6, reporters=[Stop()], **arguments)
     assert len(read_arrays(file)["history"]) == 4
     again = ppo.train(environment, wanted, 6, **arguments)
-    same(whole.policy, again.policy)
+    assert_same_model(whole.policy, again.policy)
     same_rows(whole.history, again.history)
     with refuses(f"{file}: state: is of other training", CheckpointError):
         ppo.train(environment, wanted, 7, **arguments)
@@ -320,7 +320,7 @@ def test_an_interrupted_update_is_undone(monkeypatch):
         learner.update()
     while len(learner.history) < learner.updates:
         learner.update()
-    same(whole.policy, learner.policy)
+    assert_same_model(whole.policy, learner.policy)
     same_rows(whole.history, learner.history)
     with refuses("update: all 4 that the settings ask for have been made"):
         learner.update()

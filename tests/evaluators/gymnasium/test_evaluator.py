@@ -372,7 +372,7 @@ def test_episodes_are_repeated_when_a_worker_was_killed(tmp_path, caplog):
 
 
 def test_episodes_are_repeated_a_limited_number_of_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluators.workers, "RETRIES", 1)
+    monkeypatch.setattr("evaluators.worker_processes.RETRIES", 1)
     with Gymnasium(functools.partial(own.Ends, tmp_path), slots=2, vectorization_mode="async") as evaluator:
         genomes = population(evaluator, size=5)
         with pytest.raises(
