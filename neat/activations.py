@@ -18,6 +18,7 @@ from numba import types
 from neat import built_in_functions
 from neat.built_in_functions import Activation, Aggregation
 from neat.kernels import jit
+from neat.kernels.fingerprint import fingerprint
 from neat.kernels.freezing import freeze
 from neat.kernels.jit import function
 from neat.support.messages import cut, nearest, shown
@@ -136,10 +137,15 @@ def _giving_float32(jitted: Any) -> Any:
 
 
 def _is_new(kind: str, own: Sequence[Activation | Aggregation], entry: Activation | Aggregation) -> bool:
-    """Whether a user has registered nothing of this name; ValueError for another function or a full table."""
+    """Whether a user has registered nothing of this name.
+
+    Raises:
+        ValueError: There is another function of this name, the table is full, or no fingerprint can be taken.
+    """
+    tag = fingerprint(entry.function)
     for known in own:
         if known.name == entry.name:
-            if jit.fingerprint(known.function) == jit.fingerprint(entry.function):
+            if fingerprint(known.function) == tag:
                 return False
             raise ValueError(
                 f"{kind} {entry.name!r} exists already with other code or other constants; genomes may have it, so "

@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from neat.kernels.fingerprint import fingerprint
 from neat.kernels.freezing import CHECKED, freeze
-from neat.kernels.jit import fingerprint, inner_function
+from neat.kernels.jit import inner_function
 
 FUNCTIONS = ("reset", "observe", "step")
 

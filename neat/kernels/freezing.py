@@ -8,7 +8,6 @@ it calls, and the copies keep the constants of now.
 from __future__ import annotations
 
 import inspect
-import sys
 import types
 from typing import Any
 
@@ -18,10 +17,11 @@ from numba.core.dispatcher import Dispatcher
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
+from neat.kernels.fingerprint import LIBRARIES
 from neat.kernels.index_checks import Checking
 
 # Modules that nobody changes while a program runs.
-_FIXED = sys.stdlib_module_names | {"numpy", "scipy", "numba", "numba_cuda", "llvmlite", "neat", "evaluators"}
+_FIXED = LIBRARIES | {"neat", "evaluators"}
 
 # Helpers that swallow errors, such as an index out of range, and keep the constants of their first compilation.
 _REFUSED = {DUFunc: "vectorize", GUFunc: "guvectorize", CFunc: "cfunc"}

@@ -25,19 +25,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numba
-import numpy as np
 from llvmlite.binding import ExecutionEngine, ffi
 from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.dispatcher import Dispatcher
 
 from neat.kernels.disk_cache import tolerant
+from neat.kernels.fingerprint import describe_options, fingerprint
 from neat.support.messages import cut
 
 _Cache = tolerant(FunctionCache)
 _READABLE = 400  # characters of what numba says, in a message
-_CONSTANTS = (int, float, bool, str, bytes, type(None), np.generic, np.dtype)
 _LLVMS_CALLBACKS = tuple(
     getattr(ExecutionEngine, name).__code__
     for name in ("_raw_object_cache_notify", "_raw_object_cache_getbuffer")
@@ -168,11 +166,6 @@ def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **opt
     return clone
 
 
-def fingerprint(python_function: Any) -> bytes:
-    """Hash of a function's code and of every constant and function that it can reach, the same in every process."""
-    return _fingerprint(python_function, set())
-
-
 def is_built(dispatcher: Any) -> bool:
     """Whether a build of this kernel, as its code is now, lies on disk."""
     if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off
@@ -284,7 +277,7 @@ def _clone(template: Any, bind: dict[str, Any]) -> Any:
 
 
 def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
-    tag = hashlib.sha256(fingerprint(python_function) + _words_for(options).encode())
+    tag = hashlib.sha256(fingerprint(python_function) + describe_options(options).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
 
 
@@ -326,63 +319,3 @@ if hasattr(os, "register_at_fork"):
 
 def _file_stem(python_function: Any) -> str:
     return Path(python_function.__code__.co_filename).stem
-
-
-def _words_for(options: dict[str, Any]) -> str:
-    """numba's options, in words that are the same in every process."""
-    return repr([(name, _ordered(option)) for name, option in sorted(options.items())])
-
-
-def _ordered(value: Any) -> Any:
-    return sorted(map(repr, value)) if isinstance(value, set | frozenset) else value
-
-
-def _fingerprint(item: Any, seen: set[int]) -> bytes:
-    """Hash of a function's code and of every global and closure value that it can reach."""
-    python_function = getattr(item, "py_func", getattr(item, "_defn", item))  # a dispatcher's, an intrinsic's
-    if not isinstance(python_function, types.FunctionType) or id(python_function) in seen:
-        return b""
-    seen.add(id(python_function))
-    digest = hashlib.sha256(_words_for(getattr(item, "targetoptions", {})).encode())
-
-    def add_value(value: Any) -> None:
-        if isinstance(value, types.FunctionType | Dispatcher) or hasattr(value, "_defn"):
-            digest.update(_fingerprint(value, seen))
-        elif isinstance(value, np.ndarray):
-            digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
-        elif isinstance(value, tuple | list):
-            digest.update(f"{len(value)}:".encode())
-            for element in value:
-                add_value(element)
-        elif isinstance(value, _CONSTANTS):
-            digest.update(f"{value!r};".encode())
-
-    def add_code(code: types.CodeType) -> None:
-        digest.update(code.co_code + repr(code.co_names).encode())
-        if getattr(item, "targetoptions", {}).get("boundscheck"):  # its errors name lines and variables
-            digest.update(repr((code.co_varnames, [line for _, _, line in code.co_lines()])).encode())
-        for constant in code.co_consts:
-            if inspect.iscode(constant):
-                add_code(constant)
-            else:
-                digest.update(repr(_ordered(constant)).encode())
-        for name in code.co_names:
-            if name in python_function.__globals__:
-                add_value(python_function.__globals__[name])
-        # Attributes of modules, such as rng.uniform, and of their modules.
-        named = [python_function.__globals__.get(name) for name in code.co_names]
-        modules = [value for value in named if isinstance(value, types.ModuleType)]
-        for module in modules:
-            for name in code.co_names:
-                value = vars(module).get(name)
-                if not isinstance(value, types.ModuleType):
-                    add_value(value)
-                elif value not in modules:
-                    modules.append(value)
-
-    add_code(python_function.__code__)
-    add_value(python_function.__defaults__)
-    add_value(tuple((python_function.__kwdefaults__ or {}).items()))
-    for cell in python_function.__closure__ or ():
-        add_value(cell.cell_contents)
-    return digest.digest()

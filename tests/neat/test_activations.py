@@ -213,3 +213,9 @@ def test_registered_functions_are_evaluated(tmp_path):
             [sys.executable, script], env=environment, capture_output=True, text=True, timeout=300
         )
         assert done.stdout == "ok\n", done.stderr
+
+
+def test_functions_that_read_what_no_fingerprint_covers_are_refused():
+    table = {"a": 1.0}
+    with pytest.raises(ValueError, match=r"reads table, a builtins\.dict, and compiled code on disk"):
+        activations.register_activation("reads_a_dictionary", lambda x: x * table["a"])

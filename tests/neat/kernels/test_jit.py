@@ -180,58 +180,6 @@ def test_functions_of_one_name_are_told_apart_between_processes(tmp_path):
     assert said == ["(1.0, 2.0) 0", "(1.0, 2.0) 1"]
 
 
-# ---------------------------------------------------------------- what a fingerprint covers
-
-
-def tag_of(source, tmp_path, monkeypatch, **modules):
-    """The tag of the kernel `f` in this source, next to modules of these names and sources."""
-    folder = tmp_path / f"case{len(list(tmp_path.iterdir()))}"
-    package = folder / "constants_of_a_test"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    for name, text in modules.items():
-        (package / f"{name}.py").write_text(text)
-    (folder / "kernel_of_a_test.py").write_text(
-        f"from neat.kernels.jit import inner_function, kernel\n{source}"
-    )
-    with monkeypatch.context() as context:
-        context.syspath_prepend(folder)
-        loaded = [name for name in sys.modules if name.split(".")[0].endswith("_of_a_test")]
-        for name in loaded:
-            context.delitem(sys.modules, name)
-        module = importlib.import_module("kernel_of_a_test")
-        qualname = module.f.py_func.__qualname__
-        for name in [name for name in sys.modules if name.split(".")[0].endswith("_of_a_test")]:
-            del sys.modules[name]
-    return qualname
-
-
-DEFAULT = "@inner_function\ndef helper(x, {}):\n    return x * k\n@kernel\ndef f(x):\n    return helper(x)\n"
-CHAIN = (
-    "import constants_of_a_test.gains\n@kernel\ndef f(x):\n    return x * constants_of_a_test.gains.GAIN\n"
-)
-PAIR = "PAIR = {}\n@kernel\ndef f(x):\n    return x + PAIR[0] * PAIR[1]\n"
-TWO = "A = {}\nB = {}\n@kernel\ndef f(x):\n    return x + A * B\n"
-TABLE = "import numpy as np\nT = np.array({}, np.{})\n@kernel\ndef f(x):\n    return x + T.sum()\n"
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ((DEFAULT.format("k=1.0"), {}), (DEFAULT.format("k=3.0"), {})),
-        ((DEFAULT.format("*, k=1.0"), {}), (DEFAULT.format("*, k=3.0"), {})),
-        ((CHAIN, {"gains": "GAIN = 1.0\n"}), (CHAIN, {"gains": "GAIN = 5.0\n"})),
-        ((PAIR.format("(1, 23)"), {}), (PAIR.format("(12, 3)"), {})),
-        ((TWO.format(1, 12), {}), (TWO.format(11, 2), {})),
-        ((TABLE.format([1, 0], "int32"), {}), (TABLE.format([1], "int64"), {})),
-    ],
-    ids=["default", "keyword default", "module of a module", "pair", "two constants", "array"],
-)
-def test_an_edit_that_a_kernel_can_reach_changes_its_tag(before, after, tmp_path, monkeypatch):
-    tags = [tag_of(source, tmp_path, monkeypatch, **modules) for source, modules in (before, after, before)]
-    assert tags[0] == tags[2] != tags[1]
-
-
 def test_an_interruption_while_llvm_works_is_not_lost(compute, monkeypatch):
     """It arrives where LLVM calls Python, from which no exception comes back."""
     notify, seen = registry.cpu_target.target_context.codegen()._engine._ee, []

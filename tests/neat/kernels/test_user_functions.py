@@ -15,7 +15,7 @@ from evaluators.environments import Box, Discrete, Environment
 from evaluators.gradient.ppo.policy import Policy
 from evaluators.program.intrinsics import column
 from neat.activations import register_activation
-from neat.kernels import jit
+from neat.kernels.fingerprint import fingerprint
 from neat.kernels.freezing import CHECKED, freeze
 from neat.kernels.index_checks import IndexOutOfRange
 from neat.kernels.jit import inner_function
@@ -103,7 +103,7 @@ def test_a_build_with_checks_is_that_of_the_same_lines():
     for space, start in zip(names, ("", "", "\n"), strict=True):
         exec(compile(start + source, "user.py", "exec"), space)
     for options, equal in ((CHECKED, False), ({}, True)):
-        tags = [jit.fingerprint(inner_function(space["step"], **options)) for space in names]
+        tags = [fingerprint(inner_function(space["step"], **options)) for space in names]
         assert tags[0] == tags[1] and (tags[1] == tags[2]) is equal
 
 
@@ -123,11 +123,11 @@ def test_a_copy_reaches_what_the_original_reached():
     def compute(x, shift=5.0):
         return scale * table[1] + x + shift + countdown(3)
 
-    before = jit.fingerprint(compute)
+    before = fingerprint(compute)
     copy = freeze(compute)
-    assert jit.fingerprint(copy) == before
+    assert fingerprint(copy) == before
     table[1], scale = 7.0, 3.0
-    assert jit.fingerprint(copy) == before != jit.fingerprint(compute)
+    assert fingerprint(copy) == before != fingerprint(compute)
     assert numba.njit(copy)(1.0) == 2 * 2 + 1 + 5 + 3
 
 

@@ -1,0 +1,192 @@
+"""A hash of everything that a build of a function depends on, so that a stale build on disk is never used.
+
+It covers the code of the function and of all functions that it calls, and the constants that they read. A value whose
+changes it could not see is refused.
+"""
+
+from __future__ import annotations
+
+import dis
+import enum
+import hashlib
+import inspect
+import sys
+import types
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core.types import Type
+
+# Modules that only another version of them changes.
+LIBRARIES = sys.stdlib_module_names | {"numpy", "scipy", "numba", "numba_cuda", "llvmlite"}
+
+_CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
+
+
+def fingerprint(function: Any) -> bytes:
+    """Hash of a function's code and of every constant and function that it can reach, the same in every process.
+
+    Args:
+        function: Plain, jitted, or an intrinsic.
+
+    Raises:
+        ValueError: The function, or one that it calls, reads a global of a type that is not known here.
+    """
+    return _Walk().hash_function(function)
+
+
+def describe_options(options: dict[str, Any]) -> str:
+    """numba's options, in words that are the same in every process."""
+    return repr([(name, _ordered(option)) for name, option in sorted(options.items())])
+
+
+class _Unknown(Exception):
+    """The value is of a type that is not known here."""
+
+
+class _Walk:
+    """One walk over what a function reaches."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}  # of the functions that the walk has come to, by id
+
+    def hash_function(self, item: Any) -> bytes:
+        function = _python_function(item)
+        if id(function) in self._numbers:
+            return b"function %d" % self._numbers[id(function)]
+        self._numbers[id(function)] = len(self._numbers)
+        options = getattr(item, "targetoptions", {})
+        digest = hashlib.sha256(describe_options(options).encode())
+        if hasattr(item, "targetoptions"):
+            digest.update(describe_options(item.locals).encode())
+            if not item._can_compile:  # it has only the signatures that its decorator names
+                digest.update(repr(sorted(map(str, item.overloads))).encode())
+        for code in _codes(function.__code__):
+            digest.update(code.co_code + repr(code.co_names).encode())
+            if options.get("boundscheck"):  # its errors name lines and variables
+                digest.update(repr((code.co_varnames, [line for _, _, line in code.co_lines()])).encode())
+            constants = [value for value in code.co_consts if not inspect.iscode(value)]
+            digest.update(repr(list(map(_ordered, constants))).encode())
+            for path, value in _reached(code, function.__globals__):
+                digest.update(self._hash_global(function, code, path, value))
+        defaults = {"default": function.__defaults__ or (), **(function.__kwdefaults__ or {})}
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        kept = {name: cell.cell_contents for name, cell in cells.items() if cell != types.CellType()}
+        for name, value in (*defaults.items(), *kept.items()):
+            digest.update(self._hash_global(function, None, (name,), value))
+        return digest.digest()
+
+    def _hash_global(
+        self, function: Any, code: types.CodeType | None, path: tuple[str, ...], value: Any
+    ) -> bytes:
+        try:
+            return self._hash(value)
+        except _Unknown:
+            if code is not None and not _loads(code, path):  # something else has this name
+                return b""
+        name, kind = ".".join(path), type(value)
+        raise ValueError(
+            f"{function.__qualname__} reads {name}, a {kind.__module__}.{kind.__qualname__}, and compiled code on disk "
+            "would not notice when that changes; read numbers, strings, tuples, arrays, enumerations, named tuples or "
+            "functions"
+        )
+
+    def _hash(self, value: Any) -> bytes:
+        if isinstance(value, types.ModuleType):
+            return b""  # see `_reached`
+        if isinstance(value, enum.Enum):
+            return self._hash(type(value)) + value.name.encode()
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            order = value.flags.c_contiguous, value.flags.f_contiguous
+            return f"{value.dtype}{value.shape}{order}".encode() + value.tobytes()
+        if isinstance(value, _CONSTANTS):
+            return f"{type(value).__name__} {value!r};".encode()
+        if isinstance(value, Type | ir.Type):  # numba's, LLVM's
+            return f"{value};".encode()
+        if isinstance(value, tuple | list):
+            kind = value.__class__
+            named = b"" if kind in (tuple, list) else self._hash(kind)
+            return named + f"{len(value)}:".encode() + b"".join(map(self._hash, value))
+        if isinstance(value, type):
+            return self._hash_class(value)
+        if _is_of_a_library(value):
+            return _full_name(value).encode()
+        if isinstance(_python_function(value), types.FunctionType):
+            return self.hash_function(value)
+        raise _Unknown
+
+    def _hash_class(self, kind: type) -> bytes:
+        """What kernels use of a class: the values of an enumeration, the fields and defaults of a named tuple."""
+        name = _full_name(kind).encode()
+        if issubclass(kind, enum.Enum):
+            return name + b"".join(
+                member.encode() + self._hash(each.value) for member, each in kind.__members__.items()
+            )
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            return name + self._hash(kind._fields) + self._hash(tuple(vars(kind)["_field_defaults"].items()))
+        if issubclass(kind, BaseException) or _is_in_a_library(kind.__module__):
+            return name
+        raise _Unknown
+
+
+def _python_function(item: Any) -> Any:
+    """The Python function of a dispatcher or an intrinsic; a plain function, and anything else, as it is."""
+    return getattr(item, "py_func", getattr(item, "_defn", item))
+
+
+def _codes(code: types.CodeType) -> list[types.CodeType]:
+    """A function's code and that of the functions within it."""
+    return [code, *(each for inner in code.co_consts if inspect.iscode(inner) for each in _codes(inner))]
+
+
+def _reached(code: types.CodeType, space: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    """The globals that code may read, and the attributes of modules, such as `rng.uniform`, and of their modules."""
+    found: list[tuple[tuple[str, ...], Any]] = [
+        ((name,), space[name]) for name in code.co_names if name in space
+    ]
+    modules = {id(value) for _, value in found if isinstance(value, types.ModuleType)}
+    for path, value in found:  # which grows meanwhile
+        if isinstance(value, types.ModuleType) and not _is_in_a_library(value.__name__):
+            for name in code.co_names:
+                attribute = vars(value).get(name, value)
+                if id(attribute) not in modules and attribute is not value:
+                    found.append(((*path, name), attribute))
+                if isinstance(attribute, types.ModuleType):
+                    modules.add(id(attribute))
+    return found
+
+
+def _loads(code: types.CodeType, path: tuple[str, ...]) -> bool:
+    """Whether code reads the global of this name, or this attribute of a module, and not one of something else."""
+    names: list[str] = []
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names = [instruction.argval]
+        elif names and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            names.append(instruction.argval)
+        elif instruction.opname != "EXTENDED_ARG":
+            names = []
+        if tuple(names) == path:
+            return True
+    return False
+
+
+def _is_in_a_library(module: str | None) -> bool:
+    return (module or "").partition(".")[0] in LIBRARIES
+
+
+def _is_of_a_library(value: Any) -> bool:
+    """Whether a value is a function of one of LIBRARIES, such as `math.sqrt` or `np.sqrt`."""
+    is_function = isinstance(value, np.ufunc) or inspect.isroutine(value)
+    return is_function and _is_in_a_library(_full_name(value).partition(".")[0])
+
+
+def _full_name(value: Any) -> str:
+    owner = getattr(value, "__self__", None)
+    module = getattr(value, "__module__", None) or type(owner).__module__
+    return f"{module}.{getattr(value, '__qualname__', None) or value.__name__}"
+
+
+def _ordered(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, set | frozenset) else value
