@@ -25,7 +25,7 @@ ROOMS = (
     {"population"},
     {"io", "reporting", "plot"},
 )
-GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "lowering", "ufuncs"}  # files of evaluators/gpu
+GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "numba_patches"}  # files of evaluators/gpu
 # Files that hold an engine (evaluators/engine.py), which alone knows where networks are.
 ON_ANY_DEVICE = ("supervised", "rollout", "network", "gradient/evolved")
 EVALUATORS_MAY = {"activations", "config", "evaluation", "genome", "kernels", "support"}  # rooms of neat

@@ -29,9 +29,6 @@ from neat.kernels.jit import cause, has_build, keeping_interruptions, prune, var
 
 WARP = 32  # threads of a block
 
-_LOWERING = hashlib.sha256(
-    b"".join(Path(__file__).with_name(name).read_bytes() for name in ("lowering.py", "ufuncs.py"))
-).hexdigest()
 _compiling = threading.RLock()  # several GPUs have a thread each
 if hasattr(os, "register_at_fork"):  # a forked child finds it free, and numba-cuda as it was before
     os.register_at_fork(
@@ -71,7 +68,18 @@ def kernel_of(
     template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
 ) -> Kernel:
     """A template with these globals, to be compiled for these types."""
-    return Kernel(variant(template, name, bind, lowering=_LOWERING), types.void(*arguments))
+    return Kernel(variant(template, name, bind, compiler=_compiler()), types.void(*arguments))
+
+
+@functools.cache
+def _compiler() -> str:
+    """What builds depend on beside their code: numba-cuda, and what is changed in it."""
+    if SIMULATED:
+        return "simulator"
+    from evaluators.gpu import numba_patches
+
+    source = Path(numba_patches.__file__).read_bytes()
+    return f"{numba_patches.VERSION} {hashlib.sha256(source).hexdigest()}"
 
 
 @functools.cache
@@ -81,9 +89,9 @@ def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
         return Built(cuda.jit(kernel.signature)(kernel.function), kernel.signature, makers(kernel.signature))
     from numba.cuda.cudadrv.driver import binding, driver
 
-    from evaluators.gpu.lowering import as_on_the_cpu
+    from evaluators.gpu.numba_patches import patched
 
-    with _compiling, as_on_the_cpu():
+    with _compiling, patched():
         dispatcher = cuda.jit(kernel.signature, cache=True, lto=False)(kernel.function)
     prune(kernel.function, Path(dispatcher._cache.cache_path))
     function = next(iter(dispatcher.overloads.values()))._codelibrary.get_cufunc()
@@ -98,11 +106,11 @@ def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
         return None
     from numba.cuda.compiler import compile_cuda
 
-    from evaluators.gpu.lowering import as_on_the_cpu
+    from evaluators.gpu.numba_patches import patched
 
     python_function = getattr(function, "py_func", function)
     try:
-        with _compiling, as_on_the_cpu(), keeping_interruptions():
+        with _compiling, patched(), keeping_interruptions():
             compile_cuda(python_function, None, arguments, cc=OLDEST)
     except (NumbaError, UnsupportedBytecodeError) as error:
         return f"{where(error, python_function)}: {cause(error)}"
@@ -117,7 +125,7 @@ def is_built(kernel: Kernel) -> bool:
     """Whether a build of this kernel, as its code is now, lies on disk; the simulator needs none."""
     if SIMULATED:
         return True
-    from evaluators.gpu.lowering import KernelCache
+    from evaluators.gpu.numba_patches import KernelCache
 
     return has_build(kernel.function, Path(KernelCache(kernel.function).cache_path))
 

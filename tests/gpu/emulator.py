@@ -26,7 +26,7 @@ from numba.cuda.cudadrv import nvvm
 from evaluators import devices
 from evaluators.gpu import engine, gradients, launcher, workspace
 from evaluators.gpu.launcher import WARP
-from evaluators.gpu.lowering import as_on_the_cpu
+from evaluators.gpu.numba_patches import patched
 
 SHARED = 227 * 1024  # bytes, of a block
 VERSIONS = [importlib.metadata.version(name) for name in ("numba", "numba-cuda", "llvmlite", "nvidia-nvvm")]
@@ -108,7 +108,7 @@ def code(kernel):
     def caught(modules, **options):
         raise _Caught(modules)
 
-    with mock.patch.object(nvvm, "compile_ir", caught), an_old_gpu(), as_on_the_cpu():
+    with mock.patch.object(nvvm, "compile_ir", caught), an_old_gpu(), patched():
         try:
             library, _ = compiler._compile_pyfunc_with_fixup(
                 kernel.function, kernel.signature, device=False, abi="numba", cc=devices.OLDEST

@@ -16,7 +16,7 @@ import numpy as np
 from numba.cuda import dispatcher
 from numba.cuda.cudadrv import nvvm
 
-from evaluators.gpu import kernels, launcher, lowering, specialisations
+from evaluators.gpu import kernels, launcher, numba_patches, specialisations
 from neat.kernels import disk_cache
 from neat.kernels.jit import variant
 from tests.gpu.device_cases import check_alike, run
@@ -101,8 +101,8 @@ with (
 assert len(told) == 1 and "NUMBA_CACHE_DIR" in str(told[0].message), told
 assert not launcher.is_built(kernel)
 assert (compilations(), compilations()) == (1, 0)
-for file in Path(lowering.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):
+for file in Path(numba_patches.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):
     file.write_bytes(b"")
 assert (compilations(), compilations()) == (1, 0)
-for file in Path(lowering.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):
+for file in Path(numba_patches.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):
     file.unlink()

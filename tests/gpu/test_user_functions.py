@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -18,9 +19,8 @@ from numba.cuda.cudadrv import nvvm
 from numba.np.numpy_support import from_dtype
 from numba.np.ufunc_db import get_ufunc_info
 
-from evaluators.gpu import launcher, ufuncs
-from evaluators.gpu.lowering import _with_library
-from evaluators.gpu.ufuncs import missing
+from evaluators.gpu import launcher, numba_patches
+from evaluators.gpu.numba_patches import OF_PARTS, OF_THEIR_OWN, call_library, missing_ufuncs
 from tests.gpu.emulator import Emulated, argument, code
 
 FLOATS = [0.0, -0.0, 0.5, 1.0, -2.5, 3.5, 1e-30, -7.25, 80.0, np.inf, -np.inf, np.nan]
@@ -37,12 +37,12 @@ MIXED = [("float32", "int64"), ("int64", "float64"), ("uint8", "int8")]
 
 
 def test_every_part_of_numba_cuda_is_found():
-    named = {*ufuncs._OF_PARTS, *ufuncs._OF_THEIR_OWN}
-    assert set(missing()) == named
-    for ufunc, loops in missing().items():
+    named = {*OF_PARTS, *OF_THEIR_OWN}
+    assert set(missing_ufuncs()) == named
+    for ufunc, loops in missing_ufuncs().items():
         assert {"d", "f"} <= {loop[0] for loop in loops}, ufunc
-        assert ufunc in ufuncs._OF_THEIR_OWN or loops.keys() == {
-            loop for loop in get_ufunc_info(ufunc) if set(loop) <= ufuncs._LETTERS
+        assert ufunc in OF_THEIR_OWN or loops.keys() == {
+            loop for loop in get_ufunc_info(ufunc) if set(loop) <= numba_patches._LETTERS
         }
 
 
@@ -61,7 +61,7 @@ def operands(ufunc, first, second):
 
 
 @np.errstate(all="ignore")
-@pytest.mark.parametrize("ufunc", missing(), ids=lambda ufunc: ufunc.__name__)
+@pytest.mark.parametrize("ufunc", missing_ufuncs(), ids=lambda ufunc: ufunc.__name__)
 def test_a_function_gives_what_it_does_on_the_cpu(ufunc, tmp_path):
     every, lines = [], []
     for first, second in [(name, name) for name in VALUES] + (MIXED if ufunc.nin == 2 else []):
@@ -92,7 +92,7 @@ def test_a_function_gives_what_it_does_on_the_cpu(ufunc, tmp_path):
 
 
 def test_code_that_goes_to_nvidias_compiler():
-    text = _with_library(
+    text = call_library(
         'declare float @"llvm.rint.f32"(float)\ndeclare float @__nv_rintf(float)\n'
         "define double @f(double %a, float %b) {\n"
         '  %c = frem nnan double %a, %"a number", !dbg !0\n  %d = frem float %b, 1.0\n'
@@ -106,7 +106,7 @@ def test_code_that_goes_to_nvidias_compiler():
 
 
 def test_they_need_nothing_that_is_linked_in():
-    calls = [f"np.{ufunc.__name__}({', '.join(['a[k]'] * ufunc.nin)})" for ufunc in missing()]
+    calls = [f"np.{ufunc.__name__}({', '.join(['a[k]'] * ufunc.nin)})" for ufunc in missing_ufuncs()]
     calls += ["a[k] % a[k]", "round(a[k])", "np.round(a[k])"]
     lines = [f"    a[k] = {call}\n" for call in calls]
     names = {"np": np}
@@ -122,6 +122,7 @@ def test_they_need_nothing_that_is_linked_in():
 
 ADDED = """
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +172,32 @@ def test_what_a_person_has_added(tmp_path):
     start = f"aggregation 'allocating' cannot be compiled for a GPU: script.py, line {line}: "
     assert done.stdout.startswith(start), done.stdout + done.stderr
     assert done.stdout.endswith("; use device='cpu'\n") and done.stdout.count("\n") == 1
+
+
+# ---------------------------------------------------------------- changes to numba-cuda
+
+
+def test_numba_cuda_is_as_before_when_nothing_is_compiled():
+    from numba.cuda import dispatcher
+    from numba.cuda.ufuncs import ufunc_db
+
+    before = nvvm.compile_ir, dispatcher.compile_cuda, dispatcher.CUDACache, dict(ufunc_db())
+    with numba_patches.patched(), numba_patches.patched():
+        assert np.sqrt in ufunc_db() and nvvm.compile_ir is not before[0]
+    assert (nvvm.compile_ir, dispatcher.compile_cuda, dispatcher.CUDACache, dict(ufunc_db())) == before
+
+
+def test_versions_of_numba_cuda(monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for version in ("0.30", "0.30.4"):
+            numba_patches.warn_of_version(version)
+    for version in ("0.31.0", "0.300", "1.0"):
+        with pytest.warns(RuntimeWarning, match=f"tested with numba-cuda 0.30, got {version}"):
+            numba_patches.warn_of_version(version)
+    monkeypatch.delattr(nvvm, "compile_ir")
+    with (
+        pytest.raises(RuntimeError, match=r"has no numba.cuda.cudadrv.nvvm.compile_ir.*device='cpu'"),
+        numba_patches.patched(),
+    ):
+        pass
