@@ -1,4 +1,4 @@
-"""Times on a GPU, beside the limits that its memory and its arithmetic set. It needs a GPU."""
+"""What a GPU makes of a population, beside what its memory and its arithmetic allow; needs one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(quick: bool) -> dict[str, Any]:
         }
 
 
-# ---------------------------------------------------------------- limits of the device
+# ---------------------------------------------------------------- what the device allows
 
 
 def _multiply_add(out, loops):
@@ -66,17 +66,17 @@ def _multiply_add(out, loops):
 
 
 def _read_shared(out, loops):
-    shared = numba_cuda.shared.array(4096, float32)
+    room = numba_cuda.shared.array(4096, float32)
     lane = numba_cuda.threadIdx.x
-    shared[lane] = out[0]
+    room[lane] = out[0]
     numba_cuda.syncthreads()
     a = b = c = d = float32(0.0)
     place = np.uint32(lane)
     for _ in range(loops):
-        a += shared[place]
-        b += shared[place + np.uint32(128)]
-        c += shared[place + np.uint32(256)]
-        d += shared[place + np.uint32(384)]
+        a += room[place]
+        b += room[place + np.uint32(128)]
+        c += room[place + np.uint32(256)]
+        d += room[place + np.uint32(384)]
         place = np.uint32((place + np.uint32(512)) & np.uint32(4095 - 511))
         place = np.uint32(place | np.uint32(lane))
     out[1 + numba_cuda.grid(1) % 32] = a + b + c + d
@@ -100,7 +100,7 @@ def _floors(repeats: int) -> dict[str, float]:
 
 
 def _on_device(call: Callable[[], Any], repeats: int, inner: int = 5) -> float:
-    """Return the device's seconds for one call, averaged over consecutive calls, so that launches do not count."""
+    """Seconds of the device for one call, of several one after the other, so that launches do not count."""
     call()
     xp, found = arrays_of(DEVICE).xp, []
     for _ in range(repeats):
@@ -115,7 +115,7 @@ def _on_device(call: Callable[[], Any], repeats: int, inner: int = 5) -> float:
 
 
 def _on_host(call: Callable[[], Any], repeats: int) -> float:
-    """Return the seconds from the call until the device is done."""
+    """Seconds from the call until the device is done."""
     arrays = arrays_of(DEVICE)
     call()
     found = []
@@ -129,7 +129,7 @@ def _on_host(call: Callable[[], Any], repeats: int) -> float:
 
 
 def in_one_block(genomes: Genomes) -> Genomes:
-    """Copy genomes to one block of memory, as a population has them: pinned, if a GPU is in use."""
+    """Copy genomes to one block of memory, as a population has them."""
     from neat.genome import buffers
 
     a = genomes.arrays
@@ -140,7 +140,7 @@ def in_one_block(genomes: Genomes) -> Genomes:
 
 
 def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
-    """Return the seconds of a whole call, of its kernels, and of the copy of the genes to the device."""
+    """A call as a whole, and its parts one by one: genes to the device, kernels, results back."""
     with _caught() as launches:
         evaluator(genomes)
     kernels = sum(_on_device(launch, repeats) for launch in launches)
@@ -151,7 +151,7 @@ def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
 
 @contextmanager
 def _caught() -> Iterator[list[Callable[[], None]]]:
-    """Record the kernel launches inside the block, so that they can be repeated one by one."""
+    """The launches of what is called meanwhile, to be repeated one by one."""
     launches: list[Callable[[], None]] = []
     original = launcher.start
 
@@ -195,7 +195,7 @@ def _many(repeats: int) -> dict[str, Any]:
 
 
 def _few(repeats: int) -> dict[str, float]:
-    """Return the seconds of a call with very few genomes."""
+    """What a call costs when there is hardly anything to do."""
     genomes = random_genomes(np.random.default_rng(0), 32, 2, 3, 8, "tanh", bias_input=True)
     on_gpu, on_cpu = (evaluators.Supervised(*XOR, device=device) for device in (DEVICE, "cpu"))
     return {
@@ -205,7 +205,7 @@ def _few(repeats: int) -> dict[str, float]:
 
 
 def _learning(repeats: int) -> dict[str, float]:
-    """Return the seconds of a step of gradient descent for all networks, without the preparation."""
+    """A step of gradient descent for all networks, without what comes before the first step."""
     rng = np.random.default_rng(0)
     genomes = random_genomes(rng, LEARNERS, INPUTS, NODES, CONNECTIONS, "tanh")
     data = rng.normal(size=(LEARNED_SAMPLES, INPUTS)), rng.normal(size=LEARNED_SAMPLES)
@@ -221,7 +221,7 @@ def _learning(repeats: int) -> dict[str, float]:
 
 
 def _profile(population: int, repeats: int) -> dict[str, Any]:
-    """Time a generation of CartPole by activity. Each waits for the device, so their sum exceeds the whole."""
+    """A generation of CartPole by activity; each is waited for, so that their sum is more than the whole."""
     evaluator = evaluators.Rollout(CartPole(), episodes=EPISODES, device=DEVICE)
     run_ = neat.Population(neat.Config.for_task(evaluator, population_size=population, seed=1000))
     spent: dict[str, list[float]] = {}
@@ -276,7 +276,7 @@ def _parity() -> dict[str, Any]:
 
 
 def _champion(task: str, device: str) -> Any:
-    """Return the champion after `RUN` generations, as plain data."""
+    """After so many generations, as plain data."""
     evaluator: Any = (
         evaluators.Supervised(*XOR, device=device)
         if task == "XOR"
@@ -347,10 +347,10 @@ def tables(result: dict[str, Any]) -> list[Table]:
             ],
         ),
         Table(
-            "Profile of a generation, CartPole",
+            "Where a generation's time goes, CartPole",
             ["population", *steps],
             profile,
-            ["Copy, compile, kernel and copy back each wait for the device; evaluate is the normal call."],
+            ["Copy, compile, kernel and copy back are waited for one by one; evaluate is the call as it is."],
         ),
         Table(
             "Beside the CPU",

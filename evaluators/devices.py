@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numba import config
 
-from neat.genome import buffers
 from neat.support.messages import shown
 
 _logger = logging.getLogger("evaluators")
@@ -101,7 +100,6 @@ class _Cupy(Arrays):
 
         super().__init__(device)
         self._empty_pinned = cupyx.empty_pinned
-        buffers.allocate_with(self._pinned)
         self.xp = cupy
         self._runtime = cupy.cuda.runtime
         self._index = int(device.partition(":")[2])
@@ -111,20 +109,16 @@ class _Cupy(Arrays):
         self.out_of_memory = (cupy.cuda.memory.OutOfMemoryError,)
         self.failure = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError)
 
-    def _pinned(self, size: int, dtype: Any) -> np.ndarray:
-        """An array of the host that the device can copy from directly, where there is memory left for it."""
-        try:
-            return self._empty_pinned((int(size),), dtype)
-        except self.failure:
-            return np.empty(size, dtype)
-
     def fill(self, target: Any, source: np.ndarray) -> None:
         source = np.ascontiguousarray(source)
         if source.size:
             self._copy(target.data.ptr, source.ctypes.data, source.nbytes, self._runtime.memcpyHostToDevice)
 
     def empty_host(self, size: int) -> np.ndarray:
-        return self._pinned(size, np.uint8)
+        try:
+            return self._empty_pinned((size,), np.uint8)
+        except self.failure:  # no such memory is left
+            return np.empty(size, np.uint8)
 
     def fetch(self, target: np.ndarray, source: Any) -> None:
         self._copy(target.ctypes.data, source.data.ptr, target.nbytes, self._runtime.memcpyDeviceToHost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -17,14 +17,6 @@ Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: 
 _APART = 64  # bytes
 _UNREAD = ("node_id", "connection_innovation")  # by evaluators
 
-_allocate: Callable[[int, Any], np.ndarray] = np.empty
-
-
-def allocate_with(function: Callable[[int, Any], np.ndarray]) -> None:
-    """Keep populations from now on in what `function(size, dtype)` gives, from which a device copies fast, say."""
-    global _allocate
-    _allocate = function
-
 
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     """Uninitialised GenomeArrays of these sizes, in one block: what is evaluated lies together, for one copy of it."""
@@ -34,7 +26,7 @@ def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     }
     order = [*(name for name in fields if name not in _UNREAD), *_UNREAD]
     block = packed({name: fields[name] for name in order})
-    return GenomeArrays(**block.views(_allocate(block.size, np.uint8)))
+    return GenomeArrays(**block.empty())
 
 
 @dataclass(frozen=True, eq=False)

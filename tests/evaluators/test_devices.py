@@ -4,11 +4,14 @@ import logging
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import evaluators
+import neat
 from evaluators import devices
 from evaluators.environments import CartPole
+from tests.support.evolving import make_config
 
 
 class Cupy:
@@ -119,6 +122,27 @@ def test_gpus_have_numbers_and_names(machine, caplog):
         ValueError, match=r"^device: expected cuda:0 to cuda:1, which this machine has, got 'cuda:2'$"
     ):
         devices.resolve_device("cuda:2")
+
+
+def test_a_gpu_that_is_opened_changes_no_memory_of_populations(monkeypatch):
+    pinned = []
+
+    def empty_pinned(shape, dtype):
+        pinned.append(shape)
+        return np.empty(shape, dtype)
+
+    cupy = Cupy()
+    device = SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": 1, "MultiProcessorCount": 1})
+    cupy.cuda.Device = lambda index: device
+    cupy.cuda.memory = SimpleNamespace(OutOfMemoryError=MemoryError)
+    cupy.cuda.driver = SimpleNamespace(CUDADriverError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=empty_pinned))
+    arrays = devices._Cupy("cuda:0")
+    population = neat.Population(make_config(population_size=30))
+    population.run(lambda genomes: np.diff(genomes.arrays.connection_offset).astype(float), generations=3)
+    assert not pinned
+    assert arrays.empty_host(10).nbytes == 10 and pinned == [(10,)]
 
 
 def test_an_array_of_a_gpu_is_not_copied_to_the_host_in_silence():

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import neat
 from neat import reporting
-from neat.genome import buffers
 from neat.io import checkpoint
 from neat.kernels import parallel
 from neat.support.files import Lock, LockedError
@@ -443,22 +442,6 @@ def test_fitness_that_rewards_hidden_nodes_makes_them_grow():
     assert rows["hidden_nodes"][-1] > 8
     drifting = evolve(neat.Population(make_config(population_size=100)), 30)
     assert drifting.history.last["hidden_nodes"] < rows["hidden_nodes"][-1] / 2
-
-
-def test_a_population_can_be_kept_in_memory_of_anothers(monkeypatch):
-    """As it is when a GPU copies from there; the run is the same."""
-
-    def grown(genomes):
-        return np.diff(genomes.arrays.connection_offset).astype(float)
-
-    alone = neat.Population(make_config(population_size=30)).run(grown, generations=8)
-    given = []
-    monkeypatch.setattr(buffers, "_allocate", np.empty)
-    buffers.allocate_with(lambda size, dtype: given.append(np.zeros(size + 7, dtype)) or given[-1][:size])
-    population = neat.Population(make_config(population_size=30))
-    result = population.run(grown, generations=8)
-    assert np.array_equal(result.history.generations, alone.history.generations)
-    assert any(np.shares_memory(population.genomes.arrays.connection_weight, memory) for memory in given)
 
 
 def test_genes_lie_in_one_block():
