@@ -163,7 +163,6 @@ class PerGenome:
 
 
 def _check_importable(function: Callable[[Network], float]) -> None:
-    """Raise ValueError unless worker processes can import the function."""
     try:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:

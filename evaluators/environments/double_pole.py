@@ -221,7 +221,7 @@ def generalisation_starts() -> np.ndarray:
 
 @inner_function
 def _push(state, push, constants):
-    """Take two Runge-Kutta steps with a force (N), or none if a pole or the cart had failed; return `_is_up`."""
+    """Take two Runge-Kutta steps with a force (N), but none after the episode's end; return `_is_up`."""
     gravity, cart_mass, mass1, mass2, length1, length2, friction, step, far, steep = constants[:10]
     body = (gravity, cart_mass, mass1, mass2, length1, length2, friction)
     x, v, angle1, spin1, angle2, spin2 = state[0], state[1], state[2], state[3], state[4], state[5]

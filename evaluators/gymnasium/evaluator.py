@@ -315,7 +315,6 @@ def _make_factory(
 
 
 def _check_environment(example: Any) -> None:
-    """Raise ValueError unless a function made a Gymnasium environment."""
     import gymnasium
 
     if not isinstance(example, gymnasium.Env):

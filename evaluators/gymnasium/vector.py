@@ -224,7 +224,6 @@ def _as_bool(name: str, value: Any) -> bool:
 
 
 def _describe_types(result: Any) -> str:
-    """Describe what `reset` or `step` returned by its types."""
     if isinstance(result, tuple):
         return f"({', '.join(type(value).__name__ for value in result)})"
     return type(result).__name__

@@ -20,7 +20,6 @@ def _normalise_axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
 
 
 def _keepdims_shape(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the reduction with `keepdims=True`."""
     return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
 
 
