@@ -113,7 +113,7 @@ BAD = [
     ("classification --data good.csv", r"label: must name a column of a CSV file, and cannot be combined with iris, digits, spirals; got None"),
     ("classification --data spirals --label a", r"label: must name a column of a CSV file, .* got 'a' with data spirals"),
     ("classification --data good.csv --label a", r"column 'kind': must be a number, got 'u'"),
-    ("classification --data lonely.csv --label kind", r"expected 2 samples of class 'v' at least, .* got 1"),
+    ("classification --data lonely.csv --label kind", r"expected at least 2 samples of class 'v', .* got 1"),
     ("classification --data blank.csv --label kind", r"blank.csv: line 3: column 'kind': must not be empty"),
     ("classification --data one.csv --label b", r"label: must hold at least 2 classes, .* got 1 in 1 samples"),
 ]  # fmt: skip

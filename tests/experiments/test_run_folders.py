@@ -214,7 +214,7 @@ def test_a_study_does_not_overwrite_a_users_table_beside_a_run(capsys):
     refused(
         ["xor", "--runs", "2", *FEW, "--output", "run", "--overwrite"],
         capsys,
-        "run/summary.csv is no earlier",
+        "run/summary.csv was not written by an earlier run",
     )
     assert contents("run") == before
     assert main(["xor", *FEW, "--output", "run", "--overwrite"]) == 0
