@@ -12,9 +12,11 @@ import numpy as np
 
 from evaluators.checks import as_float32, check_seconds, summarise_error
 from evaluators.cpu.engine import CpuEngine
-from evaluators.cpu.kernels import activate_range
+from evaluators.cpu.kernels import States, activate_range
 from evaluators.network import Networks, compile, writable_programs
 from evaluators.program.compiled import CompiledNetworks
+from evaluators.program.program import Shape
+from evaluators.program.tiles import Batch
 from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import Workers, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
@@ -38,12 +40,12 @@ class Network:
         self.num_inputs = networks.num_inputs
         self.num_outputs = networks.num_outputs
         self._programs = writable_programs(networks)
-        self._recurrent = not networks.feed_forward
-        self._input_count = self.num_inputs + networks.bias_input
-        self._place = self._state_start = np.zeros(1, np.int64)
-        self._state = np.zeros(self._programs.node_count[0] * self._recurrent, np.float32)
+        recurrent = not networks.feed_forward
+        self._shape = Shape(self.num_inputs + networks.bias_input, recurrent)
+        self._place = np.zeros(1, np.int64)
+        self._states = States(np.zeros(self._programs.node_count[0] * recurrent, np.float32), self._place)
         self._in_use: AbstractContextManager[None] = nullcontext()
-        if self._recurrent:
+        if recurrent:
             self._in_use = Exclusive(
                 "network: another thread is using this recurrent network, which has one state"
             )
@@ -66,19 +68,16 @@ class Network:
                 1,
                 self._place,
                 self._programs,
-                column,
-                self._input_count,
-                self._recurrent,
-                self._state_start,
-                self._state,
-                outputs,
+                self._shape,
+                Batch(column, outputs),
+                self._states,
             )
         return outputs[0, 0, 0]
 
     def reset(self) -> None:
         """Set the recurrent state to 0."""
         with self._in_use:
-            self._state.fill(0.0)
+            self._states.values.fill(0.0)
 
 
 class PerGenome:

@@ -9,6 +9,7 @@ import numpy as np
 
 from evaluators.cpu.compilation import as_compiled, compile_with_origins
 from evaluators.cpu.kernels import (
+    States,
     activate_range,
     gradient_range,
     play_range,
@@ -19,10 +20,13 @@ from evaluators.devices import HOST
 from evaluators.environments import Environment
 from evaluators.environments.functions import Functions
 from evaluators.episodes.base import combine_rewards
-from evaluators.episodes.episode import Lanes, Record
+from evaluators.episodes.episode import Lanes, Record, Scenario
 from evaluators.episodes.request import PlayRequest, refuse_unsound
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
+from evaluators.program.loss import Objective
+from evaluators.program.program import Shape
+from evaluators.program.tiles import Batch
 from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
 from neat.genome.genome import Genomes
@@ -40,8 +44,7 @@ class Activator:
     def __init__(self, networks: NetworkBatch) -> None:
         compiled = as_compiled(networks)
         self.programs = compiled.programs
-        self._input_count = compiled.input_count
-        self._recurrent = not compiled.feed_forward
+        self._shape = Shape(compiled.input_count, not compiled.feed_forward)
         self._state_start = np.zeros(len(compiled) + 1, np.int64)
         self._state = np.zeros(0, np.float32)
 
@@ -64,12 +67,9 @@ class Activator:
             len(networks),
             networks,
             self.programs,
-            np.ascontiguousarray(x.swapaxes(2, 3)),
-            self._input_count,
-            self._recurrent,
-            self._state_start,
-            self._state,
-            outputs,
+            self._shape,
+            Batch(np.ascontiguousarray(x.swapaxes(2, 3)), outputs),
+            States(self._state, self._state_start),
             cost=max(1.0, times * samples / 16),
         )
         return outputs
@@ -102,12 +102,8 @@ class Scorer:
             kernel,
             len(networks),
             source,
-            samples.input_rows,
-            networks.input_count,
-            samples.target_rows,
-            self._loss,
-            not feed_forward,
-            samples.steps_of(feed_forward),
+            Shape(networks.input_count, not feed_forward),
+            Objective(samples.input_rows, samples.target_rows, self._loss, samples.steps_of(feed_forward)),
             totals,
             cost=self._cost,
         )
@@ -161,10 +157,7 @@ class Player:
                 len(compiled),
                 compiled.programs,
                 compiled.input_count,
-                self._environment.constants,
-                play,
-                request.senses,
-                request.reach,
+                Scenario(self._environment.constants, play, request.senses, request.reach),
                 record,
                 scratch=lambda: (new_lanes(functions, compiled, width),),
                 cost=request.episodes * min(play.limit, 100) / 16,
@@ -207,29 +200,26 @@ class NetworkGradients:
 
     def __init__(self, genomes: Genomes, samples: Samples) -> None:
         self.programs, self.origins = compile_with_origins(genomes)
-        self._samples, self._loss = samples, samples.loss
+        self._cost = max(1.0, len(samples.targets) / 4)
         self._scale = np.float32(-1.0 / samples.divisor)
-        self._input_count, self._recurrent = genomes.input_count, not genomes.feed_forward
-        self._steps = samples.steps_of(genomes.feed_forward)
+        self._shape = Shape(genomes.input_count, not genomes.feed_forward)
+        self._objective = Objective(
+            samples.input_rows, samples.target_rows, samples.loss, samples.steps_of(genomes.feed_forward)
+        )
         self.gradient = Gradient(*(np.zeros_like(getattr(self.programs, name)) for name in Gradient._fields))
 
     def differentiate(self, numbers: Sequence[Any]) -> np.ndarray:
-        samples, totals = self._samples, np.empty(len(self.programs.node_count))
+        totals = np.empty(len(self.programs.node_count))
         parallel.over(
             gradient_range(),
             len(totals),
             self.programs._replace(**dict(zip(Gradient._fields, numbers, strict=True))),
-            samples.input_rows,
-            self._input_count,
-            samples.target_rows,
-            self._loss,
+            self._shape,
+            self._objective,
             self._scale,
-            self._recurrent,
-            self._steps,
-            np.zeros(1, np.int64),
             self.gradient,
             totals,
-            cost=max(1.0, len(samples.targets) / 4),
+            cost=self._cost,
         )
         return totals
 

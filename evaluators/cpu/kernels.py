@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evaluators.environments.functions import Functions, jitted_functions
 from evaluators.episodes import actions
 from evaluators.episodes.episode import episode_pass
-from evaluators.program.backward import Gradient, backward_function, clear_gradient, gradient_pass
+from evaluators.program.backward import (
+    Gradient,
+    GradientScratch,
+    backward_function,
+    clear_gradient,
+    gradient_pass,
+)
 from evaluators.program.forward import forward_function
 from evaluators.program.program import new_programs, new_scratch, single_program, write_origins, write_program
-from evaluators.program.tiles import activation_pass, score_pass
+from evaluators.program.tiles import TileScratch, activation_pass, score_pass
 from neat.activations import (
     ACTIVATIONS,
     AGGREGATIONS,
@@ -27,6 +33,19 @@ from neat.kernels.jit import function, inner_function, kernel, specialise
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
 TILE = 512
 GRADIENT_TILE = 256  # two rows for each node
+
+# Names that builds of the templates below are bound to (see `neat.kernels.jit.specialise`).
+activate_network: Any = None  # see `tiles._activate_network`
+score_network: Any = None  # see `tiles._score_network`
+differentiate_network: Any = None  # see `backward._differentiate_network`
+play_episodes: Any = None  # see `episode._play_episodes`
+
+
+class States(NamedTuple):
+    """What recurrent networks remember."""
+
+    values: np.ndarray  # float32, a network's after the other's: each (nodes, samples)
+    start: np.ndarray  # int64 (networks + 1,), where each begins
 
 
 @inner_function(inline="never")
@@ -67,91 +86,64 @@ def origins_range(begin, end, arrays, input_count, num_outputs, programs, node_o
         write_origins(arrays, genome, input_count, programs, genome, scratch, node_origin, link_origin)
 
 
-def _activate_range(
-    begin, end, networks, programs, inputs, input_count, recurrent, state_start, state, outputs
-):
-    """Activate `networks[begin:end]`, indices of shape (n,) (see `passes.activation_pass`)."""
+def _activate_range(begin, end, networks, programs, shape, batch, states):
+    """Activate `networks[begin:end]`, indices of shape (n,) (see `tiles._activate_network`)."""
     nodes, links = _largest(networks[begin:end], programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
-    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
+    values = _new_values(shape.recurrent, shape.input_count + nodes, batch.inputs.shape[3])
+    scratch = TileScratch(values, gathered, TILE)
     for place in range(begin, end):
         network = networks[place]
-        start = state_start[network]
-        activate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs,
-            network,
-            place,
-            inputs,
-            input_count,
-            start,
-            state,
-            outputs,
-            values,
-            gathered,
-            TILE,
-        )
+        start = states.start[network]
+        activate_network(programs, network, shape.input_count, batch, place, states.values, start, scratch)
 
 
-def _score_range(begin, end, arrays, inputs, input_count, targets, loss, recurrent, steps, totals):
-    """Order and score genomes `begin` to `end` of a GenomeArrays (see `passes.score_pass`) into `totals`."""
-    num_outputs = len(targets)
+def _score_range(begin, end, arrays, shape, objective, totals):
+    """Order and score genomes `begin` to `end` of a GenomeArrays (see `tiles._score_network`) into `totals`."""
+    input_count, num_outputs = shape.input_count, len(objective.targets)
     nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     programs = new_programs(nodes, links, num_outputs)
     gathered = np.empty(links, np.float32)
-    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
+    values = _new_values(shape.recurrent, input_count + nodes, objective.inputs.shape[3])
+    tile = TileScratch(values, gathered, TILE)
     for genome in range(begin, end):
         write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
-        fresh = genome == begin
-        totals[genome] = score_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs,
-            0,
-            inputs,
-            input_count,
-            targets,
-            loss,
-            steps,
-            fresh,
-            values,
-            gathered,
-            TILE,
-        )
+        totals[genome] = score_network(programs, 0, input_count, objective, genome == begin, tile)
 
 
-def _score_programs_range(begin, end, programs, inputs, input_count, targets, loss, recurrent, steps, totals):
+def _score_programs_range(begin, end, programs, shape, objective, totals):
     """Score networks `begin` to `end`, which are programs already, into `totals` (see `_score_range`)."""
     nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
-    values = _new_values(recurrent, input_count + nodes, inputs.shape[3])
+    values = _new_values(shape.recurrent, shape.input_count + nodes, objective.inputs.shape[3])
+    tile = TileScratch(values, gathered, TILE)
     for network in range(begin, end):
-        fresh = network == begin
-        totals[network] = score_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            programs,
-            network,
-            inputs,
-            input_count,
-            targets,
-            loss,
-            steps,
-            fresh,
-            values,
-            gathered,
-            TILE,
+        totals[network] = score_network(
+            programs, network, shape.input_count, objective, network == begin, tile
         )
 
 
-def _gradient_range(
-    begin, end, programs, inputs, input_count, targets, loss, scale, recurrent, steps, zero, gradient, totals
-):
-    """The gradients of networks `begin` to `end` (see `backward.gradient_pass`), and their losses into `totals`.
+def _gradient_range(begin, end, programs, shape, objective, scale, gradient, totals):
+    """The gradients of networks `begin` to `end` (see `backward._differentiate_network`), and their losses.
 
-    `programs` and `zero`: as for `program.single_program`.
+    Args:
+        begin: First network.
+        end: Last network + 1.
+        programs: As for `program.single_program`.
+        shape: A Shape.
+        objective: An Objective.
+        scale: float32, of the loss.
+        gradient: A Gradient of all programs, written.
+        totals: float64 (networks,), the sums of the loss, written.
     """
     nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
-    slots, columns = input_count + nodes, min(inputs.shape[3], GRADIENT_TILE)
-    values = np.empty((steps + 1 if recurrent else 1, slots, columns), np.float32)
-    adjoints = np.zeros((2 if recurrent else 1, slots, columns), np.float32)
+    slots, columns = shape.input_count + nodes, min(objective.inputs.shape[3], GRADIENT_TILE)
+    values = np.empty((objective.steps + 1 if shape.recurrent else 1, slots, columns), np.float32)
+    adjoints = np.zeros((2 if shape.recurrent else 1, slots, columns), np.float32)
     aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
+    scratch = GradientScratch(values, adjoints, aggregate, gathered, GRADIENT_TILE)
+    zero = np.zeros(1, np.int64)
     for network in range(begin, end):
         first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
         mine = Gradient(
@@ -160,21 +152,9 @@ def _gradient_range(
             gradient.node_response[first_node:last_node],
         )
         clear_gradient(mine)
-        totals[network] = differentiate_network(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-            single_program(programs, network, zero),
-            0,
-            inputs,
-            input_count,
-            targets,
-            loss,
-            scale,
-            steps,
-            values,
-            adjoints,
-            aggregate,
-            gathered,
-            mine,
-            GRADIENT_TILE,
+        program = single_program(programs, network, zero)
+        totals[network] = differentiate_network(
+            program, 0, shape.input_count, objective, scale, scratch, mine
         )
 
 
@@ -235,13 +215,11 @@ def _checked(entry: Any) -> Any:
     return entry if entry.checked is None else entry._replace(function=entry.checked)
 
 
-def _play_range(begin, end, programs, input_count, constants, play, senses, reach, record, lanes):
-    """Play all episodes of networks `begin` to `end` (see `episode.episode_pass`)."""
+def _play_range(begin, end, programs, input_count, scenario, record, lanes):
+    """Play all episodes of networks `begin` to `end` (see `episode._play_episodes`)."""
     for network in range(begin, end):
         for first in range(0, record.reward.shape[1], len(lanes.total)):
-            play_episodes(  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-                programs, network, network, first, input_count, constants, play, senses, reach, record, lanes
-            )
+            play_episodes(programs, network, network, first, input_count, scenario, record, lanes)
 
 
 def play_range(functions: Functions, decision: str) -> Any:

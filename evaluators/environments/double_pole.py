@@ -224,16 +224,17 @@ def _push(state, push, constants):
     """Take two Runge-Kutta steps with a force (N), but none after the episode's end; return `_is_up`."""
     gravity, cart_mass, mass1, mass2, length1, length2, friction, step, far, steep = constants[:10]
     body = (gravity, cart_mass, mass1, mass2, length1, length2, friction)
-    x, v, angle1, spin1, angle2, spin2 = state[0], state[1], state[2], state[3], state[4], state[5]
-    step = step if _is_up(x, angle1, angle2, far, steep) else 0.0
-    x, v, angle1, spin1, angle2, spin2 = _runge_kutta(x, v, angle1, spin1, angle2, spin2, push, step, body)
-    x, v, angle1, spin1, angle2, spin2 = _runge_kutta(x, v, angle1, spin1, angle2, spin2, push, step, body)
-    state[0], state[1], state[2], state[3], state[4], state[5] = x, v, angle1, spin1, angle2, spin2
-    return _is_up(x, angle1, angle2, far, steep)
+    motion = state[0], state[1], state[2], state[3], state[4], state[5]
+    step = step if _is_up(motion, far, steep) else 0.0
+    motion = _runge_kutta(motion, push, step, body)
+    motion = _runge_kutta(motion, push, step, body)
+    state[0], state[1], state[2], state[3], state[4], state[5] = motion
+    return _is_up(motion, far, steep)
 
 
 @inner_function
-def _is_up(x, angle1, angle2, far, steep):
+def _is_up(motion, far, steep):
+    x, _, angle1, _, angle2, _ = motion
     return (abs(x) <= far) & (abs(angle1) <= steep) & (abs(angle2) <= steep)
 
 
@@ -257,8 +258,16 @@ def _gain(state):
 
 
 @inner_function
-def _runge_kutta(x, v, angle1, spin1, angle2, spin2, push, step, body):
-    """Take one step of the fourth order. The accelerations depend only on the angles and their velocities."""
+def _runge_kutta(motion, push, step, body):
+    """Take one step of the fourth order. The accelerations depend only on the angles and their velocities.
+
+    Args:
+        motion: x, ẋ, θ₁, θ̇₁, θ₂, θ̇₂.
+        push: N.
+        step: s.
+        body: What `_accelerations` takes.
+    """
+    x, v, angle1, spin1, angle2, spin2 = motion
     half = 0.5 * step
     a1, b1, c1 = _accelerations(angle1, spin1, angle2, spin2, push, body)
     # Angular velocities in the middle of the step, twice; then at its end.

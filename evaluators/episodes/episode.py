@@ -15,14 +15,26 @@ import numpy as np
 
 from evaluators.environments.functions import Functions
 from evaluators.environments.random_numbers import EPISODES
+from evaluators.episodes.actions import Reach
 from evaluators.program.intrinsics import column
 from evaluators.program.tiles import read_and_write, set_bias_input
 from neat.genome.buffers import Block, packed
-from neat.kernels.jit import inner_function
+from neat.kernels.jit import bound, inner_function
 from neat.kernels.rng import EVALUATION
 
 _0 = np.float32(0.0)
 _INFINITY = np.float32(np.inf)
+
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+reset: Any = None  # an environment's, like `observe` and `step`
+observe: Any = None
+step: Any = None
+forward: Any = None  # see `forward.forward_function`
+decide: Any = None  # see `evaluators.episodes.actions`
+begin: Any = None  # see `_begin`
+advance: Any = None  # see `_advance`
+STATES = OBSERVATIONS = DIMENSIONS = 1  # numbers of a state, of an observation and of an action
+DISCRETE = False  # whether actions are choices
 
 
 class Play(NamedTuple):
@@ -46,6 +58,15 @@ class Senses(NamedTuple):
     offset: np.ndarray  # float32 (observations,)
     factor: np.ndarray  # float32 (observations,)
     limit: Any  # float32
+
+
+class Scenario(NamedTuple):
+    """What is to be played, in which environment, and how networks see it and act in it."""
+
+    constants: Any  # tuple, the environment's
+    play: Play
+    senses: Senses
+    reach: Reach
 
 
 class Record(NamedTuple):
@@ -207,10 +228,7 @@ def episode_pass(
     decide: Callable[..., Any],
     discrete: bool,
 ) -> Callable[..., Any]:
-    """A jitted `play_episodes(programs, program, network, first, input_count, constants, play, …)`.
-
-    It plays the episodes from `first` on, as many as there are lanes, of network number `network`, whose program is
-    number `program`; its other arguments are a Play, a Senses, a Reach, a Record and a Lanes.
+    """A jitted `_play_episodes` of networks in an environment.
 
     Args:
         forward: See `forward.forward_function`.
@@ -219,82 +237,101 @@ def episode_pass(
         decide: One of `evaluators.episodes.actions`.
         discrete: Whether the actions are choices.
     """
-
+    early = inner_function(inline="early")
     reset, observe, step = jitted
-    states, observations, dimensions = functions.states, functions.observations, functions.dimensions
+    sizes = {
+        "STATES": functions.states,
+        "OBSERVATIONS": functions.observations,
+        "DIMENSIONS": functions.dimensions,
+        "DISCRETE": discrete,
+    }
+    begin = early(bound(_begin, reset=reset, **sizes))
+    advance = early(bound(_advance, step=step, **sizes))
+    passes = {"begin": begin, "observe": observe, "forward": forward, "decide": decide, "advance": advance}
+    return early(bound(_play_episodes, **passes, **sizes))
 
-    @inner_function(inline="early")
-    def begin(network, first, count, constants, play, lanes, width):
-        individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
+
+def _begin(network, first, count, scenario, lanes, width):
+    """Begin episodes: `count` of them from number `first` on."""
+    play = scenario.play
+    individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
+    for lane in range(width):
+        episode = np.uint64(first + min(lane, count - 1))
+        lanes.stream[lane] = np.uint64(EVALUATION) + np.uint64(play.trial) + EPISODES * episode
+        random = (play.seed, np.uint64(play.generation), individual, lanes.stream[lane], np.uint64(0))
+        reset(column(lanes.state, lane, STATES), scenario.constants, random)
+        for row in range(play.given):
+            lanes.state[row, lane] = play.start[episode, row]
+        lanes.alive[lane] = lane < count
+        lanes.doubt[lane] = _0
+        lanes.total[lane] = 0.0
+
+
+def _advance(network, time, scenario, lanes, width):
+    """Make a step of each episode."""
+    play = scenario.play
+    individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
+    for lane in range(width):
+        random = (
+            play.seed,
+            np.uint64(play.generation),
+            individual,
+            lanes.stream[lane],
+            np.uint64(time + 1),
+        )
+        action = lanes.choice[lane] if DISCRETE else column(lanes.action, lane, DIMENSIONS)
+        reward, ended = step(column(lanes.state, lane, STATES), action, scenario.constants, random)
+        lanes.reward[lane] = reward
+        lanes.ended[lane] = ended
+
+
+def _play_episodes(programs, program, network, first, input_count, scenario, record, lanes):
+    """Play a network's episodes from number `first` on, as many as there are lanes.
+
+    Args:
+        programs: Programs.
+        program: Number of the network's.
+        network: Its number in `record`.
+        first: Number of an episode.
+        input_count: The network's inputs, the bias input among them.
+        scenario: A Scenario.
+        record: A Record, written.
+        lanes: Lanes.
+    """
+    play, senses = scenario.play, scenario.senses
+    width = len(lanes.total)
+    count = min(width, record.reward.shape[1] - first)
+    begin(network, first, count, scenario, lanes, width)
+    for buffer in range(len(lanes.values)):
+        set_bias_input(lanes.values[buffer], lanes.observation.shape[0], input_count, width)
+    _clear(lanes.values[0], input_count)
+    traced = play.traced and network == 0 and first == 0
+    if traced:
+        _trace(lanes, record.trace, 0, DISCRETE)
+    if play.measured:
+        _clear(record.moment[network, first // width], 0)
+    living = count
+    time = 0
+    while living > 0 and time < play.limit:
+        read, write = read_and_write(lanes.values, time)
         for lane in range(width):
-            episode = np.uint64(first + min(lane, count - 1))
-            lanes.stream[lane] = np.uint64(EVALUATION) + np.uint64(play.trial) + EPISODES * episode
-            random = (play.seed, np.uint64(play.generation), individual, lanes.stream[lane], np.uint64(0))
-            reset(column(lanes.state, lane, states), constants, random)
-            for row in range(play.given):
-                lanes.state[row, lane] = play.start[episode, row]
-            lanes.alive[lane] = lane < count
-            lanes.doubt[lane] = _0
-            lanes.total[lane] = 0.0
-
-    @inner_function(inline="early")
-    def advance(network, time, constants, play, lanes, width):
-        individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
-        for lane in range(width):
-            random = (
-                play.seed,
-                np.uint64(play.generation),
-                individual,
-                lanes.stream[lane],
-                np.uint64(time + 1),
-            )
-            action = lanes.choice[lane] if discrete else column(lanes.action, lane, dimensions)
-            reward, ended = step(column(lanes.state, lane, states), action, constants, random)
-            lanes.reward[lane] = reward
-            lanes.ended[lane] = ended
-
-    @inner_function(inline="early")
-    def play_episodes(
-        programs, program, network, first, input_count, constants, play, senses, reach, record, lanes
-    ):
-        width = len(lanes.total)
-        count = min(width, record.reward.shape[1] - first)
-        begin(network, first, count, constants, play, lanes, width)
-        for buffer in range(len(lanes.values)):
-            set_bias_input(lanes.values[buffer], lanes.observation.shape[0], input_count, width)
-        _clear(lanes.values[0], input_count)
-        traced = play.traced and network == 0 and first == 0
-        if traced:
-            _trace(lanes, record.trace, 0, discrete)
+            state = column(lanes.state, lane, STATES)
+            observe(state, scenario.constants, column(lanes.observation, lane, OBSERVATIONS))
+        sense(lanes, senses, read, width)
         if play.measured:
-            _clear(record.moment[network, first // width], 0)
-        living = count
-        time = 0
-        while living > 0 and time < play.limit:
-            read, write = read_and_write(lanes.values, time)
-            for lane in range(width):
-                observe(
-                    column(lanes.state, lane, states),
-                    constants,
-                    column(lanes.observation, lane, observations),
-                )
-            sense(lanes, senses, read, width)
-            if play.measured:
-                _measure(lanes, senses, record.moment[network, first // width], width)
-            forward(programs, program, input_count, read, write, width, lanes.gathered)
-            decide(write, programs, program, input_count, width, reach, lanes.choice, lanes.action)
-            advance(network, time, constants, play, lanes, width)
-            time += 1
-            if traced:
-                _trace(lanes, record.trace, time, discrete)
-                traced = not lanes.ended[0]
-            if add_rewards(lanes, width):
-                living = _retire(lanes, write, record, network, first, time, width)
-        for lane in range(count):
-            if lanes.alive[lane]:
-                _finish(lanes, lane, record, network, first + lane, time, False)
-
-    return play_episodes
+            _measure(lanes, senses, record.moment[network, first // width], width)
+        forward(programs, program, input_count, read, write, width, lanes.gathered)
+        decide(write, programs, program, input_count, width, scenario.reach, lanes.choice, lanes.action)
+        advance(network, time, scenario, lanes, width)
+        time += 1
+        if traced:
+            _trace(lanes, record.trace, time, DISCRETE)
+            traced = not lanes.ended[0]
+        if add_rewards(lanes, width):
+            living = _retire(lanes, write, record, network, first, time, width)
+    for lane in range(count):
+        if lanes.alive[lane]:
+            _finish(lanes, lane, record, network, first + lane, time, False)
 
 
 @inner_function

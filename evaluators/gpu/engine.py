@@ -17,12 +17,13 @@ from evaluators.episodes.episode import Record
 from evaluators.episodes.request import PlayRequest, refuse_unsound
 from evaluators.gpu import specialisations
 from evaluators.gpu.gradients import NetworkGradients
-from evaluators.gpu.kernels import SAMPLES, Batch
+from evaluators.gpu.kernels import SAMPLES
 from evaluators.gpu.launcher import WARP, argument, is_built
 from evaluators.gpu.memory import DevicePrograms, copied, in_parts, launch_over, turns_for
 from evaluators.gpu.workspace import Later, Workspace
 from evaluators.program.compiled import NetworkBatch, part_of
 from evaluators.program.program import Programs
+from evaluators.program.tiles import Batch
 from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
 from neat.genome.buffers import Block, packed

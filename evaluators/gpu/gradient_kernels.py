@@ -16,13 +16,22 @@ from evaluators.gpu.kernels import SAMPLES
 from evaluators.gpu.launcher import WARP, Kernel, kernel_of
 from evaluators.gpu.signatures import F4, F8, I8, array, named
 from evaluators.gpu.specialisations import PROGRAMS, build_name, forward_for, table
-from evaluators.program.backward import Gradient, backward_function, clear_gradient, gradient_pass
+from evaluators.program.backward import (
+    Gradient,
+    GradientScratch,
+    backward_function,
+    clear_gradient,
+    gradient_pass,
+)
 from evaluators.program.intrinsics import strided
+from evaluators.program.loss import Objective
 from evaluators.program.program import single_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.kernels.jit import inner_function
 
-IN_SHARED = True
-differentiate_network: Any = None
+# Names that builds of the kernel are bound to (see `neat.kernels.jit.variant`).
+IN_SHARED = True  # whether scratch is in shared memory
+differentiate_network: Any = None  # see `backward._differentiate_network`
 
 
 class Share(NamedTuple):
@@ -48,18 +57,15 @@ def sums_words(links: int, nodes: int) -> int:
     return links + 2 * nodes
 
 
-def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, steps, gradient, totals, share):
-    """The gradients and the losses of all networks (see `backward.gradient_pass`).
+def _differentiate(programs, zero, input_count, objective, scale, gradient, totals, share):
+    """The gradients and the losses of all networks (see `backward._differentiate_network`).
 
     Args:
         programs: As for `program.single_program`.
         zero: int64 (1,), the number 0.
-        inputs: float32 (1, 1, inputs, samples).
-        input_count: The same, or one more for the bias input.
-        targets: float32 (outputs, samples).
-        loss: Position in `loss.LOSSES`.
-        scale: float32.
-        steps: Steps of recurrent networks, else 1.
+        input_count: Inputs, the bias input among them.
+        objective: An Objective.
+        scale: float32, of the loss.
         gradient: A Gradient of all programs, written.
         totals: float64 (networks,), the sum of the loss, written.
         share: A Share.
@@ -67,20 +73,11 @@ def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, st
     lane, block = cuda.threadIdx.x, cuda.blockIdx.x
     losses = cuda.shared.array(WARP, types.float64)
     room = cuda.shared.array(0, types.float32) if IN_SHARED else share.spare
-    first = block * share.apart + lane
-    size = share.slots * SAMPLES * WARP
-    pattern = (size, SAMPLES * WARP, WARP)
-    backwards = min(share.buffers, 2)  # buffers of adjoints
-    values = strided(room, first, (share.buffers, share.slots, SAMPLES), pattern)
-    adjoints = strided(room, first + share.buffers * size, (backwards, share.slots, SAMPLES), pattern)
-    rest = first + (share.buffers + backwards) * size
-    aggregate = strided(room, rest, (1, SAMPLES), (SAMPLES * WARP, WARP))
-    gathered = strided(room, rest + SAMPLES * WARP, (share.links,), (WARP,))
+    scratch = _scratch(room, block * share.apart + lane, share)
+    _clear(scratch.adjoints)
+    inputs, targets, loss, steps = objective
+    own_objective = Objective(inputs[:, :, :, lane::WARP], targets[:, lane::WARP], loss, steps)
     own = block * (share.links + 2 * share.nodes) * WARP
-    for buffer in range(backwards):
-        for slot in range(share.slots):
-            for sample in range(SAMPLES):
-                adjoints[buffer, slot, sample] = np.float32(0.0)
     for network in range(block, share.networks, cuda.gridDim.x):
         program = single_program(programs, network, zero)
         links, nodes = len(program.link_weight), len(program.node_bias)
@@ -90,22 +87,7 @@ def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, st
             strided(share.sums, own + (links + nodes) * WARP + lane, (nodes,), (WARP,)),
         )
         clear_gradient(mine)
-        losses[lane] = differentiate_network(
-            program,
-            0,
-            inputs[:, :, :, lane::WARP],
-            input_count,
-            targets[:, lane::WARP],
-            loss,
-            scale,
-            steps,
-            values,
-            adjoints,
-            aggregate,
-            gathered,
-            mine,
-            SAMPLES,
-        )
+        losses[lane] = differentiate_network(program, 0, input_count, own_objective, scale, scratch, mine)
         cuda.syncthreads()
         first_link, first_node = programs.link_start[network], programs.node_start[network]
         for k in range(lane, links + 2 * nodes, WARP):
@@ -126,6 +108,30 @@ def _differentiate(programs, zero, inputs, input_count, targets, loss, scale, st
         cuda.syncthreads()
 
 
+@inner_function
+def _scratch(room, first, share):
+    """A thread's GradientScratch, whose words lie apart in `room` from word `first` on."""
+    size = share.slots * SAMPLES * WARP
+    pattern = (size, SAMPLES * WARP, WARP)
+    backwards = min(share.buffers, 2)  # buffers of adjoints
+    rest = first + (share.buffers + backwards) * size
+    return GradientScratch(
+        values=strided(room, first, (share.buffers, share.slots, SAMPLES), pattern),
+        adjoints=strided(room, first + share.buffers * size, (backwards, share.slots, SAMPLES), pattern),
+        aggregate=strided(room, rest, (1, SAMPLES), (SAMPLES * WARP, WARP)),
+        gathered=strided(room, rest + SAMPLES * WARP, (share.links,), (WARP,)),
+        samples=SAMPLES,
+    )
+
+
+@inner_function
+def _clear(adjoints):
+    for buffer in range(adjoints.shape[0]):
+        for slot in range(adjoints.shape[1]):
+            for sample in range(SAMPLES):
+                adjoints[buffer, slot, sample] = np.float32(0.0)
+
+
 def differentiate_kernel(in_shared: bool) -> Kernel:
     """The kernel of `_differentiate` for the table as it is now."""
     return _differentiating(in_shared, *table())
@@ -144,12 +150,9 @@ def _differentiating(in_shared: bool, activations: int, aggregations: int) -> Ke
     arguments = (
         PROGRAMS,
         array(I8),
-        array(F4, 4),
         I8,
-        array(F4, 2),
-        I8,
+        named(Objective, array(F4, 4), array(F4, 2), I8, I8),
         F4,
-        I8,
         named(Gradient, array(F4), array(F4), array(F4)),
         array(F8),
         named(Share, *[I8] * 6, array(F4), array(F4)),

@@ -13,6 +13,7 @@ from evaluators.gpu.launcher import WARP, argument
 from evaluators.gpu.memory import launch
 from evaluators.gpu.workspace import Workspace
 from evaluators.program.backward import Gradient
+from evaluators.program.loss import Objective
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes
@@ -64,12 +65,9 @@ class NetworkGradients:
             Share(count, buffers, slots, self._links, self._nodes, 0, None, sums),
             self._copied._replace(**replaced),
             self._zero,
-            self._inputs,
             self._input_count,
-            self._targets,
-            samples.loss,
+            Objective(self._inputs, self._targets, samples.loss, steps),
             np.float32(-1.0 / samples.divisor),
-            steps,
             Gradient(*(work.argument(f"gradient {name}") for name in Gradient._fields)),
             work.shaped("totals", (count,), np.float64),
         )

@@ -15,22 +15,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda, types
 
-from evaluators.episodes.episode import Lanes, combined
+from evaluators.episodes.episode import Lanes, Scenario, combined
 from evaluators.gpu.launcher import WARP
 from evaluators.gpu.program_layout import program_at, scratch_at
 from evaluators.program.intrinsics import strided
+from evaluators.program.loss import Objective
 from evaluators.program.program import write_program
+from evaluators.program.tiles import Batch, TileScratch
 from neat.kernels.jit import inner_function
 
 SAMPLES = 4  # of a thread side by side, in registers
 
-# Each build of a kernel has its own of these.
-IN_SHARED = True
-STATES = OBSERVATIONS = DIMENSIONS = 1
-PRECISION: Any = types.float32
-activate_network: Any = None
-score_network: Any = None
-play_episodes: Any = None
+# Names that builds of the kernels are bound to (see `neat.kernels.jit.variant`).
+IN_SHARED = True  # whether scratch is in shared memory
+STATES = OBSERVATIONS = DIMENSIONS = 1  # numbers of a state, of an observation and of an action
+PRECISION: Any = types.float32  # of states and observations
+activate_network: Any = None  # see `tiles._activate_network`
+score_network: Any = None  # see `tiles._score_network`
+play_episodes: Any = None  # see `episode._play_episodes`
 
 
 class Genes(NamedTuple):
@@ -61,13 +63,6 @@ class Interleaved(NamedTuple):
     count: Any  # networks
     input_count: Any
     num_outputs: Any
-
-
-class Batch(NamedTuple):
-    """What `activate` reads and writes."""
-
-    inputs: Any  # float32 (times, 1 or n, inputs, samples), with any strides
-    outputs: Any  # float32 (n, times, samples, outputs)
 
 
 class Part(NamedTuple):
@@ -128,7 +123,7 @@ def copy_programs(programs, networks):
 
 
 def activate(chosen, ranks, position, networks, batch, state_start, state, part):
-    """Activate networks (see `passes.activation_pass`). A task is one of `ranks`, of which a block takes `width`.
+    """Activate networks (see `tiles._activate_network`). A task is one of `ranks`, of which a block takes `width`.
 
     Args:
         chosen: int64 (n,), networks.
@@ -144,6 +139,7 @@ def activate(chosen, ranks, position, networks, batch, state_start, state, part)
     room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
     first = cuda.blockIdx.x * part.apart + lane
     values, gathered = _scratch(room, first, part, SAMPLES)
+    scratch = TileScratch(values, gathered, SAMPLES)
     width = np.int64(networks.width)
     turn, turns = lane // width, WARP // width
     samples = batch.inputs.shape[3]
@@ -155,23 +151,13 @@ def activate(chosen, ranks, position, networks, batch, state_start, state, part)
             start = state_start[network]
             if part.buffers > 1:
                 start += (state_start[network + 1] - start) // samples * before
-            activate_network(
-                _program(position[network], networks),
-                0,
-                rank,
-                batch.inputs[:, :, :, turn::turns],
-                networks.input_count,
-                start,
-                state,
-                batch.outputs[:, :, turn::turns],
-                values,
-                gathered,
-                SAMPLES,
-            )
+            own = Batch(batch.inputs[:, :, :, turn::turns], batch.outputs[:, :, turn::turns])
+            program = _program(position[network], networks)
+            activate_network(program, 0, networks.input_count, own, rank, state, start, scratch)
 
 
 def score(networks, inputs, targets, loss, steps, piece, totals, part):
-    """Score networks (see `passes.score_pass`). A task is a slice and a piece of the samples.
+    """Score networks (see `tiles._score_network`). A task is a slice and a piece of the samples.
 
     Args:
         networks: An Interleaved.
@@ -188,6 +174,7 @@ def score(networks, inputs, targets, loss, steps, piece, totals, part):
     room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
     first = cuda.blockIdx.x * part.apart + lane
     values, gathered = _scratch(room, first, part, SAMPLES)
+    scratch = TileScratch(values, gathered, SAMPLES)
     width = np.int64(networks.width)
     turn, turns = lane // width, WARP // width
     pieces, samples = totals.shape[0], inputs.shape[3]
@@ -196,19 +183,9 @@ def score(networks, inputs, targets, loss, steps, piece, totals, part):
         begin, end = number * piece + turn, min((number + 1) * piece, samples)
         sums[lane] = 0.0
         if place < networks.count and begin < end:
-            sums[lane] = score_network(
-                _program(place, networks),
-                0,
-                inputs[:, :, :, begin:end:turns],
-                networks.input_count,
-                targets[:, begin:end:turns],
-                loss,
-                steps,
-                True,
-                values,
-                gathered,
-                SAMPLES,
-            )
+            own = Objective(inputs[:, :, :, begin:end:turns], targets[:, begin:end:turns], loss, steps)
+            program = _program(place, networks)
+            sums[lane] = score_network(program, 0, networks.input_count, own, True, scratch)
         cuda.syncthreads()
         if place < networks.count and turn == 0:
             total = 0.0
@@ -235,7 +212,7 @@ def add_pieces(totals, divisor, fitness):
 
 
 def play(networks, constants, play, senses, reach, record, part):
-    """Play episodes (see `episode.episode_pass`), each by a thread. A task is one episode of a slice's networks."""
+    """Play episodes (see `episode._play_episodes`), each by a thread. A task is one episode of a slice's networks."""
     lane = cuda.threadIdx.x
     room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
     first = cuda.blockIdx.x * part.apart + lane
@@ -254,23 +231,14 @@ def play(networks, constants, play, senses, reach, record, part):
         values=values,
         gathered=gathered,
     )
+    scenario = Scenario(constants, play, senses, reach)
     episodes = record.reward.shape[1]
     for task in range(part.begin + cuda.blockIdx.x, part.end, cuda.gridDim.x):
         place = task // episodes * WARP + lane
         if place < networks.count:
-            play_episodes(
-                _program(place, networks),
-                0,
-                networks.order[place],
-                task % episodes,
-                networks.input_count,
-                constants,
-                play,
-                senses,
-                reach,
-                record,
-                lanes,
-            )
+            program, network = _program(place, networks), networks.order[place]
+            first_episode = task % episodes
+            play_episodes(program, 0, network, first_episode, networks.input_count, scenario, record, lanes)
 
 
 def combine_episodes(reward, length, sound, least, factor, fitness, steps):

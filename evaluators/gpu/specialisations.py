@@ -18,12 +18,12 @@ from evaluators.episodes import actions
 from evaluators.episodes.actions import Reach
 from evaluators.episodes.episode import Play, Record, Senses, episode_pass
 from evaluators.gpu import kernels
-from evaluators.gpu.kernels import SAMPLES, Batch, Genes, Interleaved, Part
+from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
 from evaluators.gpu.launcher import Kernel, kernel_of, why_not
 from evaluators.gpu.signatures import B1, F4, F8, I4, I8, U1, array, named
 from evaluators.program.forward import forward_in_registers
 from evaluators.program.program import Programs
-from evaluators.program.tiles import activation_pass, score_pass
+from evaluators.program.tiles import Batch, activation_pass, score_pass
 from neat.activations import (
     ACTIVATIONS,
     AGGREGATIONS,

@@ -15,13 +15,21 @@ import numpy as np
 
 from evaluators.program.derivatives import SLOPES
 from evaluators.program.forward import aggregate_function, switch
-from evaluators.program.loss import tile_loss, tile_slopes
+from evaluators.program.loss import Outputs, tile_loss, tile_slopes
+from evaluators.program.node import Links, Node, Row, slope_with
 from evaluators.program.tiles import clear_nodes, load_inputs
 from neat.activations import Activation, Aggregation
-from neat.kernels.jit import inner_function
+from neat.kernels.jit import bound, inner_function
 
 _0 = np.float32(0.0)
-_1 = np.float32(1.0)
+
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+fold: Any = None  # fold(aggregate, value), an Aggregation's
+collect: Any = None  # see `forward.aggregate_function`
+differentiate: Any = None  # differentiate(index, node, aggregate, values, row): `row` times the nodes' slopes
+spread: Any = None  # spread(index, read, links, row, factor, sources): see `_spread_nothing`
+forward: Any = None  # see `forward.forward_function`
+backward: Any = None  # see `_backward`
 
 
 class Gradient(NamedTuple):
@@ -30,6 +38,33 @@ class Gradient(NamedTuple):
     link_weight: np.ndarray  # float32 (links,)
     node_bias: np.ndarray  # float32 (nodes,)
     node_response: np.ndarray  # float32 (nodes,)
+
+
+class GradientScratch(NamedTuple):
+    """A thread's scratch for the gradient over a tile of samples."""
+
+    values: np.ndarray  # float32 (1, slots, samples of a tile); of recurrent networks (steps + 1, …)
+    adjoints: np.ndarray  # float32 (1, …), of recurrent networks (2, …): zeros, and left so
+    aggregate: np.ndarray  # float32 (1, samples of a tile)
+    gathered: np.ndarray  # float32 (links,), for the links of a node
+    samples: Any  # int64, of a tile at most
+
+
+class Step(NamedTuple):
+    """The rows of one evaluation of all nodes; float32 (slots, samples) each."""
+
+    read: np.ndarray  # the values that it read
+    write: np.ndarray  # the values that it wrote
+    adjoint: np.ndarray  # ∂L/∂ of those of `write`, used up: 0 afterwards
+    before: np.ndarray  # ∂L/∂ of those of `read`, added to; the same array if the network is feed-forward
+
+
+class Sources(NamedTuple):
+    """Where the gradient goes that comes through a node's links."""
+
+    adjoint: np.ndarray  # float32 (slots, samples), ∂L/∂ of the sources' values, added to
+    inputs: Any  # int64: the first so many slots are inputs, which need none
+    link_weight: np.ndarray  # float32 (links,), ∂L/∂ of the weights, added to
 
 
 @inner_function(inline="early")
@@ -62,75 +97,73 @@ def _no_slope(x, y):
     return _0
 
 
+# Of each aggregation, a function `spread(read, links, row, factor, sources)`: it adds the gradient of a node's links,
+# a Links, to `sources`, a Sources. `row`: a Row of ∂L/∂ of what goes into the activation; times `factor`, it is that of
+# the aggregate.
+
+
 @inner_function(inline="never", contract=True)
-def _spread_nothing(
-    read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width
-):
+def _spread_nothing(read, links, row, factor, sources):
     pass
 
 
 @inner_function
-def _spread_evenly(read, source, weight, begin, end, adjoint, row, factor, before, inputs, gradient, width):
+def _spread_evenly(read, links, row, factor, sources):
+    source, weight, begin, end = links
+    adjoint, index, width = row
+    before, inputs, gradient = sources
     for link in range(begin, end):
         slot = np.uint32(source[link])
-        gradient[link] += factor * _dot(adjoint, row, read, slot, width)
+        gradient[link] += factor * _dot(adjoint, index, read, slot, width)
         if slot >= inputs:
             scale = factor * weight[link]
             for sample in range(width):
-                before[slot, sample] += scale * adjoint[row, sample]
+                before[slot, sample] += scale * adjoint[index, sample]
 
 
 @inner_function(inline="never", contract=True)
-def _spread_sum(read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width):
-    _spread_evenly(read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width)
+def _spread_sum(read, links, row, factor, sources):
+    _spread_evenly(read, links, row, factor, sources)
 
 
 @inner_function(inline="never", contract=True)
-def _spread_mean(read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width):
-    factor = response / np.float32(end - begin)
-    _spread_evenly(read, source, weight, begin, end, adjoint, row, factor, before, inputs, gradient, width)
+def _spread_mean(read, links, row, factor, sources):
+    _spread_evenly(read, links, row, factor / np.float32(links.end - links.begin), sources)
 
 
 @inner_function
-def _spread_one(read, source, weight, link, change, before, inputs, gradient, sample):
+def _spread_one(read, links, link, change, sources, sample):
     """`change`: ∂L/∂ of a link's weighted value."""
-    slot = np.uint32(source[link])
-    gradient[link] += change * read[slot, sample]
-    if slot >= inputs:
-        before[slot, sample] += change * weight[link]
+    slot = np.uint32(links.source[link])
+    sources.link_weight[link] += change * read[slot, sample]
+    if slot >= sources.inputs:
+        sources.adjoint[slot, sample] += change * links.weight[link]
 
 
 @inner_function(inline="never", contract=True)
-def _spread_product(
-    read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width
-):
-    for sample in range(width):
+def _spread_product(read, links, row, factor, sources):
+    source, weight, begin, end = links
+    for sample in range(row.width):
         for link in range(begin, end):
-            change = response * adjoint[row, sample]
+            change = factor * row.values[row.index, sample]
             for other in range(begin, end):
                 if other != link:
                     change *= weight[other] * read[np.uint32(source[other]), sample]
-            _spread_one(read, source, weight, link, change, before, inputs, gradient, sample)
+            _spread_one(read, links, link, change, sources, sample)
 
 
-def _spread_to_the_chosen(fold: Callable[..., Any]) -> Callable[..., Any]:
+def _spread_to_the_chosen(read, links, row, factor, sources):
     """Of a fold that takes one of the values: the first that it takes gets everything."""
-
-    @inner_function(inline="never", contract=True)
-    def spread_chosen(
-        read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width
-    ):
-        for sample in range(width):
-            chosen, best = begin, weight[begin] * read[np.uint32(source[begin]), sample]
-            for link in range(begin + 1, end):
-                value = weight[link] * read[np.uint32(source[link]), sample]
-                better = fold(best, value)
-                chosen = link if better != best else chosen
-                best = better
-            change = response * adjoint[row, sample]
-            _spread_one(read, source, weight, chosen, change, before, inputs, gradient, sample)
-
-    return spread_chosen
+    source, weight, begin, end = links
+    for sample in range(row.width):
+        chosen, best = begin, weight[begin] * read[np.uint32(source[begin]), sample]
+        for link in range(begin + 1, end):
+            value = weight[link] * read[np.uint32(source[link]), sample]
+            better = fold(best, value)
+            chosen = link if better != best else chosen
+            best = better
+        change = factor * row.values[row.index, sample]
+        _spread_one(read, links, chosen, change, sources, sample)
 
 
 _CHOOSING = ("max", "min", "maxabs")
@@ -140,32 +173,29 @@ AGGREGATIONS_WITH_SLOPES = (*_SPREADS, *_CHOOSING)
 
 def _spread_of(entry: Aggregation) -> Callable[..., Any]:
     if entry.name in _CHOOSING:
-        return _spread_to_the_chosen(entry.function)
+        template = bound(_spread_to_the_chosen, fold=entry.function)
+        return inner_function(template, inline="never", contract=True)
     return _SPREADS.get(entry.name, _spread_nothing)
 
 
 def backward_function(
     activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation]
 ) -> Callable[..., Any]:
-    """A jitted `backward(programs, network, input_count, read, write, adjoint, before, …)`, for a network and a tile.
+    """A jitted `_backward` over the tables.
 
-    It goes backward through one evaluation of all nodes, whose values are as `forward.forward_function` left them in
-    `read` and `write`. `adjoint`: ∂L/∂ of the values of `write`, used up: 0 afterwards. `before`: ∂L/∂ of those of
-    `read`, added to; the same array if the network is feed-forward. `aggregate`: scratch, float32 (1, samples);
-    `gathered`: scratch for a node's links. `gradient`: a Gradient, added to. An activation or an aggregation without a
-    slope counts as a constant.
+    An activation or an aggregation without a slope counts as a constant.
     """
     differentiate = switch(
         "differentiate",
-        "index, bias, response, aggregate, values, adjoint, row, width",
+        "index, node, aggregate, values, row",
         """
     {keyword} index == {index}:
         for sample in range(width):
-            x = bias + response * aggregate[0, sample]
-            adjoint[row, sample] *= case_{index}(x, values[row, sample])""",
-        [SLOPES.get(entry.name, _no_slope) for entry in activation_table],
+            adjoint[place, sample] *= case_{index}(node, aggregate[0, sample], values[place, sample])""",
+        [slope_with(SLOPES.get(entry.name, _no_slope)) for entry in activation_table],
+        before="\n    adjoint, place, width = row",
     )
-    parameters = "read, source, weight, begin, end, adjoint, row, response, before, inputs, gradient, width"
+    parameters = "read, links, row, factor, sources"
     spread = switch(
         "spread",
         f"index, {parameters}",
@@ -174,128 +204,87 @@ def backward_function(
         case_{{index}}({parameters})""",
         [_spread_of(entry) for entry in aggregation_table],
     )
-    collect = aggregate_function(aggregation_table)
+    template = bound(
+        _backward, collect=aggregate_function(aggregation_table), differentiate=differentiate, spread=spread
+    )
+    return inner_function(template, inline="early")
 
-    @inner_function(inline="early")
-    def backward(
-        programs, network, input_count, read, write, adjoint, before, aggregate, gathered, gradient, width
-    ):
-        first_node, first_link = programs.node_start[network], programs.link_start[network]
-        for k in range(programs.node_count[network] - 1, -1, -1):
-            node = np.uint32(first_node + k)
-            row = np.uint32(input_count + k)
-            begin = programs.link_end[node - 1] if k > 0 else first_link
-            end = programs.link_end[node]
-            bias, response = programs.node_bias[node], programs.node_response[node]
-            if begin < end:
-                collect(
-                    programs.node_aggregation[node],
-                    read,
-                    programs.link_source,
-                    programs.link_weight,
-                    begin,
-                    end,
-                    aggregate,
-                    0,
-                    width,
-                    gathered,
-                )
-            else:
-                for sample in range(width):
-                    aggregate[0, sample] = _0
-            differentiate(
-                programs.node_activation[node], bias, response, aggregate, write, adjoint, row, width
-            )
-            gradient.node_bias[node] += _sum(adjoint, row, width)
-            if begin < end:
-                gradient.node_response[node] += _dot(adjoint, row, aggregate, 0, width)
-                spread(
-                    programs.node_aggregation[node],
-                    read,
-                    programs.link_source,
-                    programs.link_weight,
-                    begin,
-                    end,
-                    adjoint,
-                    row,
-                    response,
-                    before,
-                    input_count,
-                    gradient.link_weight,
-                    width,
-                )
+
+def _backward(programs, network, input_count, step, scratch, gradient, width):
+    """Go backward through one evaluation of all nodes.
+
+    Args:
+        programs: Programs.
+        network: A network's number in them.
+        input_count: Its inputs, the bias input among them.
+        step: A Step.
+        scratch: A GradientScratch.
+        gradient: A Gradient, added to.
+        width: Samples of the tile.
+    """
+    read, write, adjoint, before = step
+    aggregates = scratch.aggregate
+    sources = Sources(before, input_count, gradient.link_weight)
+    first_node, first_link = programs.node_start[network], programs.link_start[network]
+    for k in range(programs.node_count[network] - 1, -1, -1):
+        place = np.uint32(first_node + k)
+        row = Row(adjoint, np.uint32(input_count + k), width)
+        begin = programs.link_end[place - 1] if k > 0 else first_link
+        links = Links(programs.link_source, programs.link_weight, begin, programs.link_end[place])
+        node = Node(programs.node_bias[place], programs.node_response[place])
+        if links.begin < links.end:
+            aggregate = Row(aggregates, np.uint32(0), width)
+            collect(programs.node_aggregation[place], read, links, aggregate, scratch.gathered)
+        else:
             for sample in range(width):
-                adjoint[row, sample] = _0
-
-    return backward
+                aggregates[0, sample] = _0
+        differentiate(programs.node_activation[place], node, aggregates, write, row)
+        gradient.node_bias[place] += _sum(adjoint, row.index, width)
+        if links.begin < links.end:
+            gradient.node_response[place] += _dot(adjoint, row.index, aggregates, 0, width)
+            spread(programs.node_aggregation[place], read, links, row, node.response, sources)
+        for sample in range(width):
+            adjoint[row.index, sample] = _0
 
 
 def gradient_pass(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `differentiate_network(programs, network, inputs, input_count, targets, loss, scale, steps, …)`.
+    """A jitted `_differentiate_network` around a forward and a backward pass."""
+    return inner_function(bound(_differentiate_network, forward=forward, backward=backward))
 
-    It adds the gradient of `scale` times a loss over all samples to `gradient`, a Gradient, and gives the sum of the
-    loss, float64, as `passes.score_pass` does. `values`: scratch, float32 (1, slots, samples of a tile), for recurrent
-    networks (steps + 1, …). `adjoints`: (1, …), for recurrent ones (2, …), zeros, and left so.
+
+def _differentiate_network(programs, network, input_count, objective, scale, scratch, gradient):
+    """Add the gradient of `scale` times a loss over all samples; returns the sum of the loss, float64.
+
+    Args:
+        programs: Programs.
+        network: A network's number in them.
+        input_count: Its inputs, the bias input among them.
+        objective: An Objective.
+        scale: float32.
+        scratch: A GradientScratch.
+        gradient: A Gradient, added to.
     """
-
-    @inner_function
-    def differentiate_network(
-        programs,
-        network,
-        inputs,
-        input_count,
-        targets,
-        loss,
-        scale,
-        steps,
-        values,
-        adjoints,
-        aggregate,
-        gathered,
-        gradient,
-        tile,
-    ):
-        samples, recurrent = inputs.shape[3], len(values) > 1
-        total = 0.0
-        for begin in range(0, samples, tile):
-            width = min(tile, samples - begin)
-            for step in range(len(values)):
-                load_inputs(inputs, 0, 0, begin, width, input_count, values[step])
-            if recurrent:
-                clear_nodes(values[0], input_count, programs.node_count[network], width)
-            for step in range(steps):
-                read, write = (step, step + 1) if recurrent else (0, 0)
-                forward(programs, network, input_count, values[read], values[write], width, gathered)
-            last = steps if recurrent else 0
-            total += tile_loss(loss, values[last], programs.output_slot, network, targets, begin, width)
-            tile_slopes(
-                loss,
-                values[last],
-                programs.output_slot,
-                network,
-                targets,
-                begin,
-                width,
-                scale,
-                adjoints[last & 1],
-            )
-            for step in range(steps - 1, -1, -1):
-                read, write = (step, step + 1) if recurrent else (0, 0)
-                backward(
-                    programs,
-                    network,
-                    input_count,
-                    values[read],
-                    values[write],
-                    adjoints[write & 1],
-                    adjoints[read & 1],
-                    aggregate,
-                    gathered,
-                    gradient,
-                    width,
-                )
-            if recurrent:  # what came before the first step
-                clear_nodes(adjoints[0], input_count, programs.node_count[network], width)
-        return total
-
-    return differentiate_network
+    inputs, targets, loss, steps = objective
+    values, adjoints = scratch.values, scratch.adjoints
+    samples, recurrent = inputs.shape[3], len(values) > 1
+    total = 0.0
+    for begin in range(0, samples, scratch.samples):
+        width = min(scratch.samples, samples - begin)
+        for step in range(len(values)):
+            load_inputs(inputs, 0, 0, begin, width, input_count, values[step])
+        if recurrent:
+            clear_nodes(values[0], input_count, programs.node_count[network], width)
+        for step in range(steps):
+            read, write = (step, step + 1) if recurrent else (0, 0)
+            forward(programs, network, input_count, values[read], values[write], width, scratch.gathered)
+        last = steps if recurrent else 0
+        outputs = Outputs(values[last], programs.output_slot, network)
+        total += tile_loss(loss, outputs, targets, begin, width)
+        tile_slopes(loss, outputs, targets, begin, width, scale, adjoints[last & 1])
+        for step in range(steps - 1, -1, -1):
+            read, write = (step, step + 1) if recurrent else (0, 0)
+            rows = Step(values[read], values[write], adjoints[write & 1], adjoints[read & 1])
+            backward(programs, network, input_count, rows, scratch, gradient, width)
+        if recurrent:  # what came before the first step
+            clear_nodes(adjoints[0], input_count, programs.node_count[network], width)
+    return total

@@ -1,9 +1,8 @@
-"""What a node computes: `activation(bias + response * aggregation(weight * value, …))`.
+"""The forward pass: the aggregate of each node's links, then the node's update (see `evaluators.program.node`).
 
-The only place that says so, for a tile of samples at a time. The functions work on rows, one float32 for each
-sample, so that the compiler turns their loops into vector code; which function a row needs is looked up once per
-row. They are built from the table in neat.activations. The choice between the table's functions is generated
-source: closures around each compile several times slower.
+The functions work on rows, one float32 for each sample, so that the compiler turns their loops into vector code; which
+function a row needs is looked up once per row. They are built from the tables in neat.activations. The choice between
+the functions of a table is generated source; the other functions are templates, copied for what they call.
 """
 
 from __future__ import annotations
@@ -14,11 +13,24 @@ from typing import Any
 import numpy as np
 
 from evaluators.program.intrinsics import LANES, add_rows
+from evaluators.program.node import Links, Node, Row, update_with
 from neat.activations import Activation, Aggregation, name_of_table
-from neat.kernels.jit import inner_function
+from neat.kernels.jit import bound, inner_function
 
 _0 = np.float32(0.0)
+_TIME_STEP = np.float32(1.0)  # between two steps of a recurrent network
+_contracted = inner_function(contract=True)
 _called = inner_function(inline="never", contract=True)
+
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+fold: Any = None  # fold(aggregate, value), an Aggregation's
+aggregation: Any = None  # aggregation(values), an Aggregation's
+aggregate: Any = None  # see `aggregation_switch`
+aggregate_rows: Any = None  # the same, called
+activate: Any = None  # see `activation_switch`
+activate_row: Any = None  # the same, called
+activate_common: Any = None  # the same for the first _COMMON, inlined
+SUM: Any = None  # index of the sum
 
 # For up to so many samples, the most common functions are made part of the loop over nodes: a call takes as long as
 # they do: the sum, and so many activations at the beginning of their table.
@@ -27,19 +39,23 @@ _COMMON = 5
 
 _AT_ONCE = 4  # links that a GPU's thread reads at once
 
+# How generated functions take a Row and Links apart.
+_ROW = "\n    values, place, width = row"
+_LINKS_AND_ROW = "\n    source, weight, _, _ = links\n    out, place, width = row"
+
 
 def activation_switch(table: Sequence[Activation], compiled: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `activate(index, bias, response, values, row, width)` over a table's activations.
+    """A jitted `activate(index, node, read, row)` over a table's activations.
 
-    It puts the aggregates in `values[row, :width]` through the activation with that index in the table.
+    It puts the aggregates in `row` (a Row) through the update of a node (a Node) whose activation has that index in the
+    table. `read` has the values of one step before.
     """
     case = """
     {keyword} index == {index}:
         for sample in range(width):
-            values[row, sample] = case_{index}(bias + response * values[row, sample])"""
-    return switch(
-        "activate", "index, bias, response, values, row, width", case, [e.function for e in table], compiled
-    )
+            values[place, sample] = case_{index}(node, values[place, sample], read[place, sample], dt)"""
+    updates = [update_with(entry.function) for entry in table]
+    return switch("activate", "index, node, read, row", case, updates, compiled, _ROW, {"dt": _TIME_STEP})
 
 
 def aggregation_switch(
@@ -47,13 +63,13 @@ def aggregation_switch(
     add: Callable[..., Any],
     compiled: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """A jitted `aggregate(index, values, source, weight, begin, end, out, row, width, gathered)`.
+    """A jitted `aggregate(index, values, links, row, gathered)`.
 
-    It puts into `out[row, :width]` the aggregate of links `begin` to `end` (one at least), whose values are
+    It puts into `row`, a Row, the aggregate of `links`, a Links with one at least. The value of a link is
     `weight[link] * values[source[link], :width]`. `gathered` is scratch, float32, for as many. `add` does so for
     sums: they are nearly every node's, so each backend has a fast way.
     """
-    parameters = "values, source, weight, begin, end, out, row, width, gathered"
+    parameters = "values, links, row, gathered"
     case = f"""
     {{keyword}} index == {{index}}:
         case_{{index}}({parameters})"""
@@ -66,7 +82,29 @@ def _position_of_sum(table: Sequence[Aggregation]) -> int:
 
 
 def _over_rows(entry: Aggregation) -> Callable[..., Any]:
-    return _folding(entry.function) if entry.fold else _gathering(entry.function)
+    if entry.fold:
+        return _contracted(bound(_fold_rows, fold=entry.function))
+    return _contracted(bound(_gather_rows, aggregation=entry.function))
+
+
+def _fold_rows(values, links, row, gathered):
+    source, weight, begin, end = links
+    out, index, width = row
+    for sample in range(width):
+        out[index, sample] = weight[begin] * values[source[begin], sample]
+    for link in range(begin + 1, end):
+        factor, slot = weight[link], source[link]
+        for sample in range(width):
+            out[index, sample] = fold(out[index, sample], factor * values[slot, sample])
+
+
+def _gather_rows(values, links, row, gathered):
+    source, weight, begin, end = links
+    out, index, width = row
+    for sample in range(width):
+        for link in range(begin, end):
+            gathered[link - begin] = weight[link] * values[source[link], sample]
+        out[index, sample] = aggregation(gathered[: end - begin])
 
 
 def forward_function(
@@ -78,26 +116,18 @@ def forward_function(
     `write[input_count + k]`, the values of its sources are rows of `read`. With `read` and `write` the same
     array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
     """
-    activate_row = activation_switch(activation_table, _kept("activate", len(activation_table), 0))
-    activate_inline = activation_switch(activation_table[:_COMMON], inner_function(contract=True))
-    aggregate_rows = aggregate_function(aggregation_table)
-    summing = _position_of_sum(aggregation_table)
-
-    @inner_function(inline="early")
-    def aggregate(index, values, source, weight, begin, end, out, row, width, gathered):
-        if width <= _NARROW and index == summing:
-            _add_narrow(values, source, weight, begin, end, out, row, width)
-        else:
-            aggregate_rows(index, values, source, weight, begin, end, out, row, width, gathered)
-
-    @inner_function(inline="early")
-    def activate(index, bias, response, values, row, width):
-        if width <= _NARROW and index < _COMMON:
-            activate_inline(index, bias, response, values, row, width)
-        else:
-            activate_row(index, bias, response, values, row, width)
-
-    return _forward(aggregate, activate)
+    early = inner_function(inline="early")
+    activate = bound(
+        _activate,
+        activate_row=activation_switch(activation_table, _kept("activate", len(activation_table), 0)),
+        activate_common=activation_switch(activation_table[:_COMMON], _contracted),
+    )
+    aggregate = bound(
+        _aggregate,
+        aggregate_rows=aggregate_function(aggregation_table),
+        SUM=_position_of_sum(aggregation_table),
+    )
+    return early(bound(_forward, aggregate=early(aggregate), activate=early(activate)))
 
 
 def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
@@ -117,63 +147,68 @@ def forward_in_registers(
 ) -> Callable[..., Any]:
     """As `forward_function`, for a thread of a GPU: `width` is always `samples`, and sums are kept in registers."""
     add = _sum_in_registers(samples)
-    return _forward(
-        aggregation_switch(aggregation_table, add, inner_function(contract=True)),
-        _activation_in_registers(activation_table, samples),
+    return inner_function(inline="early")(
+        bound(
+            _forward,
+            aggregate=aggregation_switch(aggregation_table, add, _contracted),
+            activate=_activation_in_registers(activation_table, samples),
+        )
     )
 
 
-def _forward(aggregate: Callable[..., Any], activate: Callable[..., Any]) -> Callable[..., Any]:
-    @inner_function(inline="early")
-    def forward(programs, network, input_count, read, write, width, gathered):
-        first_node = programs.node_start[network]
-        begin = programs.link_start[network]
-        for k in range(programs.node_count[network]):
-            # Without a sign: numba then does not ask whether an index counts from the end.
-            node = np.uint32(first_node + k)
-            row = np.uint32(input_count + k)
-            # What a node is, read at once: a GPU waits for memory once.
-            end = programs.link_end[node]
-            aggregation, activation = programs.node_aggregation[node], programs.node_activation[node]
-            bias, response = programs.node_bias[node], programs.node_response[node]
-            if begin == end:
-                _clear(write, row, width)
-            else:
-                aggregate(
-                    aggregation,
-                    read,
-                    programs.link_source,
-                    programs.link_weight,
-                    begin,
-                    end,
-                    write,
-                    row,
-                    width,
-                    gathered,
-                )
-            activate(activation, bias, response, write, row, width)
-            begin = end
+def _forward(programs, network, input_count, read, write, width, gathered):
+    first_node = programs.node_start[network]
+    begin = programs.link_start[network]
+    for k in range(programs.node_count[network]):
+        # Without a sign: numba then does not ask whether an index counts from the end.
+        place = np.uint32(first_node + k)
+        row = Row(write, np.uint32(input_count + k), width)
+        # What a node is, read at once: a GPU waits for memory once.
+        end = programs.link_end[place]
+        aggregation, activation = programs.node_aggregation[place], programs.node_activation[place]
+        node = Node(programs.node_bias[place], programs.node_response[place])
+        if begin == end:
+            _clear(row)
+        else:
+            links = Links(programs.link_source, programs.link_weight, begin, end)
+            aggregate(aggregation, read, links, row, gathered)
+        activate(activation, node, read, row)
+        begin = end
 
-    return forward
+
+def _aggregate(index, values, links, row, gathered):
+    if row.width <= _NARROW and index == SUM:
+        _add_narrow(values, links, row)
+    else:
+        aggregate_rows(index, values, links, row, gathered)
+
+
+def _activate(index, node, read, row):
+    if row.width <= _NARROW and index < _COMMON:
+        activate_common(index, node, read, row)
+    else:
+        activate_row(index, node, read, row)
 
 
 @inner_function(contract=True)
-def _add_narrow(values, source, weight, begin, end, out, row, width):
+def _add_narrow(values, links, row):
     """As `_add`, for few samples: made part of the loop over nodes, sums kept in registers, eight side by side."""
+    source, weight, begin, end = links
+    out, index, width = row
     whole = width - width % LANES
     for first in range(0, whole, LANES):
-        add_rows(values, source, weight, begin, end, out, row, first)
+        add_rows(values, links, row, first)
     for sample in range(whole, width):
         total = _0
         for link in range(begin, end):
             total += weight[link] * values[np.uint32(source[link]), np.uintp(sample)]
-        out[row, np.uintp(sample)] = total
+        out[index, np.uintp(sample)] = total
 
 
 @inner_function(contract=True)
-def _clear(out, row, width):
-    for sample in range(width):
-        out[row, sample] = _0
+def _clear(row):
+    for sample in range(row.width):
+        row.values[row.index, sample] = _0
 
 
 def switch(
@@ -182,13 +217,18 @@ def switch(
     case: str,
     functions: Sequence[Callable[..., Any]],
     compiled: Callable[..., Any] = _called,
+    before: str = "",
+    names: dict[str, Any] | None = None,
 ) -> Callable[..., Any]:
-    """A jitted function of these parameters that does `case` for the function at position `index`, by that name."""
-    lines = [f"def {name}({parameters}):"]
+    """A jitted function of these parameters that does `case` for the function at position `index`, by that name.
+
+    `before` comes first in its source; `names` are further names that it may use.
+    """
+    lines = [f"def {name}({parameters}):{before}"]
     for index in range(len(functions)):
         lines.append(case.format(index=index, keyword="elif" if index else "if"))
     cases = {f"case_{index}": case for index, case in enumerate(functions)}
-    return compiled(_generate(name, "".join(lines), cases))
+    return compiled(_generate(name, "".join(lines), {**cases, **(names or {})}))
 
 
 def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:
@@ -199,19 +239,19 @@ def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:
 
 
 def _sum_pass(links: int, start: str) -> Callable[..., Any]:
-    """A jitted pass over a row that adds so many weighted rows to `start`."""
-    source = "def add(values, source, weight, begin, out, row, width):\n"
+    """A jitted pass over a row that adds so many weighted rows, from link `begin` on, to `start`."""
+    source = f"def add(values, links, begin, row):{_LINKS_AND_ROW}\n"
     for link in range(links):
         source += f"    r{link}, w{link} = source[begin + {link}], weight[begin + {link}]\n"
     source += f"    for sample in range(width):\n        total = {start}\n"
     source += "".join(f"        total += w{link} * values[r{link}, sample]\n" for link in range(links))
-    source += "        out[row, sample] = total\n"
-    return inner_function(_generate("add", source, {"zero": _0}), contract=True)
+    source += "        out[place, sample] = total\n"
+    return _contracted(_generate("add", source, {"zero": _0}))
 
 
 def _first_pass() -> Callable[..., Any]:
     """A jitted pass over a row that sums its first 1 to 8 weighted rows, so that a multiple of 8 is left."""
-    parameters = "values, source, weight, begin, out, row, width"
+    parameters = "values, links, begin, row"
     case = f"""
     {{keyword}} count == {{index}} + 1:
         case_{{index}}({parameters})"""
@@ -222,15 +262,15 @@ def _first_pass() -> Callable[..., Any]:
 
 # Links that a pass adds: it reads and writes the row, and takes a while to start.
 _LINKS = 8
-_start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[row, sample]")
+_start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[place, sample]")
 
 
 @inner_function(inline="early", contract=True)
-def _add(values, source, weight, begin, end, out, row, width, gathered):
-    first = (end - begin - 1) % _LINKS + 1
-    _start(first, values, source, weight, begin, out, row, width)
-    for link in range(begin + first, end, _LINKS):
-        _add_links(values, source, weight, link, out, row, width)
+def _add(values, links, row, gathered):
+    first = (links.end - links.begin - 1) % _LINKS + 1
+    _start(first, values, links, links.begin, row)
+    for link in range(links.begin + first, links.end, _LINKS):
+        _add_links(values, links, link, row)
 
 
 def _sum_in_registers(samples: int) -> Callable[..., Any]:
@@ -240,9 +280,9 @@ def _sum_in_registers(samples: int) -> Callable[..., Any]:
     and not added. Indices of 32 bits and without a sign take a GPU one instruction each.
     """
     every = range(samples)
-    source = "def add(values, source, weight, begin, end, out, row, width, gathered):\n"
+    source = f"def add(values, links, row, gathered):{_LINKS_AND_ROW}\n"
     source += "".join(f"    t{k} = zero\n" for k in every)
-    source += "    link, end = uint32(begin), uint32(end)\n    last = uint32(end - one)\n"
+    source += "    link, end = uint32(links.begin), uint32(links.end)\n    last = uint32(end - one)\n"
     source += "    while link < end:\n"
     for ahead in range(_AT_ONCE):
         source += f"        n{ahead} = uint32(link + uint32({ahead}))\n"
@@ -255,43 +295,20 @@ def _sum_in_registers(samples: int) -> Callable[..., Any]:
             total = f"t{k} + w{ahead} * v{ahead}_{k}"
             source += f"        t{k} = {total}" + (f" if n{ahead} < end else t{k}\n" if ahead else "\n")
     source += f"        link = uint32(link + uint32({_AT_ONCE}))\n"
-    source += "".join(f"    out[row, uint32({k})] = t{k}\n" for k in every)
+    source += "".join(f"    out[place, uint32({k})] = t{k}\n" for k in every)
     names = {"zero": _0, "one": np.uint32(1), "uint32": np.uint32}
-    return inner_function(_generate("add", source, names), contract=True)
+    return _contracted(_generate("add", source, names))
 
 
 def _activation_in_registers(table: Sequence[Activation], samples: int) -> Callable[..., Any]:
     """As `activation_switch`, for exactly so many samples, one register for each."""
     every = range(samples)
-    source = "def activate(index, bias, response, values, row, width):\n"
-    source += "".join(f"    v{k} = values[row, uint32({k})]\n" for k in every)
+    source = f"def activate(index, node, read, row):{_ROW}\n"
+    source += "".join(f"    v{k} = values[place, uint32({k})]\n" for k in every)
+    source += "".join(f"    p{k} = read[place, uint32({k})]\n" for k in every)
     for index in range(len(table)):
         source += f"    {'elif' if index else 'if'} index == {index}:\n"
-        source += "".join(f"        v{k} = case_{index}(bias + response * v{k})\n" for k in every)
-    source += "".join(f"    values[row, uint32({k})] = v{k}\n" for k in every)
-    names = {f"case_{index}": entry.function for index, entry in enumerate(table)} | {"uint32": np.uint32}
-    return inner_function(_generate("activate", source, names), contract=True)
-
-
-def _folding(fold: Callable[..., Any]) -> Callable[..., Any]:
-    @inner_function(contract=True)
-    def fold_rows(values, source, weight, begin, end, out, row, width, gathered):
-        for sample in range(width):
-            out[row, sample] = weight[begin] * values[source[begin], sample]
-        for link in range(begin + 1, end):
-            factor, slot = weight[link], source[link]
-            for sample in range(width):
-                out[row, sample] = fold(out[row, sample], factor * values[slot, sample])
-
-    return fold_rows
-
-
-def _gathering(aggregation: Callable[..., Any]) -> Callable[..., Any]:
-    @inner_function(contract=True)
-    def gather_rows(values, source, weight, begin, end, out, row, width, gathered):
-        for sample in range(width):
-            for link in range(begin, end):
-                gathered[link - begin] = weight[link] * values[source[link], sample]
-            out[row, sample] = aggregation(gathered[: end - begin])
-
-    return gather_rows
+        source += "".join(f"        v{k} = case_{index}(node, v{k}, p{k}, dt)\n" for k in every)
+    source += "".join(f"    values[place, uint32({k})] = v{k}\n" for k in every)
+    names = {f"case_{index}": update_with(entry.function) for index, entry in enumerate(table)}
+    return _contracted(_generate("activate", source, {**names, "dt": _TIME_STEP, "uint32": np.uint32}))

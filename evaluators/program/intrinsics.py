@@ -78,44 +78,57 @@ def _plain_strided(array: Any, begin: Any, shape: Any, strides: Any) -> Any:
 
 
 @intrinsic
-def _add_rows(typing_context, values, source, weight, begin, end, out, row, first):
+def _add_rows(typing_context, values, links, row, first):
     def generate(context, builder, signature, arguments):
-        def element(position: int, *indices: Any) -> Any:
-            array = context.make_array(signature.args[position])(context, builder, arguments[position])
-            shape, strides = (
-                cgutils.unpack_tuple(builder, array.shape),
-                cgutils.unpack_tuple(builder, array.strides),
+        def parts(position: int) -> list[tuple[Any, Any]]:
+            return list(
+                zip(signature.args[position], cgutils.unpack_tuple(builder, arguments[position]), strict=True)
             )
-            return cgutils.get_item_pointer2(context, builder, array.data, shape, strides, "C", indices)
 
+        def index(kind: Any, number: Any) -> Any:
+            return context.cast(builder, number, kind, types.intp)
+
+        def element(kind: Any, array: Any, *indices: Any) -> Any:
+            view = context.make_array(kind)(context, builder, array)
+            shape, strides = (
+                cgutils.unpack_tuple(builder, view.shape),
+                cgutils.unpack_tuple(builder, view.strides),
+            )
+            return cgutils.get_item_pointer2(context, builder, view.data, shape, strides, "C", indices)
+
+        source, weight, begin, end = parts(1)
+        out, place, _ = parts(2)
+        column = index(signature.args[3], arguments[3])
         total = cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0.0] * LANES))
-        with cgutils.for_range_slice(
-            builder, arguments[3], arguments[4], ir.Constant(arguments[3].type, 1)
-        ) as (link, _):
-            slot = builder.zext(builder.load(element(1, link)), arguments[7].type)
-            factor = builder.load(element(2, link))
+        with cgutils.for_range_slice(builder, index(*begin), index(*end), ir.Constant(column.type, 1)) as (
+            link,
+            _,
+        ):
+            slot = builder.zext(builder.load(element(*source, link)), column.type)
+            factor = builder.load(element(*weight, link))
             splat = builder.shuffle_vector(
                 builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), factor, _I32(0)),
                 ir.Constant(_VECTOR, ir.Undefined),
                 ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES),
             )
-            place = builder.bitcast(element(0, slot, arguments[7]), _VECTOR.as_pointer())
-            product = builder.fmul(splat, builder.load(place, align=4), flags=("contract",))
+            read = builder.bitcast(
+                element(signature.args[0], arguments[0], slot, column), _VECTOR.as_pointer()
+            )
+            product = builder.fmul(splat, builder.load(read, align=4), flags=("contract",))
             builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
-        place = builder.bitcast(element(5, arguments[6], arguments[7]), _VECTOR.as_pointer())
-        builder.store(builder.load(total), place, align=4)
+        written = builder.bitcast(element(*out, index(*place), column), _VECTOR.as_pointer())
+        builder.store(builder.load(total), written, align=4)
         return context.get_dummy_value()
 
-    index = types.intp
-    return types.void(values, source, weight, index, index, out, index, index), generate
+    return types.void(values, links, row, types.intp), generate
 
 
-def _plain_add_rows(values, source, weight, begin, end, out, row, first):
+def _plain_add_rows(values, links, row, first):
     lanes = slice(first, first + LANES)
     total = np.zeros(LANES, np.float32)
-    for link in range(begin, end):
-        total += weight[link] * values[source[link], lanes]
-    out[row, lanes] = total
+    for link in range(links.begin, links.end):
+        total += links.weight[link] * values[links.source[link], lanes]
+    row.values[row.index, lanes] = total
 
 
 _compiled = not getattr(config, "DISABLE_JIT", False)
@@ -129,6 +142,6 @@ column: Any = _column if _compiled else _plain_column
 # shape. Nothing is checked. A stride of uint32 is known to fit in 32 bits, which saves a GPU half of the arithmetic.
 strided: Any = _strided if _compiled else _plain_strided
 
-# Into eight elements of row `row` of `out`, from `first` on: the sum of weight[link] · values[source[link]] over the
-# links from `begin` to `end`, kept in one vector register.
+# add_rows(values, links, row, first): into eight elements of a Row, from `first` on, the sum of weight[link] ·
+# values[source[link]] over Links, kept in one vector register.
 add_rows: Any = _add_rows if _compiled else _plain_add_rows

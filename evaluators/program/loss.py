@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from neat.kernels import elementary
@@ -15,29 +17,45 @@ _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
 
 
+class Objective(NamedTuple):
+    """What networks are scored by."""
+
+    inputs: np.ndarray  # float32 (1, 1, inputs, samples)
+    targets: np.ndarray  # float32 (outputs, samples)
+    loss: Any  # int64, position in LOSSES
+    steps: Any  # int64, that a recurrent network makes with the same inputs; 1 for others
+
+
+class Outputs(NamedTuple):
+    """The outputs of a network for a tile of samples."""
+
+    values: np.ndarray  # float32 (slots, samples of the tile)
+    slot: np.ndarray  # int32 (networks, outputs), their slots
+    network: Any  # int64, which network's
+
+
 @inner_function(contract=True)
-def tile_loss(loss, values, slot, network, targets, begin, width):
+def tile_loss(loss, outputs, targets, begin, width):
     """The sum of a loss over a tile of samples, float64; of accuracy, the number of samples that are right.
 
     Args:
         loss: Position in LOSSES.
-        values: The network's values, float32 (slots, samples of the tile).
-        slot: The outputs' slots, int32 (networks, outputs).
-        network: Which network's.
+        outputs: Outputs.
         targets: float32 (outputs, samples of the data set).
         begin: Sample at which the tile begins.
         width: Samples in the tile.
     """
+    values, slot, network = outputs
     total = 0.0
     if loss in (_SQUARED_ERROR, _ABSOLUTE_ERROR):
         for output in range(slot.shape[1]):
             total += _error(loss, values, slot[network, output], targets, output, begin, width)
     elif loss == _CROSS_ENTROPY:
         for sample in range(width):
-            total += _cross_entropy(values, slot, network, sample, targets, begin + sample)
+            total += _cross_entropy(outputs, sample, targets, begin + sample)
     else:
         for sample in range(width):
-            total += _is_right(values, slot, network, sample, targets, begin + sample)
+            total += _is_right(outputs, sample, targets, begin + sample)
     return total
 
 
@@ -64,13 +82,14 @@ def _distance(square, values, row, sample, targets, output, begin):
 
 
 @inner_function(contract=True)
-def _cross_entropy(values, slot, network, sample, targets, target):
+def _cross_entropy(outputs, sample, targets, target):
     """-Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z); nothing overflows."""
+    values, slot, network = outputs
     if slot.shape[1] == 1:
         z = values[slot[network, 0], sample]
         softplus = (z if z > _0 else _0) + elementary.log1p(elementary.exp(-abs(z)))
         return np.float64(softplus - targets[0, target] * z)
-    highest, total = _softmax(values, slot, network, sample)
+    highest, total = _softmax(outputs, sample)
     expected = _0
     for output in range(slot.shape[1]):
         expected += targets[output, target] * (values[slot[network, output], sample] - highest)
@@ -78,8 +97,9 @@ def _cross_entropy(values, slot, network, sample, targets, target):
 
 
 @inner_function(contract=True)
-def _is_right(values, slot, network, sample, targets, target):
+def _is_right(outputs, sample, targets, target):
     """1.0 where the prediction is right, else 0.0; a tie or a NaN is not right."""
+    values, slot, network = outputs
     if slot.shape[1] == 1:
         z = values[slot[network, 0], sample]
         right = z > _HALF if targets[0, target] > _HALF else z <= _HALF
@@ -95,25 +115,24 @@ def _is_right(values, slot, network, sample, targets, target):
 
 
 @inner_function(contract=True)
-def tile_slopes(loss, values, slot, network, targets, begin, width, scale, adjoint):
+def tile_slopes(loss, outputs, targets, begin, width, scale, adjoint):
     """Add `scale` times ∂/∂z of a loss (its rows sum to 1, for a cross entropy) to the outputs' rows of `adjoint`.
 
     Args:
         loss: Position in LOSSES, not that of accuracy.
-        values: As for `tile_loss`, like the rest.
-        slot: The outputs' slots.
-        network: Which network's.
+        outputs: Outputs.
         targets: float32 (outputs, samples of the data set).
         begin: Sample at which the tile begins.
         width: Samples in the tile.
         scale: float32.
-        adjoint: float32, of the shape of `values`.
+        adjoint: float32, of the shape of the outputs' `values`.
     """
+    values, slot, network = outputs
     for sample in range(width):
         target = np.uintp(begin + sample)
         highest, total = _0, _0
         if loss == _CROSS_ENTROPY:
-            highest, total = _softmax(values, slot, network, sample)
+            highest, total = _softmax(outputs, sample)
         for output in range(slot.shape[1]):
             z, t = values[slot[network, output], sample], targets[output, target]
             if loss == _SQUARED_ERROR:
@@ -128,8 +147,9 @@ def tile_slopes(loss, values, slot, network, targets, begin, width, scale, adjoi
 
 
 @inner_function(contract=True)
-def _softmax(values, slot, network, sample):
+def _softmax(outputs, sample):
     """The highest output z and Σ exp(z - highest)."""
+    values, slot, network = outputs
     highest = values[slot[network, 0], sample]
     for output in range(1, slot.shape[1]):
         z = values[slot[network, output], sample]

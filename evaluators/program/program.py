@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,13 @@ class Programs(NamedTuple):
     link_source: np.ndarray  # int32 (links,), a slot
     link_weight: np.ndarray  # float32 (links,)
     output_slot: np.ndarray  # int32 (G, outputs)
+
+
+class Shape(NamedTuple):
+    """What networks of one population have in common."""
+
+    input_count: Any  # int64, inputs, the bias input among them
+    recurrent: Any  # bool
 
 
 class Scratch(NamedTuple):

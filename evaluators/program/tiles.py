@@ -1,8 +1,6 @@
 """One network over all samples, tile by tile: activated, or scored against targets.
 
-Functions for any backend's loop over networks, built around a `forward` (see `forward.forward_function`). The
-scratch is `values`, float32 of shape (buffers, slots, samples of a tile): one buffer for feed-forward networks, two for
-recurrent ones, of which a step reads one and writes the other.
+Functions for any backend's loop over networks, built around a `forward` (see `forward.forward_function`).
 
 A sum as an index is made unsigned: for a signed one, numba asks at every element whether it counts from the end.
 """
@@ -10,12 +8,31 @@ A sum as an index is made unsigned: for a signed one, numba asks at every elemen
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.program.loss import tile_loss
-from neat.kernels.jit import inner_function
+from evaluators.program.loss import Outputs, tile_loss
+from neat.kernels.jit import bound, inner_function
+
+# The name that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+forward: Any = None  # see `forward.forward_function`
+
+
+class Batch(NamedTuple):
+    """What n networks are activated with, and what they give."""
+
+    inputs: np.ndarray  # float32 (times, 1 or n, inputs, samples)
+    outputs: np.ndarray  # float32 (n, times, samples, outputs)
+
+
+class TileScratch(NamedTuple):
+    """A thread's scratch for a tile of samples."""
+
+    # One buffer for feed-forward networks, two for recurrent ones, of which a step reads one and writes the other.
+    values: np.ndarray  # float32 (buffers, slots, samples of a tile)
+    gathered: np.ndarray  # float32 (links,), for the links of a node
+    samples: Any  # int64, of a tile at most
 
 
 @inner_function
@@ -78,66 +95,74 @@ def clear_nodes(values, input_count, node_count, width):
 
 
 def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `activate_network(programs, network, place, inputs, input_count, start, state, outputs, …)`.
+    """A jitted `_activate_network` around a forward pass."""
+    return inner_function(bound(_activate_network, forward=forward))
 
-    It activates one network at every time. `inputs`: float32 (times, 1 or n, inputs, samples), of n networks, among
-    which this one has the place `place`. `input_count`: the same, or one more for the bias input. `state`: float32, the
-    network's values as (nodes, samples) from `start` on, read and written if it is recurrent. `outputs`: float32 (n,
-    times, samples, outputs), the result.
+
+def _activate_network(programs, network, input_count, batch, place, states, start, scratch):
+    """Activate one network at every time.
+
+    Args:
+        programs: Programs.
+        network: Its number in them.
+        input_count: Its inputs, the bias input among them.
+        batch: A Batch.
+        place: Its place among the networks of the batch.
+        states: float32; a recurrent network's values are read from it and written to it, as (nodes, samples).
+        start: Where they begin.
+        scratch: A TileScratch.
     """
-
-    @inner_function
-    def activate_network(
-        programs, network, place, inputs, input_count, start, state, outputs, values, gathered, tile
-    ):
-        given = place if inputs.shape[1] > 1 else 0
-        times, samples = inputs.shape[0], inputs.shape[3]
-        node_count = programs.node_count[network]
-        recurrent = len(values) > 1
-        for begin in range(0, samples, tile):
-            width = min(tile, samples - begin)
-            if recurrent:
-                _load_state(state, start, samples, begin, width, input_count, node_count, values[0])
-            for time in range(times):
-                read, write = read_and_write(values, time)
-                load_inputs(inputs, time, given, begin, width, input_count, read)
-                forward(programs, network, input_count, read, write, width, gathered)
-                _store_outputs(programs, network, place, write, outputs, time, begin, width)
-            if recurrent:
-                last, _ = read_and_write(values, times)
-                _save_state(state, start, samples, begin, width, input_count, node_count, last)
-
-    return activate_network
+    inputs, outputs = batch
+    values, gathered, tile = scratch
+    given = place if inputs.shape[1] > 1 else 0
+    times, samples = inputs.shape[0], inputs.shape[3]
+    node_count = programs.node_count[network]
+    recurrent = len(values) > 1
+    for begin in range(0, samples, tile):
+        width = min(tile, samples - begin)
+        if recurrent:
+            _load_state(states, start, samples, begin, width, input_count, node_count, values[0])
+        for time in range(times):
+            read, write = read_and_write(values, time)
+            load_inputs(inputs, time, given, begin, width, input_count, read)
+            forward(programs, network, input_count, read, write, width, gathered)
+            _store_outputs(programs, network, place, write, outputs, time, begin, width)
+        if recurrent:
+            last, _ = read_and_write(values, times)
+            _save_state(states, start, samples, begin, width, input_count, node_count, last)
 
 
 def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `score_network(programs, network, inputs, input_count, targets, loss, steps, fresh, …)`.
+    """A jitted `_score_network` around a forward pass."""
+    return inner_function(bound(_score_network, forward=forward))
 
-    It gives the sum of a loss over all samples, float64. `inputs`: float32 (1, 1, inputs, samples). `input_count`: the
-    same, or one more for the bias input. `targets`: float32 (outputs, samples). `loss`: position in `loss.LOSSES`. A
-    recurrent network starts at 0 and makes `steps` steps with the same inputs; for others `steps` is 1. `fresh`:
-    whether the scratch may hold other inputs.
+
+def _score_network(programs, network, input_count, objective, fresh, scratch):
+    """The sum of a loss over all samples, float64. A recurrent network starts at 0.
+
+    Args:
+        programs: Programs.
+        network: A network's number in them.
+        input_count: Its inputs, the bias input among them.
+        objective: An Objective.
+        fresh: Whether the scratch may hold other inputs.
+        scratch: A TileScratch.
     """
-
-    @inner_function
-    def score_network(
-        programs, network, inputs, input_count, targets, loss, steps, fresh, values, gathered, tile
-    ):
-        samples = inputs.shape[3]
-        node_count = programs.node_count[network]
-        total = 0.0
-        for begin in range(0, samples, tile):
-            width = min(tile, samples - begin)
-            if fresh or samples > tile:
-                for buffer in range(len(values)):
-                    load_inputs(inputs, 0, 0, begin, width, input_count, values[buffer])
-            if len(values) > 1:
-                clear_nodes(values[0], input_count, node_count, width)
-            for step in range(steps):
-                read, write = read_and_write(values, step)
-                forward(programs, network, input_count, read, write, width, gathered)
-            last, _ = read_and_write(values, steps)
-            total += tile_loss(loss, last, programs.output_slot, network, targets, begin, width)
-        return total
-
-    return score_network
+    inputs, targets, loss, steps = objective
+    values, gathered, tile = scratch
+    samples = inputs.shape[3]
+    node_count = programs.node_count[network]
+    total = 0.0
+    for begin in range(0, samples, tile):
+        width = min(tile, samples - begin)
+        if fresh or samples > tile:
+            for buffer in range(len(values)):
+                load_inputs(inputs, 0, 0, begin, width, input_count, values[buffer])
+        if len(values) > 1:
+            clear_nodes(values[0], input_count, node_count, width)
+        for step in range(steps):
+            read, write = read_and_write(values, step)
+            forward(programs, network, input_count, read, write, width, gathered)
+        last, _ = read_and_write(values, steps)
+        total += tile_loss(loss, Outputs(last, programs.output_slot, network), targets, begin, width)
+    return total

@@ -166,6 +166,15 @@ def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **opt
     return clone
 
 
+def bound(template: Callable[..., Any], **values: Any) -> Any:
+    """Copy a plain function so that these global names mean these functions and constants.
+
+    Decorate the copy with `inner_function`: kernels call it, and their fingerprints reach through it. numba's cache
+    finds the build of a kernel that calls a copy again, which it does not for closures.
+    """
+    return _clone(template, values)
+
+
 def is_built(dispatcher: Any) -> bool:
     """Whether a build of this kernel, as its code is now, lies on disk."""
     if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off

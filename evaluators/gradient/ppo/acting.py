@@ -14,17 +14,26 @@ from evaluators.environments import Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.environments.random_numbers import EPISODES
 from evaluators.episodes.base import TRIAL
-from evaluators.episodes.episode import as_input
+from evaluators.episodes.episode import Senses, as_input
 from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
-from neat.kernels.jit import inner_function, specialise
+from neat.kernels.jit import bound, inner_function, specialise
 from neat.kernels.rng import EVALUATION
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
 _1 = np.float32(1.0)
 _UNSET = np.uint64(0)
+
+# Names that copies and builds of the templates below are bound to (see `neat.kernels.jit.bound` and `specialise`).
+reset: Any = None  # an environment's, like `observe` and `step`
+observe: Any = None
+step: Any = None
+act: Any = None  # see `_act`
+layer_pass: Any = None  # see `_layer`
+activate: Any = None  # activate(x), of hidden layers
+decide: Any = None  # `_categorical` or `_gaussian`
 
 
 class Actor(NamedTuple):
@@ -58,9 +67,22 @@ class Steps(NamedTuple):
     cut: np.ndarray  # float32 (slots, steps, observations), the inputs after a step that is truncated
     total: np.ndarray  # float64 (slots, steps), the reward of the episode that ended there
     moment: np.ndarray  # float64 (slots, 2, observations), Σ (observation - offset), its square's
+    sound: np.ndarray  # bool (slots,), all observations were finite
 
 
-class _Scratch(NamedTuple):
+class Situation(NamedTuple):
+    """Who acts, and in what."""
+
+    actor: Actor
+    constants: Any  # tuple, the environment's
+    senses: Senses
+    limit: Any  # int64, steps of an episode
+
+
+class Scratch(NamedTuple):
+    """What a thread needs."""
+
+    state: np.ndarray  # the environment's precision (state,)
     values: np.ndarray  # float32 (2, widest layer)
     observation: np.ndarray  # the environment's precision (observations,)
     inputs: np.ndarray  # float32 (observations,)
@@ -111,30 +133,31 @@ def _gaussian(outputs, actor, random, greedy, drawn, action):
     return action
 
 
-def _decision(activate: Any, decide: Any) -> Any:
-    """A jitted `act(inputs, actor, random, greedy, drawn, scratch)`: the action, and what was drawn in `drawn`."""
-
-    @inner_function(contract=True)
-    def layer_pass(weight, bias, hidden, read, write):
+def _layer(weight, bias, hidden, read, write):
+    for k in range(len(bias)):
+        write[k] = bias[k]
+    for row in range(weight.shape[0]):
+        for k in range(weight.shape[1]):
+            write[k] += read[row] * weight[row, k]
+    if hidden:
         for k in range(len(bias)):
-            write[k] = bias[k]
-        for row in range(weight.shape[0]):
-            for k in range(weight.shape[1]):
-                write[k] += read[row] * weight[row, k]
-        if hidden:
-            for k in range(len(bias)):
-                write[k] = activate(write[k])
+            write[k] = activate(write[k])
 
-    @inner_function(inline="early")
-    def act(inputs, actor, random, greedy, drawn, scratch):
-        last = len(actor.weight) - 1
-        layer_pass(actor.weight[0], actor.bias[0], last > 0, inputs, scratch.values[0])
-        for layer in range(1, last + 1):
-            read, write = scratch.values[(layer - 1) % 2], scratch.values[layer % 2]
-            layer_pass(actor.weight[layer], actor.bias[layer], layer < last, read, write)
-        return decide(scratch.values[last % 2], actor, random, greedy, drawn, scratch.action)
 
-    return act
+def _act(inputs, actor, random, greedy, drawn, scratch):
+    """The action, and what was drawn in `drawn`."""
+    last = len(actor.weight) - 1
+    layer_pass(actor.weight[0], actor.bias[0], last > 0, inputs, scratch.values[0])
+    for layer in range(1, last + 1):
+        read, write = scratch.values[(layer - 1) % 2], scratch.values[layer % 2]
+        layer_pass(actor.weight[layer], actor.bias[layer], layer < last, read, write)
+    return decide(scratch.values[last % 2], actor, random, greedy, drawn, scratch.action)
+
+
+def _decision(activate: Any, decide: Any) -> Any:
+    """A jitted `_act` with this activation of hidden layers."""
+    layer_pass = inner_function(bound(_layer, activate=activate), contract=True)
+    return inner_function(bound(_act, layer_pass=layer_pass, decide=decide), inline="early")
 
 
 @inner_function
@@ -147,8 +170,20 @@ def _sense(observation, senses, inputs):
     return doubt == _0
 
 
-def _collect(begin, end, seed, update, limit, constants, senses, actor, slots, record, sound, scratch):
-    """Go on with the episodes in slots `begin` to `end`; `sound[slot]` says whether all observations were finite."""
+def _collect(begin, end, seed, update, situation, slots, record, scratch):
+    """Go on with the episodes in slots `begin` to `end`.
+
+    Args:
+        begin: First slot.
+        end: Last slot + 1.
+        seed: uint64, the run's.
+        update: uint64, its number.
+        situation: A Situation.
+        slots: Slots.
+        record: Steps, written.
+        scratch: A Scratch.
+    """
+    constants, senses = situation.constants, situation.senses
     last = record.reward.shape[1]
     observation = scratch.observation
     for slot in range(begin, end):
@@ -157,35 +192,28 @@ def _collect(begin, end, seed, update, limit, constants, senses, actor, slots, r
             stream = np.uint64(EVALUATION) + EPISODES * np.uint64(slots.episode[slot])
             random = (seed, _UNSET, individual, stream)
             if slots.time[slot] == 0:
-                reset(state, constants, (*random, _UNSET))  # type: ignore[name-defined]  # noqa: F821
-            observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
-            sound[slot] &= _sense(observation, senses, record.inputs[slot, now])
+                reset(state, constants, (*random, _UNSET))
+            observe(state, constants, observation)
+            record.sound[slot] &= _sense(observation, senses, record.inputs[slot, now])
             if now == last:
                 break
             for k in range(len(observation)):
                 deviation = np.float64(observation[k] - senses.offset[k])
                 record.moment[slot, 0, k] += deviation
                 record.moment[slot, 1, k] += deviation * deviation
-            action = act(  # type: ignore[name-defined]  # noqa: F821
-                record.inputs[slot, now],
-                actor,
-                (seed, update, individual, np.uint64(ACTION), np.uint64(now)),
-                False,
-                record.drawn[slot, now],
-                scratch,
-            )
+            key = (seed, update, individual, np.uint64(ACTION), np.uint64(now))
+            seen, drawn = record.inputs[slot, now], record.drawn[slot, now]
+            action = act(seen, situation.actor, key, False, drawn, scratch)
             slots.time[slot] += 1
-            reward, terminated = step(  # type: ignore[name-defined]  # noqa: F821
-                state, action, constants, (*random, np.uint64(slots.time[slot]))
-            )
+            reward, terminated = step(state, action, constants, (*random, np.uint64(slots.time[slot])))
             slots.total[slot] += reward
-            truncated = slots.time[slot] >= limit and not terminated
+            truncated = slots.time[slot] >= situation.limit and not terminated
             record.reward[slot, now] = reward
             record.terminated[slot, now] = terminated
             record.truncated[slot, now] = truncated
             if truncated:
-                observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
-                sound[slot] &= _sense(observation, senses, record.cut[slot, now])
+                observe(state, constants, observation)
+                record.sound[slot] &= _sense(observation, senses, record.cut[slot, now])
             if terminated or truncated:
                 record.total[slot, now] = slots.total[slot]
                 slots.episode[slot] += 1
@@ -193,38 +221,43 @@ def _collect(begin, end, seed, update, limit, constants, senses, actor, slots, r
                 slots.total[slot] = 0.0
 
 
-def _play(begin, end, trial, greedy, limit, constants, senses, actor, record, sound, state, scratch):
-    """Play episodes `begin` to `end` of a trial (see `evaluators.Rollout.play`) into an Episodes of one genome."""
-    observation = scratch.observation
+def _play(begin, end, trial, greedy, situation, record, sound, scratch):
+    """Play episodes `begin` to `end` of a trial (see `evaluators.Rollout.play`).
+
+    Args:
+        begin: First episode.
+        end: Last episode + 1.
+        trial: int64.
+        greedy: Whether to take the most likely actions.
+        situation: A Situation.
+        record: An Episodes of one genome, written.
+        sound: bool (episodes,), whether all observations were finite, written.
+        scratch: A Scratch.
+    """
+    constants, senses = situation.constants, situation.senses
+    observation, state = scratch.observation, scratch.state
     for episode in range(begin, end):
         stream = np.uint64(EVALUATION) + np.uint64(TRIAL) + np.uint64(trial) + EPISODES * np.uint64(episode)
         random = (_UNSET, _UNSET, _UNSET, stream)
-        reset(state, constants, (*random, _UNSET))  # type: ignore[name-defined]  # noqa: F821
+        reset(state, constants, (*random, _UNSET))
         time, terminated, total = 0, False, 0.0
-        while time < limit and not terminated:
-            observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+        while time < situation.limit and not terminated:
+            observe(state, constants, observation)
             sound[episode] &= _sense(observation, senses, scratch.inputs)
-            action = act(  # type: ignore[name-defined]  # noqa: F821
-                scratch.inputs,
-                actor,
-                (_UNSET, np.uint64(trial), np.uint64(episode), np.uint64(TRIAL_ACTION), np.uint64(time)),
-                greedy,
-                scratch.drawn,
-                scratch,
-            )
+            key = (_UNSET, np.uint64(trial), np.uint64(episode), np.uint64(TRIAL_ACTION), np.uint64(time))
+            action = act(scratch.inputs, situation.actor, key, greedy, scratch.drawn, scratch)
             time += 1
-            reward, terminated = step(  # type: ignore[name-defined]  # noqa: F821
-                state, action, constants, (*random, np.uint64(time))
-            )
+            reward, terminated = step(state, action, constants, (*random, np.uint64(time)))
             total += reward
         record.reward[0, episode] = total
         record.length[0, episode] = time
         record.terminated[0, episode] = terminated
 
 
-def new_scratch(environment: Environment, actor: Actor) -> _Scratch:
+def new_scratch(environment: Environment, actor: Actor) -> Scratch:
     """For one thread."""
-    return _Scratch(
+    return Scratch(
+        np.zeros(len(environment.state_names), environment.precision),
         np.empty((2, max(len(bias) for bias in actor.bias)), np.float32),
         np.empty(environment.num_observations, environment.precision),
         np.empty(environment.num_observations, np.float32),

@@ -17,7 +17,7 @@ from evaluators.episodes.observations import Normaliser, senses_for
 from evaluators.gradient.draws import check_seed, permutation
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimisers import Adam
-from evaluators.gradient.ppo.acting import Slots, Steps, kernels, new_scratch
+from evaluators.gradient.ppo.acting import Situation, Slots, Steps, kernels, new_scratch
 from evaluators.gradient.ppo.objective import (
     clipped_loss,
     estimate_advantages,
@@ -271,8 +271,8 @@ class Learner:
             np.empty((slots, count, observations), np.float32),
             np.empty((slots, count)),
             np.zeros((slots, 2, observations)),
+            np.ones(slots, bool),
         )
-        sound = np.ones(slots, bool)
         collect, _ = kernels(policy.functions, policy.activation, policy.discrete)
         run_kernel(
             environment,
@@ -281,17 +281,13 @@ class Learner:
             count,
             np.uint64(self.seed),
             np.uint64(update),
-            int(environment.time_limit),
-            environment.constants,
-            policy.senses(),
-            actor,
+            Situation(actor, environment.constants, policy.senses(), int(environment.time_limit)),
             self._slots,
             steps,
-            sound,
             scratch=lambda: (new_scratch(environment, actor),),
         )
         check_all_finite(
-            environment, sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot"
+            environment, steps.sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot"
         )
         return steps
 

@@ -17,7 +17,7 @@ from evaluators.gradient.checks import check_positive
 from evaluators.gradient.nn.initialisation import filled, orthogonal
 from evaluators.gradient.nn.layers import Activation, Dense, Sequential
 from evaluators.gradient.nn.module import Module, Parameter
-from evaluators.gradient.ppo.acting import Actor, kernels, new_scratch
+from evaluators.gradient.ppo.acting import Actor, Situation, kernels, new_scratch
 from evaluators.gradient.ppo.distributions import Categorical, Gaussian
 from evaluators.gradient.tensor.operations.activations import check_differentiable
 from evaluators.gradient.tensor.place import arrays_holding, to_host
@@ -145,16 +145,10 @@ class Policy(Module):
             min(environment.time_limit, 100),
             trial,
             greedy,
-            int(environment.time_limit),
-            environment.constants,
-            self.senses(),
-            actor,
+            Situation(actor, environment.constants, self.senses(), int(environment.time_limit)),
             record,
             sound,
-            scratch=lambda: (
-                np.zeros(len(environment.state_names), environment.precision),
-                new_scratch(environment, actor),
-            ),
+            scratch=lambda: (new_scratch(environment, actor),),
         )
         check_all_finite(environment, sound & np.isfinite(record.reward[0]), "episode")
         return record

@@ -1,0 +1,68 @@
+"""A node as the passes over networks see it: its numbers, its links, the row of its values, and what it computes.
+
+`node_update` and `node_slope` are the only places that say what a node computes, and how that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neat.kernels.jit import bound, inner_function
+
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+activation: Any = None  # activation(x), float32
+slope: Any = None  # slope(x, y), float32 (see `evaluators.program.derivatives`)
+
+
+class Node(NamedTuple):
+    """The numbers of a node that its update reads."""
+
+    bias: Any  # float32
+    response: Any  # float32
+
+
+class Links(NamedTuple):
+    """The links of a node: `begin` to `end` of all that programs have."""
+
+    source: np.ndarray  # int32 (links,), rows
+    weight: np.ndarray  # float32 (links,)
+    begin: Any  # int64
+    end: Any  # int64
+
+
+class Row(NamedTuple):
+    """A row of an array: one node's numbers for a tile of samples."""
+
+    values: np.ndarray  # float32 (slots, samples)
+    index: Any  # uint32: for a number with a sign, numba asks whether it counts from the end
+    width: Any  # int64, samples
+
+
+def node_update(node, aggregate, previous, dt):
+    """The value of a node for one sample.
+
+    Args:
+        node: A Node.
+        aggregate: float32, the aggregate of its links.
+        previous: float32, its value one step before, in a recurrent network. No node reads it yet.
+        dt: float32, the time that a step takes. No node reads it yet.
+    """
+    return activation(node.bias + node.response * aggregate)
+
+
+def node_slope(node, aggregate, value):
+    """The slope of `node_update` over `bias`, for the value that it gave."""
+    return slope(node.bias + node.response * aggregate, value)
+
+
+def update_with(activation: Callable[..., Any]) -> Callable[..., Any]:
+    """A jitted `node_update` of nodes with this activation."""
+    return inner_function(inline="early")(bound(node_update, activation=activation))
+
+
+def slope_with(slope: Callable[..., Any]) -> Callable[..., Any]:
+    """A jitted `node_slope` of nodes whose activation has this slope."""
+    return inner_function(inline="early")(bound(node_slope, slope=slope))
