@@ -20,6 +20,7 @@ from neat.evolution.initial import check_memory, initial_genomes
 from neat.evolution.offspring import OffspringMaker
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_run
+from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan, Ranking
 from neat.evolution.speciation import Species
 from neat.evolution.target import Target
@@ -75,11 +76,10 @@ class Population(RunState):
         """All but the genomes."""
         super().__init__(config)
         size = config.population_size
-        self._seed = np.uint64(config.seed)
-        self._settings = to_record(config)
+        self._run_settings = RunSettings.of(config)
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
-        self._maker = OffspringMaker(config, self._settings)
+        self._maker = OffspringMaker(self._run_settings, size)
         self._species_of = np.empty(size, np.int64)
 
     def ask(self) -> Genomes:
@@ -322,20 +322,13 @@ class Population(RunState):
 
     def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
         """Keep the species that have offspring, each with a random member as its representative."""
-        arrays = self._genes
-        species, genome, nodes, connections = speciation.draw_representatives(
-            *self.species[:4],
-            ranking.member,
-            ranking.offset,
-            offspring,
-            arrays.node_offset,
-            arrays.connection_offset,
-            self._seed,
-            self.generation,
+        kept, genome, nodes, connections = speciation.draw_representatives(
+            self.species.id, ranking, offspring, self._genes, self._run_settings.seed, self.generation
         )
         representative = buffers.empty(len(genome), nodes, connections)
-        speciation.gather(arrays, genome, representative)
-        self.species = Species(species[0], species[1], species[2], species[3], representative)
+        speciation.gather(self._genes, genome, representative)
+        id_, founded, improved, record, _ = self.species
+        self.species = Species(id_[kept], founded[kept], improved[kept], record[kept], representative)
 
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
         """Make the next generation, and make it the current one."""
@@ -348,8 +341,7 @@ class Population(RunState):
                 ranking,
                 offspring,
                 kept,
-                self._settings,
-                self._seed,
+                self._run_settings,
                 self.generation + 1,
             )
         )

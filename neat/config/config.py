@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from enum import IntEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tomli_w
@@ -14,10 +15,8 @@ from pydantic import Field, model_validator
 from neat.config.models import (
     CrossoverConfig,
     GenomeConfig,
-    Innovation,
     MutationConfig,
     NonNegative,
-    Pairing,
     ReproductionConfig,
     Settings,
     SpeciationConfig,
@@ -40,9 +39,9 @@ class Config(Settings):
     """Genomes in every generation."""
     seed: Annotated[int, Field(ge=0, lt=2**63), NOT_TEXT] = 0
     """The same config and seed give the same run."""
-    innovation: Innovation = "global"
+    innovation: Literal["global", "generation", "pairing"] = "global"
     """Scheme of the innovation numbers."""
-    pairing: Pairing = "szudzik"
+    pairing: Literal["szudzik", "cantor"] = "szudzik"
     """Pairing function of the scheme "pairing"."""
     mutation: MutationConfig = MutationConfig()
     """Mutation."""
@@ -192,8 +191,8 @@ def merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 def to_record(section: Model) -> np.ndarray:
     """A section's numbers for kernels: a structured array of shape (1,), fields named as the settings are.
 
-    Numbers become float32 or int64, an optional number that is not given -1, switches bool, choices the position of
-    the word in its Literal; sections nest. Names of activations and the like are left out.
+    Numbers become float32 or int64, an optional number that is not given -1, switches bool, words the number that
+    `neat.config.choices` gives them; sections nest. Names of activations and the like are left out.
     """
     dtype, values = _record_fields(section)
     return np.array([values], dtype=np.dtype(dtype, align=True))
@@ -207,9 +206,11 @@ def _record_fields(section: Model) -> tuple[list[tuple[str, Any]], tuple[Any, ..
         if isinstance(value, Model):
             dtype, value = _record_fields(value)
             fields.append((name, np.dtype(dtype, align=True)))
-        elif get_origin(info.annotation) is Literal:
+        elif numbers := [
+            kind for kind in info.metadata if isinstance(kind, type) and issubclass(kind, IntEnum)
+        ]:
             fields.append((name, np.int64))
-            value = get_args(info.annotation).index(value)
+            value = int(numbers[0][value.upper()])
         elif value is None and info.annotation == NonNegative | None:
             fields.append((name, np.float32))
             value = -1.0

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import FailFast, Field, model_validator
 
+from neat.config.choices import Distribution, EqualFitness, Measure, Normalisation, Structural
 from neat.config.neat_python_names import OTHER_NAMES
 from neat.genome.plain_data import ActivationName, AggregationName
 from neat.support.messages import shown
@@ -20,14 +21,7 @@ Count = Annotated[int, Field(ge=0, lt=2**31), NOT_TEXT]
 OneOrMore = Annotated[int, Field(ge=1, lt=2**31), NOT_TEXT]
 Size = Annotated[int, Field(ge=1, lt=2**24), NOT_TEXT]  # a slip of the pen shall not fill the memory
 
-Distribution = Literal["normal", "uniform"]
-Structural = Literal["all", "one", "alone"]
-EqualFitness = Literal["both", "smaller"]
-Threshold = Literal["adjusted", "fixed"]
-Measure = Literal["max", "mean"]
-Normalisation = Literal["continuous", "size"]
-Innovation = Literal["global", "generation", "pairing"]
-Pairing = Literal["szudzik", "cantor"]
+DistributionWord = Annotated[Literal["normal", "uniform"], Distribution]
 
 
 class Settings(Model):
@@ -46,7 +40,7 @@ class InitialValue(Settings):
     """Centre of the initial values."""
     spread: NonNegative = 1.0
     """Standard deviation of a normal distribution, half the width of a uniform one."""
-    distribution: Distribution = "normal"
+    distribution: DistributionWord = "normal"
     """Distribution of the initial values."""
     minimum: Number = -30.0
     """Least value, at all times."""
@@ -129,7 +123,7 @@ class ValueMutation(Settings):
     """Spread of a value drawn anew; none: as an initial one."""
     power: NonNegative = 1.0
     """Standard deviation of a normal perturbation, half the width of a uniform one."""
-    distribution: Distribution = "normal"
+    distribution: DistributionWord = "normal"
     """Distribution of the perturbation (2002: uniform)."""
 
     @model_validator(mode="after")
@@ -152,7 +146,7 @@ class MutationConfig(Settings):
     """Delete a hidden node with its connections (2002: never)."""
     delete_connection_rate: Rate = 0.0
     """Delete a connection (2002: never)."""
-    structural: Structural = "all"
+    structural: Annotated[Literal["all", "one", "alone"], Structural] = "all"
     """Whether the four above exclude each other: "all" are drawn independently, at most "one" happens, or "alone":
     at most one, and then nothing else mutates (as in the original's source)."""
     split_bias: bool = True
@@ -189,7 +183,7 @@ class CrossoverConfig(Settings):
     """Share of crossovers that take matching genes from one parent before a point and from the other after it."""
     disable_rate: Rate = 0.75
     """Probability that a matching gene that is disabled in either parent is disabled in the child (2002: 0.75)."""
-    equal_fitness: EqualFitness = "smaller"
+    equal_fitness: Annotated[Literal["both", "smaller"], EqualFitness] = "smaller"
     """Of parents of equal fitness, "both" give disjoint and excess genes (2002), or only the one with fewer genes, the
     "smaller": where many are equally fit, networks then stay small."""
 
@@ -216,12 +210,12 @@ class SpeciationConfig(Settings):
     """Weight of the mean difference of matching hidden and output nodes (2002: nodes do not count)."""
     normalise_from: OneOrMore = 20
     """Genomes with fewer connection genes than this have N = 1."""
-    normalisation: Normalisation = "continuous"
+    normalisation: Annotated[Literal["continuous", "size"], Normalisation] = "continuous"
     """N of larger genomes: their genes / `normalise_from`, or their genes (2002: "size"; the distance then drops to a
     twentieth as a genome reaches that size, and the number of species with it)."""
     threshold: Positive = 3.0
     """δt, or its first value where it is adjusted."""
-    threshold_mode: Threshold = "adjusted"
+    threshold_mode: Literal["adjusted", "fixed"] = "adjusted"
     """Adjust the threshold toward `target_species`, or keep it (2002): with growing genomes, species then multiply."""
     target_species: OneOrMore = 10
     """Number of species that an adjusted threshold aims at."""
@@ -236,7 +230,7 @@ class StagnationConfig(Settings):
 
     species_generations: OneOrMore = 15
     """A species that has not improved for this many generations does not reproduce (2002: 15)."""
-    measure: Measure = "max"
+    measure: Annotated[Literal["max", "mean"], Measure] = "max"
     """What has to improve: the best fitness in the species or its mean."""
     protected_species: OneOrMore = 2
     """The best species that stagnation never takes."""

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from neat.evolution import crossover, mutation
+from neat.config.choices import Structural
+from neat.evolution import crossover, mutation, structural_mutation
+from neat.evolution.draft import Draft
 from neat.genome.copying import copy_genome
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
 
-
-class Counts(NamedTuple):
-    """Sizes of drafts: children before their structural additions, in arrays with room to spare."""
-
-    node: np.ndarray  # int64 (P,)
-    connection: np.ndarray  # int64 (P,)
-
-
-class Work(NamedTuple):
-    """Scratch for making children, one at a time."""
-
-    stream: np.ndarray  # uint64 (rng.STREAM_WORDS,)
-    mark: np.ndarray  # uint8, for each index of a child
-    primary_map: np.ndarray  # int32, for each index of a child
-    secondary_map: np.ndarray  # int32, for each index of a child
-    draws: np.ndarray  # float32, as `mutation.mutate_values` wants it
-
-    @classmethod
-    def of(cls, indices: int, genes: int) -> Work:
-        """Work for children of so many inputs and nodes, and of so many genes of a kind."""
-        return cls(
-            np.empty(rng.STREAM_WORDS, np.uint64),
-            np.empty(indices, np.uint8),
-            np.empty(indices, np.int32),
-            np.empty(indices, np.int32),
-            np.empty((3, genes + 7), np.float32),
-        )
+_ALONE = int(Structural.ALONE)
 
 
 @kernel(allocates=False)
@@ -73,96 +47,34 @@ def reserve(parents_nodes, parents_connections, plan, node_offset, connection_of
 
 
 @inner_function(inline="early")
-def _breed(
-    child,
-    parents,
-    plan,
-    genes,
-    count,
-    requests,
-    input_count,
-    num_outputs,
-    settings,
-    functions,
-    seed,
-    generation,
-    work,
-):
-    """Make one child's draft: clone or cross, delete, choose additions, mutate attributes."""
+def _breed(parents, plan, drafts, run, key, work):
+    """Make one child's draft, number `key.genome`: clone or cross, delete, choose additions, mutate attributes."""
+    child, config, requests = key.genome, run.config[0], drafts.requests
     if plan.second[child] < 0:
-        nodes, connections = crossover.clone(parents, plan.first[child], genes, child)
+        nodes, connections = crossover.clone(parents, plan.first[child], drafts.genes, child)
     else:
-        rng.start(work.stream, seed, generation, child, rng.CROSSOVER)
+        rng.start(work.stream, key, rng.CROSSOVER)
+        pair = crossover.Pair(plan.first[child], plan.second[child], plan.both[child])
         nodes, connections = crossover.cross(
-            parents,
-            plan.first[child],
-            plan.second[child],
-            plan.both[child],
-            genes,
-            child,
-            input_count,
-            num_outputs,
-            settings.genome.feed_forward,
-            settings.crossover,
-            work,
+            parents, pair, drafts.genes, child, run.shape, config.crossover, work
         )
     requests.split[child], requests.link_source[child], requests.link_target[child] = -1, -1, -1
     if plan.mutates[child]:
-        first_node, first_connection = genes.node_offset[child], genes.connection_offset[child]
-        rng.start(work.stream, seed, generation, child, rng.STRUCTURE)
-        nodes, connections, split, link_source, link_target, structural = mutation.structure(
-            genes,
-            first_node,
-            nodes,
-            first_connection,
-            connections,
-            input_count,
-            input_count - 1 if settings.genome.bias_input else -1,
-            num_outputs,
-            settings.genome.feed_forward,
-            settings.mutation,
-            work.stream,
-            work.mark,
+        first_node, first_connection = drafts.genes.node_offset[child], drafts.genes.connection_offset[child]
+        rng.start(work.stream, key, rng.STRUCTURE)
+        draft = Draft(drafts.genes, first_node, nodes, first_connection, connections)
+        nodes, connections, structural = structural_mutation.change_structure(
+            draft, requests, child, run.shape, config.mutation, work
         )
-        requests.split[child] = split
-        requests.link_source[child] = link_source
-        requests.link_target[child] = link_target
-        if not (structural and settings.mutation.structural == mutation.ALONE):
-            mutation.mutate_attributes(
-                genes,
-                first_node,
-                nodes,
-                first_connection,
-                connections,
-                settings,
-                functions,
-                seed,
-                generation,
-                child,
-                work.stream,
-                work.draws,
-            )
-    count.node[child] = nodes
-    count.connection[child] = connections
+        if not (structural and config.mutation.structural == _ALONE):
+            draft = Draft(drafts.genes, first_node, nodes, first_connection, connections)
+            mutation.mutate_attributes(draft, run.functions, config, key, work)
+    drafts.nodes[child] = nodes
+    drafts.connections[child] = connections
 
 
 @kernel(allocates=False)
-def breed(
-    start,
-    stop,
-    parents,
-    plan,
-    genes,
-    count,
-    requests,
-    input_count,
-    num_outputs,
-    settings,
-    functions,
-    seed,
-    generation,
-    work,
-):
+def breed(start, stop, parents, plan, drafts, run, generation, work):
     """Make the drafts of children start … stop.
 
     Args:
@@ -170,42 +82,21 @@ def breed(
         stop: The one after the last.
         parents: GenomeArrays.
         plan: Plan.
-        genes: GenomeArrays for the drafts, whose offsets `reserve` has set.
-        count: Counts, receives the drafts' sizes.
-        requests: Requests, receives what to add.
-        input_count: Inputs, the bias input included.
-        num_outputs: Outputs.
-        settings: Config record, shape (1,).
-        functions: NodeFunctions.
-        seed: uint64.
+        drafts: Drafts, written; `reserve` has set the offsets of their genes.
+        run: RunSettings.
         generation: The children's.
         work: Work.
     """
     for child in range(start, stop):
-        _breed(
-            child,
-            parents,
-            plan,
-            genes,
-            count,
-            requests,
-            input_count,
-            num_outputs,
-            settings[0],
-            functions,
-            seed,
-            generation,
-            work,
-        )
+        _breed(parents, plan, drafts, run, rng.Key(run.seed, generation, child), work)
 
 
 @kernel(allocates=False)
-def measure(count, requests, node_offset, connection_offset):
+def measure(drafts, node_offset, connection_offset):
     """Write the offsets of the finished children.
 
     Args:
-        count: Counts of the drafts.
-        requests: Requests.
+        drafts: Drafts.
         node_offset: int64 (P+1,), written.
         connection_offset: int64 (P+1,), written.
 
@@ -213,33 +104,31 @@ def measure(count, requests, node_offset, connection_offset):
         (nodes, connections, splits, links): the numbers of nodes and connections in all, and how many splits and links
         are asked for.
     """
+    requests = drafts.requests
     node_offset[0], connection_offset[0] = 0, 0
     all_splits, all_links = np.int64(0), np.int64(0)
     for child in range(len(requests.split)):
         splits = np.int64(requests.split[child] >= 0)
         links = np.int64(requests.link_target[child] >= 0)
-        node_offset[child + 1] = node_offset[child] + count.node[child] + splits
-        connection_offset[child + 1] = connection_offset[child] + count.connection[child] + 2 * splits + links
+        node_offset[child + 1] = node_offset[child] + drafts.nodes[child] + splits
+        connection_offset[child + 1] = (
+            connection_offset[child] + drafts.connections[child] + 2 * splits + links
+        )
         all_splits += splits
         all_links += links
     return node_offset[-1], connection_offset[-1], all_splits, all_links
 
 
 @kernel(allocates=False)
-def finish(start, stop, genes, count, requests, children, input_count, settings, functions, seed, generation):
+def finish(start, stop, drafts, children, run, generation):
     """Copy drafts start … stop to the next generation's arrays, whose offsets `measure` has set, and grow them."""
     for child in range(start, stop):
-        nodes, connections = count.node[child], count.connection[child]
-        copy_genome(genes, child, nodes, connections, children, child)
-        mutation.grow(
-            children,
-            child,
-            nodes,
-            connections,
-            requests,
-            input_count,
-            settings[0],
-            functions,
-            seed,
-            generation,
+        nodes, connections = drafts.nodes[child], drafts.connections[child]
+        copy_genome(drafts.genes, child, nodes, connections, children, child)
+        first_node, first_connection = children.node_offset[child], children.connection_offset[child]
+        structural_mutation.grow(
+            Draft(children, first_node, nodes, first_connection, connections),
+            drafts.requests,
+            run,
+            rng.Key(run.seed, generation, child),
         )

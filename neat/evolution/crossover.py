@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from neat.evolution.mutation import reaches
+from neat.evolution.structural_mutation import reaches
 from neat.genome.copying import copy_connection, copy_genome, copy_node
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
@@ -12,6 +14,14 @@ from neat.kernels.jit import inner_function
 _MULTIPOINT, _AVERAGE, _SINGLE_POINT = range(3)
 _HALF = np.float64(0.5)
 _BIT = np.uint64(1)
+
+
+class Pair(NamedTuple):
+    """Two parents."""
+
+    primary: int  # index of the one whose disjoint and excess genes enter
+    secondary: int  # index of the other one
+    both: bool  # whether the other's disjoint and excess genes enter too (equal fitness)
 
 
 @inner_function
@@ -33,69 +43,44 @@ def clone(parents, parent, genes, child):
     return nodes, connections
 
 
-@inner_function(inline="early")
-def cross(
-    parents, primary, secondary, both, genes, child, input_count, num_outputs, feed_forward, rule, work
-):
+@inner_function
+def cross(parents, pair, genes, child, shape, rule, work):
     """Make a child's draft of two parents.
 
     Args:
         parents: GenomeArrays of the parents' generation.
-        primary: Index of the parent whose disjoint and excess genes enter.
-        secondary: Index of the other one.
-        both: Whether the other's disjoint and excess genes enter too (equal fitness).
+        pair: Pair.
         genes: GenomeArrays of the drafts, with room for all that can enter.
         child: Index of the child.
-        input_count: Inputs, the bias input included.
-        num_outputs: Outputs.
-        feed_forward: Whether no loop may be closed.
+        shape: NetworkShape.
         rule: CrossoverConfig record.
-        work: `breeding.Work`, whose stream has been started for this child.
+        work: Work, whose stream has been started for this child.
 
     Returns:
         (node_count, connection_count) of the child.
     """
-    stream, primary_map, secondary_map = work.stream, work.primary_map, work.secondary_map
     method, average_nodes = _MULTIPOINT, False
     if rule.average_rate + rule.single_point_rate > 0:
-        choice = rng.uniform(stream)
+        choice = rng.uniform(work.stream)
         if choice < rule.average_rate:
             method, average_nodes = _AVERAGE, True
         elif choice < rule.average_rate + rule.single_point_rate:
             method = _SINGLE_POINT
 
-    node_count = _cross_nodes(
-        parents,
-        primary,
-        secondary,
-        both,
-        genes,
-        child,
-        input_count,
-        average_nodes,
-        stream,
-        primary_map,
-        secondary_map,
-    )
-    connection_count = _cross_primary(
-        parents, primary, secondary, genes, child, method, rule.disable_rate, stream, primary_map
-    )
-    if both:
+    node_count = _cross_nodes(parents, pair, genes, child, shape.input_count, average_nodes, work)
+    connection_count = _cross_primary(parents, pair, genes, child, method, rule.disable_rate, work)
+    if pair.both:
         connection_count = _enter_secondary(
             parents,
-            primary,
-            secondary,
+            pair,
             genes,
             child,
             connection_count,
-            input_count + node_count,
-            feed_forward,
-            secondary_map,
-            work.mark,
+            shape.input_count + node_count,
+            shape.feed_forward,
+            work,
         )
-    node_count = _drop_unused_nodes(
-        genes, child, node_count, connection_count, input_count, num_outputs, work.mark, primary_map
-    )
+    node_count = _drop_unused_nodes(genes, child, node_count, connection_count, shape, work)
     return node_count, connection_count
 
 
@@ -106,15 +91,14 @@ def _middle(first, second):
 
 
 @inner_function
-def _cross_nodes(
-    parents, primary, secondary, both, genes, child, input_count, average, stream, primary_map, secondary_map
-):
+def _cross_nodes(parents, pair, genes, child, input_count, average, work):
     """The primary's nodes, and with `both` the secondary's too; the maps take a parent's indices to the child's."""
+    primary_map, secondary_map = work.primary_map, work.secondary_map
     for index in range(input_count):
         primary_map[index] = index
         secondary_map[index] = index
-    a, a_end = parents.node_offset[primary], parents.node_offset[primary + 1]
-    b, b_end = parents.node_offset[secondary], parents.node_offset[secondary + 1]
+    a, a_end = parents.node_offset[pair.primary], parents.node_offset[pair.primary + 1]
+    b, b_end = parents.node_offset[pair.secondary], parents.node_offset[pair.secondary + 1]
     a_first, b_first, first = a, b, genes.node_offset[child]
     node = first
     bits, left = np.uint64(0), 0
@@ -123,7 +107,7 @@ def _cross_nodes(
         b_enters = b < b_end and (a == a_end or parents.node_id[b] <= parents.node_id[a])
         if a_enters and b_enters:
             if left == 0:
-                bits, left = rng.next_word(stream), 32
+                bits, left = rng.next_word(work.stream), 32
             copy_node(parents, a if bits & _BIT else b, genes, node)
             if average:
                 genes.node_bias[node] = _middle(parents.node_bias[a], parents.node_bias[b])
@@ -132,7 +116,7 @@ def _cross_nodes(
             left -= 1
         elif a_enters:
             copy_node(parents, a, genes, node)
-        elif both:
+        elif pair.both:
             copy_node(parents, b, genes, node)
         else:
             b += 1
@@ -149,10 +133,11 @@ def _cross_nodes(
 
 
 @inner_function
-def _cross_primary(parents, primary, secondary, genes, child, method, disable_rate, stream, primary_map):
+def _cross_primary(parents, pair, genes, child, method, disable_rate, work):
     """The primary's connections, the matching ones crossed; their number."""
-    a_first, a_end = parents.connection_offset[primary], parents.connection_offset[primary + 1]
-    b, b_end = parents.connection_offset[secondary], parents.connection_offset[secondary + 1]
+    stream, new_index = work.stream, work.primary_map
+    a_first, a_end = parents.connection_offset[pair.primary], parents.connection_offset[pair.primary + 1]
+    b, b_end = parents.connection_offset[pair.secondary], parents.connection_offset[pair.secondary + 1]
     gene = genes.connection_offset[child]
     cut, primary_before_cut = np.int64(0), True
     if method == _SINGLE_POINT:
@@ -162,8 +147,8 @@ def _cross_primary(parents, primary, secondary, genes, child, method, disable_ra
     for a in range(a_first, a_end):
         innovation = parents.connection_innovation[a]
         copy_connection(parents, a, genes, gene)
-        genes.connection_source[gene] = primary_map[parents.connection_source[a]]
-        genes.connection_target[gene] = primary_map[parents.connection_target[a]]
+        genes.connection_source[gene] = new_index[parents.connection_source[a]]
+        genes.connection_target[gene] = new_index[parents.connection_target[a]]
         while b < b_end and parents.connection_innovation[b] < innovation:
             b += 1
         if b < b_end and parents.connection_innovation[b] == innovation:
@@ -185,20 +170,18 @@ def _cross_primary(parents, primary, secondary, genes, child, method, disable_ra
 
 
 @inner_function
-def _enter_secondary(
-    parents, primary, secondary, genes, child, count, index_count, feed_forward, secondary_map, mark
-):
+def _enter_secondary(parents, pair, genes, child, count, index_count, feed_forward, work):
     """Add the secondary's disjoint and excess connections, unless they repeat a pair or would close a loop."""
-    a, a_end = parents.connection_offset[primary], parents.connection_offset[primary + 1]
+    a, a_end = parents.connection_offset[pair.primary], parents.connection_offset[pair.primary + 1]
     first = genes.connection_offset[child]
-    for b in range(parents.connection_offset[secondary], parents.connection_offset[secondary + 1]):
+    for b in range(parents.connection_offset[pair.secondary], parents.connection_offset[pair.secondary + 1]):
         innovation = parents.connection_innovation[b]
         while a < a_end and parents.connection_innovation[a] < innovation:
             a += 1
         if a < a_end and parents.connection_innovation[a] == innovation:
             continue
-        source = secondary_map[parents.connection_source[b]]
-        target = secondary_map[parents.connection_target[b]]
+        source = work.secondary_map[parents.connection_source[b]]
+        target = work.secondary_map[parents.connection_target[b]]
         known = False
         for gene in range(first, first + count):
             known |= genes.connection_source[gene] == source and genes.connection_target[gene] == target
@@ -212,7 +195,7 @@ def _enter_secondary(
                 target,
                 source,
                 index_count,
-                mark,
+                work.mark,
             )
         ):
             continue
@@ -228,9 +211,10 @@ def _enter_secondary(
 
 
 @inner_function
-def _drop_unused_nodes(genes, child, node_count, connection_count, input_count, num_outputs, mark, new_index):
+def _drop_unused_nodes(genes, child, node_count, connection_count, shape, work):
     """Drop the hidden nodes that no connection touches; the number of nodes left."""
-    if node_count == num_outputs:
+    input_count, mark, new_index = shape.input_count, work.mark, work.primary_map
+    if node_count == shape.num_outputs:
         return node_count
     first_node, first = genes.node_offset[child], genes.connection_offset[child]
     index_count = input_count + node_count
@@ -240,7 +224,7 @@ def _drop_unused_nodes(genes, child, node_count, connection_count, input_count, 
         mark[genes.connection_target[gene]] = 1
     kept = 0
     for node in range(node_count):
-        if node < num_outputs or mark[input_count + node] == 1:
+        if node < shape.num_outputs or mark[input_count + node] == 1:
             new_index[input_count + node] = input_count + kept
             if kept < node:
                 copy_node(genes, first_node + node, genes, first_node + kept)

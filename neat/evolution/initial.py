@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from neat.config.config import Config, to_record
+from neat.config.config import Config
 from neat.config.models import GenomeConfig
 from neat.evolution.innovation import GlobalInnovations
-from neat.evolution.mutation import NodeFunctions, draw_function, initial_value
+from neat.evolution.mutation import draw_function, initial_value
+from neat.evolution.run_settings import RunSettings
 from neat.genome.gene_arrays import Description
 from neat.genome.genome import DTYPES, Bounds, GenomeArrays, Genomes
 from neat.kernels import rng
@@ -25,6 +27,14 @@ except ImportError:  # there is none on Windows
 _BYTES_OF_A_LINK = 160  # at most, while links are built: ends, order, numbers, and their table, which doubles
 _MOST_UNUSED = 2**20
 _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+class _Links(NamedTuple):
+    """The links that the first genomes may have, by innovation number."""
+
+    innovation: np.ndarray  # int64 (n,)
+    source: np.ndarray  # int64 (n,), index of the source in each genome
+    target: np.ndarray  # int64 (n,)
 
 
 def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
@@ -54,23 +64,9 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
         connection_weight=np.empty(connections, np.float32),
         connection_enabled=np.ones(connections, np.bool_),
     )
-    _fill(
-        arrays,
-        innovation[order],
-        source[order],
-        target[order],
-        np.float32(rate),
-        genome.num_outputs,
-        to_record(genome),
-        NodeFunctions.of(genome),
-        seed,
-    )
-    return Genomes(
-        arrays,
-        *Description.of(genome),
-        seed=config.seed,
-        bounds=bounds_of(genome),
-    )
+    links = _Links(innovation[order], source[order], target[order])
+    _fill(arrays, links, np.float32(rate), RunSettings.of(config))
+    return Genomes(arrays, *Description.of(genome), seed=config.seed, bounds=bounds_of(genome))
 
 
 def bounds_of(genome: GenomeConfig) -> Bounds:
@@ -169,17 +165,18 @@ def _count_links(genomes, links, rate, seed):
 
 
 @kernel(allocates=False)
-def _fill(arrays, innovation, source, target, rate, num_outputs, settings, functions, seed):
-    initial = settings[0]
+def _fill(arrays, links, rate, run):
+    """Write each genome's connections, every link of `links` at a rate, and the attributes of its genes."""
+    initial, functions, seed = run.config[0].genome, run.functions, run.seed
     for genome in range(len(arrays.node_offset) - 1):
         gene = arrays.connection_offset[genome]
-        for link in range(len(innovation)):
+        for link in range(len(links.innovation)):
             word, _, _, _ = rng.block(seed, 0, genome, rng.INITIAL_TOPOLOGY, link)
             if rng.to_uniform(word) < rate:
                 word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_WEIGHT, link)
-                arrays.connection_innovation[gene] = innovation[link]
-                arrays.connection_source[gene] = source[link]
-                arrays.connection_target[gene] = target[link]
+                arrays.connection_innovation[gene] = links.innovation[link]
+                arrays.connection_source[gene] = links.source[link]
+                arrays.connection_target[gene] = links.target[link]
                 arrays.connection_weight[gene] = initial_value(initial.weight, word0, word1)
                 gene += 1
         first = arrays.node_offset[genome]
@@ -188,7 +185,7 @@ def _fill(arrays, innovation, source, target, rate, num_outputs, settings, funct
             arrays.node_bias[first + node] = initial_value(initial.bias, word0, word1)
             arrays.node_response[first + node] = initial_value(initial.response, word2, word3)
             word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_FUNCTION, node)
-            new = functions.new[1] if node < num_outputs else functions.new[0]
+            new = functions.new[1] if node < run.shape.num_outputs else functions.new[0]
             arrays.node_activation[first + node] = draw_function(new, functions.activation_options, word0)
             arrays.node_aggregation[first + node] = draw_function(
                 functions.new[2], functions.aggregation_options, word1

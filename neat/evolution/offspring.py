@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.config.config import Config
 from neat.evolution import breeding
-from neat.evolution.breeding import Counts, Work
+from neat.evolution.draft import Drafts, Work
 from neat.evolution.innovation import GlobalInnovations, Requests
-from neat.evolution.mutation import NodeFunctions
+from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan
 from neat.genome import buffers
 from neat.genome.genome import GenomeArrays
@@ -19,25 +18,24 @@ class OffspringMaker:
     """Makes the children of each generation.
 
     Args:
-        config: The config.
-        settings: Its record, as `to_record` gives it.
+        run: The run's settings.
+        size: Children in each generation.
 
     Attributes:
         requests: What the last children asked of the innovation scheme, and got.
     """
 
-    def __init__(self, config: Config, settings: np.ndarray) -> None:
-        size = config.population_size
+    def __init__(self, run: RunSettings, size: int) -> None:
+        self._run = run
         self._size = size
-        self._seed = np.uint64(config.seed)
-        self._settings = settings
-        self._functions = NodeFunctions.of(config.genome)
-        self._input_count = config.genome.num_inputs + config.genome.bias_input
-        self._num_outputs = config.genome.num_outputs
         self._spare = buffers.empty(size, 0, 0)  # the next children lie here
-        self._draft = buffers.empty(size, 0, 0)  # children before their structural additions
-        self._count = Counts(np.empty(size, np.int64), np.empty(size, np.int64))
-        self.requests = Requests(*(np.empty(size, np.int64) for _ in Requests._fields))
+        self._drafts = Drafts(
+            genes=buffers.empty(size, 0, 0),
+            nodes=np.empty(size, np.int64),
+            connections=np.empty(size, np.int64),
+            requests=Requests(*(np.empty(size, np.int64) for _ in Requests._fields)),
+        )
+        self.requests = self._drafts.requests
 
     def make(
         self,
@@ -57,32 +55,21 @@ class OffspringMaker:
             generation: The children's.
         """
         self._breed(parents, plan, generation)
+        drafts, input_count = self._drafts, self._run.shape.input_count
         nodes, connections, splits, links = breeding.measure(
-            self._count, self.requests, self._spare.node_offset, self._spare.connection_offset
+            drafts, self._spare.node_offset, self._spare.connection_offset
         )
         innovations.next_generation()
-        innovations.assign(self.requests, self._draft, self._count.node, self._input_count, splits, links)
+        innovations.assign(self.requests, drafts.genes, drafts.nodes, input_count, splits, links)
         whole = buffers.with_room(self._spare, nodes, connections)
         children = buffers.trim(whole, self._size, nodes, connections)
-        parallel.over(
-            breeding.finish,
-            self._size,
-            self._draft,
-            self._count,
-            self.requests,
-            children,
-            self._input_count,
-            self._settings,
-            self._functions,
-            self._seed,
-            generation,
-        )
+        parallel.over(breeding.finish, self._size, drafts, children, self._run, generation)
         self._spare = memory
         return children, whole
 
     def _breed(self, parents: GenomeArrays, plan: Plan, generation: int) -> None:
         """Make the children as far as they can be made without new ids."""
-        genes = self._draft
+        genes = self._drafts.genes
         most_nodes, most_genes = breeding.reserve(
             parents.node_offset,
             parents.connection_offset,
@@ -90,20 +77,16 @@ class OffspringMaker:
             genes.node_offset,
             genes.connection_offset,
         )
-        self._draft = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
+        genes = buffers.with_room(genes, int(genes.node_offset[-1]), int(genes.connection_offset[-1]))
+        self._drafts = self._drafts._replace(genes=genes)
+        indices = self._run.shape.input_count + most_nodes
         parallel.over(
             breeding.breed,
             self._size,
             parents,
             plan,
-            self._draft,
-            self._count,
-            self.requests,
-            self._input_count,
-            self._num_outputs,
-            self._settings,
-            self._functions,
-            self._seed,
+            self._drafts,
+            self._run,
             generation,
-            scratch=lambda: (Work.of(self._input_count + most_nodes, most_genes),),
+            scratch=lambda: (Work.of(indices, most_genes),),
         )

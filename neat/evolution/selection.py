@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neat.config.choices import EqualFitness
 from neat.evolution import crossover
 from neat.kernels import rng
 from neat.kernels.jit import function, inner_function, kernel
 from neat.kernels.sorting import descending
 
-_BOTH = 0  # position in config_models.EqualFitness
+_BOTH = int(EqualFitness.BOTH)
 
 
 class Ranking(NamedTuple):
@@ -185,7 +186,7 @@ def _choose_parents(slot, species, elite, ranking, rule, seed, generation):
 
 
 @kernel
-def plan(fitness, connection_offset, birth, ranking, offspring, kept, settings, seed, generation):
+def plan(fitness, connection_offset, birth, ranking, offspring, kept, run, generation):
     """Choose the parents of each child and sort the children by the first.
 
     Args:
@@ -195,16 +196,15 @@ def plan(fitness, connection_offset, birth, ranking, offspring, kept, settings, 
         ranking: Ranking.
         offspring: int64 (S,).
         kept: A genome that goes on unchanged in place of the last child, or -1.
-        settings: Config record, shape (1,).
-        seed: uint64.
+        run: RunSettings.
         generation: The children's.
 
     Returns:
         (first, second, mutates, both, birth): the fields of Plan.
     """
     population_size = len(fitness)
-    rule = settings[0].reproduction
-    both_enter = settings[0].crossover.equal_fitness == _BOTH
+    rule = run.config[0].reproduction
+    both_enter = run.config[0].crossover.equal_fitness == _BOTH
     first, second = np.empty(population_size, np.int64), np.empty(population_size, np.int64)
     mutates, both = np.empty(population_size, np.bool_), np.empty(population_size, np.bool_)
     slot = 0
@@ -213,7 +213,7 @@ def plan(fitness, connection_offset, birth, ranking, offspring, kept, settings, 
         elites = rule.elites if size > rule.elite_species_size else 0
         for position in range(offspring[species]):
             elite = position if position < min(elites, size) else -1
-            a, b, mutates[slot] = _choose_parents(slot, species, elite, ranking, rule, seed, generation)
+            a, b, mutates[slot] = _choose_parents(slot, species, elite, ranking, rule, run.seed, generation)
             both[slot] = b >= 0 and both_enter and fitness[a] == fitness[b]
             if b >= 0:
                 a_genes = connection_offset[a + 1] - connection_offset[a]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neat.config.choices import Measure, Normalisation
 from neat.config.config import Config, to_record
 from neat.genome.copying import copy_genome
 from neat.genome.genome import Genome, GenomeArrays
@@ -20,8 +21,8 @@ _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 _WIDE_ZERO = np.float64(0.0)
 _GREATEST = np.finfo(np.float32).max
-_MEAN = 1  # position in config.Measure
-_CONTINUOUS = 0  # position in config.Normalisation
+_MEAN = int(Measure.MEAN)
+_CONTINUOUS = int(Normalisation.CONTINUOUS)
 
 
 class Species(NamedTuple):
@@ -292,55 +293,33 @@ def stagnate(improved, record, best, mean, rule, population_stagnates, generatio
 
 
 @kernel
-def draw_representatives(
-    id_,
-    founded,
-    improved,
-    record,
-    member,
-    offset,
-    offspring,
-    node_offset,
-    connection_offset,
-    seed,
-    generation,
-):
+def draw_representatives(id_, ranking, offspring, genes, seed, generation):
     """The species that have offspring, and a random member of each.
 
     Args:
-        id_: int64 (S,), as the next three a field of Species.
-        founded: int64 (S,).
-        improved: int64 (S,).
-        record: float64 (S,).
-        member: int64 (P,), genomes by species.
-        offset: int64 (S+1,), where each species' members begin.
+        id_: int64 (S,), the species' ids.
+        ranking: Ranking.
         offspring: int64 (S,).
-        node_offset: int64 (P+1,), of the genomes.
-        connection_offset: int64 (P+1,), likewise.
+        genes: GenomeArrays of P genomes.
         seed: uint64.
         generation: The current one.
 
     Returns:
-        (id, founded, improved, record) of those species; the members' indices, int64; how many nodes and how many
-        connections they have in all.
+        The positions of those species; the members' indices, both int64; how many nodes and how many connections the
+        members have in all.
     """
     count, nodes, connections = 0, 0, 0
     kept, genome = np.empty(len(id_), np.int64), np.empty(len(id_), np.int64)
     for species in range(len(id_)):
         if offspring[species] > 0:
+            first, last = ranking.offset[species], ranking.offset[species + 1]
             word, _, _, _ = rng.block(seed, generation, id_[species], rng.REPRESENTATIVE, 0)
-            chosen = member[offset[species] + rng.to_index(word, offset[species + 1] - offset[species])]
+            chosen = ranking.member[first + rng.to_index(word, last - first)]
             kept[count], genome[count] = species, chosen
-            nodes += node_offset[chosen + 1] - node_offset[chosen]
-            connections += connection_offset[chosen + 1] - connection_offset[chosen]
+            nodes += genes.node_offset[chosen + 1] - genes.node_offset[chosen]
+            connections += genes.connection_offset[chosen + 1] - genes.connection_offset[chosen]
             count += 1
-    new_id, new_founded = np.empty(count, np.int64), np.empty(count, np.int64)
-    new_improved, new_record = np.empty(count, np.int64), np.empty(count)
-    for new in range(count):
-        old = kept[new]
-        new_id[new], new_founded[new] = id_[old], founded[old]
-        new_improved[new], new_record[new] = improved[old], record[old]
-    return (new_id, new_founded, new_improved, new_record), genome[:count], nodes, connections
+    return kept[:count], genome[:count], nodes, connections
 
 
 def threshold_as_float32(threshold: float) -> np.float32:

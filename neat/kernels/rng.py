@@ -6,6 +6,8 @@ travels, so a run does not depend on the order of the work.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from neat.kernels import elementary
@@ -39,6 +41,15 @@ _TAU = np.float32(6.2831855)
 _MINUS_TWO = np.float32(-2.0)
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
+
+
+class Key(NamedTuple):
+    """Whose random numbers are drawn."""
+
+    seed: np.uint64  # the run's
+    generation: int
+    genome: int
+
 
 # A stream's words: key (2), counter (4), the block last computed (4), how many of its words are used.
 STREAM_WORDS = 11
@@ -117,12 +128,12 @@ def to_normal(word0, word1):
 
 
 @inner_function
-def start(stream, seed, generation, genome, purpose):
-    """Begin the sequence of draws 0, 1, … of a purpose in `stream`, uint64 of shape (STREAM_WORDS,)."""
-    stream[0] = np.uint64(seed) & _LOW
-    stream[1] = np.uint64(seed) >> _32
-    stream[2] = np.uint64(generation)
-    stream[3] = np.uint64(genome)
+def start(stream, key, purpose):
+    """Begin a Key's sequence of draws 0, 1, … of a purpose in `stream`, uint64 of shape (STREAM_WORDS,)."""
+    stream[0] = np.uint64(key.seed) & _LOW
+    stream[1] = np.uint64(key.seed) >> _32
+    stream[2] = np.uint64(key.generation)
+    stream[3] = np.uint64(key.genome)
     stream[4] = np.uint64(purpose)
     stream[5] = np.uint64(0)
     stream[10] = np.uint64(4)

@@ -19,7 +19,7 @@ KNOWN = (
 @kernel
 def _draw(seed, count, limit, word, inline, streamed, uniform, index, normal):
     stream = np.empty(rng.STREAM_WORDS, np.uint64)
-    rng.start(stream, seed, 3, 5, rng.STRUCTURE)
+    rng.start(stream, rng.Key(seed, 3, 5), rng.STRUCTURE)
     for draw in range(count):
         word[draw, 0], word[draw, 1], word[draw, 2], word[draw, 3] = rng.block(seed, 3, 5, 8, draw)
         inline[draw, 0], inline[draw, 1], inline[draw, 2], inline[draw, 3] = rng.inline_block(
@@ -41,7 +41,7 @@ def _normals(first, second, normal):
 @kernel
 def _happen(seed, rate, count):
     stream = np.empty(rng.STREAM_WORDS, np.uint64)
-    rng.start(stream, seed, 0, 0, 0)
+    rng.start(stream, rng.Key(seed, 0, 0), 0)
     happened = 0
     for _ in range(count):
         happened += rng.happens(stream, rate)

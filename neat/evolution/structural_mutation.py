@@ -1,0 +1,232 @@
+"""Structural mutation of one child (2002, section 3.1).
+
+Structural additions need ids, which are given to all children of a generation at once: `change_structure` deletes and
+says what to add, `grow` adds it once the ids are known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neat.config.choices import Structural
+from neat.evolution.draft import Draft
+from neat.evolution.mutation import clip, draw_function, initial_value
+from neat.genome.copying import copy_connection, copy_node
+from neat.kernels import rng
+from neat.kernels.jit import inner_function
+
+_ALL = int(Structural.ALL)
+_ONE_F = np.float32(1.0)
+
+
+@inner_function(inline="never")
+def reaches(source, target, first, count, start, goal, index_count, mark):
+    """Whether the connections lead from index `start` to index `goal`; `mark` is scratch, uint8 (index_count,)."""
+    if start == goal:
+        return True
+    mark[:index_count] = 0
+    mark[start] = 1
+    grew = True
+    while grew:
+        grew = False
+        for position in range(first, first + count):
+            if mark[source[position]] == 1 and mark[target[position]] == 0:
+                if target[position] == goal:
+                    return True
+                mark[target[position]] = 1
+                grew = True
+    return False
+
+
+@inner_function
+def change_structure(draft, requests, child, shape, rule, work):
+    """Delete nodes and connections, and choose what to add.
+
+    Args:
+        draft: Draft.
+        requests: Requests, receives what to add.
+        child: Index of the child.
+        shape: NetworkShape.
+        rule: MutationConfig record.
+        work: Work, whose stream has been started for this child.
+
+    Returns:
+        (nodes, connections, mutated): how many are left; whether anything was drawn.
+    """
+    genes, first_connection, stream = draft.genes, draft.first_connection, work.stream
+    node_count, connection_count = draft.nodes, draft.connections
+    add_node, add_connection, delete_node, delete_connection = _draw_kinds(rule, stream)
+    hidden = node_count - shape.num_outputs
+    if delete_node and hidden > 0:
+        node = shape.num_outputs + rng.index(stream, hidden)
+        connection_count = _delete_node(draft, shape.input_count, node)
+        node_count -= 1
+    if delete_connection and connection_count > 0:
+        gone = first_connection + rng.index(stream, connection_count)
+        for position in range(gone, first_connection + connection_count - 1):
+            copy_connection(genes, position + 1, genes, position)
+        connection_count -= 1
+    if add_node:
+        bias = -1 if rule.split_bias else shape.bias_index
+        requests.split[child] = _choose_split(genes, first_connection, connection_count, bias, rule, stream)
+    if add_connection:
+        left = Draft(genes, draft.first_node, node_count, first_connection, connection_count)
+        ends = _choose_link(left, shape, rule.add_connection_tries, work)
+        requests.link_source[child], requests.link_target[child] = ends
+    mutated = add_node or add_connection or delete_node or delete_connection
+    return node_count, connection_count, mutated
+
+
+@inner_function
+def _draw_kinds(rule, stream):
+    """Which of the four structural mutations happen: (add node, add connection, delete node, delete connection)."""
+    if rule.structural == _ALL:
+        add_node = rng.happens(stream, rule.add_node_rate)
+        add_connection = rng.happens(stream, rule.add_connection_rate)
+        delete_node = rng.happens(stream, rule.delete_node_rate)
+        delete_connection = rng.happens(stream, rule.delete_connection_rate)
+        return add_node, add_connection, delete_node, delete_connection
+    first = rule.add_node_rate
+    second = first + rule.add_connection_rate
+    third = second + rule.delete_node_rate
+    fourth = third + rule.delete_connection_rate
+    choice = rng.uniform(stream) * max(_ONE_F, fourth)
+    return (
+        choice < first,
+        first <= choice < second,
+        second <= choice < third,
+        third <= choice < fourth,
+    )
+
+
+@inner_function
+def _delete_node(draft, input_count, node):
+    """Delete a node and its connections; the number of connections left."""
+    genes, first_connection = draft.genes, draft.first_connection
+    for position in range(draft.first_node + node, draft.first_node + draft.nodes - 1):
+        copy_node(genes, position + 1, genes, position)
+    gone = input_count + node
+    kept = first_connection
+    for position in range(first_connection, first_connection + draft.connections):
+        source, target = genes.connection_source[position], genes.connection_target[position]
+        if source != gone and target != gone:
+            copy_connection(genes, position, genes, kept)
+            genes.connection_source[kept] = source - (source > gone)
+            genes.connection_target[kept] = target - (target > gone)
+            kept += 1
+    return kept - first_connection
+
+
+@inner_function
+def _choose_split(genes, first, count, bias, rule, stream):
+    """Position within the child of a random enabled connection, none from the index `bias`, or -1."""
+    candidates = 0
+    for position in range(first, first + count):
+        candidates += genes.connection_enabled[position] and genes.connection_source[position] != bias
+    if candidates == 0:
+        return -1
+    by_age = rule.split_oldest_rate > 0 and count < rule.split_oldest_below
+    left = candidates if by_age else rng.index(stream, candidates)
+    for position in range(first, first + count):
+        if genes.connection_enabled[position] and genes.connection_source[position] != bias:
+            if left == 0 or (by_age and rng.happens(stream, rule.split_oldest_rate)):
+                return position - first
+            left -= 1
+    return -1
+
+
+@inner_function
+def _choose_link(draft, shape, tries, work):
+    """Ends of a link that the child does not have and that closes no loop in a feed-forward one, or (-1, -1)."""
+    source, target = draft.genes.connection_source, draft.genes.connection_target
+    first, count = draft.first_connection, draft.connections
+    index_count = shape.input_count + draft.nodes
+    for _ in range(tries):
+        new_source = rng.index(work.stream, index_count)
+        new_target = shape.input_count + rng.index(work.stream, draft.nodes)
+        known = False
+        for position in range(first, first + count):
+            known |= source[position] == new_source and target[position] == new_target
+        if known:
+            continue
+        if (
+            shape.feed_forward
+            and new_source >= shape.input_count
+            and reaches(source, target, first, count, new_target, new_source, index_count, work.mark)
+        ):
+            continue
+        return new_source, new_target
+    return -1, -1
+
+
+@inner_function
+def _insert_connection(genes, first, count, innovation, source, target, weight):
+    """Insert an enabled connection among `count` sorted ones."""
+    position = first + count
+    while position > first and genes.connection_innovation[position - 1] > innovation:
+        copy_connection(genes, position - 1, genes, position)
+        position -= 1
+    genes.connection_innovation[position] = innovation
+    genes.connection_source[position] = source
+    genes.connection_target[position] = target
+    genes.connection_weight[position] = weight
+    genes.connection_enabled[position] = True
+
+
+@inner_function
+def grow(draft, requests, run, key):
+    """Add the node and the link that a child asked for, now that they have ids.
+
+    The child's genes must already lie at its offsets, with room for the additions: one node and two connections for a
+    split, one connection for a link.
+
+    Args:
+        draft: Draft.
+        requests: Requests.
+        run: RunSettings.
+        key: The child's rng.Key.
+    """
+    child, genes, initial, count = key.genome, draft.genes, run.config[0].genome, draft.connections
+    first, source, target = draft.first_connection, genes.connection_source, genes.connection_target
+    split = requests.split[child]
+    link_source, link_target = requests.link_source[child], requests.link_target[child]
+    if split >= 0:
+        position = _insert_node(draft, requests.node_id[child], run.functions, initial, key)
+        node = run.shape.input_count + position - draft.first_node
+        for gene in range(first, first + count):
+            source[gene] += source[gene] >= node
+            target[gene] += target[gene] >= node
+        link_source += link_source >= node
+        link_target += link_target >= node
+        # 2002, section 3.1: the connection into the node has weight 1 (or the bound next to it, where 1 is beyond),
+        # the one out of it the old weight.
+        old = first + split
+        genes.connection_enabled[old] = False
+        old_source, old_target, weight = source[old], target[old], genes.connection_weight[old]
+        into, out = requests.in_innovation[child], requests.out_innovation[child]
+        one = clip(_ONE_F, initial.weight)
+        _insert_connection(genes, first, count, into, old_source, node, one)
+        _insert_connection(genes, first, count + 1, out, node, old_target, weight)
+        count += 2
+    if link_target >= 0:
+        word0, word1, _, _ = rng.block(key.seed, key.generation, child, rng.NEW_GENE, 2)
+        weight = initial_value(initial.weight, word0, word1)
+        innovation = requests.link_innovation[child]
+        _insert_connection(genes, first, count, innovation, link_source, link_target, weight)
+
+
+@inner_function
+def _insert_node(draft, node_id, functions, initial, key):
+    """Insert a new node among a child's; its position in the arrays."""
+    genes, position = draft.genes, draft.first_node + draft.nodes
+    while genes.node_id[position - 1] > node_id:
+        copy_node(genes, position - 1, genes, position)
+        position -= 1
+    word0, word1, _, _ = rng.block(key.seed, key.generation, key.genome, rng.NEW_GENE, 0)
+    bias0, bias1, response0, response1 = rng.block(key.seed, key.generation, key.genome, rng.NEW_GENE, 1)
+    genes.node_id[position] = node_id
+    genes.node_bias[position] = initial_value(initial.bias, bias0, bias1)
+    genes.node_response[position] = initial_value(initial.response, response0, response1)
+    genes.node_activation[position] = draw_function(functions.new[0], functions.activation_options, word0)
+    genes.node_aggregation[position] = draw_function(functions.new[2], functions.aggregation_options, word1)
+    return position
