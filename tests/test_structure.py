@@ -13,6 +13,15 @@ PACKAGES = ("neat", "evaluators", "experiments")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OURS = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in SOURCES}
 
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60  # all below
+MOST_PARAMETERS = 8
+# Public, and called with keywords: these may take more.
+CALLED_BY_KEYWORD = {
+    "evaluators.gradient.evolved.fit_weights",
+    "evaluators.gradient.training.fit",
+    "evaluators.gymnasium.evaluator.Gymnasium.__init__",
+}
+
 # The rooms of neat, lowest first: a file imports from its own room and from lower ones.
 ROOMS = (
     {"support", "name_clash"},
@@ -138,10 +147,38 @@ def test_no_branch_on_the_device(name):
 
 
 def test_files_are_short():
+    long = {module_of(p): n for p in SOURCES if (n := len(p.read_text("utf-8").splitlines())) >= MOST_LINES}
+    assert not long
+
+
+def functions(path):
+    """(name with its class, node) of every function in a file."""
+
+    def inside(node, prefix):
+        for child in ast.iter_child_nodes(node):
+            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            name = f"{prefix}.{child.name}" if named else prefix
+            if named and not isinstance(child, ast.ClassDef):
+                yield name, child
+            yield from inside(child, name)
+
+    return inside(ast.parse(path.read_text("utf-8")), module_of(path))
+
+
+def parameters(function):
+    args = function.args
+    names = [each.arg for each in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def test_functions_are_short_and_take_few_parameters():
+    found = {name: node for path in SOURCES for name, node in functions(path)}
     long = {
-        str(p.relative_to(ROOT)): n for p in SOURCES if (n := len(p.read_text("utf-8").splitlines())) > 500
+        name: n for name, f in found.items() if (n := f.end_lineno - f.lineno + 1) >= MOST_LINES_OF_A_FUNCTION
     }
     assert not long
+    many = {name for name, f in found.items() if parameters(f) > MOST_PARAMETERS}
+    assert many == CALLED_BY_KEYWORD
 
 
 def test_optional_dependencies_are_imported_where_used():

@@ -108,7 +108,7 @@ def fit(
         data = _load("data", data, like)
         validation = None if validation is None else _load("validation", validation, like)
         test = None if test is None else _load("test", test, like)
-        training = _Training(model, loss, score, optimiser, batch_size, clip_norm, seed, data, validation)
+        training = _Training(model, (loss, score), optimiser, batch_size, clip_norm, seed, data, validation)
         if checkpoint is not None and resume and checkpoint.exists():
             training.restore(checkpoint)
         training.train(epochs, patience, reporters, checkpoint)
@@ -177,8 +177,7 @@ class _Training:
     def __init__(
         self,
         model: Module,
-        loss: Loss,
-        score: Score | None,
+        measures: tuple[Loss, Score | None],
         optimiser: Optimiser,
         batch_size: int,
         clip_norm: float | None,
@@ -186,7 +185,8 @@ class _Training:
         data: Data,
         validation: Data | None,
     ) -> None:
-        self._model, self._loss, self._score, self._optimiser = model, loss, score, optimiser
+        self._model, self._optimiser = model, optimiser
+        self._loss, self._score = measures
         self._batch_size, self._clip_norm, self._seed = batch_size, clip_norm, seed
         self._data, self._validation = data, validation
         self._best: dict[str, np.ndarray] = {}

@@ -122,7 +122,7 @@ def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function,
     evaluators.Rollout(environment, device="cpu")
     with pytest.raises(ValueError) as error:
         evaluators.Rollout(environment, device="cuda")
-    start = f"Own: step cannot be compiled for a GPU: test_cuda_episodes.py, line {line}: {reason}"
+    start = f"Own: step cannot be compiled for a GPU: test_episodes.py, line {line}: {reason}"
     assert str(error.value).startswith(start)
     assert str(error.value).endswith("; use device='cpu'") and "\n" not in str(error.value)
     assert evaluators.Rollout(environment, device="auto").devices == ("cpu",)
