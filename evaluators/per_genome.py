@@ -18,7 +18,7 @@ from evaluators.program.compiled import CompiledNetworks
 from evaluators.program.program import Shape
 from evaluators.program.tiles import Batch
 from evaluators.thread_guard import Exclusive
-from evaluators.worker_processes import Workers, can_import_main
+from evaluators.worker_processes import WorkerProcesses, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genomes
 from neat.support.messages import cut, shown
@@ -119,7 +119,7 @@ class PerGenome:
         self.function = function
         self.workers = int(workers)
         self.timeout = timeout
-        self._pool: Workers | None = None
+        self._pool: WorkerProcesses | None = None
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
         """Return the fitness of every genome, float64 of shape (genomes,).
@@ -137,7 +137,7 @@ class PerGenome:
         if self._pool is None:
             if self.timeout is not None:  # workers find the compiled code on disk
                 networks.activate(np.zeros((1, networks.num_inputs)))
-            self._pool = Workers(
+            self._pool = WorkerProcesses(
                 functools.partial(_evaluate_networks, self.function), self.workers, self.timeout
             )
         count = len(networks) if self.timeout else min(len(networks), 4 * self.workers)

@@ -93,7 +93,7 @@ def can_import_main() -> bool:
     return getattr(main, "__spec__", None) is not None or (path is not None and os.path.isfile(path))
 
 
-class Workers:
+class WorkerProcesses:
     """Processes that share tasks: each calls a function with one task after the other.
 
     They start with the first tasks and end with `close`, with the `with` block, or with this process. A process that
@@ -158,7 +158,7 @@ class Workers:
         if os.getpid() == self._owner:
             _end_all(self._workers)
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> WorkerProcesses:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evaluators.worker_processes import Workers
+from evaluators.worker_processes import WorkerProcesses
 from experiments.cli.first_start import compile_ahead, print_device
 from experiments.cli.flags import CommandLine, Options
 from experiments.cli.settings import build_config
@@ -140,7 +140,7 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
         return
     threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
     prepare = functools.partial(parallel.set_threads, threads)
-    with Workers(run_one, options.workers, options.timeout, prepare) as workers:
+    with WorkerProcesses(run_one, options.workers, options.timeout, prepare) as workers:
         yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
 
 

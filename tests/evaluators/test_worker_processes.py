@@ -16,7 +16,7 @@ import pytest
 
 from evaluators import worker_processes
 from evaluators.process_lifetime import call_in_permanent_thread
-from evaluators.worker_processes import Workers
+from evaluators.worker_processes import WorkerProcesses
 from experiments.__main__ import main
 from neat.kernels import disk_cache
 from tests.support import worker_tasks
@@ -153,7 +153,7 @@ def test_stopped_workers_of_threads_end_with_their_parent(tmp_path):
 
 def test_processes_outlive_the_threads_that_asked_for_them():
     """Linux kills a worker when the thread that started it ends."""
-    pool = Workers(worker_tasks.process_id, 1)
+    pool = WorkerProcesses(worker_tasks.process_id, 1)
     with pool:
         found = []
         for _ in range(2):
@@ -166,7 +166,7 @@ def test_processes_outlive_the_threads_that_asked_for_them():
 @pytest.mark.parametrize("last", [2, "raises"])
 def test_builds_that_workers_cannot_save_are_warned_about_once(last, monkeypatch, capfd, recwarn):
     monkeypatch.setattr(disk_cache, "_warned", False)
-    with Workers(worker_tasks.fail_to_save, 2) as pool:
+    with WorkerProcesses(worker_tasks.fail_to_save, 2) as pool:
         results = pool.map([0, 1, last], NAMES)
         assert [next(results), next(results)] == [0, 1]
         with (
@@ -236,7 +236,7 @@ def test_a_study_survives_the_death_of_a_worker(tmp_path, monkeypatch, caplog):
 def test_a_worker_that_dies_or_stops_is_replaced(sent, tmp_path, caplog):
     flag = tmp_path / "flag"
     flag.touch()
-    with Workers(worker_tasks.end_once, 1, timeout=None if sent == signal.SIGKILL else 2.0) as pool:
+    with WorkerProcesses(worker_tasks.end_once, 1, timeout=None if sent == signal.SIGKILL else 2.0) as pool:
         assert list(pool.map([(flag, sent, result) for result in range(3)], NAMES)) == [0, 1, 2]
         reason = "was killed by SIGKILL" if sent == signal.SIGKILL else "took more than 2 s (timeout)"
         assert f"task 0: a worker process {reason}" in caplog.text and "again (1 of 2)" in caplog.text
@@ -258,7 +258,7 @@ def test_a_worker_that_dies_or_stops_is_replaced(sent, tmp_path, caplog):
 )
 def test_work_is_repeated_a_limited_number_of_times(function, timeout, reason, monkeypatch):
     monkeypatch.setattr(worker_processes, "RETRIES", 1)
-    with Workers(function, 1, timeout) as pool:
+    with WorkerProcesses(function, 1, timeout) as pool:
         with pytest.raises(RuntimeError) as error:
             list(pool.map([0], NAMES[:1]))
         assert str(error.value) == f"task 0: a worker process {reason}, 2 times in a row"
@@ -267,7 +267,7 @@ def test_work_is_repeated_a_limited_number_of_times(function, timeout, reason, m
 
 def test_a_function_that_raises_is_called_once(tmp_path, caplog):
     calls = tmp_path / "calls"
-    with Workers(worker_tasks.fail, 1) as pool:
+    with WorkerProcesses(worker_tasks.fail, 1) as pool:
         with pytest.raises(SystemExit):
             list(pool.map([(calls, True)], NAMES[:1]))
         with pytest.raises(RuntimeError) as error:
@@ -280,7 +280,7 @@ def test_a_function_that_raises_is_called_once(tmp_path, caplog):
 
 def test_a_process_that_cannot_start_is_reported_once(caplog, capfd):
     with (
-        Workers(worker_tasks.double, 1, prepare=worker_tasks.unready) as pool,
+        WorkerProcesses(worker_tasks.double, 1, prepare=worker_tasks.unready) as pool,
         pytest.raises(
             RuntimeError, match=r"^task 0: a worker process ended with status 1 while it started, see"
         ),
@@ -293,7 +293,7 @@ def test_a_process_that_cannot_start_is_reported_once(caplog, capfd):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_has_its_own_processes():
-    with Workers(worker_tasks.double, 1) as pool:
+    with WorkerProcesses(worker_tasks.double, 1) as pool:
         assert list(pool.map([1, 2, 3], NAMES)) == [2, 4, 6]
         child = os.fork()
         if child == 0:
