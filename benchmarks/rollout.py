@@ -23,6 +23,7 @@ from neat import Genomes
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.kernels import parallel
 from neat.kernels.jit import inner_function, kernel
+from neat.kernels.pieces import claimed
 
 GENOMES, EPISODES, STEPS = 1_000, 5, 500
 NEAT_PYTHON_EPISODES = 20
@@ -88,9 +89,9 @@ def _timed(call: Any) -> float:
 
 
 @kernel(allocates=False)
-def _physics_range(begin, end, episodes, steps, constants, state):
+def _physics_range(pieces, episodes, steps, constants, state):
     """Compute the physics alone, one episode at a time, with a push that keeps the pole up."""
-    for individual in range(begin, end):
+    for individual in claimed(pieces):
         for number in range(episodes):
             key = (np.uint64(0), np.uint64(0), np.uint64(individual), np.uint64(number), np.uint64(0))
             _reset(state, constants, key)
@@ -100,11 +101,11 @@ def _physics_range(begin, end, episodes, steps, constants, state):
 
 
 @kernel(allocates=False)
-def _side_by_side_range(begin, end, steps, constants, state, choice, reward, ended):
+def _side_by_side_range(pieces, steps, constants, state, choice, reward, ended):
     """Compute the physics alone, with one episode in each lane."""
     width = len(choice)
     key = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
-    for _ in range(begin, end):
+    for _ in claimed(pieces):
         for lane in range(width):
             _reset(column(state, lane, 4), constants, key)
         for _ in range(steps):

@@ -21,6 +21,7 @@ from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import WorkerProcesses, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genomes
+from neat.kernels.pieces import pieces_of
 from neat.support.messages import cut, shown
 from neat.support.validation import to_number
 
@@ -64,8 +65,7 @@ class Network:
         with self._in_use:
             # Calls the kernel directly: the overhead of Networks is several times the time of a small network.
             activate_range()(
-                0,
-                1,
+                pieces_of(1, 1),
                 self._place,
                 self._programs,
                 self._shape,

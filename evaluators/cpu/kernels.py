@@ -28,6 +28,7 @@ from neat.activations import (
     name_of_table,
 )
 from neat.kernels.jit import function, inner_function, kernel, specialise
+from neat.kernels.pieces import claimed
 
 # Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -68,68 +69,70 @@ def _new_values(recurrent, slots, samples):
 
 
 @kernel
-def compile_range(begin, end, arrays, input_count, num_outputs, programs):
-    """Write the programs of genomes `begin` to `end` of a GenomeArrays into `programs`."""
-    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+def compile_range(pieces, arrays, input_count, num_outputs, programs):
+    """Write the programs of a GenomeArrays into `programs`."""
+    nodes, links = _largest(range(len(arrays.node_offset) - 1), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
-    for genome in range(begin, end):
+    for genome in claimed(pieces):
         write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
 
 
 @kernel
-def origins_range(begin, end, arrays, input_count, num_outputs, programs, node_origin, link_origin):
+def origins_range(pieces, arrays, input_count, num_outputs, programs, node_origin, link_origin):
     """As `compile_range`, and which genes the programs come from (see `program.write_origins`)."""
-    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+    nodes, links = _largest(range(len(arrays.node_offset) - 1), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
-    for genome in range(begin, end):
+    for genome in claimed(pieces):
         write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
         write_origins(arrays, genome, input_count, programs, genome, scratch, node_origin, link_origin)
 
 
-def _activate_range(begin, end, networks, programs, shape, batch, states):
-    """Activate `networks[begin:end]`, indices of shape (n,) (see `tiles._activate_network`)."""
-    nodes, links = _largest(networks[begin:end], programs.node_start, programs.link_start)
+def _activate_range(pieces, networks, programs, shape, batch, states):
+    """Activate `networks`, indices of shape (n,) (see `tiles._activate_network`)."""
+    nodes, links = _largest(networks, programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, batch.inputs.shape[3])
     scratch = TileScratch(values, gathered, TILE)
-    for place in range(begin, end):
+    for place in claimed(pieces):
         network = networks[place]
         start = states.start[network]
         activate_network(programs, network, shape.input_count, batch, place, states.values, start, scratch)
 
 
-def _score_range(begin, end, arrays, shape, objective, totals):
-    """Order and score genomes `begin` to `end` of a GenomeArrays (see `tiles._score_network`) into `totals`."""
+def _score_range(pieces, arrays, shape, objective, totals):
+    """Order and score the genomes of a GenomeArrays (see `tiles._score_network`) into `totals`."""
     input_count, num_outputs = shape.input_count, len(objective.targets)
-    nodes, links = _largest(range(begin, end), arrays.node_offset, arrays.connection_offset)
+    nodes, links = _largest(range(len(totals)), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     programs = new_programs(nodes, links, num_outputs)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, input_count + nodes, objective.inputs.shape[3])
     tile = TileScratch(values, gathered, TILE)
-    for genome in range(begin, end):
+    fresh = True
+    for genome in claimed(pieces):
         write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
-        totals[genome] = score_network(programs, 0, input_count, objective, genome == begin, tile)
+        totals[genome] = score_network(programs, 0, input_count, objective, fresh, tile)
+        fresh = False
 
 
-def _score_programs_range(begin, end, programs, shape, objective, totals):
-    """Score networks `begin` to `end`, which are programs already, into `totals` (see `_score_range`)."""
-    nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
+def _score_programs_range(pieces, programs, shape, objective, totals):
+    """Score networks that are programs already into `totals` (see `_score_range`)."""
+    nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, objective.inputs.shape[3])
     tile = TileScratch(values, gathered, TILE)
-    for network in range(begin, end):
-        totals[network] = score_network(
-            programs, network, shape.input_count, objective, network == begin, tile
-        )
+    fresh = True
+    for network in claimed(pieces):
+        totals[network] = score_network(programs, network, shape.input_count, objective, fresh, tile)
+        fresh = False
+        fresh = False
 
 
-def _gradient_range(begin, end, programs, shape, objective, scale, gradient, totals):
-    """The gradients of networks `begin` to `end` (see `backward._differentiate_network`), and their losses.
+def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals):
+    """The gradients of networks (see `backward._differentiate_network`), and their losses.
 
     Args:
-        begin: First network.
-        end: Last network + 1.
+        pieces: The networks, to be claimed.
         programs: As for `program.single_program`.
         shape: A Shape.
         objective: An Objective.
@@ -137,14 +140,14 @@ def _gradient_range(begin, end, programs, shape, objective, scale, gradient, tot
         gradient: A Gradient of all programs, written.
         totals: float64 (networks,), the sums of the loss, written.
     """
-    nodes, links = _largest(range(begin, end), programs.node_start, programs.link_start)
+    nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     slots, columns = shape.input_count + nodes, min(objective.inputs.shape[3], GRADIENT_TILE)
     values = np.empty((objective.steps + 1 if shape.recurrent else 1, slots, columns), np.float32)
     adjoints = np.zeros((2 if shape.recurrent else 1, slots, columns), np.float32)
     aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
     scratch = GradientScratch(values, adjoints, aggregate, gathered, GRADIENT_TILE)
     zero = np.zeros(1, np.int64)
-    for network in range(begin, end):
+    for network in claimed(pieces):
         first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
         mine = Gradient(
             gradient.link_weight[programs.link_start[network] : programs.link_start[network + 1]],
@@ -215,9 +218,9 @@ def _checked(entry: Any) -> Any:
     return entry if entry.checked is None else entry._replace(function=entry.checked)
 
 
-def _play_range(begin, end, programs, input_count, scenario, record, lanes):
-    """Play all episodes of networks `begin` to `end` (see `episode._play_episodes`)."""
-    for network in range(begin, end):
+def _play_range(pieces, programs, input_count, scenario, record, lanes):
+    """Play all episodes of the networks (see `episode._play_episodes`)."""
+    for network in claimed(pieces):
         for first in range(0, record.reward.shape[1], len(lanes.total)):
             play_episodes(programs, network, network, first, input_count, scenario, record, lanes)
 

@@ -10,6 +10,7 @@ from neat.evolution.draft import Draft
 from neat.genome.copying import copy_genome
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
+from neat.kernels.pieces import claimed
 
 _ALONE = int(Structural.ALONE)
 
@@ -74,12 +75,11 @@ def _breed(parents, plan, drafts, run, key, work):
 
 
 @kernel(allocates=False)
-def breed(start, stop, parents, plan, drafts, run, generation, work):
-    """Make the drafts of children start … stop.
+def breed(pieces, parents, plan, drafts, run, generation, work):
+    """Make the drafts of children.
 
     Args:
-        start: The first child.
-        stop: The one after the last.
+        pieces: The children, to be claimed.
         parents: GenomeArrays.
         plan: Plan.
         drafts: Drafts, written; `reserve` has set the offsets of their genes.
@@ -87,7 +87,7 @@ def breed(start, stop, parents, plan, drafts, run, generation, work):
         generation: The children's.
         work: Work.
     """
-    for child in range(start, stop):
+    for child in claimed(pieces):
         _breed(parents, plan, drafts, run, rng.Key(run.seed, generation, child), work)
 
 
@@ -120,9 +120,9 @@ def measure(drafts, node_offset, connection_offset):
 
 
 @kernel(allocates=False)
-def finish(start, stop, drafts, children, run, generation):
+def finish(pieces, drafts, children, run, generation):
     """Copy drafts start … stop to the next generation's arrays, whose offsets `measure` has set, and grow them."""
-    for child in range(start, stop):
+    for child in claimed(pieces):
         nodes, connections = drafts.nodes[child], drafts.connections[child]
         copy_genome(drafts.genes, child, nodes, connections, children, child)
         first_node, first_connection = children.node_offset[child], children.connection_offset[child]

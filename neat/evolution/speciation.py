@@ -13,6 +13,7 @@ from neat.genome.copying import copy_genome
 from neat.genome.genome import Genome, GenomeArrays
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
+from neat.kernels.pieces import claimed
 from neat.kernels.sorting import descending
 
 _MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
@@ -153,19 +154,18 @@ def _distance(a, b, rule, limit):
 
 
 @kernel(allocates=False)
-def assign(start, stop, genes, representative, rule, threshold, species):
-    """Put genomes start … stop into the first species whose representative is nearer than the threshold.
+def assign(pieces, genes, representative, rule, threshold, species):
+    """Put genomes into the first species whose representative is nearer than the threshold.
 
     Args:
-        start: The first genome.
-        stop: The one after the last.
+        pieces: The genomes, to be claimed.
         genes: GenomeArrays of P genomes.
         representative: GenomeArrays of S genomes.
         rule: SpeciationConfig record, shape (1,).
         threshold: float32.
         species: int64 (P,), receives each genome's species, -1 where none is near enough.
     """
-    for genome in range(start, stop):
+    for genome in claimed(pieces):
         species[genome] = -1
         for candidate in range(len(representative.connection_offset) - 1):
             if distance(genes, genome, representative, candidate, rule[0], threshold) < threshold:

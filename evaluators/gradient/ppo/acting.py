@@ -19,6 +19,7 @@ from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
 from neat.kernels.jit import bound, inner_function, specialise
+from neat.kernels.pieces import claimed
 from neat.kernels.rng import EVALUATION
 
 _0 = np.float32(0.0)
@@ -170,12 +171,11 @@ def _sense(observation, senses, inputs):
     return doubt == _0
 
 
-def _collect(begin, end, seed, update, situation, slots, record, scratch):
-    """Go on with the episodes in slots `begin` to `end`.
+def _collect(pieces, seed, update, situation, slots, record, scratch):
+    """Go on with the episodes in the slots.
 
     Args:
-        begin: First slot.
-        end: Last slot + 1.
+        pieces: The slots, to be claimed.
         seed: uint64, the run's.
         update: uint64, its number.
         situation: A Situation.
@@ -186,7 +186,7 @@ def _collect(begin, end, seed, update, situation, slots, record, scratch):
     constants, senses = situation.constants, situation.senses
     last = record.reward.shape[1]
     observation = scratch.observation
-    for slot in range(begin, end):
+    for slot in claimed(pieces):
         individual, state = np.uint64(slot + 1), slots.state[slot]
         for now in range(last + 1):
             stream = np.uint64(EVALUATION) + EPISODES * np.uint64(slots.episode[slot])
@@ -221,12 +221,11 @@ def _collect(begin, end, seed, update, situation, slots, record, scratch):
                 slots.total[slot] = 0.0
 
 
-def _play(begin, end, trial, greedy, situation, record, sound, scratch):
-    """Play episodes `begin` to `end` of a trial (see `evaluators.Rollout.play`).
+def _play(pieces, trial, greedy, situation, record, sound, scratch):
+    """Play the episodes of a trial (see `evaluators.Rollout.play`).
 
     Args:
-        begin: First episode.
-        end: Last episode + 1.
+        pieces: The episodes, to be claimed.
         trial: int64.
         greedy: Whether to take the most likely actions.
         situation: A Situation.
@@ -236,7 +235,7 @@ def _play(begin, end, trial, greedy, situation, record, sound, scratch):
     """
     constants, senses = situation.constants, situation.senses
     observation, state = scratch.observation, scratch.state
-    for episode in range(begin, end):
+    for episode in claimed(pieces):
         stream = np.uint64(EVALUATION) + np.uint64(TRIAL) + np.uint64(trial) + EPISODES * np.uint64(episode)
         random = (_UNSET, _UNSET, _UNSET, stream)
         reset(state, constants, (*random, _UNSET))

@@ -11,6 +11,7 @@ import neat
 from neat.config.config import to_record
 from neat.evolution import speciation
 from neat.evolution.speciation import adjusted_threshold, compatibility_distance
+from neat.kernels.pieces import pieces_of
 from tests.support.evolving import BUSY, as_bytes, evolve, make_config, random_fitness
 
 COEFFICIENT = st.floats(0, 4, width=32)
@@ -106,8 +107,7 @@ def test_the_distance_is_the_papers(plain, c1, c2, c3, nodes, normalise_from, no
     species = np.empty(len(plain), np.int64)
     for b in range(len(plain)):
         speciation.assign(
-            0,
-            len(plain),
+            pieces_of(len(plain), len(plain)),
             genomes.to_kernel(),
             genomes.take([b]).to_kernel(),
             rule,
@@ -136,7 +136,9 @@ def test_the_threshold_itself_is_too_far():
     )
     species = np.empty(4, np.int64)
     rule = to_record(config.speciation)
-    speciation.assign(0, 4, genomes.to_kernel(), genomes.take([0]).to_kernel(), rule, np.float32(2), species)
+    speciation.assign(
+        pieces_of(4, 4), genomes.to_kernel(), genomes.take([0]).to_kernel(), rule, np.float32(2), species
+    )
     assert species.tolist() == [0, 0, -1, -1]
     assert speciation.found(genomes.to_kernel(), 1, rule, np.float32(2), species) == 1
     assert species.tolist() == [0, 0, 1, 1]
@@ -202,7 +204,7 @@ def test_mistake_4_no_genome_lies_beyond_its_species_threshold():
     representatives = population.species.representative
     species = np.empty(200, np.int64)
     genomes = population.genomes
-    speciation.assign(0, 200, genomes.to_kernel(), representatives, rule, threshold, species)
+    speciation.assign(pieces_of(200, 200), genomes.to_kernel(), representatives, rule, threshold, species)
     known = len(population.species.id)
     founders = speciation.found(genomes.to_kernel(), known, rule, threshold, species)
     assert founders > 50

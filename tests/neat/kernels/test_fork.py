@@ -17,6 +17,7 @@ from numba.extending import overload
 import evaluators
 import neat
 from neat.kernels import jit, parallel
+from neat.kernels.pieces import claimed
 
 if not hasattr(os, "fork"):
     pytest.skip("this system does not fork", allow_module_level=True)
@@ -60,8 +61,9 @@ def check_in_child(check):
     pytest.fail("the child waits for ever")
 
 
-def count_up(first, last, out):
-    out[first:last] = range(first, last)
+def count_up(pieces, out):
+    for place in claimed(pieces):
+        out[place] = place
 
 
 def check_threads():
@@ -71,9 +73,14 @@ def check_threads():
 
 
 def start_threads():
-    """Have all threads at work at once; a pool starts no more of them than it needs."""
+    """Have all threads at work at once."""
     meeting = threading.Barrier(parallel.get_threads())
-    parallel.over(lambda first, last: meeting.wait(PATIENCE), COUNT)
+
+    def meet(pieces):
+        meeting.wait(PATIENCE)
+        list(claimed(pieces))
+
+    parallel.over(meet, COUNT)
 
 
 def check_compiler():
@@ -130,9 +137,10 @@ class Busy:
         self._thread.start()
         assert self._begun.wait(PATIENCE)
 
-    def _wait(self, first, last):
-        self._begun.set()
-        self._end.wait(PATIENCE)
+    def _wait(self, pieces):
+        for _ in claimed(pieces):
+            self._begun.set()
+            self._end.wait(PATIENCE)
 
     def __exit__(self, *exception):
         self._end.set()
@@ -155,7 +163,7 @@ def test_the_number_of_threads_changes_while_others_evaluate():
 
 def test_threads_that_are_not_needed_end():
     def helpers():
-        return [thread for thread in threading.enumerate() if thread.name.startswith("neat_")]
+        return [thread for thread in threading.enumerate() if thread.name == "neat"]
 
     for count in (2, 5, 3, 4) * 5:
         parallel.set_threads(count)
@@ -170,14 +178,15 @@ def test_threads_that_are_not_needed_end():
 AFTER_THE_MAIN_THREAD = """
 import threading, time
 from neat import parallel
+from neat.kernels.pieces import claimed
 
 parallel.set_threads(3)
 
 def work():
     threading.main_thread().join()
     done = []
-    parallel.over(lambda first, last: done.append(last - first), 10_000)
-    print(sum(done))
+    parallel.over(lambda pieces: done.extend(claimed(pieces)), 10_000)
+    print(len(done))
 
 threading.Thread(target=work).start()
 """
