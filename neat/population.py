@@ -54,15 +54,19 @@ class ReporterLike(Protocol):
 
 
 class Population(RunState):
-    """A population under evolution. Its attributes are those of `neat.state.run_state.RunState`.
+    """A population under evolution. Its attributes are those of `neat.state.run_state.RunState`, and `workers`.
+
+    Args:
+        config: The settings.
+        workers: The threads that reproduce; None: the shared ones. Results do not depend on them.
 
     Raises:
         ValueError: Memory cannot hold the first population.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, workers: parallel.Workers | None = None) -> None:
         check_memory(config)
-        self._prepare(config)
+        self._prepare(config, workers)
         self._set_genomes(0, initial_genomes(config, self.innovations).arrays)
 
     @classmethod
@@ -72,9 +76,10 @@ class Population(RunState):
         population._prepare(config)
         return population
 
-    def _prepare(self, config: Config) -> None:
+    def _prepare(self, config: Config, workers: parallel.Workers | None = None) -> None:
         """All but the genomes."""
         super().__init__(config)
+        self.workers = workers
         size = config.population_size
         self._run_settings = RunSettings.of(config)
         self._speciation = to_record(config.speciation)
@@ -263,7 +268,8 @@ class Population(RunState):
         arrays, species_of = self._genes, self._species_of
         id_, founded, improved, record, representative = self.species
         rule, threshold = self._speciation, speciation.threshold_as_float32(self.threshold)
-        parallel.over(speciation.assign, len(species_of), arrays, representative, rule, threshold, species_of)
+        arguments = arrays, representative, rule, threshold, species_of
+        parallel.over(speciation.assign, len(species_of), *arguments, workers=self.workers)
         founders = speciation.found(arrays, len(id_), rule, threshold, species_of)
         living = speciation.settle(
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
@@ -346,7 +352,7 @@ class Population(RunState):
             )
         )
         self._genes, self._memory = self._maker.make(
-            self._genes, self._memory, plan, self.innovations, self.generation + 1
+            self._genes, self._memory, plan, self.innovations, self.generation + 1, self.workers
         )
         self.generation += 1
         self._show()

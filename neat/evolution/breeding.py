@@ -121,7 +121,7 @@ def measure(drafts, node_offset, connection_offset):
 
 @kernel(allocates=False)
 def finish(pieces, drafts, children, run, generation):
-    """Copy drafts start … stop to the next generation's arrays, whose offsets `measure` has set, and grow them."""
+    """Copy drafts to the next generation's arrays, whose offsets `measure` has set, and grow them."""
     for child in claimed(pieces):
         nodes, connections = drafts.nodes[child], drafts.connections[child]
         copy_genome(drafts.genes, child, nodes, connections, children, child)

@@ -44,6 +44,7 @@ class OffspringMaker:
         plan: Plan,
         innovations: GlobalInnovations,
         generation: int,
+        workers: parallel.Workers | None = None,
     ) -> tuple[GenomeArrays, GenomeArrays]:
         """The children, and the memory in which they lie, which may have room to spare.
 
@@ -53,8 +54,9 @@ class OffspringMaker:
             plan: Who makes each child.
             innovations: Numbers what is new.
             generation: The children's.
+            workers: The threads that make them; None: the shared ones.
         """
-        self._breed(parents, plan, generation)
+        self._breed(parents, plan, generation, workers)
         drafts, input_count = self._drafts, self._run.shape.input_count
         nodes, connections, splits, links = breeding.measure(
             drafts, self._spare.node_offset, self._spare.connection_offset
@@ -63,11 +65,14 @@ class OffspringMaker:
         innovations.assign(self.requests, drafts.genes, drafts.nodes, input_count, splits, links)
         whole = buffers.with_room(self._spare, nodes, connections)
         children = buffers.trim(whole, self._size, nodes, connections)
-        parallel.over(breeding.finish, self._size, drafts, children, self._run, generation)
+        arguments = drafts, children, self._run, generation
+        parallel.over(breeding.finish, self._size, *arguments, workers=workers, cost=0.5)
         self._spare = memory
         return children, whole
 
-    def _breed(self, parents: GenomeArrays, plan: Plan, generation: int) -> None:
+    def _breed(
+        self, parents: GenomeArrays, plan: Plan, generation: int, workers: parallel.Workers | None
+    ) -> None:
         """Make the children as far as they can be made without new ids."""
         genes = self._drafts.genes
         most_nodes, most_genes = breeding.reserve(
@@ -89,4 +94,5 @@ class OffspringMaker:
             self._run,
             generation,
             scratch=lambda: (Work.of(indices, most_genes),),
+            workers=workers,
         )
