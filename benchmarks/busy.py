@@ -24,7 +24,8 @@ def _spin() -> None:
 
 
 @contextmanager
-def _spinners() -> Iterator[None]:
+def spinners() -> Iterator[None]:
+    """A process that spins on every core."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
     for process in processes:
@@ -44,7 +45,7 @@ def run(quick: bool) -> dict[str, Any]:
     for _ in range(2 if quick else TURNS):
         # Both measure the same generations of the same run, so that only the load of the machine differs.
         idle.append(_generation(config))
-        with _spinners():
+        with spinners():
             busy.append(_generation(config))
     return {"population": POPULATION, "idle": statistics.median(idle), "busy": statistics.median(busy)}
 
