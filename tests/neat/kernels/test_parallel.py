@@ -15,7 +15,7 @@ import pytest
 import evaluators
 import neat
 from neat.kernels import parallel
-from neat.kernels.jit import lean_kernel
+from neat.kernels.jit import kernel
 from neat.kernels.pieces import all_done, claimed, pieces_of, withdraw
 
 PATIENCE = 30.0  # seconds for what takes less than two
@@ -27,7 +27,7 @@ def workers(request):
     return parallel.Workers(request.param)
 
 
-@lean_kernel
+@kernel(allocates=False)
 def count_up(pieces, out):
     for place in claimed(pieces):
         out[place] += place
