@@ -31,7 +31,7 @@ from neat.kernels import parallel
 from neat.state.arrays import to_arrays
 from neat.state.run_state import RunState
 from neat.support.archive import write_arrays
-from neat.support.files import locked, resolve_file
+from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import shown
 
 _log = logging.getLogger("neat")
@@ -174,7 +174,7 @@ class Population(RunState):
         if is_solved or self.generation >= generations:
             self._warn_idle(is_solved, generations)
         with contextlib.ExitStack() as ending:
-            ending.enter_context(locked(file))
+            ending.enter_context(lock_if_given(file))
             self._start_reporters(reporters, generations, ending)
             if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)

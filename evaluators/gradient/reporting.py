@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.support.files import Rows, resolve_path
+from neat.support.files import CsvFile, resolve_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,12 +79,12 @@ class Metrics(Reporter):
 
     def __init__(self, folder: str | Path) -> None:
         self._path = resolve_path(folder, "folder") / "metrics.csv"
-        self._rows: Rows | None = None
+        self._rows: CsvFile | None = None
 
     def start(self, history: np.ndarray, epochs: int) -> None:
         """Write the rows of the history so far."""
         self.finish(history)
-        self._rows = Rows(self._path, [history.dtype.names or (), *history.tolist()])
+        self._rows = CsvFile(self._path, [history.dtype.names or (), *history.tolist()])
 
     def epoch(self, history: np.ndarray) -> None:
         """Append the epoch's row."""

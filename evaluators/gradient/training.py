@@ -28,8 +28,8 @@ from evaluators.gradient.tensor.place import (
     to_numbers,
 )
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
-from neat.support.archive import CheckpointError, read_arrays, under, write_arrays
-from neat.support.files import locked, resolve_file
+from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import cut
 from neat.support.text_files import shorten_path
 
@@ -200,7 +200,7 @@ class _Training:
         checkpoint: str | Path | None,
     ) -> None:
         """Train until `epochs` are done in all, and leave the model with the parameters of the best epoch."""
-        with locked(checkpoint), reporting(reporters, lambda: self.history, epochs):
+        with lock_if_given(checkpoint), reporting(reporters, lambda: self.history, epochs):
             while len(self.history) < epochs and not self._has_lost_patience(patience):
                 self._run_epoch(reporters)
                 if checkpoint is not None:
@@ -318,7 +318,7 @@ class _Training:
         known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
         if not known.keys() <= arrays.keys() or arrays["format"].tolist() != FORMAT:
             raise CheckpointError(f"{shorten_path(path)}: is no checkpoint of training in format {FORMAT}")
-        history, best = arrays.get("history", np.empty(0)), under("best", arrays)
+        history, best = arrays.get("history", np.empty(0)), select_group("best", arrays)
         try:
             check_state({name: arrays[name] for name in known}, known)
             if history.dtype != EPOCH or history.ndim != 1:
@@ -336,10 +336,10 @@ class _Training:
         if str(arrays["data"]) != self._digest:
             raise CheckpointError(f"{shorten_path(path)}: is of training with other samples")
         try:
-            self._optimiser.restore(under("optimiser", arrays))
+            self._optimiser.restore(select_group("optimiser", arrays))
             if best:
                 self._model.restore(best)  # checks `best`; the next line overwrites the values
-            self._model.restore(under("model", arrays))
+            self._model.restore(select_group("model", arrays))
         except ValueError as error:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None
         self._best = best

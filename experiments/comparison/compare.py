@@ -26,7 +26,7 @@ from experiments.runs.statistics import bootstrap
 from experiments.runs.table import format_number, print_table
 from experiments.tasks.experiment import COMPARE, suggestion
 from neat.kernels import parallel
-from neat.support.files import Rows
+from neat.support.files import CsvFile
 
 Outcomes = dict[str, list[Outcome]]
 
@@ -75,7 +75,7 @@ def compare(arguments: list[str], command: Sequence[str]) -> None:
     ):
         outcomes: Outcomes = {}
         try:
-            with Rows(folder / "curves.csv", [_header(options.task)]) as file:
+            with CsvFile(folder / "curves.csv", [_header(options.task)]) as file:
                 for name, seed, outcome in _run_methods(methods, options, file):
                     outcomes.setdefault(name, []).append(outcome)
                     end = f"{outcome.end.work:,.0f} {work_name(options.task)}, {outcome.end.seconds:.3g} s"
@@ -93,7 +93,7 @@ def _header(task: str) -> list[str]:
 
 
 def _run_methods(
-    methods: dict[str, Method], options: Compare, file: Rows
+    methods: dict[str, Method], options: Compare, file: CsvFile
 ) -> Iterator[tuple[str, int, Outcome]]:
     """Yield method, seed and outcome of all runs, one after the other. Write the points of each when it ends."""
     for name, run in methods.items():

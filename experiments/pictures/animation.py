@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from neat.support.files import write_whole
+from neat.support.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -107,7 +107,7 @@ def write_gif(frames: Iterable[np.ndarray], path: Path) -> None:
         data = _encode_gif(images, colours, duration / len(images))
         width, height = images[0].size
         if len(data) <= _MAX_BYTES or width < _MIN_WIDTH:
-            write_whole(path, data)
+            write_atomically(path, data)
             return
         if 3 * len(images) > 2 * MOST_FRAMES:
             images = [*images[:-1:2], images[-1]]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.runs.description import RUN
-from neat.support.files import Lock, is_auxiliary, write_whole
+from neat.support.files import Lock, is_auxiliary, write_atomically
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -128,14 +128,14 @@ def write_description(folder: Path, content: dict[str, Any], names: set[str]) ->
 
 def write_config(folder: Path, config: Config, end: str = "") -> None:
     """Write config.toml, which `Config.load` reads."""
-    write_whole(folder / f"config{end}.toml", config.to_toml())
+    write_atomically(folder / f"config{end}.toml", config.to_toml())
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON. NaN and infinities become null."""
     text = json.dumps(_replace_non_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
     # Bytes of a file name that are not UTF-8 are surrogates, which cannot be encoded. JSON can escape them.
-    write_whole(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
 def write_champion(folder: Path, champion: Genome, end: str = "") -> None:

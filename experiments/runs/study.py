@@ -21,7 +21,7 @@ from experiments.tasks.experiment import Experiment, find_experiment
 from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.kernels import parallel
-from neat.support.files import Rows
+from neat.support.files import CsvFile
 
 SCHEMES = ("global", "generation", "pairing")
 
@@ -54,7 +54,7 @@ def run_study(name: str, line: CommandLine, command: Sequence[str]) -> None:
         compile_ahead(experiment, settings[0].config, options.device, options.quiet)
         rows = folder / "summary.csv"
         try:
-            with Rows(rows) as file:
+            with CsvFile(rows) as file:
                 done = {
                     setting.label: list(_runs(experiment, setting, options, file)) for setting in settings
                 }
@@ -119,7 +119,7 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
     )
 
 
-def _runs(experiment: Experiment, setting: Setting, options: Options, file: Rows) -> Iterator[Run]:
+def _runs(experiment: Experiment, setting: Setting, options: Options, file: CsvFile) -> Iterator[Run]:
     """Yield the runs of a setting in order of their seeds. Each adds its row to `file` when it ends."""
     assert options.generations is not None
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]

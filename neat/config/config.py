@@ -54,7 +54,7 @@ class Config(Settings):
     reproduction: ReproductionConfig = ReproductionConfig()
     """Reproduction."""
 
-    def _how_to_change(self, name: str, value: str) -> str:
+    def _change_hint(self, name: str, value: str) -> str:
         return f"use config.updated({name}={value})"
 
     @model_validator(mode="after")

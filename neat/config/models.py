@@ -29,7 +29,7 @@ class Settings(Model):
 
     other_names = OTHER_NAMES
 
-    def _how_to_change(self, name: str, value: str) -> str:
+    def _change_hint(self, name: str, value: str) -> str:
         return f"use config.updated(…), with {{{name!r}: {value}}} for the section"
 
 

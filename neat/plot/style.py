@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neat.evolution.history import History
 from neat.genome.genome import Genome, Genomes
-from neat.support.files import as_path, write_whole
+from neat.support.files import as_path, write_atomically
 from neat.support.messages import shown
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def save(figure: Figure, path: str | Path) -> None:
         raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {shown(str(path))}")
     content = io.BytesIO()
     figure.savefig(content, format=kind, dpi=200, metadata=_FORMATS[kind])
-    write_whole(path, content.getvalue())
+    write_atomically(path, content.getvalue())
 
 
 def check_subject(name: str, value: Any, kind: type[Genome | History]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat.evolution.history import GENERATION, History
-from neat.support.files import Lock, Rows, name_in_errors, resolve_path, write_whole
+from neat.support.files import CsvFile, Lock, name_in_errors, resolve_path, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -167,7 +167,7 @@ class Metrics(Reporter):
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = resolve_path(folder, "folder")
-        self._files: list[Rows] = []
+        self._files: list[CsvFile] = []
 
     def start(self, population: Population, generations: int) -> None:
         """Write what the history knows already."""
@@ -198,7 +198,7 @@ class Metrics(Reporter):
         self._files.clear()
 
     def _open(self, name: str, header: Iterable[str], rows: Iterable[Any]) -> None:
-        self._files.append(Rows(self._folder / f"{name}.csv", [header, *rows]))
+        self._files.append(CsvFile(self._folder / f"{name}.csv", [header, *rows]))
 
     def _kept_timings(self, generation: int) -> list[list[str]]:
         """The rows of an earlier start that are older than `generation`."""
@@ -240,7 +240,7 @@ class Lineage(Reporter):
                 file.write(self._header(kept))
                 file.truncate(file.tell() + kept * population.parents.nbytes)
         else:
-            write_whole(self._path, self._header(0))
+            write_atomically(self._path, self._header(0))
         for missing in range(kept, done):
             self._append(np.full(self._shape, -1, np.int64), missing)
         self._current = population.parents
@@ -260,7 +260,7 @@ class Lineage(Reporter):
             self._lock.release()
 
     def _append(self, parents: np.ndarray, count: int) -> None:
-        # Rows first, then the header that counts them: a kill between the two leaves a file that can be read.
+        # Write rows before the header that counts them: after a kill between the two, the file is still readable.
         with name_in_errors(self._path), self._path.open("r+b") as file:
             file.seek(0, 2)
             file.write(np.ascontiguousarray(parents, np.int64).data)

@@ -24,7 +24,7 @@ from neat.state.rules import (
     kept_genomes,
 )
 from neat.state.run_state import RunState
-from neat.support.archive import check_arrays, under
+from neat.support.archive import check_arrays, select_group
 from neat.support.messages import cut
 
 FORMAT = 3
@@ -85,7 +85,7 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
 
     state = new(config)
     counters = Counters(*arrays["counters"].tolist())
-    state._set_genomes(counters.generation, GenomeArrays(**under("genomes", arrays)))
+    state._set_genomes(counters.generation, GenomeArrays(**select_group("genomes", arrays)))
     for name, value in counters._asdict().items():
         setattr(state, name, value)
     numbers = Numbers(*arrays["numbers"].tolist())
@@ -93,10 +93,10 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     state.first_parent, state.second_parent = arrays["first_parent"], arrays["second_parent"]
     state.birth = arrays["birth"]
     state.history = History(arrays["history.generations"], arrays["history.species"])
-    representative = GenomeArrays(**under("representative", arrays))
-    state.species = Species(**under("species", arrays), representative=representative)
-    state.innovations.restore(under("innovations", arrays))
-    state.evaluator_state = under("evaluator", arrays)
+    representative = GenomeArrays(**select_group("representative", arrays))
+    state.species = Species(**select_group("species", arrays), representative=representative)
+    state.innovations.restore(select_group("innovations", arrays))
+    state.evaluator_state = select_group("evaluator", arrays)
     _set_kept(state, numbers, arrays)
     check_state(state)
     return state
@@ -139,7 +139,7 @@ def _set_kept(state: RunState, numbers: Numbers, arrays: dict[str, np.ndarray]) 
 
 
 def _genome(state: RunState, name: str, arrays: dict[str, np.ndarray]) -> Genome | None:
-    genes = under(name, arrays)
+    genes = select_group(name, arrays)
     if not genes:
         return None
     generation = int(genes.pop("generation"))

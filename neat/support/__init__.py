@@ -1,1 +1,1 @@
-"""Helpers that know nothing of NEAT: messages, validation, files."""
+"""Helpers that do not depend on NEAT: messages, validation, files."""

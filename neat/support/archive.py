@@ -1,7 +1,7 @@
-"""Named arrays in one file, without code in it, checked to the last bit when it is read.
+"""Write named arrays to one file, and read them back with every byte checked.
 
-The file is an ordinary npz (a zip of npy files, no pickles). The zip's comment is the SHA-256 digest of all the bytes
-before it.
+The file is an ordinary npz: a zip of npy files without pickles, so reading it runs no code. The zip's comment is the
+SHA-256 digest of all bytes before it.
 """
 
 from __future__ import annotations
@@ -18,55 +18,55 @@ from typing import Any
 
 import numpy as np
 
-from neat.support.files import write_whole
+from neat.support.files import write_atomically
 from neat.support.messages import cut, shown
 from neat.support.text_files import read_regular, shorten_path
 
-_DIGEST_LENGTH = 64  # of SHA-256 in hexadecimal
-_LOCAL_HEADER = 30  # bytes before a member's name in a zip
-_MOST_HEADER = 2**14  # bytes; numpy reads no longer ones
+_DIGEST_LENGTH = 64  # characters of a SHA-256 digest in hexadecimal
+_LOCAL_HEADER = 30  # bytes of a zip before a member's name
+_MOST_HEADER = 2**14  # bytes; NumPy reads no longer header
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
-# Name, dtype and shape of each array; None for any length. Text may have any number of characters.
+# Dtype and shape of each array by name. None in a shape allows any length; text may have any number of characters.
 Expected = dict[str, tuple[np.dtype[Any], tuple[int | None, ...]]]
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint, is damaged, or comes from another version."""
+    """Raised for a file that is not a checkpoint, is damaged, or comes from another version."""
 
 
 def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write named arrays and their digest with `neat.support.files.write_whole`."""
+    """Write named arrays and their digest with `neat.support.files.write_atomically`."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{name: _portable(array) for name, array in arrays.items()})
+    np.savez(buffer, allow_pickle=False, **{name: _to_native(array) for name, array in arrays.items()})
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = b"0" * _DIGEST_LENGTH
     content = buffer.getvalue()[:-_DIGEST_LENGTH]
-    write_whole(path, content + hashlib.sha256(content).hexdigest().encode())
+    write_atomically(path, content + hashlib.sha256(content).hexdigest().encode())
 
 
-def _portable(array: Any) -> np.ndarray:
-    """As `read_arrays` takes it: in this machine's byte order, rows first."""
+def _to_native(array: Any) -> np.ndarray:
+    """Return the array in this machine's byte order and C order, which `read_arrays` expects."""
     array = np.asarray(array)
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays that `write_arrays` wrote.
+    """Return the arrays that `write_arrays` wrote.
 
     Raises:
-        CheckpointError: The file cannot be read, is damaged, or holds what `write_arrays` does not write, such as
-            compressed members, objects or a foreign byte order; the message names the file and the array.
+        CheckpointError: The file cannot be read, is damaged, or contains what `write_arrays` never writes, such as
+            compressed members, objects or a foreign byte order. The message names the file and the array.
     """
     try:
         content = read_regular(path)
     except ValueError as error:
         raise CheckpointError(str(error)) from None
     if not content.startswith(b"PK"):
-        raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: it does not begin as an npz file")
+        raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: it does not begin like an npz file")
     view = memoryview(content)
     if hashlib.sha256(view[:-_DIGEST_LENGTH]).hexdigest().encode() != content[-_DIGEST_LENGTH:]:
         raise CheckpointError(
@@ -78,14 +78,14 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
         if sum(member.file_size for member in members) > len(content):
-            raise ValueError(f"states more bytes than the {len(content)} of the file")
+            raise ValueError(f"claims more than the {len(content)} bytes of the file")
         for member in members:
             name = shown(member.filename.removesuffix(".npy"))
             _check_member(member)
             if member.filename.removesuffix(".npy") in arrays:
-                raise ValueError("is there twice")
-            arrays[member.filename.removesuffix(".npy")] = _array(_data(view, member))
-    except Exception as error:  # of many kinds, where somebody has made the zip or a header by hand
+                raise ValueError("occurs twice")
+            arrays[member.filename.removesuffix(".npy")] = _parse_npy(_member_bytes(view, member))
+    except Exception as error:  # zipfile and NumPy raise many kinds for a zip or a header made by hand
         reason = cut(str(error)) or type(error).__name__
         raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: {name}: {reason}") from None
     return arrays
@@ -93,26 +93,25 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     if not member.filename.endswith(".npy"):
-        raise ValueError("is no array")
+        raise ValueError("is not an array")
     if member.flag_bits & 1:
         raise ValueError("is encrypted")
     if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
         raise ValueError("is compressed")
 
 
-def _data(view: memoryview, member: zipfile.ZipInfo) -> memoryview:
-    """The bytes of a member, an npy file."""
+def _member_bytes(view: memoryview, member: zipfile.ZipInfo) -> memoryview:
     header = view[member.header_offset :][:_LOCAL_HEADER] if member.header_offset >= 0 else view[:0]
     if header[:4] != b"PK\x03\x04" or len(header) < _LOCAL_HEADER:
-        raise ValueError("is not where the directory says")
+        raise ValueError("is not where the zip directory says")
     begin = member.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", header[-4:]))
     if begin + member.file_size > len(view):
-        raise ValueError(f"is said to have {member.file_size} bytes, more than the file holds")
+        raise ValueError(f"claims {member.file_size} bytes, more than the file holds")
     return view[begin : begin + member.file_size]
 
 
-def _array(data: memoryview) -> np.ndarray:
-    """The array in the bytes of an npy file, in memory of its own."""
+def _parse_npy(data: memoryview) -> np.ndarray:
+    """Return a copy of the array in the bytes of an npy file."""
     file = io.BytesIO(data[:_MOST_HEADER])
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
@@ -120,28 +119,28 @@ def _array(data: memoryview) -> np.ndarray:
     shape, is_fortran, dtype = _HEADERS[version](file)
     if dtype.hasobject or not dtype.isnative or dtype.itemsize == 0 or is_fortran:
         raise ValueError(
-            f"expected numbers or text of this machine's byte order, rows first, got {dtype.str}"
+            f"expected numbers or text in this machine's byte order and C order, got {dtype.str}"
         )
     if any(isinstance(size, bool) or size < 0 for size in shape):
-        raise ValueError(f"has the shape {shape}")
+        raise ValueError(f"has the impossible shape {shape}")
     data = data[file.tell() :]
     if math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"has {len(data)} bytes, but shape {shape} and dtype {dtype.str}")
+        raise ValueError(f"has {len(data)} bytes, which do not match shape {shape} and dtype {dtype.str}")
     array = np.ndarray(shape, dtype, data).copy()
     if dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError("has a bool that is neither 0 nor 1")
     if dtype.kind == "U" and np.frombuffer(data, np.uint32).max(initial=0) > sys.maxunicode:
-        raise ValueError("has text that is no Unicode")
+        raise ValueError("has text that is not Unicode")
     return array
 
 
-def under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Those whose names begin with `prefix` and a dot, without these."""
+def select_group(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with `prefix` and a dot, by the rest of their names."""
     return {name.removeprefix(f"{prefix}."): a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], table: Expected) -> None:
-    """Raise ValueError, with the array's name, unless the arrays of a table are there with their dtypes and shapes."""
+    """Raise ValueError, which names the array, unless each array of `table` exists with its dtype and shape."""
     missing = [name for name in table if name not in arrays]
     if missing:
         raise ValueError(f"is no checkpoint of a run: {missing[0]} is missing")

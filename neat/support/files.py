@@ -1,4 +1,4 @@
-"""Files that survive a kill, a full disk and a second process: written whole, or locked while they grow."""
+"""Write files that survive a kill, a full disk and a second process: atomically, or locked while they grow."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from typing import Any
 
 from neat.support.messages import cut, shown
 
-_LONGEST_PATH = 4096  # characters; Linux looks up no longer ones
+_LONGEST_PATH = 4096  # characters, the limit of Linux
 _TEMPORARY = (".neat-", ".new")
 _LOCK = (".", ".lock")
-_LONGEST_IN_LOCK = 100  # bytes of a file's name that its lock's name repeats; some file systems allow 143
+_LONGEST_IN_LOCK = 100  # bytes; a longer name is hashed, since some file systems limit names to 143 bytes
 
 
 class LockedError(ValueError):
-    """Another process, or another run of this one, is writing the file."""
+    """Raised where another process, or another run in this process, is writing the file."""
 
 
 if sys.platform == "win32":
@@ -34,7 +34,7 @@ if sys.platform == "win32":
 
     def _lock(file: io.FileIO) -> None:
         """Lock the file, or raise BlockingIOError."""
-        file.seek(2**30)  # behind the text, since nobody else can read what is locked
+        file.seek(2**30)  # behind the text, because other processes cannot read locked bytes
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except PermissionError:
@@ -50,7 +50,7 @@ else:
 
 
 def as_path(path: Any, name: str = "path") -> Path:
-    """A file's path; ValueError unless it is text or a Path, and one that the system can look up."""
+    """Return `path` as a Path; raise ValueError unless it is text or a Path that the system can look up."""
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"{name}: must be a path, got {shown(path)}")
     try:
@@ -65,16 +65,16 @@ def as_path(path: Any, name: str = "path") -> Path:
 
 
 def resolve_path(path: Any, name: str = "path") -> Path:
-    """A path's absolute form, links followed: the same file whatever becomes of the current folder."""
+    """Return the absolute path with links followed, so that a later change of folder does not matter."""
     return Path(os.path.realpath(as_path(path, name)))
 
 
 def resolve_file(path: Any, name: str) -> Path:
-    """`resolve_path` of a file that a run will write when it has worked for long; ValueError where it cannot."""
+    """Return the resolved path of a file that a run will write later; raise ValueError if it cannot be written."""
     file = resolve_path(path, name)
     try:
         mode, has_folder = _mode(file), file.parent.is_dir()
-    except OSError as error:  # a name that is too long, or a folder that may not be searched
+    except OSError as error:  # the name is too long, or the folder may not be searched
         raise ValueError(f"{name}: {cut(str(error))}") from None
     if mode is not None and stat.S_ISDIR(mode):
         raise ValueError(f"{name}: {cut(str(file))} is a folder; name a file, such as {file / 'run.npz'}")
@@ -85,19 +85,19 @@ def resolve_file(path: Any, name: str) -> Path:
     return file
 
 
-def write_whole(path: str | Path, content: str | bytes) -> None:
+def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write a temporary file, flush it, and rename it to `path`: a kill or a full disk leaves the old file or the new.
 
-    The new file has the old one's permissions. `write_whole` also deletes temporary files that killed writers have
+    The new file keeps the old one's permissions. `write_atomically` also deletes temporary files that killed writers
     left in the folder.
 
     Args:
-        path: The file, replaced if it exists; of a symbolic link, the file that it leads to.
+        path: The file, replaced if it exists. A symbolic link is followed.
         content: Text is written as UTF-8.
 
     Raises:
-        ValueError: `path` is a device, a pipe or the like, which must not be replaced.
-        OSError: The file cannot be written; the error names `path`, and the old file is as it was.
+        ValueError: `path` is not a regular file (a device or a pipe, for example).
+        OSError: The file cannot be written; the error names `path`, and the old file is unchanged.
     """
     path = as_path(path)
     data = content.encode() if isinstance(content, str) else content
@@ -114,7 +114,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
                     temporary.chmod(stat.S_IMODE(mode))
                 _write(file, data)
                 os.fsync(file.fileno())
-                if os.name == "nt":  # which renames no open file
+                if os.name == "nt":  # Windows cannot rename an open file
                     file.close()
                 temporary.replace(target)
         finally:
@@ -123,27 +123,27 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
 
 @contextlib.contextmanager
 def name_in_errors(path: str | Path) -> Iterator[None]:
-    """A context in which errors name this file: that of a full disk names none, and others name a temporary one."""
+    """Make every OSError in the context name `path`, not a temporary file or, for a full disk, no file."""
     try:
         yield
     except OSError as error:
         if error.errno is None:
             raise
-        # OSError makes an error of the class that belongs to the number.
+        # OSError(…) chooses the subclass that belongs to the number.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 class Lock:
-    """A lock that its owner holds on a file: another process, or a second lock of this one, is refused.
+    """An exclusive lock on a file, against other processes and other locks of this process.
 
-    The kernel releases it when the process ends, however it ends. A forked child does not hold its parent's locks.
-    Where the file system has no locks, there is a warning and no lock. As a context manager it releases at the end.
+    The kernel releases it when the process ends, even by a kill. A forked child does not hold its parent's locks.
+    On a file system without locks, the constructor warns and locks nothing. The context manager releases the lock.
 
     Args:
-        path: The file, which need not exist; its folder must. The lock is a file beside the one that links lead to.
+        path: The file; its folder must exist. The lock is another file beside it, after links are followed.
 
     Raises:
-        LockedError: Somebody else holds it; the message names the process.
+        LockedError: Another owner holds the lock; the message names the process.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -169,21 +169,21 @@ class Lock:
                     return
                 if _is_at(file, self._path):
                     self._file = file
-                else:  # its owner has deleted it since it was opened
+                else:  # the previous owner deleted it after it was opened here
                     file.close()
-        with contextlib.suppress(OSError):  # a full disk; the text is only for messages
+        with contextlib.suppress(OSError):  # on a full disk, messages lack the owner
             self._file.truncate(0)
             _write(self._file, f"process {os.getpid()} on {platform.node()}\n".encode())
         _held.add(self)
 
     def release(self) -> None:
-        """Let others have it; without effect where it is not held."""
+        """Release the lock; do nothing if it is not held."""
         if self._file is not None:
             _delete(self._path, self._file)
             self._file = None
 
-    def forget(self) -> None:
-        """Close a forked child's copy, by which it would hold the lock for as long as it lives."""
+    def close_in_child(self) -> None:
+        """Close a forked child's copy of the file, which would hold the lock until the child ends."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -198,37 +198,37 @@ class Lock:
 _held: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
-def _forget_all() -> None:
+def _close_locks_in_child() -> None:
     for lock in list(_held):
-        lock.forget()
+        lock.close_in_child()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(after_in_child=_close_locks_in_child)
 
 
-def locked(path: str | Path | None) -> contextlib.AbstractContextManager[Any]:
-    """A context that holds the lock of a file, if there is one."""
+def lock_if_given(path: str | Path | None) -> contextlib.AbstractContextManager[Any]:
+    """Return a context that locks the file, or does nothing if `path` is None."""
     return contextlib.nullcontext() if path is None else Lock(path)
 
 
-class Rows:
-    """A CSV file that grows, locked while it does. A row that does not fit on the disk leaves no part of itself.
+class CsvFile:
+    """A CSV file that is locked while it grows. Rows that do not fit on the disk are removed whole.
 
     Args:
         path: The file, replaced if it exists.
-        rows: What it holds at first, the header included; written whole.
+        rows: The first rows, header included, written atomically.
 
     Raises:
-        LockedError: Another process is writing it.
-        ValueError: It is a device, a pipe or the like.
+        LockedError: Another process is writing the file.
+        ValueError: `path` is not a regular file (a device or a pipe, for example).
     """
 
     def __init__(self, path: str | Path, rows: Iterable[Iterable[Any]] = ()) -> None:
         self._path = resolve_path(path)
         self._lock = Lock(self._path)
         try:
-            write_whole(self._path, _csv(rows))
+            write_atomically(self._path, _csv(rows))
             self._file = _open(self._path, "a")
         except BaseException:
             self._lock.release()
@@ -236,14 +236,14 @@ class Rows:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it, no header either."""
+        """Whether the file has no content, not even a header."""
         return self._file.tell() == 0
 
     def append(self, rows: Iterable[Iterable[Any]]) -> None:
-        """Add rows, which others can read at once.
+        """Append rows, which other processes can read at once.
 
         Raises:
-            OSError: There is no room; the error names the file.
+            OSError: The disk is full, for example; the error names the file.
         """
         with name_in_errors(self._path):
             end = self._file.tell()
@@ -258,7 +258,7 @@ class Rows:
         self._file.close()
         self._lock.release()
 
-    def __enter__(self) -> Rows:
+    def __enter__(self) -> CsvFile:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -266,12 +266,12 @@ class Rows:
 
 
 def is_auxiliary(name: str) -> bool:
-    """Whether this is the name of a lock or a temporary file, which may be left by a process that was killed."""
+    """Whether this is the name of a lock or a temporary file, which a killed process can leave behind."""
     return any(name.startswith(start) and name.endswith(end) for start, end in (_TEMPORARY, _LOCK))
 
 
 def _mode(path: Path) -> int | None:
-    """Kind and permissions of the file at a path, None where there is none."""
+    """Return the kind and permissions of a file, or None if it does not exist."""
     try:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -292,7 +292,7 @@ def _csv(rows: Iterable[Iterable[Any]]) -> str:
 
 
 def _open(path: Path, mode: str) -> io.FileIO:
-    """Without a buffer, which would try to write once more what did not fit, when the file is closed."""
+    """Open without a buffer: closing a buffered file would retry to write what did not fit on the disk."""
     return io.FileIO(path, mode)
 
 
@@ -303,15 +303,15 @@ def _write(file: io.FileIO, data: bytes) -> None:
 
 
 def _open_temporary(folder: Path) -> tuple[io.FileIO, Path]:
-    """A new file, locked while it is open, so that nobody takes it for a leftover."""
+    """Create a file and lock it, so that no other process deletes it as a leftover."""
     while True:
         path = folder / secrets.token_hex(8).join(_TEMPORARY)
         file = _open(path, "x")
         try:
             _lock(file)
-        except BlockingIOError:  # somebody takes it for a leftover already
+        except BlockingIOError:  # another process is already deleting it as a leftover
             pass
-        except OSError:  # nobody can lock it to delete it
+        except OSError:  # without locks, no other process deletes it
             return file, path
         else:
             if path.exists():
@@ -321,16 +321,16 @@ def _open_temporary(folder: Path) -> tuple[io.FileIO, Path]:
 
 def _delete_leftovers(folder: Path) -> None:
     for path in folder.glob("*".join(_TEMPORARY)):
-        # An error says that it is in use, was deleted, or is not ours to delete.
+        # An error means that the file is in use, already deleted, or belongs to another user.
         with contextlib.suppress(OSError), _open(path, "r+") as file:
             _lock(file)
             path.unlink()
 
 
 def _delete(path: Path, file: io.FileIO) -> None:
-    """Delete a lock's file while it is locked, or somebody else's could be deleted."""
-    with contextlib.suppress(OSError):  # Windows deletes no open file; what stays there does no harm
-        if _is_at(file, path):  # its folder may have been moved, and another one made in its place
+    """Delete a lock's file while it is locked; later, it could be another owner's."""
+    with contextlib.suppress(OSError):  # Windows cannot delete an open file; leaving it is harmless
+        if _is_at(file, path):  # the folder may have been moved and replaced
             path.unlink()
     file.close()
 

@@ -1,4 +1,4 @@
-"""Reading files that anybody may have made."""
+"""Read untrusted files: only regular ones, up to a given size."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from neat.support.files import as_path
 from neat.support.messages import cut
 
 MOST_SETTINGS_BYTES = 2**17
-"""Most bytes of a file with settings; real ones have some thousands."""
+"""Largest allowed size of a settings file; real ones have a few thousand bytes."""
 
 
 def read_regular(path: str | Path, most: int | None = None) -> bytes:
-    """The content of a regular file; a pipe could make the caller wait for ever.
+    """Return the content of a regular file; reading a pipe could block forever.
 
     Args:
         path: The file.
-        most: Bytes that it may have; None for any number.
+        most: The largest allowed size in bytes; None for any size.
 
     Raises:
-        ValueError: The file cannot be read or is larger; the message names it.
+        ValueError: The file cannot be read or is too large; the message names it.
     """
     path = as_path(path)
     try:
         kind = os.stat(path).st_mode
         if not stat.S_ISREG(kind):
-            raise ValueError(f"is {'a folder' if stat.S_ISDIR(kind) else 'no regular file'}")
+            raise ValueError(f"is {'a folder' if stat.S_ISDIR(kind) else 'not a regular file'}")
         with open(path, "rb") as file:
             content = file.read(-1 if most is None else most + 1)
         if most is not None and len(content) > most:
-            raise ValueError(f"is larger than the {most:,} bytes that such a file may have")
+            raise ValueError(f"is larger than the allowed {most:,} bytes")
         return content
     except OSError as error:
         raise ValueError(f"{shorten_path(path)}: cannot be read: {error.strerror}") from None
     except MemoryError:
-        raise ValueError(f"{shorten_path(path)}: cannot be read: it does not fit in the memory") from None
+        raise ValueError(f"{shorten_path(path)}: cannot be read: it does not fit in memory") from None
     except ValueError as error:
         raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 def read_text(path: str | Path, most: int) -> str:
-    """The text of a UTF-8 file, a byte order mark left out.
+    """Return the text of a UTF-8 file without its byte order mark.
 
     Args:
         path: A regular file.
-        most: Bytes that it may have.
+        most: The largest allowed size in bytes.
 
     Raises:
-        ValueError: As `read_regular`, or the file is not UTF-8; the message names it.
+        ValueError: The file cannot be read, is too large, or is not UTF-8; the message names it.
     """
     content = read_regular(path, most)
     try:
@@ -59,5 +59,5 @@ def read_text(path: str | Path, most: int) -> str:
 
 
 def shorten_path(path: str | Path) -> str:
-    """The path as a message names it."""
+    """Return the path as text for a message: on one line, at most 500 characters."""
     return cut(str(path), 500)

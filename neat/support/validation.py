@@ -1,4 +1,4 @@
-"""Checked, frozen models whose complaints fit in one line, and a check of arrays that all of the library shares."""
+"""Define frozen, validated models with one-line error messages, and shared checks of arrays and numbers."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from neat.support.messages import cut, nearest, shown
 
-_MOST_NAME = 60  # characters of a field's name in a message
+_LONGEST_NAME = 60  # characters of a field's name in a message
 
 
 class Model(BaseModel):
-    """A pydantic model that refuses unknown fields, cannot be changed, and says in one line what is wrong."""
+    """A frozen pydantic model that rejects unknown fields and raises ValueError with a one-line message."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     other_names: ClassVar[Mapping[str, str]] = {}
-    """What other libraries call a field, and what to write here."""
+    """The name to suggest for each name that another library uses."""
 
     def __init__(self, /, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise ValueError(one_line(error, type(self))) from None
-        except TypeError as error:  # a section's dictionary with keys that are no strings
+            raise ValueError(_format_error(error, type(self))) from None
+        except TypeError as error:  # the dictionary of a section has keys that are not strings
             raise ValueError(f"{type(self).__name__}: {error}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -38,19 +38,19 @@ class Model(BaseModel):
         self._refuse_change(name, "…")
 
     def _refuse_change(self, name: str, value: str) -> NoReturn:
-        kind, short = type(self).__name__, cut(name, _MOST_NAME)
+        kind, short = type(self).__name__, cut(name, _LONGEST_NAME)
         if name not in type(self).model_fields:
             raise ValueError(f"{short}: a {kind} has no such field{_suggestion(name, type(self))}")
-        raise ValueError(f"{short}: a {kind} cannot be changed; {self._how_to_change(name, value)}")
+        raise ValueError(f"{short}: a {kind} cannot be changed; {self._change_hint(name, value)}")
 
-    def _how_to_change(self, name: str, value: str) -> str:
+    def _change_hint(self, name: str, value: str) -> str:
         return f"make another with {name}={value}"
 
 
-def one_line(error: ValidationError, model: type[Model]) -> str:
-    """The first of pydantic's complaints about a model: the field, what is allowed, the value."""
+def _format_error(error: ValidationError, model: type[Model]) -> str:
+    """Return pydantic's first complaint on one line: the field, what is allowed, the value."""
     complaint = error.errors()[0]
-    field = ".".join(cut(str(part), _MOST_NAME) for part in complaint["loc"])
+    field = ".".join(cut(str(part), _LONGEST_NAME) for part in complaint["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if complaint["type"] == "value_error":
         text = str(complaint["ctx"]["error"])
@@ -68,28 +68,28 @@ def one_line(error: ValidationError, model: type[Model]) -> str:
 
 
 def _suggestion(name: str, model: type[Model]) -> str:
-    """'; did you mean …?' with the field of the model, or of its sections, that the name stands for."""
-    paths = _paths(model)
+    """Return "; did you mean …?" with the closest field of the model or its sections, or ""."""
+    paths = _field_paths(model)
     meant = model.other_names.get(name) or paths.get(nearest(name, paths) or "")
     return f"; did you mean {meant}?" if meant else ""
 
 
-def _paths(model: type[Model]) -> dict[str, str]:
-    """Full names of a model's fields and of those of its sections, by their last parts."""
+def _field_paths(model: type[Model]) -> dict[str, str]:
+    """Return the full names of the fields of a model and its sections, by their last parts."""
     paths = {name: name for name in model.model_fields}
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Model):
-            for last, path in _paths(info.annotation).items():
+            for last, path in _field_paths(info.annotation).items():
                 paths.setdefault(last, f"{name}.{path}")
     return paths
 
 
 def check_unmasked(name: str, value: Any) -> None:
-    """ValueError if an array, or one in a list of them, has masked values: NumPy drops masks without a word.
+    """Raise ValueError if an array, or one in a list of arrays, has masked values: NumPy drops masks silently.
 
     Args:
-        name: What the message calls it.
-        value: Anything that has been found to be an array of numbers.
+        name: The name of the value in the message.
+        value: An array of numbers, or a list of such arrays.
     """
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
@@ -103,8 +103,8 @@ def check_unmasked(name: str, value: Any) -> None:
 
 
 def to_number(name: str, value: Any) -> float:
-    """A single number as a float; ValueError for all else, also for text and masked values, which float() takes."""
-    kind = getattr(getattr(value, "dtype", None), "kind", "f")  # other libraries' dtypes have none
+    """Return a single number as a float; raise ValueError for anything else, including text and masked values."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")  # dtypes of other libraries have no kind
     try:
         if isinstance(value, str | bytes | bytearray) or kind not in "fiub" or np.ma.is_masked(value):
             raise TypeError
@@ -113,19 +113,19 @@ def to_number(name: str, value: Any) -> float:
         raise ValueError(f"expected a number as {name}, got {shown(value)}") from None
 
 
-def _number(value: Any) -> Any:
-    """As it is; pydantic would read numbers from text and take true for 1."""
+def _reject_text(value: Any) -> Any:
+    """Return `value` unchanged; raise ValueError for text and bools, which pydantic would convert to numbers."""
     if isinstance(value, str | bytes | bool | np.bool_):
         raise ValueError(f"must be a number, got {shown(value)}")
     return value
 
 
-def _switch(value: Any) -> Any:
-    """A bool, NumPy's too; pydantic would read text and numbers as one."""
+def _to_bool(value: Any) -> Any:
+    """Return a bool or a NumPy bool as a bool; raise ValueError for text and numbers, which pydantic would convert."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"must be true or false, got {shown(value)}")
     return bool(value)
 
 
-NOT_TEXT = BeforeValidator(_number)
-Switch = Annotated[bool, BeforeValidator(_switch)]
+NOT_TEXT = BeforeValidator(_reject_text)
+Switch = Annotated[bool, BeforeValidator(_to_bool)]

@@ -34,8 +34,8 @@ from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.tensor.place import arrays_on, to_host
 from evaluators.gradient.tensor.tensor import constant, no_grad
 from evaluators.gradient.training import check_checkpoint
-from neat.support.archive import CheckpointError, read_arrays, under, write_arrays
-from neat.support.files import locked
+from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from neat.support.files import lock_if_given
 from neat.support.messages import cut
 from neat.support.text_files import shorten_path
 
@@ -111,7 +111,7 @@ def train(
             raise
         except ValueError as error:
             raise CheckpointError(f"{shorten_path(checkpoint)}: {error}") from None
-    with locked(checkpoint), reporting(reporters, lambda: learner.history, learner.updates):
+    with lock_if_given(checkpoint), reporting(reporters, lambda: learner.history, learner.updates):
         while len(learner.history) < learner.updates:
             learner.update()
             done = len(learner.history)
@@ -248,7 +248,10 @@ class Learner:
                 f"state: history: expected at most {self.updates} rows, "
                 f"got {cut(str(history.dtype))} of {history.shape}"
             )
-        of = {part: under(part, arrays) for part in ("policy", "optimiser", "slots", "returned", "observed")}
+        of = {
+            part: select_group(part, arrays)
+            for part in ("policy", "optimiser", "slots", "returned", "observed")
+        }
         self.policy.restore(of["policy"])
         self._optimiser.restore(of["optimiser"])
         self._slots = Slots(**{name: array.copy() for name, array in of["slots"].items()})

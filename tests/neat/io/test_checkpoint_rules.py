@@ -182,7 +182,7 @@ EDITS = {
     "weight": (put("genomes.connection_weight", 5, np.nan), "genomes: genome .*: weights"),
     "no Unicode": (
         make("activations", lambda a: np.full(len(a), 2**30, np.uint32).view("U1")),
-        "'activations': has text that is no Unicode",
+        "'activations': has text that is not Unicode",
     ),
     "flag": (make("genomes.connection_enabled", lambda a: (a.view(np.uint8) * 2).view(bool)), "bool"),
     "a genome less": (shorter, "genomes.node_offset: expected int64 of shape \\(21,\\)"),
@@ -338,20 +338,20 @@ ZIPS = {
     "objects": (members(("a.npy", npy(np.zeros(3), descr="|O"))), "'a': expected numbers or text"),
     "rows last": (
         members(("a.npy", npy(np.zeros((3, 2)), fortran_order=True))),
-        "'a': expected .* rows first",
+        "'a': expected .* C order",
     ),
     "big-endian": (members(("a.npy", npy(np.zeros(3, ">i8")))), "'a': expected .*byte order"),
     "more than there is": (members(("a.npy", npy(np.zeros(3), shape=(2**40,)))), "'a': has 24 bytes"),
     "less than there is": (members(("a.npy", npy(np.zeros(3), shape=(2,)))), "'a': has 24 bytes"),
-    "negative sizes": (members(("a.npy", npy(np.zeros(6), shape=(-2, -3)))), "'a': has the shape"),
+    "negative sizes": (members(("a.npy", npy(np.zeros(6), shape=(-2, -3)))), "'a': has the impossible shape"),
     "elements of no size": (
         members(("a.npy", npy(np.zeros(0), shape=(2**62,), descr="|V0"))),
         "'a': expected",
     ),
     "no header": (members(("a.npy", b"nothing")), "'a': "),
     "nested header": (members(("a.npy", b"\x93NUMPY\x01\x00\x00\x20" + b"(" * 8192)), "'a': "),
-    "another file": (members(("a.txt", b"text")), "'a.txt': is no array"),
-    "line feed": (members(("a\nb.txt", b"text")), "is no array"),
+    "another file": (members(("a.txt", b"text")), "'a.txt': is not an array"),
+    "line feed": (members(("a\nb.txt", b"text")), "is not an array"),
 }
 
 
@@ -386,12 +386,12 @@ def twice(path):
 
 DIRECTORIES = {
     "encrypted": (directory_edit(8, "<H", 1), "'a': is encrypted"),
-    "stated size": (directory_edit(24, "<I", 2**31), "states more bytes"),
-    "both sizes": (directory_edit(20, "<II", 2**31, 2**31), "states more bytes"),
-    "place": (directory_edit(42, "<I", 77), "'a': is not where the directory says"),
-    "place beyond": (directory_edit(42, "<I", 2**31), "'a': is not where the directory says"),
-    "overlapping": (overlapping, "states more bytes"),
-    "twice": (twice, "'a': is there twice"),
+    "stated size": (directory_edit(24, "<I", 2**31), "claims more than"),
+    "both sizes": (directory_edit(20, "<II", 2**31, 2**31), "claims more than"),
+    "place": (directory_edit(42, "<I", 77), "'a': is not where the zip directory says"),
+    "place beyond": (directory_edit(42, "<I", 2**31), "'a': is not where the zip directory says"),
+    "overlapping": (overlapping, "claims more than"),
+    "twice": (twice, "'a': occurs twice"),
 }
 
 

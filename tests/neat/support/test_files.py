@@ -21,7 +21,7 @@ from evaluators.gradient import reporting as gradient_reporting
 from neat import plot, reporting
 from neat.io import checkpoint
 from neat.support import files
-from neat.support.files import Lock, LockedError, Rows, write_whole
+from neat.support.files import CsvFile, Lock, LockedError, write_atomically
 from tests.support.processes import largest_file
 
 # What a process of its own begins with: the module alone, which is quicker than all of neat.
@@ -52,9 +52,9 @@ def names(folder):
 
 def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(tmp_path):
     path = tmp_path / "a.json"
-    write_whole(path, "old")
+    write_atomically(path, "old")
     with largest_file(1000), pytest.raises(OSError) as caught:
-        write_whole(path, "new" * 1000)
+        write_atomically(path, "new" * 1000)
     assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
     assert str(caught.value) == f"[Errno {errno.EFBIG}] File too large: '{path}'"
     assert path.read_text() == "old" and names(tmp_path) == ["a.json"]
@@ -63,19 +63,19 @@ def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(tmp_path):
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
 def test_a_kill_leaves_the_old_file_and_the_next_write_tidies_up(call, tmp_path):
     path = tmp_path / "a.json"
-    write_whole(path, "old")
+    write_atomically(path, "old")
     program = """
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 {"write": lambda: setattr(files, "_write", die), "fsync": lambda: setattr(os, "fsync", die),
  "replace": lambda: setattr(files.Path, "replace", die)}[sys.argv[2]]()
-files.write_whole(sys.argv[1], "new")
+files.write_atomically(sys.argv[1], "new")
 """
     for _ in range(2):  # what is left does not grow
         with start(program, path, call) as process:
             assert process.wait(100) == -signal.SIGKILL
         assert path.read_text() == "old"
         assert len(names(tmp_path)) == 2
-    write_whole(tmp_path / "b.json", "other")
+    write_atomically(tmp_path / "b.json", "other")
     assert names(tmp_path) == ["a.json", "b.json"]
 
 
@@ -86,11 +86,11 @@ def test_the_temporary_file_of_a_living_writer_is_left_alone(tmp_path, monkeypat
     def write_another(descriptor):
         if not inner:
             inner.append(1)
-            write_whole(tmp_path / "a.json", "second")
+            write_atomically(tmp_path / "a.json", "second")
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", write_another)
-    write_whole(tmp_path / "a.json", "first")
+    write_atomically(tmp_path / "a.json", "first")
     assert inner and (tmp_path / "a.json").read_text() == "first" and names(tmp_path) == ["a.json"]
 
 
@@ -104,7 +104,7 @@ def test_a_temporary_file_that_another_tidies_up_before_it_is_locked(tmp_path, m
         lock(file)
 
     monkeypatch.setattr(files, "_lock", tidy_first)
-    write_whole(tmp_path / "a.json", "whole")
+    write_atomically(tmp_path / "a.json", "whole")
     assert len(tidied) == 1
     assert (tmp_path / "a.json").read_text() == "whole" and names(tmp_path) == ["a.json"]
 
@@ -113,7 +113,7 @@ def test_many_writers_of_one_file(tmp_path):
     path = tmp_path / "a.bin"
     program = """
 for _ in range(40):
-    files.write_whole(sys.argv[1], sys.argv[2].encode() * 20_000)
+    files.write_atomically(sys.argv[1], sys.argv[2].encode() * 20_000)
 """
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(start(program, path, letter)) for letter in "abc"]
@@ -129,14 +129,14 @@ def test_a_symbolic_link_stays_one(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     link, target = tmp_path / "a.json", tmp_path / "elsewhere" / "b.json"
     link.symlink_to(target)
-    write_whole(link, "content")
+    write_atomically(link, "content")
     assert (
         link.is_symlink() and target.read_text() == "content" and names(tmp_path / "elsewhere") == ["b.json"]
     )
 
 
 def test_a_missing_folder_is_told_with_the_files_name(tmp_path):
-    for write in (lambda path: write_whole(path, ""), Rows, Lock):
+    for write in (lambda path: write_atomically(path, ""), CsvFile, Lock):
         with pytest.raises(FileNotFoundError) as caught:
             write(tmp_path / "nowhere" / "a.csv")
         path = tmp_path / "nowhere" / "a.csv"
@@ -227,7 +227,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.warns(UserWarning, match="no locks .No locks available.; do not let two processes") as caught:
         for _ in range(2):
-            with Rows(tmp_path / "a.csv", [["x"]]) as rows:
+            with CsvFile(tmp_path / "a.csv", [["x"]]) as rows:
                 rows.append([[1]])
     assert len(caught) == 2 and (tmp_path / "a.csv").read_text() == "x\n1\n"
     assert names(tmp_path) == ["a.csv"]
@@ -252,7 +252,7 @@ def test_where_there_is_no_fcntl(tmp_path, monkeypatch):
     monkeypatch.undo()
     with module.Lock(tmp_path / "a"), pytest.raises(module.LockedError, match=f"process {os.getpid()} on"):
         module.Lock(tmp_path / "a")
-    module.write_whole(tmp_path / "a", "content")
+    module.write_atomically(tmp_path / "a", "content")
     assert (tmp_path / "a").read_text() == "content" and min(places[:2]) > 1000
 
 
@@ -261,7 +261,7 @@ def test_where_there_is_no_fcntl(tmp_path, monkeypatch):
 
 def test_rows_that_do_not_fit_leave_no_part_of_themselves(tmp_path):
     path = tmp_path / "a.csv"
-    with Rows(path, [["number", "text"]]) as rows, largest_file(1000), pytest.raises(OSError) as caught:
+    with CsvFile(path, [["number", "text"]]) as rows, largest_file(1000), pytest.raises(OSError) as caught:
         for k in range(1000):
             rows.append([[k, 'with, "quotes"\n']])
     assert caught.value.filename == str(path)

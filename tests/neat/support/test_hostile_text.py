@@ -146,9 +146,9 @@ READERS = (neat.Config.load, config_from_ini, genome_from_json)
 def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path, read):
     os.mkfifo(tmp_path / "pipe")  # whose reader waits until somebody writes
     for path, message in (
-        (tmp_path / "pipe", "is no regular file"),
+        (tmp_path / "pipe", "is not a regular file"),
         (tmp_path, "is a folder"),
-        (Path("/dev/zero"), "is no regular file"),
+        (Path("/dev/zero"), "is not a regular file"),
         (tmp_path / "none", "cannot be read: No such file"),
         ("a\0b", "must hold no NUL"),
         ("x" * 300, "cannot be read: File name too long"),

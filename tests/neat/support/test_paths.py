@@ -14,7 +14,7 @@ from evaluators.gradient import reporting as gradient_reporting
 from neat import reporting
 from neat.io import checkpoint
 from neat.support import files
-from neat.support.files import Lock, LockedError, Rows, write_whole
+from neat.support.files import CsvFile, Lock, LockedError, write_atomically
 
 
 def names(folder):
@@ -56,7 +56,7 @@ def test_a_file_written_anew_keeps_its_permissions(mode, tmp_path, monkeypatch):
         write(file, data)
 
     monkeypatch.setattr(files, "_write", look_first)
-    write_whole(path, "new")
+    write_atomically(path, "new")
     assert path.read_text() == "new" and stat.S_IMODE(path.stat().st_mode) == mode
     assert stat.S_IMODE(before[0]) == mode  # nobody else reads it while it is written, either
 
@@ -64,7 +64,7 @@ def test_a_file_written_anew_keeps_its_permissions(mode, tmp_path, monkeypatch):
 def test_the_permissions_of_new_files_are_left_to_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
-        write_whole(tmp_path / "a.json", "content")
+        write_atomically(tmp_path / "a.json", "content")
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o640
@@ -77,7 +77,7 @@ def test_a_pipe_is_neither_replaced_nor_waited_for(is_link, tmp_path):
     if is_link:
         path.symlink_to(pipe)
     before = names(tmp_path)
-    for write in (lambda path: write_whole(path, "content"), Rows):
+    for write in (lambda path: write_atomically(path, "content"), CsvFile):
         with pytest.raises(ValueError, match=f"^{tmp_path}.*: is not a regular file$"):
             write(path)
     with pytest.raises(ValueError, match="is not a regular file"):
