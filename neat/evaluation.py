@@ -1,9 +1,9 @@
-"""The contract of an evaluator, which gives genomes their fitness: what `Population.run` calls, as protocols.
+"""Define the protocols of an evaluator, which computes the fitness of genomes for `Population.run`.
 
-An `Evaluator` takes a generation's genomes and returns their fitness. A plain function will do. It states the sizes of
-its networks only where `Config.for_task` is to read them (`Task`). The other protocols are optional parts: a run uses
-each one that the evaluator has. A class need not inherit from a protocol; it is enough to define its members. A wrapper
-must define them too: from Python 3.12 on, `isinstance` does not see what `__getattr__` passes on.
+An `Evaluator` takes a generation's genomes and returns their fitness. It can be a plain function. `Config.for_task`
+needs a `Task` too. The other protocols are optional: a run uses each one that the evaluator has. A class need not
+inherit from a protocol, but must define its members. A wrapper must define them too: from Python 3.12 on, `isinstance`
+ignores `__getattr__`.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ from neat.genome.genome import Genomes
 
 
 class Task(Protocol):
-    """What states how many inputs and outputs its networks have."""
+    """An object that knows how many inputs and outputs its networks have."""
 
     @property
     def num_inputs(self) -> int:
-        """Inputs of a network, without the bias input."""
+        """The number of inputs of a network, without the bias input."""
 
     @property
     def num_outputs(self) -> int:
-        """Outputs of a network."""
+        """The number of outputs of a network."""
 
 
 class Evaluator(Protocol):
-    """What gives genomes their fitness: an object of a class, or a function."""
+    """A function, or an object with `__call__`, that computes the fitness of genomes."""
 
     def __call__(self, genomes: Genomes, /) -> np.ndarray:
-        """Fitness of every genome, shape (genomes,), float64 or what converts to it; higher is better.
+        """Return the fitness of every genome, shape (genomes,), float64 or convertible to it; higher is better.
 
-        NaN and −inf mark genomes as invalid; at least one must be valid, and none +inf. The genomes are read-only,
-        and their arrays are used again two generations later. What depends on chance should draw it from
-        `genomes.seed` and `genomes.generation`, or the same seed gives different runs.
+        NaN and −inf mark genomes as invalid; at least one must be valid, and none may be +inf. The genomes are
+        read-only, and their arrays are overwritten two generations later. Seed random numbers from `genomes.seed` and
+        `genomes.generation`; otherwise the same seed gives different runs.
         """
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """An evaluator whose fitness depends on what it did before, and which a checkpoint therefore keeps."""
+    """An evaluator whose fitness depends on its earlier calls, so that a checkpoint must store its state."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs, as arrays of any shape by name, of numbers, bools or text (no objects)."""
+        """Return what `restore` needs: named arrays of any shape, of numbers, bools or text (no objects)."""
 
 
 @runtime_checkable
 class Restorable(Protocol):
-    """A `Stateful` evaluator that can go on from a checkpoint, as it must for a run to be resumed."""
+    """A `Stateful` evaluator that can continue from a checkpoint. A run with another one cannot be resumed."""
 
     def restore(self, arrays: dict[str, np.ndarray], /) -> None:
-        """Take back what `state` gave; ValueError for what it cannot have given."""
+        """Restore what `state` returned; raise ValueError for arrays that it cannot have returned."""
 
 
 @runtime_checkable
 class Validating(Protocol):
-    """An evaluator whose fitness depends on luck. At the end, a run chooses among its champions by fresh trials."""
+    """An evaluator with a noisy fitness. At the end, a run chooses among its champions by new trials."""
 
     def validate(self, genomes: Genomes, /) -> np.ndarray:
-        """Fitness in trials that no call has seen, shape (genomes,), as a call gives it.
+        """Return the fitness in trials that no call has used, shape (genomes,), in the format of `__call__`.
 
         `genomes.seed` is the run's seed.
         """
@@ -68,20 +68,20 @@ class Validating(Protocol):
 
 @runtime_checkable
 class Learning(Protocol):
-    """An evaluator that trains networks; their fitness is that of the trained ones."""
+    """An evaluator that trains networks, and returns the fitness of the trained ones."""
 
     @property
     def learned(self) -> Genomes | None:
-        """The last call's genomes with the weights, biases and responses that they have learned, float32.
+        """The genomes of the last call with their learned weights, biases and responses, float32.
 
-        None: the last call trained nothing.
+        None if the last call trained nothing.
         """
 
 
 @runtime_checkable
 class Inheriting(Protocol):
-    """A `Learning` evaluator that says who inherits what was learned; without this, offspring inherit it."""
+    """A `Learning` evaluator that says whether offspring inherit learned values; without this, they do."""
 
     @property
     def inherit(self) -> bool:
-        """True: offspring inherit it (Lamarckian inheritance). False: only the champion has it (Baldwin effect)."""
+        """True: offspring inherit them (Lamarckian inheritance). False: only the champion has them (Baldwin effect)."""

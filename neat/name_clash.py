@@ -1,4 +1,4 @@
-"""The other package called `neat`."""
+"""Detect neat-python, whose import package is also called `neat`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from importlib import metadata
 
 
 def refuse_neat_python() -> None:
-    """Raise ImportError where neat-python is installed beside us.
+    """Raise ImportError if neat-python is installed too.
 
-    Its import package has the same name as ours, and pip lays one over the other without a word.
+    Its import package has the same name as ours, and pip silently overwrites one with the other.
     """
     try:
         metadata.distribution("neat-python")
     except metadata.PackageNotFoundError:
         return
     raise ImportError(
-        "batchneat and neat-python both install a package called neat, here one over the other: "
+        "batchneat and neat-python both install a package called neat and overwrite each other: "
         "pip uninstall neat-python, then pip install --force-reinstall --no-deps batchneat, "
-        "and keep neat-python in an environment of its own"
+        "and keep neat-python in its own environment"
     )

@@ -355,7 +355,7 @@ class Population(RunState):
             self._genes, self._memory, plan, self.innovations, self.generation + 1, self.workers
         )
         self.generation += 1
-        self._show()
+        self._update_view()
         self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])

@@ -1,1 +1,1 @@
-"""Files that a run or a person writes: checkpoints, archives of arrays, neat-python's configs and genomes."""
+"""Read and write checkpoints; read configs and genomes of neat-python."""

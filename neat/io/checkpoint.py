@@ -1,4 +1,4 @@
-"""Checkpoints: a run's whole state in one file of arrays (see `neat.support.archive`)."""
+"""Save and load checkpoints: a run's whole state in one file of arrays (see `neat.support.archive`)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from neat.support.text_files import shorten_path
 
 
 def save(population: Population, path: str | Path) -> None:
-    """Write a population's state; a kill at any moment leaves the old file or the new one, whole.
+    """Write a population's state atomically: a kill at any moment leaves the old file or the new one.
 
-    Saving changes nothing in the population.
+    Saving does not change the population.
 
     Args:
-        population: Between two generations.
+        population: A population between two generations.
         path: The file, replaced if it exists.
     """
     write_arrays(path, to_arrays(population))
 
 
 def load(path: str | Path) -> Population:
-    """The population that `save` wrote, which goes on as if it had never stopped.
+    """Return the population that `save` wrote; its run continues as if it had never stopped.
 
-    Everything in the file is checked before compiled code sees it.
+    All values in the file are checked before compiled code reads them.
 
     Raises:
-        CheckpointError: The file cannot be read, is damaged, has another format, or holds what no run can have left;
-            the message names the file and the array.
+        CheckpointError: The file cannot be read, is damaged, has another format, or has values that no run can
+            produce; the message names the file and the array.
     """
     arrays = read_arrays(path)
     try:

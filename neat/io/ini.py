@@ -1,4 +1,4 @@
-"""Reading the sections of an INI file, with complaints that fit in one line."""
+"""Read the sections of an INI file, with one-line error messages."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from neat.support.text_files import MOST_SETTINGS_BYTES
 TRUE, FALSE = frozenset({"1", "yes", "true", "on"}), frozenset({"0", "no", "false", "off"})
 
 _REFERENCE = re.compile(r"%(?:%|\(([^)]+)\)s)?")
-_MOST_CHARACTERS = 10_000  # of a value, whose references can multiply with each step
+_MOST_CHARACTERS = 10_000  # of a value; nested references can make it grow exponentially
 
 
 def parse(text: str) -> configparser.RawConfigParser:
-    """The sections of an INI file, the references in their values left as they stand (see `Section`).
+    """Return the sections of an INI file without expanding references in values (see `Section`).
 
     Raises:
-        ValueError: The text is no INI file.
+        ValueError: The text is not an INI file.
     """
-    if (
-        len(text) > MOST_SETTINGS_BYTES
-    ):  # configparser needs time with the square of the lines that it does not understand
+    # configparser needs quadratic time for lines that it cannot parse.
+    if len(text) > MOST_SETTINGS_BYTES:
         raise ValueError(f"must have at most {MOST_SETTINGS_BYTES:,} characters")
     parser = configparser.RawConfigParser()
     try:
@@ -35,35 +34,35 @@ def parse(text: str) -> configparser.RawConfigParser:
 
 
 class Section:
-    """A section of an INI file: typed reading, and a record of what is not made use of.
+    """A section of an INI file, with typed access to its values and a record of unused ones.
 
-    `%(name)s` in a value stands for the value of `name`, in the section or in [DEFAULT], and `%%` for a `%`.
+    In a value, `%(name)s` is replaced by the value of `name` in the section or in [DEFAULT], and `%%` by `%`.
 
     Args:
-        parser: The file, as `parse` gives it.
+        parser: The file, from `parse`.
         name: The section's name.
-        lost: Gets a line for each setting given to `drop`, shared by a file's sections.
+        dropped: Receives a line for each setting given to `drop`; the sections of a file share it.
 
     Raises:
         ValueError: There is no such section.
     """
 
-    def __init__(self, parser: configparser.RawConfigParser, name: str, lost: list[str]) -> None:
+    def __init__(self, parser: configparser.RawConfigParser, name: str, dropped: list[str]) -> None:
         if not parser.has_section(name):
             raise ValueError(f"[{name}]: the section is missing")
         self._name = name
         self._values = dict(parser.items(name))
         self._expanded: dict[str, str] = {}
         self._read: set[str] = set()
-        self._lost = lost
+        self._dropped = dropped
 
     @property
     def unread(self) -> list[str]:
-        """Keys that nothing has read or dropped."""
+        """The keys that were neither read nor ignored nor dropped."""
         return [key for key in self._values if key not in self._read]
 
     def text(self, key: str, default: str | None = None) -> str:
-        """The value as it stands; without a default, a missing key is an error (as for those below)."""
+        """Return the value as text; raise ValueError if it is missing and there is no default."""
         if key in self._values:
             return self._expand(key, ())
         if default is None:
@@ -71,26 +70,26 @@ class Section:
         return default
 
     def number(self, key: str, default: float | None = None) -> float:
-        """The value as a number."""
-        return self._parsed(key, default, float, "a number")
+        """Return the value as a number."""
+        return self._parse_value(key, default, float, "a number")
 
     def integer(self, key: str, default: int | None = None) -> int:
-        """The value as an integer."""
-        return self._parsed(key, default, int, "an integer")
+        """Return the value as an integer."""
+        return self._parse_value(key, default, int, "an integer")
 
     def switch(self, key: str, default: bool | None = None) -> bool:
-        """The value as true or false."""
-        return self._parsed(key, default, _switch, "true or false")
+        """Return the value as a bool."""
+        return self._parse_value(key, default, _parse_bool, "true or false")
 
     def one_of(self, key: str, default: str | None, choices: Iterable[str]) -> str:
-        """The value, which must be one of `choices`, in lower case."""
+        """Return the value in lower case; raise ValueError unless it is one of `choices`."""
         value = self.text(key, default).lower()
         if value not in choices:
             raise ValueError(f"[{self._name}] {key}: must be one of {', '.join(choices)}, got {shown(value)}")
         return value
 
     def names(self, key: str, parse: Callable[[str], str], default: str | None = None) -> list[str]:
-        """The value split at spaces, each part through `parse`."""
+        """Split the value at spaces and return the results of `parse`."""
         text = self.text(key, default)
         try:
             return [parse(name) for name in text.split()]
@@ -98,18 +97,18 @@ class Section:
             raise ValueError(f"[{self._name}] {key}: {error}") from None
 
     def ignore(self, keys: Iterable[str]) -> None:
-        """Take the keys as read: they have no effect."""
+        """Mark keys as read, because they have no effect."""
         self._read.update(keys)
 
     def drop(self, keys: Iterable[str], why: str) -> None:
-        """Say of those of the keys that the file holds that they are not carried over."""
+        """Report those of `keys` that the section has as not carried over, with the reason."""
         for key in keys:
             self._read.add(key)
             if key in self._values:
-                self._lost.append(f"[{self._name}] {cut(key)} = {cut(self._values[key])}: {why}")
+                self._dropped.append(f"[{self._name}] {cut(key)} = {cut(self._values[key])}: {why}")
 
     def _expand(self, key: str, outer: tuple[str, ...]) -> str:
-        """The value of a key with its references replaced; `outer` are the keys whose values led to it."""
+        """Return the value of a key with its references replaced; `outer` are the keys that refer to it."""
         self._read.add(key)
         if key in self._expanded:
             return self._expanded[key]
@@ -134,7 +133,7 @@ class Section:
         self._expanded[key] = text
         return text
 
-    def _parsed(self, key: str, default: Any, parse: Any, kind: str) -> Any:
+    def _parse_value(self, key: str, default: Any, parse: Any, kind: str) -> Any:
         text = self.text(key, None if default is None else str(default))
         try:
             return parse(text)
@@ -142,7 +141,7 @@ class Section:
             raise ValueError(f"[{self._name}] {key}: must be {kind}, got {shown(text)}") from None
 
 
-def _switch(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     if text.lower() not in TRUE | FALSE:
         raise ValueError
     return text.lower() in TRUE

@@ -1,20 +1,20 @@
-"""neat-python's INI files and genomes, carried over: `config_from_ini`, `genome` and `genome_from_json`.
+"""Convert neat-python's INI files and genomes: `config_from_ini`, `genome` and `genome_from_json`.
 
-A setting of a file that has no counterpart here is named with the reason. These differences hold for every
-file:
+Each setting of a file without a counterpart here is reported with the reason. For every file, batchneat and neat-python
+differ in these ways:
 
-- Genomes join the first species that fits, not the nearest. The distance divides the differences of matching
-  genes by their number, not by the larger genome's size, and counts neither node genes that only one genome
-  has nor whether a connection is enabled.
-- Offspring follow shared fitness directly; neat-python halves the change in a species' size.
-- A species has at least one parent, there at least two. There is no extinction.
-- A gene disabled in either parent is disabled in the child with probability 0.75; in neat-python before 2.1
-  with 0.875, or 1 if it is disabled in both.
-- Equal splits of one generation get the same numbers; in neat-python they do not meet.
-- "partial" draws each connection by itself; there an exact share is chosen.
-- A node without enabled inputs is activation(bias); neat-python's recurrent network leaves it at 0. Its
-  feed-forward network leaves it and all that it leads to at 0 before 1.0, leaves it at 0 in 1.0, and agrees with
-  ours from 1.1 on, but for a product of nothing, which is 1. A UserWarning names such nodes of a genome.
+- A genome joins the first compatible species, not the nearest. The distance divides the differences of matching
+  genes by their number, not by the larger genome's size. It ignores node genes that only one genome has, and whether
+  a connection is enabled.
+- The number of offspring follows shared fitness directly; neat-python halves the change in a species' size.
+- A species has at least one parent, in neat-python at least two. There is no extinction.
+- A gene disabled in either parent is disabled in the child with probability 0.75. In neat-python before 2.1, the
+  probability is 0.875, or 1 if the gene is disabled in both.
+- Equal splits in one generation get the same innovation numbers; in neat-python they get different ones.
+- "partial" draws each connection independently; neat-python chooses an exact share.
+- A node without enabled inputs computes activation(bias). neat-python's recurrent network leaves it at 0. Its
+  feed-forward network leaves it at 0 up to 1.0, and before 1.0 also the nodes that it leads to. From 1.1 on it agrees
+  with batchneat, except that an empty product is 1. A UserWarning names such nodes of a genome.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _CONNECTIVITY = (
     "full", "full_direct", "full_nodirect", "partial", "partial_direct", "partial_nodirect",
 )  # fmt: skip
 _NEVER = 2**31 - 1
-_GREATEST = 3.4e38  # of float32, nearly
+_GREATEST = 3.4e38  # slightly below the largest float32
 
 
 class Imported(NamedTuple):
-    """What an INI file gives.
+    """The result of converting an INI file.
 
     Attributes:
         config: The settings.
-        fitness_threshold: The file's, for `Population.run(fitness_target=…)`; None where it says not to stop.
-        not_carried_over: One line for each setting without a counterpart: its name, its value and why.
+        fitness_threshold: The file's, for `Population.run(fitness_target=…)`; None if it disables the threshold.
+        not_carried_over: A line for each setting without a counterpart: its name, its value and the reason.
     """
 
     config: Config
@@ -57,14 +57,14 @@ class Imported(NamedTuple):
 
 
 def config_from_ini(path: str | Path, **settings: Any) -> Imported:
-    """A config from a configuration file of neat-python (0.92 to 2.1, of its default genome).
+    """Return the config from a configuration file of neat-python (0.92 to 2.1, for its default genome).
 
     Args:
         path: The INI file.
-        **settings: Laid over what the file says, as for `Config.updated`.
+        **settings: Override those of the file, as for `Config.updated`.
 
     Raises:
-        ValueError: The file cannot be read, lacks something, or holds a value that is not allowed.
+        ValueError: The file cannot be read, lacks a setting, or has a value that is not allowed.
     """
     text = read_text(path, MOST_SETTINGS_BYTES)
     try:
@@ -74,12 +74,12 @@ def config_from_ini(path: str | Path, **settings: Any) -> Imported:
 
 
 def config_from_text(text: str, **settings: Any) -> Imported:
-    """As `config_from_ini`, from the file's text."""
+    """Return the config from the text of a configuration file, like `config_from_ini` from its path."""
     sections = parse(text)
-    _write_sizes(sections, settings)
-    lost: list[str] = []
+    _override_sizes(sections, settings)
+    dropped: list[str] = []
     run, genome, species, stagnation, reproduction = (
-        Section(sections, name, lost)
+        Section(sections, name, dropped)
         for name in ("NEAT", "DefaultGenome", "DefaultSpeciesSet", "DefaultStagnation", "DefaultReproduction")
     )
     threshold = _run(run)
@@ -100,63 +100,65 @@ def config_from_text(text: str, **settings: Any) -> Imported:
         "reproduction": _reproduction(reproduction),
     }
     for section in (run, genome, species, stagnation, reproduction):
-        section.drop(section.unread, "not a setting of neat-python's that has a counterpart")
-    return Imported(Config(**merge(mapped, settings)), threshold, lost)
+        section.drop(section.unread, "not a setting of neat-python's with a counterpart here")
+    return Imported(Config(**merge(mapped, settings)), threshold, dropped)
 
 
 def genome(genome: Any, config: Any) -> Genome:
-    """A genome of neat-python as one of ours.
+    """Convert a genome of neat-python.
 
-    Inputs −1 … −I get the ids 0 … I−1, a node k the id I + k. Innovation numbers are kept; neat-python before
-    1.0 has none, its connections are numbered in order of source and target. A UserWarning names the nodes
-    that neat-python computes otherwise.
+    Inputs −1 … −I get the ids 0 … I−1, a node k gets the id I + k. Innovation numbers are kept. Before 1.0, neat-python
+    has none; connections are then numbered in order of source and target. A UserWarning names the nodes that
+    neat-python computes differently.
 
     Args:
-        genome: A `neat.DefaultGenome` of neat-python, or what has its `nodes` and `connections`.
+        genome: A `neat.DefaultGenome` of neat-python, or an object with the same `nodes` and `connections`.
         config: neat-python's `Config`, or its `genome_config`.
 
     Raises:
-        GenomeError: Something has no counterpart or is not there; the message names it.
+        GenomeError: A part of the genome is missing or has no counterpart; the message names it.
     """
     return convert(genome, config, Genome.from_dict)
 
 
 def genome_from_json(path: str | Path) -> Genome:
-    """A genome from JSON that neat-python's `export_network_json` or `docs/export_neat_python.py` wrote.
+    """Read a genome from JSON that neat-python's `export_network_json` or `docs/export_neat_python.py` wrote.
 
-    The first holds the nodes and connections that the outputs depend on, the second all genes. Ids and innovation
-    numbers, and warnings, are those of `genome`.
+    The former has only the nodes and connections that the outputs depend on, the latter all genes. Ids, innovation
+    numbers and warnings are the same as those of `genome`.
 
     Args:
         path: The file.
 
     Raises:
-        GenomeError: The file cannot be read, is no such JSON, or holds what has no counterpart; the message names
-            the file.
+        GenomeError: The file cannot be read, is not such JSON, or has a part without a counterpart; the message
+            names the file.
     """
     return convert_json(path, Genome.from_dict)
 
 
-def _write_sizes(sections: RawConfigParser, settings: dict[str, Any]) -> None:
-    """Put the sizes that the caller gives in place of the file's: other settings are derived from them."""
+def _override_sizes(sections: RawConfigParser, settings: dict[str, Any]) -> None:
+    """Replace sizes of the file by the caller's before reading, because other settings are derived from them."""
     given = merge({}, settings)
     genome = given["genome"] if isinstance(given.get("genome"), dict) else {}
     sizes = [("NEAT", "pop_size", given.get("population_size"))]
     sizes += [("DefaultGenome", name, genome.get(name)) for name in ("num_inputs", "num_outputs")]
     if isinstance(genome.get("hidden_layers"), list | tuple):
-        sizes.append(("DefaultGenome", "num_hidden", len(genome["hidden_layers"])))  # whether there are any
+        sizes.append(
+            ("DefaultGenome", "num_hidden", len(genome["hidden_layers"]))
+        )  # only zero or not matters
     for section, key, value in sizes:
         if value is not None and sections.has_section(section):
             sections.set(section, key, str(value))
 
 
 def _run(section: Section) -> float | None:
-    """The fitness threshold, if any."""
+    """Return the fitness threshold, or None if the file disables it."""
     never_stops = section.switch("no_fitness_termination", False)
     threshold = section.number("fitness_threshold", 0.0 if never_stops else None)
     criterion = section.one_of("fitness_criterion", "max", ("max", "min", "mean"))
     if criterion != "max":
-        section.drop(["fitness_criterion"], "fitness is maximised, and a run stops by its best genome")
+        section.drop(["fitness_criterion"], "fitness is maximised, and only the best genome can stop a run")
     if section.switch("reset_on_extinction", False):
         section.drop(["reset_on_extinction"], "there is no extinction: the best species survive")
     return None if never_stops else threshold
@@ -187,13 +189,13 @@ def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> 
         return {"initial_connections": "none"}
     if kind.startswith("fs_neat"):
         section.drop(
-            [key], "one input for all outputs is no choice; each connection has probability 1/inputs"
+            [key], "one input for all outputs is not supported; each connection has probability 1/inputs"
         )
         return {"initial_connections": "partial", "initial_rate": 1 / max(1, num_inputs)}
     if kind.endswith("_direct") and num_hidden:
-        section.drop([key], "layers are connected to the next alone; the direct connections are left out")
+        section.drop([key], "layers are connected only to the next; the direct connections are left out")
     if not section.switch("feed_forward"):
-        section.drop([key], "the connections of nodes to themselves are left out")
+        section.drop([key], "connections from nodes to themselves are left out")
     if kind.startswith("full"):
         return {"initial_connections": "full"}
     try:
@@ -220,7 +222,7 @@ def _options(section: Section, kind: str, parse_name: Callable[[str], str], only
             raise
         section.drop([f"{kind}_options"], "they hold an unknown name, and nothing is drawn from them")
         options = []
-    if name not in options:  # which neat-python before 1.0 allows: mutation then never chooses it
+    if name not in options:  # neat-python before 1.0 allows this; mutation then never chooses it
         if mutates:
             why = f"it is not among the {kind}_options; here, mutation can choose it too"
             section.drop([f"{kind}_default"], why)
@@ -237,9 +239,7 @@ def _initial_value(section: Section, name: str) -> dict[str, Any]:
     least, greatest = (_within_float32(section.number(f"{name}_{end}_value")) for end in ("min", "max"))
     mean, deviation = section.number(f"{name}_init_mean"), section.number(f"{name}_init_stdev")
     if least <= greatest and (mean < least or mean > greatest):
-        section.drop(
-            [f"{name}_init_mean"], f"it lies outside of {least} to {greatest}; the nearer one is taken"
-        )
+        section.drop([f"{name}_init_mean"], f"it is outside {least} to {greatest}; the nearer bound is used")
         mean = min(max(mean, least), greatest)
     key = f"{name}_init_type"
     bounds = {"minimum": least, "maximum": greatest}
@@ -253,17 +253,17 @@ def _initial_value(section: Section, name: str) -> dict[str, Any]:
 
 
 def _within_float32(number: float) -> float:
-    """A bound that nothing reaches, such as infinity, as the greatest number that there is here."""
+    """Clip a bound such as infinity to the range of float32."""
     return min(max(number, -_GREATEST), _GREATEST)
 
 
 def _rate(section: Section, key: str, default: float | None = None) -> float:
-    """A probability; in neat-python, a greater number than 1 means always too."""
+    """Return a probability; neat-python treats numbers above 1 as 1."""
     return min(section.number(key, default), 1.0)
 
 
 def _mutation(section: Section) -> dict[str, Any]:
-    # A gene that neat-python chooses to mutate is enabled or disabled by the toss of a coin.
+    # neat-python enables or disables a gene that it chooses to mutate with equal probability.
     toggled = section.number("enabled_mutate_rate")
     enabled = toggled + section.number("enabled_rate_to_true_add", 0.0)
     disabled = toggled + section.number("enabled_rate_to_false_add", 0.0)
@@ -272,7 +272,7 @@ def _mutation(section: Section) -> dict[str, Any]:
     single = section.switch("single_structural_mutation", False)
     surer = section.text("structural_mutation_surer", "default").lower()
     if surer in TRUE or (surer == "default" and single):
-        section.drop(["structural_mutation_surer"], "an addition that is not possible is left out")
+        section.drop(["structural_mutation_surer"], "an addition that is impossible is skipped")
     if any(section.number(f"time_constant_{what}_rate", 0.0) > 0 for what in ("mutate", "replace")):
         why = "there are no continuous-time networks"
         section.drop(["time_constant_mutate_rate", "time_constant_replace_rate"], why)
@@ -296,13 +296,13 @@ def _structural_rates(section: Section, single: bool) -> dict[str, float]:
         for what, theirs in (("node", "node"), ("connection", "conn"))
         for verb in ("add", "delete")
     }
-    # Where one at most happens, only the ratios count of what is more than 1 in sum.
+    # If at most one mutation happens, only the ratios of rates that sum to more than 1 matter.
     greatest = max(1.0, *rates.values()) if single else 1.0
     return {name: min(rate / greatest, 1.0) for name, rate in rates.items()}
 
 
 def _value_mutation(section: Section, name: str) -> dict[str, Any]:
-    # neat-python draws one number and asks first for the perturbation, so replacement gets what is left of 1.
+    # neat-python compares one random number first with the perturbation rate, so replacement gets at most the rest.
     perturb = _rate(section, f"{name}_mutate_rate")
     return {
         "genome_rate": 1.0,
@@ -319,9 +319,7 @@ def _speciation(genome: Section, species: Section) -> dict[str, Any]:
     excess = genome.text("compatibility_excess_coefficient", "auto").lower()
     with_nodes = genome.switch("compatibility_include_node_genes", True)
     if genome.number("compatibility_enable_penalty", 0.0) != 0:
-        genome.drop(
-            ["compatibility_enable_penalty"], "whether a connection is enabled is no part of the distance"
-        )
+        genome.drop(["compatibility_enable_penalty"], "the distance ignores whether a connection is enabled")
     threshold = _within_float32(species.number("compatibility_threshold"))
     settings = {
         "excess_coefficient": disjoint
@@ -342,7 +340,8 @@ def _speciation(genome: Section, species: Section) -> dict[str, Any]:
         return settings
     species.drop(["threshold_max"], "an adjusted threshold has no upper bound")
     species.drop(
-        ["threshold_adjust_rate"], "a step is a share of the threshold here; taken as one of the first"
+        ["threshold_adjust_rate"],
+        "a step is a share of the threshold here; it is converted with the initial one",
     )
     return {
         **settings,
@@ -356,7 +355,7 @@ def _speciation(genome: Section, species: Section) -> dict[str, Any]:
 def _stagnation(section: Section) -> dict[str, Any]:
     measure = section.one_of("species_fitness_func", "mean", ("max", "mean", "median", "min"))
     if measure in ("median", "min"):
-        section.drop(["species_fitness_func"], "the choices are max and mean; mean is taken")
+        section.drop(["species_fitness_func"], "only max and mean are supported; mean is used")
     protected = section.integer("species_elitism", 0)
     if protected == 0:
         section.drop(["species_elitism"], "at least one species survives stagnation")
@@ -367,7 +366,7 @@ def _stagnation(section: Section) -> dict[str, Any]:
         "species_generations": max(1, generations),
         "measure": "max" if measure == "max" else "mean",
         "protected_species": max(1, protected) if protected >= 0 else protected,
-        "population_generations": _NEVER,  # neat-python knows the stagnation of species alone
+        "population_generations": _NEVER,  # in neat-python, only species stagnate
     }
 
 

@@ -1,4 +1,4 @@
-"""A run's whole state as named arrays, and back."""
+"""Convert a run's whole state to named arrays, and back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _State = TypeVar("_State", bound=RunState)
 
 
 def to_arrays(state: RunState) -> dict[str, np.ndarray]:
-    """All of a state; some arrays are its own memory."""
+    """Return the whole state as named arrays, some of which share its memory."""
     species = state.species._asdict()
     representative = species.pop("representative")
     arrays = {
@@ -42,34 +42,34 @@ def to_arrays(state: RunState) -> dict[str, np.ndarray]:
         "aggregations": np.array([entry.name for entry in AGGREGATIONS]),
         "config": np.frombuffer(state.config.to_toml().encode(), np.uint8),
         "counters": np.array([getattr(state, name) for name in Counters._fields]),
-        "numbers": _numbers(state),
+        "numbers": _pack_numbers(state),
         "first_parent": state.first_parent,
         "second_parent": state.second_parent,
         "birth": state.birth,
         "history.generations": state.history.generations,
         "history.species": state.history.species,
-        **_prefixed("genomes", state.genomes.arrays._asdict()),
-        **_prefixed("species", species),
-        **_prefixed("representative", representative._asdict()),
-        **_prefixed("innovations", state.innovations.state()),
-        **_prefixed("evaluator", state.evaluator_state),
+        **_add_prefix("genomes", state.genomes.arrays._asdict()),
+        **_add_prefix("species", species),
+        **_add_prefix("representative", representative._asdict()),
+        **_add_prefix("innovations", state.innovations.state()),
+        **_add_prefix("evaluator", state.evaluator_state),
     }
     arrays["candidates"] = np.array(state.candidates.fitness, np.float64)
     for name, genome in kept_genomes(state).items():
-        arrays.update(_prefixed(name, genome.genomes.arrays._asdict()))
+        arrays.update(_add_prefix(name, genome.genomes.arrays._asdict()))
         arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
     return arrays
 
 
 def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) -> _State:
-    """The state that `to_arrays` gave. It takes the arrays over.
+    """Return the state that `to_arrays` converted. The state keeps the arrays without a copy.
 
     Args:
-        arrays: From a file, possibly made by hand; all is checked before compiled code sees it.
-        new: Makes a state without genomes for a config.
+        arrays: From a file, which may be made by hand. All are checked before compiled code reads them.
+        new: Returns a state without genomes for a config.
 
     Raises:
-        ValueError: The arrays have another format, or are what no run can have left; the message names the array.
+        ValueError: The arrays have another format, or values that no run can produce; the message names the array.
     """
     check_arrays(arrays, {"format": HEAD["format"]})
     if arrays["format"] != FORMAT:
@@ -97,23 +97,23 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     state.species = Species(**select_group("species", arrays), representative=representative)
     state.innovations.restore(select_group("innovations", arrays))
     state.evaluator_state = select_group("evaluator", arrays)
-    _set_kept(state, numbers, arrays)
+    _restore_kept_genomes(state, numbers, arrays)
     check_state(state)
     return state
 
 
-def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _add_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 
-def _numbers(state: RunState) -> np.ndarray:
+def _pack_numbers(state: RunState) -> np.ndarray:
     _, fitness, target = state.solution or (None, -np.inf, None)
     known = Numbers(state.threshold, state.best_fitness, fitness, np.nan if target is None else target)
     return np.array(known, np.float64)
 
 
 def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], int]) -> None:
-    """Give nodes the positions that their functions have in this process's table."""
+    """Replace the positions of activations or aggregations by those of this process's table."""
     names = arrays[f"{kind}s"].tolist()
     columns = [n for n in arrays if n.endswith(f".node_{kind}") and not n.startswith("evaluator.")]
     position = np.zeros(256, np.uint8)
@@ -126,19 +126,18 @@ def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], i
         arrays[name] = position[arrays[name]]
 
 
-def _set_kept(state: RunState, numbers: Numbers, arrays: dict[str, np.ndarray]) -> None:
-    """The best genome, the solution and the candidates."""
-    state.best = _genome(state, "best", arrays)
-    solution = _genome(state, "solution", arrays)
+def _restore_kept_genomes(state: RunState, numbers: Numbers, arrays: dict[str, np.ndarray]) -> None:
+    state.best = _restore_genome(state, "best", arrays)
+    solution = _restore_genome(state, "solution", arrays)
     if solution is not None:
         target = None if math.isnan(numbers.solution_target) else numbers.solution_target
         state.solution = Solution(solution, numbers.solution_fitness, target)
-    candidates = [_genome(state, f"candidate{k}", arrays) for k in range(MOST_CANDIDATES)]
+    candidates = [_restore_genome(state, f"candidate{k}", arrays) for k in range(MOST_CANDIDATES)]
     state.candidates.genomes = [genome for genome in candidates if genome is not None]
     state.candidates.fitness = arrays["candidates"].tolist()
 
 
-def _genome(state: RunState, name: str, arrays: dict[str, np.ndarray]) -> Genome | None:
+def _restore_genome(state: RunState, name: str, arrays: dict[str, np.ndarray]) -> Genome | None:
     genes = select_group(name, arrays)
     if not genes:
         return None

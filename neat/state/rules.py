@@ -1,6 +1,6 @@
-"""What a checkpoint must hold for a run to go on from it: a table of its arrays, then what must agree.
+"""Validate a checkpoint: first the dtypes and shapes of its arrays, then their values.
 
-A file can be made by hand, and compiled code trusts what it is given.
+A file can be made by hand, and compiled code does not check what it reads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Counters(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """The array `numbers`, float64; where there is no solution, -inf, and where it has no fitness target, NaN."""
+    """The array `numbers`, float64. Without a solution, its fitness is -inf; without a fitness target, that is NaN."""
 
     threshold: float
     best_fitness: float
@@ -43,7 +43,7 @@ class Numbers(NamedTuple):
 _INTEGER, _REAL, _BYTE, _TEXT = map(np.dtype, ("i8", "f8", "u1", "U"))
 _MOST_SPECIES = 2**62
 
-HEAD: Expected = {  # what tells how to read the rest
+HEAD: Expected = {  # needed to read the other arrays
     "format": (_INTEGER, ()),
     "activations": (_TEXT, (None,)),
     "aggregations": (_TEXT, (None,)),
@@ -51,7 +51,7 @@ HEAD: Expected = {  # what tells how to read the rest
 }
 
 
-def _expected(arrays: dict[str, np.ndarray], population_size: int) -> Expected:
+def _expected_arrays(arrays: dict[str, np.ndarray], population_size: int) -> Expected:
     species, nodes, links = (
         arrays[name].size if name in arrays else 0
         for name in ("species.id", "innovations.node_value", "innovations.link_value")
@@ -74,31 +74,31 @@ def _expected(arrays: dict[str, np.ndarray], population_size: int) -> Expected:
     table |= {f"innovations.node_{name}": (_INTEGER, (nodes,)) for name in Table._fields}
     table |= {f"innovations.link_{name}": (_INTEGER, (links,)) for name in Table._fields}
     for group in ("genomes", "representative"):
-        table |= _genomes(group)
+        table |= _genome_arrays(group)
     table["genomes.node_offset"] = (_INTEGER, (population_size + 1,))
     for group in ("best", "solution", *(f"candidate{k}" for k in range(MOST_CANDIDATES))):
         if any(name.startswith(f"{group}.") for name in arrays):
-            table |= {**_genomes(group), f"{group}.generation": (_INTEGER, ())}
+            table |= {**_genome_arrays(group), f"{group}.generation": (_INTEGER, ())}
     return table
 
 
-def _genomes(group: str) -> Expected:
-    """Arrays of genomes; `Genomes.check` compares their lengths."""
+def _genome_arrays(group: str) -> Expected:
+    """Return the dtypes of the arrays of genomes; `Genomes.check` compares their lengths."""
     pairs = zip(GenomeArrays._fields, DTYPES, strict=True)
     return {f"{group}.{name}": (dtype, (None,)) for name, dtype in pairs}
 
 
 def check_all_arrays(arrays: dict[str, np.ndarray], config: Config) -> None:
-    """Raise ValueError unless the arrays are those of a run with this config; the evaluator checks its own."""
-    table = _expected(arrays, config.population_size)
+    """Raise ValueError unless the arrays fit a run with this config. The evaluator checks its own arrays."""
+    table = _expected_arrays(arrays, config.population_size)
     check_arrays(arrays, table)
     for name in arrays:
         if name not in table and not name.startswith("evaluator."):
-            raise ValueError(f"{shown(name)}: no checkpoint has an array of this name")
+            raise ValueError(f"{shown(name)}: a checkpoint has no array of this name")
 
 
 def kept_genomes(state: RunState) -> dict[str, Genome]:
-    """The genomes that a state keeps apart, by their names in a checkpoint."""
+    """Return the genomes that a state keeps besides its population, by their names in a checkpoint."""
     kept = {f"candidate{k}": genome for k, genome in enumerate(state.candidates.genomes)}
     if state.best is not None:
         kept["best"] = state.best
@@ -108,9 +108,9 @@ def kept_genomes(state: RunState) -> dict[str, Genome]:
 
 
 def check_state(state: RunState) -> None:
-    """Raise ValueError, with the name of the array in a checkpoint, unless what a state holds agrees.
+    """Raise ValueError, which names the array in a checkpoint, unless the values of a state are consistent.
 
-    No compiled code is called with what has not been checked.
+    Compiled code is called only with checked values.
     """
     size, generation = state.config.population_size, state.generation
     for name, most in (
@@ -128,7 +128,7 @@ def check_state(state: RunState) -> None:
     _check_range("birth", state.birth, 0, generation)
     _check_species(state)
     _check_history(state)
-    _check_kept(state)
+    _check_kept_genomes(state)
     _check_genes(state)
 
 
@@ -159,11 +159,11 @@ def _check_history(state: RunState) -> None:
     _check_range("history.generations", generations, 0, last)
     _check_range("history.species", state.history.species["generation"], 0, last)
     if (np.diff(generations) <= 0).any() or (np.diff(state.history.species["generation"]) < 0).any():
-        raise ValueError("history.generations: generations must ascend, in history.species too")
+        raise ValueError("history.generations: generations must ascend, also in history.species")
 
 
-def _check_kept(state: RunState) -> None:
-    """The best genome, the solution and the candidates: there, with a fitness, or not there."""
+def _check_kept_genomes(state: RunState) -> None:
+    """Check that the best genome, the solution and each candidate have a fitness if they exist."""
     solution, candidates = state.solution, state.candidates
     known = (state.best is not None, state.best_generation >= 0, state.best_fitness > -np.inf)
     if len(set(known)) > 1:
@@ -184,7 +184,7 @@ def _check_kept(state: RunState) -> None:
 
 
 def _check_genes(state: RunState) -> None:
-    """All genomes by themselves, and with the innovation scheme."""
+    """Check each group of genomes on its own, and against the innovation scheme."""
     kept = kept_genomes(state)
     groups = {
         "genomes": state.genomes.to_kernel(),

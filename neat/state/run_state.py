@@ -1,4 +1,4 @@
-"""What a run has come to between two generations."""
+"""Hold the state of a run between two generations."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from neat.genome.genome import Genome, GenomeArrays, Genomes
 
 
 class RunState:
-    """All that a run needs to go on, and what it has found so far; a checkpoint holds just this.
+    """Everything that a run needs to continue, and its results so far. A checkpoint stores exactly this.
 
-    It has no genomes until `_set_genomes` is called.
+    It has no genomes before `_set_genomes` is called.
 
     Attributes:
         config: The settings.
-        generation: The current generation, whose fitness has not been told yet.
+        generation: The current generation, whose fitness is not known yet.
         first_parent: int64 (P,), the primary parent's index in the generation before, -1 for none.
-        second_parent: int64 (P,), the other parent's.
-        birth: int64 (P,), the generation in which each genome came to be; a champion that goes on keeps its own.
-        species: The species that the next generation is sorted into.
+        second_parent: int64 (P,), the second parent's index in the generation before, -1 for none.
+        birth: int64 (P,), the generation in which each genome was created; an elite keeps its own.
+        species: The species to which genomes of the next generation are assigned.
         next_species: The id of the next new species.
-        threshold: The compatibility threshold in force.
+        threshold: The current compatibility threshold.
         innovations: The innovation scheme.
-        history: Rows of the generations told.
-        best: The best genome ever, None before the first generation has been told.
-        best_fitness: Its fitness.
-        best_generation: Its generation.
-        improved_generation: That of the best fitness, or of the last time that only two species reproduced.
-        kept: Where the best genome stands in this generation, with `reproduction.keep_best`; otherwise -1.
-        solution: What met the target of the last call of `run` (see `neat.evolution.target`), or None.
-        evaluator_state: Arrays that the evaluator restores when a loaded run goes on; kept until `run` has told a
-            generation.
-        candidates: Champions to choose from in the end, where the evaluator can tell luck from skill.
+        history: A row for each finished generation.
+        best: The best genome ever, None before the first generation is finished.
+        best_fitness: The fitness of `best`.
+        best_generation: The generation of `best`.
+        improved_generation: The generation of the best fitness, or the last one in which only two species reproduced.
+        kept: The index of the best genome in this generation with `reproduction.keep_best`; otherwise -1.
+        solution: The genome that met the target of the last `run` (see `neat.evolution.target`), or None.
+        evaluator_state: Arrays that the evaluator restores when a loaded run continues; kept until `run` has finished
+            a generation.
+        candidates: Champions from which a run with a `Validating` evaluator chooses at the end.
     """
 
     def __init__(self, config: Config) -> None:
@@ -71,30 +71,30 @@ class RunState:
 
     @property
     def genomes(self) -> Genomes:
-        """The current generation, read-only. Its arrays are used again two generations later."""
+        """The current generation, read-only. Its arrays are overwritten two generations later."""
         return self._genomes
 
     @property
     def parents(self) -> np.ndarray:
-        """Both parents' indices in the generation before, int64 (P, 2), -1 for none."""
+        """The indices of both parents in the generation before, int64 (P, 2), -1 for none."""
         return np.stack([self.first_parent, self.second_parent], axis=1)
 
     @property
     def evaluations(self) -> int:
-        """Genomes evaluated so far."""
+        """The number of genomes evaluated so far."""
         return self.generation * self.config.population_size
 
     def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
-        """Make these, which nobody else writes to, the genomes of this generation."""
+        """Make `genes` the genomes of this generation. The caller must not write to them afterwards."""
         self.generation = generation
         self._genes = genes
-        self._show()
+        self._update_view()
 
-    def _show(self) -> None:
-        """Let people see the current generation."""
+    def _update_view(self) -> None:
+        """Update the read-only `genomes`."""
         description, seed = Description.of(self.config.genome), self.config.seed
         self._genomes = Genomes(self._genes, *description, self.generation, seed, self._bounds).protect()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._show()  # copies of read-only arrays are writable
+        self._update_view()  # copies of read-only arrays are writable

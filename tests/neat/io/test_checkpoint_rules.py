@@ -173,7 +173,7 @@ EDITS = {
     "many dimensions": (make("counters", lambda a: a[(..., *[None] * 27)]), "counters: expected int64"),
     "long name": (
         lambda arrays: {**arrays, "n" * 50_000: arrays["birth"]},
-        "no checkpoint has an array of this",
+        "a checkpoint has no array of this name",
     ),
     "long function": (
         make("activations", lambda a: np.array(["n" * 50_000] * len(a))),

@@ -175,7 +175,7 @@ def test_settings_with_a_counterpart_are_mapped_silently(values, field, expected
         ({"reset_on_extinction": True}, "[NEAT] reset_on_extinction = True: there is no extinction"),
         (
             {"species_fitness_func": "median"},
-            "[DefaultStagnation] species_fitness_func = median: the choices are",
+            "[DefaultStagnation] species_fitness_func = median: only max and mean",
         ),
         ({"species_elitism": 0}, "[DefaultStagnation] species_elitism = 0: at least one species survives"),
         (
@@ -198,9 +198,9 @@ def test_settings_with_a_counterpart_are_mapped_silently(values, field, expected
             {"initial_connection": "full_direct", "num_hidden": 2},
             "initial_connection = full_direct: layers are",
         ),
-        ({"feed_forward": False}, "initial_connection = full: the connections of nodes to themselves"),
+        ({"feed_forward": False}, "initial_connection = full: connections from nodes to themselves"),
         ({"time_constant_mutate_rate": 0.1}, "time_constant_mutate_rate = 0.1: there are no continuous-time"),
-        ({"compatibility_enable_penalty": 1.0}, "compatibility_enable_penalty = 1.0: whether a connection"),
+        ({"compatibility_enable_penalty": 1.0}, "compatibility_enable_penalty = 1.0: the distance ignores"),
         (
             {"DefaultSpeciesSet__target_num_species": 9, "DefaultSpeciesSet__threshold_max": 5},
             "[DefaultSpeciesSet] threshold_max = 5: an adjusted threshold has no upper bound",
@@ -317,7 +317,7 @@ def test_structural_rates_above_1_keep_their_ratios_where_one_happens():
     [
         (
             {"weight_init_mean": 50},
-            "weight_init_mean = 50: it lies outside of -30.0 to 30.0",
+            "weight_init_mean = 50: it is outside -30.0 to 30.0",
             "genome.weight.mean",
             30.0,
         ),
