@@ -1,4 +1,4 @@
-"""The settings of a run."""
+"""Define the settings of a run."""
 
 from neat.config.config import (
     Config,

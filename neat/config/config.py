@@ -1,4 +1,4 @@
-"""The settings of a run: all sections together, presets, TOML in and out, and a record of the numbers for kernels."""
+"""Define `Config`, all settings of a run: presets, reading and writing TOML, and records of numbers for kernels."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from neat.support.messages import cut, shown
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 from neat.support.validation import NOT_TEXT, Model
 
-_MOST_DOTS = 100  # in a line of TOML; settings are three deep
+_MOST_DOTS = 100  # in a line of TOML; settings are nested three deep
 
 
 class Config(Settings):
     """All settings of a run. A section can be given as a dictionary."""
 
     genome: GenomeConfig
-    """Genomes and the first population."""
+    """Possible genomes and the first population."""
     population_size: Annotated[int, Field(ge=2, lt=2**31), NOT_TEXT] = 150
-    """Genomes in every generation."""
+    """Number of genomes in each generation."""
     seed: Annotated[int, Field(ge=0, lt=2**63), NOT_TEXT] = 0
-    """The same config and seed give the same run."""
+    """Seed of all random numbers: the same config and seed give the same run."""
     innovation: Literal["global", "generation", "pairing"] = "global"
-    """Scheme of the innovation numbers."""
+    """Scheme that assigns innovation numbers."""
     pairing: Literal["szudzik", "cantor"] = "szudzik"
-    """Pairing function of the scheme "pairing"."""
+    """Pairing function for `innovation` "pairing"."""
     mutation: MutationConfig = MutationConfig()
     """Mutation."""
     crossover: CrossoverConfig = CrossoverConfig()
@@ -58,7 +58,7 @@ class Config(Settings):
         return f"use config.updated({name}={value})"
 
     @model_validator(mode="after")
-    def _order_in_time(self) -> Config:
+    def _check_pairing(self) -> Config:
         excess, disjoint = self.speciation.excess_coefficient, self.speciation.disjoint_coefficient
         if self.innovation == "pairing" and excess != disjoint:
             raise ValueError(
@@ -69,65 +69,65 @@ class Config(Settings):
 
     @classmethod
     def for_task(cls, task: Task, **settings: Any) -> Config:
-        """A config with the task's numbers of inputs and outputs; `settings` as for Config.
+        """Return a config with the task's numbers of inputs and outputs; `settings` are those of Config.
 
         Raises:
-            ValueError: The task is no evaluator with `num_inputs` and `num_outputs`, or a setting is wrong.
+            ValueError: The task is not an evaluator with `num_inputs` and `num_outputs`, or a setting is wrong.
         """
-        sizes = {"num_inputs": _size_of(task, "num_inputs"), "num_outputs": _size_of(task, "num_outputs")}
+        sizes = {"num_inputs": _read_size(task, "num_inputs"), "num_outputs": _read_size(task, "num_outputs")}
         return cls(**merge({"genome": sizes}, settings))
 
     @classmethod
     def preset(cls, name: str, **settings: Any) -> Config:
-        """A published configuration, with `settings` merged into its sections.
+        """Return a published configuration with `settings` merged into its sections.
 
         Args:
             name: One of `Config.presets()`.
-            **settings: As for Config; the preset leaves at least `genome.num_inputs` and `num_outputs` open.
+            **settings: Those of Config. At least `genome.num_inputs` and `num_outputs` are not in the preset.
 
         Raises:
-            ValueError: There is no such preset, or a setting is wrong.
+            ValueError: The preset does not exist, or a setting is wrong.
         """
         return cls(**merge(cls.preset_settings(name), settings))
 
     @staticmethod
     def preset_settings(name: str) -> dict[str, Any]:
-        """What a preset sets, as nested dictionaries."""
+        """Return the settings of a preset as nested dictionaries."""
         if name not in Config.presets():
             raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {shown(name)}")
         return tomllib.loads((resources.files("neat.config") / "presets" / f"{name}.toml").read_text("utf-8"))
 
     @staticmethod
     def presets() -> list[str]:
-        """Names of the presets."""
+        """Return the names of the presets."""
         folder = resources.files("neat.config") / "presets"
         return sorted(
             file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
         )
 
     def updated(self, **settings: Any) -> Config:
-        """This config with `settings` merged into its sections."""
+        """Return a copy of this config with `settings` merged into its sections."""
         return Config(**merge(self.model_dump(exclude_unset=True), settings))
 
     def to_toml(self) -> str:
-        """Every setting as TOML; `from_toml` gives an equal config back."""
+        """Return all settings as TOML, from which `from_toml` makes an equal config."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
     @classmethod
     def from_toml(cls, text: str) -> Config:
-        """A config from the text of a TOML file; what it leaves out has its default.
+        """Return a config from the text of a TOML file; missing settings have their defaults.
 
         Raises:
-            ValueError: The text is no TOML, or a setting is wrong.
+            ValueError: The text is not TOML, or a setting is wrong.
         """
         return cls(**_parse_toml(text))
 
     @classmethod
     def load(cls, path: str | Path) -> Config:
-        """A config from a TOML file.
+        """Return a config from a TOML file; missing settings have their defaults.
 
         Raises:
-            ValueError: The file is missing, is no TOML, or a setting is wrong; the message names the file.
+            ValueError: The file is missing or not TOML, or a setting is wrong; the message names the file.
         """
         settings = load_settings(path)
         try:
@@ -137,10 +137,10 @@ class Config(Settings):
 
 
 def load_settings(path: str | Path) -> dict[str, Any]:
-    """The settings that a TOML file holds, not yet validated.
+    """Return the settings of a TOML file without validating them.
 
     Raises:
-        ValueError: The file is missing or is no TOML.
+        ValueError: The file is missing or not TOML.
     """
     text = read_text(path, MOST_SETTINGS_BYTES)
     try:
@@ -152,7 +152,7 @@ def load_settings(path: str | Path) -> dict[str, Any]:
 def _parse_toml(text: str) -> dict[str, Any]:
     if not isinstance(text, str):
         raise ValueError(f"TOML: must be a string, got {shown(text)}")
-    # tomllib needs time and memory with the square of a key's parts, and a key lies within a line.
+    # tomllib needs quadratic time and memory in the number of a key's parts; a key cannot span lines.
     if any(line.count(".") > _MOST_DOTS and not line.lstrip().startswith("#") for line in text.split("\n")):
         raise ValueError(f"not valid TOML for settings: a line has more than {_MOST_DOTS} dots")
     try:
@@ -163,14 +163,14 @@ def _parse_toml(text: str) -> dict[str, Any]:
         raise ValueError(f"not valid TOML: {cut(str(error))}") from None
 
 
-def _size_of(task: Any, name: str) -> Any:
-    """A size that an evaluator states; ValueError for what is no evaluator."""
+def _read_size(task: Any, name: str) -> Any:
+    """Return a size from an evaluator; raise ValueError for any other object."""
     wanted = (
         f"task: must be an evaluator with {name}, such as evaluators.Supervised(X, y) or "
         "evaluators.Rollout(environment)"
     )
     if isinstance(task, type):
-        raise ValueError(f"{wanted}, got the class {task.__name__}; make one of it first: {task.__name__}(…)")
+        raise ValueError(f"{wanted}, got the class {task.__name__}; create an instance: {task.__name__}(…)")
     if not hasattr(task, name):
         instead = "Config(genome={'num_inputs': …, 'num_outputs': …})"
         raise ValueError(f"{wanted}, got {shown(task)}; without an evaluator, write {instead}")
@@ -178,7 +178,7 @@ def _size_of(task: Any, name: str) -> Any:
 
 
 def merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `settings` laid over it, section by section."""
+    """Return `base` with `settings` merged into it section by section; `settings` take precedence."""
     merged = dict(base)
     for name, value in settings.items():
         if isinstance(value, Model):
@@ -189,10 +189,10 @@ def merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_record(section: Model) -> np.ndarray:
-    """A section's numbers for kernels: a structured array of shape (1,), fields named as the settings are.
+    """Return a section's numbers for kernels as a structured array of shape (1,), with a field for each setting.
 
-    Numbers become float32 or int64, an optional number that is not given -1, switches bool, words the number that
-    `neat.config.choices` gives them; sections nest. Names of activations and the like are left out.
+    Numbers become float32 or int64, None becomes -1, and a word becomes the number that `neat.config.choices` gives it.
+    Sections are nested. Other settings, such as names of activations, are omitted.
     """
     dtype, values = _record_fields(section)
     return np.array([values], dtype=np.dtype(dtype, align=True))

@@ -1,4 +1,4 @@
-"""The sections of a config, as frozen, validated models, and the numbers and words that settings may be."""
+"""Define the sections of a config as frozen, validated models, and the types of settings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from neat.support.messages import shown
 from neat.support.validation import NOT_TEXT, Model
 
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
-# Kernels hold numbers as float32, whose greatest is a little above this.
+# Kernels store numbers as float32, whose maximum is slightly above 3.4e38.
 Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38), NOT_TEXT]
 NonNegative = Annotated[float, Field(ge=0, le=3.4e38), NOT_TEXT]
 Positive = Annotated[float, Field(gt=0, le=3.4e38), NOT_TEXT]
 Count = Annotated[int, Field(ge=0, lt=2**31), NOT_TEXT]
 OneOrMore = Annotated[int, Field(ge=1, lt=2**31), NOT_TEXT]
-Size = Annotated[int, Field(ge=1, lt=2**24), NOT_TEXT]  # a slip of the pen shall not fill the memory
+Size = Annotated[int, Field(ge=1, lt=2**24), NOT_TEXT]  # limited so that a typo does not exhaust memory
 
 DistributionWord = Annotated[Literal["normal", "uniform"], Distribution]
 
@@ -34,21 +34,21 @@ class Settings(Model):
 
 
 class InitialValue(Settings):
-    """Where a weight, bias or response starts, and the bounds that it keeps for life."""
+    """Initial distribution of a weight, bias or response, and its permanent bounds."""
 
     mean: Number = 0.0
-    """Centre of the initial values."""
+    """Mean of the initial values."""
     spread: NonNegative = 1.0
-    """Standard deviation of a normal distribution, half the width of a uniform one."""
+    """Standard deviation of a normal distribution, or half the width of a uniform one."""
     distribution: DistributionWord = "normal"
     """Distribution of the initial values."""
     minimum: Number = -30.0
-    """Least value, at all times."""
+    """Lower bound, also after mutation."""
     maximum: Number = 30.0
-    """Greatest value, at all times."""
+    """Upper bound, also after mutation."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> InitialValue:
+    def _check_bounds(self) -> InitialValue:
         if self.minimum > self.maximum:
             raise ValueError(f"minimum: must not exceed maximum {self.maximum}, got {self.minimum}")
         if not self.minimum <= self.mean <= self.maximum:
@@ -59,38 +59,38 @@ class InitialValue(Settings):
 
 
 class GenomeConfig(Settings):
-    """What a genome can be, and how the first ones look."""
+    """The possible genomes, and the initial ones."""
 
     num_inputs: Size
-    """Inputs of a network, without the bias input."""
+    """Number of inputs of a network, without the bias input."""
     num_outputs: Size
-    """Outputs of a network."""
+    """Number of outputs of a network."""
     bias_input: bool = False
-    """Add an input that is constantly 1 (2002 paper), beside or instead of the nodes' biases."""
+    """Add an input that is always 1 (2002 paper), in addition to or instead of the nodes' biases."""
     feed_forward: bool = True
-    """No loops. Otherwise networks are recurrent and keep state between steps."""
+    """Forbid loops. Otherwise, networks are recurrent and keep state between steps."""
     initial_connections: Literal["full", "partial", "none"] = "full"
-    """All connections from each layer to the next, each with probability `initial_rate`, or none."""
+    """Connections from each layer to the next: all, each with probability `initial_rate`, or none."""
     initial_rate: Rate = 0.5
-    """Probability of a connection where `initial_connections` is "partial"."""
+    """Probability of each connection if `initial_connections` is "partial"."""
     hidden_layers: Annotated[tuple[Size, ...], FailFast()] = ()
-    """Sizes of the hidden layers that genomes start with."""
+    """Sizes of the hidden layers of initial genomes."""
     activation: str = "steepened_sigmoid"
-    """Activation of new nodes, or "random": any of `activation_options`."""
+    """Activation of new nodes, or "random" for any of `activation_options`."""
     activation_options: Annotated[tuple[ActivationName, ...], FailFast()] = ()
-    """Activations that mutation can choose from; empty: `activation` alone."""
+    """Activations that mutation chooses from; if empty, only `activation`."""
     output_activation: ActivationName | None = None
-    """Activation of the outputs, never mutated; none: as the other nodes."""
+    """Activation of the outputs, never mutated; None treats outputs like the other nodes."""
     aggregation: str = "sum"
-    """Aggregation of new nodes, or "random": any of `aggregation_options`."""
+    """Aggregation of new nodes, or "random" for any of `aggregation_options`."""
     aggregation_options: Annotated[tuple[AggregationName, ...], FailFast()] = ()
-    """Aggregations that mutation can choose from; empty: `aggregation` alone."""
+    """Aggregations that mutation chooses from; if empty, only `aggregation`."""
     weight: InitialValue = InitialValue(spread=2.0)
-    """Connection weights. The paper names no cap; without one, weights drift apart and species multiply."""
+    """Connection weights. The paper has no bounds; without them, weights drift apart and species multiply."""
     bias: InitialValue = InitialValue()
     """Node biases."""
     response: InitialValue = InitialValue(mean=1.0, spread=0.0)
-    """Node responses: the factor on a node's aggregated input."""
+    """Node responses: factors that multiply the aggregated input of a node."""
 
     @model_validator(mode="after")
     def _complete_options(self) -> GenomeConfig:
@@ -98,9 +98,7 @@ class GenomeConfig(Settings):
             name, options = getattr(self, kind), getattr(self, f"{kind}_options")
             if name == "random":
                 if not options:
-                    raise ValueError(
-                        f'{kind}_options: must name at least one where {kind} is "random", got ()'
-                    )
+                    raise ValueError(f'{kind}_options: must name at least one if {kind} is "random", got ()')
                 continue
             get_args(check)[1].func(name)
             if not options:
@@ -111,23 +109,23 @@ class GenomeConfig(Settings):
 
 
 class ValueMutation(Settings):
-    """How a weight, bias or response mutates."""
+    """Mutation of a weight, bias or response."""
 
     genome_rate: Rate = 1.0
-    """Probability that a child's values of this kind mutate at all (2002: 0.8 for weights)."""
+    """Probability that a child's values of this kind mutate (2002: 0.8 for weights)."""
     perturb_rate: Rate = 0.5
-    """Of those, the share of values perturbed (2002: 0.9)."""
+    """Share of the mutating child's values that are perturbed (2002: 0.9)."""
     replace_rate: Rate = 0.1
-    """Of those, the share of values drawn anew (2002: 0.1)."""
+    """Share of the mutating child's values that are replaced by new random ones (2002: 0.1)."""
     replace_spread: NonNegative | None = None
-    """Spread of a value drawn anew; none: as an initial one."""
+    """Spread of replaced values; None uses that of the initial values."""
     power: NonNegative = 1.0
-    """Standard deviation of a normal perturbation, half the width of a uniform one."""
+    """Standard deviation of a normal perturbation, or half the width of a uniform one."""
     distribution: DistributionWord = "normal"
     """Distribution of the perturbation (2002: uniform)."""
 
     @model_validator(mode="after")
-    def _shares(self) -> ValueMutation:
+    def _check_shares(self) -> ValueMutation:
         if self.perturb_rate + self.replace_rate > 1 + 1e-9:
             raise ValueError(
                 f"perturb_rate: with replace_rate {self.replace_rate} must not exceed 1, got {self.perturb_rate}"
@@ -136,7 +134,7 @@ class ValueMutation(Settings):
 
 
 class MutationConfig(Settings):
-    """What mutation does to a child, as probabilities for each child unless it says otherwise."""
+    """Mutation of a child. Rates are probabilities for each child, if not stated otherwise."""
 
     add_node_rate: Rate = 0.05
     """Split an enabled connection (2002: 0.03)."""
@@ -147,21 +145,21 @@ class MutationConfig(Settings):
     delete_connection_rate: Rate = 0.0
     """Delete a connection (2002: never)."""
     structural: Annotated[Literal["all", "one", "alone"], Structural] = "all"
-    """Whether the four above exclude each other: "all" are drawn independently, at most "one" happens, or "alone":
-    at most one, and then nothing else mutates (as in the original's source)."""
+    """How the four rates above combine: "all" are drawn independently; with "one", at most one happens; with "alone",
+    at most one happens, and then nothing else mutates (as in the original's source)."""
     split_bias: bool = True
-    """Connections from the bias input can be split (in the original's source they cannot)."""
+    """Allow connections from the bias input to be split (in the original's source they cannot)."""
     split_oldest_rate: Rate = 0.7
-    """Above 0, a genome with few connection genes splits not just any connection: the oldest that can be split with
-    this probability, else the next with the same, and so on (as in the original's source)."""
+    """If above 0, a small genome splits its oldest connection with this probability, otherwise the next oldest with the
+    same probability, and so on (as in the original's source). At 0, all connections are equally likely."""
     split_oldest_below: Count = 15
-    """Fewer connection genes than this are few."""
+    """A genome with fewer connection genes than this is small for `split_oldest_rate`."""
     add_connection_tries: Annotated[int, Field(ge=1, le=10_000), NOT_TEXT] = 20
-    """Pairs tried before an addition is given up."""
+    """Number of node pairs tried before adding a connection is abandoned."""
     enable_rate: Rate = 0.0
-    """Probability for each disabled connection to be enabled."""
+    """Probability that each disabled connection is enabled."""
     disable_rate: Rate = 0.0
-    """Probability for each enabled connection to be disabled."""
+    """Probability that each enabled connection is disabled."""
     weight: ValueMutation = ValueMutation()
     """Connection weights."""
     bias: ValueMutation = ValueMutation()
@@ -169,26 +167,26 @@ class MutationConfig(Settings):
     response: ValueMutation = ValueMutation(perturb_rate=0.0, replace_rate=0.0)
     """Node responses."""
     activation_rate: Rate = 0.0
-    """Probability for each node to draw its activation anew from the options."""
+    """Probability that each node draws a new activation from the options."""
     aggregation_rate: Rate = 0.0
-    """Probability for each node to draw its aggregation anew from the options."""
+    """Probability that each node draws a new aggregation from the options."""
 
 
 class CrossoverConfig(Settings):
-    """How two parents make a child. What neither rate below takes is multipoint crossover."""
+    """Crossover of two parents. Crossovers that neither rate below selects are multipoint."""
 
     average_rate: Rate = 0.0
     """Share of crossovers that average the attributes of matching genes."""
     single_point_rate: Rate = 0.0
-    """Share of crossovers that take matching genes from one parent before a point and from the other after it."""
+    """Share of crossovers that take matching genes from one parent before a random point, from the other after it."""
     disable_rate: Rate = 0.75
     """Probability that a matching gene that is disabled in either parent is disabled in the child (2002: 0.75)."""
     equal_fitness: Annotated[Literal["both", "smaller"], EqualFitness] = "smaller"
-    """Of parents of equal fitness, "both" give disjoint and excess genes (2002), or only the one with fewer genes, the
-    "smaller": where many are equally fit, networks then stay small."""
+    """Which parents of equal fitness pass on disjoint and excess genes: "both" (2002), or only the "smaller", the one
+    with fewer genes, which keeps networks small where many genomes are equally fit."""
 
     @model_validator(mode="after")
-    def _shares(self) -> CrossoverConfig:
+    def _check_shares(self) -> CrossoverConfig:
         if self.average_rate + self.single_point_rate > 1 + 1e-9:
             raise ValueError(
                 f"average_rate: with single_point_rate {self.single_point_rate} must not exceed 1, "
@@ -198,57 +196,59 @@ class CrossoverConfig(Settings):
 
 
 class SpeciationConfig(Settings):
-    """Compatibility distance δ = c1·E/N + c2·D/N + c3·W̄ (2002, equation 1) and what is done with it."""
+    """Compatibility distance δ = c1·E/N + c2·D/N + c3·W̄ (2002, equation 1) and its threshold."""
 
     excess_coefficient: NonNegative = 1.0
-    """c1."""
+    """c1, the weight of excess genes."""
     disjoint_coefficient: NonNegative = 1.0
-    """c2."""
+    """c2, the weight of disjoint genes."""
     weight_coefficient: NonNegative = 0.4
-    """c3 (2002: 0.4, or 3.0 in the larger population)."""
+    """c3, the weight of mean weight differences (2002: 0.4, or 3.0 in the larger population)."""
     node_coefficient: NonNegative = 0.0
-    """Weight of the mean difference of matching hidden and output nodes (2002: nodes do not count)."""
+    """Weight of the mean difference of matching hidden and output nodes (2002: nodes are ignored)."""
     normalise_from: OneOrMore = 20
     """Genomes with fewer connection genes than this have N = 1."""
     normalisation: Annotated[Literal["continuous", "size"], Normalisation] = "continuous"
-    """N of larger genomes: their genes / `normalise_from`, or their genes (2002: "size"; the distance then drops to a
-    twentieth as a genome reaches that size, and the number of species with it)."""
+    """N of larger genomes: "continuous" divides their number of genes by `normalise_from`; "size" is the number (2002).
+    With "size", the distance drops by that factor as a genome reaches `normalise_from` genes, and so does the number of
+    species."""
     threshold: Positive = 3.0
-    """δt, or its first value where it is adjusted."""
+    """δt, or its initial value if it is adjusted."""
     threshold_mode: Literal["adjusted", "fixed"] = "adjusted"
-    """Adjust the threshold toward `target_species`, or keep it (2002): with growing genomes, species then multiply."""
+    """Whether the threshold is "adjusted" toward `target_species` or "fixed" (2002). With a fixed one, species multiply
+    as genomes grow."""
     target_species: OneOrMore = 10
     """Number of species that an adjusted threshold aims at."""
     threshold_step: Positive = 0.1
-    """Relative change of an adjusted threshold in a generation, for each doubling of the species aimed at."""
+    """Relative change of an adjusted threshold per generation, for each factor of 2 from `target_species`."""
     minimum_threshold: Positive = 0.1
-    """Least value of an adjusted threshold."""
+    """Lower bound of an adjusted threshold."""
 
 
 class StagnationConfig(Settings):
-    """When a species, or the whole population, has gone too long without improvement."""
+    """Limits on the time that a species, or the whole population, may go without improvement."""
 
     species_generations: OneOrMore = 15
     """A species that has not improved for this many generations does not reproduce (2002: 15)."""
     measure: Annotated[Literal["max", "mean"], Measure] = "max"
-    """What has to improve: the best fitness in the species or its mean."""
+    """The value that must improve: the maximum or mean fitness of the species."""
     protected_species: OneOrMore = 2
-    """The best species that stagnation never takes."""
+    """Number of best species that are exempt from stagnation."""
     population_generations: OneOrMore = 20
-    """After this many generations without improvement only the two best species reproduce (2002: 20)."""
+    """After this many generations without improvement, only the two best species reproduce (2002: 20)."""
 
 
 class ReproductionConfig(Settings):
-    """Who has children, and how."""
+    """Selection of parents, and the ways of making children."""
 
     survival_rate: Annotated[float, Field(gt=0, le=1), NOT_TEXT] = 0.2
-    """Share of each species that may be parents, at least one."""
+    """Share of each species that can be parents; at least one genome is."""
     elites: Count = 1
-    """Best genomes of a large species that go on unchanged (2002: its champion)."""
+    """Number of best genomes that a large species passes on unchanged (2002: 1, its champion)."""
     elite_species_size: Count = 5
-    """A species is large above this size (2002: 5)."""
+    """A species with more genomes than this is large for `elites` (2002: 5)."""
     mutate_only_rate: Rate = 0.25
-    """Share of children by mutation alone (2002: 0.25)."""
+    """Share of children made by mutation alone (2002: 0.25)."""
     mate_only_rate: Rate = 0.0
     """Share of children of two parents that are not mutated."""
     interspecies_rate: Rate = 0.001

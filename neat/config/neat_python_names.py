@@ -1,4 +1,4 @@
-"""What neat-python calls our settings: for the messages about names that we do not know."""
+"""Map neat-python's names of settings to batchneat's, for messages about unknown names."""
 
 from __future__ import annotations
 
@@ -49,4 +49,4 @@ OTHER_NAMES = {
     "survival_threshold": "reproduction.survival_rate",
     "interspecies_crossover_prob": "reproduction.interspecies_rate",
 }
-"""By neat-python's name, what to write here."""
+"""The name or hint to suggest for each of neat-python's names."""

@@ -1,7 +1,7 @@
-"""Reporters: what a run tells while it goes on, to a terminal or to files.
+"""Define reporters, which write the progress of a run to a terminal or to files.
 
-The files of a resumed run are cut back to what its checkpoint knows, so that they end up as if it had
-never stopped.
+When a run is resumed, its files are cut back to the generation of its checkpoint. In the end, they are the same as if
+it had never stopped.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ _TIMED = ("evaluate", "reproduce")
 
 
 class Reporter:
-    """Is told what happens; every method does nothing until a subclass says otherwise."""
+    """Base class: a run calls these methods, which do nothing until a subclass overrides them."""
 
     def start(self, population: Population, generations: int) -> None:
-        """Before the first generation, or the first after resuming; the run goes on up to `generations`."""
+        """Handle the start of a run, or of a resumed one, that ends after generation number `generations`."""
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
-        """After each generation: `population.history.last` is its row, `timings` are seconds by activity."""
+        """Handle a finished generation: `population.history.last` is its row, `timings` has seconds by activity."""
 
     def finish(self, population: Population, result: Result) -> None:
-        """After the last generation."""
+        """Handle the result after the last generation."""
 
     def close(self) -> None:
-        """When the run has ended, by an exception or not: let go of what is open. `start` may not have been called."""
+        """Release resources when the run ends, also by an exception, and even if `start` was not called."""
 
 
 class Terminal(Reporter):
-    """Progress and, at the end, the species; a bar on a terminal, some ten lines elsewhere.
+    """Shows progress and, at the end, the species: a bar on a terminal, about ten lines elsewhere.
 
     Args:
-        verbose: Show the species also during the run, with each of the lines or every tenth of the way.
+        verbose: Also show the species after each tenth of the run.
         species: Show the species at the end.
-        console: Where to write; default: standard output.
+        console: The output; None for standard output.
     """
 
     def __init__(self, verbose: bool = False, species: bool = True, console: Console | None = None) -> None:
@@ -61,7 +61,7 @@ class Terminal(Reporter):
         self._progress: Progress | None = None
 
     def start(self, population: Population, generations: int) -> None:
-        """Open the bar."""
+        """Show the progress bar."""
         from rich.console import Console
 
         self._console = self._console or Console(highlight=False, soft_wrap=True)
@@ -70,12 +70,12 @@ class Terminal(Reporter):
         self._evaluations = int(population.history.last["evaluations"]) if len(population.history) else 0
         self._started = time.perf_counter()
         if self._console.is_terminal:
-            self._progress = _bar(self._console)
+            self._progress = _make_bar(self._console)
             self._task = self._progress.add_task("", total=generations, completed=population.generation)
             self._progress.start()
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         row = population.history.last
         text = self._describe(row)
         done = int(row["generation"]) + 1
@@ -103,7 +103,7 @@ class Terminal(Reporter):
         )
 
     def close(self) -> None:
-        """Take the bar off the terminal."""
+        """Remove the progress bar."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -113,11 +113,11 @@ class Terminal(Reporter):
         rate = (int(row["evaluations"]) - self._evaluations) / elapsed
         return (
             f"best {row['best']:.4g}  mean {row['mean']:.4g}  {row['species']} species  "
-            f"{_short(rate)} evaluations/s"
+            f"{_abbreviate(rate)} evaluations/s"
         )
 
 
-def _bar(console: Console) -> Progress:
+def _make_bar(console: Console) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
@@ -130,14 +130,14 @@ def _bar(console: Console) -> Progress:
     )
 
 
-def _short(value: float) -> str:
-    """A number with three digits and a unit: 12.3k."""
+def _abbreviate(value: float) -> str:
+    """Format a number with three digits and a unit, such as 12.3k."""
     power = min(int(np.log10(max(value, 1.0) * 1.0005)) // 3, 3)
     return f"{value / 1000**power:.3g}{('', 'k', 'M', 'G')[power]}"
 
 
 def species_table(history: History, most: int = 12) -> Table:
-    """The newest generation's species, the largest first, as a table for rich."""
+    """Return a rich table of the last generation's species, the largest first."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -154,15 +154,16 @@ def species_table(history: History, most: int = 12) -> Table:
 
 
 class Metrics(Reporter):
-    """metrics.csv, a row per generation; species.csv, a row per species and generation; timings.csv, seconds.
+    """Writes metrics.csv and timings.csv, a row per generation, and species.csv, a row per species and generation.
 
-    The same run writes the same bytes in the first two, resumed or not. The files are locked during the run.
+    Timings are in seconds. The same run writes the same bytes to the other two files, resumed or not. The files are
+    locked during the run.
 
     Args:
-        folder: Existing folder to write in.
+        folder: An existing folder to write in.
 
     Raises:
-        LockedError: At the start of a run: another process is writing them.
+        LockedError: Another process is writing the files; raised at the start of a run.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -170,14 +171,14 @@ class Metrics(Reporter):
         self._files: list[CsvFile] = []
 
     def start(self, population: Population, generations: int) -> None:
-        """Write what the history knows already."""
+        """Write the rows of earlier generations."""
         self.close()
         for name, rows in (
             ("metrics", population.history.generations),
             ("species", population.history.species),
         ):
             self._open(name, rows.dtype.names or (), rows.tolist())
-        self._open("timings", ("generation", *_TIMED), self._kept_timings(population.generation))
+        self._open("timings", ("generation", *_TIMED), self._read_timings(population.generation))
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
         """Append the generation's rows."""
@@ -192,7 +193,7 @@ class Metrics(Reporter):
         self.close()
 
     def close(self) -> None:
-        """Close the files, which releases them."""
+        """Close and unlock the files."""
         for file in self._files:
             file.close()
         self._files.clear()
@@ -200,10 +201,10 @@ class Metrics(Reporter):
     def _open(self, name: str, header: Iterable[str], rows: Iterable[Any]) -> None:
         self._files.append(CsvFile(self._folder / f"{name}.csv", [header, *rows]))
 
-    def _kept_timings(self, generation: int) -> list[list[str]]:
-        """The rows of an earlier start that are older than `generation`."""
+    def _read_timings(self, generation: int) -> list[list[str]]:
+        """Return the rows of earlier generations from the file of an earlier start."""
         path = self._folder / "timings.csv"
-        if generation == 0 or not path.is_file():  # a pipe would keep us waiting
+        if generation == 0 or not path.is_file():  # reading a pipe could block forever
             return []
         rows = [line.split(",") for line in path.read_text("utf-8", "replace").splitlines()]
         kept = [row for row in rows if len(row) == 1 + len(_TIMED) and re.fullmatch("[0-9]{1,18}", row[0])]
@@ -211,17 +212,16 @@ class Metrics(Reporter):
 
 
 class Lineage(Reporter):
-    """lineage.npy: who the parents were, an int64 array of shape (generations, genomes, 2).
+    """Writes lineage.npy, the parents of all genomes: an int64 array of shape (generations, genomes, 2).
 
-    Row g holds, for each genome of generation g, the indices of its parents in generation g - 1; -1: none,
-    or not recorded. It grows by 16 bytes per genome and generation, and can be read while the run goes on. It is
-    locked during the run.
+    Row g holds, for each genome of generation g, the indices of its parents in generation g - 1, or -1 for none or not
+    recorded. The file grows by 16 bytes per genome and generation. It is locked during the run, but can be read.
 
     Args:
-        folder: Existing folder to write in.
+        folder: An existing folder to write in.
 
     Raises:
-        LockedError: At the start of a run: another process is writing it.
+        LockedError: Another process is writing the file; raised at the start of a run.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -229,12 +229,12 @@ class Lineage(Reporter):
         self._lock: Lock | None = None
 
     def start(self, population: Population, generations: int) -> None:
-        """Cut an earlier start's file back, or begin one."""
+        """Cut back the file of an earlier start, or create the file."""
         self.close()
         self._lock = Lock(self._path)
         done = len(population.history)
         self._shape = population.parents.shape
-        kept = min(_lineage_rows(self._path, self._shape), done)
+        kept = min(_count_lineage_rows(self._path, self._shape), done)
         if kept:
             with name_in_errors(self._path), self._path.open("r+b") as file:
                 file.write(self._header(kept))
@@ -246,16 +246,16 @@ class Lineage(Reporter):
         self._current = population.parents
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
-        """Append the parents of the generation just told."""
+        """Append the parents of the finished generation."""
         self._append(self._current, int(population.history.last["generation"]))
         self._current = population.parents
 
     def finish(self, population: Population, result: Result) -> None:
-        """Release the file."""
+        """Unlock the file."""
         self.close()
 
     def close(self) -> None:
-        """Release the file."""
+        """Unlock the file."""
         if self._lock is not None:
             self._lock.release()
 
@@ -268,16 +268,16 @@ class Lineage(Reporter):
             file.write(self._header(count + 1))
 
     def _header(self, count: int) -> bytes:
-        # numpy pads headers so that the first axis can grow in place.
+        # NumPy pads headers so that the first axis can grow in place.
         content = io.BytesIO()
         header = {"descr": "<i8", "fortran_order": False, "shape": (count, *self._shape)}
         np.lib.format.write_array_header_1_0(content, header)
         return content.getvalue()
 
 
-def _lineage_rows(path: Path, shape: tuple[int, ...]) -> int:
-    """How many generations `path` holds, if it is a lineage of such a population."""
-    if not path.is_file():  # a pipe would keep us waiting
+def _count_lineage_rows(path: Path, shape: tuple[int, ...]) -> int:
+    """Return the number of generations in a lineage of this shape; 0 for any other file."""
+    if not path.is_file():  # reading a pipe could block forever
         return 0
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -287,10 +287,10 @@ def _lineage_rows(path: Path, shape: tuple[int, ...]) -> int:
 
 
 class TensorBoard(Reporter):
-    """The columns of metrics.csv and the seconds as scalars for TensorBoard.
+    """Writes the columns of metrics.csv and timings in seconds as scalars for TensorBoard.
 
     Args:
-        folder: Folder of the log.
+        folder: The folder of the log.
 
     Raises:
         ImportError: tensorboardX is not installed; it comes with `batchneat[tensorboard]`.

@@ -275,7 +275,7 @@ class NeedsArguments:
     ("task", "message"),
     [
         (np.zeros((8, 2)), r"evaluators\.Supervised\(X, y\).*got an array of shape \(8, 2\)"),
-        (NeedsArguments, r"got the class NeedsArguments; make one of it first: NeedsArguments\(…\)"),
+        (NeedsArguments, r"got the class NeedsArguments; create an instance: NeedsArguments\(…\)"),
         (None, "got None; without an evaluator, write Config"),
         (types.SimpleNamespace(num_inputs=2), r"evaluator with num_outputs.* got namespace\(num_inputs=2\)"),
     ],
