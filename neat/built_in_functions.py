@@ -1,4 +1,4 @@
-"""The activations and aggregations of this library: compiled functions with their names and formulas."""
+"""Define the built-in activations and aggregations: compiled functions with their names and formulas."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Activation(NamedTuple):
     Attributes:
         name: What genomes and configs call it.
         function: Jitted scalar function of one float32.
-        formula: The same as a Python expression in `x`, with exp, log, sin, cos, tanh, abs, min and max.
-        low: The range that actions are scaled from: the function's own where that is bounded, otherwise its part
-            from −1 or 0 to 1.
-        high: Its other end.
-        checked: A registered function with the indices of arrays checked, for the CPU; None for this library's own.
+        formula: The function as a Python expression in `x`, with exp, log, sin, cos, tanh, abs, min and max.
+        low: The lower end of the range from which actions are scaled: the function's range if it is bounded, otherwise
+            −1 or 0 to 1.
+        high: The upper end of that range.
+        checked: A user-defined function with checked array indices, for the CPU; None for a built-in one.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Aggregation(NamedTuple):
 
     Attributes:
         name: What genomes and configs call it.
-        function: Jitted. If `fold`, a function of two float32, the aggregate so far (at first the first
-            value) and the next value; otherwise a function of all values, a float32 array to overwrite at will.
-        formula: The same as a Python expression in `values`, a list.
-        fold: Which of the two `function` is.
-        checked: As in an Activation.
+        function: Jitted. If `fold`, a function of two float32: the aggregate so far (initially the first value) and
+            the next value. Otherwise, a function of all values, a float32 array that it may overwrite.
+        formula: The function as a Python expression in `values`, a list.
+        fold: Whether `function` takes two values instead of an array.
+        checked: A user-defined function with checked array indices, for the CPU; None for a built-in one.
     """
 
     name: str
@@ -149,7 +149,7 @@ def _cube(x):
 @function(contract=True)
 def _step(x):
     result = _1 if x > _0 else _0
-    return result if x == x else x  # NaN stays
+    return result if x == x else x  # NaN is returned
 
 
 @function(contract=True)
@@ -178,7 +178,7 @@ def _scaled_softplus(x):
     return np.float32(0.2) * _softplus(_clip(np.float32(5.0) * x, np.float32(60.0)))
 
 
-# New entries go to the end. neat-python's formulas are those of its activations.py, version 2.1.
+# Append new entries. Formulas shared with neat-python follow its activations.py, version 2.1.
 ACTIVATIONS = (
     Activation("sigmoid", _sigmoid, "1 / (1 + exp(-x))", low=0.0),
     Activation("tanh", elementary.tanh, "tanh(x)"),
@@ -240,7 +240,7 @@ def _farther_from_zero(aggregate, value):
 
 @function(contract=True)
 def _median(values):
-    # Shell's sort (1959): short, in place, and quick enough for hundreds of values.
+    # Shell's sort (1959) is short, in place, and fast enough for hundreds of values.
     count = len(values)
     gap = count // 2
     while gap > 0:

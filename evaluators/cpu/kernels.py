@@ -25,7 +25,7 @@ from neat.activations import (
     AGGREGATIONS,
     Activation,
     Aggregation,
-    name_of_table,
+    name_tables,
 )
 from neat.kernels.jit import function, inner_function, kernel, specialise
 from neat.kernels.pieces import claimed
@@ -190,14 +190,14 @@ def _differentiating(activations: int, aggregations: int) -> Any:
     backward = backward_function(*_tables(activations, aggregations))
     differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
     bind = {"differentiate_network": differentiate_network}
-    return specialise(_gradient_range, name_of_table(activations, aggregations), bind)
+    return specialise(_gradient_range, name_tables(activations, aggregations), bind)
 
 
 @functools.cache
 def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
     """The template around a forward pass over the first so many activations and aggregations of the table."""
     bind = {name: build(forward_for(activations, aggregations))}
-    return specialise(template, name_of_table(activations, aggregations), bind)
+    return specialise(template, name_tables(activations, aggregations), bind)
 
 
 @functools.cache
@@ -239,5 +239,5 @@ def _playing(functions: Functions, decision: str, activations: int, aggregations
         getattr(actions, decision),
         decision != "scaled",
     )
-    name = f"{functions.task}-{decision}-{name_of_table(activations, aggregations)}"
+    name = f"{functions.task}-{decision}-{name_tables(activations, aggregations)}"
     return specialise(_play_range, name, {"play_episodes": play_episodes}, allocates=False)

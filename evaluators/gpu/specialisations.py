@@ -29,7 +29,7 @@ from neat.activations import (
     AGGREGATIONS,
     BUILT_IN_ACTIVATIONS,
     BUILT_IN_AGGREGATIONS,
-    name_of_table,
+    name_tables,
 )
 from neat.kernels.jit import inner_function
 
@@ -129,7 +129,7 @@ def score_kernel(in_shared: bool) -> Kernel:
 
 def build_name(in_shared: bool, activations: int, aggregations: int) -> str:
     """Where scratch is, and the table."""
-    return f"{_memory(in_shared)}-{name_of_table(activations, aggregations)}"
+    return f"{_memory(in_shared)}-{name_tables(activations, aggregations)}"
 
 
 def _memory(in_shared: bool) -> str:

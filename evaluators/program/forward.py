@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluators.program.intrinsics import LANES, add_rows
 from evaluators.program.node import Links, Node, Row, update_with
-from neat.activations import Activation, Aggregation, name_of_table
+from neat.activations import Activation, Aggregation, name_tables
 from neat.kernels.jit import bound, inner_function
 
 _0 = np.float32(0.0)
@@ -138,7 +138,7 @@ def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
 def _kept(name: str, activations: int, aggregations: int) -> Callable[..., Any]:
     """For a function of this name over the first so many of the tables: compiled, and kept on disk."""
     return inner_function(
-        inline="never", contract=True, saved_as=f"{name}-{name_of_table(activations, aggregations)}"
+        inline="never", contract=True, saved_as=f"{name}-{name_tables(activations, aggregations)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures of runs and of networks."""
+"""Draw figures of runs and networks."""
 
 from neat.plot.network import topology
 from neat.plot.run import fitness, runs, species

@@ -1,7 +1,6 @@
-"""Where the nodes and connections of a network stand in a picture: layers from left to right (Sugiyama 1981).
+"""Compute the positions of nodes and connections in a figure: layers from left to right (Sugiyama 1981).
 
-A connection that passes over layers gets a place of its own in each of them,
-and so goes around nodes rather than through them.
+A connection that passes layers gets its own place in each of them, so that it goes around nodes, not through them.
 """
 
 from __future__ import annotations
@@ -17,21 +16,22 @@ if TYPE_CHECKING:
     from neat.genome.genome import Genome
 
 Edge = tuple[int, int]
-Place = int | tuple[int, int, int]  # a node's id, or (source, target, layer) of a connection on its way
+# A node's id, or (source, target, layer) where a connection passes a layer.
+Place = int | tuple[int, int, int]
 
 _SWEEPS = 12
-_MOST_PLACES = 4000  # connections of networks that would need more are drawn straight
-_GAP = {0: 0.3, 1: 0.6, 2: 1.0}  # between neighbours in a layer, by how many of the two are nodes
-_CLOSE_GAP = {0: 0.08, 1: 0.5, 2: 1.0}  # the same where many connections pass over layers
+_MOST_PLACES = 4000  # if a network would need more, its connections are drawn straight
+_GAP = {0: 0.3, 1: 0.6, 2: 1.0}  # between neighbours in a layer, by the number of nodes among the two
+_CLOSE_GAP = {0: 0.08, 1: 0.5, 2: 1.0}  # used instead of _GAP if many connections pass layers
 
 
-class Layout(NamedTuple):
-    """Positions: x is the layer's number, y goes downwards, 1 apart for two nodes of a layer."""
+class GraphLayout(NamedTuple):
+    """Positions: x is the number of the layer; y points down, and nodes of a layer are at least 1 apart."""
 
     position: dict[int, tuple[float, float]]
-    """By node id."""
+    """Position of each node by id."""
     route: dict[Edge, list[tuple[float, float]]]
-    """By (source, target) of connections from left to right: the points they pass, both ends included."""
+    """Points that each connection from left to right passes, both ends included, by (source, target)."""
     layer_count: int
 
     @property
@@ -47,18 +47,18 @@ class Layout(NamedTuple):
     def _points(self) -> list[tuple[float, float]]:
         return [*self.position.values(), *(point for points in self.route.values() for point in points)]
 
-    def scaled(self, width: float, height: float) -> Layout:
-        """The same with `width` between layers and `height` between nodes of a layer."""
-        return Layout(
+    def scale(self, width: float, height: float) -> GraphLayout:
+        """Return a copy with a distance of `width` between layers and of `height` between nodes of a layer."""
+        return GraphLayout(
             {node: (x * width, y * height) for node, (x, y) in self.position.items()},
             {edge: [(x * width, y * height) for x, y in points] for edge, points in self.route.items()},
             self.layer_count,
         )
 
 
-def layout(genome: Genome, edges: Sequence[Edge]) -> Layout:
-    """Place the nodes of `genome` and route its connections `edges`, (source, target) as ids."""
-    layer = _layers(genome, edges)
+def lay_out(genome: Genome, edges: Sequence[Edge]) -> GraphLayout:
+    """Place the nodes of `genome` and route its connections, given as `edges` of (source, target) ids."""
+    layer = _assign_layers(genome, edges)
     layer_count = max(layer.values()) + 1
     forward = [(s, t) for s, t in edges if layer[s] < layer[t]]
     places = sum(layer[t] - layer[s] - 1 for s, t in forward)
@@ -81,18 +81,18 @@ def layout(genome: Genome, edges: Sequence[Edge]) -> Layout:
             right[a].append(b)
             left[b].append(a)
 
-    _order(columns, left, right)
-    y = _heights(columns, left, right, _GAP if places <= 300 else _CLOSE_GAP)
+    _reduce_crossings(columns, left, right)
+    y = _place_vertically(columns, left, right, _GAP if places <= 300 else _CLOSE_GAP)
     position = {node: (float(layer[node]), y[node]) for node in layer}
     route = {
         edge: [(float(layer[p] if isinstance(p, int) else p[2]), y[p]) for p in chain]
         for edge, chain in chains.items()
     }
-    return Layout(position, route, layer_count)
+    return GraphLayout(position, route, layer_count)
 
 
-def _layers(genome: Genome, edges: Sequence[Edge]) -> dict[int, int]:
-    """Each node's layer: the longest path from an input, or the shortest where there may be loops."""
+def _assign_layers(genome: Genome, edges: Sequence[Edge]) -> dict[int, int]:
+    """Return each node's layer: the longest path from an input, or the shortest in a recurrent genome."""
     import networkx as nx
 
     inputs, outputs = genome.input_ids, set(genome.output_ids)
@@ -101,7 +101,7 @@ def _layers(genome: Genome, edges: Sequence[Edge]) -> dict[int, int]:
     graph.add_edges_from((s, t) for s, t in edges if s not in outputs and s != t)
     for node in genome.hidden_ids:
         if graph.in_degree(node) == 0:
-            graph.add_edge(inputs[0], node)  # nothing but inputs stands in the first layer
+            graph.add_edge(inputs[0], node)  # so that the first layer contains only inputs
 
     find = nx.topological_generations if genome.feed_forward else lambda g: nx.bfs_layers(g, inputs)
     layer = {node: k for k, nodes in enumerate(find(graph)) for node in nodes}
@@ -110,8 +110,8 @@ def _layers(genome: Genome, edges: Sequence[Edge]) -> dict[int, int]:
     return {**dict.fromkeys(inputs, 0), **hidden, **dict.fromkeys(outputs, last)}
 
 
-def _order(columns: list[list[Place]], left: dict, right: dict) -> None:
-    """Sort the layers between the first and the last so that fewer connections cross (barycentres)."""
+def _reduce_crossings(columns: list[list[Place]], left: dict, right: dict) -> None:
+    """Sort the inner layers by barycentres, so that fewer connections cross."""
     rank = {place: k / max(len(column) - 1, 1) for column in columns for k, place in enumerate(column)}
     inner = range(1, len(columns) - 1)
     for sweep in range(_SWEEPS):
@@ -124,8 +124,8 @@ def _order(columns: list[list[Place]], left: dict, right: dict) -> None:
                 rank[place] = (k + 0.5) / len(column)
 
 
-def _heights(columns: list[list[Place]], left: dict, right: dict, gap: dict) -> dict[Place, float]:
-    """Heights near those of the neighbours, in the order of the columns and with room between places."""
+def _place_vertically(columns: list[list[Place]], left: dict, right: dict, gap: dict) -> dict[Place, float]:
+    """Return heights close to those of neighbours that keep the order and the gaps of each column."""
     offsets = []
     y: dict[Place, float] = {}
     for column in columns:
@@ -138,7 +138,9 @@ def _heights(columns: list[list[Place]], left: dict, right: dict, gap: dict) -> 
         order = list(zip(columns, offsets, strict=True))[1:]
         for column, offset in order if sweep % 2 == 0 else reversed(order):
             wanted = [_mean([y[q] for q in left[p] + right[p] or [p]]) for p in column]
-            y.update(zip(column, (_rising(np.array(wanted) - offset) + offset).tolist(), strict=True))
+            y.update(
+                zip(column, (_fit_nondecreasing(np.array(wanted) - offset) + offset).tolist(), strict=True)
+            )
     return y
 
 
@@ -146,8 +148,8 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _rising(values: np.ndarray) -> np.ndarray:
-    """The sequence that never falls and is nearest to `values` in least squares (pool adjacent violators)."""
+def _fit_nondecreasing(values: np.ndarray) -> np.ndarray:
+    """Return the least-squares fit to `values` that never decreases (pool adjacent violators)."""
     blocks: list[tuple[float, int]] = []
     for value in values.tolist():
         total, size = value, 1

@@ -1,4 +1,4 @@
-"""The picture of a network."""
+"""Draw a network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat.genome.genome import Genome
-from neat.plot.graph_layout import Layout, layout
-from neat.plot.style import BLUE, GREY, INK, ORANGE, check_subject, save, style
+from neat.plot.graph_layout import GraphLayout, lay_out
+from neat.plot.style import BLUE, GREY, INK, ORANGE, check_kind, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,24 +22,24 @@ Point = tuple[float, float]
 
 _INPUT, _HIDDEN, _OUTPUT = "#dddddd", "#ffffff", "#ffffff"
 _PALETTE = ("#fdd49e", "#a8ddb5", "#c6b5e0", "#fbb4c4", "#9fd3e6", "#e6e29a", "#d9b38c", "#b8c4cc")
-_TEXT_FROM = 0.4  # inches between nodes from which there is room for their text
+_SPACING_FOR_TEXT = 0.4  # inches between nodes; text does not fit below this
 
 
 def topology(genome: Genome, path: str | Path) -> None:
-    """Draw a network: layers from left to right, inputs `x0 …` and `bias`, outputs `y0 …`, hidden ones by id.
+    """Draw a network in layers from left to right: inputs `x0 …` and `bias`, outputs `y0 …`, hidden nodes with ids.
 
-    Colour and width of a connection show its weight, disabled ones are dashed. Nodes carry their activation
-    (and their aggregation, unless it is the sum), as text, or as a colour where they stand too close for it.
-    Connections that do not go from left to right are arcs with a head.
+    The colour and width of a connection show its weight; disabled connections are dashed. The label of a node shows
+    its activation, and its aggregation unless that is the sum. Nodes that are too close for labels have colours
+    instead. Connections that do not go from left to right are arcs with an arrowhead.
 
     Args:
         genome: The genome to draw.
-        path: File to write; its ending (svg, pdf, png) is the format.
+        path: The file to write; its ending (svg, pdf, png) selects the format.
 
     Raises:
-        ValueError: This is no genome, or the path's ending names no format.
+        ValueError: `genome` is not a genome, or the path has another ending.
     """
-    check_subject("genome", genome, Genome)
+    check_kind("genome", genome, Genome)
     with style():
         save(_draw(genome), path)
 
@@ -48,15 +48,15 @@ def _draw(genome: Genome) -> Figure:
     from matplotlib.figure import Figure
 
     connections = sorted(genome.connections, key=lambda c: (c["enabled"], abs(c["weight"])))
-    plan = layout(genome, [(c["source"], c["target"]) for c in connections])
+    plan = lay_out(genome, [(c["source"], c["target"]) for c in connections])
     rows = plan.highest - plan.lowest + 1
     unit = float(np.clip(7.0 / rows, 0.22, 0.6))  # inches between nodes of a layer, then between layers
     step = float(np.clip(6.0 / (plan.layer_count - 1), max(0.9, 1.2 * unit), 1.6))
     radius = 0.27 * unit
-    plan = plan.scaled(step, unit)
+    plan = plan.scale(step, unit)
     curves = [_curve(plan, c["source"], c["target"], radius) for c in connections]
 
-    top = min([plan.lowest - radius, *(_top(curve) for curve in curves)]) - 0.1
+    top = min([plan.lowest - radius, *(_highest_point(curve) for curve in curves)]) - 0.1
     bottom = plan.highest + 0.5 * unit + 0.5
     width = step * (plan.layer_count - 1) + 1.3
     figure = Figure(figsize=(width, bottom - top))
@@ -67,8 +67,8 @@ def _draw(genome: Genome) -> Figure:
 
     greatest = max((abs(c["weight"]) for c in connections), default=0.0) or 1.0
     _draw_connections(axes, connections, curves, plan, radius, greatest)
-    entries = _draw_nodes(axes, genome, plan, radius, unit >= _TEXT_FROM)
-    _draw_key(figure, entries, connections, greatest)
+    entries = _draw_nodes(axes, genome, plan, radius, unit >= _SPACING_FOR_TEXT)
+    _draw_legend(figure, entries, connections, greatest)
     return figure
 
 
@@ -76,14 +76,14 @@ def _draw_connections(
     axes: Axes,
     connections: list[dict[str, Any]],
     curves: list[Curve],
-    plan: Layout,
+    plan: GraphLayout,
     radius: float,
     greatest: float,
 ) -> None:
     from matplotlib.collections import PathCollection, PolyCollection
 
     thin = 1.0 if len(connections) <= 60 else 0.6 if len(connections) <= 250 else 0.4
-    colours = _colours()(np.array([0.5 + 0.5 * c["weight"] / greatest for c in connections]))
+    colours = _weight_colours()(np.array([0.5 + 0.5 * c["weight"] / greatest for c in connections]))
     heads, head_colours = [], []
     for enabled in (False, True):
         chosen = [k for k, c in enumerate(connections) if c["enabled"] is enabled]
@@ -101,15 +101,17 @@ def _draw_connections(
         axes.add_collection(collection, autolim=False)
         for k, width, stroke in zip(chosen, widths, strokes, strict=True):
             if (connections[k]["source"], connections[k]["target"]) not in plan.route:
-                heads.append(_head(curves[k], 0.4 * radius + 0.012 * width))
+                heads.append(_arrow_head(curves[k], 0.4 * radius + 0.012 * width))
                 head_colours.append(stroke)
     axes.add_collection(
         PolyCollection(heads, facecolors=head_colours, linewidths=0, zorder=2.5), autolim=False
     )
 
 
-def _draw_nodes(axes: Axes, genome: Genome, plan: Layout, radius: float, with_text: bool) -> dict[str, str]:
-    """Nodes and labels; returns the legend's colours by function where there is no room for text."""
+def _draw_nodes(
+    axes: Axes, genome: Genome, plan: GraphLayout, radius: float, with_text: bool
+) -> dict[str, str]:
+    """Draw nodes and labels; return the legend's colours by function, or {} if text replaces them."""
     from matplotlib.collections import EllipseCollection
     from matplotlib.patheffects import withStroke
 
@@ -162,10 +164,10 @@ def _draw_nodes(axes: Axes, genome: Genome, plan: Layout, radius: float, with_te
     return {} if with_text else colour_of
 
 
-def _draw_key(
+def _draw_legend(
     figure: Figure, entries: dict[str, str], connections: list[dict[str, Any]], greatest: float
 ) -> None:
-    """The legend, a line of its own under the network: weights, disabled connections, functions by colour."""
+    """Draw the legend in a line under the network: weights, disabled connections, functions by colour."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D
@@ -174,7 +176,7 @@ def _draw_key(
     if connections:
         bar = figure.add_axes((0.55 / width, 0.27 / height, 0.9 / width, 0.07 / height))
         figure.colorbar(
-            ScalarMappable(Normalize(-greatest, greatest), _colours()), bar, orientation="horizontal"
+            ScalarMappable(Normalize(-greatest, greatest), _weight_colours()), bar, orientation="horizontal"
         )
         bar.set_xticks([-greatest, 0, greatest], [f"−{greatest:.3g}", "0", f"{greatest:.3g}"], fontsize=5.5)
         bar.tick_params(length=1.5, pad=1)
@@ -205,27 +207,27 @@ def _draw_key(
     )
 
 
-def _colours() -> Colormap:
-    """Negative orange, positive blue, and a grey between them that can be seen on white."""
+def _weight_colours() -> Colormap:
+    """Return a map from orange (negative) over a grey that is visible on white to blue (positive)."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("weight", [ORANGE, "#c9c9c9", BLUE])
 
 
-def _curve(plan: Layout, source: int, target: int, radius: float) -> Curve:
+def _curve(plan: GraphLayout, source: int, target: int, radius: float) -> Curve:
     if (source, target) in plan.route:
-        return _forward(plan.route[source, target], radius)
+        return _forward_curve(plan.route[source, target], radius)
     return _arc(plan.position[source], plan.position[target], radius)
 
 
-def _top(curve: Curve) -> float:
-    """The height that a curve stays under (y downwards): three quarters of the way to its control points."""
+def _highest_point(curve: Curve) -> float:
+    """Return the least y of a curve: it stays within three quarters of the way to its control points."""
     heights = np.asarray(curve.vertices)[:, 1]
     return float(heights[0] + 0.75 * (heights.min() - heights[0]))
 
 
-def _forward(points: list[Point], radius: float) -> Curve:
-    """A smooth curve through the points, level at each, that starts and ends at the nodes' rims."""
+def _forward_curve(points: list[Point], radius: float) -> Curve:
+    """Return a smooth curve through the points, horizontal at each, between the edges of the end nodes."""
     from matplotlib.path import Path as Curve
 
     (x0, y0), (x1, y1) = points[0], points[-1]
@@ -238,7 +240,7 @@ def _forward(points: list[Point], radius: float) -> Curve:
 
 
 def _arc(source: Point, target: Point, radius: float) -> Curve:
-    """A curve over the nodes, for a loop, a neighbour in the layer, or a way back."""
+    """Return an arc over the nodes, for a self-loop or a connection within a layer or backwards."""
     from matplotlib.path import Path as Curve
 
     (xs, ys), (xt, yt) = source, target
@@ -257,8 +259,8 @@ def _arc(source: Point, target: Point, radius: float) -> Curve:
     return Curve(vertices, [Curve.MOVETO] + [Curve.CURVE4] * 3)
 
 
-def _head(curve: Curve, size: float) -> np.ndarray:
-    """The three corners of an arrow's head at the end of `curve`."""
+def _arrow_head(curve: Curve, size: float) -> np.ndarray:
+    """Return the three corners of an arrowhead at the end of `curve`."""
     before, end = np.asarray(curve.vertices)[-2:]
     along = (end - before) / max(float(np.hypot(*(end - before))), 1e-9) * size
     across = np.array([-along[1], along[0]]) * 0.6

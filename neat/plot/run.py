@@ -1,7 +1,7 @@
-"""Pictures of a run: fitness, species, many runs at once, and a network's topology.
+"""Draw the fitness and species of a run, and several runs in one figure.
 
-Figures are drawn with matplotlib's objects alone: no display, no pyplot, no setting of the caller's changed.
-The format follows the path's ending (svg, pdf, png); the same data gives the same SVG, byte for byte.
+The functions use matplotlib without pyplot: they need no display and do not change the caller's settings. The path's
+ending (svg, pdf, png) selects the format. The same data gives the same SVG, byte for byte.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat.evolution.history import History
-from neat.plot.style import BLUE, GREY, INK, ORANGE, check_subject, figure_and_axes, save, style
+from neat.plot.style import BLUE, GREY, INK, ORANGE, check_kind, figure_and_axes, save, style
 from neat.support.messages import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_MOST_COLUMNS = 1000  # generations drawn of a longer run: a figure has no more pixels
-_LIMIT = 1e100  # larger values are drawn here, matplotlib's ticks overflow
+_MOST_COLUMNS = 1000  # largest number of generations drawn; a figure has no more pixels
+_LIMIT = 1e100  # values are clipped, because matplotlib's ticks overflow
 
 
 def fitness(history: History, path: str | Path) -> None:
-    """Best, mean ± standard deviation, median and best fitness so far over the generations.
+    """Draw best, mean ± standard deviation, median and best fitness so far over the generations.
 
     Args:
-        history: A run's history, of one generation at least.
-        path: File to write.
+        history: A run's history of at least one generation.
+        path: The file to write.
 
     Raises:
-        ValueError: This is no history, it is empty, or the path's ending names no format.
+        ValueError: `history` is not a history or is empty, or the path has another ending.
     """
-    rows = _generations(history)
+    rows = _select_generations(history)
     x = rows["generation"]
     best, mean, std, median, ever = (
         np.clip(rows[name], -_LIMIT, _LIMIT) for name in ("best", "mean", "std", "median", "best_ever")
@@ -60,10 +60,10 @@ def fitness(history: History, path: str | Path) -> None:
         )
         axes.plot(x, best, color=BLUE, linewidth=1.0, alpha=0.55, label="best", marker=marker, markersize=3)
         axes.plot(x, ever, color=BLUE, linewidth=1.8, label="best so far", marker=marker, markersize=3)
-        _limit_to(axes, [best, ever, median], [mean, mean - std, mean + std])
+        _set_value_limits(axes, [best, ever, median], [mean, mean - std, mean + std])
         axes.set_xlabel("generation")
         axes.set_ylabel("fitness")
-        _whole_generations(axes, x)
+        _set_generation_ticks(axes, x)
         order = [4, 3, 1, 0, 2]
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(
@@ -78,26 +78,26 @@ def fitness(history: History, path: str | Path) -> None:
 
 
 def species(history: History, path: str | Path) -> None:
-    """Sizes of the species as stacked areas over the generations, the oldest species at the bottom.
+    """Draw the sizes of species as stacked areas over the generations, the oldest species at the bottom.
 
-    A species keeps its colour in every picture; the larger ones carry their id.
+    A species has the same colour in all figures; the larger ones are labelled with their id.
 
     Args:
-        history: A run's history, of one generation at least.
-        path: File to write.
+        history: A run's history of at least one generation.
+        path: The file to write.
 
     Raises:
-        ValueError: This is no history, it is empty, or the path's ending names no format.
+        ValueError: `history` is not a history or is empty, or the path has another ending.
     """
     from matplotlib.collections import PolyCollection
 
-    x = _generations(history)["generation"]
+    x = _select_generations(history)["generation"]
     rows = history.species[np.isin(history.species["generation"], x)]
     ids, row = np.unique(rows["id"], return_inverse=True)
     column = np.searchsorted(x, rows["generation"])
     size = np.zeros((len(ids), len(x)))
     size[row, column] = rows["size"]
-    if len(x) == 1:  # one generation is a bar
+    if len(x) == 1:  # draw one generation as a bar
         x, size = np.array([x[0] - 0.5, x[0] + 0.5]), np.repeat(size, 2, axis=1)
     top = np.cumsum(size, axis=0)
     bottom = top - size
@@ -117,7 +117,7 @@ def species(history: History, path: str | Path) -> None:
         axes.set_xlabel("generation")
         axes.set_ylabel("genomes, by species")
         axes.set_title(f"{len(ids)} species", fontsize=8, loc="right")
-        _whole_generations(axes, x)
+        _set_generation_ticks(axes, x)
         save(figure, path)
 
 
@@ -127,26 +127,25 @@ def runs(
     label: str = "best fitness so far",
     target: float | None = None,
 ) -> None:
-    """Every run as a thin line and their median as a bold one, the middle half shaded.
+    """Draw each run as a thin line, their median as a bold line, and the middle half as a shaded band.
 
-    A run that ended early, for instance because it was solved, counts with its last value from there on,
-    where it has a dot.
+    A run that ended early, for example because it was solved, ends in a dot; its last value counts from there on.
 
     Args:
-        curves: Histories, whose best fitness so far is drawn, or arrays of shape (generations,).
-        path: File to write.
-        label: What the vertical axis shows.
+        curves: Arrays of shape (generations,), or histories, of which the best fitness so far is drawn.
+        path: The file to write.
+        label: The label of the vertical axis.
         target: A value to mark with a line.
 
     Raises:
-        ValueError: There is no run, one is empty or no curve, or the path's ending names no format.
+        ValueError: There is no run, a run is empty or not a curve, or the path has another ending.
     """
     if not isinstance(curves, Iterable) or getattr(curves, "shape", None) == ():
         one = "; write [history]" if isinstance(curves, History) else ""
         raise ValueError(f"curves: must be a list of histories or of arrays, got {shown(curves)}{one}")
-    arrays = [_curve(f"curves[{number}]", curve) for number, curve in enumerate(curves)]
+    arrays = [_to_values(f"curves[{number}]", curve) for number, curve in enumerate(curves)]
     if not arrays or min(map(len, arrays)) == 0:
-        raise ValueError("curves: expected one run at least, each of one generation at least")
+        raise ValueError("curves: expected at least one run, each of at least one generation")
     length = max(map(len, arrays))
     filled = np.array([np.pad(np.clip(a, -_LIMIT, _LIMIT), (0, length - len(a)), "edge") for a in arrays])
     x = np.arange(length)
@@ -165,16 +164,16 @@ def runs(
         axes.plot(x, median, color=BLUE, linewidth=2.0, label="median", marker="o" if length == 1 else None)
         if target is not None:
             axes.axhline(target, color=ORANGE, linewidth=0.8, linestyle=(0, (4, 2)), label="target")
-        _limit_to(axes, [filled], [])
+        _set_value_limits(axes, [filled], [])
         axes.set_xlabel("generation")
         axes.set_ylabel(label)
-        _whole_generations(axes, x)
+        _set_generation_ticks(axes, x)
         figure.legend(loc="upper center", ncols=4, handlelength=1.6)
         save(figure, path)
 
 
-def _curve(name: str, curve: Any) -> np.ndarray:
-    """The numbers of a run, float64 (generations,)."""
+def _to_values(name: str, curve: Any) -> np.ndarray:
+    """Return the numbers of a run, float64 (generations,)."""
     if isinstance(curve, History):
         return np.asarray(curve.generations["best_ever"], float)
     try:
@@ -182,29 +181,29 @@ def _curve(name: str, curve: Any) -> np.ndarray:
     except (TypeError, ValueError):
         values = np.empty(())
     if values.ndim != 1:
-        check_subject(name, curve, History)
+        check_kind(name, curve, History)
     return values
 
 
 def _quartiles(values: np.ndarray) -> np.ndarray:
-    """Quartiles of the values that are numbers."""
+    """Return the quartiles of the values that are not NaN."""
     values = values[~np.isnan(values)]
     return np.percentile(values, [25, 50, 75]) if len(values) else np.full(3, np.nan)
 
 
-def _generations(history: History) -> np.ndarray:
-    """The rows of the generations to draw."""
-    check_subject("history", history, History)
+def _select_generations(history: History) -> np.ndarray:
+    """Return the rows of the generations to draw."""
+    check_kind("history", history, History)
     rows = history.generations
     if len(rows) == 0:
-        raise ValueError("history: expected one generation at least, got none")
+        raise ValueError("history: expected at least one generation, got none")
     if len(rows) > _MOST_COLUMNS:
         rows = rows[np.linspace(0, len(rows) - 1, _MOST_COLUMNS).round().astype(int)]
     return rows
 
 
 def _species_colour(id_: int) -> tuple[float, float, float]:
-    """A colour that depends on the id alone; successive ids lie far apart on the colour wheel."""
+    """Return a colour that depends only on the id; successive ids get very different hues."""
     from matplotlib.colors import hsv_to_rgb
 
     hue = (0.58 + id_ * 0.381966) % 1.0  # the golden angle
@@ -216,7 +215,7 @@ def _species_colour(id_: int) -> tuple[float, float, float]:
 def _label_areas(
     axes: Axes, x: np.ndarray, bottom: np.ndarray, top: np.ndarray, ids: np.ndarray, colours: list
 ) -> None:
-    """Write the ids of species into their areas, where there is room for them."""
+    """Write the ids of species into their areas if there is room."""
     width = max(2, len(x) // 25)
     windows = np.lib.stride_tricks.sliding_window_view
     for k, colour in enumerate(colours):
@@ -231,8 +230,8 @@ def _label_areas(
         axes.text(*place, str(ids[k]), ha="center", va="center", fontsize=6.5, color=ink)
 
 
-def _whole_generations(axes: Axes, x: np.ndarray) -> None:
-    """Ticks on whole generations, no margin beside them."""
+def _set_generation_ticks(axes: Axes, x: np.ndarray) -> None:
+    """Set ticks at whole generations, without margins."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -240,10 +239,11 @@ def _whole_generations(axes: Axes, x: np.ndarray) -> None:
         axes.set_xlim(x[0], x[-1])
 
 
-def _limit_to(axes: Axes, curves: list[np.ndarray], context: list[np.ndarray]) -> None:
-    """Show all of `curves`, and of `context`, which a few wild genomes can pull far away, what is near them.
+def _set_value_limits(axes: Axes, curves: list[np.ndarray], context: list[np.ndarray]) -> None:
+    """Set the value axis to show all of `curves`, and those values of `context` that are near them.
 
-    The axis is logarithmic on both sides of zero where linear it would show one value and flatten the rest.
+    A few extreme genomes can pull `context` far away. The axis is symmetrically logarithmic if a linear one would
+    show one value and flatten the rest.
     """
     values = np.concatenate([c.ravel() for c in curves])
     values = values[np.isfinite(values)]

@@ -1,4 +1,4 @@
-"""What all figures share: colours, style, and how they are written."""
+"""Define the colours and style of all figures, and write figures to files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLUE, ORANGE, GREY, INK = "#2166ac", "#d6604d", "#8c8c8c", "#222222"
 
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same picture everywhere, no search
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so figures are the same everywhere
     "font.size": 8.0,
     "axes.linewidth": 0.6,
     "axes.labelpad": 2.0,
@@ -31,16 +31,17 @@ _STYLE: dict[str, Any] = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "legend.frameon": False,
-    "svg.hashsalt": "batchneat",  # ids in an SVG are random otherwise
+    "svg.hashsalt": "batchneat",  # otherwise, ids in an SVG are random
 }
 _FORMATS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
-_PARTS = {Genome: ("champion", "best"), History: ("history",)}  # of a result or a population
+# Attributes of a result or a population to suggest where the user passes the whole.
+_PARTS = {Genome: ("champion", "best"), History: ("history",)}
 _NOT_STYLE = ("backend", "interactive", "toolbar", "timezone", "date.", "webagg", "savefig.dir")
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """A context in which matplotlib draws in our style, whatever the caller's settings are."""
+    """Make matplotlib draw in batchneat's style within the context, independent of the caller's settings."""
     import matplotlib
 
     rc: Any = dict(matplotlib.rcParamsDefault)
@@ -50,10 +51,10 @@ def style() -> Iterator[None]:
 
 
 def figure_and_axes() -> tuple[Figure, Axes]:
-    """An empty figure, one column of a paper wide, with room for a line of legend."""
+    """Return an empty figure as wide as a column of a paper, with room for a line of legend."""
     from matplotlib.figure import Figure
 
-    # Fixed margins: matplotlib's layout engines draw everything twice.
+    # The margins are fixed, because matplotlib's layout engines draw everything twice.
     width, height, left, right, below, above = 4.6, 2.9, 0.66, 0.1, 0.4, 0.3
     figure = Figure(figsize=(width, height))
     box = (left / width, below / height, 1 - (left + right) / width, 1 - (below + above) / height)
@@ -61,7 +62,7 @@ def figure_and_axes() -> tuple[Figure, Axes]:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write `figure` in the format that the path's ending names, without the date."""
+    """Write `figure` in the format of the path's ending, without a date; raise ValueError for another ending."""
     kind = as_path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
         raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {shown(str(path))}")
@@ -70,8 +71,8 @@ def save(figure: Figure, path: str | Path) -> None:
     write_atomically(path, content.getvalue())
 
 
-def check_subject(name: str, value: Any, kind: type[Genome | History]) -> None:
-    """Raise ValueError where an argument is not of its kind, with the part of it to pass instead."""
+def check_kind(name: str, value: Any, kind: type[Genome | History]) -> None:
+    """Raise ValueError unless `value` is a `kind`; the message suggests which part of it to pass instead."""
     if isinstance(value, kind):
         return
     got, instead = shown(value), ""
@@ -79,7 +80,7 @@ def check_subject(name: str, value: Any, kind: type[Genome | History]) -> None:
     if part is not None:
         got, instead = f"a {type(value).__name__}", f"; pass its .{part}"
         if getattr(value, part) is None:
-            instead += ", which there is after a generation"
+            instead += ", which exists after a generation"
     elif isinstance(value, list | tuple | Genomes) and len(value) and isinstance(value[0], kind):
         instead = "; pass one of them, such as the first, [0]"
     raise ValueError(f"{name}: must be a {kind.__name__}, got {got}{instead}")

@@ -109,7 +109,7 @@ def test_index():
             lambda x: print_nothing(x),
             "'bad': numba cannot compile it as a function of one float32: Untyped global",
         ),
-        ("bad", lambda x: "text", "'bad': expected a function that gives a number"),
+        ("bad", lambda x: "text", "'bad': expected a function that returns a number"),
     ],
 )
 def test_registering_a_bad_activation_is_refused(name, function, message):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import neat
 from neat import Genome, plot
 from neat.evolution.history import GENERATION, SPECIES, History
-from neat.plot.graph_layout import _rising, layout
+from neat.plot.graph_layout import _fit_nondecreasing, lay_out
 
 
 def genome(num_inputs=2, num_outputs=1, steps=5, feed_forward=True, seed=0, **options):
@@ -153,10 +153,10 @@ def test_odd_values(tmp_path, best):
 
 def test_empty_history(tmp_path):
     for draw in (plot.fitness, plot.species):
-        with pytest.raises(ValueError, match="one generation at least, got none"):
+        with pytest.raises(ValueError, match="at least one generation, got none"):
             draw(History(), tmp_path / "a.svg")
     for nothing in ([], [History()]):
-        with pytest.raises(ValueError, match="one run at least"):
+        with pytest.raises(ValueError, match="at least one run"):
             plot.runs(nothing, tmp_path / "a.svg")
 
 
@@ -199,7 +199,7 @@ def test_bare_topologies(tmp_path, feed_forward):
 @given(st.integers(0, 10**6), st.integers(0, 60), st.booleans(), st.integers(1, 5), st.integers(1, 4))
 def test_layout_leaves_room_and_goes_right(seed, steps, feed_forward, num_inputs, num_outputs):
     one = genome(num_inputs, num_outputs, steps, feed_forward, seed)
-    plan = layout(one, [(c["source"], c["target"]) for c in one.connections])
+    plan = lay_out(one, [(c["source"], c["target"]) for c in one.connections])
     assert set(plan.position) == {*one.input_ids, *one.output_ids, *one.hidden_ids}
     layers = {}
     for node, (x, y) in plan.position.items():
@@ -216,8 +216,8 @@ def test_layout_leaves_room_and_goes_right(seed, steps, feed_forward, num_inputs
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20))
-def test_rising_is_sorted_and_keeps_the_mean(values):
-    result = _rising(np.array(values))
+def test_the_nondecreasing_fit_is_sorted_and_keeps_the_mean(values):
+    result = _fit_nondecreasing(np.array(values))
     assert (np.diff(result) >= -1e-9).all()
     assert np.isclose(result.mean(), np.mean(values), atol=1e-6)
     if values == sorted(values):
@@ -249,7 +249,7 @@ def evolved(generations):
         (
             plot.topology,
             lambda: evolved(0),
-            "got a Population; pass its .best, which there is after a generation",
+            "got a Population; pass its .best, which exists after a generation",
         ),
         (
             plot.topology,
