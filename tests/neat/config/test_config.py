@@ -1,4 +1,4 @@
-"""Settings: what is refused and how, TOML, presets, merging."""
+"""Test settings: validation, TOML, presets and merging."""
 
 import inspect
 import re
@@ -21,7 +21,7 @@ AGGREGATIONS = st.sampled_from(["sum", "max", "median"])
 
 
 def bounds(metadata):
-    """(least, greatest, whether the least is out) that pydantic's metadata state."""
+    """Return (minimum, maximum, whether the minimum is excluded) from pydantic's metadata."""
     least, greatest, excluded = None, None, False
     for item in metadata:
         for constraint in getattr(item, "metadata", [item]):
@@ -34,7 +34,7 @@ def bounds(metadata):
 
 
 def field_values(annotation, metadata):
-    """A strategy for a field's valid values."""
+    """Return a strategy for a field's valid values."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         return field_values(inner, [*metadata, *more])
@@ -56,7 +56,7 @@ def field_values(annotation, metadata):
 
 @st.composite
 def sections(draw, model):
-    """Valid settings of a section, as a dictionary, whatever fields it has."""
+    """Draw valid settings of any section, as a dictionary."""
     values = {}
     for name, field in model.model_fields.items():
         if name in ("activation", "aggregation"):
@@ -280,7 +280,7 @@ class NeedsArguments:
         (types.SimpleNamespace(num_inputs=2), r"evaluator with num_outputs.* got namespace\(num_inputs=2\)"),
     ],
 )
-def test_for_task_refuses_what_is_no_evaluator(task, message):
+def test_for_task_refuses_other_than_evaluators(task, message):
     with pytest.raises(ValueError, match=f"^task: must be an .*{message}") as caught:
         neat.Config.for_task(task)
     assert "\n" not in str(caught.value)
@@ -302,21 +302,21 @@ def test_for_task_refuses_what_is_no_evaluator(task, message):
         ({"genome": {**SIZES, "num_hidden": 3}}, "genome.hidden_layers"),
     ],
 )
-def test_the_field_that_is_meant_is_named(given_settings, meant):
+def test_the_closest_field_is_suggested(given_settings, meant):
     with pytest.raises(ValueError) as caught:
         neat.Config(**{"genome": SIZES, **given_settings})
     assert str(caught.value).endswith(f"there is no such field; did you mean {meant}?")
 
 
 def fields(model):
-    """Full names of all settings."""
+    """Return the full names of all settings."""
     for name, info in model.model_fields.items():
         yield name
         if isinstance(info.annotation, type) and issubclass(info.annotation, Model):
             yield from (f"{name}.{inner}" for inner in fields(info.annotation))
 
 
-def test_every_name_that_is_suggested_exists():
+def test_every_suggested_name_exists():
     known = set(fields(neat.Config))
     arguments = inspect.signature(neat.Population.run).parameters
     for meant in OTHER_NAMES.values():

@@ -1,4 +1,4 @@
-"""Checkpoints: damage is found and named, a kill at any moment leaves a whole one."""
+"""Test that damaged checkpoints are rejected, and that a kill at any moment leaves a valid one."""
 
 import os
 import random
@@ -38,7 +38,7 @@ def content(population, tmp_path_factory):
 
 
 def refused(path, message=""):
-    """Loading it is an error of one line that names the file."""
+    """Check that loading raises an error of one line that names the file."""
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -72,7 +72,7 @@ def test_every_flipped_bit_is_found(content, tmp_path):
         refused(path, "is no checkpoint|is damaged")
 
 
-def test_files_that_are_no_checkpoints_are_refused(tmp_path):
+def test_other_files_are_refused(tmp_path):
     refused(tmp_path / "none.npz", "cannot be read: No such file")
     refused(tmp_path, "is a folder")
     path = tmp_path / "run.npz"
@@ -150,7 +150,7 @@ def test_a_config_of_another_version_is_refused(content, tmp_path):
     refused(path, "population_sise: there is no such field")
 
 
-def test_there_is_no_code_in_the_file(content, tmp_path):
+def test_the_file_contains_no_code(content, tmp_path):
     path = tmp_path / "run.npz"
     path.write_bytes(content)
     with np.load(path, allow_pickle=False) as file:
@@ -178,7 +178,7 @@ def test_a_crash_in_the_middle_of_a_write_leaves_the_old_file(
     owners = {"fsync": (os, "fsync"), "write": (files, "_write")}
     if call in owners:
         monkeypatch.setattr(*owners[call], crash)
-    else:  # whichever of the two it renames with
+    else:  # rename and replace can both be used
         for owner, name in ((os, "replace"), (os, "rename"), (Path, "replace"), (Path, "rename")):
             monkeypatch.setattr(owner, name, crash)
     newer = evolve(checkpoint.load(path), 1) if call != "write" else population
@@ -190,7 +190,7 @@ def test_a_crash_in_the_middle_of_a_write_leaves_the_old_file(
     assert state(checkpoint.load(path)) == state(population)
 
 
-def test_it_is_flushed_before_it_is_renamed(population, tmp_path, monkeypatch):
+def test_the_file_is_flushed_before_it_is_renamed(population, tmp_path, monkeypatch):
     calls = []
     for owner, name in ((os, "fsync"), (os, "replace"), (os, "rename")):
         original = getattr(owner, name)
@@ -202,7 +202,7 @@ def test_it_is_flushed_before_it_is_renamed(population, tmp_path, monkeypatch):
     assert calls[1:] in (["replace"], ["rename"])
 
 
-def test_run_saves_as_often_as_it_is_told_and_at_the_end(tmp_path):
+def test_run_saves_at_the_given_interval_and_at_the_end(tmp_path):
     saved = []
 
     def evaluator(genomes):
@@ -216,7 +216,7 @@ def test_run_saves_as_often_as_it_is_told_and_at_the_end(tmp_path):
     assert state(checkpoint.load(tmp_path / "run.npz")) == state(population)
 
 
-def test_arrays_of_many_kinds_come_back(tmp_path):
+def test_arrays_of_many_kinds_are_restored(tmp_path):
     arrays = {
         "empty": np.empty((0, 3), np.float32),
         "scalar": np.array(2**62 + 1),
@@ -232,13 +232,13 @@ def test_arrays_of_many_kinds_come_back(tmp_path):
         assert again[name].flags.writeable
 
 
-# What the next test runs in a process of its own: this file, as a script.
+# The next test runs this file as a script in a subprocess.
 
 GENERATIONS, KILLS = 240, 25
 
 
 def run_to_the_end(path):
-    """Begin the run, or go on from its checkpoint."""
+    """Start the run, or continue from its checkpoint."""
     config = make_config(**BUSY, population_size=40, seed=5)
     population = checkpoint.load(path) if path.exists() else neat.Population(config)
 
@@ -249,9 +249,9 @@ def run_to_the_end(path):
 
 
 def kill_and_resume(path):
-    """Run in processes that are killed at random moments, until one comes to the end: (how many were killed, where).
+    """Kill processes at random moments until one finishes the run; return the generation at each kill.
 
-    They are forked, so that the kernels are loaded once.
+    The processes are forked, so that the kernels are loaded once.
     """
     generator = random.Random(0)
     generations = []
@@ -263,7 +263,7 @@ def kill_and_resume(path):
         if len(generations) == KILLS:
             assert os.waitpid(child, 0)[1] == 0
             return generations
-        # Let it write a few checkpoints, so that all the kills come before the end; then a moment of any length.
+        # Wait for a few checkpoints, so that all kills happen before the end, then for a random time.
         for _ in range(generator.randrange(1, GENERATIONS // KILLS - 2)):
             before = path.stat().st_mtime_ns if path.exists() else 0
             while (path.stat().st_mtime_ns if path.exists() else 0) == before:
@@ -275,7 +275,7 @@ def kill_and_resume(path):
         generations.append(checkpoint.load(path).generation)
 
 
-def test_a_run_killed_25_times_ends_as_one_that_was_left_alone(tmp_path):
+def test_a_run_killed_25_times_ends_like_an_uninterrupted_one(tmp_path):
     done = subprocess.run(
         [sys.executable, str(HERE), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE.parent, HERE.parent.parent)))},
@@ -298,8 +298,8 @@ if __name__ == "__main__":
     print(*kill_and_resume(folder / "killed.npz"))
 
 
-def test_functions_of_a_persons_own_are_found_by_name(tmp_path):
-    """Another process may register them in another order, or not at all."""
+def test_user_defined_functions_are_found_by_name(tmp_path):
+    """Another process can register the functions in another order, or not at all."""
     table = activations.ACTIVATIONS
     before = len(table)
     try:

@@ -1,6 +1,6 @@
-"""Checkpoints made by hand, with a good digest: each is refused in one line that names the file and the array.
+"""Test that hand-made checkpoints with a valid digest are refused in one line that names the file and the array.
 
-All are loaded in one process of their own, this file as a script: without the checks some end it, and some never end.
+A subprocess, which runs this file as a script, loads all of them: without the checks, some would crash or hang it.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ SIZE, GENERATIONS = 20, 4
 
 
 class Judge:
-    """Fitness without meaning, with all that a checkpoint keeps of an evaluator."""
+    """An evaluator with an arbitrary fitness and all features that a checkpoint stores."""
 
     def __call__(self, genomes):
         return np.random.default_rng(genomes.generation).normal(size=SIZE)
@@ -37,14 +37,14 @@ class Judge:
         return np.zeros(len(genomes))
 
     def state(self):
-        return {"node_activation": np.array([0.5])}  # a name that genomes' arrays have too
+        return {"node_activation": np.array([0.5])}  # arrays of genomes have this name too
 
     def restore(self, arrays):
         pass
 
 
 def saved(path, scheme=0, recurrent=False):
-    """The arrays of a run's checkpoint."""
+    """Return the arrays of a run's checkpoint."""
     config = make_config(**BUSY, **SCHEMES[scheme], population_size=SIZE).updated(
         genome={"feed_forward": not recurrent}
     )
@@ -58,7 +58,7 @@ def saved(path, scheme=0, recurrent=False):
 
 
 def put(name, position, value):
-    """An edit of one element."""
+    """Return an edit of one element."""
 
     def edit(arrays):
         array = arrays[name].copy()
@@ -69,12 +69,12 @@ def put(name, position, value):
 
 
 def make(name, change):
-    """An edit of an array."""
+    """Return an edit of an array."""
     return lambda arrays: {**arrays, name: change(arrays[name])}
 
 
 def full(table):
-    """A hash table without a free place, in which a search for another key never ends."""
+    """Return an edit that fills a hash table, so that a search for a missing key never ends."""
 
     def edit(arrays):
         places = len(arrays[f"innovations.{table}_value"])
@@ -91,7 +91,7 @@ def full(table):
 
 
 def crowded(arrays):
-    """Half full, but in one run of places, so that a search takes as many steps."""
+    """Fill half of a hash table in one contiguous run, so that a search takes as many steps."""
     places = 2**14
     return {
         **arrays,
@@ -103,7 +103,7 @@ def crowded(arrays):
 
 
 def swapped(arrays):
-    """Two links have each other's numbers."""
+    """Swap the numbers of two links."""
     value = arrays["innovations.link_value"].copy()
     a, b = np.flatnonzero(value >= 0)[:2]
     value[[a, b]] = value[[b, a]]
@@ -120,7 +120,7 @@ def with_toml(old, new):
 
 
 def shorter(arrays):
-    """A genome less than the config says, and than the lineage has."""
+    """Remove a genome, so that there are fewer than in the config and in the lineage."""
     offsets = {name: arrays[name][:-1] for name in ("genomes.node_offset", "genomes.connection_offset")}
     nodes, connections = (int(offset[-1]) for offset in offsets.values())
     rest = {
@@ -132,7 +132,7 @@ def shorter(arrays):
 
 
 GREATEST = 2**63 - 1
-# Edit of a checkpoint of the scheme "global", and what the message names.
+# Edits of a checkpoint of the scheme "global", with a part of the expected message.
 EDITS = {
     "offset beyond": (put("genomes.node_offset", -1, 10**9), "genomes: node_offset"),
     "offset falls": (put("genomes.connection_offset", 3, GREATEST), "genomes: connection_offset"),
@@ -279,7 +279,7 @@ EDITS = {
     "nested config": (make("config", lambda a: np.frombuffer(b"a=" + b"[" * 10_000, np.uint8)), "config: "),
     "config is no text": (make("config", lambda a: np.full(9, 255, np.uint8)), "config: "),
 }
-# The same for other checkpoints: the scheme, whether recurrent, the edit.
+# Edits of other checkpoints: the scheme, whether the network is recurrent, the edit, the message.
 OTHERS = {
     "loops": (0, True, with_toml(b"feed_forward = false", b"feed_forward = true"), "free of loops"),
     "number above the next": (
@@ -301,7 +301,7 @@ OTHERS = {
 
 
 def write_raw(path, build):
-    """A zip that `build` fills, with its digest."""
+    """Write a zip that `build` fills, with its digest."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         build(file)
@@ -314,7 +314,7 @@ def sign(path, content):
 
 
 def npy(array, **changes):
-    """The bytes of an npy file, whose header may lie."""
+    """Return the bytes of an npy file, with `changes` to its header."""
     buffer = io.BytesIO()
     header = {**np.lib.format.header_data_from_array_1_0(array), **changes}
     np.lib.format.write_array_header_1_0(buffer, header)
@@ -356,7 +356,7 @@ ZIPS = {
 
 
 def directory_edit(offset, form, *values):
-    """A good zip in whose directory something of the first member is changed."""
+    """Return a builder of a valid zip with one change to the first member's directory entry."""
 
     def build(path):
         write_raw(path, members(("a.npy", npy(ZEROS)), ("b.npy", npy(ZEROS))))
@@ -368,7 +368,7 @@ def directory_edit(offset, form, *values):
 
 
 def overlapping(path):
-    """Forty members of which all are the same bytes."""
+    """Write a zip of forty members that share the same bytes."""
     write_raw(path, members(*((f"{k:02}.npy", npy(ZEROS)) for k in range(40))))
     content = path.read_bytes()[:-64]
     second = content.index(b"PK\x03\x04", 1)
@@ -396,7 +396,7 @@ DIRECTORIES = {
 
 
 def refusals(folder):
-    """In a process of its own: the message for each file of a folder, or what else came of it."""
+    """Return the result of loading each file of a folder: the error message, or another outcome."""
     found = {}
     for path in sorted(folder.glob("*.npz")):
         try:
@@ -445,7 +445,7 @@ def test_a_checkpoint_made_by_hand_is_refused(name, message, messages):
     assert re.search(message, text), text
 
 
-def test_what_was_not_changed_is_loaded(messages):
+def test_an_unchanged_checkpoint_is_loaded(messages):
     _, found = messages
     assert found["good"] == found["other"] == "loaded"
     assert len(found) == len(CASES) + 2

@@ -1,4 +1,4 @@
-"""neat-python's files, after its documentation; it is never imported."""
+"""Test neat-python's files as documented; neat-python is never imported."""
 
 import sys
 from importlib import metadata
@@ -14,9 +14,9 @@ XOR = (DATA / "neat_python_xor.ini").read_text()
 
 
 def changed(**values: object) -> str:
-    """The XOR file with other values; a key that it lacks goes under [DefaultGenome], None takes one away.
+    """Return the XOR file with changed values; None removes a key.
 
-    A key of another section is written `Section__key`.
+    A new key is added to [DefaultGenome], or to another section if it is written `Section__key`.
     """
     lines = XOR.splitlines()
     for key, value in values.items():
@@ -257,13 +257,13 @@ def test_files_of_the_version_before_1_and_their_missing_keys():
         ),
     ],
 )
-def test_options_may_be_missing_or_lack_the_default_as_before_1(values, expected):
+def test_options_can_be_missing_or_lack_the_default_as_before_1(values, expected):
     config, _, lost = config_from_text(changed(min_species_size=1, **values))
     assert {name: getattr(config.genome, name) for name in expected} == expected
-    assert lost == []  # nothing mutates, so that there is no difference
+    assert lost == []  # without mutation, there is no difference
 
 
-def test_unknown_options_count_only_where_something_is_drawn_from_them():
+def test_unknown_options_are_refused_only_if_mutation_draws_from_them():
     values = {"activation_options": "sigmoid, tanh my_sinc", "min_species_size": 1}
     config, _, lost = config_from_text(changed(**values))
     assert config.genome.activation_options == ("scaled_sigmoid",)
@@ -329,7 +329,7 @@ def test_structural_rates_above_1_keep_their_ratios_where_one_happens():
         ),
     ],
 )
-def test_the_nearest_value_is_taken_and_named(values, named, field, expected):
+def test_the_nearest_value_is_used_and_reported(values, named, field, expected):
     config, _, lost = config_from_text(changed(min_species_size=1, **values))
     for name in field.split("."):
         config = getattr(config, name)
@@ -338,7 +338,7 @@ def test_the_nearest_value_is_taken_and_named(values, named, field, expected):
     assert named in lost[0]
 
 
-def test_sizes_given_as_keywords_take_the_place_of_the_file_s():
+def test_sizes_given_as_keywords_override_those_of_the_file():
     text = changed(
         initial_connection="fs_neat", num_inputs=None, num_outputs=None, num_hidden=None, pop_size=None
     )
@@ -359,11 +359,11 @@ def test_sizes_given_as_keywords_take_the_place_of_the_file_s():
         config_from_text(XOR, num_inputs=3)
 
 
-def test_keywords_mend_what_the_file_holds():
+def test_keywords_override_invalid_values_of_the_file():
     assert config_from_text(changed(pop_size=1), population_size=50).config.population_size == 50
 
 
-def test_a_byte_order_mark_is_left_out(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     file = tmp_path / "config.ini"
     file.write_text(XOR, "utf-8-sig")
     assert file.read_bytes().startswith(b"\xef\xbb\xbf")
@@ -382,7 +382,7 @@ def test_references_between_values_are_replaced():
     assert config.mutation.add_connection_rate == 0.125
     assert (
         sum("rate = 0.125: not a setting" in line for line in lost) == 4
-    )  # every section has it, one uses it
+    )  # every section has it, but one uses it
     assert any("unknown = 5%%: not a setting" in line for line in lost)
 
 
@@ -391,7 +391,7 @@ def test_no_fitness_termination_means_no_threshold():
     assert config_from_text(text).fitness_threshold is None
 
 
-def test_settings_are_laid_over_the_file():
+def test_settings_override_the_file():
     config = config_from_text(XOR, population_size=1000, mutation={"weight": {"power": 1.0}}).config
     assert config.population_size == 1000
     assert config.mutation.weight.power == 1.0
@@ -455,12 +455,12 @@ def test_bad_files_are_refused_in_one_line(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(ValueError, match=r"none\.ini: cannot be read: No such file"):
         config_from_ini(tmp_path / "none.ini")
 
 
-def test_neat_python_beside_us_is_an_import_error(monkeypatch):
+def test_an_installed_neat_python_is_an_import_error(monkeypatch):
     refuse_neat_python()
     monkeypatch.setattr(metadata, "distribution", lambda name: object())
     with pytest.raises(ImportError, match="pip uninstall neat-python"):

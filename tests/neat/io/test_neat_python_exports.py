@@ -1,4 +1,4 @@
-"""Genomes of neat-python that come as JSON, and what its own networks answer, in three of its versions."""
+"""Test genomes of neat-python in JSON, and the outputs of its own networks, for three of its versions."""
 
 import importlib.util
 import json
@@ -21,7 +21,7 @@ DATA = {
 
 
 def read(tmp_path, document):
-    """The genome and the warnings of a JSON file that holds this."""
+    """Return the genome and the warnings from a JSON file of `document`."""
     path = tmp_path / "genome.json"
     path.write_text(json.dumps(document))
     with warnings.catch_warnings(record=True) as caught:
@@ -40,7 +40,7 @@ def answers(genome, inputs):
 @pytest.mark.parametrize(
     ("version", "kind"), [("0.92", "genes"), ("1.0.0", "genes"), ("2.1.0", "genes"), ("2.1.0", "network")]
 )
-def test_what_answers_otherwise_is_named_and_the_rest_answers_the_same(tmp_path, version, kind):
+def test_differing_nodes_are_named_and_the_others_agree(tmp_path, version, kind):
     named = {True: 0, False: 0}
     for case in DATA[version]["cases"]:
         genome, told = read(tmp_path, case[kind])
@@ -53,7 +53,7 @@ def test_what_answers_otherwise_is_named_and_the_rest_answers_the_same(tmp_path,
 
 
 def test_a_0_92_network_is_the_same_where_the_named_nodes_are_0(tmp_path):
-    """What the warning says is all: with the named nodes' answers at 0, the network is neat-python's."""
+    """The warning is complete: with the outputs of the named nodes at 0, the network agrees with neat-python's."""
     compared = 0
     for case in DATA["0.92"]["cases"]:
         document = json.loads(json.dumps(case["genes"]))
@@ -94,12 +94,12 @@ def test_json_and_objects_give_the_same_genome(tmp_path, version):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             assert Genome.from_neat_python(genome, config) == from_json
-        if version != "1.0.0":  # which objects do not show
+        if version != "1.0.0":  # which the objects cannot show
             assert [str(w.message).partition(": ")[2] for w in caught] == [w.partition(": ")[2] for w in told]
 
 
 def objects(genes):
-    """Stand-ins for the objects that the script has described."""
+    """Return stand-ins for the objects that the script described."""
     nodes = {
         node["id"]: SimpleNamespace(
             bias=node["bias"],
@@ -173,7 +173,7 @@ def test_which_nodes_are_named_by_version(tmp_path, kind, version, told):
         assert re.search(told, message), message
 
 
-def test_without_a_version_innovation_numbers_tell(tmp_path):
+def test_innovation_numbers_replace_a_missing_version(tmp_path):
     nodes, connections = STARVED
     numbered = [{**gene, "innovation": k} for k, gene in enumerate(connections)]
     for genes, named in ((numbered, False), (connections, True)):
@@ -187,7 +187,7 @@ def test_many_named_nodes_are_cut(tmp_path):
     assert message.endswith("this concerns nodes 1, 2, 3, 4, 5 and 94 more and, behind, node 0")
 
 
-def test_a_node_that_an_exported_recurrent_network_leaves_out_is_0(tmp_path):
+def test_a_node_missing_from_an_exported_recurrent_network_is_0(tmp_path):
     genome, told = read(tmp_path, document([node(0, bias=0.3)], [link(4, 0), link(-1, 0)], kind="recurrent"))
     assert told == []
     np.testing.assert_allclose(answers(genome, [[1.0]] * 3).ravel(), np.tanh([2.5 * 0.8] * 3), rtol=1e-6)
@@ -258,7 +258,7 @@ def test_json_that_is_refused(tmp_path, content, message):
 @pytest.mark.parametrize(
     "text", ["", "\0", "[" * 10**5, '{"a":' * 10**5, "1" * 10**5, '"' + "x" * 10**6 + '"']
 )
-def test_text_that_is_no_json_or_nested_too_deeply(tmp_path, text):
+def test_invalid_or_deeply_nested_json(tmp_path, text):
     path = tmp_path / "genome.json"
     path.write_text(text)
     with pytest.raises(GenomeError, match=r"genome\.json: not a network of neat-python's: ") as caught:

@@ -1,4 +1,4 @@
-"""Genomes that neat-python has evolved, carried over."""
+"""Test the conversion of genomes that neat-python evolved."""
 
 import json
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ CASES = json.loads((DATA / "neat_python_genomes.json").read_text())
 
 
 def stand_in(case, description):
-    """Objects that look like neat-python's genome and its config."""
+    """Return objects with the attributes of neat-python's genome and config."""
     nodes = {node["key"]: SimpleNamespace(**node) for node in description["nodes"]}
     connections = {}
     for gene in description["connections"]:
@@ -33,7 +33,7 @@ def all_genomes():
 
 
 @pytest.mark.parametrize(("case", "description"), all_genomes())
-def test_genomes_are_carried_over_gene_by_gene(case, description):
+def test_genomes_are_converted_gene_by_gene(case, description):
     genome = Genome.from_neat_python(*stand_in(case, description))
     num_inputs = len(case["input_keys"])
 
@@ -58,7 +58,7 @@ def test_genomes_are_carried_over_gene_by_gene(case, description):
 
 
 @pytest.mark.parametrize(("case", "description"), all_genomes())
-def test_carried_over_networks_answer_as_neat_python_s_do(case, description):
+def test_converted_networks_agree_with_neat_python(case, description):
     evaluators = pytest.importorskip("evaluators")
     genome = Genome.from_neat_python(*stand_in(case, description))
     networks = evaluators.compile(genome, device="cpu")
@@ -121,7 +121,7 @@ def no_switch(genome):
         (no_switch, "genome \\d+: not a genome and config of neat-python: .*enabled"),
     ],
 )
-def test_genomes_that_cannot_be_carried_over(spoil, message):
+def test_genomes_that_cannot_be_converted(spoil, message):
     genome, config = simple()
     spoil(genome)
     with pytest.raises(GenomeError, match=message) as caught:

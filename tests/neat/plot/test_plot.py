@@ -13,7 +13,7 @@ from neat.plot.graph_layout import _fit_nondecreasing, lay_out
 
 
 def genome(num_inputs=2, num_outputs=1, steps=5, feed_forward=True, seed=0, **options):
-    """A network grown at random."""
+    """Return a random network."""
     generator = np.random.default_rng(seed)
     first = num_inputs + options.get("bias_input", False)
     order = {node: 0.0 for node in range(first)} | {first + k: 1.0 for k in range(num_outputs)}
@@ -49,7 +49,7 @@ def genome(num_inputs=2, num_outputs=1, steps=5, feed_forward=True, seed=0, **op
 
 
 def history(best, species=((0, 100),)):
-    """A history with these best values; `species` are (id, size) in every generation."""
+    """Return a history with these best values; `species` are (id, size) in every generation."""
     best = np.asarray(best, float)
     result = History()
     with np.errstate(all="ignore"):
@@ -66,7 +66,7 @@ def history(best, species=((0, 100),)):
 
 
 def drawn(path):
-    """The root of an SVG file."""
+    """Return the root of an SVG file."""
     return ElementTree.parse(path).getroot()
 
 
@@ -84,13 +84,13 @@ def test_formats(tmp_path, kind):
         assert path.stat().st_size > 1000
 
 
-def test_a_number_is_no_list_of_curves(tmp_path):
+def test_a_number_is_refused_as_curves(tmp_path):
     with pytest.raises(ValueError, match=r"^curves: must be a list of histories or of arrays, got "):
         plot.runs(np.array(3.0), tmp_path / "runs.svg")
 
 
 @pytest.mark.parametrize("path", [3, None, True, "a\0b.svg"])
-def test_what_is_no_path(path):
+def test_invalid_paths(path):
     with pytest.raises(ValueError, match=r"^path: must (be a path|hold no NUL), got "):
         plot.runs([np.zeros(3)], path)
 
@@ -114,7 +114,7 @@ def test_same_data_same_bytes(tmp_path):
         assert b"<dc:date>" not in (tmp_path / "a.svg").read_bytes()
 
 
-def test_settings_of_the_caller_neither_matter_nor_change(tmp_path):
+def test_settings_of_the_caller_have_no_effect_and_are_kept(tmp_path):
     import matplotlib
 
     some = history([1.0, 2.0])
@@ -225,7 +225,7 @@ def test_the_nondecreasing_fit_is_sorted_and_keeps_the_mean(values):
 
 
 def test_a_runs_three_figures_are_fast(tmp_path):
-    """A generous bound for a busy machine: it catches a layout that went quadratic, not a slow day."""
+    """The bound is generous, for a busy machine; it detects a layout of quadratic complexity."""
     some, one = history(np.arange(100.0), [(k, 10) for k in range(10)]), genome(steps=20)
     plot.topology(one, tmp_path / "warm.svg")
     begin = time.process_time()
@@ -277,7 +277,7 @@ def evolved(generations):
         (plot.runs, lambda: "ab", r"curves\[0\]: must be a History, got 'a'"),
     ],
 )
-def test_what_is_no_subject_of_a_figure_is_refused(tmp_path, draw, subject, message):
+def test_arguments_of_a_wrong_kind_are_refused(tmp_path, draw, subject, message):
     with pytest.raises(ValueError, match=message) as caught:
         draw(subject(), tmp_path / "figure.svg")
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ from neat.evolution.history import History
 
 
 def fitness(genomes):
-    """A number for each genome that its genes decide."""
+    """Return a number for each genome that depends on its genes."""
     arrays = genomes.arrays
     weights = np.concatenate([[0.0], np.cumsum(arrays.connection_weight.astype(float))])
     return weights[arrays.connection_offset[1:]] - weights[arrays.connection_offset[:-1]]
@@ -54,7 +54,7 @@ def test_order_of_calls():
 
 
 class Bare:
-    """A reporter that is no Reporter, as those written before there was `close`."""
+    """A reporter without the base class, written before `close` existed."""
 
     def __init__(self):
         self.calls = []
@@ -100,7 +100,7 @@ def test_metrics_can_be_read_during_the_run(tmp_path):
     assert lines == [1, 2, 3, 4, 5]
 
 
-def test_same_run_same_bytes_however_often_it_was_stopped(tmp_path):
+def test_the_same_run_writes_the_same_bytes_if_it_is_resumed(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     for folder in (whole, parts):
         folder.mkdir()
@@ -144,7 +144,7 @@ def test_lineage(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "other population", "no array"])
-def test_lineage_that_is_not_there_any_more(tmp_path, damage):
+def test_a_missing_or_damaged_lineage(tmp_path, damage):
     path = tmp_path / "lineage.npy"
     current = population()
     run([reporting.Lineage(tmp_path)], 4, current)
@@ -186,7 +186,7 @@ def test_a_bar_on_a_terminal():
     assert "5/5" in text.getvalue() and "species in generation 4" in text.getvalue()
 
 
-def test_the_bar_goes_when_a_run_fails():
+def test_the_bar_is_removed_when_a_run_fails():
     def fail(genomes):
         raise ValueError("mine")
 
@@ -196,7 +196,7 @@ def test_the_bar_goes_when_a_run_fails():
     assert text.getvalue().endswith("\x1b[?25h"), "the cursor is shown again"
 
 
-def test_verbose_shows_the_species_on_the_way():
+def test_verbose_shows_the_species_during_the_run():
     reporter, text = terminal(False, verbose=True, species=False)
     run([reporter], generations=4)
     assert text.getvalue().count("species in generation") == 4

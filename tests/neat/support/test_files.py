@@ -1,4 +1,4 @@
-"""Files under two processes, kills and full disks."""
+"""Test files with two processes, kills and full disks."""
 
 import contextlib
 import csv
@@ -24,7 +24,7 @@ from neat.support import files
 from neat.support.files import CsvFile, Lock, LockedError, write_atomically
 from tests.support.processes import largest_file
 
-# What a process of its own begins with: the module alone, which is quicker than all of neat.
+# Each subprocess starts with this program. It imports only the module, which is faster than all of neat.
 ALONE = f"""
 import importlib.util, os, signal, sys, time
 spec = importlib.util.spec_from_file_location("files", {files.__file__!r})
@@ -47,10 +47,10 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-# ---------------------------------------------------------------- written whole
+# ---------------------------------------------------------------- atomic writes
 
 
-def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(tmp_path):
+def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path):
     path = tmp_path / "a.json"
     write_atomically(path, "old")
     with largest_file(1000), pytest.raises(OSError) as caught:
@@ -61,7 +61,7 @@ def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(tmp_path):
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_a_kill_leaves_the_old_file_and_the_next_write_tidies_up(call, tmp_path):
+def test_a_kill_leaves_the_old_file_and_the_next_write_deletes_leftovers(call, tmp_path):
     path = tmp_path / "a.json"
     write_atomically(path, "old")
     program = """
@@ -70,7 +70,7 @@ die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
  "replace": lambda: setattr(files.Path, "replace", die)}[sys.argv[2]]()
 files.write_atomically(sys.argv[1], "new")
 """
-    for _ in range(2):  # what is left does not grow
+    for _ in range(2):  # leftovers do not accumulate
         with start(program, path, call) as process:
             assert process.wait(100) == -signal.SIGKILL
         assert path.read_text() == "old"
@@ -79,7 +79,7 @@ files.write_atomically(sys.argv[1], "new")
     assert names(tmp_path) == ["a.json", "b.json"]
 
 
-def test_the_temporary_file_of_a_living_writer_is_left_alone(tmp_path, monkeypatch):
+def test_the_temporary_file_of_a_running_writer_is_kept(tmp_path, monkeypatch):
     inner = []
     fsync = os.fsync
 
@@ -94,7 +94,7 @@ def test_the_temporary_file_of_a_living_writer_is_left_alone(tmp_path, monkeypat
     assert inner and (tmp_path / "a.json").read_text() == "first" and names(tmp_path) == ["a.json"]
 
 
-def test_a_temporary_file_that_another_tidies_up_before_it_is_locked(tmp_path, monkeypatch):
+def test_a_temporary_file_deleted_by_another_process_before_it_is_locked(tmp_path, monkeypatch):
     tidied = []
     lock = files._lock
 
@@ -135,7 +135,7 @@ def test_a_symbolic_link_stays_one(tmp_path):
     )
 
 
-def test_a_missing_folder_is_told_with_the_files_name(tmp_path):
+def test_the_error_of_a_missing_folder_names_the_file(tmp_path):
     for write in (lambda path: write_atomically(path, ""), CsvFile, Lock):
         with pytest.raises(FileNotFoundError) as caught:
             write(tmp_path / "nowhere" / "a.csv")
@@ -144,7 +144,7 @@ def test_a_missing_folder_is_told_with_the_files_name(tmp_path):
         assert str(caught.value) == f"[Errno 2] No such file or directory: '{path}'"
 
 
-def test_pictures_are_written_whole(tmp_path):
+def test_figures_are_written_atomically(tmp_path):
     history = run().history
     path = tmp_path / "fitness.svg"
     plot.fitness(history, path)
@@ -157,7 +157,7 @@ def test_pictures_are_written_whole(tmp_path):
 # ---------------------------------------------------------------- locks
 
 
-def test_a_second_owner_is_refused_and_told_who_has_it(tmp_path):
+def test_the_error_of_a_second_owner_names_the_first(tmp_path):
     path = tmp_path / "a.csv"
     with start("with files.Lock(sys.argv[1]):\n    print(flush=True)\n    time.sleep(100)", path) as owner:
         owner.stdout.readline()
@@ -178,7 +178,7 @@ def test_a_forked_child_does_not_keep_its_dead_parents_lock(tmp_path):
 lock = files.Lock(sys.argv[1])
 child = os.fork()
 if child == 0:
-    lock.release()  # as on the way out of a context; it is not the child's to release
+    lock.release()  # as at the end of a context; the child must not release it
     os.write(1, f"{os.path.exists(lock._path)}\\n".encode())
     time.sleep(100)
 os.write(1, f"{child}\\n".encode())
@@ -193,7 +193,7 @@ time.sleep(100)
                 Lock(path)
             owner.kill()
             owner.wait()
-            os.kill(child, 0)  # it lives
+            os.kill(child, 0)  # the child still runs
             Lock(path).release()
         finally:
             os.kill(child, signal.SIGKILL)
@@ -234,7 +234,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 
 
 def test_where_there_is_no_fcntl(tmp_path, monkeypatch):
-    """What Windows does, with its module played by POSIX locks of the byte at which it locks."""
+    """Emulate msvcrt of Windows by POSIX locks of the byte that it locks."""
     places = []
 
     def locking(descriptor, mode, count):
@@ -259,7 +259,7 @@ def test_where_there_is_no_fcntl(tmp_path, monkeypatch):
 # ---------------------------------------------------------------- files that grow
 
 
-def test_rows_that_do_not_fit_leave_no_part_of_themselves(tmp_path):
+def test_rows_that_do_not_fit_are_removed_whole(tmp_path):
     path = tmp_path / "a.csv"
     with CsvFile(path, [["number", "text"]]) as rows, largest_file(1000), pytest.raises(OSError) as caught:
         for k in range(1000):
@@ -326,7 +326,7 @@ def test_every_end_of_a_run_releases_its_files(error, tmp_path):
     assert set(names(tmp_path)) == left
 
 
-def test_a_reporter_that_cannot_start_releases_what_the_others_have(tmp_path):
+def test_if_a_reporter_cannot_start_the_others_release_their_files(tmp_path):
     (tmp_path / "lineage.npy").mkdir()
     with pytest.raises(IsADirectoryError):
         run([reporting.Metrics(tmp_path), reporting.Lineage(tmp_path)])
@@ -334,9 +334,9 @@ def test_a_reporter_that_cannot_start_releases_what_the_others_have(tmp_path):
     run([reporting.Metrics(tmp_path), reporting.Lineage(tmp_path)])
 
 
-def test_reporters_that_are_told_by_hand(tmp_path):
+def test_reporters_called_directly(tmp_path):
     population = neat.Population(config())
-    for _ in range(2):  # the second time, the first has not finished
+    for _ in range(2):  # the second start happens before the first finished
         reporters = [reporting.Metrics(tmp_path), reporting.Lineage(tmp_path)]
         for reporter in reporters:
             reporter.start(population, 1)
@@ -375,7 +375,7 @@ def test_a_checkpoint_of_a_training_that_another_process_writes(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "size"), [("metrics.csv", 700), ("lineage.npy", 1500), ("a.npz", 1000)])
-def test_a_full_disk_names_the_file_of_the_run_and_costs_nothing(name, size, tmp_path):
+def test_the_error_of_a_full_disk_names_the_file_and_no_data_is_lost(name, size, tmp_path):
     def options(folder):
         if name == "a.npz":
             return {"checkpoint": folder / name}
@@ -403,7 +403,7 @@ def test_a_full_disk_does_not_cost_the_timings(tmp_path):
     population = neat.Population(config())
     run([reporting.Metrics(tmp_path)], 9, population)
     kept = (tmp_path / "timings.csv").read_text()
-    for size in (10, 150):  # metrics.csv, and timings.csv alone, cannot be written anew
+    for size in (10, 150):  # first metrics.csv, then only timings.csv cannot be replaced
         with largest_file(size), pytest.raises(OSError):
             reporting.Metrics(tmp_path).start(population, 10)
         assert (tmp_path / "timings.csv").read_text() == kept
@@ -412,7 +412,7 @@ def test_a_full_disk_does_not_cost_the_timings(tmp_path):
     assert (tmp_path / "timings.csv").read_text() == kept
 
 
-def test_timings_that_were_torn(tmp_path):
+def test_damaged_timings(tmp_path):
     population = neat.Population(config())
     run([reporting.Metrics(tmp_path)], 3, population)
     path = tmp_path / "timings.csv"

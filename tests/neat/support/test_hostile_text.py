@@ -1,4 +1,4 @@
-"""Files and values that are made to hang the process, fill its memory or hide the message."""
+"""Test files and values designed to hang the process, exhaust its memory or hide the message."""
 
 import os
 import re
@@ -20,7 +20,7 @@ SIZES = "[genome]\nnum_inputs = 2\nnum_outputs = 1\n"
 
 
 def nested(steps, container=dict):
-    """Containers within each other, more deeply than recursion can follow."""
+    """Return nested containers, deeper than the recursion limit."""
     value = container()
     for _ in range(steps):
         value = {"a": value} if container is dict else [value]
@@ -143,8 +143,8 @@ READERS = (neat.Config.load, config_from_ini, genome_from_json)
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path, read):
-    os.mkfifo(tmp_path / "pipe")  # whose reader waits until somebody writes
+def test_other_than_regular_files_are_refused_before_opening(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")  # reading it blocks until another process writes
     for path, message in (
         (tmp_path / "pipe", "is not a regular file"),
         (tmp_path, "is a folder"),
@@ -160,19 +160,19 @@ def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path, read):
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_bytes_that_are_no_text_and_files_that_are_too_large(tmp_path, read):
+def test_invalid_utf8_and_large_files_are_refused(tmp_path, read):
     path = tmp_path / "file"
     path.write_bytes(b"\xff\xfe" + "a = 1".encode("utf-16-le"))
     with pytest.raises(ValueError, match="file: must be UTF-8 text, byte 0 is not"):
         read(path)
     with path.open("wb") as file:
-        file.truncate(2**40)  # a hole: it takes no room on the disk
+        file.truncate(2**40)  # a sparse file, which occupies no disk space
     with pytest.raises(ValueError, match="file: is larger than"):
         read(path)
 
 
 def referring(depth, width, last=""):
-    """The XOR file with values that refer to each other, `width` times at each of `depth` steps."""
+    """Return the XOR file with values that refer to each other, `width` times at each of `depth` levels."""
     lines = [f"v{step} = " + f"%(v{step + 1})s" * width for step in range(depth)]
     text = re.sub("(?m)^conn_add_prob.*$", "conn_add_prob = %(v0)s", XOR)
     return text.replace("[DefaultGenome]", "\n".join(["[DefaultGenome]", *lines, f"v{depth} = {last}"]))
@@ -214,7 +214,7 @@ def test_ini_files_are_refused_at_once(text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_references_may_go_as_deep_as_configparser_lets_them():
+def test_references_can_be_as_deep_as_in_configparser():
     assert config_from_text(referring(8, 1, "0.5")).config.mutation.add_connection_rate == 0.5
 
 
@@ -277,7 +277,7 @@ def test_a_genome_of_one_input_and_many_connections_is_checked_at_once():
         connection_enabled=np.ones(count, np.bool_),
     )
     genomes = neat.Genomes(arrays, 1, 1)
-    genomes.check()  # of the pairs of connections, there are 1,800,000,000
+    genomes.check()  # there are 1,800,000,000 pairs of connections
     arrays.connection_target[-1] = 1
     with pytest.raises(neat.GenomeError, match="no two connections may join the same source and target"):
         genomes.check()

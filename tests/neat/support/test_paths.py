@@ -1,4 +1,4 @@
-"""Paths of files that are written: links, pipes, permissions, long names, and a current folder that changes."""
+"""Test paths of output files: links, pipes, permissions, long names, and a changing current folder."""
 
 import fcntl
 import os
@@ -41,11 +41,11 @@ def train_by_ppo(**options):
     return ppo.train(CartPole(), **options)
 
 
-# ---------------------------------------------------------------- what is there already
+# ---------------------------------------------------------------- existing files
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o666])
-def test_a_file_written_anew_keeps_its_permissions(mode, tmp_path, monkeypatch):
+def test_a_replaced_file_keeps_its_permissions(mode, tmp_path, monkeypatch):
     path, before = tmp_path / "a.json", []
     path.write_text("old")
     path.chmod(mode)
@@ -58,10 +58,10 @@ def test_a_file_written_anew_keeps_its_permissions(mode, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_write", look_first)
     write_atomically(path, "new")
     assert path.read_text() == "new" and stat.S_IMODE(path.stat().st_mode) == mode
-    assert stat.S_IMODE(before[0]) == mode  # nobody else reads it while it is written, either
+    assert stat.S_IMODE(before[0]) == mode  # other users cannot read the temporary file either
 
 
-def test_the_permissions_of_new_files_are_left_to_the_umask(tmp_path):
+def test_new_files_follow_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
         write_atomically(tmp_path / "a.json", "content")
@@ -88,7 +88,7 @@ def test_a_pipe_is_neither_replaced_nor_waited_for(is_link, tmp_path):
     assert names(tmp_path) == before and path.is_fifo() and path.is_symlink() == is_link
 
 
-def test_the_timings_of_an_earlier_run_that_are_a_pipe(tmp_path):
+def test_timings_of_an_earlier_run_as_a_pipe(tmp_path):
     run(checkpoint=tmp_path / "a.npz")
     os.mkfifo(tmp_path / "timings.csv")
     with pytest.raises(ValueError, match=r"timings\.csv: is not a regular file"):
@@ -118,7 +118,7 @@ def test_bad_checkpoints_are_refused_before_a_training(function, path, message):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_link_has_the_lock_of_what_it_leads_to(exists, tmp_path):
+def test_a_link_shares_the_lock_of_its_target(exists, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     real, link = tmp_path / "elsewhere" / "real.npz", tmp_path / "link.npz"
     link.symlink_to(real)
@@ -132,7 +132,7 @@ def test_a_link_has_the_lock_of_what_it_leads_to(exists, tmp_path):
         Lock(tmp_path / "folder" / "real.npz")
 
 
-def test_a_release_leaves_the_lock_of_another_file_of_that_name(tmp_path, monkeypatch):
+def test_a_release_keeps_the_lock_of_another_file_with_the_same_name(tmp_path, monkeypatch):
     for name in "ab":
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "a")
@@ -156,7 +156,7 @@ def test_a_release_in_a_folder_that_was_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x" * 94, "x" * 249, "x" * 255, "ü" * 127])
-def test_a_long_name_has_a_lock_of_its_own(name, tmp_path):
+def test_a_long_name_has_its_own_lock(name, tmp_path):
     refused = []
 
     def evaluator(genomes):
