@@ -8,6 +8,7 @@ from rich.console import Console
 
 from neat import Config, GenomeConfig, Population, reporting
 from neat.evolution.history import History
+from neat.reporting.reporters import _abbreviate
 
 
 def fitness(genomes):
@@ -222,7 +223,7 @@ def test_long_tables_are_cut():
     [(0, "0"), (0.5, "0.5"), (999.4, "999"), (999.9, "1k"), (12345, "12.3k"), (3e9, "3G"), (5e12, "5e+03G")],
 )
 def test_short_numbers(value, text):
-    assert reporting._abbreviate(value) == text
+    assert _abbreviate(value) == text
 
 
 def test_tensorboard(tmp_path):
