@@ -145,7 +145,7 @@ def _spread_product(read, links, row, factor, sources):
     source, weight, begin, end = links
     for sample in range(row.width):
         for link in range(begin, end):
-            change = factor * row.values[row.index, sample]
+            change = factor * row.values[row.place, sample]
             for other in range(begin, end):
                 if other != link:
                     change *= weight[other] * read[np.uint32(source[other]), sample]
@@ -162,7 +162,7 @@ def _spread_to_the_chosen(read, links, row, factor, sources):
             better = fold(best, value)
             chosen = link if better != best else chosen
             best = better
-        change = factor * row.values[row.index, sample]
+        change = factor * row.values[row.place, sample]
         _spread_one(read, links, chosen, change, sources, sample)
 
 
@@ -239,12 +239,12 @@ def _backward(programs, network, input_count, step, scratch, gradient, width):
             for sample in range(width):
                 aggregates[0, sample] = _0
         differentiate(programs.node_activation[place], node, aggregates, write, row)
-        gradient.node_bias[place] += _sum(adjoint, row.index, width)
+        gradient.node_bias[place] += _sum(adjoint, row.place, width)
         if links.begin < links.end:
-            gradient.node_response[place] += _dot(adjoint, row.index, aggregates, 0, width)
+            gradient.node_response[place] += _dot(adjoint, row.place, aggregates, 0, width)
             spread(programs.node_aggregation[place], read, links, row, node.response, sources)
         for sample in range(width):
-            adjoint[row.index, sample] = _0
+            adjoint[row.place, sample] = _0
 
 
 def gradient_pass(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -208,7 +208,7 @@ def _add_narrow(values, links, row):
 @inner_function(contract=True)
 def _clear(row):
     for sample in range(row.width):
-        row.values[row.index, sample] = _0
+        row.values[row.place, sample] = _0
 
 
 def switch(

@@ -128,7 +128,7 @@ def _plain_add_rows(values, links, row, first):
     total = np.zeros(LANES, np.float32)
     for link in range(links.begin, links.end):
         total += links.weight[link] * values[links.source[link], lanes]
-    row.values[row.index, lanes] = total
+    row.values[row.place, lanes] = total
 
 
 _compiled = not getattr(config, "DISABLE_JIT", False)

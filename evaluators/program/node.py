@@ -37,7 +37,9 @@ class Row(NamedTuple):
     """A row of an array: one node's numbers for a tile of samples."""
 
     values: np.ndarray  # float32 (slots, samples)
-    index: Any  # uint32: for a number with a sign, numba asks whether it counts from the end
+    # Unsigned: for a signed number, numba asks whether it counts from the end. Not named index, which numba-cuda takes
+    # for the method of tuples.
+    place: Any  # uint32
     width: Any  # int64, samples
 
 
