@@ -239,7 +239,7 @@ def test_a_worker_that_dies_or_stops_is_replaced(sent, tmp_path, caplog):
     with WorkerProcesses(worker_tasks.end_once, 1, timeout=None if sent == signal.SIGKILL else 2.0) as pool:
         assert list(pool.map([(flag, sent, result) for result in range(3)], NAMES)) == [0, 1, 2]
         reason = "was killed by SIGKILL" if sent == signal.SIGKILL else "took more than 2 s (timeout)"
-        assert f"task 0: a worker process {reason}" in caplog.text and "again (1 of 2)" in caplog.text
+        assert f"task 0: a worker process {reason}" in caplog.text and "repeated (1 of 2)" in caplog.text
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         (child,) = multiprocessing.active_children()  # between two calls
         os.kill(child.pid, sent)
@@ -252,7 +252,7 @@ def test_a_worker_that_dies_or_stops_is_replaced(sent, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("function", "timeout", "reason"),
     [
-        (worker_tasks.end_always, None, "was killed by SIGKILL, as the system does when memory runs out"),
+        (worker_tasks.end_always, None, "was killed by SIGKILL, which the system does when memory runs out"),
         (worker_tasks.stop_always, 0.5, "took more than 0.5 s (timeout)"),
     ],
 )

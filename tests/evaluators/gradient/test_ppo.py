@@ -10,6 +10,7 @@ from evaluators import Rollout
 from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environment, MountainCar, Pendulum
 from evaluators.environments.random_numbers import uniform
 from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
+from evaluators.gradient.ppo import learner as learner_module
 from evaluators.gradient.ppo import objective
 from neat.kernels import parallel
 from neat.support.archive import read_arrays, write_arrays
@@ -306,16 +307,16 @@ def test_an_interrupted_update_is_undone(monkeypatch):
     whole = ppo.train(CartPole(), quick(steps=1024), seed=8)
     learner = ppo.Learner(CartPole(), quick(steps=1024), seed=8)
     learner.update()
-    learn = ppo.clip_by_norm
+    clip = learner_module.clip_by_norm
     calls = []
 
     def interrupted(*arguments):
         calls.append(1)
         if len(calls) == 7:
             raise KeyboardInterrupt
-        return learn(*arguments)
+        return clip(*arguments)
 
-    monkeypatch.setattr(ppo, "clip_by_norm", interrupted)
+    monkeypatch.setattr(learner_module, "clip_by_norm", interrupted)
     with pytest.raises(KeyboardInterrupt):
         learner.update()
     while len(learner.history) < learner.updates:
