@@ -95,7 +95,7 @@ def test_a_column_that_varies_by_rounding_alone_is_constant(mean):
 def test_a_constant_column_is_0_and_keeps_its_unit_in_held_out_rows(value, size):
     values = np.full((size + 1, 2), value)
     values[-1, 1] += 3.0
-    treated = data.standardised(values, np.arange(size), ["a", "b"])
+    treated = data.standardise(values, np.arange(size), ["a", "b"])
     assert treated.dtype == np.float32 and (treated[:, 0] == 0).all() and (treated[:-1, 1] == 0).all()
     assert treated[-1, 1] == np.float32(values[-1, 1] - value)
 
@@ -107,7 +107,7 @@ def test_a_held_out_value_beyond_float32_is_refused():
         r"which is 1e\+51 standard deviations from the mean of the training part$"
     )
     with pytest.raises(ValueError, match=message):
-        data.standardised(values, np.arange(2), ["a", "b"])
+        data.standardise(values, np.arange(2), ["a", "b"])
     with pytest.raises(
         ValueError, match=r"^inputs, standardised: expected finite float64 numbers, got inf at"
     ):

@@ -10,6 +10,7 @@ import pytest
 
 import evaluators
 from evaluators import per_genome
+from evaluators.cpu.compilation import as_compiled
 from neat.genome.genome import Genomes
 
 DATA = {
@@ -124,7 +125,7 @@ def fails_at_length(network):
 
 
 def test_messages_of_workers_are_short():
-    networks = evaluators.compile(GENOMES)
+    networks = as_compiled(GENOMES)
     with pytest.raises(RuntimeError) as error:
         per_genome._evaluate_networks(fails_at_length, (networks, 7, per_genome._registered_names()))
     message = str(error.value)

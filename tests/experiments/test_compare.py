@@ -225,7 +225,7 @@ def test_taking_a_score_takes_no_time():
     for _ in range(3):
         curve.add(1, lambda: time.sleep(0.05) or 0.0)
     assert curve.points[-1].seconds < 0.05
-    with curve.stopped():
+    with curve.paused():
         time.sleep(0.05)
     assert curve.finish(lambda: 1.0)[-1].seconds < 0.05
 

@@ -21,8 +21,7 @@ from neat.io.checkpoint import CheckpointError, read_arrays, write_arrays
 from neat.state import arrays as state_arrays
 from neat.support import files
 from tests.support.evolving import BUSY, evolve, make_config, state
-
-HERE = Path(__file__)
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -277,8 +276,8 @@ def kill_and_resume(path):
 
 def test_a_run_killed_25_times_ends_like_an_uninterrupted_one(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(HERE), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE.parent, HERE.parent.parent)))},
+        [sys.executable, __file__, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=120,
