@@ -43,7 +43,7 @@ def clone(parents, parent, genes, child):
     return nodes, connections
 
 
-@inner_function
+@inner_function(inline="early")
 def cross(parents, pair, genes, child, shape, rule, work):
     """Make a child's draft of two parents.
 

@@ -91,7 +91,7 @@ def _mutates(rule, stream):
     return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
 
 
-@inner_function
+@inner_function(inline="early")
 def mutate_attributes(draft, functions, config, key, work):
     """Mutate weights, biases, responses, activations, aggregations and switches of a child in place.
 

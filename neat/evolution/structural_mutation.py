@@ -38,7 +38,7 @@ def reaches(source, target, first, count, start, goal, index_count, mark):
     return False
 
 
-@inner_function
+@inner_function(inline="early")
 def change_structure(draft, requests, child, shape, rule, work):
     """Delete nodes and connections, and choose what to add.
 
@@ -173,7 +173,7 @@ def _insert_connection(genes, first, count, innovation, source, target, weight):
     genes.connection_enabled[position] = True
 
 
-@inner_function
+@inner_function(inline="early")
 def grow(draft, requests, run, key):
     """Add the node and the link that a child asked for, now that they have ids.
 
@@ -215,7 +215,7 @@ def grow(draft, requests, run, key):
         _insert_connection(genes, first, count, innovation, link_source, link_target, weight)
 
 
-@inner_function
+@inner_function(inline="early")
 def _insert_node(draft, node_id, functions, initial, key):
     """Insert a new node among a child's; its position in the arrays."""
     genes, position = draft.genes, draft.first_node + draft.nodes
