@@ -20,7 +20,7 @@ from benchmarks.report import Table, seconds
 from benchmarks.rollout import balancing
 from evaluators.devices import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
-from evaluators.gpu import engines, launcher, memory
+from evaluators.gpu import engine, launcher, memory
 from evaluators.gpu.workspace import Workspace
 from evaluators.gradient import fit_weights, optim
 from neat.genome.genome import Genomes
@@ -242,8 +242,8 @@ def _profile(population: int, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         genomes = run_.ask()
         with (
-            mock.patch.object(engines, "DeviceGenes", timed("copy", memory.DeviceGenes)),
-            mock.patch.object(engines, "DevicePrograms", timed("compile", memory.DevicePrograms)),
+            mock.patch.object(engine, "copied", timed("copy", memory.copied)),
+            mock.patch.object(engine, "DevicePrograms", timed("compile", memory.DevicePrograms)),
             mock.patch.object(memory.DevicePrograms, "launch", timed("kernel", memory.DevicePrograms.launch)),
             mock.patch.object(Workspace, "fetch", timed("copy back", Workspace.fetch)),
         ):
