@@ -25,7 +25,7 @@ from neat.evolution.selection import Plan, Ranking
 from neat.evolution.speciation import Species
 from neat.evolution.target import Target
 from neat.genome import buffers
-from neat.genome.gene_arrays import BOUNDED
+from neat.genome.gene_arrays import NUMBERS
 from neat.genome.genome import Genome, GenomeArrays, Genomes
 from neat.kernels import parallel
 from neat.state.arrays import to_arrays
@@ -114,7 +114,7 @@ class Population(RunState):
             return self._genomes
         scored = with_learned(self._genomes, learned)
         if inherit:
-            for name in BOUNDED:
+            for name in NUMBERS:
                 getattr(self._genes, name)[:] = getattr(scored.arrays, name)
         return scored
 

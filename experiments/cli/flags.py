@@ -212,14 +212,21 @@ def _drop_constraints(kind: Any) -> Any:
     return kind
 
 
-def _field_texts(model: type[BaseModel]) -> dict[str, str]:
-    """Return the docstrings under the fields of a class, by field."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0].body  # type: ignore[attr-defined]
+def _field_texts(cls: type) -> dict[str, str]:
+    """Return the texts of a class's fields: descriptions, or the docstrings under them, of its base classes too."""
     texts = {}
-    for field, text in pairwise(body):
-        match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                texts[name] = " ".join(words.split())
+    for owner in itertools.takewhile(lambda owner: owner not in (BaseModel, object), cls.__mro__):
+        try:
+            source = inspect.getsource(owner)
+        except OSError:  # the class was not written out
+            continue
+        body = ast.parse(textwrap.dedent(source)).body[0].body  # type: ignore[attr-defined]
+        for field, text in pairwise(body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    texts[name] = " ".join(words.split())
+    if issubclass(cls, BaseModel):
+        texts |= {name: info.description for name, info in cls.model_fields.items() if info.description}
     return texts
 
 

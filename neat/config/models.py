@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import FailFast, Field, model_validator
+from pydantic import FailFast, Field, create_model, model_validator
 
 from neat.config.choices import Distribution, EqualFitness, Measure, Normalisation, Structural
 from neat.config.neat_python_names import OTHER_NAMES
 from neat.genome.plain_data import ActivationName, AggregationName
+from neat.genome.schema import NUMBERS
 from neat.support.messages import shown
 from neat.support.validation import NOT_TEXT, Model
 
@@ -58,7 +60,7 @@ class InitialValue(Settings):
         return self
 
 
-class GenomeConfig(Settings):
+class _GenomeSettings(Settings):
     """The possible genomes, and the initial ones."""
 
     num_inputs: Size
@@ -85,15 +87,9 @@ class GenomeConfig(Settings):
     """Aggregation of new nodes, or "random" for any of `aggregation_options`."""
     aggregation_options: Annotated[tuple[AggregationName, ...], FailFast()] = ()
     """Aggregations that mutation chooses from; if empty, only `aggregation`."""
-    weight: InitialValue = InitialValue(spread=2.0)
-    """Connection weights. The paper has no bounds; without them, weights drift apart and species multiply."""
-    bias: InitialValue = InitialValue()
-    """Node biases."""
-    response: InitialValue = InitialValue(mean=1.0, spread=0.0)
-    """Node responses: factors that multiply the aggregated input of a node."""
 
     @model_validator(mode="after")
-    def _complete_options(self) -> GenomeConfig:
+    def _complete_options(self) -> _GenomeSettings:
         for kind, check in (("activation", ActivationName), ("aggregation", AggregationName)):
             name, options = getattr(self, kind), getattr(self, f"{kind}_options")
             if name == "random":
@@ -133,7 +129,7 @@ class ValueMutation(Settings):
         return self
 
 
-class MutationConfig(Settings):
+class _MutationSettings(Settings):
     """Mutation of a child. Rates are probabilities for each child, if not stated otherwise."""
 
     add_node_rate: Rate = 0.05
@@ -160,16 +156,52 @@ class MutationConfig(Settings):
     """Probability that each disabled connection is enabled."""
     disable_rate: Rate = 0.0
     """Probability that each enabled connection is disabled."""
-    weight: ValueMutation = ValueMutation()
-    """Connection weights."""
-    bias: ValueMutation = ValueMutation()
-    """Node biases."""
-    response: ValueMutation = ValueMutation(perturb_rate=0.0, replace_rate=0.0)
-    """Node responses."""
     activation_rate: Rate = 0.0
     """Probability that each node draws a new activation from the options."""
     aggregation_rate: Rate = 0.0
     """Probability that each node draws a new aggregation from the options."""
+
+
+def _with_numbers(
+    name: str, base: type[Settings], settings: Mapping[str, Settings], texts: Mapping[str, str]
+) -> Any:
+    """The section `base` with settings for each number that genes have."""
+    fields: dict[str, Any] = {
+        number: (type(default), Field(default=default, description=texts[number]))
+        for number, default in settings.items()
+    }
+    return create_model(name, __base__=base, __module__=__name__, __doc__=base.__doc__, **fields)
+
+
+if TYPE_CHECKING:
+
+    class GenomeConfig(_GenomeSettings):
+        """What checkers know of the class below; further rows of the schema need not stand here."""
+
+        weight: InitialValue = InitialValue()
+        bias: InitialValue = InitialValue()
+        response: InitialValue = InitialValue()
+
+    class MutationConfig(_MutationSettings):
+        """What checkers know of the class below; further rows of the schema need not stand here."""
+
+        weight: ValueMutation = ValueMutation()
+        bias: ValueMutation = ValueMutation()
+        response: ValueMutation = ValueMutation()
+
+else:
+    GenomeConfig = _with_numbers(
+        "GenomeConfig",
+        _GenomeSettings,
+        {row.name: InitialValue(**row.initial) for row in NUMBERS},
+        {row.name: f"{row.text} {row.remark}".rstrip() for row in NUMBERS},
+    )
+    MutationConfig = _with_numbers(
+        "MutationConfig",
+        _MutationSettings,
+        {row.name: ValueMutation(**row.mutation) for row in NUMBERS},
+        {row.name: row.text for row in NUMBERS},
+    )
 
 
 class CrossoverConfig(Settings):

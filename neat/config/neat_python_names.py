@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from neat.genome.schema import NUMBERS
+
 _VALUES = {
     f"{kind}_{theirs}": f"{section}.{kind}.{ours}"
-    for kind in ("weight", "bias", "response")
+    for kind in (row.name for row in NUMBERS)
     for theirs, section, ours in (
         ("init_mean", "genome", "mean"),
         ("init_stdev", "genome", "spread"),

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from neat.evolution.structural_mutation import reaches
-from neat.genome.copying import copy_connection, copy_genome, copy_node
+from neat.genome.copying import copy_connection, copy_connection_numbers, copy_genome, copy_node
+from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, generate, spell
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
@@ -90,6 +91,23 @@ def _middle(first, second):
     return np.float32(_HALF * (np.float64(first) + np.float64(second)))
 
 
+_AVERAGE_NUMBER = "genes.{row.field}[gene] = middle(parents.{row.field}[a], parents.{row.field}[b])"
+
+# Give a gene the means of the numbers of two genes of the parents.
+_average_node = inner_function(
+    generate(
+        "_average_node(parents, a, b, genes, gene)", spell(_AVERAGE_NUMBER, NODE_NUMBERS), {"middle": _middle}
+    )
+)
+_average_connection = inner_function(
+    generate(
+        "_average_connection(parents, a, b, genes, gene)",
+        spell(_AVERAGE_NUMBER, CONNECTION_NUMBERS),
+        {"middle": _middle},
+    )
+)
+
+
 @inner_function
 def _cross_nodes(parents, pair, genes, child, input_count, average, work):
     """The primary's nodes, and with `both` the secondary's too; the maps take a parent's indices to the child's."""
@@ -110,8 +128,7 @@ def _cross_nodes(parents, pair, genes, child, input_count, average, work):
                 bits, left = rng.next_word(work.stream), 32
             copy_node(parents, a if bits & _BIT else b, genes, node)
             if average:
-                genes.node_bias[node] = _middle(parents.node_bias[a], parents.node_bias[b])
-                genes.node_response[node] = _middle(parents.node_response[a], parents.node_response[b])
+                _average_node(parents, a, b, genes, node)
             bits >>= _BIT
             left -= 1
         elif a_enters:
@@ -154,15 +171,14 @@ def _cross_primary(parents, pair, genes, child, method, disable_rate, work):
         if b < b_end and parents.connection_innovation[b] == innovation:
             if left == 0:
                 bits, left = rng.next_word(stream), 32
+            chosen = a if bits & _BIT else b
+            if method == _SINGLE_POINT:
+                chosen = a if (a < cut) == primary_before_cut else b
+            copy_connection_numbers(parents, chosen, genes, gene)
             if method == _AVERAGE:
-                weight = _middle(parents.connection_weight[a], parents.connection_weight[b])
-            elif method == _SINGLE_POINT:
-                weight = parents.connection_weight[a if (a < cut) == primary_before_cut else b]
-            else:
-                weight = parents.connection_weight[a if bits & _BIT else b]
+                _average_connection(parents, a, b, genes, gene)
             bits >>= _BIT
             left -= 1
-            genes.connection_weight[gene] = weight
             if not (parents.connection_enabled[a] and parents.connection_enabled[b]):
                 genes.connection_enabled[gene] = rng.uniform(stream) >= disable_rate
         gene += 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.config.models import GenomeConfig
-from neat.genome.gene_arrays import BOUNDED
+from neat.genome.gene_arrays import NUMBERS, check_bounds
 from neat.genome.genome import Genomes
 from neat.support.messages import cut, shown
 from neat.support.validation import check_unmasked
@@ -59,7 +59,7 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
     for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
         if not np.array_equal(getattr(genomes.arrays, name), getattr(learned.arrays, name)):
             raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
-    for name in BOUNDED:
+    for name in NUMBERS:
         old, new = getattr(genomes.arrays, name), getattr(learned.arrays, name)
         dtype, shape = getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None)
         if dtype != old.dtype or shape != old.shape:
@@ -69,10 +69,10 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
         if not np.isfinite(new).all():
             raise ValueError(f"learned: expected finite numbers, {name} has others")
     try:
-        genomes.bounds.check(learned.arrays)
+        check_bounds(learned.arrays, genomes.bounds)
     except ValueError as error:
         raise ValueError(f"learned: {error}") from None
-    arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in BOUNDED})
+    arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in NUMBERS})
     return genomes.with_arrays(arrays).protect()
 
 
@@ -84,7 +84,7 @@ def check_values(genomes: Genomes, config: GenomeConfig) -> None:
         config: The config.
     """
     arrays = genomes.arrays
-    genomes.bounds.check(arrays)
+    check_bounds(arrays, genomes.bounds)
     first = np.repeat(arrays.node_offset[:-1], np.diff(arrays.node_offset))
     is_output = np.arange(len(first)) - first < config.num_outputs
     output = config.output_activation

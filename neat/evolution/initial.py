@@ -12,10 +12,11 @@ import numpy as np
 from neat.config.config import Config
 from neat.config.models import GenomeConfig
 from neat.evolution.innovation import GlobalInnovations
-from neat.evolution.mutation import draw_function, initial_value
+from neat.evolution.mutation import draw_function, drawing_function
 from neat.evolution.run_settings import RunSettings
-from neat.genome.gene_arrays import Description
-from neat.genome.genome import DTYPES, Bounds, GenomeArrays, Genomes
+from neat.genome import buffers, schema
+from neat.genome.gene_arrays import Bounds, Description
+from neat.genome.genome import Genomes
 from neat.kernels import rng
 from neat.kernels.jit import kernel
 
@@ -24,9 +25,13 @@ try:
 except ImportError:  # there is none on Windows
     resource = None  # type: ignore[assignment]
 
+_BYTES_OF_OFFSETS = 16  # of a genome
 _BYTES_OF_A_LINK = 160  # at most, while links are built: ends, order, numbers, and their table, which doubles
 _MOST_UNUSED = 2**20
 _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+_draw_node_numbers = drawing_function("node", "first")
+_draw_connection_numbers = drawing_function("connection", "first")
 
 
 class _Links(NamedTuple):
@@ -49,21 +54,11 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     size = config.population_size
     seed = np.uint64(config.seed)
     connection_offset = _count_links(size, len(source), np.float32(rate), seed)
-    connections = int(connection_offset[-1])
-    arrays = GenomeArrays(
-        node_offset=np.arange(size + 1) * node_count,
-        connection_offset=connection_offset,
-        node_id=np.tile(np.arange(input_count, input_count + node_count), size),
-        node_bias=np.empty(size * node_count, np.float32),
-        node_response=np.empty(size * node_count, np.float32),
-        node_activation=np.empty(size * node_count, np.uint8),
-        node_aggregation=np.empty(size * node_count, np.uint8),
-        connection_innovation=np.empty(connections, np.int64),
-        connection_source=np.empty(connections, np.int32),
-        connection_target=np.empty(connections, np.int32),
-        connection_weight=np.empty(connections, np.float32),
-        connection_enabled=np.ones(connections, np.bool_),
-    )
+    arrays = buffers.empty(size, size * node_count, int(connection_offset[-1]))
+    arrays.node_offset[:] = np.arange(size + 1) * node_count
+    arrays.connection_offset[:] = connection_offset
+    arrays.node_id[:] = np.tile(np.arange(input_count, input_count + node_count), size)
+    arrays.connection_enabled[:] = True
     links = _Links(innovation[order], source[order], target[order])
     _fill(arrays, links, np.float32(rate), RunSettings.of(config))
     return Genomes(arrays, *Description.of(genome), seed=config.seed, bounds=bounds_of(genome))
@@ -91,8 +86,8 @@ def _needed_bytes(config: Config) -> float:
     """Memory of the first population: genomes, buffers for children and drafts, and the links to draw from."""
     layers = _layer_sizes(config)
     links = _count_pairs(layers)
-    widths = [dtype.itemsize for dtype in DTYPES]
-    genome = sum(widths[:2]) + sum(widths[2:7]) * sum(layers[1:]) + sum(widths[7:]) * _rate(config) * links
+    node, connection = (sum(row.dtype.itemsize for row in rows) for rows in (schema.NODE, schema.CONNECTION))
+    genome = _BYTES_OF_OFFSETS + node * sum(layers[1:]) + connection * _rate(config) * links
     return 3 * config.population_size * genome + _BYTES_OF_A_LINK * (links if _numbers_links(config) else 0)
 
 
@@ -169,23 +164,20 @@ def _fill(arrays, links, rate, run):
     """Write each genome's connections, every link of `links` at a rate, and the attributes of its genes."""
     initial, functions, seed = run.config[0].genome, run.functions, run.seed
     for genome in range(len(arrays.node_offset) - 1):
-        gene = arrays.connection_offset[genome]
+        key, gene = rng.Key(seed, 0, genome), arrays.connection_offset[genome]
         for link in range(len(links.innovation)):
             word, _, _, _ = rng.block(seed, 0, genome, rng.INITIAL_TOPOLOGY, link)
             if rng.to_uniform(word) < rate:
-                word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_WEIGHT, link)
                 arrays.connection_innovation[gene] = links.innovation[link]
                 arrays.connection_source[gene] = links.source[link]
                 arrays.connection_target[gene] = links.target[link]
-                arrays.connection_weight[gene] = initial_value(initial.weight, word0, word1)
+                _draw_connection_numbers(arrays, gene, initial, key, link)
                 gene += 1
         first = arrays.node_offset[genome]
         for node in range(arrays.node_offset[genome + 1] - first):
-            word0, word1, word2, word3 = rng.block(seed, 0, genome, rng.INITIAL_NODE, node)
-            arrays.node_bias[first + node] = initial_value(initial.bias, word0, word1)
-            arrays.node_response[first + node] = initial_value(initial.response, word2, word3)
+            _draw_node_numbers(arrays, first + node, initial, key, node)
             word0, word1, _, _ = rng.block(seed, 0, genome, rng.INITIAL_FUNCTION, node)
-            new = functions.new[1] if node < run.shape.num_outputs else functions.new[0]
+            new = run.functions.new[1] if node < run.shape.num_outputs else run.functions.new[0]
             arrays.node_activation[first + node] = draw_function(new, functions.activation_options, word0)
             arrays.node_aggregation[first + node] = draw_function(
                 functions.new[2], functions.aggregation_options, word1

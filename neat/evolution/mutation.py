@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 
 from neat.config.choices import Distribution
 from neat.evolution.run_settings import DRAWN
+from neat.genome.schema import NUMBERS, generate, spell
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
@@ -32,6 +35,26 @@ def clip(value, initial):
 def initial_value(initial, word0, word1):
     """A first value, after the settings `initial` (an InitialValue record)."""
     return clip(initial.mean + initial.spread * _variate(initial.distribution, word0, word1), initial)
+
+
+def drawing_function(owner: str, when: Literal["first", "new"]) -> Any:
+    """A jitted `draw_numbers(genes, position, initial, key, draw)`: first values for the numbers of a gene.
+
+    Args:
+        owner: "node" or "connection".
+        when: "first" for genes of generation 0, number `draw` of what can be in a genome; "new" for those that mutation
+            adds.
+    """
+    draw = "draw" if when == "first" else f"{{streams.{when}.draw}}"
+    piece = f"""words = block(key.seed, key.generation, key.genome, {{streams.{when}.purpose}}, {draw})
+    genes.{{row.field}}[position] = initial_value(
+        initial.{{row.name}}, words[{{streams.{when}.words[0]}}], words[{{streams.{when}.words[1]}}]
+    )"""
+    numbers = [row for row in NUMBERS if row.owner == owner]
+    names = {"block": rng.block, "initial_value": initial_value}
+    return inner_function(
+        generate("draw_numbers(genes, position, initial, key, draw)", spell(piece, numbers), names)
+    )
 
 
 @inner_function
@@ -91,9 +114,26 @@ def _mutates(rule, stream):
     return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
 
 
+_mutate_numbers = inner_function(
+    generate(
+        "_mutate_numbers(draft, rule, initial, key, work)",
+        spell(
+            """if mutates(rule.{row.name}, work.stream):
+        mutate_values(
+            draft.genes.{row.field}, draft.first_{row.owner}, draft.{row.owner}s,
+            rule.{row.name}, initial.{row.name}, key, {streams.mutation}, work.draws
+        )""",
+            NUMBERS,
+        ),
+        {"mutates": _mutates, "mutate_values": mutate_values},
+    ),
+    inline="early",
+)
+
+
 @inner_function(inline="early")
 def mutate_attributes(draft, functions, config, key, work):
-    """Mutate weights, biases, responses, activations, aggregations and switches of a child in place.
+    """Mutate the numbers, the switches, the activations and the aggregations of a child in place.
 
     Args:
         draft: Draft.
@@ -102,43 +142,10 @@ def mutate_attributes(draft, functions, config, key, work):
         key: The child's rng.Key.
         work: Work, whose stream goes on where the mutation of the structure left it.
     """
-    genes, stream = draft.genes, work.stream
-    rule, initial = config.mutation, config.genome
-    if _mutates(rule.weight, stream):
-        mutate_values(
-            genes.connection_weight,
-            draft.first_connection,
-            draft.connections,
-            rule.weight,
-            initial.weight,
-            key,
-            rng.MUTATE_WEIGHT,
-            work.draws,
-        )
-    if _mutates(rule.bias, stream):
-        mutate_values(
-            genes.node_bias,
-            draft.first_node,
-            draft.nodes,
-            rule.bias,
-            initial.bias,
-            key,
-            rng.MUTATE_BIAS,
-            work.draws,
-        )
-    if _mutates(rule.response, stream):
-        mutate_values(
-            genes.node_response,
-            draft.first_node,
-            draft.nodes,
-            rule.response,
-            initial.response,
-            key,
-            rng.MUTATE_RESPONSE,
-            work.draws,
-        )
-    _switch_connections(draft, rule, stream)
-    _mutate_functions(draft, functions, rule, stream)
+    rule = config.mutation
+    _mutate_numbers(draft, rule, config.genome, key, work)
+    _switch_connections(draft, rule, work.stream)
+    _mutate_functions(draft, functions, rule, work.stream)
 
 
 @inner_function

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from neat.config.choices import Measure, Normalisation
 from neat.config.config import Config, to_record
 from neat.genome.copying import copy_genome
 from neat.genome.genome import Genome, GenomeArrays
+from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, spell
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
 from neat.kernels.pieces import claimed
@@ -37,6 +38,26 @@ class Species(NamedTuple):
     improved: np.ndarray  # int64 (S,), the generation of the last improvement
     record: np.ndarray  # float64 (S,), the highest measure so far
     representative: GenomeArrays
+
+
+def _difference(head: str, piece: str, numbers: tuple[Attribute, ...]) -> Any:
+    """A jitted function of this head: the sum of `piece` over the numbers that are compared."""
+    terms = spell(piece, [row for row in numbers if row.compared], " + ")
+    return inner_function(generate(head, f"return {terms}", {"float64": np.float64}))
+
+
+# Sums of |Δ| of gene i of `a` and gene j of `b`, those of nodes in the type of `zero`.
+_connection_difference = _difference(
+    "_connection_difference(a, i, b, j)", "abs(a.{row.field}[i] - b.{row.field}[j])", CONNECTION_NUMBERS
+)
+_wide_connection_difference = _difference(
+    "_wide_connection_difference(a, i, b, j)",
+    "abs(float64(a.{row.field}[i]) - float64(b.{row.field}[j]))",
+    CONNECTION_NUMBERS,
+)
+_number_difference = _difference(
+    "_number_difference(a, i, b, j, zero)", "abs(zero + a.{row.field}[i] - b.{row.field}[j])", NODE_NUMBERS
+)
 
 
 @inner_function
@@ -68,7 +89,7 @@ def distance(a, first, b, second, rule, limit):
     while i < i_end and j < j_end:
         left, right = a.connection_innovation[i], b.connection_innovation[j]
         if left == right:
-            difference += abs(a.connection_weight[i] - b.connection_weight[j])
+            difference += _connection_difference(a, i, b, j)
             matching += 1
         else:
             disjoint += 1
@@ -95,14 +116,14 @@ def distance(a, first, b, second, rule, limit):
 
 @inner_function(inline="never")
 def _wide_weight_difference(a, first, b, second):
-    """Sum over matching connections of |Δ weight| in float64, where float32 cannot hold it."""
+    """Sum over matching connections of |Δ| of the numbers compared in float64, where float32 cannot hold it."""
     i, i_end = a.connection_offset[first], a.connection_offset[first + 1]
     j, j_end = b.connection_offset[second], b.connection_offset[second + 1]
     difference = 0.0
     while i < i_end and j < j_end:
         left, right = a.connection_innovation[i], b.connection_innovation[j]
         if left == right:
-            difference += abs(np.float64(a.connection_weight[i]) - np.float64(b.connection_weight[j]))
+            difference += _wide_connection_difference(a, i, b, j)
         i += left <= right
         j += right <= left
     return difference
@@ -110,7 +131,7 @@ def _wide_weight_difference(a, first, b, second):
 
 @inner_function
 def _node_difference(a, first, b, second, zero):
-    """Mean over matching nodes of |Δ bias| + |Δ response| + 1 for another activation + 1 for another aggregation.
+    """Mean over matching nodes of |Δ| of the numbers compared, + 1 for another activation + 1 for another aggregation.
 
     It is computed in the type of `zero`, float32 or float64.
     """
@@ -122,8 +143,7 @@ def _node_difference(a, first, b, second, zero):
         left, right = a.node_id[i], b.node_id[j]
         if left == right:
             matching += 1
-            bias, response = zero + a.node_bias[i], zero + a.node_response[i]
-            difference += abs(bias - b.node_bias[j]) + abs(response - b.node_response[j])
+            difference += _number_difference(a, i, b, j, zero)
             difference += _ONE if a.node_activation[i] != b.node_activation[j] else _ZERO
             difference += _ONE if a.node_aggregation[i] != b.node_aggregation[j] else _ZERO
         i += left <= right

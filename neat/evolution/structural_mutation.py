@@ -10,13 +10,16 @@ import numpy as np
 
 from neat.config.choices import Structural
 from neat.evolution.draft import Draft
-from neat.evolution.mutation import clip, draw_function, initial_value
-from neat.genome.copying import copy_connection, copy_node
+from neat.evolution.mutation import clip, draw_function, drawing_function
+from neat.genome.copying import copy_connection, copy_connection_numbers, copy_node
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
 _ALL = int(Structural.ALL)
 _ONE_F = np.float32(1.0)
+
+_draw_node_numbers = drawing_function("node", "new")
+_draw_connection_numbers = drawing_function("connection", "new")
 
 
 @inner_function(inline="never")
@@ -160,8 +163,8 @@ def _choose_link(draft, shape, tries, work):
 
 
 @inner_function
-def _insert_connection(genes, first, count, innovation, source, target, weight):
-    """Insert an enabled connection among `count` sorted ones."""
+def _insert_connection(genes, first, count, innovation, source, target):
+    """Insert an enabled connection among `count` sorted ones; its position. Its numbers are not set."""
     position = first + count
     while position > first and genes.connection_innovation[position - 1] > innovation:
         copy_connection(genes, position - 1, genes, position)
@@ -169,8 +172,8 @@ def _insert_connection(genes, first, count, innovation, source, target, weight):
     genes.connection_innovation[position] = innovation
     genes.connection_source[position] = source
     genes.connection_target[position] = target
-    genes.connection_weight[position] = weight
     genes.connection_enabled[position] = True
+    return position
 
 
 @inner_function(inline="early")
@@ -198,21 +201,26 @@ def grow(draft, requests, run, key):
             target[gene] += target[gene] >= node
         link_source += link_source >= node
         link_target += link_target >= node
-        # 2002, section 3.1: the connection into the node has weight 1 (or the bound next to it, where 1 is beyond),
-        # the one out of it the old weight.
         old = first + split
         genes.connection_enabled[old] = False
-        old_source, old_target, weight = source[old], target[old], genes.connection_weight[old]
-        into, out = requests.in_innovation[child], requests.out_innovation[child]
-        one = clip(_ONE_F, initial.weight)
-        _insert_connection(genes, first, count, into, old_source, node, one)
-        _insert_connection(genes, first, count + 1, out, node, old_target, weight)
+        old_source, old_target = source[old], target[old]
+        # 2002, section 3.1: the connection into the node has weight 1 (or the bound next to it, where 1 is beyond),
+        # the one out of it the old weight.
+        position = _insert_connection(genes, first, count, requests.in_innovation[child], old_source, node)
+        old += position <= old
+        copy_connection_numbers(genes, old, genes, position)
+        genes.connection_weight[position] = clip(_ONE_F, initial.weight)
+        position = _insert_connection(
+            genes, first, count + 1, requests.out_innovation[child], node, old_target
+        )
+        old += position <= old
+        copy_connection_numbers(genes, old, genes, position)
         count += 2
     if link_target >= 0:
-        word0, word1, _, _ = rng.block(key.seed, key.generation, child, rng.NEW_GENE, 2)
-        weight = initial_value(initial.weight, word0, word1)
-        innovation = requests.link_innovation[child]
-        _insert_connection(genes, first, count, innovation, link_source, link_target, weight)
+        position = _insert_connection(
+            genes, first, count, requests.link_innovation[child], link_source, link_target
+        )
+        _draw_connection_numbers(genes, position, initial, key, 0)
 
 
 @inner_function(inline="early")
@@ -223,10 +231,8 @@ def _insert_node(draft, node_id, functions, initial, key):
         copy_node(genes, position - 1, genes, position)
         position -= 1
     word0, word1, _, _ = rng.block(key.seed, key.generation, key.genome, rng.NEW_GENE, 0)
-    bias0, bias1, response0, response1 = rng.block(key.seed, key.generation, key.genome, rng.NEW_GENE, 1)
     genes.node_id[position] = node_id
-    genes.node_bias[position] = initial_value(initial.bias, bias0, bias1)
-    genes.node_response[position] = initial_value(initial.response, response0, response1)
+    _draw_node_numbers(genes, position, initial, key, 0)
     genes.node_activation[position] = draw_function(functions.new[0], functions.activation_options, word0)
     genes.node_aggregation[position] = draw_function(functions.new[2], functions.aggregation_options, word1)
     return position

@@ -10,22 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from neat.genome.genome import DTYPES, GenomeArrays
+from neat.genome import schema
+from neat.genome.gene_arrays import OFFSETS, GenomeArrays, select
 
 Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: shape and dtype
 
 _APART = 64  # bytes
-_UNREAD = ("node_id", "connection_innovation")  # by evaluators
 
 
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     """Uninitialised GenomeArrays of these sizes, in one block: what is evaluated lies together, for one copy of it."""
-    sizes = [genomes + 1] * 2 + [nodes] * 5 + [connections] * 5
-    fields = {
-        name: ((size,), dtype) for name, size, dtype in zip(GenomeArrays._fields, sizes, DTYPES, strict=True)
-    }
-    order = [*(name for name in fields if name not in _UNREAD), *_UNREAD]
-    block = packed({name: fields[name] for name in order})
+    sizes = {"node": nodes, "connection": connections}
+    evaluated_first = sorted(schema.ATTRIBUTES, key=lambda row: not row.evaluated)
+    fields = {name: ((genomes + 1,), np.dtype(np.int64)) for name in OFFSETS}
+    fields |= {row.field: ((sizes[row.owner],), row.dtype) for row in evaluated_first}
+    block = packed(fields)
     return GenomeArrays(**block.empty())
 
 
@@ -58,12 +57,8 @@ def packed(fields: Fields) -> Block:
 
 def trim(arrays: GenomeArrays, genomes: int, nodes: int, connections: int) -> GenomeArrays:
     """Views of the first so many."""
-    offsets, node, connection = slice(genomes + 1), slice(nodes), slice(connections)
-    return GenomeArrays(
-        *(array[offsets] for array in arrays[:2]),
-        *(array[node] for array in arrays[2:7]),
-        *(array[connection] for array in arrays[7:]),
-    )
+    offsets = (arrays.node_offset[: genomes + 1], arrays.connection_offset[: genomes + 1])
+    return select(arrays, *offsets, slice(nodes), slice(connections))
 
 
 def with_room(arrays: GenomeArrays, nodes: int, connections: int) -> GenomeArrays:

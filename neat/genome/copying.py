@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from neat.genome.schema import CONNECTION, CONNECTION_NUMBERS, NODE, generate, spell
 from neat.kernels.jit import inner_function
 
+_COPY = "target.{row.field}[new] = source.{row.field}[old]"
 
-@inner_function
-def copy_node(source, old, target, new):
-    """Copy a node gene from position `old` of `source` to position `new` of `target` (GenomeArrays)."""
-    target.node_id[new] = source.node_id[old]
-    target.node_bias[new] = source.node_bias[old]
-    target.node_response[new] = source.node_response[old]
-    target.node_activation[new] = source.node_activation[old]
-    target.node_aggregation[new] = source.node_aggregation[old]
+# Copy a gene from position `old` of `source` to position `new` of `target` (GenomeArrays).
+copy_node = inner_function(generate("copy_node(source, old, target, new)", spell(_COPY, NODE), {}))
+copy_connection = inner_function(
+    generate("copy_connection(source, old, target, new)", spell(_COPY, CONNECTION), {})
+)
 
-
-@inner_function
-def copy_connection(source, old, target, new):
-    """Copy a connection gene from position `old` of `source` to position `new` of `target` (GenomeArrays)."""
-    target.connection_innovation[new] = source.connection_innovation[old]
-    target.connection_source[new] = source.connection_source[old]
-    target.connection_target[new] = source.connection_target[old]
-    target.connection_weight[new] = source.connection_weight[old]
-    target.connection_enabled[new] = source.connection_enabled[old]
+# As well, but only the numbers of a connection.
+copy_connection_numbers = inner_function(
+    generate("copy_connection_numbers(source, old, target, new)", spell(_COPY, CONNECTION_NUMBERS), {})
+)
 
 
 @inner_function

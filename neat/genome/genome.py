@@ -14,7 +14,15 @@ import numpy as np
 
 from neat.genome import from_neat_python as neat_python_genome
 from neat.genome.gene_arrays import DTYPES as DTYPES
-from neat.genome.gene_arrays import NUMBERS, UNBOUNDED, Description, ragged_indices, writable
+from neat.genome.gene_arrays import (
+    HARMLESS,
+    OFFSETS,
+    UNBOUNDED,
+    Description,
+    ragged_indices,
+    select,
+    writable,
+)
 from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
 from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
@@ -93,7 +101,7 @@ class Genomes:
                 self._arrays = writable(self._arrays)
                 self._genes = GenomeArrays(*(array[:] for array in self._arrays))
                 for name, array in self._arrays._asdict().items():
-                    if name not in NUMBERS:
+                    if name not in HARMLESS:
                         array.flags.writeable = False
             self._checked_as = self.description
         return self._genes
@@ -138,16 +146,10 @@ class Genomes:
         index %= len(self)
         node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
         connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
-        return Genome(
-            self.with_arrays(
-                GenomeArrays(
-                    np.array([0, node.stop - node.start]),
-                    np.array([0, connection.stop - connection.start]),
-                    *(array[node].copy() for array in arrays[2:7]),
-                    *(array[connection].copy() for array in arrays[7:]),
-                )
-            )
-        )
+        node_offset = np.array([0, node.stop - node.start])
+        connection_offset = np.array([0, connection.stop - connection.start])
+        views = select(arrays, node_offset, connection_offset, node, connection)
+        return Genome(self.with_arrays(GenomeArrays(*(array.copy() for array in views))))
 
     def __iter__(self) -> Iterator[Genome]:
         self.to_kernel()  # checks them before anybody asks for their number
@@ -197,14 +199,7 @@ class Genomes:
         arrays = self.arrays
         node_offset, node = ragged_indices(arrays.node_offset, indices)
         connection_offset, connection = ragged_indices(arrays.connection_offset, indices)
-        return self.with_arrays(
-            GenomeArrays(
-                node_offset,
-                connection_offset,
-                *(array[node] for array in arrays[2:7]),
-                *(array[connection] for array in arrays[7:]),
-            )
-        )
+        return self.with_arrays(select(arrays, node_offset, connection_offset, node, connection))
 
     def check(self) -> None:
         """Raise GenomeError, with the genome's index and the rule, unless every genome is as it must be.
@@ -238,7 +233,7 @@ class Genomes:
             GenomeArrays(
                 np.cumsum([0] + [len(b.node_id) for b in batches]),
                 np.cumsum([0] + [len(b.connection_innovation) for b in batches]),
-                *(np.concatenate([b[k] for b in batches]) for k in range(2, len(DTYPES))),
+                *map(np.concatenate, zip(*(b[len(OFFSETS) :] for b in batches), strict=True)),
             )
         )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
-from pydantic import AfterValidator, FailFast, Field
+from pydantic import AfterValidator, FailFast, Field, create_model
 
 from neat import activations
-from neat.genome.gene_arrays import DTYPES, GenomeArrays
+from neat.genome.gene_arrays import DTYPES, GenomeArrays, connection_arrays, node_arrays
 from neat.genome.rules import GenomeError
+from neat.genome.schema import CONNECTION, NODE, Attribute, Role
 from neat.support.validation import NOT_TEXT, Model, Switch
 
 
@@ -25,29 +27,42 @@ def _known_aggregation(name: str) -> str:
 
 ActivationName = Annotated[str, AfterValidator(_known_activation)]
 AggregationName = Annotated[str, AfterValidator(_known_aggregation)]
+_FUNCTION_NAMES = {"activation": ActivationName, "aggregation": AggregationName}
+_FUNCTION_INDEX = {
+    "activation": activations.activation_index,
+    "aggregation": activations.aggregation_index,
+}
+_FUNCTION_TABLE: dict[str, Sequence[Any]] = {
+    "activation": activations.ACTIVATIONS,
+    "aggregation": activations.AGGREGATIONS,
+}
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 _Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # a slip of the pen shall not fill the memory
 _Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # finite as a float32 too
 
 
-class NodeData(Model):
-    """A node gene."""
-
-    id: _Identifier
-    bias: _Number = 0.0
-    response: _Number = 1.0
-    activation: ActivationName = "sigmoid"
-    aggregation: AggregationName = "sum"
+def _type_of(row: Attribute) -> Any:
+    """What plain data says of an attribute."""
+    if row.role is Role.FUNCTION:
+        return _FUNCTION_NAMES[row.name]
+    return {Role.KEY: _Identifier, Role.END: _Identifier, Role.NUMBER: _Number, Role.SWITCH: Switch}[row.role]
 
 
-class ConnectionData(Model):
-    """A connection gene; `source` and `target` are ids."""
+def _gene_model(name: str, text: str, attributes: tuple[Attribute, ...]) -> type[Model]:
+    fields: dict[str, Any] = {
+        row.name: (_type_of(row), ... if row.default is None else row.default) for row in attributes
+    }
+    return create_model(name, __base__=Model, __module__=__name__, __doc__=text, **fields)
 
-    innovation: _Identifier
-    source: _Identifier
-    target: _Identifier
-    weight: _Number
-    enabled: Switch = True
+
+if TYPE_CHECKING:
+    NodeData: TypeAlias = Any
+    ConnectionData: TypeAlias = Any
+else:
+    NodeData = _gene_model("NodeData", "A node gene.", NODE)
+    ConnectionData = _gene_model(
+        "ConnectionData", "A connection gene; `source` and `target` are ids.", CONNECTION
+    )
 
 
 class GenomeData(Model):
@@ -78,59 +93,52 @@ def to_arrays(data: GenomeData) -> GenomeArrays:
                 index[end] = end
             elif end not in index:
                 raise GenomeError(f"connection {connection.innovation}: there is no node {end}")
-    columns: list[list[Any]] = [
-        [0, len(nodes)],
-        [0, len(connections)],
-        [node.id for node in nodes],
-        [node.bias for node in nodes],
-        [node.response for node in nodes],
-        [activations.activation_index(node.activation) for node in nodes],
-        [activations.aggregation_index(node.aggregation) for node in nodes],
-        [connection.innovation for connection in connections],
-        [index[connection.source] for connection in connections],
-        [index[connection.target] for connection in connections],
-        [connection.weight for connection in connections],
-        [connection.enabled for connection in connections],
+    columns = [
+        [_to_cell(row, getattr(gene, row.name), index) for gene in genes]
+        for rows, genes in ((NODE, nodes), (CONNECTION, connections))
+        for row in rows
     ]
-    return GenomeArrays(*(np.array(c, dtype) for c, dtype in zip(columns, DTYPES, strict=True)))
+    offsets = [[0, len(nodes)], [0, len(connections)]]
+    return GenomeArrays(*(np.array(c, dtype) for c, dtype in zip(offsets + columns, DTYPES, strict=True)))
+
+
+def _to_cell(row: Attribute, value: Any, index: Mapping[int, int]) -> Any:
+    """A value of plain data as arrays hold it; `index` by id."""
+    if row.role is Role.END:
+        return index[value]
+    return _FUNCTION_INDEX[row.name](value) if row.role is Role.FUNCTION else value
 
 
 def node_data(genes: GenomeArrays) -> list[dict[str, Any]]:
     """The nodes of one genome, as NodeData takes them."""
-    columns = (
-        genes.node_id,
-        genes.node_bias,
-        genes.node_response,
-        genes.node_activation,
-        genes.node_aggregation,
-    )
-    return [
-        {
-            "id": id_,
-            "bias": _shortest(bias),
-            "response": _shortest(response),
-            "activation": activations.ACTIVATIONS[activation].name,
-            "aggregation": activations.AGGREGATIONS[aggregation].name,
-        }
-        for id_, bias, response, activation, aggregation in zip(
-            *(c.tolist() if c.dtype.kind != "f" else c for c in columns), strict=True
-        )
-    ]
+    return _rows(NODE, node_arrays(genes), ())
 
 
 def connection_data(genes: GenomeArrays, input_count: int) -> list[dict[str, Any]]:
     """The connections of one genome, as ConnectionData takes them; `input_count` counts the bias input."""
-    ids = np.concatenate([np.arange(input_count), genes.node_id])
-    return [
-        {
-            "innovation": int(innovation),
-            "source": int(ids[source]),
-            "target": int(ids[target]),
-            "weight": _shortest(weight),
-            "enabled": bool(enabled),
-        }
-        for innovation, source, target, weight, enabled in zip(*genes[7:], strict=True)
-    ]
+    ids = [*range(input_count), *genes.node_id.tolist()]
+    return _rows(CONNECTION, connection_arrays(genes), ids)
+
+
+def _rows(
+    attributes: tuple[Attribute, ...], arrays: tuple[np.ndarray, ...], ids: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Genes as dictionaries; `ids` by index."""
+    columns = [_from_column(row, array, ids) for row, array in zip(attributes, arrays, strict=True)]
+    names = [row.name for row in attributes]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _from_column(row: Attribute, array: np.ndarray, ids: Sequence[int]) -> list[Any]:
+    """An array's values as plain data holds them."""
+    if row.role is Role.NUMBER:
+        return [_shortest(value) for value in array]
+    if row.role is Role.END:
+        return [ids[index] for index in array.tolist()]
+    if row.role is Role.FUNCTION:
+        return [_FUNCTION_TABLE[row.name][index].name for index in array.tolist()]
+    values: list[Any] = array.tolist()
+    return values
 
 
 def _shortest(value: np.float32) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from neat import activations
 from neat.genome.gene_arrays import DTYPES, MOST_INPUTS, Description, GenomeArrays
+from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, spell
 from neat.kernels.jit import inner_function, kernel
 from neat.support.messages import shown
 
@@ -14,17 +17,23 @@ class GenomeError(ValueError):
     """A genome breaks one of the rules that `Genomes.check` states."""
 
 
+def _listed(numbers: tuple[Attribute, ...]) -> str:
+    """ "biases and responses", say."""
+    *most, last = (row.plural for row in numbers)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 RULES = (
     "node ids must ascend and be unique",
     "the first nodes must be the outputs, with the ids that follow the inputs'",
-    "biases and responses must be finite",
+    f"{_listed(NODE_NUMBERS)} must be finite",
     "activations must be in the table",
     "aggregations must be in the table",
     "innovation numbers must ascend and be unique",
     "innovation numbers must not be negative",
     "the source of a connection must exist",
     "the target of a connection must exist and must not be an input",
-    "weights must be finite",
+    f"{_listed(CONNECTION_NUMBERS)} must be finite",
     "no two connections may join the same source and target",
     "a feed-forward network must be free of loops, disabled connections counted",
 )
@@ -92,6 +101,16 @@ def check_genes(genes: GenomeArrays, description: Description) -> None:
         raise GenomeError(f"genome {genome}: {RULES[rule]}")
 
 
+def _finite(name: str, numbers: tuple[Attribute, ...]) -> Any:
+    """A jitted function: whether these attributes of the gene at a position are finite."""
+    tests = spell("np.isfinite(arrays.{row.field}[position])", numbers, " and ")
+    return inner_function(generate(f"{name}(arrays, position)", f"return {tests}", {"np": np}))
+
+
+_node_numbers_are_finite = _finite("_node_numbers_are_finite", NODE_NUMBERS)
+_connection_numbers_are_finite = _finite("_connection_numbers_are_finite", CONNECTION_NUMBERS)
+
+
 @kernel
 def first_broken_rule(
     arrays, input_count, num_outputs, feed_forward, activation_count, aggregation_count, latest
@@ -121,7 +140,7 @@ def first_broken_rule(
                 return genome, 0
             if node < num_outputs and arrays.node_id[position] != input_count + node:
                 return genome, 1
-            if not (np.isfinite(arrays.node_bias[position]) and np.isfinite(arrays.node_response[position])):
+            if not _node_numbers_are_finite(arrays, position):
                 return genome, 2
             if arrays.node_activation[position] >= activation_count:
                 return genome, 3
@@ -141,7 +160,7 @@ def first_broken_rule(
                 return genome, 7
             if not input_count <= arrays.connection_target[position] < index_count:
                 return genome, 8
-            if not np.isfinite(arrays.connection_weight[position]):
+            if not _connection_numbers_are_finite(arrays, position):
                 return genome, 9
 
         _group_by_target(arrays, first, last, input_count, node_count, start, sources)

@@ -26,6 +26,7 @@ NEW_GENE = 9
 MUTATE_WEIGHT = 10
 MUTATE_BIAS = 11
 MUTATE_RESPONSE = 12
+FURTHER_ATTRIBUTES = 32  # and on, for `neat.genome.schema`
 EVALUATION = 64
 
 # Salmon et al., table 2 and section 4.3: multipliers, and the Weyl sequence that bumps the key.
