@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluators.cpu.kernels import compile_range, origins_range
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch, Origins
-from evaluators.program.program import Programs
+from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs
 from neat.genome.genome import Genomes
 from neat.kernels import parallel
 
@@ -48,16 +48,10 @@ def _empty_programs(genomes: Genomes) -> Programs:
     """Uninitialised programs with room for all genes."""
     arrays = genomes.arrays
     nodes, links = len(arrays.node_id), len(arrays.connection_weight)
+    sizes = ((len(genomes), NETWORK_FIELDS), (nodes, NODE_FIELDS), (links, LINK_FIELDS))
     return Programs(
         node_start=arrays.node_offset.copy(),  # the networks may outlive the genomes' arrays
         link_start=arrays.connection_offset.copy(),
-        node_count=np.empty(len(genomes), np.int64),
-        node_bias=np.empty(nodes, np.float32),
-        node_response=np.empty(nodes, np.float32),
-        node_activation=np.empty(nodes, np.uint8),
-        node_aggregation=np.empty(nodes, np.uint8),
-        link_end=np.empty(nodes, np.int64),
-        link_source=np.empty(links, np.int32),
-        link_weight=np.empty(links, np.float32),
         output_slot=np.empty((len(genomes), genomes.num_outputs), np.int32),
+        **{name: np.empty(size, dtype) for size, fields in sizes for name, dtype in fields.items()},
     )

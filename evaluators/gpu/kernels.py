@@ -20,8 +20,10 @@ from evaluators.gpu.launcher import WARP
 from evaluators.gpu.program_layout import program_at, scratch_at
 from evaluators.program.intrinsics import strided
 from evaluators.program.loss import Objective
-from evaluators.program.program import write_program
+from evaluators.program.program import move_link, move_node, write_program
 from evaluators.program.tiles import Batch, TileScratch
+from neat.genome.gene_arrays import OFFSETS
+from neat.genome.schema import EVALUATED
 from neat.kernels.jit import inner_function
 
 SAMPLES = 4  # of a thread side by side, in registers
@@ -35,19 +37,9 @@ score_network: Any = None  # see `tiles._score_network`
 play_episodes: Any = None  # see `episode._play_episodes`
 
 
-class Genes(NamedTuple):
-    """What a network is made of: these of neat.genome.GenomeArrays."""
-
-    node_offset: Any
-    connection_offset: Any
-    node_bias: Any
-    node_response: Any
-    node_activation: Any
-    node_aggregation: Any
-    connection_source: Any
-    connection_target: Any
-    connection_weight: Any
-    connection_enabled: Any
+# What a network is made of: these of neat.genome.GenomeArrays.
+_GENES = [(name, Any) for name in (*OFFSETS, *(row.field for row in EVALUATED))]
+Genes: Any = NamedTuple("Genes", _GENES)  # type: ignore[misc]
 
 
 class Interleaved(NamedTuple):
@@ -110,14 +102,11 @@ def copy_programs(programs, networks):
         links = np.int64(0)
         for k in range(programs.node_count[network]):
             links = programs.link_end[first_node + k] - first_link
-            program.node_bias[k] = programs.node_bias[first_node + k]
-            program.node_response[k] = programs.node_response[first_node + k]
-            program.node_activation[k] = programs.node_activation[first_node + k]
-            program.node_aggregation[k] = programs.node_aggregation[first_node + k]
+            move_node(programs, first_node + k, program, k)
             program.link_end[k] = links
         for k in range(links):
             program.link_source[k] = programs.link_source[first_link + k]
-            program.link_weight[k] = programs.link_weight[first_link + k]
+            move_link(programs, first_link + k, program, k)
         for output in range(networks.num_outputs):
             program.output_slot[0, output] = programs.output_slot[network, output]
 

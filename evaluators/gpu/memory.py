@@ -19,19 +19,19 @@ import numpy as np
 from evaluators.gpu import launcher, specialisations
 from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
 from evaluators.gpu.launcher import WARP, Kernel
-from evaluators.gpu.program_layout import Layout, layout, scratch_words
+from evaluators.gpu.program_layout import WORDS_OF_LINK, WORDS_OF_NODE, Layout, layout, scratch_words
 from evaluators.gpu.workspace import Workspace, failures_told
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
 from evaluators.program.program import Programs
 from neat.activations import AGGREGATIONS
+from neat.genome import schema
 from neat.genome.genome import Genomes
 
 _BLOCKS = 16  # of a launch with scratch in device memory, for each multiprocessor
 _RESERVED = 1024  # bytes of a block's shared memory that are not scratch
 _SPARE = 0.25  # of the free memory, for scratch
 _USABLE = 0.8  # of the free memory
-# Bytes of genes and of a program, with what slices waste.
-_PER_NODE, _PER_CONNECTION, _PER_GENOME = 64, 40, 64
+_PER_GENOME = 64  # bytes of offsets, and of a program beside its nodes and links
 
 
 class Source(ABC):
@@ -83,8 +83,8 @@ class DeviceGenes(Source):
         connections = slice(arrays.connection_offset[begin], arrays.connection_offset[end])
         self._aggregation = arrays.node_aggregation[nodes]
         part = {
-            name: getattr(arrays, name)[nodes if name.startswith("node") else connections]
-            for name in Genes._fields[2:]
+            row.field: getattr(arrays, row.field)[nodes if row.owner == "node" else connections]
+            for row in schema.EVALUATED
         }
         offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
         self.genes = Genes(**work.send("genes", offsets | part))
@@ -252,6 +252,11 @@ def _from_zero(offset: np.ndarray) -> np.ndarray:
     return offset if offset[0] == 0 else offset - offset[0]
 
 
+def _bytes_of(attributes: tuple[schema.Attribute, ...], words: int) -> int:
+    """Bytes of a gene and of what becomes of it in a program; twice, for what slices waste."""
+    return 2 * (sum(row.dtype.itemsize for row in attributes if row.evaluated) + 4 * words)
+
+
 def in_parts(
     spaces: dict[str, Workspace],
     networks: NetworkBatch,
@@ -275,10 +280,15 @@ def in_parts(
     """
     (node_offset, connection_offset), count = _offsets(networks), len(networks)
 
+    per_node, per_connection = (
+        _bytes_of(schema.NODE, WORDS_OF_NODE),
+        _bytes_of(schema.CONNECTION, WORDS_OF_LINK),
+    )
+
     def cost(upto: Any) -> Any:
         return (
-            node_offset[upto] * _PER_NODE
-            + connection_offset[upto] * _PER_CONNECTION
+            node_offset[upto] * per_node
+            + connection_offset[upto] * per_connection
             + upto * (_PER_GENOME + per_network)
         )
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evaluators.program.intrinsics import strided
-from evaluators.program.program import Programs, Scratch
+from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs, Scratch
 from neat.genome.buffers import Block, packed
+from neat.genome.schema import generate
 from neat.kernels.jit import inner_function, kernel
 
 # Networks of up to so many nodes are treated alike; beyond, each doubling is a level of its own, with its own launches:
@@ -26,9 +27,10 @@ _LEVELS = 48
 _BINS = 1024  # by connections, within a level; larger genomes share the last
 _WASTE = 2  # times the words that are needed: so much may be taken up before networks are ordered by size
 
-_HEADER = 2
-_PER_NODE = 5
-_PER_LINK = 2
+# Words of a program for a network, beside its outputs, for a node and for a link.
+_HEADER = 1 + len(NETWORK_FIELDS)
+WORDS_OF_NODE = len(NODE_FIELDS)
+WORDS_OF_LINK = len(LINK_FIELDS)
 
 
 class Layout(NamedTuple):
@@ -119,7 +121,7 @@ def _needed(node_offset, connection_offset, num_outputs):
     """Words of all programs without what slices waste."""
     each = (len(node_offset) - 1) * (_HEADER + num_outputs)
     nodes, links = node_offset[-1] - node_offset[0], connection_offset[-1] - connection_offset[0]
-    return each + _PER_NODE * nodes + _PER_LINK * links
+    return each + WORDS_OF_NODE * nodes + WORDS_OF_LINK * links
 
 
 @inner_function
@@ -175,7 +177,7 @@ def _place_slices(num_outputs, width, plan):
     for part in range(len(plan.nodes)):
         nodes, links = np.int64(plan.nodes[part]), np.int64(plan.links[part])
         plan.start[part] = begin
-        begin += (_HEADER + num_outputs + _PER_NODE * nodes + _PER_LINK * links) * width
+        begin += (_HEADER + num_outputs + WORDS_OF_NODE * nodes + WORDS_OF_LINK * links) * width
         if _level(nodes) != last:
             last = _level(nodes)
             most_nodes = most_links = np.int64(0)
@@ -188,37 +190,45 @@ def _place_slices(num_outputs, width, plan):
     return levels
 
 
-@inner_function
-def program_at(place, width, plan, integers, numbers, num_outputs):
-    """The program at a place, as Programs of one network.
+def _views(first: str, size: str, fields: Mapping[str, np.dtype[Any]]) -> str:
+    """Arguments for Programs: arrays of so many words, one after the other from a word on."""
+    memory = {"f": "numbers", "i": "integers", "u": "integers"}
+    return ", ".join(
+        f"{name}=strided({memory[dtype.kind]}, {first} + {k} * {size} * step, ({size},), (width,))"
+        for k, (name, dtype) in enumerate(fields.items())
+    )
 
-    Args:
-        place: Position in `plan.order`.
-        width: Of the slices.
-        plan: A Layout.
-        integers: int32 (words,).
-        numbers: The same memory as float32.
-        num_outputs: Outputs of each network.
-    """
-    part = place // np.int64(width)
-    nodes, links = np.int64(plan.nodes[part]), np.int64(plan.links[part])
-    first = plan.start[part] + place % np.int64(width)
-    node = first + (_HEADER + num_outputs) * np.int64(width)
-    link = node + _PER_NODE * nodes * np.int64(width)
+
+# The program at a place, as Programs of one network.
+#
+# Args:
+#     place: Position in `plan.order`.
+#     width: Of the slices.
+#     plan: A Layout.
+#     integers: int32 (words,).
+#     numbers: The same memory as float32.
+#     num_outputs: Outputs of each network.
+program_at = inner_function(
+    generate(
+        "program_at(place, width, plan, integers, numbers, num_outputs)",
+        f"""step = int64(width)
+    part = place // step
+    nodes, links = int64(plan.nodes[part]), int64(plan.links[part])
+    first = plan.start[part] + place % step
+    node = first + ({_HEADER} + num_outputs) * step
+    link = node + {WORDS_OF_NODE} * nodes * step
     zero = strided(integers, first, (1,), (width,))
     return Programs(
         node_start=zero,
         link_start=zero,
-        node_count=strided(integers, first + width, (1,), (width,)),
-        node_bias=strided(numbers, node, (nodes,), (width,)),
-        node_response=strided(numbers, node + nodes * width, (nodes,), (width,)),
-        node_activation=strided(integers, node + 2 * nodes * width, (nodes,), (width,)),
-        node_aggregation=strided(integers, node + 3 * nodes * width, (nodes,), (width,)),
-        link_end=strided(integers, node + 4 * nodes * width, (nodes,), (width,)),
-        link_source=strided(integers, link, (links,), (width,)),
-        link_weight=strided(numbers, link + links * width, (links,), (width,)),
-        output_slot=strided(integers, first + _HEADER * width, (1, num_outputs), (0, width)),
+        {_views("first + step", "1", NETWORK_FIELDS)},
+        {_views("node", "nodes", NODE_FIELDS)},
+        {_views("link", "links", LINK_FIELDS)},
+        output_slot=strided(integers, first + {_HEADER} * step, (1, num_outputs), (0, width)),
+    )""",
+        {"Programs": Programs, "strided": strided, "int64": np.int64},
     )
+)
 
 
 def scratch_words(slots: int, links: int) -> int:

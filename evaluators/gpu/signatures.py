@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import types
+import numpy as np
+from numba import from_dtype, types
 
 F4, F8, I4, I8 = types.float32, types.float64, types.int32, types.int64
 U1, B1 = types.uint8, types.boolean
@@ -13,6 +14,11 @@ U1, B1 = types.uint8, types.boolean
 def array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:
     """An array's."""
     return types.Array(element, dimensions, layout)
+
+
+def array_of(dtype: np.dtype[Any]) -> Any:
+    """An array's of one dimension."""
+    return array(from_dtype(dtype))
 
 
 def named(cls: Any, *fields: Any) -> Any:

@@ -20,9 +20,9 @@ from evaluators.episodes.episode import Play, Record, Senses, episode_pass
 from evaluators.gpu import kernels
 from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
 from evaluators.gpu.launcher import Kernel, kernel_of, why_not
-from evaluators.gpu.signatures import B1, F4, F8, I4, I8, U1, array, named
+from evaluators.gpu.signatures import B1, F4, F8, I4, I8, array, array_of, named
 from evaluators.program.forward import forward_in_registers
-from evaluators.program.program import Programs
+from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs
 from evaluators.program.tiles import Batch, activation_pass, score_pass
 from neat.activations import (
     ACTIVATIONS,
@@ -31,12 +31,10 @@ from neat.activations import (
     BUILT_IN_AGGREGATIONS,
     name_tables,
 )
+from neat.genome.schema import EVALUATED
 from neat.kernels.jit import inner_function
 
-_GENES = named(
-    Genes,
-    *[array(e) for e in (I8, I8, F4, F4, U1, U1, I4, I4, F4, B1)],
-)
+_GENES = named(Genes, array(I8), array(I8), *(array_of(row.dtype) for row in EVALUATED))
 _INTERLEAVED = named(
     Interleaved,
     array(I4),
@@ -53,7 +51,9 @@ _INTERLEAVED = named(
 
 PROGRAMS = named(
     Programs,
-    *[array(e) for e in (I8, I8, I8, F4, F4, U1, U1, I8, I4, F4)],
+    array(I8),
+    array(I8),
+    *map(array_of, (NETWORK_FIELDS | NODE_FIELDS | LINK_FIELDS).values()),
     array(I4, 2),
 )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluators.program.program import Programs
+from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs
 from neat.genome.genome import Genomes
 
 
@@ -47,19 +47,14 @@ class CompiledNetworks:
         p = self.programs
         nodes = slice(p.node_start[begin], p.node_start[end])
         links = slice(p.link_start[begin], p.link_start[end])
+        ranges = ((slice(begin, end), NETWORK_FIELDS), (nodes, NODE_FIELDS), (links, LINK_FIELDS))
         part = Programs(
             node_start=p.node_start[begin : end + 1] - nodes.start,
             link_start=p.link_start[begin : end + 1] - links.start,
-            node_count=p.node_count[begin:end],
-            node_bias=p.node_bias[nodes],
-            node_response=p.node_response[nodes],
-            node_activation=p.node_activation[nodes],
-            node_aggregation=p.node_aggregation[nodes],
-            link_end=p.link_end[nodes] - links.start,
-            link_source=p.link_source[links],
-            link_weight=p.link_weight[links],
             output_slot=p.output_slot[begin:end],
+            **{name: getattr(p, name)[rows] for rows, fields in ranges for name in fields},
         )
+        part = part._replace(link_end=part.link_end - links.start)
         return CompiledNetworks(part, self.num_inputs, self.bias_input, self.feed_forward)
 
 

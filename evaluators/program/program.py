@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from neat.genome import schema
+from neat.genome.schema import generate, spell
 from neat.kernels.jit import function, inner_function
 
 _UNSEEN = np.int32(-1)
 _SEEN = np.int32(-2)
 
 
-class Programs(NamedTuple):
-    """The programs of G networks.
+_NODE, _LINK = schema.in_programs(schema.NODE), schema.in_programs(schema.CONNECTION)
+_I8, _I4 = np.dtype(np.int64), np.dtype(np.int32)
 
-    A network's values lie in slots: its inputs first (the bias input last among them), then its nodes in order
-    of evaluation. Network g's nodes begin at `node_start[g]`, its links at `link_start[g]`; a node's links end
-    at its `link_end`, where the next node's begin.
+# Dtypes of the arrays of programs that have an element for each network, each node or each link.
+NETWORK_FIELDS = {"node_count": _I8}
+NODE_FIELDS = {**{row.program_field: row.dtype for row in _NODE}, "link_end": _I8}
+LINK_FIELDS = {"link_source": _I4, **{row.program_field: row.dtype for row in _LINK}}
+
+if TYPE_CHECKING:
+
+    class Programs(NamedTuple):
+        """What checkers know of the class below; further rows of the schema need not stand here."""
+
+        node_start: np.ndarray
+        link_start: np.ndarray
+        node_count: np.ndarray
+        node_bias: np.ndarray
+        node_response: np.ndarray
+        node_activation: np.ndarray
+        node_aggregation: np.ndarray
+        link_end: np.ndarray
+        link_source: np.ndarray
+        link_weight: np.ndarray
+        output_slot: np.ndarray
+
+else:
+    _FIELDS = (
+        *("node_start", "link_start"),
+        *(*NETWORK_FIELDS, *NODE_FIELDS, *LINK_FIELDS),
+        "output_slot",
+    )
+    Programs = NamedTuple("Programs", [(name, np.ndarray) for name in _FIELDS])
+    Programs.__doc__ = """The programs of G networks.
+
+    A network's values lie in slots: its inputs first (the bias input last among them), then its nodes in order of
+    evaluation. `node_start` and `link_start`, int64 (G+1,), say where each network's nodes and links begin;
+    `node_count`, int64 (G,), is the number of its nodes; `output_slot`, int32 (G, outputs), is where its outputs are.
+
+    Each node has the attributes of its gene, `node_bias` and so on, as in GenomeArrays, and `link_end`, int64: its
+    links end there, where the next node's begin. Each link has a `link_source`, int32, a slot, and the attributes of
+    its gene, such as `link_weight`.
     """
-
-    node_start: np.ndarray  # int64 (G+1,)
-    link_start: np.ndarray  # int64 (G+1,)
-    node_count: np.ndarray  # int64 (G,)
-    node_bias: np.ndarray  # float32 (nodes,)
-    node_response: np.ndarray  # float32 (nodes,)
-    node_activation: np.ndarray  # uint8 (nodes,)
-    node_aggregation: np.ndarray  # uint8 (nodes,)
-    link_end: np.ndarray  # int64 (nodes,)
-    link_source: np.ndarray  # int32 (links,), a slot
-    link_weight: np.ndarray  # float32 (links,)
-    output_slot: np.ndarray  # int32 (G, outputs)
 
 
 class Shape(NamedTuple):
@@ -64,45 +89,57 @@ def new_scratch(slots, links):
     )
 
 
-@function
-def new_programs(nodes, links, outputs):
-    """Room for one network's program."""
-    return Programs(
-        np.zeros(2, np.int64),
-        np.zeros(2, np.int64),
-        np.zeros(1, np.int64),
-        np.empty(nodes, np.float32),
-        np.empty(nodes, np.float32),
-        np.empty(nodes, np.uint8),
-        np.empty(nodes, np.uint8),
-        np.empty(nodes, np.int64),
-        np.empty(links, np.int32),
-        np.empty(links, np.float32),
-        np.empty((1, outputs), np.int32),
+def _empty(size: str, fields: dict[str, np.dtype[Any]]) -> str:
+    """Arguments for Programs: new arrays."""
+    return ", ".join(f"{name}=empty({size}, {dtype})" for name, dtype in fields.items())
+
+
+def _part(bounds: str, fields: dict[str, np.dtype[Any]]) -> str:
+    """Arguments for Programs: parts of arrays."""
+    return ", ".join(f"{name}=programs.{name}[{bounds}]" for name in fields)
+
+
+# Room for one network's program.
+new_programs = function(
+    generate(
+        "new_programs(nodes, links, outputs)",
+        f"""return Programs(
+        node_start=zeros(2, int64), link_start=zeros(2, int64),
+        {_empty("1", NETWORK_FIELDS)}, {_empty("nodes", NODE_FIELDS)}, {_empty("links", LINK_FIELDS)},
+        output_slot=empty((1, outputs), int32),
+    )""",
+        {name: getattr(np, name) for name in ("empty", "zeros", "int64", "int32", "float32", "uint8")}
+        | {"Programs": Programs},
     )
+)
 
-
-@inner_function(inline="early")
-def single_program(programs, network, zero):
-    """Program number `network` alone, as number 0, if the `link_end` of `programs` count from its first link.
-
-    `zero`: int64 (1,), the number 0.
-    """
-    first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
-    first_link, last_link = programs.link_start[network], programs.link_start[network + 1]
+# Program number `network` alone, as number 0, if the `link_end` of `programs` count from its first link.
+# `zero`: int64 (1,), the number 0.
+single_program = inner_function(
+    generate(
+        "single_program(programs, network, zero)",
+        f"""nodes, nodes_end = programs.node_start[network], programs.node_start[network + 1]
+    links, links_end = programs.link_start[network], programs.link_start[network + 1]
     return Programs(
-        node_start=zero,
-        link_start=zero,
-        node_count=programs.node_count[network : network + 1],
-        node_bias=programs.node_bias[first_node:last_node],
-        node_response=programs.node_response[first_node:last_node],
-        node_activation=programs.node_activation[first_node:last_node],
-        node_aggregation=programs.node_aggregation[first_node:last_node],
-        link_end=programs.link_end[first_node:last_node],
-        link_source=programs.link_source[first_link:last_link],
-        link_weight=programs.link_weight[first_link:last_link],
+        node_start=zero, link_start=zero,
+        {_part("network : network + 1", NETWORK_FIELDS)},
+        {_part("nodes:nodes_end", NODE_FIELDS)},
+        {_part("links:links_end", LINK_FIELDS)},
         output_slot=programs.output_slot[network : network + 1],
-    )
+    )""",
+        {"Programs": Programs},
+    ),
+    inline="early",
+)
+
+_COPY = "programs.{row.program_field}[position] = arrays.{row.field}[gene]"
+_copy_node = inner_function(generate("_copy_node(arrays, gene, programs, position)", spell(_COPY, _NODE), {}))
+_copy_link = inner_function(generate("_copy_link(arrays, gene, programs, position)", spell(_COPY, _LINK), {}))
+
+# The same from one place in programs to another.
+_MOVE = "target.{row.program_field}[position] = source.{row.program_field}[origin]"
+move_node = inner_function(generate("move_node(source, origin, target, position)", spell(_MOVE, _NODE), {}))
+move_link = inner_function(generate("move_link(source, origin, target, position)", spell(_MOVE, _LINK), {}))
 
 
 @inner_function
@@ -209,11 +246,8 @@ def _write_nodes(arrays, first_node, first_connection, input_count, count, progr
         while place >= 0:
             connection = first_connection + place
             programs.link_source[link] = scratch.slot[np.uint32(arrays.connection_source[connection])]
-            programs.link_weight[link] = arrays.connection_weight[connection]
+            _copy_link(arrays, connection, programs, link)
             place = scratch.following[place]
             link += 1
         programs.link_end[position] = link
-        programs.node_bias[position] = arrays.node_bias[gene]
-        programs.node_response[position] = arrays.node_response[gene]
-        programs.node_activation[position] = arrays.node_activation[gene]
-        programs.node_aggregation[position] = arrays.node_aggregation[gene]
+        _copy_node(arrays, gene, programs, position)
