@@ -125,7 +125,6 @@ def _score_programs_range(pieces, programs, shape, objective, totals):
     for network in claimed(pieces):
         totals[network] = score_network(programs, network, shape.input_count, objective, fresh, tile)
         fresh = False
-        fresh = False
 
 
 def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals):
