@@ -25,7 +25,6 @@ _ROUNDER = np.float32(12582912.0)
 _ROUNDER_BITS = np.int32(0x4B400000)
 _MANTISSA_BITS = np.int32(23)
 _ONE_BITS = np.int32(0x3F800000)
-_MANTISSA_MASK = np.int32(0x007FFFFF)
 
 _LOG2_E = np.float32(1.442695)
 # ln 2 in two parts (Cody and Waite 1980); the product of the first with an exponent is exact.
