@@ -23,7 +23,7 @@ class PlayRequest(NamedTuple):
     senses: Senses
     reach: Reach
     least: bool
-    """Whether the fitness is the least reward, or else the mean (see `episode.combined`)."""
+    """Whether the fitness is the least reward, or else the mean (see `evaluators.episodes.episode.combined`)."""
     factor: float
     """What the mean is multiplied by."""
 

@@ -62,7 +62,7 @@ class Workspace:
 
     Attributes:
         arrays: The device's Arrays.
-        usable: Bytes of its memory that could be had when `gpu.in_parts` asked; 0 after memory has run out.
+        usable: Bytes of its memory that could be had when `memory.in_parts` asked; 0 after memory has run out.
     """
 
     def __init__(self, device: str) -> None:

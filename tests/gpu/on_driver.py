@@ -1,4 +1,4 @@
-"""Launches as on a GPU, to tests/driver.c instead of a GPU's driver: run by tests/gpu/test_driver.py.
+"""Launches as on a GPU, to tests/gpu/driver.c instead of a GPU's driver: run by tests/gpu/test_driver.py.
 
 Kernels are assembled by NVIDIA's tools, loaded and launched by numba-cuda and cuda.core; the numbers that arrive at the
 driver are what the emulated kernel gets.
