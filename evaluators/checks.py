@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.devices import HOST, Arrays
-from neat.genome.genome import Genomes
+from neat.genome.genome import Genome, Genomes
 from neat.support.archive import check_arrays
 from neat.support.messages import cut, shown
 from neat.support.validation import check_unmasked
@@ -44,6 +44,14 @@ def _as_finite(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
         wrong = array.reshape(result.shape)[position]  # `result` has one dimension where `array` has none
         raise ValueError(f"{name}: expected finite {result.dtype} numbers, got {wrong} at {position}")
     return result
+
+
+def as_batch(genomes: Genomes | Genome) -> Genomes:
+    """Return genomes as they are, and a single genome as Genomes; ValueError for anything else."""
+    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
+    if not isinstance(batch, Genomes):
+        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    return batch
 
 
 def check_current(genomes: Genomes) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_current, check_size
+from evaluators.checks import as_batch, as_float32, check_current, check_size
 from evaluators.devices import read_only, resolve_device
 from evaluators.engine import Engine, engine_for, unsupported_reason
 from evaluators.program.compiled import NetworkBatch
@@ -29,9 +29,7 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
         ValueError: The device is not there, or this is no genome.
     """
     engine = engine_for(resolve_device(device, unsupported_reason))
-    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
-    if not isinstance(batch, Genomes):
-        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    batch = as_batch(genomes)
     check_current(batch)
     return Networks(engine, batch)
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count, check_state
+from evaluators.checks import as_batch, check_choice, check_count, check_state
 from evaluators.episodes.episode import combined
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.jit import kernel
@@ -159,10 +159,8 @@ def combine_rewards(reward, length, least, factor, fitness):
 
 
 def as_genomes(genomes: Genomes | Genome) -> Genomes:
-    """A single genome as Genomes too; ValueError for anything else."""
-    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
-    if not isinstance(batch, Genomes):
-        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    """As `evaluators.checks.as_batch`; ValueError also for no genomes."""
+    batch = as_batch(genomes)
     if len(batch) == 0:
         raise ValueError("genomes: expected at least one, got none")
     return batch

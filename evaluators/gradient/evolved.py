@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count
+from evaluators.checks import as_batch, check_choice, check_count
 from evaluators.devices import resolve_device
 from evaluators.engine import Engine, NetworkGradients, engine_for, unsupported_reason
 from evaluators.gradient.optim.optimiser import Optimiser
@@ -72,9 +72,7 @@ def fit_weights(
     Raises:
         ValueError: An argument is not allowed, or an activation or an aggregation has no slope.
     """
-    batch = genomes.genomes if isinstance(genomes, Genome) else genomes
-    if not isinstance(batch, Genomes):
-        raise ValueError(f"genomes: expected neat.Genomes or neat.Genome, got {type(genomes).__name__}")
+    batch = as_batch(genomes)
     samples = as_samples(inputs, targets, fitness, recurrent_steps)
     engine = engine_for(resolve_device(device, unsupported_reason))
     return Trainer(samples, engine, optimiser, steps, train)(batch)
@@ -97,9 +95,9 @@ class Trainer:
             )
         check_count("steps", steps)
         if isinstance(train, str) or not train:
-            raise ValueError(f"train: expected some of {', '.join(get_args(Trained))}, got {shown(train)}")
+            raise ValueError(f"train: expected some of {', '.join(_NAMES)}, got {shown(train)}")
         for name in train:
-            check_choice("train", name, get_args(Trained))
+            check_choice("train", name, _NAMES)
         if not callable(optimiser):
             raise ValueError(
                 f"optimiser: expected a function of a list of parameters, got {type(optimiser).__name__}"
