@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neat.kernels.pieces import all_done, await_done, pieces_of, withdraw
+from neat.kernels.pieces import IS_COMPILED, all_done, await_done, pieces_of, withdraw
 from neat.support.messages import shown
 
 PAYS = 250  # genomes for each thread: with fewer, waking the thread costs more than it saves
@@ -73,7 +73,8 @@ class Workers:
             cost: The work for one genome, where 1 is a generation's steps: some hundred nanoseconds.
         """
         work = int(count * cost)
-        threads = min(self.threads, work // PAYS)
+        # Kernels that are not compiled hold the global lock, and nothing makes their counters atomic.
+        threads = min(self.threads, work // PAYS) if IS_COMPILED else 1
         if threads <= 1 or (work < _LONG and time.perf_counter() < self._alone_until):
             kernel(pieces_of(count, count), *arguments, *scratch())
             return

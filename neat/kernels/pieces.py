@@ -20,6 +20,8 @@ from neat.kernels.jit import function, kernel
 _NEXT, _DONE, _COUNT, _SIZE = range(4)
 _LINGER = 100  # polls, some 3 µs
 
+IS_COMPILED = not getattr(config, "DISABLE_JIT", False)
+
 
 def pieces_of(count: int, size: int) -> np.ndarray:
     """The genomes 0 … count in pieces of `size`, none of them claimed: int64 (4,)."""
@@ -77,7 +79,7 @@ def _plain_fetch_add(array: np.ndarray, index: int, value: int) -> int:
     return before
 
 
-if getattr(config, "DISABLE_JIT", False):
+if not IS_COMPILED:
     _fetch_add = _plain_fetch_add
 
 

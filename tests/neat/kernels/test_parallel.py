@@ -332,6 +332,19 @@ def test_the_interpreter_ends_while_threads_wait_or_work(program):
     assert (done.returncode, done.stdout, done.stderr) == (0, "10000\n" * (2 if program else 1), "")
 
 
+def test_without_the_compiler_the_caller_works_alone():
+    """The pieces' atomic operations have no counterpart in Python."""
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10000\n", "")
+
+
 AT_THE_END = """
 import time
 from neat import parallel
