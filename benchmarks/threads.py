@@ -2,8 +2,8 @@
 
     python -m benchmarks.threads [--quick]
 
-Both sides evolve the same seed, so that they do the same work, and take turns after each generation. The quartiles are
-those of the rounds, each of which repeats the run: on a machine that others use too, the first one says more.
+Both sides evolve the same seed, so that they do the same work, and take turns after each generation. The quantiles
+are over the rounds, each of which repeats the run: on a machine that others use too, the lowest says most.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ def measure(population: int, rounds: int) -> np.ndarray:
             run.advance(BEFORE)
         for generation in range(GENERATIONS):
             for side in (0, 1) if round_ % 2 else (1, 0):
-                parallel._shared = WORKERS[
-                    side
-                ]  # which also the evaluator uses, and not new threads each time
+                # The evaluator uses the shared workers too; `set_threads` would start new threads each time.
+                parallel._shared = WORKERS[side]
                 times[side, generation, round_] = runs[side].advance(1)["seconds"]
     return times
 
