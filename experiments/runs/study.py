@@ -20,6 +20,7 @@ from experiments.runs.table import write_tables
 from experiments.tasks.experiment import Experiment, find_experiment
 from neat import Genome, Population, plot
 from neat.config.config import Config, merge
+from neat.evaluation import Stateful
 from neat.kernels import parallel
 from neat.support.files import CsvFile
 
@@ -115,7 +116,7 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
         measures,
         result.history.generations["best_ever"].copy(),
         result.champion.to_dict(),
-        evaluator.state() if hasattr(evaluator, "state") else {},
+        evaluator.state() if isinstance(evaluator, Stateful) else {},
     )
 
 
