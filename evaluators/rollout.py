@@ -246,16 +246,16 @@ class Rollout(Episodic):
                 "the evaluator of the run, or restore(neat.checkpoint.load(file).evaluator_state)"
             )
         play = Play(
-            _NO_START if start is None else start,
-            0 if start is None else start.shape[1],
-            0,
-            np.uint64(genomes.seed if trial < TRIAL else 0),
-            genomes.generation if trial == TRAINING else 0,
-            self.starts == "generation" or trial != TRAINING,
-            trial,
-            int(self.environment.time_limit),
-            self._normaliser is not None and trial == TRAINING,
-            traced,
+            start=_NO_START if start is None else start,
+            given=0 if start is None else start.shape[1],
+            first=0,
+            seed=np.uint64(genomes.seed if trial < TRIAL else 0),
+            generation=genomes.generation if trial == TRAINING else 0,
+            common=self.starts == "generation" or trial != TRAINING,
+            trial=trial,
+            limit=int(self.environment.time_limit),
+            measured=self._normaliser is not None and trial == TRAINING,
+            traced=traced,
         )
         return PlayRequest(episodes, self._decision, play, self.senses(), self.reach(), *self._combination())
 
