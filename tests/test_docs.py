@@ -3,14 +3,12 @@
 import json
 import re
 import textwrap
-from pathlib import Path
 
 import pytest
 
 import evaluators
 import neat
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 
 def blocks(page):

@@ -21,7 +21,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 # The kinds of tries 0, 1, 2, …, repeated.
 KINDS = (
     *("checkpoint", "genome_json", "checkpoint", "toml", "checkpoint", "ini", "exported_genome"),

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neat.io import checkpoint
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 _MARK = "BATCHNEAT_CAMPAIGN"  # an environment variable that marks all processes of a command
 _TIME_TO_END = 10.0  # seconds
 _KILLS = 4  # per trial

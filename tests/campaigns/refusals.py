@@ -5,9 +5,9 @@ from __future__ import annotations
 import linecache
 import os
 import traceback
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("neat", "evaluators", "experiments"))
 REFUSALS = (ValueError, TypeError, IndexError, OverflowError, ImportError, AttributeError, RuntimeError)
 LONGEST = 2000  # characters of a message
