@@ -225,7 +225,7 @@ EDITS = {
     "two dimensions": (make("genomes.node_bias", lambda a: a[np.newaxis]), "genomes.node_bias: expected"),
     "dtype": (make("genomes.node_id", lambda a: a.astype(np.int32)), "genomes.node_id: expected int64"),
     "dtype of a table": (make("innovations.link_first", lambda a: a.astype(float)), "innovations.link_first"),
-    "unknown array": (lambda arrays: {**arrays, "extra": np.zeros(1)}, "'extra': no checkpoint has"),
+    "unknown array": (lambda arrays: {**arrays, "extra": np.zeros(1)}, "'extra': a checkpoint has no array"),
     "unknown candidate": (
         lambda arrays: {**arrays, "candidate10.node_id": np.zeros(1)},
         "'candidate10.node_id'",
