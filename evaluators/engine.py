@@ -1,7 +1,7 @@
-"""The seam between evaluators and devices: an engine activates, scores, plays and differentiates networks.
+"""The interface between evaluators and devices: an engine runs networks for scores, gradients and episodes.
 
-`evaluators.cpu.engine` and `evaluators.gpu.engine` implement these protocols. Each operation has an object of its own,
-which keeps what it needs on the device from one call to the next.
+`evaluators.cpu.engine` and `evaluators.gpu.engine` implement these protocols. Each operation has its own object, which
+keeps its data on the device between calls.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Activator(Protocol):
-    """G networks, kept on one device with the state of the recurrent ones. What they give is that device's arrays."""
+    """Activates G networks on one device, keeps the state of recurrent ones, and returns that device's arrays."""
 
     @property
     def arrays(self) -> Arrays:
@@ -37,22 +37,22 @@ class Activator(Protocol):
 
     @property
     def programs(self) -> Programs:
-        """The networks as arrays that can be written to; ValueError if they are not in the host's memory."""
+        """The networks as writable arrays; raises a ValueError unless they are in the host's memory."""
 
     def __len__(self) -> int: ...
 
     def forget(self, samples: int) -> None:
-        """Give every network a state of 0 for so many samples: recurrent ones need it before they are activated."""
+        """Set the state of every network to 0 for this many samples, as recurrent ones need before they are activated."""
 
     def clear(self, networks: np.ndarray) -> None:
-        """Set the state of these networks, int64 (n,), to 0."""
+        """Set the state of the networks with these indices, int64 (n,), to 0."""
 
     def activate(self, x: Any, networks: np.ndarray) -> Any:
         """Activate networks at successive times.
 
         Args:
             x: float32 (times, 1 or n, samples, inputs), an array of the device.
-            networks: int64 (n,), each at most once.
+            networks: Indices, int64 (n,), each at most once.
 
         Returns:
             Outputs, float32 (n, times, samples, outputs).
@@ -60,46 +60,46 @@ class Activator(Protocol):
 
 
 class Scorer(Protocol):
-    """The fitness of networks over samples that stay on the devices."""
+    """Computes the fitness of networks over samples that stay on the devices."""
 
     def score(self, networks: NetworkBatch) -> np.ndarray:
-        """Fitness of every network, float64 (networks,).
+        """Return the fitness of every network, float64 (networks,).
 
-        A named loss is summed over the samples and divided by `Samples.divisor`; a user-defined function gets the
-        outputs of all networks, or of parts of them where a device's memory is too small.
+        A named loss is summed over the samples and divided by `Samples.divisor`. A user-defined function gets the
+        outputs of all networks, or of parts of them if a device's memory is too small.
 
         Raises:
-            ValueError: A user-defined function gives another shape.
+            ValueError: A user-defined function returned another shape.
         """
 
 
 class Outcome(Protocol):
-    """The result of episodes. A device keeps the record until it is asked for."""
+    """The result of episodes. The device keeps the record until `record` is called."""
 
     @property
     def fitness(self) -> np.ndarray:
-        """float64 (networks,), the rewards as `PlayRequest` combines them."""
+        """Fitness, float64 (networks,): the rewards, combined as the `PlayRequest` says."""
 
     @property
     def steps(self) -> int:
-        """Steps of all episodes."""
+        """The number of steps of all episodes together."""
 
     def record(self) -> Record:
-        """All that is kept of the episodes, in arrays of the host's memory."""
+        """Return the Record of the episodes in the host's memory."""
 
 
 class Player(Protocol):
-    """Episodes of networks in one environment."""
+    """Runs episodes of networks in one environment."""
 
     @property
     def functions(self) -> Functions:
-        """The environment's."""
+        """The functions of the environment."""
 
     def is_built(self, decision: str) -> bool:
-        """Whether the loop over episodes with this decision was compiled before, by any process."""
+        """Return whether some process has compiled the loop over episodes with this decision."""
 
     def play(self, networks: NetworkBatch, request: PlayRequest) -> Outcome:
-        """Play episodes.
+        """Run the requested episodes of every network.
 
         Raises:
             RuntimeError: A function of the environment raised an error, which the message names.
@@ -108,7 +108,7 @@ class Player(Protocol):
 
 
 class NetworkGradients(Protocol):
-    """The gradients of G networks over samples, on one device."""
+    """Computes the gradients of G networks over samples, on one device."""
 
     @property
     def arrays(self) -> Arrays:
@@ -116,7 +116,7 @@ class NetworkGradients(Protocol):
 
     @property
     def programs(self) -> Programs:
-        """The networks, in the host's memory, with the numbers that the genomes have."""
+        """The networks in the host's memory, with the genomes' weights, biases and responses."""
 
     @property
     def origins(self) -> Origins:
@@ -124,13 +124,13 @@ class NetworkGradients(Protocol):
 
     @property
     def gradient(self) -> Gradient:
-        """What the last call of `differentiate` found, float32 arrays of the device as long as the programs'.
+        """The gradient of the loss (minus the fitness) from the last call of `differentiate`.
 
-        It is the gradient of minus the fitness, that is of the loss.
+        Its float32 arrays are the device's, and as long as those of the programs.
         """
 
     def differentiate(self, numbers: Sequence[Any]) -> np.ndarray:
-        """Fill `gradient`, and return every network's sum of the loss over the samples, float64 (G,).
+        """Fill `gradient`, and return the loss of every network, summed over the samples, float64 (G,).
 
         Args:
             numbers: Weights, biases and responses in the programs' order, float32 arrays of the device.
@@ -138,39 +138,39 @@ class NetworkGradients(Protocol):
 
 
 class Differentiator(Protocol):
-    """Gradients of networks over samples."""
+    """Computes gradients of networks over samples."""
 
     def map_parts(self, genomes: Genomes, work: Callable[[Genomes, NetworkGradients], T]) -> list[T]:
         """Call `work(part, gradients)` for parts of the genomes that fit on a device.
 
         Returns:
-            What the calls gave, in the order of the genomes.
+            The results of the calls, in the order of the genomes.
         """
 
 
 class Engine(Protocol):
-    """What executes networks on a device, or on several GPUs."""
+    """Executes networks on a device, or on several GPUs."""
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """The devices, as `evaluators.devices.resolve_device` gave them."""
+        """The devices, as returned by `evaluators.devices.resolve_device`."""
 
     def activator(self, networks: NetworkBatch) -> Activator:
-        """Put networks on the device; ValueError if there are several. Genomes' arrays may be written to again."""
+        """Copy networks to the device, so that the genomes may change; raises a ValueError for several devices."""
 
     def scorer(self, samples: Samples) -> Scorer:
-        """Put samples on the devices, to score networks on them."""
+        """Copy samples to the devices, and return a Scorer over them."""
 
     def player(self, environment: Environment) -> Player:
-        """Prepare episodes in an environment."""
+        """Return a Player for an environment."""
 
     def differentiator(self, samples: Samples) -> Differentiator:
-        """Prepare gradients over samples with a named loss."""
+        """Return a Differentiator over samples with a named loss."""
 
 
 @functools.cache
 def engine_for(devices: tuple[str, ...]) -> Engine:
-    """The engine of the devices that `evaluators.devices.resolve_device` gave."""
+    """Return the engine for devices that `evaluators.devices.resolve_device` returned."""
     if devices == ("cpu",):
         return CpuEngine()
     from evaluators.gpu.engine import GpuEngine  # which imports numba-cuda
@@ -179,10 +179,10 @@ def engine_for(devices: tuple[str, ...]) -> Engine:
 
 
 def unsupported_reason(environment: Environment | None = None) -> str | None:
-    """Which function of a user's cannot be compiled for a GPU, and why; or None.
+    """Return which user-defined function cannot be compiled for a GPU, and why; None if all can.
 
     Args:
-        environment: One whose functions are tried as well as the registered activations and aggregations.
+        environment: Its functions are checked too, before the registered activations and aggregations.
     """
     from evaluators.gpu.specialisations import why_not_added  # which imports numba-cuda
 

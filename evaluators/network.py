@@ -1,4 +1,4 @@
-"""Networks compiled from genomes, for whoever activates them in a loop of their own."""
+"""Networks compiled from genomes, for callers that activate them in their own loop."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from neat.support.validation import check_unmasked
 
 
 def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
-    """Compile genomes to networks: what no output can see is left out, the rest is put in order.
+    """Compile genomes to networks: drop the genes that no output depends on, and put the others in evaluation order.
 
     Args:
         genomes: `neat.Genomes`, or a single `neat.Genome`.
-        device: "cpu", "cuda", "cuda:1" or "auto" (see `evaluators.devices.resolve_device`). What networks give is an
-            array of that device: numpy's unless one asks for something else.
+        device: "cpu", "cuda", "cuda:1" or "auto" (see `evaluators.devices.resolve_device`). Outputs are arrays of that
+            device: numpy arrays on the CPU, cupy arrays on a GPU.
 
     Raises:
-        ValueError: The device is not there, or this is no genome.
+        ValueError: The device is not available, or `genomes` is of another type.
     """
     engine = engine_for(resolve_device(device, unsupported_reason))
     batch = as_batch(genomes)
@@ -37,16 +37,16 @@ def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
 class Networks:
     """The networks of G genomes. `evaluators.compile` makes them.
 
-    Feed-forward networks have no memory. In a recurrent one, an activation is one synchronous step: every
-    node reads the inputs of now and the other nodes' values of the step before, which are 0 after `reset`. The
-    samples of a call are independent states side by side; time is successive calls, or `activate_sequence`.
+    Feed-forward networks have no memory. An activation of recurrent networks is one synchronous step: every node reads
+    the current inputs, and the nodes' values from the step before, which are 0 after `reset`. Each sample of a call has
+    its own state. Time passes from call to call, or within `activate_sequence`.
 
-    Threads may share feed-forward networks. Recurrent ones have one state: while a thread activates or resets them,
-    another one that does so gets a RuntimeError.
+    Threads may share feed-forward networks. Recurrent networks have one state: if two threads activate or reset them at
+    the same time, one of the threads gets a RuntimeError.
 
-    On a GPU, inputs may be cupy's arrays, or anybody's with `__cuda_array_interface__` or DLPack, which are read where
-    they are, and outputs are cupy's. A call returns before the GPU is done, as cupy's own do, on cupy's current stream;
-    the same networks are for one stream at a time.
+    On a GPU, inputs may be cupy arrays, or any arrays with `__cuda_array_interface__` or DLPack, which are not copied to
+    the host. Outputs are cupy arrays. A call uses cupy's current stream and returns before the GPU is done, as cupy's
+    own calls do. Use the same networks on one stream at a time.
     """
 
     def __init__(self, engine: Engine, networks: NetworkBatch) -> None:
@@ -84,12 +84,12 @@ class Networks:
 
     @property
     def programs(self) -> Programs:
-        """The networks as arrays, which are read-only; ValueError if they are not on the CPU."""
+        """The networks as read-only arrays; raises a ValueError unless they are on the CPU."""
         return Programs(*map(read_only, writable_programs(self)))
 
     @property
     def device(self) -> str:
-        """Where they are."""
+        """The name of the device that holds the networks."""
         return self._activator.arrays.device
 
     def __len__(self) -> int:
@@ -109,13 +109,13 @@ class Networks:
                 of the indices. The state of the others stays as it is.
 
         Returns:
-            float32 array of shape (genomes, samples, outputs), numpy's or, on a GPU, cupy's.
+            float32 array of shape (genomes, samples, outputs), from numpy or, on a GPU, from cupy.
 
         Raises:
-            ValueError: Another shape, numbers that float32 cannot hold, an index out of range or given twice,
-                or, for recurrent networks, another number of samples than in the first activation of any of
-                them since the last `reset` of all.
-            RuntimeError: Another thread is activating or resetting these networks, which are recurrent.
+            ValueError: `x` has the wrong shape or numbers that float32 cannot hold, or an index is out of range or
+                given twice. Or the networks are recurrent, and the number of samples differs from that of the first
+                activation since the last `reset` of all.
+            RuntimeError: Another thread is activating or resetting these recurrent networks.
             IndexError: A registered activation or aggregation used an index out of range.
         """
         chosen = self._all if genomes is None else self._chosen(genomes)
@@ -123,33 +123,33 @@ class Networks:
         return self._run(array[np.newaxis], chosen)[:, 0]
 
     def activate_sequence(self, x: Any) -> Any:
-        """Activate every network at successive times; the same as as many calls of `activate`.
+        """Activate every network at successive times, as one call of `activate` per time does.
 
         Args:
             x: Inputs, of shape (times, samples, inputs) for all networks alike or
                 (genomes, times, samples, inputs).
 
         Returns:
-            float32 array of shape (genomes, times, samples, outputs), numpy's or, on a GPU, cupy's.
+            float32 array of shape (genomes, times, samples, outputs), from numpy or, on a GPU, from cupy.
 
         Raises:
-            ValueError: As `activate`.
-            RuntimeError: As `activate`.
-            IndexError: As `activate`.
+            ValueError: `activate` would raise it.
+            RuntimeError: Another thread is activating or resetting these recurrent networks.
+            IndexError: A registered activation or aggregation used an index out of range.
         """
         array = self._check(x, "(times, samples, inputs) or (genomes, times, samples, inputs)", 3, len(self))
         return self._run(self._activator.arrays.xp.moveaxis(array, 1, 0), self._all)
 
     def reset(self, genomes: Any = None) -> None:
-        """Forget the recurrent state, so that the next step reads 0 from every node.
+        """Set the state of recurrent networks to 0.
 
         Args:
-            genomes: Which networks': indices, each at most once, or a bool mask of shape (genomes,); all of
+            genomes: Which networks: indices, each at most once, or a bool mask of shape (genomes,); all of
                 them by default. Only a reset of all allows another number of samples.
 
         Raises:
             ValueError: The mask has another shape, or an index is out of range or given twice.
-            RuntimeError: As `activate`.
+            RuntimeError: Another thread is activating or resetting these recurrent networks.
         """
         chosen = None if genomes is None else self._chosen(genomes)
         if self.feed_forward:
@@ -189,7 +189,7 @@ class Networks:
         return chosen
 
     def _check(self, x: Any, shapes: str, dimensions: int, genomes: int) -> Any:
-        """Inputs with a first dimension of 1 or `genomes`."""
+        """Return the inputs with a first dimension of 1 or `genomes`."""
         with self._activator.arrays.current():
             array = as_float32("x", x, self._activator.arrays)
         if array.ndim == dimensions:
@@ -202,7 +202,7 @@ class Networks:
         return array
 
     def _run(self, x: Any, chosen: np.ndarray) -> Any:
-        """`x`: (times, 1 or n, samples, inputs); `chosen`: int64 (n,)."""
+        """Activate `chosen`, int64 (n,), with `x`, float32 (times, 1 or n, samples, inputs)."""
         if self.feed_forward:
             return self._activator.activate(x, chosen)
         samples = x.shape[2]
@@ -218,7 +218,7 @@ class Networks:
 
 
 def writable_programs(networks: Networks) -> Programs:
-    """The arrays behind `Networks.programs`: for read-only ones, numba would compile every kernel anew.
+    """Return the writable arrays behind `Networks.programs`: numba would compile every kernel again for read-only ones.
 
     Raises:
         ValueError: The networks are not on the CPU.

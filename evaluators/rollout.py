@@ -32,7 +32,7 @@ from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genome, Genomes
 
-_NO_START = np.zeros((1, 1))  # always this one: a GPU is sent it once
+_NO_START = np.zeros((1, 1))  # one array for all calls, so that it is sent to a GPU once
 
 
 class Trace(NamedTuple):
@@ -41,39 +41,43 @@ class Trace(NamedTuple):
     state: np.ndarray
     """float64 (steps + 1, state)."""
     action: np.ndarray
-    """float64 (steps, dimensions), or the choice, (steps, 1)."""
+    """float64 (steps, dimensions); of a discrete space, the chosen action, (steps, 1)."""
     reward: np.ndarray
     """float64 (steps,)."""
     terminated: bool
-    """Rather than cut off by the time limit."""
+    """Whether the task ended the episode, rather than the time limit."""
 
 
 class Rollout(Episodic):
     """Fitness of genomes that act in an environment, over several episodes.
 
-    Outputs become actions so: of a discrete space with `actions="argmax"`, each action has an output and the greatest
-    is taken; with `"threshold"` there is one output, and the range of its activation is divided evenly among the
-    actions. Of a continuous space, each dimension has an output, and the range of its activation is stretched to the
-    dimension's bounds (`neat.activations.Activation.low` and `high`).
+    The action space decides how outputs become actions:
+
+    - Discrete, `actions="argmax"`: each action has an output, and the greatest output wins.
+    - Discrete, `actions="threshold"`: there is one output, and the range of its activation is divided evenly among the
+      actions.
+    - Continuous: each dimension has an output, and the range of its activation is scaled to the dimension's bounds.
+
+    `neat.activations.Activation.low` and `high` give the range of an activation.
 
     Args:
         environment: An instance of an `evaluators.environments.Environment`.
-        episodes: Episodes of each genome.
-        starts: "generation": all genomes of a generation meet the same random starts; "genome": each its own. Both
-            depend on the run's seed and the generation alone, and differ from one generation to the next.
-        combine: How episodes' rewards become a fitness.
-        observations: "scaled": the environment's bounds become ±1, where they are finite; "raw"; "normalised":
-            by the mean and the standard deviation of all observations of the generations before, within ±10 (as ARS
-            V2-t, Mania et al. 2018, but for the limit).
+        episodes: The number of episodes of each genome.
+        starts: "generation": all genomes of a generation have the same random starts; "genome": each has its own. Both
+            depend only on the run's seed and the generation, and differ from one generation to the next.
+        combine: How the rewards of episodes become a fitness: their "mean", "min" or "sum".
+        observations: "scaled": finite bounds of the environment become ±1; "raw": unchanged; "normalised": by the mean
+            and the standard deviation of all observations of earlier generations, and limited to ±10 (as ARS V2-t,
+            Mania et al. 2018, which has no limit).
         actions: How a discrete action is chosen.
-        device: See `evaluators.devices.resolve_device`; "auto" is the CPU too where a function of a person's
-            own cannot be compiled for a GPU.
+        device: See `evaluators.devices.resolve_device`. "auto" also falls back to the CPU if a user-defined function
+            cannot be compiled for a GPU.
 
     Attributes:
-        steps: Environment steps of all calls so far; steps in `play` and `validate` do not count.
+        steps: Environment steps of all calls so far, without those in `play` and `validate`.
 
     Raises:
-        ValueError: An argument is not known, or the environment's functions cannot be compiled or do not work.
+        ValueError: An argument has an unknown value, or the environment's functions cannot be compiled or do not work.
     """
 
     def __init__(
@@ -95,7 +99,7 @@ class Rollout(Episodic):
         self._observations = observations
         self._player = engine_for(self.devices).player(environment)
         self._functions = self._player.functions
-        self._outcome: Outcome | None = None  # of the last call, until its episodes are asked for
+        self._outcome: Outcome | None = None  # of the last call, until `last` is read
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
         self._in_use: AbstractContextManager[None] = nullcontext()
         if self._normaliser is not None:
@@ -111,22 +115,22 @@ class Rollout(Episodic):
 
     @property
     def environment(self) -> Environment:
-        """What the genomes act in."""
+        """The environment in which the genomes act."""
         return self._environment
 
     @property
     def observations(self) -> Observations:
-        """How observations become inputs."""
+        """How observations become inputs: "scaled", "raw" or "normalised"."""
         return self._observations
 
     @property
     def num_inputs(self) -> int:
-        """Inputs that the networks must have."""
+        """The number of inputs that networks must have."""
         return self.environment.num_observations
 
     @property
     def num_outputs(self) -> int:
-        """Outputs that they must have."""
+        """The number of outputs that networks must have."""
         actions = self.environment.actions
         if isinstance(actions, Box):
             return len(actions.low)
@@ -135,18 +139,18 @@ class Rollout(Episodic):
     def play(
         self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0, states: Any = None
     ) -> Episodes:
-        """Episodes from fresh starts, the same for all genomes, which no training meets, or from given states.
+        """Run episodes from starts that training does not use, the same for all genomes, or from given states.
 
         Args:
-            genomes: What plays.
-            episodes: How many of each.
-            trial: Another number gives other starts; they depend on it alone, and are the same in every run.
-            states: First states, of shape (episodes, k), for the first k elements of the state, the rest of which is
-                as `reset` leaves it; then there are as many episodes.
+            genomes: The genomes.
+            episodes: The number of episodes of each genome.
+            trial: Selects the starts, which depend on this number only and are the same in every run.
+            states: First states, of shape (episodes, k): the first k elements of the state; `reset` sets the others.
+                The number of rows replaces `episodes`.
 
         Raises:
-            ValueError: As a call, or an argument is out of range.
-            RuntimeError: As a call.
+            ValueError: A call would raise it, or an argument is out of range.
+            RuntimeError: A call would raise it.
         """
         if states is None:
             return super().play(genomes, episodes, trial)
@@ -159,7 +163,7 @@ class Rollout(Episodic):
         return _episodes(self._player.play(batch, request).record())
 
     def trace(self, genome: Genome, trial: int = 0) -> Trace:
-        """The first of the episodes that `play` has, step by step."""
+        """Run the first episode of `play` with this trial, and return it step by step."""
         check_trial(trial)
         batch = as_genomes(genome)
         record = self._player.play(batch, self._request(batch, 1, TRIAL + trial, traced=True)).record()
@@ -172,15 +176,16 @@ class Rollout(Episodic):
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint keeps: environment, steps so far, and what the observations are normalised by."""
+        """Return what a checkpoint saves: environment, steps so far, and the statistics that normalise observations."""
         own = {"environment": np.array(repr(self.environment))}  # with its constants
         return super().state() | own | (self._normaliser.state() if self._normaliser is not None else {})
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave.
+        """Restore what `state` returned.
 
         Raises:
-            ValueError: It is of an environment with another name or other constants, or no state of this evaluator.
+            ValueError: The state has an environment with another name or other constants, or belongs to another kind of
+                evaluator.
         """
         super().restore(arrays)
         if self._normaliser is not None:
@@ -188,7 +193,7 @@ class Rollout(Episodic):
 
     @property
     def is_built(self) -> bool:
-        """Whether the loop over episodes was compiled before, by any process."""
+        """Whether some process has compiled the loop over episodes."""
         return self._player.is_built(self._decision)
 
     @property
@@ -197,11 +202,11 @@ class Rollout(Episodic):
 
     @property
     def last(self) -> Episodes | None:
-        """The Episodes of the last call, which a GPU keeps until they are asked for; None if it failed."""
+        """The Episodes of the last call, fetched from a GPU when first read; None if the call failed."""
         outcome = self._outcome
         if outcome is not None:
             self._last = _episodes(outcome.record())
-            if self._outcome is outcome:  # no other thread has called meanwhile
+            if self._outcome is outcome:  # no other thread has made a call meanwhile
                 self._outcome = None
         return self._last
 
@@ -223,10 +228,11 @@ class Rollout(Episodic):
             return _episodes(self._player.play(genomes, self._request(genomes, episodes, trial)).record())
 
     def _add_to_normaliser(self, record: Record) -> Episodes:
-        """Add observations to those that later ones are normalised by; returns the episodes without them."""
+        """Add the observations to the statistics that normalise later ones, and return the episodes."""
         assert self._normaliser is not None
         self._normaliser.add(record.moment, int(record.length.sum()))
-        return Episodes(*(field.copy() for field in _episodes(record)))  # `moment` is in the same memory
+        # Copies, since views would keep `moment` in memory.
+        return Episodes(*(field.copy() for field in _episodes(record)))
 
     def _request(
         self,
@@ -236,13 +242,13 @@ class Rollout(Episodic):
         start: np.ndarray | None = None,
         traced: bool = False,
     ) -> PlayRequest:
-        """What these genomes are to play, if they can."""
+        """Return the request for episodes of these genomes; raises a ValueError if they do not fit the environment."""
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
         if self._normaliser is not None and self._normaliser.count == 0 and trial != TRAINING:
             raise ValueError(
-                f"{self.name}: observations are normalised by those of a run, and this evaluator has seen none: use "
+                f"{self.name}: observations are normalised by those of a run, but this evaluator has seen none: use "
                 "the evaluator of the run, or restore(neat.checkpoint.load(file).evaluator_state)"
             )
         play = Play(
@@ -260,20 +266,20 @@ class Rollout(Episodic):
         return PlayRequest(episodes, self._decision, play, self.senses(), self.reach(), *self._combination())
 
     def senses(self) -> Senses:
-        """How observations become inputs, as the kernels take it."""
+        """Return how observations become inputs, in the kernels' form."""
         if self._normaliser is None:
             return self._senses
         return senses_for(self.environment, self.observations, self._normaliser)
 
     def reach(self) -> Reach:
-        """How outputs become actions, as the kernels take it."""
+        """Return how outputs become actions, in the kernels' form."""
         low, factor = _output_ranges(len(ACTIVATIONS))
         return Reach(low, factor, self._lowest, self._span)
 
 
 @cache
 def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the range of each activation begins, and the inverse of its width."""
+    """Return the lower bound of each activation's range, and the inverse of the range's width."""
     low, high = np.array([(entry.low, entry.high) for entry in ACTIVATIONS[:activations]], np.float32).T
     return low.copy(), 1 / (high - low)
 

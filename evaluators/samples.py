@@ -1,4 +1,4 @@
-"""A data set with the fitness that genomes have on it: what evaluation and training by gradients share."""
+"""A data set and the fitness over it, which `Supervised` and gradient training share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CLASSIFYING = ("cross_entropy", "accuracy")
 
 
 class Samples(NamedTuple):
-    """A checked data set, and the fitness over it. `as_samples` makes it."""
+    """A checked data set and the fitness over it. `as_samples` makes it."""
 
     inputs: np.ndarray
     """float32 (samples, inputs)."""
@@ -25,11 +25,11 @@ class Samples(NamedTuple):
     fitness: str | Callable[[np.ndarray, np.ndarray], Any]
     """One of `evaluators.program.loss.LOSSES`, or a user-defined function."""
     steps: int
-    """Steps that a recurrent network makes before its outputs are read."""
+    """The number of steps that a recurrent network makes before its outputs are read."""
     input_rows: np.ndarray
-    """The inputs as kernels take them, float32 (1, 1, inputs, samples)."""
+    """The inputs in the kernels' layout, float32 (1, 1, inputs, samples)."""
     target_rows: np.ndarray
-    """The targets as kernels take them, float32 (outputs, samples)."""
+    """The targets in the kernels' layout, float32 (outputs, samples)."""
 
     @property
     def num_inputs(self) -> int:
@@ -49,13 +49,13 @@ class Samples(NamedTuple):
 
     @property
     def divisor(self) -> int:
-        """The number by which a named loss, summed over the samples, is divided to give the fitness."""
+        """The divisor that turns a named loss, summed over the samples, into the fitness."""
         if self.fitness == "accuracy":
             return len(self.targets)
         return -(len(self.targets) if self.fitness == "cross_entropy" else self.targets.size)
 
     def steps_of(self, feed_forward: bool) -> int:
-        """The steps that networks make: one if they are feed-forward."""
+        """Return the number of steps that networks make: 1 if they are feed-forward."""
         return 1 if feed_forward else self.steps
 
     def check_genomes(self, genomes: Genomes) -> None:
@@ -71,7 +71,7 @@ def as_samples(
     """Check the arguments of `evaluators.Supervised` that describe the data set, and return them as a record.
 
     Raises:
-        ValueError: The fitness is not known, the steps are no positive integer, or an array is not finite or has
+        ValueError: The fitness is unknown, `steps` is not a positive integer, or an array is not finite or has
             another shape.
     """
     if not callable(fitness) and fitness not in LOSSES:
@@ -104,7 +104,7 @@ def _targets(targets: Any) -> np.ndarray:
 
 
 def _class_targets(targets: Any) -> np.ndarray:
-    """Classes as float32 (samples, 1) for two of them, else as a probability for each class."""
+    """Return float32 (samples, 1) for two classes, else one probability per class, (samples, classes)."""
     array = _targets(targets)
     if np.ndim(targets) == 1:
         labels = array[:, 0]

@@ -1,4 +1,4 @@
-"""Fitness from a data set."""
+"""Fitness from the loss over a data set."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ class Supervised:
     - `squared_error`: minus the mean of (z - t)² over samples and outputs.
     - `absolute_error`: minus the mean of |z - t| over samples and outputs.
     - `cross_entropy`: minus the mean over samples of -Σ t ln softmax(z); with one output, of
-      -t ln σ(z) - (1 - t) ln(1 - σ(z)). The outputs are logits: they want the activation `identity`.
-    - `accuracy`: the fraction of samples that are right: the target's class has the greatest output, without
-      a tie; with one output, it is on the target's side of 0.5.
+      -t ln σ(z) - (1 - t) ln(1 - σ(z)). The outputs are logits, so use the activation `identity`.
+    - `accuracy`: the fraction of samples that are right. With several outputs, that of the target's class must be
+      greater than all others; with one output, it must be on the target's side of 0.5.
 
     Args:
         inputs: Array of shape (samples, inputs).
         targets: Array of shape (samples, outputs) or (samples,). For `cross_entropy` and `accuracy`: integer
             labels of shape (samples,), from 0, where two classes mean one output and more mean one output
             each; or 0 and 1 of shape (samples, 1); or each class's probability, of shape (samples, classes).
-        fitness: One of these names, or a function `f(outputs, targets)` that gives every genome's fitness:
+        fitness: One of these names, or a function `f(outputs, targets)` that returns every genome's fitness:
             outputs float32 of shape (genomes, samples, outputs), targets float32 of shape (samples, outputs),
-            result of shape (genomes,), higher is better. On a GPU (the first, of several), they are cupy's, and the
-            result may be; where its memory is too small for the outputs of all genomes, the function is called for
-            parts of them.
-        steps: Recurrent networks start with a state of 0 and make so many steps with the same inputs before
+            result of shape (genomes,), higher is better. On a GPU (the first of several), the arguments are cupy
+            arrays, and the result may be one. If the GPU's memory is too small for the outputs of all genomes, the
+            function is called for parts of them.
+        steps: Recurrent networks start with a state of 0 and make this number of steps with the same inputs before
             their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
             Ignored for feed-forward networks.
         device: See `evaluators.devices.resolve_device`.
-        learn_steps: Each genome is trained by gradients for so many steps before its fitness is taken (see
+        learn_steps: The number of gradient steps that train each genome before its fitness is computed (see
             `evaluators.gradient.fit_weights`).
-        optimiser: Makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
-        inherit: Whether offspring inherit what genomes have learned (Lamarck), or selection alone profits from it
-            (Baldwin). The champion of a run has the weights that it has learned in either case.
+        optimiser: A function that makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
+        inherit: Whether offspring inherit learned weights (Lamarck), or learning affects only the fitness (Baldwin).
+            The champion of a run has its learned weights in either case.
 
     Attributes:
-        learned: The last call's genomes as they were after training; None without training.
-        inherit: As given.
-        num_inputs: Inputs that the networks must have.
-        num_outputs: Outputs that they must have.
+        learned: The genomes of the last call after training; None without training.
+        inherit: The argument of that name.
+        num_inputs: The number of inputs that networks must have.
+        num_outputs: The number of outputs that networks must have.
         samples: The data set and the fitness over it, as a checked `evaluators.samples.Samples`.
 
     Raises:
-        ValueError: Something is missing, of another shape, not finite, or not known.
+        ValueError: An array has the wrong shape or is not finite, or an argument has an unknown value.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class Supervised:
         return self.samples.num_outputs
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
-        """Fitness of every genome, float64 of shape (genomes,).
+        """Return the fitness of every genome, float64 of shape (genomes,).
 
         Raises:
-            ValueError: The genomes have other inputs or outputs, or a person's function gives another shape.
+            ValueError: The genomes have other inputs or outputs, or a user-defined function returned another shape.
         """
         if not isinstance(genomes, Genomes):
             raise ValueError(f"genomes: expected neat.Genomes, got {type(genomes).__name__}")

@@ -1,4 +1,4 @@
-"""Fitness by a user-defined function of outputs and targets, on any device."""
+"""Scoring with a user-defined function of outputs and targets, on any device."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from neat.support.validation import check_unmasked
 def score_by_function(
     activator: Any, feed_forward: bool, samples: Samples, data: tuple[Any, Any]
 ) -> np.ndarray:
-    """Fitness of every network, float64 (networks,).
+    """Return the fitness of every network, float64 (networks,).
 
     Args:
-        activator: Networks that were not activated before (see `evaluators.engine.Activator`).
-        feed_forward: Whether they have no memory.
-        samples: Those whose fitness is a function.
-        data: Their inputs and targets, arrays of the activator's device.
+        activator: Networks that have not been activated yet (see `evaluators.engine.Activator`).
+        feed_forward: Whether the networks have no memory.
+        samples: The samples; their fitness is a function.
+        data: Inputs and targets of the samples, arrays of the activator's device.
 
     Raises:
-        ValueError: The function gives something else than a number for each network.
+        ValueError: The function does not return one number for each network.
     """
     inputs, targets = data
     everyone, steps = np.arange(len(activator)), samples.steps_of(feed_forward)
@@ -37,7 +37,7 @@ def score_by_function(
         result = activator.arrays.to_host(given)
     if result.shape != (len(activator),) or result.dtype.kind not in "fiub":
         raise ValueError(
-            f"fitness: expected the function to give numbers of shape ({len(activator)},), "
+            f"fitness: expected the function to return numbers of shape ({len(activator)},), "
             f"got dtype {result.dtype} of shape {result.shape}"
         )
     return result.astype(np.float64)

@@ -192,6 +192,6 @@ def test_genomes_of_other_sizes_are_refused():
 def test_a_function_that_gives_another_shape_is_refused(result):
     _, batch = genomes(1)
     with pytest.raises(
-        ValueError, match=r"^fitness: expected the function to give numbers of shape \(40,\), got"
+        ValueError, match=r"^fitness: expected the function to return numbers of shape \(40,\), got"
     ):
         evaluators.Supervised(X, ONE, fitness=lambda z, t: result)(batch)
