@@ -1,4 +1,4 @@
-"""Where arrays live: in the host's memory, as numpy's, or in a GPU's, as cupy's."""
+"""Devices, and the arrays on them: numpy arrays in the host's memory, or cupy arrays in a GPU's."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from neat.support.messages import shown
 
 _logger = logging.getLogger("evaluators")
 
-OLDEST = (7, 5)  # compute capability; what CUDA 13 compiles for
+OLDEST = (7, 5)  # compute capability, the oldest that CUDA 13 compiles for
 
-# The simulator of numba-cuda: kernels run as Python on numpy's arrays, for tests.
+# In numba-cuda's simulator, kernels run as Python on numpy arrays, for tests.
 SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", False))
 _simulated_gpus = 1
 
 
 class Arrays:
-    """Arrays in the host's memory, and the base of those elsewhere.
+    """Operations on arrays in the host's memory, and the base class for other devices.
 
     Attributes:
         device: "cpu" or "cuda:0", …
         xp: numpy or cupy.
-        shared_bytes: Shared memory that a block may have.
-        multiprocessors: Of the GPU.
+        shared_bytes: Bytes of shared memory that a block may have.
+        multiprocessors: The number of multiprocessors of the GPU.
     """
 
     xp: Any = np
@@ -46,50 +46,50 @@ class Arrays:
         self.device = device
 
     def empty(self, shape: Any, dtype: Any) -> Any:
-        """An uninitialised array."""
+        """Return an uninitialised array."""
         return self.xp.empty(shape, dtype)
 
     def fill(self, target: Any, source: np.ndarray) -> None:
-        """Copy an array of the host into the first elements of `target`, one-dimensional."""
+        """Copy an array of the host into the first elements of `target`, which is one-dimensional."""
         target[: source.size] = source.ravel()
 
     def empty_host(self, size: int) -> np.ndarray:
-        """So many bytes of the host's memory, uint8, from and to which the device copies fast."""
+        """Return a uint8 array of `size` bytes of the host's memory that the device can copy fast."""
         return np.empty(size, np.uint8)
 
     def fetch(self, target: np.ndarray, source: Any) -> None:
-        """Fill an array of the host from the first elements of `source`, one-dimensional, once the device is done."""
+        """Wait for the device, and fill an array of the host from the first elements of `source`, one-dimensional."""
         target[...] = source[: target.size]
 
     def set_bytes(self, block: Any, value: int, size: int) -> None:
-        """Set the first bytes of a block, uint8."""
+        """Set the first `size` bytes of a block, uint8, to `value`."""
         block[:size] = value
 
     def to_device(self, array: Any) -> Any:
-        """An array of the host or of any device as one of this device."""
+        """Return an array of the host or of any device as an array of this device."""
         return np.asarray(array)
 
     def to_host(self, array: Any) -> np.ndarray:
-        """As numpy's."""
+        """Return the array as a numpy array."""
         return np.asarray(array)
 
     def free_bytes(self) -> int:
-        """Memory that can be had."""
+        """Return the bytes of memory that can be allocated."""
         return sys.maxsize
 
     def release(self) -> None:
-        """Give memory back that is kept for later."""
+        """Free memory that is cached for later allocations."""
 
     def stream(self) -> int:
-        """The stream of the moment, as CUDA's handle."""
+        """Return the CUDA handle of the current stream."""
         return 0
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
-        """Make this device the current one."""
+        """Make this device the current one within the context."""
         yield
 
 
@@ -117,7 +117,7 @@ class _Cupy(Arrays):
     def empty_host(self, size: int) -> np.ndarray:
         try:
             return self._empty_pinned((size,), np.uint8)
-        except self.failure:  # no such memory is left
+        except self.failure:  # no pinned memory is left
             return np.empty(size, np.uint8)
 
     def fetch(self, target: np.ndarray, source: Any) -> None:
@@ -128,7 +128,7 @@ class _Cupy(Arrays):
         self._runtime.memsetAsync(block.data.ptr, value, size, self.stream())
 
     def _copy(self, target: int, source: int, size: int, kind: int) -> None:
-        """cupy's own ways look at more than these calls need."""
+        """Copy without the checks of cupy's own functions, which take time."""
         self._runtime.memcpyAsync(target, source, size, kind, self.stream())
 
     def to_device(self, array: Any) -> Any:
@@ -172,7 +172,7 @@ HOST = Arrays("cpu")
 
 
 def read_only(array: Any) -> Any:
-    """A view of numpy's array that cannot be written to; cupy's array as it is, since cupy has no such views."""
+    """Return a read-only view of a numpy array; return a cupy array unchanged, since cupy has no such views."""
     if isinstance(array, np.ndarray):
         array = array.view()
         array.flags.writeable = False
@@ -181,38 +181,40 @@ def read_only(array: Any) -> Any:
 
 @functools.cache
 def arrays_of(device: str) -> Arrays:
-    """The Arrays of a device that `resolve_device` gave."""
+    """Return the Arrays of a device that `resolve_device` returned."""
     if device == "cpu":
         return HOST
     return _Simulated(device) if SIMULATED else _Cupy(device)
 
 
-def resolve_device(device: str, unfit: Callable[[], str | None] = lambda: None) -> tuple[str, ...]:
-    """The devices that a name stands for, the CPU or GPUs; what was chosen is logged once.
+def resolve_device(
+    device: str, unsupported_reason: Callable[[], str | None] = lambda: None
+) -> tuple[str, ...]:
+    """Return the devices that a name stands for, and log each choice once.
 
     Args:
-        device: "cpu"; "cuda" or "cuda:1" for one GPU, "cuda:*" for all of the machine; "auto" for a GPU where there is
-            one that can be used, else the CPU.
-        unfit: Says why what is to be done cannot be done on a GPU, or None.
+        device: "cpu"; "cuda" or "cuda:1" for one GPU; "cuda:*" for all GPUs of the machine; "auto" for a usable GPU if
+            there is one, else the CPU.
+        unsupported_reason: Returns why the task cannot run on a GPU, or None. It is called only if a GPU was chosen.
 
     Raises:
-        ValueError: The device is not known, is not there, or cannot do it.
+        ValueError: The device is unknown, is not available, or does not support the task.
     """
     if device == "cpu":
         return ("cpu",)
     if device != "auto" and (not isinstance(device, str) or not re.fullmatch(r"cuda(:(\d+|\*))?", device)):
         raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {shown(device)}")
-    reason = _why_not()
+    reason = _gpu_unsupported_reason()
     if device == "auto":
-        chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else (_best(),)
+        chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else (_first_supported(),)
     elif reason:
         raise ValueError(f"device: {reason}, got {shown(device)}; use 'cpu'")
     else:
-        chosen = _numbered(device, _count())
-        reason = next(filter(None, map(_too_old, chosen)), None)
+        chosen = _expand_name(device, _count())
+        reason = next(filter(None, map(_too_old_reason, chosen)), None)
         if reason:
             raise ValueError(f"device: {reason}, got {shown(device)}")
-    reason = None if chosen == ("cpu",) else unfit()
+    reason = None if chosen == ("cpu",) else unsupported_reason()
     if reason and device != "auto":
         raise ValueError(f"{reason}; use device='cpu'")
     if reason:
@@ -222,14 +224,15 @@ def resolve_device(device: str, unfit: Callable[[], str | None] = lambda: None) 
 
 
 def describe(devices: tuple[str, ...]) -> str:
-    """A line that says what `resolve_device` chose, and why it was the CPU."""
+    """Return a log line with the devices that `resolve_device` chose, and the reason if it was the CPU."""
     if devices == ("cpu",):
-        reason = _why_not()
+        reason = _gpu_unsupported_reason()
         return f"device: the CPU ({reason})" if reason else "device: the CPU"
     return "device: " + ", ".join(f"{device} ({_name(device)})" for device in devices)
 
 
-def _numbered(device: str, count: int) -> tuple[str, ...]:
+def _expand_name(device: str, count: int) -> tuple[str, ...]:
+    """Return the names with an index that "cuda", "cuda:1" or "cuda:*" stands for."""
     index = device.partition(":")[2] or "0"
     if index == "*":
         return tuple(f"cuda:{k}" for k in range(count))
@@ -246,8 +249,8 @@ def _log_once(message: str) -> None:
 
 
 @functools.cache
-def _why_not() -> str | None:
-    """Why no GPU can be used, or None."""
+def _gpu_unsupported_reason() -> str | None:
+    """Return why no GPU of this machine can be used, or None."""
     if SIMULATED:
         return None
     if not _has_driver():
@@ -260,27 +263,26 @@ def _why_not() -> str | None:
     try:
         count = _count()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"the NVIDIA driver gives no GPU ({error})"
+        return f"the NVIDIA driver reports no GPU ({error})"
     if count == 0:
-        return "the NVIDIA driver gives no GPU"
-    if all(_too_old(f"cuda:{k}") for k in range(count)):
-        return _too_old("cuda:0")
+        return "the NVIDIA driver reports no GPU"
+    if all(_too_old_reason(f"cuda:{k}") for k in range(count)):
+        return _too_old_reason("cuda:0")
     return None
 
 
-def _best() -> str:
-    """The first GPU that is not too old."""
-    return next(device for device in _numbered("cuda:*", _count()) if not _too_old(device))
+def _first_supported() -> str:
+    return next(device for device in _expand_name("cuda:*", _count()) if not _too_old_reason(device))
 
 
-def _too_old(device: str) -> str | None:
+def _too_old_reason(device: str) -> str | None:
     if SIMULATED:
         return None
     capability = _capability(int(device.partition(":")[2]))
     if capability >= OLDEST:
         return None
     (major, minor), (least, part) = capability, OLDEST
-    return f"{device} has compute capability {major}.{minor}, and {least}.{part} or more is needed"
+    return f"{device} has compute capability {major}.{minor}, and {least}.{part} or later is required"
 
 
 def _has_driver() -> bool:

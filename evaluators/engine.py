@@ -42,7 +42,7 @@ class Activator(Protocol):
     def __len__(self) -> int: ...
 
     def forget(self, samples: int) -> None:
-        """Set the state of every network to 0 for this many samples, as recurrent ones need before they are activated."""
+        """Set the state of every network to 0 for this many samples; recurrent ones need it before an activation."""
 
     def clear(self, networks: np.ndarray) -> None:
         """Set the state of the networks with these indices, int64 (n,), to 0."""

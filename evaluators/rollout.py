@@ -214,7 +214,7 @@ class Rollout(Episodic):
         super()._forget_last()
         self._outcome = None
 
-    def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
+    def _evaluate(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         with self._in_use:
             outcome = self._player.play(genomes, self._request(genomes, episodes, trial))
             if trial == TRAINING and self._normaliser is None:

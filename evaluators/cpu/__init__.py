@@ -1,1 +1,1 @@
-"""The engine for the CPU's cores."""
+"""The engine that runs networks on all CPU cores."""

@@ -1,4 +1,4 @@
-"""Genomes to programs, on all cores."""
+"""Compilation of genomes to programs, on all cores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neat.kernels import parallel
 
 
 def as_compiled(networks: NetworkBatch) -> CompiledNetworks:
-    """Networks as programs: genomes are compiled, programs stay as they are."""
+    """Return networks as programs: compile genomes, and return programs unchanged."""
     if isinstance(networks, CompiledNetworks):
         return networks
     programs = _empty_programs(networks)
@@ -28,9 +28,9 @@ def as_compiled(networks: NetworkBatch) -> CompiledNetworks:
 
 
 def compile_with_origins(genomes: Genomes) -> tuple[Programs, Origins]:
-    """Programs whose `link_end` count from each network's first link, and the genes that they come from.
+    """Return programs whose `link_end` counts from each network's first link, and the genes that they come from.
 
-    Nodes and links that no output can see have zeros for weight, bias and response.
+    Weight, bias and response are 0 for nodes and links on which no output depends.
     """
     arrays = genomes.to_kernel()
     programs = _empty_programs(genomes)
@@ -45,7 +45,7 @@ def compile_with_origins(genomes: Genomes) -> tuple[Programs, Origins]:
 
 
 def _empty_programs(genomes: Genomes) -> Programs:
-    """Uninitialised programs with room for all genes."""
+    """Return uninitialised programs with room for all genes."""
     arrays = genomes.arrays
     nodes, links = len(arrays.node_id), len(arrays.connection_weight)
     sizes = ((len(genomes), NETWORK_FIELDS), (nodes, NODE_FIELDS), (links, LINK_FIELDS))

@@ -1,4 +1,4 @@
-"""The engine of the CPU (see `evaluators.engine.Engine`): kernels over ranges of networks, on all cores."""
+"""The engine of the CPU (see `evaluators.engine.Engine`), which runs kernels over ranges of networks on all cores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from evaluators.environments import Environment
 from evaluators.environments.functions import Functions
 from evaluators.episodes.base import combine_rewards
 from evaluators.episodes.episode import Lanes, Record, Scenario
-from evaluators.episodes.request import PlayRequest, refuse_unsound
+from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
 from evaluators.program.loss import Objective
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Activator:
-    """Networks to be activated (see `evaluators.engine.Activator`)."""
+    """Activates networks (see `evaluators.engine.Activator`)."""
 
     arrays = HOST
 
@@ -76,9 +76,9 @@ class Activator:
 
 
 class Scorer:
-    """Fitness over samples (see `evaluators.engine.Scorer`).
+    """Scores networks over samples (see `evaluators.engine.Scorer`).
 
-    Genomes are compiled and scored by one kernel, one after the other, without arrays of all programs.
+    One kernel compiles and scores each genome, so that it needs no arrays for the programs of all genomes.
     """
 
     def __init__(self, samples: Samples) -> None:
@@ -126,7 +126,7 @@ class Outcome:
 
 
 class Player:
-    """Episodes in an environment (see `evaluators.engine.Player`)."""
+    """Runs episodes in an environment (see `evaluators.engine.Player`)."""
 
     def __init__(self, environment: Environment) -> None:
         self.functions = environment.functions()
@@ -137,11 +137,11 @@ class Player:
 
     def play(self, networks: NetworkBatch, request: PlayRequest) -> Outcome:
         record = self.record(networks, request)
-        refuse_unsound(self._environment.name, record)
+        check_finite(self._environment.name, record)
         return Outcome(record, request)
 
     def record(self, networks: NetworkBatch, request: PlayRequest) -> Record:
-        """The Record of episodes, in which numbers may be infinite or NaN.
+        """Run episodes and return their Record, in which numbers may be infinite or NaN.
 
         Raises:
             RuntimeError: A function of the environment raised an error.
@@ -162,19 +162,19 @@ class Player:
                 scratch=lambda: (new_lanes(functions, compiled, width),),
                 cost=request.episodes * min(play.limit, 100) / 16,
             )
-        except Exception as error:  # of the environment's functions: nothing else raises there
+        except Exception as error:  # only the environment's functions can raise here
             message = f"{self._environment.name}: {type(error).__name__}: {cause(error)}"
             raise RuntimeError(message) from error
         return record
 
 
 def _width(episodes: int) -> int:
-    """Lanes for so many episodes: a vector of float32 is 8 or 16 of them."""
+    """Return the number of lanes for these episodes: a float32 vector has 8 or 16."""
     return 1 if episodes == 1 else 8 if episodes <= 8 else 16
 
 
 def new_lanes(functions: Functions, networks: CompiledNetworks, width: int) -> Lanes:
-    """Scratch for any of the networks."""
+    """Return scratch that is large enough for each of the networks."""
     programs = networks.programs
     slots = networks.input_count + int(programs.node_count.max())
     return Lanes(
@@ -194,7 +194,7 @@ def new_lanes(functions: Functions, networks: CompiledNetworks, width: int) -> L
 
 
 class NetworkGradients:
-    """The gradients of networks over samples (see `evaluators.engine.NetworkGradients`)."""
+    """Computes gradients of networks over samples (see `evaluators.engine.NetworkGradients`)."""
 
     arrays = HOST
 
@@ -225,7 +225,7 @@ class NetworkGradients:
 
 
 class Differentiator:
-    """Gradients over samples (see `evaluators.engine.Differentiator`)."""
+    """Computes gradients over samples (see `evaluators.engine.Differentiator`)."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
@@ -235,7 +235,7 @@ class Differentiator:
 
 
 class CpuEngine:
-    """See `evaluators.engine.Engine`."""
+    """Runs networks on all CPU cores (see `evaluators.engine.Engine`)."""
 
     devices = ("cpu",)
 

@@ -1,4 +1,4 @@
-"""Kernels over ranges of genomes, for the CPU's cores. What happens to one genome is said elsewhere."""
+"""Kernels over ranges of genomes, for the CPU's cores. `evaluators.program` has the functions for one network."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from neat.activations import (
 from neat.kernels.jit import function, inner_function, kernel, specialise
 from neat.kernels.pieces import claimed
 
-# Samples that go through a network side by side: enough that a row's loop outweighs its start, few enough
+# Samples that go through a network side by side: enough that a row's loop costs more than its start, and few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
 TILE = 512
-GRADIENT_TILE = 256  # two rows for each node
+GRADIENT_TILE = 256  # smaller, since each node has two rows
 
 # Names that builds of the templates below are bound to (see `neat.kernels.jit.specialise`).
 activate_network: Any = None  # see `tiles._activate_network`
@@ -43,15 +43,15 @@ play_episodes: Any = None  # see `episode._play_episodes`
 
 
 class States(NamedTuple):
-    """What recurrent networks remember."""
+    """The states of recurrent networks."""
 
-    values: np.ndarray  # float32, a network's after the other's: each (nodes, samples)
-    start: np.ndarray  # int64 (networks + 1,), where each begins
+    values: np.ndarray  # float32, the networks' states one after another, each (nodes, samples)
+    start: np.ndarray  # int64 (networks + 1,), where each state begins
 
 
 @inner_function(inline="never")
 def _largest(genomes, node_offset, link_offset):
-    """The most nodes and the most links that one of these genomes has."""
+    """Return the most nodes and the most links that one of these genomes has."""
     nodes, links = np.int64(0), np.int64(0)
     for genome in genomes:
         nodes = max(nodes, node_offset[genome + 1] - node_offset[genome])
@@ -61,7 +61,7 @@ def _largest(genomes, node_offset, link_offset):
 
 @function
 def _new_values(recurrent, slots, samples):
-    """Room for the values of a tile (see `evaluators.program.tiles`), whose rows begin on cache lines."""
+    """Return an array for the values of a tile (see `evaluators.program.tiles`), whose rows begin on cache lines."""
     buffers, columns = 2 if recurrent else 1, (min(samples, TILE) + 15) // 16 * 16
     room = np.empty(buffers * slots * columns + 16, np.float32)
     begin = -(room.ctypes.data // 4) % 16
@@ -79,7 +79,7 @@ def compile_range(pieces, arrays, input_count, num_outputs, programs):
 
 @kernel
 def origins_range(pieces, arrays, input_count, num_outputs, programs, node_origin, link_origin):
-    """As `compile_range`, and which genes the programs come from (see `program.write_origins`)."""
+    """Write programs like `compile_range`, and the genes that they come from (see `program.write_origins`)."""
     nodes, links = _largest(range(len(arrays.node_offset) - 1), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     for genome in claimed(pieces):
@@ -100,7 +100,7 @@ def _activate_range(pieces, networks, programs, shape, batch, states):
 
 
 def _score_range(pieces, arrays, shape, objective, totals):
-    """Order and score the genomes of a GenomeArrays (see `tiles._score_network`) into `totals`."""
+    """Compile the genomes of a GenomeArrays, and write their losses to `totals` (see `tiles._score_network`)."""
     input_count, num_outputs = shape.input_count, len(objective.targets)
     nodes, links = _largest(range(len(totals)), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
@@ -116,7 +116,7 @@ def _score_range(pieces, arrays, shape, objective, totals):
 
 
 def _score_programs_range(pieces, programs, shape, objective, totals):
-    """Score networks that are programs already into `totals` (see `_score_range`)."""
+    """Write the losses of programs to `totals` (see `tiles._score_network`)."""
     nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, objective.inputs.shape[3])
@@ -128,14 +128,14 @@ def _score_programs_range(pieces, programs, shape, objective, totals):
 
 
 def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals):
-    """The gradients of networks (see `backward._differentiate_network`), and their losses.
+    """Write the gradients and the losses of networks (see `backward._differentiate_network`).
 
     Args:
-        pieces: The networks, to be claimed.
-        programs: As for `program.single_program`.
+        pieces: The networks to claim.
+        programs: Programs (see `program.single_program`).
         shape: A Shape.
         objective: An Objective.
-        scale: float32, of the loss.
+        scale: float32, the factor of the loss.
         gradient: A Gradient of all programs, written.
         totals: float64 (networks,), the sums of the loss, written.
     """
@@ -161,31 +161,31 @@ def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals)
 
 
 def activate_range() -> Any:
-    """The kernel of `_activate_range` for the table as it is now."""
-    return _specialised(
+    """Return the kernel of `_activate_range` for the functions registered now."""
+    return _build_pass(
         _activate_range, "activate_network", activation_pass, len(ACTIVATIONS), len(AGGREGATIONS)
     )
 
 
 def score_range() -> Any:
-    """The kernel of `_score_range` for the table as it is now."""
-    return _specialised(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
+    """Return the kernel of `_score_range` for the functions registered now."""
+    return _build_pass(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
 
 
 def score_programs_range() -> Any:
-    """The kernel of `_score_programs_range` for the table as it is now."""
-    return _specialised(
+    """Return the kernel of `_score_programs_range` for the functions registered now."""
+    return _build_pass(
         _score_programs_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS)
     )
 
 
 def gradient_range() -> Any:
-    """The kernel of `_gradient_range` for the table as it is now."""
-    return _differentiating(len(ACTIVATIONS), len(AGGREGATIONS))
+    """Return the kernel of `_gradient_range` for the functions registered now."""
+    return _build_gradient_range(len(ACTIVATIONS), len(AGGREGATIONS))
 
 
 @functools.cache
-def _differentiating(activations: int, aggregations: int) -> Any:
+def _build_gradient_range(activations: int, aggregations: int) -> Any:
     backward = backward_function(*_tables(activations, aggregations))
     differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
     bind = {"differentiate_network": differentiate_network}
@@ -193,44 +193,44 @@ def _differentiating(activations: int, aggregations: int) -> Any:
 
 
 @functools.cache
-def _specialised(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
-    """The template around a forward pass over the first so many activations and aggregations of the table."""
+def _build_pass(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
+    """Specialise a template with a pass over the first activations and aggregations of the tables."""
     bind = {name: build(forward_for(activations, aggregations))}
     return specialise(template, name_tables(activations, aggregations), bind)
 
 
 @functools.cache
 def forward_for(activations: int, aggregations: int) -> Any:
-    """Shared by the kernels, so that a process compiles it once."""
+    """Return the forward pass that all kernels share, so that a process compiles it once."""
     return forward_function(*_tables(activations, aggregations))
 
 
 @functools.cache
 def _tables(activations: int, aggregations: int) -> tuple[list[Activation], list[Aggregation]]:
-    """The first so many of both tables, with the indices of arrays checked in what a user has registered."""
-    return [_checked(entry) for entry in ACTIVATIONS[:activations]], [
-        _checked(entry) for entry in AGGREGATIONS[:aggregations]
+    """Return the first entries of both tables, with array indices checked in user-defined functions."""
+    return [_with_checks(entry) for entry in ACTIVATIONS[:activations]], [
+        _with_checks(entry) for entry in AGGREGATIONS[:aggregations]
     ]
 
 
-def _checked(entry: Any) -> Any:
+def _with_checks(entry: Any) -> Any:
     return entry if entry.checked is None else entry._replace(function=entry.checked)
 
 
 def _play_range(pieces, programs, input_count, scenario, record, lanes):
-    """Play all episodes of the networks (see `episode._play_episodes`)."""
+    """Run all episodes of the networks (see `episode._play_episodes`)."""
     for network in claimed(pieces):
         for first in range(0, record.reward.shape[1], len(lanes.total)):
             play_episodes(programs, network, network, first, input_count, scenario, record, lanes)
 
 
 def play_range(functions: Functions, decision: str) -> Any:
-    """The kernel of `_play_range` for an environment's functions and a way to decide."""
-    return _playing(functions, decision, len(ACTIVATIONS), len(AGGREGATIONS))
+    """Return the kernel of `_play_range` for an environment's functions and one of `evaluators.episodes.actions`."""
+    return _build_play_range(functions, decision, len(ACTIVATIONS), len(AGGREGATIONS))
 
 
 @functools.cache
-def _playing(functions: Functions, decision: str, activations: int, aggregations: int) -> Any:
+def _build_play_range(functions: Functions, decision: str, activations: int, aggregations: int) -> Any:
     play_episodes = episode_pass(
         forward_for(activations, aggregations),
         functions,

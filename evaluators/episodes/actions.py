@@ -2,8 +2,8 @@
 
 Each decision has the signature `decide(values, programs, program, input_count, width, reach, choice, actions)`:
 
-- values: float32 (slots, lanes), the network's.
-- programs: a Programs, of which the network's is number `program`.
+- values: float32 (slots, lanes), the values of the network.
+- programs: a Programs; `program` is the index of the network in it.
 - reach: a Reach.
 - choice: int64 (lanes,), written for discrete actions.
 - actions: float32 (dimensions, lanes), written for continuous ones.
@@ -32,7 +32,7 @@ class Reach(NamedTuple):
 
 @inner_function
 def argmax(values, programs, program, input_count, width, reach, choice, actions):
-    """The output with the greatest value, the first of equals; one that is NaN is never chosen before another."""
+    """Choose the output with the greatest value, the first of equal ones; choose a NaN only if all are NaN."""
     slots = programs.output_slot
     best = slots[program, 0]
     for lane in range(width):
@@ -49,7 +49,7 @@ def argmax(values, programs, program, input_count, width, reach, choice, actions
 
 @inner_function
 def threshold(values, programs, program, input_count, width, reach, choice, actions):
-    """One output, its range divided evenly among the choices."""
+    """Divide the range of the one output evenly among the choices."""
     row = programs.output_slot[program, 0]
     low, factor = _range(programs, program, row - input_count, reach)
     for lane in range(width):
@@ -59,7 +59,7 @@ def threshold(values, programs, program, input_count, width, reach, choice, acti
 
 @inner_function
 def scaled(values, programs, program, input_count, width, reach, choice, actions):
-    """An output for each dimension, its range stretched to the action's bounds."""
+    """Scale the range of each output to the bounds of its action."""
     for output in range(programs.output_slot.shape[1]):
         row = programs.output_slot[program, output]
         low, factor = _range(programs, program, row - input_count, reach)
@@ -70,13 +70,13 @@ def scaled(values, programs, program, input_count, width, reach, choice, actions
 
 @inner_function
 def _range(programs, program, node, reach):
-    """Of a network's node, where its range begins and the inverse of its width."""
+    """Return the lower bound of a node's range, and the inverse of the range's width."""
     activation = programs.node_activation[programs.node_start[program] + node]
     return reach.low[activation], reach.factor[activation]
 
 
 @inner_function
 def _limited(share):
-    """Within [0, 1]; NaN becomes 0."""
+    """Limit to [0, 1]; NaN becomes 0."""
     share = share if share > _0 else _0
     return share if share < _1 else _1

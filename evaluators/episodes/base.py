@@ -1,4 +1,4 @@
-"""What evaluators that play episodes share."""
+"""The base class of evaluators that run episodes."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ Starts = Literal["generation", "genome"]
 Combine = Literal["mean", "min", "sum"]
 Actions = Literal["argmax", "threshold"]
 
-# Trials that are set apart, each with random numbers of its own; a person's are from TRIAL on.
+# Each trial has its own random numbers. Trials of the caller are numbered from TRIAL on.
 TRAINING, VALIDATION, TRIAL = 0, 1, 2
 _MOST_TRIALS = 250
 
 
 class Episodes(NamedTuple):
-    """What came of every genome's episodes."""
+    """The results of every genome's episodes."""
 
     reward: np.ndarray
-    """float64 (genomes, episodes), the sum over an episode's steps."""
+    """float64 (genomes, episodes), the sum of rewards over the steps."""
     length: np.ndarray
-    """int64 (genomes, episodes), steps."""
+    """int64 (genomes, episodes), the number of steps."""
     terminated: np.ndarray
-    """bool (genomes, episodes): ended by the task rather than cut off by a time limit."""
+    """bool (genomes, episodes), whether the task ended the episode, rather than the time limit."""
 
 
 class Episodic(ABC):
-    """Base of the evaluators that play episodes.
+    """Base class of evaluators that run episodes.
 
     Attributes:
         name: The environment's name.
-        steps: Environment steps of all calls so far; those in `play` and `validate` do not count.
+        steps: Environment steps of all calls so far, without those in `play` and `validate`.
     """
 
     name: str
@@ -57,73 +57,73 @@ class Episodic(ABC):
     @property
     @abstractmethod
     def num_inputs(self) -> int:
-        """Inputs that the networks must have."""
+        """The number of inputs that networks must have."""
 
     @property
     @abstractmethod
     def num_outputs(self) -> int:
-        """Outputs that they must have."""
+        """The number of outputs that networks must have."""
 
     @abstractmethod
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        """Play so many episodes of each genome."""
+        """Run this number of episodes of each genome."""
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
-        """Fitness of every genome, float64 of shape (genomes,).
+        """Return the fitness of every genome, float64 of shape (genomes,).
 
         Raises:
-            ValueError: The genomes have other inputs or outputs, or the environment gives something that is not finite.
+            ValueError: The genomes have other inputs or outputs, or an observation or a reward is not finite.
             RuntimeError: The environment raised an error, its worker processes ended, or another thread is using this
                 evaluator's environments or normalised observations.
         """
         self._forget_last()
-        fitness, steps = self._evaluated(as_genomes(genomes), self.episodes, TRAINING)
+        fitness, steps = self._evaluate(as_genomes(genomes), self.episodes, TRAINING)
         self.steps += steps
         return fitness
 
     @property
     def last(self) -> Episodes | None:
-        """The Episodes of the last call; None before the first, and after one that failed."""
+        """The Episodes of the last call; None before the first call, and after a failed one."""
         return self._last
 
     def play(self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0) -> Episodes:
-        """Episodes from fresh starts, the same for all genomes, which no training meets.
+        """Run episodes from starts that training does not use, the same for all genomes.
 
         Args:
-            genomes: What plays.
-            episodes: How many of each.
-            trial: Another number gives other starts; they depend on it alone, and are the same in every run.
+            genomes: The genomes.
+            episodes: The number of episodes of each genome.
+            trial: Selects the starts, which depend on this number only and are the same in every run.
 
         Raises:
-            ValueError: As a call.
-            RuntimeError: As a call.
+            ValueError: A call would raise it, or an argument is out of range.
+            RuntimeError: A call would raise it.
         """
         check_count("episodes", episodes)
         check_trial(trial)
         return self._play(as_genomes(genomes), episodes, TRIAL + trial)
 
     def validate(self, genomes: Genomes | Genome, episodes: int = 100) -> np.ndarray:
-        """Fitness in fresh episodes, which neither training nor `play` meets, float64 of shape (genomes,).
+        """Return the fitness in episodes that neither training nor `play` uses, float64 of shape (genomes,).
 
-        By this a run chooses its champion in the end.
+        A run uses it to choose its champion at the end.
         """
         check_count("episodes", episodes)
-        fitness, _ = self._evaluated(as_genomes(genomes), episodes, VALIDATION)
+        fitness, _ = self._evaluate(as_genomes(genomes), episodes, VALIDATION)
         return fitness
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint keeps."""
+        """Return what a checkpoint saves."""
         return {"environment": np.array(self.name), "steps": np.array(self.steps)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave.
+        """Restore what `state` returned.
 
         Raises:
-            ValueError: It is of another environment, or no state of this evaluator.
+            ValueError: The state has another environment, or belongs to another kind of evaluator.
         """
         own = self.state()
         check_state(arrays, own)
-        # Checkpoints of earlier versions have the name alone.
+        # Checkpoints of earlier versions have only the name.
         if str(arrays["environment"]) not in (str(own["environment"]), self.name):
             raise ValueError(
                 f"environment: the checkpoint's is {arrays['environment']}, this one is {own['environment']}"
@@ -134,8 +134,8 @@ class Episodic(ABC):
     def _forget_last(self) -> None:
         self._last = None
 
-    def _evaluated(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
-        """Fitness, float64 (genomes,), and the steps of all episodes."""
+    def _evaluate(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
+        """Return the fitness, float64 (genomes,), and the number of steps of all episodes."""
         played = self._play(genomes, episodes, trial)
         if trial == TRAINING:
             self._last = played
@@ -143,14 +143,14 @@ class Episodic(ABC):
         return fitness, combine_rewards(played.reward, played.length, *self._combination(), fitness)
 
     def _combination(self) -> tuple[bool, float]:
-        """How rewards become a fitness, as `combined` takes it."""
-        # a sum is that of as many episodes as in training, however many were played
+        """Return the arguments `least` and `factor` of `combined`."""
+        # A sum is scaled to the number of training episodes, however many episodes ran.
         return self.combine == "min", float(self.episodes if self.combine == "sum" else 1)
 
 
 @kernel(allocates=False)
 def combine_rewards(reward, length, least, factor, fitness):
-    """Fill `fitness`, float64 (genomes,), from arrays of shape (genomes, episodes); returns the steps of all."""
+    """Fill `fitness`, float64 (genomes,), from arrays (genomes, episodes), and return the number of all steps."""
     total = 0
     for genome in range(len(fitness)):
         fitness[genome], steps = combined(reward[genome], length[genome], least, factor)
@@ -159,7 +159,7 @@ def combine_rewards(reward, length, least, factor, fitness):
 
 
 def as_genomes(genomes: Genomes | Genome) -> Genomes:
-    """As `evaluators.checks.as_batch`; ValueError also for no genomes."""
+    """Return genomes, or a single genome, as Genomes; raise a ValueError for any other type or for no genomes."""
     batch = as_batch(genomes)
     if len(batch) == 0:
         raise ValueError("genomes: expected at least one, got none")
@@ -167,5 +167,5 @@ def as_genomes(genomes: Genomes | Genome) -> Genomes:
 
 
 def check_trial(trial: int) -> None:
-    """ValueError unless it is a number of a trial."""
+    """Raise a ValueError unless this is the number of a trial."""
     check_count("trial", trial, 0, _MOST_TRIALS)

@@ -1,8 +1,8 @@
 """Episodes: a network in an environment, from the first state to the last.
 
-Episodes of one network go side by side in lanes, so that their steps become vector code. (Their number is not a
-constant of the build, or LLVM would unroll the loops over lanes rather than use vectors.) A lane whose episode has
-ended, or that never had one, repeats a living lane, whose numbers are harmless.
+Episodes of one network run side by side in lanes, so that their steps become vector code. The number of lanes is not a
+constant of the build, because LLVM would then unroll the loops over lanes in place of using vectors. A lane without an
+episode, or whose episode has ended, repeats a lane that is still alive, since its numbers are valid.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ _0 = np.float32(0.0)
 _INFINITY = np.float32(np.inf)
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
-reset: Any = None  # an environment's, like `observe` and `step`
+reset: Any = None  # the environment's function, as are `observe` and `step`
 observe: Any = None
 step: Any = None
 forward: Any = None  # see `forward.forward_function`
 decide: Any = None  # see `evaluators.episodes.actions`
 begin: Any = None  # see `_begin`
 advance: Any = None  # see `_advance`
-STATES = OBSERVATIONS = DIMENSIONS = 1  # numbers of a state, of an observation and of an action
+STATES = OBSERVATIONS = DIMENSIONS = 1  # the sizes of a state, of an observation and of an action
 DISCRETE = False  # whether actions are choices
 
 
 class Play(NamedTuple):
-    """What is to be played."""
+    """The parameters of the episodes."""
 
-    start: np.ndarray  # float64 (episodes, elements of the state): states to start from
-    given: Any  # int64, how many of the elements are given there
-    first: Any  # int64, the number of the first network among all genomes
+    start: np.ndarray  # float64 (episodes, elements of the state), the first states
+    given: Any  # int64, the number of elements in `start` that are used
+    first: Any  # int64, the index of the first network among all genomes
     seed: Any  # uint64
     generation: Any  # int64
-    common: Any  # bool, whether all networks meet the same starts
+    common: Any  # bool, whether all networks have the same starts
     trial: Any  # int64, 0 in training
-    limit: Any  # int64, steps
-    measured: Any  # bool, whether `Record.moment` is wanted
-    traced: Any  # bool, whether `Record.trace` is wanted
+    limit: Any  # int64, the most steps of an episode
+    measured: Any  # bool, whether `Record.moment` is written
+    traced: Any  # bool, whether `Record.trace` is written
 
 
 class Senses(NamedTuple):
@@ -61,22 +61,22 @@ class Senses(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """What is to be played, in which environment, and how networks see it and act in it."""
+    """Episodes, their environment, and the conversion of observations to inputs and of outputs to actions."""
 
-    constants: Any  # tuple, the environment's
+    constants: Any  # tuple, the constants of the environment
     play: Play
     senses: Senses
     reach: Reach
 
 
 class Record(NamedTuple):
-    """What is kept of the episodes."""
+    """The results of the episodes."""
 
-    reward: np.ndarray  # float64 (networks, episodes), the sum
+    reward: np.ndarray  # float64 (networks, episodes), the sum over the steps
     length: np.ndarray  # int64 (networks, episodes), steps
-    terminated: np.ndarray  # bool (networks, episodes), rather than cut off
-    sound: np.ndarray  # bool (networks, episodes), all observations and rewards were finite
-    # Σ (observation - offset), and of its square.
+    terminated: np.ndarray  # bool (networks, episodes), not by the time limit
+    sound: np.ndarray  # bool (networks, episodes), whether all numbers were finite
+    # Σ (observation - offset), and Σ (observation - offset)².
     moment: np.ndarray  # float64 (networks, groups of lanes, 2, observations)
     trace: np.ndarray  # float64 (steps + 1, state + dimensions + 1), of the first network's first episode
 
@@ -85,15 +85,15 @@ class Record(NamedTuple):
 def record_block(
     networks: int, episodes: int, groups: int, observations: int, steps: int, elements: int
 ) -> Block:
-    """The Block of a Record.
+    """Return the Block of a Record.
 
     Args:
-        networks: How many.
-        episodes: Of each.
-        groups: Of lanes, to be measured; 0 unless `Play.measured`.
-        observations: Numbers of an observation.
-        steps: To be traced; -1 unless `Play.traced`.
-        elements: Numbers of a step's trace.
+        networks: The number of networks.
+        episodes: The number of episodes of each network.
+        groups: The number of groups of lanes to measure; 0 unless `Play.measured`.
+        observations: The size of an observation.
+        steps: The number of steps to trace; -1 unless `Play.traced`.
+        elements: The size of a step's trace.
     """
     each, boolean, number = (networks, episodes), np.dtype(bool), np.dtype(np.float64)
     return packed(
@@ -109,7 +109,7 @@ def record_block(
 
 
 class Lanes(NamedTuple):
-    """Scratch for the episodes side by side."""
+    """Scratch for episodes that run side by side."""
 
     state: np.ndarray  # the environment's precision (state, lanes)
     observation: np.ndarray  # the environment's precision (observations, lanes)
@@ -128,7 +128,7 @@ class Lanes(NamedTuple):
 
 @inner_function
 def as_input(observation, offset, factor, limit):
-    """One number of an observation as a network's input (see Senses)."""
+    """Return an element of an observation as a network's input (see Senses)."""
     value = np.float32(observation - offset) * factor
     value = value if value < limit else limit
     return value if value > -limit else -limit
@@ -136,7 +136,7 @@ def as_input(observation, offset, factor, limit):
 
 @inner_function
 def sense(lanes, senses, values, width):
-    """Observations to the first rows of `values`."""
+    """Write observations to the first rows of `values` as inputs."""
     for row in range(lanes.observation.shape[0]):
         offset, factor, limit = senses.offset[row], senses.factor[row], senses.limit
         for lane in range(width):
@@ -147,7 +147,7 @@ def sense(lanes, senses, values, width):
 
 @inner_function
 def _measure(lanes, senses, moment, width):
-    """Add the living lanes' observations to `moment`, (2, observations)."""
+    """Add the observations of lanes that are alive to `moment`, (2, observations)."""
     for row in range(lanes.observation.shape[0]):
         for lane in range(width):
             if lanes.alive[lane]:
@@ -158,7 +158,7 @@ def _measure(lanes, senses, moment, width):
 
 @inner_function
 def _trace(lanes, trace, time, discrete):
-    """Write the first lane's state, and the action and the reward that led to it."""
+    """Write the first lane's state to `trace`, and the action and the reward that led to it."""
     states, dimensions = lanes.state.shape[0], lanes.action.shape[0]
     for row in range(states):
         trace[time, row] = lanes.state[row, 0]
@@ -170,13 +170,13 @@ def _trace(lanes, trace, time, discrete):
 
 @inner_function
 def _is_sound(lanes, lane):
-    """Whether all observations and rewards of an episode were finite so far."""
+    """Return whether all observations and rewards of an episode were finite so far."""
     return abs(lanes.total[lane] + lanes.doubt[lane]) < _INFINITY
 
 
 @inner_function
 def add_rewards(lanes, width):
-    """Whether an episode ends, if only because something is not finite."""
+    """Add rewards, end episodes with a number that is not finite, and return whether any episode has ended."""
     some = False
     for lane in range(width):
         lanes.total[lane] += lanes.reward[lane]
@@ -187,7 +187,7 @@ def add_rewards(lanes, width):
 
 @inner_function
 def _retire(lanes, values, record, network, first, time, width):
-    """Record the episodes that end, and let idle lanes repeat a living one. Returns how many live."""
+    """Record ended episodes, let idle lanes repeat one that is alive, and return the number of lanes alive."""
     living, model = 0, 0
     for lane in range(width):
         if lanes.alive[lane] and lanes.ended[lane]:
@@ -228,13 +228,13 @@ def episode_pass(
     decide: Callable[..., Any],
     discrete: bool,
 ) -> Callable[..., Any]:
-    """A jitted `_play_episodes` of networks in an environment.
+    """Return a jitted `_play_episodes` of networks in an environment.
 
     Args:
-        forward: See `forward.forward_function`.
-        functions: An environment's.
+        forward: The forward pass (see `forward.forward_function`).
+        functions: The functions of the environment.
         jitted: Its `reset`, `observe` and `step`, jitted.
-        decide: One of `evaluators.episodes.actions`.
+        decide: A function of `evaluators.episodes.actions`.
         discrete: Whether the actions are choices.
     """
     early = inner_function(inline="early")
@@ -252,7 +252,7 @@ def episode_pass(
 
 
 def _begin(network, first, count, scenario, lanes, width):
-    """Begin episodes: `count` of them from number `first` on."""
+    """Begin `count` episodes, from index `first` on."""
     play = scenario.play
     individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
     for lane in range(width):
@@ -268,7 +268,7 @@ def _begin(network, first, count, scenario, lanes, width):
 
 
 def _advance(network, time, scenario, lanes, width):
-    """Make a step of each episode."""
+    """Step the environment of each lane."""
     play = scenario.play
     individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
     for lane in range(width):
@@ -286,17 +286,17 @@ def _advance(network, time, scenario, lanes, width):
 
 
 def _play_episodes(programs, program, network, first, input_count, scenario, record, lanes):
-    """Play a network's episodes from number `first` on, as many as there are lanes.
+    """Run a network's episodes from index `first` on, one in each lane.
 
     Args:
-        programs: Programs.
-        program: Number of the network's.
-        network: Its number in `record`.
-        first: Number of an episode.
-        input_count: The network's inputs, the bias input among them.
+        programs: A Programs.
+        program: The index of the network in `programs`.
+        network: The index of the network in `record`.
+        first: The index of the first episode.
+        input_count: The number of the network's inputs, with the bias input.
         scenario: A Scenario.
         record: A Record, written.
-        lanes: Lanes.
+        lanes: A Lanes.
     """
     play, senses = scenario.play, scenario.senses
     width = len(lanes.total)
@@ -336,12 +336,12 @@ def _play_episodes(programs, program, network, first, input_count, scenario, rec
 
 @inner_function
 def combined(reward, length, least, factor):
-    """A genome's fitness and its steps.
+    """Return a genome's fitness, and the number of its steps.
 
     Args:
         reward: float64 (episodes,).
         length: int64 (episodes,).
-        least: Whether the fitness is the least reward, or else the mean, `factor` times.
+        least: Whether the fitness is the least reward; otherwise it is the mean times `factor`.
         factor: float64.
     """
     fitness, steps = reward[0], length[0]

@@ -1,4 +1,4 @@
-"""How observations become inputs: as they are, by their bounds, or by the mean and the deviation of all so far."""
+"""Conversion of observations to inputs: unchanged, scaled by bounds, or normalised by mean and deviation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NORMAL_LIMIT = np.float32(10.0)  # standard deviations
 
 
 class Normaliser:
-    """Mean and standard deviation of all observations so far (Chan, Golub and LeVeque 1979)."""
+    """Accumulates the mean and the standard deviation of observations (Chan, Golub and LeVeque 1979)."""
 
     def __init__(self, size: int) -> None:
         self.count = 0
@@ -27,33 +27,40 @@ class Normaliser:
 
     @property
     def deviation(self) -> np.ndarray:
-        """float64 (observations,); 1 where nothing has varied by more than rounding."""
+        """float64 (observations,); 1 for observations that have varied only by rounding errors."""
         variance = np.maximum(self.squares, 0.0) / max(self.count, 1)
         return np.sqrt(np.where(exceeds_rounding(np.sqrt(variance), self.mean), variance, 1.0))
 
     def add(self, moment: np.ndarray, count: int) -> None:
-        """Add observations: their sums of deviations from the mean and of squares, (…, 2, observations) in parts."""
+        """Add `count` observations.
+
+        Args:
+            moment: (…, 2, observations), sums of deviations from the float32 mean and of their squares, in parts.
+            count: The number of observations.
+        """
         first, second = moment.reshape(-1, *moment.shape[-2:]).sum(axis=0)
         whole = self.count + count
-        # The sums are about the float32 that the kernel had of the mean.
+        # The kernel measured deviations from the mean in float32.
         shift = np.float64(np.float32(self.mean)) + first / count - self.mean
         self.squares += second - first * first / count + shift * shift * self.count * count / whole
         self.mean = self.mean + shift * count / whole
         self.count = whole
 
     def state(self) -> dict[str, np.ndarray]:
-        """As arrays, for a checkpoint."""
+        """Return the statistics as arrays, for a checkpoint."""
         return {"count": np.array(self.count), "mean": self.mean, "squares": self.squares.copy()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what `state` gave; ValueError if it is no state of as many observations."""
+        """Restore what `state` returned; raise a ValueError if it has another number of observations or is invalid."""
         own = self.state()
         check_state({name: arrays[name] for name in own if name in arrays}, own)
         check_count("state: count", int(arrays["count"]), 0, 2**62)
         mean, squares = arrays["mean"], arrays["squares"]
         if np.abs(mean).max(initial=0.0) > np.finfo(np.float32).max:
             raise ValueError(f"state: mean: expected numbers that float32 can hold, got {shown(mean)}")
-        if (squares < -FLOAT32 * int(arrays["count"]) * mean * mean).any():  # rounding makes them less than 0
+        if (
+            squares < -FLOAT32 * int(arrays["count"]) * mean * mean
+        ).any():  # rounding can make them slightly negative
             raise ValueError(f"state: squares: expected sums of squares, got {shown(squares)}")
         self.count = int(arrays["count"])
         self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
@@ -62,7 +69,7 @@ class Normaliser:
 def senses_for(
     environment: Environment, observations: Observations, normaliser: Normaliser | None = None
 ) -> Senses:
-    """As the kernels take it; `normaliser` is for "normalised"."""
+    """Return the Senses for kernels; `normaliser` is required for "normalised" only."""
     low, high = np.array(environment.observations)
     bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
     offset, factor = np.zeros(len(low)), np.ones(len(low))

@@ -1,4 +1,4 @@
-"""What an engine is asked to play, and the refusal of episodes that were not sound."""
+"""The request for episodes that an engine gets, and the check of their results."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from neat.genome.buffers import Block
 
 
 class PlayRequest(NamedTuple):
-    """Episodes for an engine to play. Nobody may write to the arrays in it afterwards."""
+    """A request for episodes. Its arrays must not be written to afterwards."""
 
     episodes: int
-    """Episodes of each network."""
+    """The number of episodes of each network."""
     decision: str
-    """The function of `evaluators.episodes.actions` that makes actions of outputs."""
+    """The name of the function in `evaluators.episodes.actions` that turns outputs into actions."""
     play: Play
     senses: Senses
     reach: Reach
     least: bool
-    """Whether the fitness is the least reward, or else the mean (see `evaluators.episodes.episode.combined`)."""
+    """Whether the fitness is the least reward; otherwise it is the mean times `factor` (see `episode.combined`)."""
     factor: float
-    """What the mean is multiplied by."""
+    """The factor of the mean."""
 
     def record_block(self, functions: Functions, networks: int, groups: int) -> Block:
-        """The Block of a Record of so many networks, each with so many groups of lanes to measure."""
+        """Return the Block of a Record of these networks, each with this number of groups of lanes to measure."""
         return record_block(
             networks,
             self.episodes,
@@ -39,8 +39,8 @@ class PlayRequest(NamedTuple):
         )
 
 
-def refuse_unsound(name: str, record: Record) -> None:
-    """ValueError if an observation or a reward was not finite in an environment of this name."""
+def check_finite(name: str, record: Record) -> None:
+    """Raise a ValueError if an observation or a reward was not finite; `name` is the environment's."""
     if record.sound.all():
         return
     genome, episode = map(int, np.argwhere(~record.sound)[0])

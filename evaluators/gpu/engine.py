@@ -14,7 +14,7 @@ from evaluators.devices import arrays_of
 from evaluators.environments import Environment
 from evaluators.episodes.actions import Reach
 from evaluators.episodes.episode import Record
-from evaluators.episodes.request import PlayRequest, refuse_unsound
+from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.gpu import specialisations
 from evaluators.gpu.gradients import NetworkGradients
 from evaluators.gpu.kernels import SAMPLES
@@ -162,7 +162,7 @@ class Player:
         if outcome.failed:
             record = outcome.record()
             self._refuse_unfinished(record, networks, request)
-            refuse_unsound(self._environment.name, record)
+            check_finite(self._environment.name, record)
         return outcome
 
     def _record_block(self, request: PlayRequest, networks: int) -> Block:

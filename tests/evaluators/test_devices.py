@@ -51,12 +51,12 @@ def machine(monkeypatch):
             importlib.util, "find_spec", lambda name: None if name in missing else find("numpy")
         )
         monkeypatch.setitem(sys.modules, "cupy", Cupy(**cupy))
-        devices._why_not.cache_clear()
+        devices._gpu_unsupported_reason.cache_clear()
         devices._log_once.cache_clear()
 
     yield make
     monkeypatch.undo()
-    devices._why_not.cache_clear()
+    devices._gpu_unsupported_reason.cache_clear()
     devices._log_once.cache_clear()
 
 
@@ -78,11 +78,11 @@ def test_unknown_devices_are_refused(device):
             {"missing": ("cupy", "numba_cuda")},
             "cupy and numba_cuda must be installed: pip install 'batchneat[cuda]'",
         ),
-        ({"capabilities": ()}, "the NVIDIA driver gives no GPU"),
-        ({"error": "insufficient driver"}, "the NVIDIA driver gives no GPU (insufficient driver)"),
+        ({"capabilities": ()}, "the NVIDIA driver reports no GPU"),
+        ({"error": "insufficient driver"}, "the NVIDIA driver reports no GPU (insufficient driver)"),
         (
             {"capabilities": ((6, 1),)},
-            "cuda:0 has compute capability 6.1, and 7.5 or more is needed",
+            "cuda:0 has compute capability 6.1, and 7.5 or later is required",
         ),
     ],
 )

@@ -256,7 +256,12 @@ def emulation(folder, **patches):
 
     devices.arrays_of.cache_clear()
     with (
-        mock.patch.multiple(devices, _why_not=lambda: None, _count=lambda: 1, _too_old=lambda device: None),
+        mock.patch.multiple(
+            devices,
+            _gpu_unsupported_reason=lambda: None,
+            _count=lambda: 1,
+            _too_old_reason=lambda device: None,
+        ),
         mock.patch.multiple(devices, _name=lambda device: "emulated", _Cupy=EmulatedArrays),
         mock.patch.multiple(launcher, **(patches or {"built": built, "start": start})),
         mock.patch.object(workspace, "argument", argument),

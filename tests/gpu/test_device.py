@@ -10,7 +10,8 @@ from tests.gpu.device_cases import CASES, check_alike, check_same_champion, geno
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(
-        devices.SIMULATED or devices._why_not() is not None, reason=devices._why_not() or "simulated"
+        devices.SIMULATED or devices._gpu_unsupported_reason() is not None,
+        reason=devices._gpu_unsupported_reason() or "simulated",
     ),
 ]
 
