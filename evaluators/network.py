@@ -45,8 +45,8 @@ class Networks:
     the same time, one of the threads gets a RuntimeError.
 
     On a GPU, inputs may be cupy arrays, or any arrays with `__cuda_array_interface__` or DLPack, which do not pass
-    through the host. Outputs are cupy arrays. Like cupy's calls, a call uses cupy's current stream, and returns before the
-    GPU is done. Use the same networks on one stream at a time.
+    through the host. Outputs are cupy arrays. A call uses cupy's current stream, and returns before the GPU is done, as
+    cupy itself does. Use the same networks on one stream at a time.
     """
 
     def __init__(self, engine: Engine, networks: NetworkBatch) -> None:

@@ -1,1 +1,1 @@
-"""Genomes in evaluation order, and the passes over them, for every device."""
+"""Programs (genomes in evaluation order), and the passes over them, for every device."""

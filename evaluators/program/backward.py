@@ -1,9 +1,9 @@
-"""The gradient of a network's loss: backward through what `evaluators.program.forward` says that a node computes.
+"""The gradient of a network's loss: the backward pass through the nodes (see `evaluators.program.node`).
 
 With a the aggregate of a node, x = bias + response · a, y = activation(x), and δ = ∂L/∂y · activation'(x):
-∂L/∂bias = Σ δ, ∂L/∂response = Σ δ a, and δ · response goes on through a to the weights of the node's links and to the
-values of their sources (Rumelhart, Hinton and Williams 1986; through time: Werbos 1990). The functions work on rows,
-one float32 for each sample of a tile.
+∂L/∂bias = Σ δ, ∂L/∂response = Σ δ a, and ∂L/∂a = δ · response, from which follow the gradients of the link weights and
+of the source values (Rumelhart, Hinton and Williams 1986; through time: Werbos 1990). The functions work on rows, one
+float32 for each sample of a tile.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from neat.kernels.jit import bound, inner_function
 _0 = np.float32(0.0)
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
-fold: Any = None  # fold(aggregate, value), an Aggregation's
+fold: Any = None  # fold(aggregate, value), the function of an Aggregation
 collect: Any = None  # see `forward.aggregate_function`
 differentiate: Any = None  # differentiate(index, node, aggregate, values, row): `row` times the nodes' slopes
 spread: Any = None  # spread(index, read, links, row, factor, sources): see `_spread_nothing`
@@ -33,7 +33,7 @@ backward: Any = None  # see `_backward`
 
 
 class Gradient(NamedTuple):
-    """∂L/∂ of each number of programs."""
+    """The gradient with respect to each number of programs."""
 
     link_weight: np.ndarray  # float32 (links,)
     node_bias: np.ndarray  # float32 (nodes,)
@@ -44,32 +44,32 @@ class GradientScratch(NamedTuple):
     """A thread's scratch for the gradient over a tile of samples."""
 
     values: np.ndarray  # float32 (1, slots, samples of a tile); of recurrent networks (steps + 1, …)
-    adjoints: np.ndarray  # float32 (1, …), of recurrent networks (2, …): zeros, and left so
+    adjoints: np.ndarray  # float32 (1, …), of recurrent networks (2, …): zeros before and after a pass
     aggregate: np.ndarray  # float32 (1, samples of a tile)
     gathered: np.ndarray  # float32 (links,), for the links of a node
-    samples: Any  # int64, of a tile at most
+    samples: Any  # int64, the most samples of a tile
 
 
 class Step(NamedTuple):
     """The rows of one evaluation of all nodes; float32 (slots, samples) each."""
 
-    read: np.ndarray  # the values that it read
-    write: np.ndarray  # the values that it wrote
-    adjoint: np.ndarray  # ∂L/∂ of those of `write`, used up: 0 afterwards
-    before: np.ndarray  # ∂L/∂ of those of `read`, added to; the same array if the network is feed-forward
+    read: np.ndarray  # the values that the evaluation read
+    write: np.ndarray  # the values that the evaluation wrote
+    adjoint: np.ndarray  # ∂L/∂write, set to 0 by the backward pass
+    before: np.ndarray  # ∂L/∂read, added to; the same array as `adjoint` if the network is feed-forward
 
 
 class Sources(NamedTuple):
-    """Where the gradient goes that comes through a node's links."""
+    """The arrays that receive the gradient through a node's links."""
 
-    adjoint: np.ndarray  # float32 (slots, samples), ∂L/∂ of the sources' values, added to
-    inputs: Any  # int64: the first so many slots are inputs, which need none
-    link_weight: np.ndarray  # float32 (links,), ∂L/∂ of the weights, added to
+    adjoint: np.ndarray  # float32 (slots, samples), gradient of the source values, added to
+    inputs: Any  # int64, the number of leading slots that are inputs, which need no gradient
+    link_weight: np.ndarray  # float32 (links,), gradient of the weights, added to
 
 
 @inner_function(inline="early")
 def clear_gradient(gradient):
-    """Set all of a Gradient to 0."""
+    """Set all elements of a Gradient to 0."""
     for numbers in gradient:
         for k in range(len(numbers)):
             numbers[k] = _0
@@ -77,7 +77,7 @@ def clear_gradient(gradient):
 
 @inner_function(contract=True, reassociate=True)
 def _dot(a, row, b, other, width):
-    """The sum of products of two rows, in the order that vectors like best."""
+    """Return the dot product of two rows; the compiler may reorder the sum to use vectors."""
     total = _0
     for sample in range(width):
         total += a[row, sample] * b[other, sample]
@@ -97,9 +97,9 @@ def _no_slope(x, y):
     return _0
 
 
-# Of each aggregation, a function `spread(read, links, row, factor, sources)`: it adds the gradient of a node's links,
-# a Links, to `sources`, a Sources. `row`: a Row of ∂L/∂ of what goes into the activation; times `factor`, it is that of
-# the aggregate.
+# Each aggregation has a function `spread(read, links, row, factor, sources)`, which adds the gradient through a node's
+# links (a Links) to `sources` (a Sources). `row` is a Row with the gradient of the activation's input. `factor` times
+# that is the gradient of the aggregate.
 
 
 @inner_function(inline="never", contract=True)
@@ -133,7 +133,7 @@ def _spread_mean(read, links, row, factor, sources):
 
 @inner_function
 def _spread_one(read, links, link, change, sources, sample):
-    """`change`: ∂L/∂ of a link's weighted value."""
+    """Add the gradient through one link; `change` is the gradient of its weighted value."""
     slot = np.uint32(links.source[link])
     sources.link_weight[link] += change * read[slot, sample]
     if slot >= sources.inputs:
@@ -153,7 +153,7 @@ def _spread_product(read, links, row, factor, sources):
 
 
 def _spread_to_the_chosen(read, links, row, factor, sources):
-    """Of a fold that takes one of the values: the first that it takes gets everything."""
+    """Give the whole gradient of a fold that selects a value to the first value that it selects."""
     source, weight, begin, end = links
     for sample in range(row.width):
         chosen, best = begin, weight[begin] * read[np.uint32(source[begin]), sample]
@@ -181,9 +181,9 @@ def _spread_of(entry: Aggregation) -> Callable[..., Any]:
 def backward_function(
     activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation]
 ) -> Callable[..., Any]:
-    """A jitted `_backward` over the tables.
+    """Return a jitted `_backward` over the tables.
 
-    An activation or an aggregation without a slope counts as a constant.
+    An activation or an aggregation without a slope is treated as a constant.
     """
     differentiate = switch(
         "differentiate",
@@ -211,12 +211,12 @@ def backward_function(
 
 
 def _backward(programs, network, input_count, step, scratch, gradient, width):
-    """Go backward through one evaluation of all nodes.
+    """Add the gradient of one evaluation of all nodes.
 
     Args:
-        programs: Programs.
-        network: A network's number in them.
-        input_count: Its inputs, the bias input among them.
+        programs: A Programs.
+        network: The index of the network in `programs`.
+        input_count: The number of its inputs, with the bias input.
         step: A Step.
         scratch: A GradientScratch.
         gradient: A Gradient, added to.
@@ -248,17 +248,17 @@ def _backward(programs, network, input_count, step, scratch, gradient, width):
 
 
 def gradient_pass(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `_differentiate_network` around a forward and a backward pass."""
+    """Return a jitted `_differentiate_network` around a forward and a backward pass."""
     return inner_function(bound(_differentiate_network, forward=forward, backward=backward))
 
 
 def _differentiate_network(programs, network, input_count, objective, scale, scratch, gradient):
-    """Add the gradient of `scale` times a loss over all samples; returns the sum of the loss, float64.
+    """Add the gradient of `scale` times a loss over all samples, and return the sum of the loss, float64.
 
     Args:
-        programs: Programs.
-        network: A network's number in them.
-        input_count: Its inputs, the bias input among them.
+        programs: A Programs.
+        network: The index of the network in `programs`.
+        input_count: The number of its inputs, with the bias input.
         objective: An Objective.
         scale: float32.
         scratch: A GradientScratch.
@@ -285,6 +285,6 @@ def _differentiate_network(programs, network, input_count, objective, scale, scr
             read, write = (step, step + 1) if recurrent else (0, 0)
             rows = Step(values[read], values[write], adjoints[write & 1], adjoints[read & 1])
             backward(programs, network, input_count, rows, scratch, gradient, width)
-        if recurrent:  # what came before the first step
+        if recurrent:  # gradients of the state before the first step
             clear_nodes(adjoints[0], input_count, programs.node_count[network], width)
     return total

@@ -1,4 +1,4 @@
-"""Networks as programs in the host's memory, with what all of them have in common."""
+"""Batches of programs in the host's memory, with the properties that all their networks share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from neat.genome.genome import Genomes
 
 @dataclass(eq=False)
 class CompiledNetworks:
-    """Programs, and the facts about their networks that genomes state too.
+    """Programs, and the properties of their networks.
 
-    Whoever makes the programs answers for them: kernels do not check the slots that they name.
+    The caller must make sure that the programs are valid: kernels do not check the slots in them.
 
     Attributes:
-        programs: The programs, in arrays that can be written to: for read-only ones, numba compiles kernels anew.
-        num_inputs: Inputs of each network, without the bias input.
+        programs: The programs, in writable arrays: numba would compile kernels again for read-only ones.
+        num_inputs: The number of inputs of each network, without the bias input.
         bias_input: Whether there is an extra input that is constantly 1.
         feed_forward: Whether the networks have no memory: each node comes after those that it reads.
     """
@@ -34,16 +34,16 @@ class CompiledNetworks:
 
     @property
     def num_outputs(self) -> int:
-        """Outputs of each network."""
+        """The number of outputs of each network."""
         return self.programs.output_slot.shape[1]
 
     @property
     def input_count(self) -> int:
-        """Inputs of each network, with the bias input."""
+        """The number of inputs of each network, with the bias input."""
         return self.num_inputs + self.bias_input
 
     def part(self, begin: int, end: int) -> CompiledNetworks:
-        """Networks `begin` to `end`; the arrays are views but for offsets, which count from 0 again."""
+        """Return networks `begin` to `end`: views of the arrays, and copies of offsets that count from 0."""
         p = self.programs
         nodes = slice(p.node_start[begin], p.node_start[end])
         links = slice(p.link_start[begin], p.link_start[end])
@@ -59,20 +59,20 @@ class CompiledNetworks:
 
 
 NetworkBatch = Genomes | CompiledNetworks
-"""What engines take: networks as genomes, or as programs that something else than a genome gave."""
+"""Networks for an engine: genomes, or programs from another source."""
 
 
 class Origins(NamedTuple):
-    """The genes that programs come from."""
+    """The genes from which programs were compiled."""
 
     node: np.ndarray
-    """int64 (nodes,), the position of each node's gene; -1 where the programs' arrays have a node to spare."""
+    """int64 (nodes,), the position of each node's gene; -1 for unused elements of the programs' arrays."""
     link: np.ndarray
-    """int64 (links,), the position of each link's gene, or -1."""
+    """int64 (links,), the position of each link's gene; -1 for unused elements of the programs' arrays."""
 
 
 def part_of(networks: NetworkBatch, begin: int, end: int) -> NetworkBatch:
-    """Networks `begin` to `end` of a batch, or the batch itself if these are all."""
+    """Return networks `begin` to `end` of a batch, or the batch itself if these are all."""
     if end - begin == len(networks):
         return networks
     if isinstance(networks, Genomes):

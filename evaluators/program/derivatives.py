@@ -1,7 +1,7 @@
-"""Slopes of the activations, and what a node's inputs add to them: for gradients through evolved networks.
+"""Slopes of the activations, for gradients through evolved networks.
 
-For each activation of neat.activations that has a useful slope, a jitted function of what goes into it and of what
-comes out: `slope(x, y)`. At a kink it is the slope on one of the sides.
+Each activation of `neat.activations` that has a useful slope has a jitted function `slope(x, y)` of its input x and its
+output y. At a kink, it returns the slope on one of the sides.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _scaled_sigmoid(x, y):
 
 @function(contract=True)
 def _scaled_tanh(x, y):
-    return np.float32(2.5) * (_1 - y * y)  # the same
+    return np.float32(2.5) * (_1 - y * y)  # 0 in float32 where it is clamped
 
 
 @function(contract=True)

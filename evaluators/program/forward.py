@@ -1,8 +1,8 @@
-"""The forward pass: the aggregate of each node's links, then the node's update (see `evaluators.program.node`).
+"""The forward pass: it aggregates each node's links, and then updates the node (see `evaluators.program.node`).
 
-The functions work on rows, one float32 for each sample, so that the compiler turns their loops into vector code; which
-function a row needs is looked up once per row. They are built from the tables in neat.activations. The choice between
-the functions of a table is generated source; the other functions are templates, copied for what they call.
+The functions work on rows, one float32 for each sample, so that the compiler turns their loops into vector code, and so
+that a function is chosen once per row. They are built from the tables in `neat.activations`. The choice between the
+functions of a table is generated source; other functions are templates, bound to the functions that they call.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _contracted = inner_function(contract=True)
 _called = inner_function(inline="never", contract=True)
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
-fold: Any = None  # fold(aggregate, value), an Aggregation's
-aggregation: Any = None  # aggregation(values), an Aggregation's
+fold: Any = None  # fold(aggregate, value), the function of an Aggregation
+aggregation: Any = None  # aggregation(values), the function of an Aggregation
 aggregate: Any = None  # see `aggregation_switch`
-aggregate_rows: Any = None  # the same, called
+aggregate_rows: Any = None  # `aggregate`, not inlined
 activate: Any = None  # see `activation_switch`
-activate_row: Any = None  # the same, called
-activate_common: Any = None  # the same for the first _COMMON, inlined
-SUM: Any = None  # index of the sum
+activate_row: Any = None  # `activate`, not inlined
+activate_common: Any = None  # `activate` for the first _COMMON activations, inlined
+SUM: Any = None  # index of the sum in the table of aggregations
 
-# For up to so many samples, the most common functions are made part of the loop over nodes: a call takes as long as
-# they do: the sum, and so many activations at the beginning of their table.
+# For up to _NARROW samples, the sum and the first _COMMON activations of the table are inlined in the loop over nodes,
+# because a call would take as long as they do.
 _NARROW = 16
 _COMMON = 5
 
-_AT_ONCE = 4  # links that a GPU's thread reads at once
+_AT_ONCE = 4  # links that a GPU thread reads at once
 
-# How generated functions take a Row and Links apart.
+# The source with which generated functions unpack a Row and Links.
 _ROW = "\n    values, place, width = row"
 _LINKS_AND_ROW = "\n    source, weight, _, _ = links\n    out, place, width = row"
 
 
 def activation_switch(table: Sequence[Activation], compiled: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `activate(index, node, read, row)` over a table's activations.
+    """Return a jitted `activate(index, node, read, row)` over a table's activations.
 
-    It puts the aggregates in `row` (a Row) through the update of a node (a Node) whose activation has that index in the
-    table. `read` has the values of one step before.
+    It replaces the aggregates in `row` (a Row) by the values of a node (a Node) whose activation has that index in the
+    table. `read` has the values of the step before.
     """
     case = """
     {keyword} index == {index}:
@@ -63,17 +63,17 @@ def aggregation_switch(
     add: Callable[..., Any],
     compiled: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """A jitted `aggregate(index, values, links, row, gathered)`.
+    """Return a jitted `aggregate(index, values, links, row, gathered)`.
 
-    It puts into `row`, a Row, the aggregate of `links`, a Links with one at least. The value of a link is
-    `weight[link] * values[source[link], :width]`. `gathered` is scratch, float32, for as many. `add` does so for
-    sums: they are nearly every node's, so each backend has a fast way.
+    It writes the aggregate of `links`, a Links with at least one link, to `row`, a Row. The value of a link is
+    `weight[link] * values[source[link], :width]`. `gathered` is float32 scratch with an element for each link. `add` is
+    the function for sums, which nearly all nodes use, so that each device has a fast one.
     """
     parameters = "values, links, row, gathered"
     case = f"""
     {{keyword}} index == {{index}}:
         case_{{index}}({parameters})"""
-    functions = [add if entry.name == "sum" else _over_rows(entry) for entry in table]
+    functions = [add if entry.name == "sum" else _build_row_aggregation(entry) for entry in table]
     return switch("aggregate", f"index, {parameters}", case, functions, compiled)
 
 
@@ -81,7 +81,7 @@ def _position_of_sum(table: Sequence[Aggregation]) -> int:
     return [entry.name for entry in table].index("sum")
 
 
-def _over_rows(entry: Aggregation) -> Callable[..., Any]:
+def _build_row_aggregation(entry: Aggregation) -> Callable[..., Any]:
     if entry.fold:
         return _contracted(bound(_fold_rows, fold=entry.function))
     return _contracted(bound(_gather_rows, aggregation=entry.function))
@@ -110,16 +110,18 @@ def _gather_rows(values, links, row, gathered):
 def forward_function(
     activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation]
 ) -> Callable[..., Any]:
-    """A jitted `forward(programs, network, input_count, read, write, width, gathered)` over the tables.
+    """Return a jitted `forward(programs, network, input_count, read, write, width, gathered)` over the tables.
 
     It computes one network's nodes, in the program's order, for a tile of samples: node k's row is
-    `write[input_count + k]`, the values of its sources are rows of `read`. With `read` and `write` the same
-    array, of shape (slots, samples), this is a feed-forward pass; with two, a step of a recurrent network.
+    `write[input_count + k]`, and the values of its sources are rows of `read`. Both have shape (slots, samples). If
+    they are one array, this is a feed-forward pass; otherwise it is a step of a recurrent network.
     """
     early = inner_function(inline="early")
     activate = bound(
         _activate,
-        activate_row=activation_switch(activation_table, _kept("activate", len(activation_table), 0)),
+        activate_row=activation_switch(
+            activation_table, _compile_saved("activate", len(activation_table), 0)
+        ),
         activate_common=activation_switch(activation_table[:_COMMON], _contracted),
     )
     aggregate = bound(
@@ -131,12 +133,12 @@ def forward_function(
 
 
 def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
-    """What `aggregation_switch` builds, for long rows."""
-    return aggregation_switch(table, _add, _kept("aggregate", 0, len(table)))
+    """Return the function that `aggregation_switch` builds, for long rows."""
+    return aggregation_switch(table, _add, _compile_saved("aggregate", 0, len(table)))
 
 
-def _kept(name: str, activations: int, aggregations: int) -> Callable[..., Any]:
-    """For a function of this name over the first so many of the tables: compiled, and kept on disk."""
+def _compile_saved(name: str, activations: int, aggregations: int) -> Callable[..., Any]:
+    """Return a decorator that compiles a function over the first entries of the tables, and saves it on disk."""
     return inner_function(
         inline="never", contract=True, saved_as=f"{name}-{name_tables(activations, aggregations)}"
     )
@@ -145,7 +147,7 @@ def _kept(name: str, activations: int, aggregations: int) -> Callable[..., Any]:
 def forward_in_registers(
     activation_table: Sequence[Activation], aggregation_table: Sequence[Aggregation], samples: int
 ) -> Callable[..., Any]:
-    """As `forward_function`, for a thread of a GPU: `width` is always `samples`, and sums are kept in registers."""
+    """Return the `forward` of a GPU thread (see `forward_function`): `width` is `samples`; sums are in registers."""
     add = _sum_in_registers(samples)
     return inner_function(inline="early")(
         bound(
@@ -160,10 +162,10 @@ def _forward(programs, network, input_count, read, write, width, gathered):
     first_node = programs.node_start[network]
     begin = programs.link_start[network]
     for k in range(programs.node_count[network]):
-        # Without a sign: numba then does not ask whether an index counts from the end.
+        # Unsigned, so that numba does not check whether the index counts from the end.
         place = np.uint32(first_node + k)
         row = Row(write, np.uint32(input_count + k), width)
-        # What a node is, read at once: a GPU waits for memory once.
+        # All properties of the node are read together, so that a GPU waits for memory once.
         end = programs.link_end[place]
         aggregation, activation = programs.node_aggregation[place], programs.node_activation[place]
         node = Node(programs.node_bias[place], programs.node_response[place])
@@ -192,7 +194,7 @@ def _activate(index, node, read, row):
 
 @inner_function(contract=True)
 def _add_narrow(values, links, row):
-    """As `_add`, for few samples: made part of the loop over nodes, sums kept in registers, eight side by side."""
+    """Add weighted rows for few samples: inlined, with eight sums side by side in a register."""
     source, weight, begin, end = links
     out, index, width = row
     whole = width - width % LANES
@@ -220,9 +222,17 @@ def switch(
     before: str = "",
     names: dict[str, Any] | None = None,
 ) -> Callable[..., Any]:
-    """A jitted function of these parameters that does `case` for the function at position `index`, by that name.
+    """Return a jitted function that runs `case` for the function at position `index`.
 
-    `before` comes first in its source; `names` are further names that it may use.
+    Args:
+        name: The name of the function.
+        parameters: Its parameters, as source.
+        case: The source of one branch, with the fields `index` and `keyword`.
+        functions: The functions to choose from; branch k calls `case_k`.
+        compiled: The decorator that compiles the function.
+        before: Source in front of the branches.
+        names: Further names that the source uses.
+
     """
     lines = [f"def {name}({parameters}):{before}"]
     for index in range(len(functions)):
@@ -232,14 +242,14 @@ def switch(
 
 
 def _generate(name: str, source: str, namespace: dict[str, Any]) -> Any:
-    """The function of this name, as if it stood in this file: numba keeps builds of nothing else."""
+    """Return the function that the source defines, as if in this file: numba saves builds of files only."""
     namespace = {**namespace, "__name__": __name__}
     exec(compile(source, __file__, "exec"), namespace)
     return namespace[name]
 
 
 def _sum_pass(links: int, start: str) -> Callable[..., Any]:
-    """A jitted pass over a row that adds so many weighted rows, from link `begin` on, to `start`."""
+    """Return a jitted pass that adds the weighted rows of `links` links, from `begin` on, to `start`."""
     source = f"def add(values, links, begin, row):{_LINKS_AND_ROW}\n"
     for link in range(links):
         source += f"    r{link}, w{link} = source[begin + {link}], weight[begin + {link}]\n"
@@ -250,7 +260,7 @@ def _sum_pass(links: int, start: str) -> Callable[..., Any]:
 
 
 def _first_pass() -> Callable[..., Any]:
-    """A jitted pass over a row that sums its first 1 to 8 weighted rows, so that a multiple of 8 is left."""
+    """Return a jitted pass that sums the first 1 to 8 weighted rows, so that a multiple of 8 is left."""
     parameters = "values, links, begin, row"
     case = f"""
     {{keyword}} count == {{index}} + 1:
@@ -260,7 +270,7 @@ def _first_pass() -> Callable[..., Any]:
     )
 
 
-# Links that a pass adds: it reads and writes the row, and takes a while to start.
+# The number of links that a pass adds, since each pass has a start cost, and reads and writes the row.
 _LINKS = 8
 _start, _add_links = _first_pass(), _sum_pass(_LINKS, "out[place, sample]")
 
@@ -274,10 +284,10 @@ def _add(values, links, row, gathered):
 
 
 def _sum_in_registers(samples: int) -> Callable[..., Any]:
-    """A jitted `add` (see `aggregation_switch`) for exactly so many samples, one register for each.
+    """Return a jitted `add` (see `aggregation_switch`) for exactly this number of samples, with a register for each.
 
-    Links are read some at once, since a GPU waits long for what it reads; where fewer are left, the last is read again
-    and not added. Indices of 32 bits and without a sign take a GPU one instruction each.
+    It reads _AT_ONCE links together, because a GPU waits long for memory. If fewer are left, it reads the last one
+    again and does not add it. Unsigned 32-bit indices take a GPU one instruction each.
     """
     every = range(samples)
     source = f"def add(values, links, row, gathered):{_LINKS_AND_ROW}\n"
@@ -301,7 +311,7 @@ def _sum_in_registers(samples: int) -> Callable[..., Any]:
 
 
 def _activation_in_registers(table: Sequence[Activation], samples: int) -> Callable[..., Any]:
-    """As `activation_switch`, for exactly so many samples, one register for each."""
+    """Return the `activate` of `activation_switch` for exactly this number of samples, with a register for each."""
     every = range(samples)
     source = f"def activate(index, node, read, row):{_ROW}\n"
     source += "".join(f"    v{k} = values[place, uint32({k})]\n" for k in every)

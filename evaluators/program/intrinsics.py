@@ -1,4 +1,4 @@
-"""What LLVM is told directly, because it does not find it in numba's code. With the compiler off, plain Python."""
+"""Functions that generate LLVM code, where numba's own code is slower; without the compiler, they are plain Python."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _strided(typing_context, array, begin, shape, strides):
     def generate(context, builder, signature, arguments):
         source = context.make_array(array)(context, builder, arguments[0])
         result = context.make_array(view)(context, builder)
-        # A constant, which source.itemsize is not.
+        # This size is a constant, unlike source.itemsize.
         size = context.get_abi_sizeof(context.get_data_type(array.dtype))
         itemsize = context.get_constant(types.intp, size)
 
@@ -133,15 +133,15 @@ def _plain_add_rows(values, links, row, first):
 
 _compiled = not getattr(config, "DISABLE_JIT", False)
 
-# column(array, index, rows): `array[:, index]` of a contiguous matrix of so many rows, for an index in range, by
-# address alone. numba would compare the bounds with the shape, and LLVM would not vectorise a loop over columns.
-# Where the number of rows is a constant, LLVM drops the checks of constant indices.
+# column(array, index, rows) returns `array[:, index]` of a contiguous matrix with this number of rows, for an index in
+# range. It only computes an address: numba would compare the index with the shape, and LLVM would not vectorise a loop
+# over columns. If the number of rows is a constant, LLVM drops the checks of constant indices.
 column: Any = _column if _compiled else _plain_column
 
-# strided(array, begin, shape, strides): elements `begin + Σ index · stride` of a contiguous array, as an array of that
-# shape. Nothing is checked. A stride of uint32 is known to fit in 32 bits, which saves a GPU half of the arithmetic.
+# strided(array, begin, shape, strides) returns elements `begin + Σ index · stride` of a contiguous array, as an array
+# of that shape. It checks nothing. Strides of type uint32 save a GPU half of the arithmetic.
 strided: Any = _strided if _compiled else _plain_strided
 
-# add_rows(values, links, row, first): into eight elements of a Row, from `first` on, the sum of weight[link] ·
-# values[source[link]] over Links, kept in one vector register.
+# add_rows(values, links, row, first) writes the sum of weight[link] · values[source[link]] over Links to eight elements
+# of a Row, from `first` on. It keeps the sum in one vector register.
 add_rows: Any = _add_rows if _compiled else _plain_add_rows

@@ -1,4 +1,4 @@
-"""What Supervised's named fitness functions measure, sample by sample, added up in float64."""
+"""The named losses of `Supervised`, added up over samples in float64."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
 
-# Position: the kernels' number for it.
+# Kernels identify a loss by its position.
 LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
 _SQUARED_ERROR, _ABSOLUTE_ERROR, _CROSS_ENTROPY, _ACCURACY = range(len(LOSSES))
 
@@ -18,25 +18,25 @@ _HALF = np.float32(0.5)
 
 
 class Objective(NamedTuple):
-    """What networks are scored by."""
+    """The data set and the loss that score networks."""
 
     inputs: np.ndarray  # float32 (1, 1, inputs, samples)
     targets: np.ndarray  # float32 (outputs, samples)
     loss: Any  # int64, position in LOSSES
-    steps: Any  # int64, that a recurrent network makes with the same inputs; 1 for others
+    steps: Any  # int64, steps of a recurrent network with the same inputs; 1 for others
 
 
 class Outputs(NamedTuple):
     """The outputs of a network for a tile of samples."""
 
     values: np.ndarray  # float32 (slots, samples of the tile)
-    slot: np.ndarray  # int32 (networks, outputs), their slots
-    network: Any  # int64, which network's
+    slot: np.ndarray  # int32 (networks, outputs), the slots of outputs
+    network: Any  # int64, the index of the network
 
 
 @inner_function(contract=True)
 def tile_loss(loss, outputs, targets, begin, width):
-    """The sum of a loss over a tile of samples, float64; of accuracy, the number of samples that are right.
+    """Return the sum of a loss over a tile, float64; for accuracy, the number of correct samples.
 
     Args:
         loss: Position in LOSSES.
@@ -61,7 +61,7 @@ def tile_loss(loss, outputs, targets, begin, width):
 
 @inner_function(contract=True)
 def _error(loss, values, row, targets, output, begin, width):
-    """Σ (z - t)² or Σ |z - t|, in four sums side by side, since one would wait for each addition."""
+    """Return Σ (z - t)² or Σ |z - t|, in four independent sums, since a single one would wait for each addition."""
     square = loss == _SQUARED_ERROR
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     whole = width - width % 4
@@ -83,7 +83,7 @@ def _distance(square, values, row, sample, targets, output, begin):
 
 @inner_function(contract=True)
 def _cross_entropy(outputs, sample, targets, target):
-    """-Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z); nothing overflows."""
+    """Return -Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z), without overflow."""
     values, slot, network = outputs
     if slot.shape[1] == 1:
         z = values[slot[network, 0], sample]
@@ -116,7 +116,7 @@ def _is_right(outputs, sample, targets, target):
 
 @inner_function(contract=True)
 def tile_slopes(loss, outputs, targets, begin, width, scale, adjoint):
-    """Add `scale` times ∂/∂z of a loss (its rows sum to 1, for a cross entropy) to the outputs' rows of `adjoint`.
+    """Add `scale` times ∂loss/∂z to the outputs' rows of `adjoint`. For cross entropy, the targets must sum to 1.
 
     Args:
         loss: Position in LOSSES, not that of accuracy.
@@ -148,7 +148,7 @@ def tile_slopes(loss, outputs, targets, begin, width, scale, adjoint):
 
 @inner_function(contract=True)
 def _softmax(outputs, sample):
-    """The highest output z and Σ exp(z - highest)."""
+    """Return the highest output z, and Σ exp(z - highest)."""
     values, slot, network = outputs
     highest = values[slot[network, 0], sample]
     for output in range(1, slot.shape[1]):

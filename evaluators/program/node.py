@@ -1,6 +1,6 @@
-"""A node as the passes over networks see it: its numbers, its links, the row of its values, and what it computes.
+"""What a node computes, and the records with which passes over networks describe a node.
 
-`node_update` and `node_slope` are the only places that say what a node computes, and how that changes.
+Only `node_update` and `node_slope` define the value of a node and its slope.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ slope: Any = None  # slope(x, y), float32 (see `evaluators.program.derivatives`)
 
 
 class Node(NamedTuple):
-    """The numbers of a node that its update reads."""
+    """The numbers of a node that `node_update` reads."""
 
     bias: Any  # float32
     response: Any  # float32
 
 
 class Links(NamedTuple):
-    """The links of a node: `begin` to `end` of all that programs have."""
+    """The links of a node: links `begin` to `end` of all programs."""
 
     source: np.ndarray  # int32 (links,), rows
     weight: np.ndarray  # float32 (links,)
@@ -34,17 +34,17 @@ class Links(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of an array: one node's numbers for a tile of samples."""
+    """A row of an array: the values of one node for a tile of samples."""
 
     values: np.ndarray  # float32 (slots, samples)
-    # Unsigned: for a signed number, numba asks whether it counts from the end. Not named index, which numba-cuda takes
-    # for the method of tuples.
+    # Unsigned, because numba checks whether a signed index counts from the end. Not named `index`, because numba-cuda
+    # takes that for the method of tuples.
     place: Any  # uint32
     width: Any  # int64, samples
 
 
 def node_update(node, aggregate, previous, dt):
-    """The value of a node for one sample.
+    """Return the value of a node for one sample.
 
     Args:
         node: A Node.
@@ -56,15 +56,15 @@ def node_update(node, aggregate, previous, dt):
 
 
 def node_slope(node, aggregate, value):
-    """The slope of `node_update` over `bias`, for the value that it gave."""
+    """Return the derivative of `node_update` with respect to `bias`; `value` is what it returned."""
     return slope(node.bias + node.response * aggregate, value)
 
 
 def update_with(activation: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `node_update` of nodes with this activation."""
+    """Return a jitted `node_update` for nodes with this activation."""
     return inner_function(inline="early")(bound(node_update, activation=activation))
 
 
 def slope_with(slope: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `node_slope` of nodes whose activation has this slope."""
+    """Return a jitted `node_slope` for nodes whose activation has this slope."""
     return inner_function(inline="early")(bound(node_slope, slope=slope))

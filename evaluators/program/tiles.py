@@ -1,8 +1,8 @@
-"""One network over all samples, tile by tile: activated, or scored against targets.
+"""Passes over all samples of one network, tile by tile: activation, or scoring against targets.
 
-Functions for any backend's loop over networks, built around a `forward` (see `forward.forward_function`).
+The kernels of every device call them. They are built around a `forward` (see `forward.forward_function`).
 
-A sum as an index is made unsigned: for a signed one, numba asks at every element whether it counts from the end.
+Sums that are indices are made unsigned, because numba checks for every signed index whether it counts from the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ forward: Any = None  # see `forward.forward_function`
 
 
 class Batch(NamedTuple):
-    """What n networks are activated with, and what they give."""
+    """Inputs and outputs of the activation of n networks."""
 
     inputs: np.ndarray  # float32 (times, 1 or n, inputs, samples)
     outputs: np.ndarray  # float32 (n, times, samples, outputs)
@@ -29,17 +29,17 @@ class Batch(NamedTuple):
 class TileScratch(NamedTuple):
     """A thread's scratch for a tile of samples."""
 
-    # One buffer for feed-forward networks, two for recurrent ones, of which a step reads one and writes the other.
+    # Feed-forward networks have one buffer. Recurrent ones have two: each step reads one and writes the other.
     values: np.ndarray  # float32 (buffers, slots, samples of a tile)
     gathered: np.ndarray  # float32 (links,), for the links of a node
-    samples: Any  # int64, of a tile at most
+    samples: Any  # int64, the most samples of a tile
 
 
 @inner_function
 def load_inputs(inputs, time, given, begin, width, input_count, values):
     """Copy a tile of `inputs`, float32 (times, networks, inputs, samples), into the first rows of `values`.
 
-    The rows from there to `input_count` are the bias input's, if there is one.
+    The next row, up to `input_count`, is that of the bias input, if there is one.
     """
     for row in range(inputs.shape[2]):
         for sample in range(width):
@@ -49,14 +49,14 @@ def load_inputs(inputs, time, given, begin, width, input_count, values):
 
 @inner_function
 def read_and_write(values, time):
-    """The buffers of `values` that the step at a time reads and writes."""
+    """Return the buffers of `values` that the step at this time reads and writes."""
     last = len(values) - 1
     return values[np.uintp(time & last)], values[np.uintp((time + 1) & last)]
 
 
 @inner_function
 def set_bias_input(values, begin, end, width):
-    """Rows `begin` to `end` of `values`: one row or none."""
+    """Set rows `begin` to `end` of `values`, one or none, to 1."""
     for row in range(begin, end):
         for sample in range(width):
             values[row, sample] = np.float32(1.0)
@@ -95,7 +95,7 @@ def clear_nodes(values, input_count, node_count, width):
 
 
 def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `_activate_network` around a forward pass."""
+    """Return a jitted `_activate_network` around a forward pass."""
     return inner_function(bound(_activate_network, forward=forward))
 
 
@@ -103,13 +103,13 @@ def _activate_network(programs, network, input_count, batch, place, states, star
     """Activate one network at every time.
 
     Args:
-        programs: Programs.
-        network: Its number in them.
-        input_count: Its inputs, the bias input among them.
+        programs: A Programs.
+        network: The index of the network in `programs`.
+        input_count: The number of its inputs, with the bias input.
         batch: A Batch.
-        place: Its place among the networks of the batch.
-        states: float32; a recurrent network's values are read from it and written to it, as (nodes, samples).
-        start: Where they begin.
+        place: The index of the network in the batch.
+        states: float32; the state of a recurrent network, (nodes, samples), is read and updated.
+        start: The position of that state in `states`.
         scratch: A TileScratch.
     """
     inputs, outputs = batch
@@ -133,17 +133,17 @@ def _activate_network(programs, network, input_count, batch, place, states, star
 
 
 def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A jitted `_score_network` around a forward pass."""
+    """Return a jitted `_score_network` around a forward pass."""
     return inner_function(bound(_score_network, forward=forward))
 
 
 def _score_network(programs, network, input_count, objective, fresh, scratch):
-    """The sum of a loss over all samples, float64. A recurrent network starts at 0.
+    """Return the sum of a loss over all samples, float64. A recurrent network starts with a state of 0.
 
     Args:
-        programs: Programs.
-        network: A network's number in them.
-        input_count: Its inputs, the bias input among them.
+        programs: A Programs.
+        network: The index of the network in `programs`.
+        input_count: The number of its inputs, with the bias input.
         objective: An Objective.
         fresh: Whether the scratch may hold other inputs.
         scratch: A TileScratch.
