@@ -299,8 +299,11 @@ class _ProcessVector(AsyncVectorEnv):
             raise self._describe_loss() from None
 
     def _describe_loss(self) -> WorkerLost:
-        # A pipe closes before its process ends.
-        wait([process.sentinel for process in self.processes], END_TIMEOUT)
+        # A process closes its pipes, its sentinel among them, before it has an exit code: wait for the code too.
+        closed = wait([process.sentinel for process in self.processes], END_TIMEOUT)
+        for process in self.processes:
+            if process.sentinel in closed:
+                process.join()
         statuses = [process.exitcode for process in self.processes if process.exitcode is not None]
         return describe_end(statuses[0] if statuses else None, self._started)
 

@@ -87,6 +87,15 @@ class Stops(Ends):
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
+class EndsSlowly(Ends):
+    """Its process closes all its files before it is killed, as the system does, but long before."""
+
+    def end(self):
+        os.closerange(3, 1024)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Counts(Walk):
     """Its reward is the number of this library's modules that its process has imported."""
 

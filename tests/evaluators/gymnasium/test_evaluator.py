@@ -371,13 +371,15 @@ def test_episodes_are_repeated_when_a_worker_was_killed(tmp_path, caplog):
     assert not multiprocessing.active_children()
 
 
-def test_episodes_are_repeated_a_limited_number_of_times(tmp_path, monkeypatch):
+@pytest.mark.parametrize("environment", [own.Ends, own.EndsSlowly])
+def test_episodes_are_repeated_a_limited_number_of_times(environment, tmp_path, monkeypatch):
     monkeypatch.setattr("evaluators.worker_processes.RETRIES", 1)
-    with Gymnasium(functools.partial(own.Ends, tmp_path), slots=2, vectorization_mode="async") as evaluator:
+    with Gymnasium(
+        functools.partial(environment, tmp_path), slots=2, vectorization_mode="async"
+    ) as evaluator:
         genomes = population(evaluator, size=5)
-        with pytest.raises(
-            RuntimeError, match=r"^Ends: a worker process was killed by SIGKILL.*, 2 times in a row"
-        ):
+        reason = rf"^{environment.__name__}: a worker process was killed by SIGKILL.*, 2 times in a row"
+        with pytest.raises(RuntimeError, match=reason):
             evaluator(genomes)
         assert not multiprocessing.active_children()
 
