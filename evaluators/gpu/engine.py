@@ -1,4 +1,4 @@
-"""The engine of GPUs (see `evaluators.engine.Engine`): launches over programs, in parts that fit in memory."""
+"""The engine of GPUs (see `evaluators.engine.Engine`), which launches kernels over parts that fit in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from evaluators.gpu.gradients import NetworkGradients
 from evaluators.gpu.kernels import SAMPLES
 from evaluators.gpu.launcher import WARP, argument, is_built
 from evaluators.gpu.memory import DevicePrograms, copied, in_parts, launch_over, turns_for
-from evaluators.gpu.workspace import Later, Workspace
+from evaluators.gpu.workspace import PendingFetch, Workspace
 from evaluators.program.compiled import NetworkBatch, part_of
 from evaluators.program.program import Programs
 from evaluators.program.tiles import Batch
@@ -29,9 +29,9 @@ from evaluators.user_fitness import score_by_function
 from neat.genome.buffers import Block, packed
 from neat.genome.genome import Genomes
 
-_PIECES = 64  # at most, of the samples
-_OUTPUT_BYTES = 12  # an output, and as much again twice for what a user-defined function makes of it
-_GRADIENT_BYTES = 256  # for each genome, beside what its genes take
+_PIECES = 64  # the most pieces of the samples
+_OUTPUT_BYTES = 12  # for each output, and for two arrays of the same size in a user-defined function
+_GRADIENT_BYTES = 256  # for each genome, in addition to its genes
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def _workspaces(devices: tuple[str, ...]) -> dict[str, Workspace]:
 
 
 class LossScorer:
-    """Fitness by a named loss (see `evaluators.engine.Scorer`)."""
+    """Scores networks by a named loss (see `evaluators.engine.Scorer`)."""
 
     def __init__(self, devices: tuple[str, ...], samples: Samples) -> None:
         self._samples = samples
@@ -65,11 +65,11 @@ class LossScorer:
             with data.arrays.current():
                 data.put_shaped("inputs", samples.input_rows)
                 data.put_shaped("targets", samples.target_rows)
-                data.arrays.synchronize()  # whatever stream the calls are on
+                data.arrays.synchronize()  # calls may use any stream
         count = len(samples.inputs)
         self._turns = turns_for(count)
         tile = self._turns * SAMPLES
-        # Whatever the genomes and the free memory are: it decides the order in which a sum is added up.
+        # Pieces must not depend on the genomes or on free memory, since they decide the order of additions.
         self._piece = tile * math.ceil(count / (tile * _PIECES))
         self._pieces = math.ceil(count / self._piece)
 
@@ -100,7 +100,7 @@ class LossScorer:
 
 
 class FunctionScorer:
-    """Fitness by a user-defined function, on one device (see `evaluators.engine.Scorer`)."""
+    """Scores networks by a user-defined function, on one device (see `evaluators.engine.Scorer`)."""
 
     def __init__(self, device: str, samples: Samples) -> None:
         self._device, self._samples = device, samples
@@ -124,27 +124,27 @@ class Outcome:
     """The result of episodes (see `evaluators.engine.Outcome`).
 
     Args:
-        parts: For each part of the networks, in their order: what is fetched at once, and the Record, for later.
+        parts: For each part of the networks, in order: fitness and steps, and the Record that can be fetched later.
 
     Attributes:
-        failed: Whether a function raised an error or something was not finite.
+        failed: Whether a function raised an error, or an observation or a reward was not finite.
     """
 
-    def __init__(self, parts: list[tuple[dict[str, np.ndarray], Later]]) -> None:
+    def __init__(self, parts: list[tuple[dict[str, np.ndarray], PendingFetch]]) -> None:
         self.fitness, steps = (_joined([now[name] for now, _ in parts]) for name in ("fitness", "steps"))
         self.failed = bool(steps.min() < 0)
         self.steps = int(steps.sum())
-        self._later = [later for _, later in parts]
+        self._pending = [pending for _, pending in parts]
 
     def record(self) -> Record:
-        """All of it; the length of an episode in which a function raised an error is -1."""
-        parts = [later.get() for later in self._later]
+        """Return the whole Record; an episode in which a function raised an error has length -1."""
+        parts = [pending.get() for pending in self._pending]
         joined = {name: _joined([part[name] for part in parts]) for name in Record._fields if name != "trace"}
         return Record(**joined, trace=parts[0]["trace"])
 
 
 class Player:
-    """Episodes in an environment (see `evaluators.engine.Player`)."""
+    """Runs episodes in an environment (see `evaluators.engine.Player`)."""
 
     def __init__(self, devices: tuple[str, ...], environment: Environment) -> None:
         self.functions = environment.functions()
@@ -161,17 +161,17 @@ class Player:
         outcome = Outcome(in_parts(self._spaces, networks, per_network, play_part))
         if outcome.failed:
             record = outcome.record()
-            self._refuse_unfinished(record, networks, request)
+            self._raise_environment_error(record, networks, request)
             check_finite(self._environment.name, record)
         return outcome
 
     def _record_block(self, request: PlayRequest, networks: int) -> Block:
-        """The Block of a Record: a thread has a single episode, and measures it alone."""
+        """Return the Block of a Record in which each episode is a group, since a thread runs only one."""
         return request.record_block(self.functions, networks, request.episodes)
 
     def _play_part(
         self, networks: NetworkBatch, request: PlayRequest, work: Workspace, begin: int, end: int
-    ) -> tuple[dict[str, np.ndarray], Later]:
+    ) -> tuple[dict[str, np.ndarray], PendingFetch]:
         programs = DevicePrograms(copied(work, networks, begin, end), WARP, by_size=True)
         play, senses, reach = request.play, request.senses, request.reach
         sources = {"start": play.start, "offset": senses.offset, "scale": senses.factor, **reach._asdict()}
@@ -201,10 +201,10 @@ class Player:
             results["fitness"],
             results["steps"],
         )
-        return work.fetch("results"), work.later("record")
+        return work.fetch("results"), work.fetch_later("record")
 
-    def _refuse_unfinished(self, record: Record, networks: NetworkBatch, request: PlayRequest) -> None:
-        """Raise the error that a function raised: a GPU only stops, so the CPU plays the same episodes again."""
+    def _raise_environment_error(self, record: Record, networks: NetworkBatch, request: PlayRequest) -> None:
+        """Replay failed episodes on the CPU, which raises their exception; on a GPU, it only ends the thread."""
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         if not len(unfinished):
             return
@@ -219,7 +219,7 @@ class Player:
 
 
 class Activator:
-    """Networks to be activated (see `evaluators.engine.Activator`)."""
+    """Activates networks (see `evaluators.engine.Activator`)."""
 
     def __init__(self, device: str, networks: NetworkBatch) -> None:
         self._work = Workspace(device)
@@ -227,7 +227,7 @@ class Activator:
         with self.arrays.current():
             self._source = copied(self._work, networks, 0, len(networks))
             self._source.keep()
-            self.arrays.synchronize()  # the networks' arrays may be used again at once
+            self.arrays.synchronize()  # the caller may change the networks' arrays now
         self._programs: DevicePrograms | None = None
         self._width = 0
         self._position = np.empty(len(networks), np.int32)
@@ -240,7 +240,7 @@ class Activator:
     @property
     def programs(self) -> Programs:
         raise ValueError(
-            f'programs: those of networks on the CPU can be seen; compile(…, "cpu"), got {self.arrays.device}'
+            f'programs: only networks on the CPU have them; use compile(…, "cpu"), got {self.arrays.device}'
         )
 
     def forget(self, samples: int) -> None:
@@ -287,14 +287,14 @@ class Activator:
     def _programs_for(self, width: int) -> DevicePrograms:
         if self._programs is None or self._width != width:
             self._programs, self._width = DevicePrograms(self._source, width, by_size=True), width
-            self.arrays.synchronize()  # what was sent may be written to again
+            self.arrays.synchronize()  # the sent arrays may be changed after this
             self._position[self._programs.layout.order] = np.arange(len(self), dtype=np.int32)
             self._work.put("position", self._position)
             self._chosen = np.empty(0, np.int64)
         return self._programs
 
     def _choose(self, networks: np.ndarray) -> None:
-        """Networks of like sizes one after the other, as the launches want them."""
+        """Send the chosen networks in the order of the programs, in which similar sizes are adjacent."""
         if networks is self._chosen:
             return
         ranks = np.argsort(self._position[networks], kind="stable").astype(np.int32)
@@ -305,7 +305,7 @@ class Activator:
 
 
 class Differentiator:
-    """Gradients over samples (see `evaluators.engine.Differentiator`)."""
+    """Computes gradients over samples (see `evaluators.engine.Differentiator`)."""
 
     def __init__(self, devices: tuple[str, ...], samples: Samples) -> None:
         self._samples = samples
@@ -321,7 +321,7 @@ class Differentiator:
 
 
 class GpuEngine:
-    """See `evaluators.engine.Engine`."""
+    """Runs networks on one or more GPUs (see `evaluators.engine.Engine`)."""
 
     def __init__(self, devices: tuple[str, ...]) -> None:
         self.devices = devices
@@ -329,7 +329,7 @@ class GpuEngine:
     def activator(self, networks: NetworkBatch) -> Activator:
         if len(self.devices) > 1:
             raise ValueError(
-                f"device: networks are on one device, got 'cuda:*', which are {len(self.devices)}"
+                f"device: networks must be on one device, got 'cuda:*', which are {len(self.devices)}"
             )
         return Activator(self.devices[0], networks)
 

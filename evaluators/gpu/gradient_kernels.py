@@ -1,7 +1,7 @@
-"""The GPU's kernel for gradients: a warp for each network, whose threads share the samples.
+"""The GPU kernel for gradients: a warp handles each network, and its threads share the samples.
 
-Each thread adds up the gradient of its own samples, in device memory; at the network's end the threads' sums are added,
-always in the same order. What happens to a network is said in `evaluators.program.backward`, for the CPU too.
+Each thread adds up the gradient of its own samples in device memory. Then the warp adds the sums of its threads, always
+in the same order. `evaluators.program.backward` has the function for one network, which the CPU uses too.
 """
 
 from __future__ import annotations
@@ -35,37 +35,37 @@ differentiate_network: Any = None  # see `backward._differentiate_network`
 
 
 class Share(NamedTuple):
-    """What a launch does, and its scratch."""
+    """The sizes of a launch, and its scratch."""
 
-    networks: Any
-    buffers: Any  # of values: 1 of feed-forward networks, of recurrent ones a step more than they make
-    slots: Any  # inputs and nodes of the largest network
-    links: Any  # of the largest
-    nodes: Any  # of the largest
+    networks: Any  # the number of networks
+    buffers: Any  # of values: 1 for feed-forward networks, steps + 1 for recurrent ones
+    slots: Any  # the most slots (inputs and nodes) of a network
+    links: Any  # the most links of a network
+    nodes: Any  # the most nodes of a network
     apart: Any  # words from a block's scratch to the next one's; 0 in shared memory
-    spare: Any  # float32, scratch of all blocks, unless in shared memory
-    sums: Any  # float32, the threads' gradients
+    spare: Any  # float32, scratch of all blocks; unused in shared memory
+    sums: Any  # float32, the gradients of the threads
 
 
 def scratch_words(buffers: int, slots: int, links: int) -> int:
-    """Words of a thread's scratch."""
+    """Return the number of words of a thread's scratch."""
     return (buffers + min(buffers, 2)) * slots * SAMPLES + SAMPLES + links
 
 
 def sums_words(links: int, nodes: int) -> int:
-    """Words of a thread's gradient."""
+    """Return the number of words of a thread's gradient."""
     return links + 2 * nodes
 
 
 def _differentiate(programs, zero, input_count, objective, scale, gradient, totals, share):
-    """The gradients and the losses of all networks (see `backward._differentiate_network`).
+    """Write the gradients and the losses of all networks (see `backward._differentiate_network`).
 
     Args:
-        programs: As for `program.single_program`.
+        programs: Programs (see `program.single_program`).
         zero: int64 (1,), the number 0.
-        input_count: Inputs, the bias input among them.
+        input_count: The number of inputs, with the bias input.
         objective: An Objective.
-        scale: float32, of the loss.
+        scale: float32, the factor of the loss.
         gradient: A Gradient of all programs, written.
         totals: float64 (networks,), the sum of the loss, written.
         share: A Share.
@@ -110,7 +110,7 @@ def _differentiate(programs, zero, input_count, objective, scale, gradient, tota
 
 @inner_function
 def _scratch(room, first, share):
-    """A thread's GradientScratch, whose words lie apart in `room` from word `first` on."""
+    """Return a thread's GradientScratch: every WARP-th word of `room`, from word `first` on."""
     size = share.slots * SAMPLES * WARP
     pattern = (size, SAMPLES * WARP, WARP)
     backwards = min(share.buffers, 2)  # buffers of adjoints
@@ -133,19 +133,19 @@ def _clear(adjoints):
 
 
 def differentiate_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `_differentiate` for the table as it is now."""
-    return _differentiating(in_shared, *table())
+    """Return the kernel of `_differentiate` for the functions registered now."""
+    return _build_differentiate(in_shared, *table())
 
 
 @functools.cache
 def _network_pass(activations: int, aggregations: int) -> Any:
-    """Shared by the kernels, so that a process compiles it once."""
+    """Return the pass that all kernels share, so that a process compiles it once."""
     backward = backward_function(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations])
     return gradient_pass(forward_for(activations, aggregations, SAMPLES), backward)
 
 
 @functools.cache
-def _differentiating(in_shared: bool, activations: int, aggregations: int) -> Kernel:
+def _build_differentiate(in_shared: bool, activations: int, aggregations: int) -> Kernel:
     bind = {"differentiate_network": _network_pass(activations, aggregations), "IN_SHARED": in_shared}
     arguments = (
         PROGRAMS,

@@ -1,4 +1,4 @@
-"""Gradients of networks on a GPU: their programs, copied there once, and launches over them."""
+"""Gradients of networks on a GPU: programs are copied once, and each call launches a kernel over them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes
 
-_BLOCKS = 16  # for each multiprocessor
+_BLOCKS = 16  # the most blocks for each multiprocessor
 
 
 class NetworkGradients:
-    """The gradients of networks over samples, on the current device (see `evaluators.engine.NetworkGradients`).
+    """Computes gradients over samples on the current device (see `evaluators.engine.NetworkGradients`).
 
     Args:
-        work: The workspace that keeps everything.
-        genomes: The networks' genomes.
+        work: The workspace that holds all arrays.
+        genomes: The genomes of the networks.
         samples: The samples.
     """
 

@@ -1,7 +1,7 @@
-"""Kernels of a GPU: compiled for their signatures ahead of the first launch, kept on disk, and launched.
+"""GPU kernels: compilation for fixed signatures, builds on disk, and launches.
 
-numba-cuda's own launch looks at the type of each argument and takes arrays apart, which costs more than a small
-population's evaluation. Here arrays are taken apart when they are made, and a launch only strings numbers together.
+At each launch, numba-cuda checks the type of each argument and unpacks arrays, which takes longer than to evaluate a
+small population. This module unpacks arrays when they are allocated, so that a launch only joins tuples of numbers.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from neat.kernels.jit import cause, has_build, keeping_interruptions, prune, var
 
 WARP = 32  # threads of a block
 
-_compiling = threading.RLock()  # several GPUs have a thread each
-if hasattr(os, "register_at_fork"):  # a forked child finds it free, and numba-cuda as it was before
+_compiling = threading.RLock()  # each of several GPUs has a thread
+# A forked child must get a free lock and an unchanged numba-cuda.
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
     )
@@ -49,7 +50,7 @@ FAILURES = _failures()
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A kernel's source and what it is compiled for."""
+    """The source of a kernel, and the signature for which it is compiled."""
 
     function: Any
     signature: Any
@@ -57,9 +58,9 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """A kernel in a GPU's memory."""
+    """A compiled kernel in a GPU's memory."""
 
-    code: Any  # numba-cuda's function, which keeps it there; in the simulator, what is called
+    code: Any  # numba-cuda's function, which keeps the kernel loaded; in the simulator, the Python kernel
     signature: Any
     makers: Makers
 
@@ -67,13 +68,13 @@ class Built:
 def kernel_of(
     template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
 ) -> Kernel:
-    """A template with these globals, to be compiled for these types."""
+    """Return the Kernel of a template with these globals, for arguments of these types."""
     return Kernel(variant(template, name, bind, compiler=_compiler()), types.void(*arguments))
 
 
 @functools.cache
 def _compiler() -> str:
-    """What builds depend on beside their code: numba-cuda, and what is changed in it."""
+    """Return the identity of the compiler, on which builds depend: numba-cuda's version, and the changes to it."""
     if SIMULATED:
         return "simulator"
     from evaluators.gpu import numba_patches
@@ -84,7 +85,7 @@ def _compiler() -> str:
 
 @functools.cache
 def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
-    """The kernel compiled for the current device, or found on disk; its blocks may have so much shared memory."""
+    """Compile or load a kernel for the current device, with `dynamic_bytes` of shared memory for each block."""
     if SIMULATED:
         return Built(cuda.jit(kernel.signature)(kernel.function), kernel.signature, makers(kernel.signature))
     from numba.cuda.cudadrv.driver import binding, driver
@@ -101,7 +102,7 @@ def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
 
 
 def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
-    """Why numba-cuda cannot compile a function, plain or jitted, for arguments of these types, and where; or None."""
+    """Return where and why numba-cuda cannot compile a function for arguments of these types, or None."""
     if SIMULATED:
         return None
     from numba.cuda.compiler import compile_cuda
@@ -114,15 +115,15 @@ def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
             compile_cuda(python_function, None, arguments, cc=OLDEST)
     except (NumbaError, UnsupportedBytecodeError) as error:
         return f"{where(error, python_function)}: {cause(error)}"
-    except KeyError as error:  # numba-cuda's table of NumPy's functions
+    except KeyError as error:  # not in numba-cuda's table of NumPy functions
         return f"{where(error, python_function)}: numba-cuda does not know {cause(error)}"
-    except Exception as error:  # numba-cuda's code, which does not expect what it cannot do
+    except Exception as error:  # numba-cuda raises any error for unsupported code
         return f"{where(error, python_function)}: {type(error).__name__}: {cause(error)}"
     return None
 
 
 def is_built(kernel: Kernel) -> bool:
-    """Whether a build of this kernel, as its code is now, lies on disk; the simulator needs none."""
+    """Return whether a build of this kernel's current code is on disk; the simulator needs none."""
     if SIMULATED:
         return True
     from evaluators.gpu.numba_patches import KernelCache
@@ -131,7 +132,7 @@ def is_built(kernel: Kernel) -> bool:
 
 
 def start(kernel: Built, blocks: int, dynamic_bytes: int, stream: int, *arguments: Any) -> None:
-    """Launch a kernel with blocks of one warp. Arrays among the arguments are what `argument` gave."""
+    """Launch a kernel with blocks of one warp; arrays among the arguments must come from `argument`."""
     if SIMULATED:
         _check_types(arguments, kernel.signature.args)
         kernel.code[blocks, WARP, 0, dynamic_bytes](*arguments)
@@ -143,21 +144,21 @@ def start(kernel: Built, blocks: int, dynamic_bytes: int, stream: int, *argument
 
 
 class Makers(NamedTuple):
-    """How a launch's arguments become numbers of the declared sizes."""
+    """The conversions of a launch's arguments to numbers of the declared types."""
 
-    numbers: int
-    scalars: list[tuple[int, Callable[[Any], Any]]]  # where one is not an int of 64 bits, and what makes it
+    numbers: int  # the number of words
+    scalars: list[tuple[int, Callable[[Any], Any]]]  # the place and the conversion of each scalar
 
 
 def makers(signature: Any) -> Makers:
-    """The Makers of a kernel's signature."""
+    """Return the Makers of a kernel's signature."""
     kinds = [kind for argument in signature.args for kind in _kinds(argument)]
     scalars = [(place, _maker(kind)) for place, kind in enumerate(kinds) if kind is not None]
     return Makers(len(kinds), scalars)
 
 
 def _kinds(kind: Any) -> Iterator[Any]:
-    """A number after the other that an argument is made of: a type, None in an array."""
+    """Yield the type of each number of which an argument consists; None for those of arrays."""
     if isinstance(kind, types.BaseTuple):
         for each in kind:
             yield from _kinds(each)
@@ -175,7 +176,7 @@ def _maker(kind: Any) -> Callable[[Any], Any]:
 
 
 def words(makers: Makers, arguments: Iterable[Any]) -> list[Any]:
-    """A launch's arguments number by number, as cuda.core takes them."""
+    """Return the numbers of a launch's arguments for cuda.core."""
     flat: list[Any] = []
     _flatten(arguments, flat)
     if len(flat) != makers.numbers:
@@ -196,7 +197,7 @@ def _flatten(values: Iterable[Any], flat: list[Any]) -> None:
 
 
 def _check_types(arguments: Iterable[Any], kinds: Iterable[Any]) -> None:
-    """What a launch on a GPU takes on trust."""
+    """Raise a TypeError unless the arguments have the declared types, which a launch on a GPU does not check."""
     for value, kind in zip(arguments, kinds, strict=True):
         if isinstance(kind, types.BaseTuple):
             _check_types(value, kind)
@@ -216,18 +217,18 @@ def _stream(handle: int) -> Any:
     return Stream.from_handle(handle)
 
 
-_ADDRESS = 4  # where the address is among the numbers of an array
+_ADDRESS = 4  # the position of the address among the numbers of an array
 
 
 def argument(array: Any) -> Any:
-    """An array of a device as kernels take it. It holds no memory: the array must live as long."""
+    """Return the kernel argument of a device's array, which the caller must keep alive."""
     if SIMULATED:
         return array
     return (0, 0, array.size, array.itemsize, array.data.ptr, *array.shape, *array.strides)
 
 
 def argument_at(block: Any, begin: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """An array in a block of a device's memory, uint8, from byte `begin` on; both as kernels take them."""
+    """Return the kernel argument of an array at byte `begin` of `block`, the argument of a uint8 array."""
     size, itemsize = prod(shape), dtype.itemsize
     if SIMULATED:
         return block[begin : begin + size * itemsize].view(dtype).reshape(shape)
@@ -239,10 +240,10 @@ def argument_at(block: Any, begin: int, shape: tuple[int, ...], dtype: np.dtype[
 
 
 def as_numbers(integers: Any) -> Any:
-    """The same memory of 32-bit integers, as float32."""
+    """Return a kernel argument of 32-bit integers as one of float32, with the same memory."""
     return integers.view(np.float32) if SIMULATED else integers
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether the driver said so."""
+    """Return whether the driver reported that memory has run out."""
     return isinstance(error, FAILURES) and "OUT_OF_MEMORY" in str(error)

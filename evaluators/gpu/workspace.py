@@ -1,4 +1,4 @@
-"""Memory of a device that is used again in every generation, and what travels between it and the host."""
+"""Device memory that all generations reuse, and its transfers from and to the host."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from evaluators.devices import Arrays, arrays_of
 from evaluators.gpu.launcher import FAILURES, argument, argument_at
 from neat.genome.buffers import Block, packed
 
-_GATHERED = 2**18  # bytes that the host's processor moves in the time of some copies
-_GAPS = 2**20  # bytes that a copy moves in the time of some others
+_GATHERED = 2**18  # bytes up to which gathering on the host is faster than several copies to the device
+_GAPS = 2**20  # unused bytes up to which one copy is faster than several
 
 _NOTHING = np.empty(0, np.uint8)
 
 
-class Later:
-    """What a device has for the host: fetched when it is asked for, or before something else takes its place."""
+class PendingFetch:
+    """Results on a device, fetched when `get` is called, or before the workspace overwrites them."""
 
     def __init__(self, work: Workspace, name: str) -> None:
         self._work: Workspace | None = work
@@ -30,7 +30,7 @@ class Later:
         self._arrays: dict[str, np.ndarray] = {}
 
     def get(self) -> dict[str, np.ndarray]:
-        """As `Workspace.fetch` gives it.
+        """Return the arrays of `Workspace.fetch`.
 
         Raises:
             RuntimeError: The GPU failed.
@@ -44,25 +44,25 @@ class Later:
 
 @contextlib.contextmanager
 def failures_told(arrays: Arrays) -> Iterator[None]:
-    """RuntimeError where a GPU fails meanwhile, which says what can be done."""
+    """Turn a failure of the GPU within the context into a RuntimeError that tells how to continue."""
     try:
         yield
     except (*arrays.failure, *FAILURES) as error:
         raise RuntimeError(
             f"{arrays.device}: the GPU failed, and this process cannot use it any more: {error}; "
-            "a run goes on from its last checkpoint in a new process"
+            "continue the run from its last checkpoint in a new process"
         ) from error
 
 
 class Workspace:
-    """Arrays of one device by name.
+    """Holds arrays of one device by name.
 
-    What is sent passes through memory of the host that the next call of the same name writes to: between them the
-    device must have been waited for, as `fetch` does.
+    Sent data passes through host memory that the next call with the same name overwrites. Before that call, the caller
+    must wait for the device, as `fetch` does.
 
     Attributes:
         arrays: The device's Arrays.
-        usable: Bytes of its memory that could be had when `memory.in_parts` asked; 0 after memory has run out.
+        usable: Bytes of memory that were available when `memory.in_parts` measured them; 0 after memory has run out.
     """
 
     def __init__(self, device: str) -> None:
@@ -70,14 +70,14 @@ class Workspace:
         self.usable = 0.0
         self._rooms: dict[str, tuple[Any, Any]] = {}
         self._blocks: dict[str, Block] = {}
-        # By name: where memory is and what lies in it; the arrays there.
+        # By name: the memory, the Block in it, and the arrays of the Block.
         self._staged: dict[str, tuple[np.ndarray, Block, Mapping[str, np.ndarray]]] = {}
         self._arguments: dict[str, tuple[Any, Block, Mapping[str, Any]]] = {}
         self._sent: dict[str, list[np.ndarray]] = {}
-        self._later: dict[str, weakref.ref[Later]] = {}
+        self._pending: dict[str, weakref.ref[PendingFetch]] = {}
 
     def room(self, name: str, size: int, dtype: Any) -> Any:
-        """An uninitialised array of this size or more, one-dimensional, as kernels take it."""
+        """Return the argument of an uninitialised one-dimensional array of at least this size."""
         array = self._rooms[name][0] if name in self._rooms else None
         if array is None or len(array) < size or array.dtype != dtype:
             self._rooms.pop(name, None)
@@ -85,26 +85,26 @@ class Workspace:
         return self._rooms[name][1]
 
     def shaped(self, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
-        """An uninitialised array of this shape, as kernels take it."""
+        """Return the argument of an uninitialised array of this shape."""
         if name not in self._rooms or self._rooms[name][0].shape != shape:
             self._rooms.pop(name, None)
             self._keep(name, self.arrays.empty(shape, dtype))
         return self._rooms[name][1]
 
     def put(self, name: str, array: np.ndarray) -> Any:
-        """A copy of an array of the host, with room to spare, one-dimensional."""
+        """Copy an array of the host to a one-dimensional array of at least its size, and return the argument."""
         self.room(name, array.size, array.dtype)
         self.arrays.fill(self._rooms[name][0], array)
         return self._rooms[name][1]
 
     def put_shaped(self, name: str, array: np.ndarray) -> Any:
-        """A copy of an array of the host."""
+        """Copy an array of the host to an array of its shape, and return the argument."""
         self.shaped(name, array.shape, array.dtype)
         self.arrays.fill(self._rooms[name][0].reshape(-1), array)
         return self._rooms[name][1]
 
     def send(self, name: str, sources: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
-        """Copies of arrays of the host in one block, as kernels take them: by one copy where that is faster."""
+        """Copy arrays of the host to one block, by one copy if that is faster, and return their arguments."""
         arrays = [np.ascontiguousarray(array) for array in sources.values()]
         fields = {key: (array.shape, array.dtype) for key, array in zip(sources, arrays, strict=True)}
         common = _common_block(arrays)
@@ -124,16 +124,16 @@ class Workspace:
         return self._arguments_in(name, block)
 
     def send_once(self, name: str, sources: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
-        """As `send`, but nothing if these very arrays were sent before: for arrays that nobody writes to."""
+        """Send arrays unless the same objects were sent last time. Nobody may write to them meanwhile."""
         sent = self._sent.get(name, ())
         if len(sent) != len(sources) or any(map(operator.is_not, sent, sources.values())):
-            self._sent.pop(name, None)  # whatever comes in between
+            self._sent.pop(name, None)  # in case an exception interrupts `send`
             self.send(name, sources)
             self._sent[name] = list(sources.values())
         return self._arguments[name][2]
 
     def stage(self, name: str, block: Block) -> Mapping[str, np.ndarray]:
-        """Memory of the host for `send_staged`: the arrays of a Block, uninitialised or as they were."""
+        """Return host arrays of a Block for `send_staged`, uninitialised or with their last values."""
         memory, known, views = self._staged.get(name, (_NOTHING, None, {}))
         if known is not block:
             if memory.size < block.size:
@@ -143,64 +143,64 @@ class Workspace:
         return views
 
     def send_staged(self, name: str) -> Mapping[str, Any]:
-        """Copies of what lies in the arrays that `stage` gave, by one copy, as kernels take them."""
+        """Copy the arrays that `stage` returned to the device by one copy, and return their arguments."""
         memory, block, _ = self._staged[name]
         self.arrays.fill(self._memory(name, block), memory[: block.size])
         return self._arguments_in(name, block)
 
     def receive(self, name: str, block: Block) -> Mapping[str, Any]:
-        """Arrays for `fetch`, as kernels take them; all their bytes are 255."""
-        self._fetch_what_waits(name)
+        """Return the arguments of arrays that `fetch` will copy; all their bytes are 255."""
+        self._fetch_pending(name)
         self.arrays.set_bytes(self._memory(name, block), 255, block.size)
         self._blocks[name] = block
         return self._arguments_in(name, block)
 
     def fetch(self, name: str) -> dict[str, np.ndarray]:
-        """What `receive` made room for, in memory of the host's own, once the device is done."""
+        """Wait for the device, and return the arrays of `receive` in new host memory."""
         block = self._blocks[name]
         memory = self.arrays.empty_host(block.size)
         self.arrays.fetch(memory, self._rooms[name][0])
         return block.views(memory)
 
-    def later(self, name: str) -> Later:
-        """What `receive` made room for, to be fetched when it is wanted."""
-        later = Later(self, name)
-        self._later[name] = weakref.ref(later)
-        return later
+    def fetch_later(self, name: str) -> PendingFetch:
+        """Return a PendingFetch for the arrays of `receive`."""
+        pending = PendingFetch(self, name)
+        self._pending[name] = weakref.ref(pending)
+        return pending
 
     def argument(self, name: str) -> Any:
-        """The array of this name as kernels take it."""
+        """Return the argument of the array with this name."""
         return self._rooms[name][1]
 
     def array(self, name: str) -> Any:
-        """The array of this name, numpy's or cupy's."""
+        """Return the numpy or cupy array with this name."""
         return self._rooms[name][0]
 
     def get(self, name: str) -> np.ndarray:
-        """A copy of it for the host."""
+        """Return a host copy of the array with this name."""
         return self.arrays.to_host(self._rooms[name][0])
 
     @property
     def held_bytes(self) -> int:
-        """Memory of all the arrays."""
+        """Bytes of all arrays together."""
         return sum(int(array.nbytes) for array, _ in self._rooms.values())
 
     def forget(self) -> None:
-        """Give all memory back."""
-        for name in list(self._later):
-            self._fetch_what_waits(name)
+        """Fetch pending results, and free all memory."""
+        for name in list(self._pending):
+            self._fetch_pending(name)
         self.usable = 0.0
-        self._sent.clear()  # before what it speaks of
+        self._sent.clear()  # before the arrays to which it refers
         self._arguments.clear()
         self._rooms.clear()
         self.arrays.release()
 
-    def _fetch_what_waits(self, name: str) -> None:
-        waiting = self._later.get(name)
-        later = waiting() if waiting is not None else None
-        if later is not None:
-            later.get()
-        self._later.pop(name, None)  # not before: the fetching may have been interrupted
+    def _fetch_pending(self, name: str) -> None:
+        reference = self._pending.get(name)
+        pending = reference() if reference is not None else None
+        if pending is not None:
+            pending.get()
+        self._pending.pop(name, None)  # last, since the fetch may be interrupted
 
     def _keep(self, name: str, array: Any) -> None:
         self._rooms[name] = array, argument(array)
@@ -210,7 +210,7 @@ class Workspace:
         return self._rooms[name][0]
 
     def _arguments_in(self, name: str, block: Block) -> Mapping[str, Any]:
-        """Arrays in a block, as kernels take them: those of the last time where nothing has moved."""
+        """Return the arguments of arrays in a block; those of the last call if the memory has not moved."""
         memory = self._rooms[name][1]
         made = self._arguments.get(name)
         if made is None or made[0] is not memory or made[1] is not block:
@@ -223,7 +223,7 @@ class Workspace:
 
 
 def _common_block(arrays: list[np.ndarray]) -> tuple[np.ndarray, tuple[int, ...]] | None:
-    """The part of a block of bytes in which arrays lie close together, and where in it each begins."""
+    """Return the part of a common block in which arrays lie close together and their offsets in it, or None."""
     block = arrays[0].base
     if not isinstance(block, np.ndarray) or block.dtype != np.uint8 or block.ndim != 1:
         return None

@@ -257,7 +257,9 @@ def test_several_gpus(monkeypatch):
     assert [end - begin for _, begin, end in used] == pytest.approx(
         [16.5, 16.5], abs=6
     )  # alike by their genes
-    with pytest.raises(ValueError, match=r"^device: networks are on one device, got 'cuda:\*', which are 2$"):
+    with pytest.raises(
+        ValueError, match=r"^device: networks must be on one device, got 'cuda:\*', which are 2$"
+    ):
         evaluators.compile(batch, "cuda:*")
 
 
