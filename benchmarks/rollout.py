@@ -23,7 +23,7 @@ from neat import Genomes
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.kernels import parallel
 from neat.kernels.jit import inner_function, kernel
-from neat.kernels.pieces import claimed
+from neat.kernels.work_pieces import claimed
 
 GENOMES, EPISODES, STEPS = 1_000, 5, 500
 NEAT_PYTHON_EPISODES = 20

@@ -15,13 +15,13 @@ from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
 from evaluators.network import Networks, compile, writable_programs
 from evaluators.program.compiled import CompiledNetworks
+from evaluators.program.passes import Batch
 from evaluators.program.program import Shape
-from evaluators.program.tiles import Batch
 from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import WorkerProcesses, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genomes
-from neat.kernels.pieces import pieces_of
+from neat.kernels.work_pieces import pieces_of
 from neat.support.messages import cut, shown
 from neat.support.validation import to_number
 

@@ -1,7 +1,7 @@
 """Hold the tables of activations and aggregations, which define each name for all engines, exporters and figures.
 
 A node computes `activation(bias + response * aggregation(weight * value, …))`. Genomes store positions in the tables,
-files store names. `neat.built_in_functions` defines the built-in functions; `register_activation` and
+files store names. `neat.node_functions` defines the built-in functions; `register_activation` and
 `register_aggregation` add user-defined ones.
 """
 
@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from neat import built_in_functions
-from neat.built_in_functions import Activation, Aggregation
+from neat import node_functions
 from neat.kernels import jit
 from neat.kernels.fingerprint import fingerprint
-from neat.kernels.freezing import freeze
 from neat.kernels.jit import function
+from neat.kernels.user_functions import freeze
+from neat.node_functions import Activation, Aggregation
 from neat.support.messages import cut, nearest, shown
 
 # Populations store positions as uint8.
 _MOST_ENTRIES = 256
 
-ACTIVATIONS: list[Activation] = [*built_in_functions.ACTIVATIONS]
-AGGREGATIONS: list[Aggregation] = [*built_in_functions.AGGREGATIONS]
+ACTIVATIONS: list[Activation] = [*node_functions.ACTIVATIONS]
+AGGREGATIONS: list[Aggregation] = [*node_functions.AGGREGATIONS]
 
 BUILT_IN_ACTIVATIONS = len(ACTIVATIONS)
 BUILT_IN_AGGREGATIONS = len(AGGREGATIONS)

@@ -14,7 +14,7 @@ import numpy as np
 from neat.config.config import Config, to_record
 from neat.evaluation import Evaluator, Inheriting, Learning, Restorable, Stateful, Validating
 from neat.evolution import selection, speciation
-from neat.evolution.feedback import check_values, valid_fitness, with_learned
+from neat.evolution.evaluation_results import check_values, valid_fitness, with_learned
 from neat.evolution.history import GENERATION, species_rows
 from neat.evolution.initial import check_memory, initial_genomes
 from neat.evolution.offspring import OffspringMaker

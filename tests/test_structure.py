@@ -26,7 +26,7 @@ CALLED_BY_KEYWORD = {
 ROOMS = (
     {"support", "name_clash"},
     {"kernels"},
-    {"activations", "built_in_functions"},
+    {"activations", "node_functions"},
     {"genome"},
     {"config", "evaluation"},
     {"evolution"},

@@ -25,8 +25,8 @@ from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
 from evaluators.program.loss import Objective
+from evaluators.program.passes import Batch
 from evaluators.program.program import Shape
-from evaluators.program.tiles import Batch
 from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
 from neat.genome.genome import Genomes

@@ -18,8 +18,8 @@ from evaluators.program.backward import (
     gradient_pass,
 )
 from evaluators.program.forward import forward_function
+from evaluators.program.passes import TileScratch, activation_pass, score_pass
 from evaluators.program.program import new_programs, new_scratch, single_program, write_origins, write_program
-from evaluators.program.tiles import TileScratch, activation_pass, score_pass
 from neat.activations import (
     ACTIVATIONS,
     AGGREGATIONS,
@@ -28,7 +28,7 @@ from neat.activations import (
     name_tables,
 )
 from neat.kernels.jit import function, inner_function, kernel, specialise
-from neat.kernels.pieces import claimed
+from neat.kernels.work_pieces import claimed
 
 # Samples that go through a network side by side: enough that a row's loop costs more than its start, and few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -36,8 +36,8 @@ TILE = 512
 GRADIENT_TILE = 256  # smaller, since each node has two rows
 
 # Names that builds of the templates below are bound to (see `neat.kernels.jit.specialise`).
-activate_network: Any = None  # see `tiles._activate_network`
-score_network: Any = None  # see `tiles._score_network`
+activate_network: Any = None  # see `passes._activate_network`
+score_network: Any = None  # see `passes._score_network`
 differentiate_network: Any = None  # see `backward._differentiate_network`
 play_episodes: Any = None  # see `episode._play_episodes`
 
@@ -61,7 +61,7 @@ def _largest(genomes, node_offset, link_offset):
 
 @function
 def _new_values(recurrent, slots, samples):
-    """Return an array for the values of a tile (see `evaluators.program.tiles`), whose rows begin on cache lines."""
+    """Return an array for the values of a tile (see `evaluators.program.passes`), whose rows begin on cache lines."""
     buffers, columns = 2 if recurrent else 1, (min(samples, TILE) + 15) // 16 * 16
     room = np.empty(buffers * slots * columns + 16, np.float32)
     begin = -(room.ctypes.data // 4) % 16
@@ -88,7 +88,7 @@ def origins_range(pieces, arrays, input_count, num_outputs, programs, node_origi
 
 
 def _activate_range(pieces, networks, programs, shape, batch, states):
-    """Activate `networks`, indices of shape (n,) (see `tiles._activate_network`)."""
+    """Activate `networks`, indices of shape (n,) (see `passes._activate_network`)."""
     nodes, links = _largest(networks, programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, batch.inputs.shape[3])
@@ -100,7 +100,7 @@ def _activate_range(pieces, networks, programs, shape, batch, states):
 
 
 def _score_range(pieces, arrays, shape, objective, totals):
-    """Compile the genomes of a GenomeArrays, and write their losses to `totals` (see `tiles._score_network`)."""
+    """Compile the genomes of a GenomeArrays, and write their losses to `totals` (see `passes._score_network`)."""
     input_count, num_outputs = shape.input_count, len(objective.targets)
     nodes, links = _largest(range(len(totals)), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
@@ -116,7 +116,7 @@ def _score_range(pieces, arrays, shape, objective, totals):
 
 
 def _score_programs_range(pieces, programs, shape, objective, totals):
-    """Write the losses of programs to `totals` (see `tiles._score_network`)."""
+    """Write the losses of programs to `totals` (see `passes._score_network`)."""
     nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, objective.inputs.shape[3])

@@ -19,7 +19,7 @@ import numpy as np
 
 from evaluators.environments.functions import FUNCTIONS, Functions, intern_functions
 from evaluators.environments.spaces import Box, Discrete
-from neat.kernels.freezing import freeze
+from neat.kernels.user_functions import freeze
 from neat.support.messages import shown
 
 _MAX_STEPS = 2**26

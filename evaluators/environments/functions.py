@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from neat.kernels.fingerprint import fingerprint
-from neat.kernels.freezing import CHECKED, freeze
 from neat.kernels.jit import inner_function
+from neat.kernels.user_functions import CHECKED, freeze
 
 FUNCTIONS = ("reset", "observe", "step")
 

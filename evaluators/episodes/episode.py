@@ -17,7 +17,7 @@ from evaluators.environments.functions import Functions
 from evaluators.environments.random_numbers import EPISODES
 from evaluators.episodes.actions import Reach
 from evaluators.program.intrinsics import column
-from evaluators.program.tiles import read_and_write, set_bias_input
+from evaluators.program.passes import read_and_write, set_bias_input
 from neat.genome.buffers import Block, packed
 from neat.kernels.jit import bound, inner_function
 from neat.kernels.rng import EVALUATION
@@ -121,7 +121,7 @@ class Lanes(NamedTuple):
     alive: np.ndarray  # bool (lanes,)
     doubt: np.ndarray  # float32 (lanes,), 0, or NaN once an observation was not finite
     stream: np.ndarray  # uint64 (lanes,)
-    # Of recurrent networks (2, slots, lanes); see evaluators.program.tiles.
+    # Of recurrent networks (2, slots, lanes); see evaluators.program.passes.
     values: np.ndarray  # float32 (1, slots, lanes)
     gathered: np.ndarray  # float32 (links,)
 

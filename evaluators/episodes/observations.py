@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 from evaluators.checks import check_count, check_state
-from evaluators.deviation import FLOAT32, exceeds_rounding
 from evaluators.environments import Environment
 from evaluators.episodes.episode import Senses
+from evaluators.moments import FLOAT32, exceeds_rounding
 from neat.support.messages import shown
 
 Observations = Literal["scaled", "raw", "normalised"]

@@ -22,8 +22,8 @@ from evaluators.gpu.launcher import WARP, argument, is_built
 from evaluators.gpu.memory import DevicePrograms, copied, in_parts, launch_over, turns_for
 from evaluators.gpu.workspace import PendingFetch, Workspace
 from evaluators.program.compiled import NetworkBatch, part_of
+from evaluators.program.passes import Batch
 from evaluators.program.program import Programs
-from evaluators.program.tiles import Batch
 from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
 from neat.genome.buffers import Block, packed

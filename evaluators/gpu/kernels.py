@@ -20,8 +20,8 @@ from evaluators.gpu.launcher import WARP
 from evaluators.gpu.program_layout import program_at, scratch_at
 from evaluators.program.intrinsics import strided
 from evaluators.program.loss import Objective
+from evaluators.program.passes import Batch, TileScratch
 from evaluators.program.program import move_link, move_node, write_program
-from evaluators.program.tiles import Batch, TileScratch
 from neat.genome.gene_arrays import OFFSETS
 from neat.genome.schema import EVALUATED
 from neat.kernels.jit import inner_function
@@ -32,8 +32,8 @@ SAMPLES = 4  # of a thread side by side, in registers
 IN_SHARED = True  # whether scratch is in shared memory
 STATES = OBSERVATIONS = DIMENSIONS = 1  # numbers of a state, of an observation and of an action
 PRECISION: Any = types.float32  # of states and observations
-activate_network: Any = None  # see `tiles._activate_network`
-score_network: Any = None  # see `tiles._score_network`
+activate_network: Any = None  # see `passes._activate_network`
+score_network: Any = None  # see `passes._score_network`
 play_episodes: Any = None  # see `episode._play_episodes`
 
 
@@ -112,7 +112,7 @@ def copy_programs(programs, networks):
 
 
 def activate(chosen, ranks, position, networks, batch, state_start, state, part):
-    """Activate networks (see `tiles._activate_network`). A task is one of `ranks`, of which a block takes `width`.
+    """Activate networks (see `passes._activate_network`). A task is one of `ranks`, of which a block takes `width`.
 
     Args:
         chosen: int64 (n,), networks.
@@ -146,7 +146,7 @@ def activate(chosen, ranks, position, networks, batch, state_start, state, part)
 
 
 def score(networks, inputs, targets, loss, steps, piece, totals, part):
-    """Score networks (see `tiles._score_network`). A task is a slice and a piece of the samples.
+    """Score networks (see `passes._score_network`). A task is a slice and a piece of the samples.
 
     Args:
         networks: An Interleaved.
@@ -252,7 +252,7 @@ def combine_episodes(reward, length, sound, least, factor, fitness, steps):
 
 @inner_function
 def _scratch(room, first, part, samples):
-    """A thread's values (see `evaluators.program.tiles`), and room for the links of a node."""
+    """A thread's values (see `evaluators.program.passes`), and room for the links of a node."""
     size = part.slots * samples * WARP
     values = strided(room, first, (part.buffers, part.slots, samples), (size, samples * WARP, WARP))
     return values, strided(room, first + part.buffers * size, (part.links,), (WARP,))

@@ -22,8 +22,8 @@ from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
 from evaluators.gpu.launcher import Kernel, kernel_of, why_not
 from evaluators.gpu.signatures import B1, F4, F8, I4, I8, array, array_of, named
 from evaluators.program.forward import forward_in_registers
+from evaluators.program.passes import Batch, activation_pass, score_pass
 from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs
-from evaluators.program.tiles import Batch, activation_pass, score_pass
 from neat.activations import (
     ACTIVATIONS,
     AGGREGATIONS,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import as_float64
-from evaluators.deviation import FLOAT64, exceeds_rounding, moments
+from evaluators.moments import FLOAT64, exceeds_rounding, moments
 
 
 class Standardise:

@@ -11,7 +11,7 @@ from evaluators.checks import as_batch, check_choice, check_count
 from evaluators.devices import resolve_device
 from evaluators.engine import Engine, NetworkGradients, engine_for, unsupported_reason
 from evaluators.gradient.optim.optimiser import Optimiser
-from evaluators.gradient.tensor.place import namespace, to_host
+from evaluators.gradient.tensor.device_arrays import namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.program.compiled import Origins

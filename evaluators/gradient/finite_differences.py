@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.gradient.tensor.place import arrays_holding, to_host
+from evaluators.gradient.tensor.device_arrays import arrays_holding, to_host
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.tensor import operations
+from evaluators.gradient.tensor.device_arrays import arrays_holding, check_finite, namespace, to_numbers
 from evaluators.gradient.tensor.operations.shaping import check_index
-from evaluators.gradient.tensor.place import arrays_holding, check_finite, namespace, to_numbers
 from evaluators.gradient.tensor.tensor import Tensor, record
 
 

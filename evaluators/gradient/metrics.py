@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_count
-from evaluators.gradient.tensor.place import to_host
+from evaluators.gradient.tensor.device_arrays import to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.validation import check_unmasked
 

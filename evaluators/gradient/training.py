@@ -19,7 +19,7 @@ from evaluators.gradient.nn.module import Module, observing
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
-from evaluators.gradient.tensor.place import (
+from evaluators.gradient.tensor.device_arrays import (
     arrays_on,
     check_finite,
     namespace,

@@ -17,7 +17,7 @@ from evaluators.program.derivatives import SLOPES
 from evaluators.program.forward import aggregate_function, switch
 from evaluators.program.loss import Outputs, tile_loss, tile_slopes
 from evaluators.program.node import Links, Node, Row, slope_with
-from evaluators.program.tiles import clear_nodes, load_inputs
+from evaluators.program.passes import clear_nodes, load_inputs
 from neat.activations import Activation, Aggregation
 from neat.kernels.jit import bound, inner_function
 

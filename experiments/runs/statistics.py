@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluators.deviation import moments
+from evaluators.moments import moments
 
 
 class Summary(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from evaluators.deviation import moments
+from evaluators.moments import moments
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from evaluators.deviation import moments
+from evaluators.moments import moments
 from experiments.pictures.animation import MOST_FRAMES
 from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS
 from experiments.tasks.experiment import BEHAVIOUR, Experiment

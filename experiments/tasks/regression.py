@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.deviation import moments
+from evaluators.moments import moments
 from experiments.tasks.data import GREATEST, Data, Split, check_split, read_csv, split, standardise
 from experiments.tasks.formula import Formula
 from experiments.tasks.prediction import Prediction, Sets, predictions

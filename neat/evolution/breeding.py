@@ -6,11 +6,11 @@ import numpy as np
 
 from neat.config.choices import Structural
 from neat.evolution import crossover, mutation, structural_mutation
-from neat.evolution.draft import Draft
+from neat.evolution.child_drafts import Draft
 from neat.genome.copying import copy_genome
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
-from neat.kernels.pieces import claimed
+from neat.kernels.work_pieces import claimed
 
 _ALONE = int(Structural.ALONE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat.evolution import breeding
-from neat.evolution.draft import Drafts, Work
+from neat.evolution.child_drafts import Drafts, Work
 from neat.evolution.innovation import GlobalInnovations, Requests
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan

@@ -14,8 +14,8 @@ from neat.genome.genome import Genome, GenomeArrays
 from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, spell
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
-from neat.kernels.pieces import claimed
 from neat.kernels.sorting import descending
+from neat.kernels.work_pieces import claimed
 
 _MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neat.config.choices import Structural
-from neat.evolution.draft import Draft
+from neat.evolution.child_drafts import Draft
 from neat.evolution.mutation import clip, draw_function, drawing_function
 from neat.genome.copying import copy_connection, copy_connection_numbers, copy_node
 from neat.kernels import rng

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neat.kernels.pieces import IS_COMPILED, all_done, await_done, pieces_of, withdraw
+from neat.kernels.work_pieces import IS_COMPILED, all_done, await_done, pieces_of, withdraw
 from neat.support.messages import shown
 
 PAYS = 250  # genomes for each thread: with fewer, waking the thread costs more than it saves

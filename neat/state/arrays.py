@@ -15,7 +15,7 @@ from neat.evolution.history import History
 from neat.evolution.speciation import Species
 from neat.evolution.target import Solution
 from neat.genome.genome import Genome, GenomeArrays
-from neat.state.rules import (
+from neat.state.checkpoint_rules import (
     HEAD,
     Counters,
     Numbers,

@@ -44,7 +44,7 @@ class Child:
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.campaigns.tries"],
+            [sys.executable, "-m", "tests.campaigns.fuzz_child"],
             cwd=ROOT,
             env=environment,
             start_new_session=True,  # so that Ctrl-C reaches only the parent

@@ -15,7 +15,7 @@ from evaluators.gradient.nn.layers import Dense
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.gradient.training import fit
 from neat.evolution.champions import Candidates
-from neat.evolution.feedback import valid_fitness
+from neat.evolution.evaluation_results import valid_fitness
 from neat.genome.genome import Genomes
 
 GENOME = {

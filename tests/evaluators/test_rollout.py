@@ -14,7 +14,7 @@ from evaluators.episodes.observations import Normaliser
 from neat.io import checkpoint
 from neat.kernels import parallel, rng
 from neat.kernels.jit import function, inner_function
-from tests.support.wandering import Drift, Walk
+from tests.support.random_walks import Drift, Walk
 
 
 def uniforms(seed, generation, individual, stream, time):

@@ -6,7 +6,7 @@ import pytest
 import neat
 from evaluators import Rollout
 from evaluators.environments import Box, CartPole, Discrete, Environment
-from tests.support.wandering import ONE, Late, Walk
+from tests.support.random_walks import ONE, Late, Walk
 
 
 def broken(**members):

@@ -20,7 +20,7 @@ from experiments.pictures import animation, behaviour, scenes, shapes
 from experiments.pictures.behaviour import Span
 from experiments.runs.study import SCHEMES
 from tests.support.paths import ROOT
-from tests.support.wandering import Drift, Walk
+from tests.support.random_walks import Drift, Walk
 
 OURS = sorted(scenes._DEPICTIONS, key=lambda cls: cls.__name__)
 FILES = ["behaviour.svg", "behaviour.gif"]

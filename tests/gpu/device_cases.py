@@ -30,8 +30,8 @@ from evaluators.network import Networks
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
 from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
+from tests.support.random_walks import Drift, Sway, Walk
 from tests.support.reference import random_genome
-from tests.support.wandering import Drift, Sway, Walk
 
 ENVIRONMENTS = {
     "CartPole": CartPole(time_limit=25),

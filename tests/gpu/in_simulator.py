@@ -17,7 +17,7 @@ from evaluators.gradient import fit_weights, optim
 from evaluators.samples import as_samples
 from neat.genome import buffers
 from tests.gpu.device_cases import genomes, numbers
-from tests.support.wandering import Hot, Walk
+from tests.support.random_walks import Hot, Walk
 
 ARRAYS = devices.arrays_of("cuda:0")
 

@@ -12,7 +12,7 @@ from evaluators.gpu import kernels, launcher, memory, workspace
 from neat.genome import buffers
 from tests.gpu.device_cases import genomes, numbers
 from tests.gpu.in_simulator import Serial, supervised
-from tests.support.wandering import Walk
+from tests.support.random_walks import Walk
 
 ARRAYS = devices.arrays_of("cuda:0")
 

@@ -8,7 +8,7 @@ from evaluators import devices
 from neat.kernels.jit import inner_function
 from tests.gpu.device_cases import ENVIRONMENTS, check_alike, check_same_champion, genomes
 from tests.gpu.test_kernels import check_compiles, emulated, specialisations  # noqa: F401  skips without a compiler
-from tests.support.wandering import ONE, Hot, Late, Walk
+from tests.support.random_walks import ONE, Hot, Late, Walk
 
 
 def decision_of(name, environment):

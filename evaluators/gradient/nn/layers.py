@@ -12,9 +12,9 @@ from evaluators.gradient.checks import check_fraction, check_non_negative, check
 from evaluators.gradient.nn.initialisation import Initialiser, filled, scaled
 from evaluators.gradient.nn.module import Module, Parameter
 from evaluators.gradient.tensor import operations
+from evaluators.gradient.tensor.device_arrays import arrays_holding
 from evaluators.gradient.tensor.operations.activations import check_differentiable
 from evaluators.gradient.tensor.operations.normalisation import batch_moments, normalise
-from evaluators.gradient.tensor.place import arrays_holding
 from evaluators.gradient.tensor.tensor import Tensor, constant
 
 

@@ -12,7 +12,13 @@ import numpy as np
 from evaluators.devices import HOST, Arrays, arrays_of
 from evaluators.gradient.draws import check_seed
 from evaluators.gradient.nn.initialisation import Initialiser
-from evaluators.gradient.tensor.place import arrays_holding, arrays_on, check_finite, float_dtype, to_host
+from evaluators.gradient.tensor.device_arrays import (
+    arrays_holding,
+    arrays_on,
+    check_finite,
+    float_dtype,
+    to_host,
+)
 from evaluators.gradient.tensor.tape import Version
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 

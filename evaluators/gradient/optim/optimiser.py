@@ -14,7 +14,7 @@ import numpy as np
 from evaluators.checks import check_state
 from evaluators.gradient.checks import check_none_negative
 from evaluators.gradient.optim.schedules import Schedule, check_rate
-from evaluators.gradient.tensor.place import arrays_holding, namespace, to_host
+from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.messages import shown
 

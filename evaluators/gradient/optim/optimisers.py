@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluators.gradient.checks import check_flag, check_fraction, check_non_negative
 from evaluators.gradient.optim.optimiser import Optimiser, Rate, Setting
-from evaluators.gradient.tensor.place import namespace
+from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.messages import shown
 

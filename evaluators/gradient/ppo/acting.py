@@ -19,8 +19,8 @@ from evaluators.gradient.draws import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
 from neat.kernels.jit import bound, inner_function, specialise
-from neat.kernels.pieces import claimed
 from neat.kernels.rng import EVALUATION
+from neat.kernels.work_pieces import claimed
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)

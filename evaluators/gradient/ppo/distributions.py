@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from evaluators.gradient.tensor import operations
-from evaluators.gradient.tensor.place import namespace
+from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.tensor import Tensor, record
 
 _LOG_TAU = math.log(2 * math.pi)

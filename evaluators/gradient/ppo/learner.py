@@ -31,7 +31,7 @@ from evaluators.gradient.ppo.settings import TASKS as TASKS
 from evaluators.gradient.ppo.settings import Settings as Settings
 from evaluators.gradient.ppo.settings import settings_for as settings_for
 from evaluators.gradient.reporting import Reporter, reporting
-from evaluators.gradient.tensor.place import arrays_on, to_host
+from evaluators.gradient.tensor.device_arrays import arrays_on, to_host
 from evaluators.gradient.tensor.tensor import constant, no_grad
 from evaluators.gradient.training import check_checkpoint
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays

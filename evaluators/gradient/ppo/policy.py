@@ -19,8 +19,8 @@ from evaluators.gradient.nn.layers import Activation, Dense, Sequential
 from evaluators.gradient.nn.module import Module, Parameter
 from evaluators.gradient.ppo.acting import Actor, Situation, kernels, new_scratch
 from evaluators.gradient.ppo.distributions import Categorical, Gaussian
+from evaluators.gradient.tensor.device_arrays import arrays_holding, to_host
 from evaluators.gradient.tensor.operations.activations import check_differentiable
-from evaluators.gradient.tensor.place import arrays_holding, to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.kernels import parallel
 from neat.kernels.jit import cause

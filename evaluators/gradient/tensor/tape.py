@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.gradient.tensor.place import namespace
+from evaluators.gradient.tensor.device_arrays import namespace
 
 Backward = Callable[[Any], tuple[Any, ...]]
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from evaluators.devices import HOST, read_only
-from evaluators.gradient.tensor.place import (
+from evaluators.gradient.tensor.device_arrays import (
     arrays_holding,
     arrays_on,
     float_dtype,

@@ -5,7 +5,7 @@ import pytest
 
 from evaluators.devices import resolve_device
 from evaluators.gradient import Tensor
-from evaluators.gradient.tensor.place import to_host
+from evaluators.gradient.tensor.device_arrays import to_host
 
 
 def has_gpu():

@@ -11,7 +11,7 @@ import neat
 from neat.config.config import to_record
 from neat.evolution import speciation
 from neat.evolution.speciation import adjusted_threshold, compatibility_distance
-from neat.kernels.pieces import pieces_of
+from neat.kernels.work_pieces import pieces_of
 from tests.support.evolving import BUSY, as_bytes, evolve, make_config, random_fitness
 
 COEFFICIENT = st.floats(0, 4, width=32)

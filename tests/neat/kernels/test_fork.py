@@ -17,7 +17,7 @@ from numba.extending import overload
 import evaluators
 import neat
 from neat.kernels import jit, parallel
-from neat.kernels.pieces import claimed
+from neat.kernels.work_pieces import claimed
 
 if not hasattr(os, "fork"):
     pytest.skip("this system does not fork", allow_module_level=True)
@@ -179,7 +179,7 @@ def test_threads_that_are_not_needed_end():
 AFTER_THE_MAIN_THREAD = """
 import threading, time
 from neat import parallel
-from neat.kernels.pieces import claimed
+from neat.kernels.work_pieces import claimed
 
 parallel.set_threads(3)
 

@@ -16,7 +16,7 @@ import evaluators
 import neat
 from neat.kernels import parallel
 from neat.kernels.jit import kernel
-from neat.kernels.pieces import all_done, claimed, pieces_of, withdraw
+from neat.kernels.work_pieces import all_done, claimed, pieces_of, withdraw
 
 PATIENCE = 30.0  # seconds for what takes less than two
 COUNT = 10_000  # genomes, enough for several threads
@@ -348,7 +348,7 @@ def test_without_the_compiler_the_caller_works_alone():
 AT_THE_END = """
 import time
 from neat import parallel
-from neat.kernels.pieces import claimed
+from neat.kernels.work_pieces import claimed
 
 workers = parallel.Workers(3)
 

@@ -16,9 +16,9 @@ from evaluators.gradient.ppo.policy import Policy
 from evaluators.program.intrinsics import column
 from neat.activations import register_activation
 from neat.kernels.fingerprint import fingerprint
-from neat.kernels.freezing import CHECKED, freeze
 from neat.kernels.index_checks import IndexOutOfRange
 from neat.kernels.jit import inner_function
+from neat.kernels.user_functions import CHECKED, freeze
 
 GAIN, PULL, REWARD = np.float32(2.0), np.float32(1.0), np.float32(1.0)
 THIS = sys.modules[__name__]

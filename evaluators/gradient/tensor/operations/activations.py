@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.operations.elementwise import operands
-from evaluators.gradient.tensor.place import namespace
 from evaluators.gradient.tensor.tensor import Tensor, record
 from neat.activations import activation_index
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.gradient.tensor.place import arrays_holding, namespace, to_floats, to_numbers
+from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_floats, to_numbers
 from evaluators.gradient.tensor.tensor import Tensor, constant, record, tensor_method
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.operations.elementwise import operands
-from evaluators.gradient.tensor.place import namespace
 from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 Axis = int | tuple[int, ...] | None

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_numbers
 from evaluators.gradient.tensor.operations.elementwise import operands
-from evaluators.gradient.tensor.place import arrays_holding, namespace, to_numbers
 from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 

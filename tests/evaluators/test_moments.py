@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from evaluators.deviation import exceeds_rounding, moments
 from evaluators.environments import Box
 from evaluators.episodes.observations import Normaliser, senses_for
 from evaluators.gradient import Standardise, Tensor, nn
 from evaluators.gradient.ppo.objective import estimate_advantages, explained_variance, normalise
+from evaluators.moments import exceeds_rounding, moments
 from experiments.runs import statistics
 from experiments.tasks import data
 from experiments.tasks.experiment import find_experiment

@@ -11,7 +11,7 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution.champions import MOST_CANDIDATES
-from neat.evolution.feedback import check_values
+from neat.evolution.evaluation_results import check_values
 from neat.evolution.history import GENERATION, SPECIES
 from neat.evolution.run_arguments import MOST_GENERATIONS
 from neat.genome.genome import DTYPES, Genome, GenomeArrays
