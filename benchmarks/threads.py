@@ -32,13 +32,11 @@ def measure(population: int, rounds: int) -> np.ndarray:
     times = np.empty((len(WORKERS), GENERATIONS, rounds))
     config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=population, seed=SEED)
     for round_ in range(rounds):
-        runs = [Run(config) for _ in WORKERS]
+        runs = [Run(config, workers) for workers in WORKERS]
         for run in runs:
             run.advance(BEFORE)
         for generation in range(GENERATIONS):
             for side in (0, 1) if round_ % 2 else (1, 0):
-                # The evaluator uses the shared workers too; `set_threads` would start new threads each time.
-                parallel._shared = WORKERS[side]
                 times[side, generation, round_] = runs[side].advance(1)["seconds"]
     return times
 

@@ -15,11 +15,16 @@ TARGETS = np.array([[0], [1], [1], [0]], np.float32)
 
 
 class Run:
-    """A run that advances by some generations at a time and measures them."""
+    """A run that advances by some generations at a time and measures them.
 
-    def __init__(self, config: neat.Config) -> None:
-        self.population = neat.Population(config)
-        self.evaluator = evaluators.Supervised(INPUTS, TARGETS)
+    Args:
+        config: The settings.
+        workers: The threads; None: the shared ones.
+    """
+
+    def __init__(self, config: neat.Config, workers: neat.parallel.Workers | None = None) -> None:
+        self.population = neat.Population(config, workers)
+        self.evaluator = evaluators.Supervised(INPUTS, TARGETS, workers=workers)
 
     def advance(self, generations: int) -> dict[str, Any]:
         """Run some generations; return the seconds that they took and a description of the population."""

@@ -6,7 +6,6 @@ keeps its data on the device between calls.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +23,7 @@ from evaluators.program.compiled import NetworkBatch, Origins
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes
+from neat.kernels.parallel import Workers
 
 T = TypeVar("T")
 
@@ -168,11 +168,15 @@ class Engine(Protocol):
         """Return a Differentiator over samples with a named loss."""
 
 
-@functools.cache
-def engine_for(devices: tuple[str, ...]) -> Engine:
-    """Return the engine for devices that `evaluators.devices.resolve_device` returned."""
+def engine_for(devices: tuple[str, ...], workers: Workers | None = None) -> Engine:
+    """Return the engine for devices.
+
+    Args:
+        devices: As `evaluators.devices.resolve_device` returned them.
+        workers: The threads of the CPU's engine; None: the shared ones.
+    """
     if devices == ("cpu",):
-        return CpuEngine()
+        return CpuEngine(workers)
     from evaluators.gpu.engine import GpuEngine  # which imports numba-cuda
 
     return GpuEngine(devices)

@@ -13,22 +13,24 @@ from evaluators.program.compiled import NetworkBatch
 from evaluators.program.program import Programs
 from evaluators.thread_guard import Exclusive
 from neat.genome.genome import Genome, Genomes
+from neat.kernels.parallel import Workers
 from neat.support.messages import shown
 from neat.support.validation import check_unmasked
 
 
-def compile(genomes: Genomes | Genome, device: str = "cpu") -> Networks:
+def compile(genomes: Genomes | Genome, device: str = "cpu", workers: Workers | None = None) -> Networks:
     """Compile genomes to networks: drop the genes that no output depends on, and put the others in evaluation order.
 
     Args:
         genomes: `neat.Genomes`, or a single `neat.Genome`.
         device: "cpu", "cuda", "cuda:1" or "auto" (see `evaluators.devices.resolve_device`). Outputs are arrays of that
             device: numpy arrays on the CPU, cupy arrays on a GPU.
+        workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
 
     Raises:
         ValueError: The device is not available, or `genomes` is of another type.
     """
-    engine = engine_for(resolve_device(device, unsupported_reason))
+    engine = engine_for(resolve_device(device, unsupported_reason), workers)
     batch = as_batch(genomes)
     check_current(batch)
     return Networks(engine, batch)

@@ -31,6 +31,7 @@ from evaluators.episodes.request import PlayRequest
 from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genome, Genomes
+from neat.kernels.parallel import Workers
 
 _NO_START = np.zeros((1, 1))  # one array for all calls, so that it is sent to a GPU once
 
@@ -72,6 +73,7 @@ class Rollout(Episodic):
         actions: How a discrete action is chosen.
         device: See `evaluators.devices.resolve_device`. "auto" also falls back to the CPU if a user-defined function
             cannot be compiled for a GPU.
+        workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
 
     Attributes:
         steps: Environment steps of all calls so far, without those in `play` and `validate`.
@@ -89,6 +91,7 @@ class Rollout(Episodic):
         observations: Observations = "scaled",
         actions: Actions = "argmax",
         device: str = "auto",
+        workers: Workers | None = None,
     ) -> None:
         check(environment)
         self.devices = resolve_device(device, lambda: unsupported_reason(environment))
@@ -97,7 +100,7 @@ class Rollout(Episodic):
         self._environment = environment
         self.name = environment.name
         self._observations = observations
-        self._player = engine_for(self.devices).player(environment)
+        self._player = engine_for(self.devices, workers).player(environment)
         self._functions = self._player.functions
         self._outcome: Outcome | None = None  # of the last call, until `last` is read
         self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None

@@ -12,6 +12,7 @@ from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
+from neat.kernels.parallel import Workers
 
 
 class Supervised:
@@ -45,6 +46,7 @@ class Supervised:
         optimiser: A function that makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
         inherit: Whether offspring inherit learned weights (Lamarck), or learning affects only the fitness (Baldwin).
             The champion of a run has its learned weights in either case.
+        workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
 
     Attributes:
         learned: The genomes of the last call after training; None without training.
@@ -67,10 +69,11 @@ class Supervised:
         learn_steps: int = 0,
         optimiser: Callable[[list[Any]], Any] | None = None,
         inherit: bool = True,
+        workers: Workers | None = None,
     ) -> None:
         self.samples = as_samples(inputs, targets, fitness, steps)
         check_count("learn_steps", learn_steps, 0)
-        self._engine = engine_for(resolve_device(device, unsupported_reason))
+        self._engine = engine_for(resolve_device(device, unsupported_reason), workers)
         self.devices = self._engine.devices
         self.learned: Genomes | None = None
         self.inherit = inherit

@@ -20,6 +20,7 @@ CALLED_BY_KEYWORD = {
     "evaluators.gradient.evolved.fit_weights",
     "evaluators.gradient.training.fit",
     "evaluators.gymnasium.evaluator.Gymnasium.__init__",
+    "evaluators.supervised.Supervised.__init__",
 }
 
 # The rooms of neat, lowest first: a file imports from its own room and from lower ones.

@@ -9,9 +9,10 @@ from evaluators.program.compiled import CompiledNetworks, NetworkBatch, Origins
 from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs
 from neat.genome.genome import Genomes
 from neat.kernels import parallel
+from neat.kernels.parallel import Workers
 
 
-def as_compiled(networks: NetworkBatch) -> CompiledNetworks:
+def as_compiled(networks: NetworkBatch, workers: Workers | None = None) -> CompiledNetworks:
     """Return networks as programs: compile genomes, and return programs unchanged."""
     if isinstance(networks, CompiledNetworks):
         return networks
@@ -23,11 +24,12 @@ def as_compiled(networks: NetworkBatch) -> CompiledNetworks:
         networks.input_count,
         networks.num_outputs,
         programs,
+        workers=workers,
     )
     return CompiledNetworks(programs, networks.num_inputs, networks.bias_input, networks.feed_forward)
 
 
-def compile_with_origins(genomes: Genomes) -> tuple[Programs, Origins]:
+def compile_with_origins(genomes: Genomes, workers: Workers | None = None) -> tuple[Programs, Origins]:
     """Return programs whose `link_end` counts from each network's first link, and the genes that they come from.
 
     Weight, bias and response are 0 for nodes and links on which no output depends.
@@ -38,7 +40,14 @@ def compile_with_origins(genomes: Genomes) -> tuple[Programs, Origins]:
     for values in (programs.link_weight, programs.node_bias, programs.node_response):
         values.fill(0.0)
     parallel.over(
-        origins_range, len(genomes), arrays, genomes.input_count, genomes.num_outputs, programs, *origins
+        origins_range,
+        len(genomes),
+        arrays,
+        genomes.input_count,
+        genomes.num_outputs,
+        programs,
+        *origins,
+        workers=workers,
     )
     first_link = np.repeat(programs.link_start[:-1], np.diff(programs.node_start))
     return programs._replace(link_end=programs.link_end - first_link), origins

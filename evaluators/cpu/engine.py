@@ -32,6 +32,7 @@ from evaluators.user_fitness import score_by_function
 from neat.genome.genome import Genomes
 from neat.kernels import parallel
 from neat.kernels.jit import cause, is_built
+from neat.kernels.parallel import Workers
 
 T = TypeVar("T")
 
@@ -41,8 +42,9 @@ class Activator:
 
     arrays = HOST
 
-    def __init__(self, networks: NetworkBatch) -> None:
-        compiled = as_compiled(networks)
+    def __init__(self, networks: NetworkBatch, workers: Workers | None) -> None:
+        compiled = as_compiled(networks, workers)
+        self._workers = workers
         self.programs = compiled.programs
         self._shape = Shape(compiled.input_count, not compiled.feed_forward)
         self._state_start = np.zeros(len(compiled) + 1, np.int64)
@@ -70,6 +72,7 @@ class Activator:
             self._shape,
             Batch(np.ascontiguousarray(x.swapaxes(2, 3)), outputs),
             States(self._state, self._state_start),
+            workers=self._workers,
             cost=max(1.0, times * samples / 16),
         )
         return outputs
@@ -81,8 +84,9 @@ class Scorer:
     One kernel compiles and scores each genome, so that it needs no arrays for the programs of all genomes.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, workers: Workers | None) -> None:
         self._samples = samples
+        self._workers = workers
         self._loss = None if callable(samples.fitness) else samples.loss
         self._divisor = samples.divisor
         self._cost = max(1.0, len(samples.targets) / 16)
@@ -91,7 +95,7 @@ class Scorer:
         samples, feed_forward = self._samples, networks.feed_forward
         if self._loss is None:
             data = samples.inputs, samples.targets
-            return score_by_function(Activator(networks), feed_forward, samples, data)
+            return score_by_function(Activator(networks, self._workers), feed_forward, samples, data)
         source: Any
         if isinstance(networks, CompiledNetworks):
             kernel, source = score_programs_range(), networks.programs
@@ -105,6 +109,7 @@ class Scorer:
             Shape(networks.input_count, not feed_forward),
             Objective(samples.input_rows, samples.target_rows, self._loss, samples.steps_of(feed_forward)),
             totals,
+            workers=self._workers,
             cost=self._cost,
         )
         totals /= self._divisor
@@ -128,9 +133,10 @@ class Outcome:
 class Player:
     """Runs episodes in an environment (see `evaluators.engine.Player`)."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, workers: Workers | None = None) -> None:
         self.functions = environment.functions()
         self._environment = environment
+        self._workers = workers
 
     def is_built(self, decision: str) -> bool:
         return is_built(play_range(self.functions, decision))
@@ -146,7 +152,7 @@ class Player:
         Raises:
             RuntimeError: A function of the environment raised an error.
         """
-        compiled = as_compiled(networks)
+        compiled = as_compiled(networks, self._workers)
         functions, play = self.functions, request.play
         width = _width(request.episodes)
         groups = -(-request.episodes // width)
@@ -160,6 +166,7 @@ class Player:
                 Scenario(self._environment.constants, play, request.senses, request.reach),
                 record,
                 scratch=lambda: (new_lanes(functions, compiled, width),),
+                workers=self._workers,
                 cost=request.episodes * min(play.limit, 100) / 16,
             )
         except Exception as error:  # only the environment's functions can raise here
@@ -198,8 +205,9 @@ class NetworkGradients:
 
     arrays = HOST
 
-    def __init__(self, genomes: Genomes, samples: Samples) -> None:
-        self.programs, self.origins = compile_with_origins(genomes)
+    def __init__(self, genomes: Genomes, samples: Samples, workers: Workers | None = None) -> None:
+        self.programs, self.origins = compile_with_origins(genomes, workers)
+        self._workers = workers
         self._cost = max(1.0, len(samples.targets) / 4)
         self._scale = np.float32(-1.0 / samples.divisor)
         self._shape = Shape(genomes.input_count, not genomes.feed_forward)
@@ -219,6 +227,7 @@ class NetworkGradients:
             self._scale,
             self.gradient,
             totals,
+            workers=self._workers,
             cost=self._cost,
         )
         return totals
@@ -227,26 +236,34 @@ class NetworkGradients:
 class Differentiator:
     """Computes gradients over samples (see `evaluators.engine.Differentiator`)."""
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, workers: Workers | None) -> None:
         self._samples = samples
+        self._workers = workers
 
     def map_parts(self, genomes: Genomes, work: Callable[[Genomes, NetworkGradients], T]) -> list[T]:
-        return [work(genomes, NetworkGradients(genomes, self._samples))]
+        return [work(genomes, NetworkGradients(genomes, self._samples, self._workers))]
 
 
 class CpuEngine:
-    """Runs networks on all CPU cores (see `evaluators.engine.Engine`)."""
+    """Runs networks on CPU cores (see `evaluators.engine.Engine`).
+
+    Args:
+        workers: The threads that run them; None: the shared ones.
+    """
 
     devices = ("cpu",)
 
+    def __init__(self, workers: Workers | None = None) -> None:
+        self._workers = workers
+
     def activator(self, networks: NetworkBatch) -> Activator:
-        return Activator(networks)
+        return Activator(networks, self._workers)
 
     def scorer(self, samples: Samples) -> Scorer:
-        return Scorer(samples)
+        return Scorer(samples, self._workers)
 
     def player(self, environment: Environment) -> Player:
-        return Player(environment)
+        return Player(environment, self._workers)
 
     def differentiator(self, samples: Samples) -> Differentiator:
-        return Differentiator(samples)
+        return Differentiator(samples, self._workers)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import evaluators
+import neat
 from evaluators import engine as protocol
 from evaluators.cpu import engine as cpu
 from evaluators.cpu.compilation import as_compiled
@@ -56,6 +57,50 @@ def test_the_engine_of_gpus_has_the_operations_of_the_protocol():
         check_operations(getattr(gpu, name), getattr(protocol, name))
     for scorer in (gpu.LossScorer, gpu.FunctionScorer):
         check_operations(scorer, protocol.Scorer)
+
+
+class Spy(parallel.Workers):
+    """Two threads that count their calls."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.calls = 0
+
+    def over(self, *arguments, **options):
+        self.calls += 1
+        super().over(*arguments, **options)
+
+
+def test_evaluators_work_on_the_threads_that_they_are_given(monkeypatch):
+    inputs, targets = np.eye(2, dtype=np.float32), np.ones((2, 1), np.float32)
+    config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1, "activation": "tanh"}, seed=0)
+    walk = neat.Config.for_task(evaluators.Rollout(CartPole()), seed=0)
+    tasks = [
+        (config, lambda workers, batch: evaluators.Supervised(inputs, targets, workers=workers)(batch)),
+        (
+            config,
+            lambda workers, batch: evaluators.Supervised(inputs, targets, _mean, workers=workers)(batch),
+        ),
+        (
+            config,
+            lambda workers, batch: evaluators.Supervised(inputs, targets, learn_steps=1, workers=workers)(
+                batch
+            ),
+        ),
+        (walk, lambda workers, batch: evaluators.Rollout(CartPole(), workers=workers)(batch)),
+        (config, lambda workers, batch: evaluators.compile(batch, workers=workers).activate(inputs)),
+    ]
+    for settings, work in tasks:
+        batch = neat.Population(settings).ask()
+        expected, workers = work(None, batch), Spy()
+        with monkeypatch.context() as patched:
+            patched.setattr(parallel, "_shared", None)
+            np.testing.assert_array_equal(work(workers, batch), expected)
+        assert workers.calls > 0
+
+
+def _mean(outputs, targets):
+    return outputs.mean(axis=(1, 2))
 
 
 def substrate(weights, bias):
