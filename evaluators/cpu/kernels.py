@@ -18,6 +18,7 @@ from evaluators.program.backward import (
     gradient_pass,
 )
 from evaluators.program.forward import forward_function
+from evaluators.program.loss import Objective
 from evaluators.program.passes import TileScratch, activation_pass, score_pass
 from evaluators.program.program import new_programs, new_scratch, single_program, write_origins, write_program
 from neat.activations import (
@@ -27,7 +28,7 @@ from neat.activations import (
     Aggregation,
     name_tables,
 )
-from neat.kernels.jit import function, inner_function, kernel, specialise
+from neat.kernels.jit import bound, inner_function, kernel, specialise
 from neat.kernels.work_pieces import claimed
 
 # Samples that go through a network side by side: enough that a row's loop costs more than its start, and few enough
@@ -36,9 +37,10 @@ TILE = 512
 GRADIENT_TILE = 256  # smaller, since each node has two rows
 
 # Names that builds of the templates below are bound to (see `neat.kernels.jit.specialise`).
-activate_network: Any = None  # see `passes._activate_network`
-score_network: Any = None  # see `passes._score_network`
-differentiate_network: Any = None  # see `backward._differentiate_network`
+loop: Any = None  # see `_build_range`
+run_network: Any = (
+    None  # `passes._activate_network`, `passes._score_network` or `backward._differentiate_network`
+)
 play_episodes: Any = None  # see `episode._play_episodes`
 
 
@@ -59,7 +61,7 @@ def _largest(genomes, node_offset, link_offset):
     return nodes, links
 
 
-@function
+@inner_function(inline="never", allocates=True)
 def _new_values(recurrent, slots, samples):
     """Return an array for the values of a tile (see `evaluators.program.passes`), whose rows begin on cache lines."""
     buffers, columns = 2 if recurrent else 1, (min(samples, TILE) + 15) // 16 * 16
@@ -92,11 +94,14 @@ def _activate_range(pieces, networks, programs, shape, batch, states):
     nodes, links = _largest(networks, programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, batch.inputs.shape[3])
-    scratch = TileScratch(values, gathered, TILE)
+    loop(pieces, networks, programs, shape.input_count, batch, states, TileScratch(values, gathered, TILE))
+
+
+def _activate_claimed(pieces, networks, programs, input_count, batch, states, scratch):
     for place in claimed(pieces):
         network = networks[place]
         start = states.start[network]
-        activate_network(programs, network, shape.input_count, batch, place, states.values, start, scratch)
+        run_network(programs, network, input_count, batch, place, states.values, start, scratch)
 
 
 def _score_range(pieces, arrays, shape, objective, totals):
@@ -107,11 +112,16 @@ def _score_range(pieces, arrays, shape, objective, totals):
     programs = new_programs(nodes, links, num_outputs)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, input_count + nodes, objective.inputs.shape[3])
-    tile = TileScratch(values, gathered, TILE)
-    fresh = True
+    loop(
+        pieces, arrays, input_count, objective, programs, scratch, TileScratch(values, gathered, TILE), totals
+    )
+
+
+def _score_claimed(pieces, arrays, input_count, objective, programs, scratch, tile, totals):
+    num_outputs, fresh = len(objective.targets), True
     for genome in claimed(pieces):
         write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
-        totals[genome] = score_network(programs, 0, input_count, objective, fresh, tile)
+        totals[genome] = run_network(programs, 0, input_count, objective, fresh, tile)
         fresh = False
 
 
@@ -120,10 +130,13 @@ def _score_programs_range(pieces, programs, shape, objective, totals):
     nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
     values = _new_values(shape.recurrent, shape.input_count + nodes, objective.inputs.shape[3])
-    tile = TileScratch(values, gathered, TILE)
+    loop(pieces, programs, shape.input_count, objective, TileScratch(values, gathered, TILE), totals)
+
+
+def _score_claimed_programs(pieces, programs, input_count, objective, tile, totals):
     fresh = True
     for network in claimed(pieces):
-        totals[network] = score_network(programs, network, shape.input_count, objective, fresh, tile)
+        totals[network] = run_network(programs, network, input_count, objective, fresh, tile)
         fresh = False
 
 
@@ -145,7 +158,19 @@ def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals)
     adjoints = np.zeros((2 if shape.recurrent else 1, slots, columns), np.float32)
     aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
     scratch = GradientScratch(values, adjoints, aggregate, gathered, GRADIENT_TILE)
-    zero = np.zeros(1, np.int64)
+    criterion = Criterion(objective, scale, np.zeros(1, np.int64))
+    loop(pieces, programs, shape.input_count, criterion, gradient, scratch, totals)
+
+
+class Criterion(NamedTuple):
+    """What `_differentiate_claimed` differentiates."""
+
+    objective: Objective
+    scale: Any  # float32, the factor of the loss
+    zero: np.ndarray  # int64 (1,), see `program.single_program`
+
+
+def _differentiate_claimed(pieces, programs, input_count, criterion, gradient, scratch, totals):
     for network in claimed(pieces):
         first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
         mine = Gradient(
@@ -154,48 +179,50 @@ def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals)
             gradient.node_response[first_node:last_node],
         )
         clear_gradient(mine)
-        program = single_program(programs, network, zero)
-        totals[network] = differentiate_network(
-            program, 0, shape.input_count, objective, scale, scratch, mine
+        program = single_program(programs, network, criterion.zero)
+        totals[network] = run_network(
+            program, 0, input_count, criterion.objective, criterion.scale, scratch, mine
         )
 
 
 def activate_range() -> Any:
     """Return the kernel of `_activate_range` for the functions registered now."""
-    return _build_pass(
-        _activate_range, "activate_network", activation_pass, len(ACTIVATIONS), len(AGGREGATIONS)
+    return _build_range(
+        _activate_range, _activate_claimed, activation_pass, len(ACTIVATIONS), len(AGGREGATIONS)
     )
 
 
 def score_range() -> Any:
     """Return the kernel of `_score_range` for the functions registered now."""
-    return _build_pass(_score_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
+    return _build_range(_score_range, _score_claimed, score_pass, len(ACTIVATIONS), len(AGGREGATIONS))
 
 
 def score_programs_range() -> Any:
     """Return the kernel of `_score_programs_range` for the functions registered now."""
-    return _build_pass(
-        _score_programs_range, "score_network", score_pass, len(ACTIVATIONS), len(AGGREGATIONS)
+    return _build_range(
+        _score_programs_range, _score_claimed_programs, score_pass, len(ACTIVATIONS), len(AGGREGATIONS)
     )
 
 
 def gradient_range() -> Any:
     """Return the kernel of `_gradient_range` for the functions registered now."""
-    return _build_gradient_range(len(ACTIVATIONS), len(AGGREGATIONS))
+    return _build_range(
+        _gradient_range, _differentiate_claimed, gradient_pass, len(ACTIVATIONS), len(AGGREGATIONS)
+    )
 
 
 @functools.cache
-def _build_gradient_range(activations: int, aggregations: int) -> Any:
-    backward = backward_function(*_tables(activations, aggregations))
-    differentiate_network = gradient_pass(forward_for(activations, aggregations), backward)
-    bind = {"differentiate_network": differentiate_network}
-    return specialise(_gradient_range, name_tables(activations, aggregations), bind)
+def _build_range(template: Any, loop: Any, build_pass: Any, activations: int, aggregations: int) -> Any:
+    """Specialise a template with a pass over the first activations and aggregations of the tables.
 
-
-@functools.cache
-def _build_pass(template: Any, name: str, build: Any, activations: int, aggregations: int) -> Any:
-    """Specialise a template with a pass over the first activations and aggregations of the tables."""
-    bind = {name: build(forward_for(activations, aggregations))}
+    The template allocates scratch, and `loop` does the work. It is a function of its own that does not allocate, so
+    that the pass can be inlined early: it would else be compiled twice.
+    """
+    passes = [forward_for(activations, aggregations)]
+    if build_pass is gradient_pass:
+        passes.append(backward_function(*_tables(activations, aggregations)))
+    run_network = build_pass(*passes, inline="early")
+    bind = {"loop": inner_function(inline="never")(bound(loop, run_network=run_network))}
     return specialise(template, name_tables(activations, aggregations), bind)
 
 

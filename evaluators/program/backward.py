@@ -19,7 +19,7 @@ from evaluators.program.loss import Outputs, tile_loss, tile_slopes
 from evaluators.program.node import Links, Node, Row, slope_with
 from evaluators.program.passes import clear_nodes, load_inputs
 from neat.activations import Activation, Aggregation
-from neat.kernels.jit import bound, inner_function
+from neat.kernels.jit import Inline, bound, inner_function
 
 _0 = np.float32(0.0)
 
@@ -247,9 +247,11 @@ def _backward(programs, network, input_count, step, scratch, gradient, width):
             adjoint[row.place, sample] = _0
 
 
-def gradient_pass(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
+def gradient_pass(
+    forward: Callable[..., Any], backward: Callable[..., Any], inline: Inline = "late"
+) -> Callable[..., Any]:
     """Return a jitted `_differentiate_network` around a forward and a backward pass."""
-    return inner_function(bound(_differentiate_network, forward=forward, backward=backward))
+    return inner_function(inline=inline)(bound(_differentiate_network, forward=forward, backward=backward))
 
 
 def _differentiate_network(programs, network, input_count, objective, scale, scratch, gradient):

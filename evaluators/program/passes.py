@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.program.loss import Outputs, tile_loss
-from neat.kernels.jit import bound, inner_function
+from neat.kernels.jit import Inline, bound, inner_function
 
 # The name that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
 forward: Any = None  # see `forward.forward_function`
@@ -94,9 +94,9 @@ def clear_nodes(values, input_count, node_count, width):
             values[row, sample] = np.float32(0.0)
 
 
-def activation_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
+def activation_pass(forward: Callable[..., Any], inline: Inline = "late") -> Callable[..., Any]:
     """Return a jitted `_activate_network` around a forward pass."""
-    return inner_function(bound(_activate_network, forward=forward))
+    return inner_function(inline=inline)(bound(_activate_network, forward=forward))
 
 
 def _activate_network(programs, network, input_count, batch, place, states, start, scratch):
@@ -132,9 +132,9 @@ def _activate_network(programs, network, input_count, batch, place, states, star
             _save_state(states, start, samples, begin, width, input_count, node_count, last)
 
 
-def score_pass(forward: Callable[..., Any]) -> Callable[..., Any]:
+def score_pass(forward: Callable[..., Any], inline: Inline = "late") -> Callable[..., Any]:
     """Return a jitted `_score_network` around a forward pass."""
-    return inner_function(bound(_score_network, forward=forward))
+    return inner_function(inline=inline)(bound(_score_network, forward=forward))
 
 
 def _score_network(programs, network, input_count, objective, fresh, scratch):

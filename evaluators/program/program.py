@@ -8,7 +8,7 @@ import numpy as np
 
 from neat.genome import schema
 from neat.genome.schema import generate, spell
-from neat.kernels.jit import function, inner_function
+from neat.kernels.jit import inner_function
 
 _UNSEEN = np.int32(-1)
 _SEEN = np.int32(-2)
@@ -76,7 +76,7 @@ class Scratch(NamedTuple):
     stack: np.ndarray  # int32 (slots,)
 
 
-@function
+@inner_function(inline="never", allocates=True)
 def new_scratch(slots, links):
     """A Scratch for genomes of up to that size."""
     return Scratch(
@@ -100,7 +100,7 @@ def _part(bounds: str, fields: dict[str, np.dtype[Any]]) -> str:
 
 
 # Room for one network's program.
-new_programs = function(
+new_programs = inner_function(inline="never", allocates=True)(
     generate(
         "new_programs(nodes, links, outputs)",
         f"""return Programs(

@@ -10,7 +10,7 @@ import numpy as np
 from neat.config.choices import EqualFitness
 from neat.evolution import crossover
 from neat.kernels import rng
-from neat.kernels.jit import function, inner_function, kernel
+from neat.kernels.jit import inner_function, kernel
 from neat.kernels.sorting import descending
 
 _BOTH = int(EqualFitness.BOTH)
@@ -74,7 +74,7 @@ def rank(fitness, species, count):
     return member, offset, best, mean, (*_moments(fitness, order, 0, valid), median, valid)
 
 
-@function
+@inner_function(inline="never")
 def _moments(fitness, order, first, last):
     """(mean, standard deviation) of the values at order[first:last], which fall (Welford 1962)."""
     greatest = max(abs(fitness[order[first]]), abs(fitness[order[last - 1]]))
@@ -128,7 +128,7 @@ def allocate(fitness, ranking, allowed, population_size):
     return _largest_remainder(share, allowed, population_size)
 
 
-@function
+@inner_function(inline="never", allocates=True)
 def _largest_remainder(share, allowed, population_size):
     """Whole numbers in proportion to the shares of the allowed species; equal ones where all shares are 0."""
     count = len(share)

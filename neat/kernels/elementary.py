@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.kernels.jit import function
+from neat.kernels.jit import function, inner_function
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
@@ -50,13 +50,13 @@ _SIN_LIMIT = np.float32(0.79)
 _TANH_LIMIT = np.float32(9.0)
 
 
-@function(contract=True)
+@inner_function(contract=True)
 def _power_of_two(exponent):
     """2^exponent for an int32 between -126 and 127."""
     return np.int32(_ONE_BITS + np.int32(exponent << _MANTISSA_BITS)).view(np.float32)
 
 
-@function(contract=True)
+@inner_function(contract=True)
 def _reduce_exp(x):
     """(r, q, n) with x = r + n ln 2, |r| <= ln 2 / 2, q = e^r - 1 - r, n an int32; x in exp's limits."""
     shifted = x * _LOG2_E + _ROUNDER
@@ -70,7 +70,7 @@ def _reduce_exp(x):
     return r, p * r * r, np.int32(np.float32(shifted).view(np.int32) - _ROUNDER_BITS)
 
 
-@function(contract=True)
+@inner_function(contract=True)
 def _limit_exp(x):
     x = _EXP_HIGHEST if x > _EXP_HIGHEST else x
     return _EXP_LOWEST if x < _EXP_LOWEST else x
@@ -132,7 +132,7 @@ def log1p(x):
     return log(u) + (correction if correction == correction else _0)
 
 
-@function(contract=True)
+@inner_function(contract=True)
 def _sin_of_quadrant(x, shift):
     """sin(x + shift · π/2)."""
     shifted = x * _TWO_OVER_PI + _ROUNDER

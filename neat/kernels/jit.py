@@ -30,9 +30,12 @@ from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 
+from neat.kernels import machine_code
 from neat.kernels.disk_cache import tolerant
 from neat.kernels.fingerprint import describe_options, fingerprint
 from neat.support.messages import cut
+
+Inline = Literal["never", "late", "early"]  # see `inner_function`
 
 _Cache = tolerant(FunctionCache)
 _READABLE = 400  # characters of what numba says, in a message
@@ -81,17 +84,17 @@ def inner_function(
     python_function: Callable[..., Any] | None = None,
     /,
     *,
-    inline: Literal["never", "late", "early"] = "late",
+    inline: Inline = "late",
     contract: bool = False,
     reassociate: bool = False,
+    allocates: bool = False,
     saved_as: str | None = None,
     **options: Any,
 ) -> Any:
     """Compile a function that only kernels call; a call from Python crashes.
 
     numba makes no code that takes arguments from Python, which for a dozen arrays takes longer to compile than the
-    function itself, and counts no references to arrays, which would take longer than the work. So the function cannot
-    make arrays: scratch is an argument.
+    function itself. Unless it allocates, it counts no references to arrays, which would take longer than the work.
 
     Args:
         python_function: A function of arrays and scalars.
@@ -102,11 +105,19 @@ def inner_function(
         contract: See `function`.
         reassociate: The compiler may also add up sums in another order, the one that vectors like; for gradients,
             which nothing compares.
+        allocates: See `kernel`. Otherwise, scratch is an argument. Must not be inlined early in a function that does
+            not allocate, nor the other way round.
         saved_as: Keep the build on disk under this name, as `kernel` does, so that several kernels share it in every
             process. A newer build of the same name replaces the older.
         **options: numba's.
     """
-    options = {"error_model": "numpy", "no_cpython_wrapper": True, "_nrt": False, **options}
+    options = {
+        "error_model": "numpy",
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "_nrt": allocates,
+        **options,
+    }
     if inline != "never":
         options["forceinline"] = True
     if inline == "early":
@@ -292,11 +303,12 @@ def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
 
 def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     _name(python_function, name, options)
-    dispatcher = numba.njit(nogil=True, **options)(python_function)
+    options = {"nogil": True, "no_cfunc_wrapper": True, **options}
+    dispatcher = numba.njit(**options)(python_function)
     if dispatcher is not python_function:  # numba's compiler is switched on
         dispatcher._cache = _Cache(python_function)
         prune(python_function, Path(dispatcher._cache.cache_path))
-        dispatcher.compile = keeping_interruptions()(dispatcher.compile)
+        dispatcher.compile = keeping_interruptions()(machine_code.on_demand()(dispatcher.compile))
     return dispatcher
 
 

@@ -90,7 +90,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return _philox(c0, c1, c2, c3, k0, k1)
 
 
-@inner_function
+@inner_function(inline="early")
 def inline_block(seed, generation, genome, purpose, draw):
     """As `block`, for loops over `draw`: they become vector code (1/6 of the time)."""
     return _philox(
@@ -103,10 +103,17 @@ def inline_block(seed, generation, genome, purpose, draw):
     )
 
 
-@function
+@function(inline="always")  # one build of `philox` then serves all types of integers
 def block(seed, generation, genome, purpose, draw):
     """Four random words for one draw; `seed` is a uint64, the others are integers below 2^32."""
-    return inline_block(seed, generation, genome, purpose, draw)
+    return philox(
+        np.uint64(generation),
+        np.uint64(genome),
+        np.uint64(purpose),
+        np.uint64(draw),
+        np.uint64(seed) & _LOW,
+        np.uint64(seed) >> _32,
+    )
 
 
 @function

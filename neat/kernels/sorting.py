@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.kernels.jit import function
+from neat.kernels.jit import inner_function
 
 _SIGN = np.uint64(1 << 63)
 _BYTE = np.uint64(255)
 
 
-@function
+@inner_function(inline="never", allocates=True)
 def descending(value):
     """Indices that sort float64 values by falling size, equal ones by index: a radix sort, 8 bits at a time."""
     count = len(value)

@@ -1,0 +1,75 @@
+"""Machine code on demand: numba generates it for kernels, but not for the functions that only kernels call.
+
+numba generates machine code for every function that it compiles. It also links the function into its callers, and
+generates their machine code with it. A function that only kernels call never runs by itself, so its own machine code is
+a waste, of a sixth of the time that a first start takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numba
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
+from numba.core.compiler_lock import global_compiler_lock
+
+# This file overrides private methods, so other versions of numba generate all machine code.
+IS_SUPPORTED = numba.version_info.short == (0, 68)
+
+
+class _Library(JITCodeLibrary):
+    """A library whose machine code is generated once the address of one of its functions is asked for."""
+
+    _is_pending = False
+
+    def _finalize_final_module(self) -> None:
+        has_machine_code = getattr(self, "_compiled_object", None) is not None  # it was loaded from disk
+        if has_machine_code or self._is_recursive():
+            super()._finalize_final_module()
+            return
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._is_pending = self._finalized = True
+
+    def _is_recursive(self) -> bool:
+        """Return whether numba will look for the address of a function later."""
+        names = (variable.name for variable in self._final_module.global_variables)
+        return any(name.startswith(RuntimeLinker.PREFIX) for name in names)
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        if self._is_pending:
+            if all(function.name != name for function in self.get_defined_functions()):
+                return 0
+            self._is_pending = False
+            super()._finalize_final_module()
+        return super().get_pointer_to_function(name)
+
+    def serialize_using_object_code(self) -> Any:
+        self._ensure_finalized()
+        return self.serialize_using_bitcode() if self._is_pending else super().serialize_using_object_code()
+
+
+_set_env = JITCPUCodegen.set_env
+
+
+def _set_env_of_machine_code(codegen: Any, name: str, environment: Any) -> None:
+    if codegen._engine.is_symbol_defined(name):
+        _set_env(codegen, name, environment)
+
+
+@contextlib.contextmanager
+def on_demand() -> Iterator[None]:
+    """Let numba compile without machine code that nothing has asked for."""
+    if not IS_SUPPORTED:
+        yield
+        return
+    with global_compiler_lock:
+        before = JITCPUCodegen._library_class, JITCPUCodegen.set_env
+        JITCPUCodegen._library_class, JITCPUCodegen.set_env = _Library, _set_env_of_machine_code
+        try:
+            yield
+        finally:
+            JITCPUCodegen._library_class, JITCPUCodegen.set_env = before
