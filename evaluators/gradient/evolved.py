@@ -1,4 +1,4 @@
-"""Gradients through evolved networks: a whole population is trained at once, each genome with a topology of its own."""
+"""Training of a whole population by gradients, in which each genome has its own topology."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
 from neat.support.messages import shown
 
-Trained = Literal["weight", "bias", "response"]
+Trainable = Literal["weight", "bias", "response"]
 
-_NAMES = get_args(Trained)
+_NAMES = get_args(Trainable)
 _WITH_SLOPES = ("squared_error", "absolute_error", "cross_entropy")
 
 
 class Learned(NamedTuple):
-    """What training came to."""
+    """The result of `fit_weights`."""
 
     genomes: Genomes
-    """With the trained numbers, within the genomes' bounds; a genome whose training left the finite numbers is as it
-    was."""
+    """Copies with the trained numbers, within the genomes' bounds; a genome whose numbers became infinite or NaN keeps
+    its old ones."""
     fitness: np.ndarray
-    """float64 (genomes,), after training."""
+    """float64 (genomes,), the fitness after training; of a genome that diverged, the fitness before."""
     fitness_before: np.ndarray
-    """float64 (genomes,)."""
+    """float64 (genomes,), the fitness before training."""
     diverged: np.ndarray
-    """bool (genomes,): training left the finite numbers."""
+    """bool (genomes,), whether a number or the fitness became infinite or NaN in training."""
 
 
 def fit_weights(
@@ -49,25 +49,28 @@ def fit_weights(
     steps: int,
     fitness: str = "squared_error",
     recurrent_steps: int = 5,
-    train: Sequence[Trained] = ("weight", "bias"),
+    train: Sequence[Trainable] = ("weight", "bias"),
     device: str = "cpu",
 ) -> Learned:
     """Train the weights of all genomes at once, each on all samples in each step.
 
-    After each step, numbers beyond the genomes' bounds (the config's, for a population's genomes) are put back to them.
-    The losses are independent, so that an optimiser that treats each number by itself (all but those that clip by the
-    norm) trains each genome as it would alone.
+    After each step, numbers outside the genomes' bounds are set to the nearest bound. The genomes of a population have
+    the bounds of its config. The losses are independent: an optimiser that treats each number by itself trains each
+    genome as it would alone. All optimisers do, except those that clip by the norm.
 
     Args:
         genomes: Genomes whose activations and aggregations have slopes.
-        inputs: As for `evaluators.Supervised`.
-        targets: As for `evaluators.Supervised`.
-        optimiser: Makes it from a list of parameters, `lambda parameters: optim.Adam(parameters, 0.01)`.
-        steps: Of the optimiser.
-        fitness: What is improved: `squared_error`, `absolute_error` or `cross_entropy`.
-        recurrent_steps: Steps of recurrent networks, through which the gradient goes back in time.
-        train: Which numbers.
-        device: Where they are trained (see `evaluators.devices.resolve_device`); the optimiser's parameters are there.
+        inputs: The inputs, as for `evaluators.Supervised`.
+        targets: The targets, as for `evaluators.Supervised`.
+        optimiser: Returns an optimiser of a list of parameters, `lambda parameters: optim.Adam(parameters, 0.01)`.
+        steps: The number of steps of the optimiser.
+        fitness: The fitness to improve: `squared_error`, `absolute_error` or `cross_entropy`.
+        recurrent_steps: The number of steps of recurrent networks, through which the gradient goes back in time.
+        train: The attributes to train.
+        device: Where to train (see `evaluators.devices.resolve_device`); the optimiser's parameters are there.
+
+    Returns:
+        The trained genomes, their fitness before and after, and which of them diverged.
 
     Raises:
         ValueError: An argument is not allowed, or an activation or an aggregation has no slope.
@@ -79,7 +82,7 @@ def fit_weights(
 
 
 class Trainer:
-    """`fit_weights` for a data set, to be called with genomes again and again."""
+    """Trains genomes on a data set that stays on the device between calls (see `fit_weights`)."""
 
     def __init__(
         self,
@@ -87,7 +90,7 @@ class Trainer:
         engine: Engine,
         optimiser: Callable[[list[Tensor]], Optimiser],
         steps: int,
-        train: Sequence[Trained] = ("weight", "bias"),
+        train: Sequence[Trainable] = ("weight", "bias"),
     ) -> None:
         if samples.fitness not in _WITH_SLOPES:
             raise ValueError(
@@ -109,12 +112,12 @@ class Trainer:
         self._differentiator = engine.differentiator(samples)
 
     def __call__(self, genomes: Genomes) -> Learned:
-        """Train these genomes."""
+        """Train genomes, and return the result."""
         samples = self._samples
         samples.check_genomes(genomes)
         _check_slopes(genomes)
         parts = self._differentiator.map_parts(genomes, self._fit)
-        return parts[0] if len(parts) == 1 else _joined(genomes, parts)
+        return parts[0] if len(parts) == 1 else _join(genomes, parts)
 
     def _fit(self, genomes: Genomes, gradients: NetworkGradients) -> Learned:
         """Train genomes with the gradients of their networks."""
@@ -123,26 +126,28 @@ class Trainer:
         parameters = [Tensor(values, requires_grad=True, device=device) for values in numbers]
         optimiser = self._optimiser([parameters[_NAMES.index(name)] for name in self._train])
         if not isinstance(optimiser, Optimiser):
-            raise ValueError(f"optimiser: expected it to make one of optim's, got {type(optimiser).__name__}")
+            raise ValueError(
+                f"optimiser: expected a function that returns an Optimiser, it returned {type(optimiser).__name__}"
+            )
         before = totals = gradients.differentiate([parameter._data for parameter in parameters])
         for _ in range(self._steps):
             for parameter, gradient in zip(parameters, gradients.gradient, strict=True):
                 parameter.grad = gradient
             optimiser.step()
             for name in self._train:
-                # The fitness that counts must be that of weights which the config allows.
+                # The fitness that is returned must be that of weights which the config allows.
                 values = parameters[_NAMES.index(name)]._data
                 namespace(values).clip(values, *getattr(genomes.bounds, name), out=values)
             totals = gradients.differentiate([parameter._data for parameter in parameters])
         trained = Gradient(*(to_host(parameter._data) for parameter in parameters))
-        learned, finite = _genomes_with(genomes, gradients.origins, trained)
+        learned, finite = _replace_numbers(genomes, gradients.origins, trained)
         diverged = ~(finite & np.isfinite(totals))
         fitness = np.where(diverged, before, totals) / divisor
         return Learned(learned, fitness, before / divisor, diverged)
 
 
-def _joined(genomes: Genomes, parts: list[Learned]) -> Learned:
-    """What several parts of the genomes learned, as one."""
+def _join(genomes: Genomes, parts: list[Learned]) -> Learned:
+    """Return the results of consecutive parts of the genomes as one."""
     result = genomes.take(np.arange(len(genomes)))
     for name in ("node_bias", "node_response", "connection_weight"):
         values = [getattr(part.genomes.arrays, name) for part in parts]
@@ -150,12 +155,14 @@ def _joined(genomes: Genomes, parts: list[Learned]) -> Learned:
     return Learned(result, *(np.concatenate([part[k] for part in parts]) for k in range(1, 4)))
 
 
-def _genomes_with(genomes: Genomes, origins: Origins, numbers: Gradient) -> tuple[Genomes, np.ndarray]:
-    """Copies of the genomes with these numbers where they are finite, and which they are, bool (genomes,).
+def _replace_numbers(genomes: Genomes, origins: Origins, numbers: Gradient) -> tuple[Genomes, np.ndarray]:
+    """Return copies of genomes with new numbers, and which genomes have only finite ones, bool (genomes,).
+
+    The other genomes are copied unchanged.
 
     Args:
-        genomes: What the programs were compiled from.
-        origins: Where in the genomes' arrays the programs' nodes and links are.
+        genomes: The genomes from which the programs were compiled.
+        origins: The Origins of the programs.
         numbers: Weights, biases and responses in the programs' order.
     """
     node, link = origins
@@ -173,7 +180,7 @@ def _genomes_with(genomes: Genomes, origins: Origins, numbers: Gradient) -> tupl
 
 
 def _all_finite(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Whether all of each genome's are, bool (genomes,)."""
+    """Return whether all values of each genome are finite, bool (genomes,); `offset` says where they begin."""
     wrong = np.concatenate([[0], np.cumsum(~np.isfinite(values))])
     return wrong[offset[1:]] == wrong[offset[:-1]]
 

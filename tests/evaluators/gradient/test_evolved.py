@@ -62,7 +62,7 @@ def differences(data, inputs, targets, loss, steps):
 
 
 def differentiated(batch, samples):
-    """The gradients of networks with the numbers that their genomes have."""
+    """Return the NetworkGradients of networks with the numbers of their genomes."""
     networks = NetworkGradients(batch, samples)
     networks.differentiate([getattr(networks.programs, name) for name in networks.gradient._fields])
     return networks
@@ -373,5 +373,7 @@ def test_only_named_losses_with_slopes_can_be_learned():
 
 
 def test_other_objects_as_optimiser_are_refused():
-    with pytest.raises(ValueError, match=r"^optimiser: expected it to make one of optim's, got NoneType$"):
+    with pytest.raises(
+        ValueError, match=r"^optimiser: expected a function that returns an Optimiser, it returned NoneType$"
+    ):
         fit_weights(population(3), *XOR, lambda parameters: None, 1)
