@@ -1,18 +1,18 @@
-"""All that batchneat changes in numba-cuda, and why. It goes when upstream has it.
+"""All changes that batchneat makes to numba-cuda, with their reasons. Remove each one when upstream has it.
 
 1. NVIDIA's compiler rounds a product and a sum once wherever it can. Here it does so only in the functions that
-   `neat.kernels.jit` fuses on the CPU too, so that physics has the same bits on both. numba-cuda calls these
-   "fastmath", for which it would take approximate divisions, sines and exponentials; it is not told.
-2. LLVM's remainder and its rounding to an integer become calls of NVIDIA's library: the compiler makes the former
-   wrong for infinity, and refuses the latter.
-3. numba-cuda computes an element's address in a strided array as an integer, after which the compiler no longer sees
-   that it is in shared memory. numba's own code, which is used instead, keeps pointers.
-4. numba-cuda has no code for some of NumPy's functions of numbers, such as `np.sqrt`, nor for arithmetic with whole
-   arrays, such as `state *= 2`. Nearly all of the parts are there, under the names that they have in numba. What is
-   missing is the table of which belongs to which, and that is numba's for the CPU.
-5. NumPy's random numbers are refused: numba-cuda takes numba's for the CPU, which can end in an endless recursion.
-6. Builds that cannot be read or saved stop nothing (see `neat.kernels.disk_cache`).
-7. numba-cuda cannot be imported with NumPy 2.5 or later, which has no `np.row_stack`.
+   `neat.kernels.jit` fuses on the CPU too, so that physics has the same bits on both devices. These functions have the
+   option "fastmath", which is hidden from numba-cuda: it would use approximate divisions, sines and exponentials.
+2. LLVM's remainder and its rounding to an integer become calls of NVIDIA's library. NVIDIA's compiler computes wrong
+   remainders of infinity, and rejects the rounding.
+3. numba-cuda computes an element's address in a strided array as an integer, so that the compiler no longer knows that
+   the element is in shared memory. numba's own function keeps pointers, and replaces numba-cuda's.
+4. numba-cuda does not support some of NumPy's scalar functions, such as `np.sqrt`, nor arithmetic with whole arrays,
+   such as `state *= 2`. It has nearly all implementations, under the same names as numba. It lacks the table that
+   assigns them to NumPy's functions; numba's table for the CPU takes its place.
+5. NumPy's random numbers raise an error. numba-cuda would use numba's for the CPU, which can recurse without end.
+6. Builds that cannot be read or saved raise no error (see `neat.kernels.disk_cache`).
+7. numba-cuda cannot be imported with NumPy 2.5 or later, which has no `np.row_stack`. The import gets a substitute.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from numba.np.ufunc_db import get_ufunc_info
 
 from neat.kernels.disk_cache import tolerant
 
-WRITTEN_FOR = "0.30"  # of numba-cuda
+WRITTEN_FOR = "0.30"  # the version of numba-cuda
 VERSION = importlib.metadata.version("numba-cuda")
 
 
 @contextlib.contextmanager
 def _replaced(owner: Any, name: str, change: Callable[[Any], Any]) -> Iterator[None]:
-    """While this holds, an attribute of one of numba-cuda's modules or classes is what `change` makes of it.
+    """Replace an attribute of numba-cuda's module or class `owner` by `change(attribute)` within the context.
 
     Raises:
         RuntimeError: There is no such attribute.
@@ -66,7 +66,7 @@ def _replaced(owner: Any, name: str, change: Callable[[Any], Any]) -> Iterator[N
 
 
 def warn_of_version(version: str) -> None:
-    """Warn unless these changes were written for this version of numba-cuda."""
+    """Warn if these changes were written for another version of numba-cuda than `version`."""
     if version != WRITTEN_FOR and not version.startswith(f"{WRITTEN_FOR}."):
         warnings.warn(
             f"batchneat was tested with numba-cuda {WRITTEN_FOR}, got {version}: results of a GPU may differ from the "
@@ -96,15 +96,15 @@ _MINUS_ZERO = "0x8000000000000000"
 _LETTER = {"float": "f", "double": "d"}
 
 KernelCache = tolerant(dispatcher.CUDACache)
-_fused: set[str] = set()  # names of functions in which a product and a sum may be rounded once
+_fused: set[str] = set()  # mangled names of functions in which a product and a sum may be rounded once
 
 
 @contextlib.contextmanager
 def patched() -> Iterator[None]:
-    """While this holds, numba-cuda compiles with all these changes. One thread at a time may hold it.
+    """Let numba-cuda compile with all these changes within the context, which one thread at a time may enter.
 
     Raises:
-        RuntimeError: This version of numba-cuda lacks what is changed.
+        RuntimeError: This version of numba-cuda lacks an attribute that is changed.
     """
     with contextlib.ExitStack() as stack:
         for owner, name, change in (
@@ -117,7 +117,7 @@ def patched() -> Iterator[None]:
             stack.enter_context(_replaced(owner, name, change))
         table = ufunc_db()
         stack.callback(table.update, dict(table))
-        stack.callback(table.clear)  # before that
+        stack.callback(table.clear)  # the stack calls this before `update`
         table.update(missing_ufuncs())
         yield
 
@@ -145,7 +145,7 @@ def _compile_rewritten(compile_ir: Any) -> Any:
 
 
 def call_library(module: str) -> str:
-    """LLVM code that calls NVIDIA's library for remainders and for rounding to the nearest integer."""
+    """Return LLVM code that calls NVIDIA's library for remainders and for rounding to the nearest integer."""
     text = _RINT.sub(lambda match: f"@{_RINTS[match[1]]}", module)
 
     def call(match: re.Match[str]) -> str:
@@ -171,7 +171,7 @@ def _is_fused(module: str) -> bool:
 
 
 def _round_each(module: str) -> str:
-    """LLVM code in which every sum, difference and product is rounded where it stands."""
+    """Return LLVM code in which every sum, difference and product is rounded by itself."""
     kinds: set[tuple[str, str]] = set()
 
     def replace(match: re.Match[str]) -> str:
@@ -196,11 +196,11 @@ def _round_each(module: str) -> str:
 
 # ---------------------------------------------------------------- 4: NumPy's functions
 
-# In NumPy's letters: the types of numbers in a user's functions.
+# NumPy's letters for the types of numbers in user-defined functions.
 _LETTERS = set("?bBhHiIlLqQfd->")
 
-# numba-cuda has the parts of these.
-OF_PARTS = (
+# NumPy's functions for which numba-cuda has implementations.
+NUMBA_CUDA_IMPLEMENTED = (
     np.absolute,
     np.add,
     np.ceil,
@@ -224,9 +224,9 @@ OF_PARTS = (
     np.trunc,
 )
 
-# The parts of these need C's library, which a GPU has not. So they are written in Python, or are NVIDIA's for float64
-# and for float32.
-OF_THEIR_OWN: dict[Any, Callable[..., Any] | tuple[Callable[..., Any], Callable[..., Any]]] = {
+# Replacements for numba's implementations that need C's library, which a GPU lacks. They are in Python, or a pair from
+# NVIDIA's library, for float64 and for float32.
+OWN_IMPLEMENTATIONS: dict[Any, Callable[..., Any] | tuple[Callable[..., Any], Callable[..., Any]]] = {
     np.cbrt: (libdevice.cbrt, libdevice.cbrtf),
     np.exp: lambda x: math.exp(x),
     np.expm1: lambda x: math.expm1(x),
@@ -239,24 +239,28 @@ OF_THEIR_OWN: dict[Any, Callable[..., Any] | tuple[Callable[..., Any], Callable[
 
 @functools.cache
 def missing_ufuncs() -> dict[Any, dict[str, Any]]:
-    """For numba-cuda's table: by ufunc, and by types in NumPy's letters, what makes LLVM code of a call."""
-    return {ufunc: _loops(ufunc) for ufunc in (*OF_PARTS, *OF_THEIR_OWN) if ufunc not in ufunc_db()}
+    """Return additions to numba-cuda's table: functions that make LLVM code, by ufunc and types in NumPy's letters."""
+    ufuncs = (*NUMBA_CUDA_IMPLEMENTED, *OWN_IMPLEMENTATIONS)
+    return {ufunc: _implementations(ufunc) for ufunc in ufuncs if ufunc not in ufunc_db()}
 
 
-def _loops(ufunc: Any) -> dict[str, Any]:
-    own = OF_THEIR_OWN.get(ufunc)
-    parts = {loop: part.__name__ for loop, part in get_ufunc_info(ufunc).items() if set(loop) <= _LETTERS}
-    made = {loop: _implementation(own) if own else _part(name) for loop, name in parts.items()}
-    return {loop: part for loop, part in made.items() if part is not None}  # versions may differ
+def _implementations(ufunc: Any) -> dict[str, Any]:
+    own = OWN_IMPLEMENTATIONS.get(ufunc)
+    names = {loop: each.__name__ for loop, each in get_ufunc_info(ufunc).items() if set(loop) <= _LETTERS}
+    found = {loop: _wrap(own) if own else _find_implementation(name) for loop, name in names.items()}
+    # numba and numba-cuda may be of different versions.
+    return {loop: each for loop, each in found.items() if each is not None}
 
 
-def _part(name: str) -> Any:
+def _find_implementation(name: str) -> Any:
     if name == "identity_impl":
-        return _implementation(lambda x: x)
+        return _wrap(lambda x: x)
     return getattr(npyfuncs, name, None) or getattr(numbers, name, None)
 
 
-def _implementation(function: Any) -> Callable[..., Any]:
+def _wrap(function: Any) -> Callable[..., Any]:
+    """Return a function that makes LLVM code for calls of a function, or of one of a pair for float64 and float32."""
+
     def implement(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         chosen = function
         if isinstance(function, tuple):
@@ -274,7 +278,7 @@ def _refuse_random(resolve_value_type: Any) -> Any:
     def resolve(context: Any, value: Any) -> Any:
         if isinstance(getattr(value, "__self__", None), np.random.RandomState):
             raise TypingError(
-                "NumPy's random numbers are not the run's; an environment draws its own by `uniform`"
+                "NumPy's random numbers do not follow the run's seed; an environment must draw its own with `uniform`"
             )
         return resolve_value_type(context, value)
 

@@ -111,10 +111,10 @@ def helped(state, action, constants, random):
 @pytest.mark.parametrize(
     ("function", "line", "reason"),
     [
-        (drawn, drawn.__code__.co_firstlineno + 2, "NumPy's random numbers are not the run's"),
-        (uniformly_drawn, uniformly_drawn.__code__.co_firstlineno + 1, "NumPy's random numbers are not"),
+        (drawn, drawn.__code__.co_firstlineno + 2, "NumPy's random numbers do not follow the run's seed"),
+        (uniformly_drawn, uniformly_drawn.__code__.co_firstlineno + 1, "NumPy's random numbers do not"),
         (tried, tried.__code__.co_firstlineno + 2, "AttributeError: "),
-        (helped, helped.__code__.co_firstlineno - 3, "NumPy's random numbers are not the run's"),
+        (helped, helped.__code__.co_firstlineno - 3, "NumPy's random numbers do not follow the run's seed"),
     ],
 )
 def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function, line, reason, emulated):  # noqa: F811

@@ -20,7 +20,12 @@ from numba.np.numpy_support import from_dtype
 from numba.np.ufunc_db import get_ufunc_info
 
 from evaluators.gpu import launcher, numba_patches
-from evaluators.gpu.numba_patches import OF_PARTS, OF_THEIR_OWN, call_library, missing_ufuncs
+from evaluators.gpu.numba_patches import (
+    NUMBA_CUDA_IMPLEMENTED,
+    OWN_IMPLEMENTATIONS,
+    call_library,
+    missing_ufuncs,
+)
 from tests.gpu.emulator import Emulated, argument, code
 
 FLOATS = [0.0, -0.0, 0.5, 1.0, -2.5, 3.5, 1e-30, -7.25, 80.0, np.inf, -np.inf, np.nan]
@@ -37,11 +42,11 @@ MIXED = [("float32", "int64"), ("int64", "float64"), ("uint8", "int8")]
 
 
 def test_every_part_of_numba_cuda_is_found():
-    named = {*OF_PARTS, *OF_THEIR_OWN}
+    named = {*NUMBA_CUDA_IMPLEMENTED, *OWN_IMPLEMENTATIONS}
     assert set(missing_ufuncs()) == named
     for ufunc, loops in missing_ufuncs().items():
         assert {"d", "f"} <= {loop[0] for loop in loops}, ufunc
-        assert ufunc in OF_THEIR_OWN or loops.keys() == {
+        assert ufunc in OWN_IMPLEMENTATIONS or loops.keys() == {
             loop for loop in get_ufunc_info(ufunc) if set(loop) <= numba_patches._LETTERS
         }
 
