@@ -242,7 +242,7 @@ def _profile(population: int, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         genomes = run_.ask()
         with (
-            mock.patch.object(engine, "copied", timed("copy", memory.copied)),
+            mock.patch.object(engine, "copy_to_device", timed("copy", memory.copy_to_device)),
             mock.patch.object(engine, "DevicePrograms", timed("compile", memory.DevicePrograms)),
             mock.patch.object(memory.DevicePrograms, "launch", timed("kernel", memory.DevicePrograms.launch)),
             mock.patch.object(Workspace, "fetch", timed("copy back", Workspace.fetch)),

@@ -188,6 +188,7 @@ def unsupported_reason(environment: Environment | None = None) -> str | None:
     Args:
         environment: Its functions are checked too, before the registered activations and aggregations.
     """
-    from evaluators.gpu.specialisations import why_not_added  # which imports numba-cuda
+    from evaluators.gpu.specialisations import table_unsupported_reason  # which imports numba-cuda
 
-    return (gpu_unsupported_reason(environment) if environment is not None else None) or why_not_added()
+    reason = gpu_unsupported_reason(environment) if environment is not None else None
+    return reason or table_unsupported_reason()

@@ -56,13 +56,13 @@ def check(environment: EnvironmentBase) -> None:
 
 def gpu_unsupported_reason(environment: EnvironmentBase) -> str | None:
     """Return which function of a checked environment cannot be compiled for a GPU, and why; None if all can."""
-    from evaluators.gpu.launcher import why_not
+    from evaluators.gpu.launcher import unsupported_reason
 
     functions = environment.functions()
     if is_shipped(functions.task):
         return None
     for name, signature in _signatures(environment).items():
-        reason = why_not(getattr(functions, name), signature)
+        reason = unsupported_reason(getattr(functions, name), signature)
         if reason is not None:
             return f"{environment.name}: {name} cannot be compiled for a GPU: {reason}"
     return None

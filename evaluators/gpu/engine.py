@@ -19,7 +19,7 @@ from evaluators.gpu import specialisations
 from evaluators.gpu.gradients import NetworkGradients
 from evaluators.gpu.kernels import SAMPLES
 from evaluators.gpu.launcher import WARP, argument, is_built
-from evaluators.gpu.memory import DevicePrograms, copied, in_parts, launch_over, turns_for
+from evaluators.gpu.memory import DevicePrograms, copy_to_device, in_parts, launch_over, threads_per_network
 from evaluators.gpu.workspace import PendingFetch, Workspace
 from evaluators.program.compiled import NetworkBatch, part_of
 from evaluators.program.passes import Batch
@@ -67,8 +67,8 @@ class LossScorer:
                 data.put_shaped("targets", samples.target_rows)
                 data.arrays.synchronize()  # calls may use any stream
         count = len(samples.inputs)
-        self._turns = turns_for(count)
-        tile = self._turns * SAMPLES
+        self._threads = threads_per_network(count)
+        tile = self._threads * SAMPLES
         # Pieces must not depend on the genomes or on free memory, since they decide the order of additions.
         self._piece = tile * math.ceil(count / (tile * _PIECES))
         self._pieces = math.ceil(count / self._piece)
@@ -78,7 +78,9 @@ class LossScorer:
 
         def score_part(work: Workspace, begin: int, end: int) -> np.ndarray:
             data, count = self._data[work.arrays.device], end - begin
-            programs = DevicePrograms(copied(work, networks, begin, end), WARP // self._turns, by_size=False)
+            programs = DevicePrograms(
+                copy_to_device(work, networks, begin, end), WARP // self._threads, by_size=False
+            )
             totals = work.receive("totals", _numbers(self._pieces, count))["numbers"]
             fitness = work.receive("fitness", _numbers(count))["numbers"]
             programs.launch(
@@ -172,7 +174,7 @@ class Player:
     def _play_part(
         self, networks: NetworkBatch, request: PlayRequest, work: Workspace, begin: int, end: int
     ) -> tuple[dict[str, np.ndarray], PendingFetch]:
-        programs = DevicePrograms(copied(work, networks, begin, end), WARP, by_size=True)
+        programs = DevicePrograms(copy_to_device(work, networks, begin, end), WARP, by_size=True)
         play, senses, reach = request.play, request.senses, request.reach
         sources = {"start": play.start, "offset": senses.offset, "scale": senses.factor, **reach._asdict()}
         sent = work.send_once("play", sources)
@@ -225,7 +227,7 @@ class Activator:
         self._work = Workspace(device)
         self.arrays = self._work.arrays
         with self.arrays.current():
-            self._source = copied(self._work, networks, 0, len(networks))
+            self._source = copy_to_device(self._work, networks, 0, len(networks))
             self._source.keep()
             self.arrays.synchronize()  # the caller may change the networks' arrays now
         self._programs: DevicePrograms | None = None
@@ -264,7 +266,7 @@ class Activator:
     def activate(self, x: Any, networks: np.ndarray) -> Any:
         work, samples = self._work, x.shape[2]
         with self.arrays.current():
-            programs = self._programs_for(WARP // turns_for(samples))
+            programs = self._programs_for(WARP // threads_per_network(samples))
             self._choose(networks)
             outputs = self.arrays.empty(
                 (len(networks), x.shape[0], samples, self._source.num_outputs), np.float32

@@ -14,8 +14,8 @@ from numba import cuda, types
 
 from evaluators.gpu.kernels import SAMPLES
 from evaluators.gpu.launcher import WARP, Kernel, kernel_of
-from evaluators.gpu.signatures import F4, F8, I8, array, named
-from evaluators.gpu.specialisations import PROGRAMS, build_name, forward_for, table
+from evaluators.gpu.signatures import F4, F8, I8, array, named_tuple
+from evaluators.gpu.specialisations import PROGRAMS, build_name, forward_for, table_sizes
 from evaluators.program.backward import (
     Gradient,
     GradientScratch,
@@ -134,7 +134,7 @@ def _clear(adjoints):
 
 def differentiate_kernel(in_shared: bool) -> Kernel:
     """Return the kernel of `_differentiate` for the functions registered now."""
-    return _build_differentiate(in_shared, *table())
+    return _build_differentiate(in_shared, *table_sizes())
 
 
 @functools.cache
@@ -151,10 +151,10 @@ def _build_differentiate(in_shared: bool, activations: int, aggregations: int) -
         PROGRAMS,
         array(I8),
         I8,
-        named(Objective, array(F4, 4), array(F4, 2), I8, I8),
+        named_tuple(Objective, array(F4, 4), array(F4, 2), I8, I8),
         F4,
-        named(Gradient, array(F4), array(F4), array(F4)),
+        named_tuple(Gradient, array(F4), array(F4), array(F4)),
         array(F8),
-        named(Share, *[I8] * 6, array(F4), array(F4)),
+        named_tuple(Share, *[I8] * 6, array(F4), array(F4)),
     )
     return kernel_of(_differentiate, build_name(in_shared, activations, aggregations), bind, arguments)

@@ -1,11 +1,11 @@
-"""The GPU's kernels: one thread for some samples of a network, or for one of its episodes.
+"""The GPU's kernels, in which a thread handles some samples of a network or one of its episodes.
 
-What happens to a network is said elsewhere, in the functions that the CPU's loops call too. A block is one warp: its
-threads work on the networks of one slice (see `evaluators.gpu.program_layout`), each with scratch whose words lie 32
-apart, so that threads side by side meet in no bank of the shared memory whatever they read.
+`evaluators.program` and `evaluators.episodes` have the functions for one network, which the CPU uses too. A block is
+one warp, and its threads work on the networks of one slice (see `evaluators.gpu.program_layout`). The words of a
+thread's scratch lie 32 apart, so that the threads of a warp never access the same bank of shared memory.
 
-Scratch is in shared memory; of networks that are too large for that, in device memory (`spare`), which is another build
-of a kernel (see `evaluators.gpu.specialisations`).
+Scratch is in shared memory. If networks are too large for that, it is in device memory (`spare`), which is another
+build of the kernel (see `evaluators.gpu.specialisations`).
 """
 
 from __future__ import annotations
@@ -26,47 +26,47 @@ from neat.genome.gene_arrays import OFFSETS
 from neat.genome.schema import EVALUATED
 from neat.kernels.jit import inner_function
 
-SAMPLES = 4  # of a thread side by side, in registers
+SAMPLES = 4  # samples that a thread computes at once, in registers
 
 # Names that builds of the kernels are bound to (see `neat.kernels.jit.variant`).
 IN_SHARED = True  # whether scratch is in shared memory
-STATES = OBSERVATIONS = DIMENSIONS = 1  # numbers of a state, of an observation and of an action
-PRECISION: Any = types.float32  # of states and observations
+STATES = OBSERVATIONS = DIMENSIONS = 1  # the sizes of a state, of an observation and of an action
+PRECISION: Any = types.float32  # the type of states and observations
 activate_network: Any = None  # see `passes._activate_network`
 score_network: Any = None  # see `passes._score_network`
 play_episodes: Any = None  # see `episode._play_episodes`
 
 
-# What a network is made of: these of neat.genome.GenomeArrays.
+# The arrays of neat.genome.GenomeArrays from which programs are written.
 _GENES = [(name, Any) for name in (*OFFSETS, *(row.field for row in EVALUATED))]
 Genes: Any = NamedTuple("Genes", _GENES)  # type: ignore[misc]
 
 
-class Interleaved(NamedTuple):
+class InterleavedPrograms(NamedTuple):
     """The programs of P networks in the device's memory."""
 
-    order: Any  # as in Layout
+    order: Any  # this and the next three as in ProgramLayout
     start: Any
     nodes: Any
     links: Any
-    integers: Any  # int32 (words,)
+    integers: Any  # int32 (words,), the programs
     numbers: Any  # the same memory as float32
-    width: Any  # uint32, of the slices
-    count: Any  # networks
-    input_count: Any
-    num_outputs: Any
+    width: Any  # uint32, the number of networks in a slice
+    count: Any  # the number of networks
+    input_count: Any  # the number of inputs of each network, with the bias input
+    num_outputs: Any  # the number of outputs of each network
 
 
 class Part(NamedTuple):
-    """What a launch does, and its scratch."""
+    """The tasks of a launch, and its scratch."""
 
-    begin: Any  # task
-    end: Any
-    buffers: Any  # of values: 2 for recurrent networks
-    slots: Any  # inputs and nodes of the largest network
-    links: Any  # of the largest, where an aggregation needs them side by side
+    begin: Any  # the first task
+    end: Any  # the last task + 1
+    buffers: Any  # of values: 1 for feed-forward networks, 2 for recurrent ones
+    slots: Any  # the most slots (inputs and nodes) of a network
+    links: Any  # the most links of a network; 0 if scratch needs no room for them
     apart: Any  # words from a block's scratch to the next one's; 0 in shared memory
-    spare: Any  # float32, or int32 for `compile_programs`: scratch of all blocks, unless in shared memory
+    spare: Any  # float32 (int32 for `compile_programs`), scratch of all blocks; unused in shared memory
 
 
 @inner_function
@@ -77,7 +77,7 @@ def _program(place, networks):
 
 
 def compile_programs(genes, networks, part):
-    """Order networks `begin` to `end`, by place, and write their programs: a thread for each."""
+    """Write the programs of the networks at places `begin` to `end`, one in each thread."""
     lane = cuda.threadIdx.x
     room = cuda.shared.array(0, types.int32) if IN_SHARED else part.spare
     first = cuda.blockIdx.x * part.apart + lane
@@ -91,7 +91,7 @@ def compile_programs(genes, networks, part):
 
 
 def copy_programs(programs, networks):
-    """Copy programs that lie one after the other to where an Interleaved has them: a thread for each."""
+    """Copy programs that lie one after another into an InterleavedPrograms, one in each thread."""
     first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
     for place in range(first, networks.count, np.int64(cuda.gridDim.x) * WARP):
         network = networks.order[place]
@@ -112,16 +112,16 @@ def copy_programs(programs, networks):
 
 
 def activate(chosen, ranks, position, networks, batch, state_start, state, part):
-    """Activate networks (see `passes._activate_network`). A task is one of `ranks`, of which a block takes `width`.
+    """Activate networks (see `passes._activate_network`). A task is one of `ranks`; a block takes `width` at once.
 
     Args:
-        chosen: int64 (n,), networks.
-        ranks: int32 (n,), positions in `chosen`, in the order of the work.
-        position: int32 (P,), where each network is in `networks.order`.
-        networks: An Interleaved.
+        chosen: int64 (n,), the networks.
+        ranks: int32 (n,), positions in `chosen`, in the order in which they are processed.
+        position: int32 (P,), the position of each network in `networks.order`.
+        networks: An InterleavedPrograms.
         batch: A Batch.
         state_start: int64 (P+1,), where each network's state begins.
-        state: float32, in it a network's state: after each other, its threads' values as (nodes, samples).
+        state: float32, the states; a network's state has a part (nodes, samples) for each of its threads.
         part: A Part.
     """
     lane = cuda.threadIdx.x
@@ -130,32 +130,33 @@ def activate(chosen, ranks, position, networks, batch, state_start, state, part)
     values, gathered = _scratch(room, first, part, SAMPLES)
     scratch = TileScratch(values, gathered, SAMPLES)
     width = np.int64(networks.width)
-    turn, turns = lane // width, WARP // width
+    thread, threads = lane // width, WARP // width  # among those that share a network
     samples = batch.inputs.shape[3]
     for task in range(part.begin + cuda.blockIdx.x * width, part.end, cuda.gridDim.x * width):
         if task + lane % width < part.end:
             rank = ranks[task + lane % width]
             network = chosen[rank]
-            before = turn * (samples // turns) + min(turn, samples % turns)  # samples of the threads before
+            # The number of samples of the threads before this one.
+            before = thread * (samples // threads) + min(thread, samples % threads)
             start = state_start[network]
             if part.buffers > 1:
                 start += (state_start[network + 1] - start) // samples * before
-            own = Batch(batch.inputs[:, :, :, turn::turns], batch.outputs[:, :, turn::turns])
+            own = Batch(batch.inputs[:, :, :, thread::threads], batch.outputs[:, :, thread::threads])
             program = _program(position[network], networks)
             activate_network(program, 0, networks.input_count, own, rank, state, start, scratch)
 
 
 def score(networks, inputs, targets, loss, steps, piece, totals, part):
-    """Score networks (see `passes._score_network`). A task is a slice and a piece of the samples.
+    """Score networks (see `passes._score_network`). A task is one slice with one piece of the samples.
 
     Args:
-        networks: An Interleaved.
+        networks: An InterleavedPrograms.
         inputs: float32 (1, 1, inputs, samples).
         targets: float32 (outputs, samples).
-        loss: Position in `loss.LOSSES`.
-        steps: Steps of recurrent networks.
-        piece: Samples in each piece but the last.
-        totals: float64 (pieces, P), the sum of the loss over a piece.
+        loss: The position of the loss in `loss.LOSSES`.
+        steps: The number of steps of recurrent networks.
+        piece: The number of samples in each piece but the last.
+        totals: float64 (pieces, P), the sums of the loss over each piece, written.
         part: A Part.
     """
     lane = cuda.threadIdx.x
@@ -165,18 +166,18 @@ def score(networks, inputs, targets, loss, steps, piece, totals, part):
     values, gathered = _scratch(room, first, part, SAMPLES)
     scratch = TileScratch(values, gathered, SAMPLES)
     width = np.int64(networks.width)
-    turn, turns = lane // width, WARP // width
+    thread, threads = lane // width, WARP // width  # among those that share a network
     pieces, samples = totals.shape[0], inputs.shape[3]
     for task in range(part.begin + cuda.blockIdx.x, part.end, cuda.gridDim.x):
         place, number = task // pieces * width + lane % width, task % pieces
-        begin, end = number * piece + turn, min((number + 1) * piece, samples)
+        begin, end = number * piece + thread, min((number + 1) * piece, samples)
         sums[lane] = 0.0
         if place < networks.count and begin < end:
-            own = Objective(inputs[:, :, :, begin:end:turns], targets[:, begin:end:turns], loss, steps)
+            own = Objective(inputs[:, :, :, begin:end:threads], targets[:, begin:end:threads], loss, steps)
             program = _program(place, networks)
             sums[lane] = score_network(program, 0, networks.input_count, own, True, scratch)
         cuda.syncthreads()
-        if place < networks.count and turn == 0:
+        if place < networks.count and thread == 0:
             total = 0.0
             for other in range(lane, WARP, width):
                 total += sums[other]
@@ -185,12 +186,12 @@ def score(networks, inputs, targets, loss, steps, piece, totals, part):
 
 
 def add_pieces(totals, divisor, fitness):
-    """Fitness from what `score` gave: a thread for each genome.
+    """Compute fitness from the totals of `score`, one genome in each thread.
 
     Args:
-        totals: float64 (pieces, P), added one after the other.
-        divisor: float64, of the sum.
-        fitness: float64 (P,), the result.
+        totals: float64 (pieces, P), added in the order of the pieces.
+        divisor: float64, by which the sum is divided.
+        fitness: float64 (P,), written.
     """
     first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
     for genome in range(first, len(fitness), np.int64(cuda.gridDim.x) * WARP):
@@ -201,7 +202,7 @@ def add_pieces(totals, divisor, fitness):
 
 
 def play(networks, constants, play, senses, reach, record, part):
-    """Play episodes (see `episode._play_episodes`), each by a thread. A task is one episode of a slice's networks."""
+    """Run episodes (see `episode._play_episodes`), one in each thread. A task is one episode of a slice's networks."""
     lane = cuda.threadIdx.x
     room = cuda.shared.array(0, types.float32) if IN_SHARED else part.spare
     first = cuda.blockIdx.x * part.apart + lane
@@ -231,16 +232,16 @@ def play(networks, constants, play, senses, reach, record, part):
 
 
 def combine_episodes(reward, length, sound, least, factor, fitness, steps):
-    """Fitness and steps from what `play` kept (see `episode.combined`): a thread for each genome.
+    """Compute fitness and steps from the Record of `play` (see `episode.combined`), one genome in each thread.
 
     Args:
         reward: float64 (P, episodes).
         length: int64 (P, episodes), -1 where a function raised an error.
         sound: bool (P, episodes).
-        least: See `combined`.
-        factor: As well.
-        fitness: float64 (P,), a result.
-        steps: int64 (P,), another; -1 where a function raised an error or something was not finite.
+        least: Whether the fitness is the least reward; otherwise it is the mean times `factor`.
+        factor: float64.
+        fitness: float64 (P,), written.
+        steps: int64 (P,), written; -1 where a function raised an error or a number was not finite.
     """
     first = cuda.blockIdx.x * WARP + cuda.threadIdx.x
     for genome in range(first, len(fitness), np.int64(cuda.gridDim.x) * WARP):
@@ -252,7 +253,7 @@ def combine_episodes(reward, length, sound, least, factor, fitness, steps):
 
 @inner_function
 def _scratch(room, first, part, samples):
-    """A thread's values (see `evaluators.program.passes`), and room for the links of a node."""
+    """Return the `values` and `gathered` of a thread's TileScratch: every WARP-th word of `room` from `first` on."""
     size = part.slots * samples * WARP
     values = strided(room, first, (part.buffers, part.slots, samples), (size, samples * WARP, WARP))
     return values, strided(room, first + part.buffers * size, (part.links,), (WARP,))

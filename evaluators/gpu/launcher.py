@@ -101,7 +101,7 @@ def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
     return Built(function, kernel.signature, makers(kernel.signature))
 
 
-def why_not(function: Any, arguments: tuple[Any, ...]) -> str | None:
+def unsupported_reason(function: Any, arguments: tuple[Any, ...]) -> str | None:
     """Return where and why numba-cuda cannot compile a function for arguments of these types, or None."""
     if SIMULATED:
         return None

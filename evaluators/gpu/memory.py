@@ -1,6 +1,7 @@
-"""What a GPU evaluates: genomes compiled there to programs, or programs copied to it, launched over in parts that fit.
+"""Programs on a GPU, launches of kernels over them, and the division of populations into parts that fit in memory.
 
-A launch is over networks of like sizes, since scratch is as large as the largest needs.
+A GPU compiles programs from genes, or gets them from the host. Each launch handles networks of similar size, because
+every thread gets as much scratch as the largest of them needs.
 """
 
 from __future__ import annotations
@@ -17,29 +18,34 @@ from typing import Any
 import numpy as np
 
 from evaluators.gpu import launcher, specialisations
-from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
+from evaluators.gpu.kernels import SAMPLES, Genes, InterleavedPrograms, Part
 from evaluators.gpu.launcher import WARP, Kernel
-from evaluators.gpu.program_layout import WORDS_OF_LINK, WORDS_OF_NODE, Layout, layout, scratch_words
-from evaluators.gpu.workspace import Workspace, failures_told
+from evaluators.gpu.program_layout import WORDS_OF_LINK, WORDS_OF_NODE, ProgramLayout, lay_out, scratch_words
+from evaluators.gpu.workspace import Workspace, report_failures
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
 from evaluators.program.program import Programs
 from neat.activations import AGGREGATIONS
 from neat.genome import schema
 from neat.genome.genome import Genomes
 
-_BLOCKS = 16  # of a launch with scratch in device memory, for each multiprocessor
+_BLOCKS = 16  # the most blocks for each multiprocessor, with scratch in device memory
 _RESERVED = 1024  # bytes of a block's shared memory that are not scratch
-_SPARE = 0.25  # of the free memory, for scratch
-_USABLE = 0.8  # of the free memory
-_PER_GENOME = 64  # bytes of offsets, and of a program beside its nodes and links
+_SPARE = 0.25  # the fraction of the free memory for scratch
+_USABLE = 0.8  # the fraction of the free memory for everything
+_PER_GENOME = 64  # bytes of a genome's offsets, and of its program without nodes and links
 
 
 class Source(ABC):
-    """Networks `begin` to `end` of a batch, copied to a device, from which their programs are written there.
+    """Networks `begin` to `end` of a batch, copied to a device, which writes their programs.
 
     Attributes:
+        work: The workspace that holds the copy.
+        count: The number of networks.
+        buffers: The buffers of values that a network needs: 1 if it is feed-forward, else 2.
+        input_count: The number of inputs of each network, with the bias input.
+        num_outputs: The number of outputs of each network.
         node_offset: int64 (networks + 1,), where the room for each network's nodes begins.
-        connection_offset: int64 (networks + 1,), where the room for its links begins.
+        connection_offset: int64 (networks + 1,), where the room for each network's links begins.
     """
 
     def __init__(self, work: Workspace, networks: NetworkBatch, begin: int, end: int) -> None:
@@ -53,28 +59,28 @@ class Source(ABC):
         self._aggregation = np.empty(0, np.uint8)
 
     @abstractmethod
-    def write(self, interleaved: Interleaved, layout: Layout) -> None:
-        """Let the device write the programs to where the layout has them."""
+    def write(self, interleaved: InterleavedPrograms, layout: ProgramLayout) -> None:
+        """Let the device write the programs at the places that the layout gives them."""
 
     @functools.cached_property
     def gathers(self) -> bool:
-        """Whether an aggregation needs the values of a node's links side by side.
+        """Whether some node's aggregation needs the values of its links side by side.
 
-        They are looked at when this is first asked, which is while the device writes programs.
+        The first access computes it, so that it can overlap with the writing of programs on the device.
         """
-        if self._aggregation.max(initial=0) == 0:  # nothing but the first of the table
+        if self._aggregation.max(initial=0) == 0:  # all are the first of the table
             return not AGGREGATIONS[0].fold
         needed = [position for position, entry in enumerate(AGGREGATIONS) if not entry.fold]
         return bool(np.isin(self._aggregation, needed).any())
 
     def keep(self) -> None:
-        """Outlive the networks given, whose arrays may be written to again."""
+        """Copy the arrays that are shared with the networks, so that the caller can change the networks."""
         self.node_offset, self.connection_offset = self.node_offset.copy(), self.connection_offset.copy()
         self._aggregation = self._aggregation.copy()
 
 
 class DeviceGenes(Source):
-    """The genes of genomes."""
+    """Genomes, which the device compiles to programs."""
 
     def __init__(self, work: Workspace, genomes: Genomes, begin: int, end: int) -> None:
         super().__init__(work, genomes, begin, end)
@@ -89,7 +95,7 @@ class DeviceGenes(Source):
         offsets = {"node_offset": self.node_offset, "connection_offset": self.connection_offset}
         self.genes = Genes(**work.send("genes", offsets | part))
 
-    def write(self, interleaved: Interleaved, layout: Layout) -> None:
+    def write(self, interleaved: InterleavedPrograms, layout: ProgramLayout) -> None:
         """Let the device compile the genes, level by level."""
         width = int(interleaved.width)
         for first, last, nodes, links in layout.levels.tolist():
@@ -108,7 +114,7 @@ class DeviceGenes(Source):
 
 
 class CopiedPrograms(Source):
-    """Programs of the host."""
+    """Programs that the host compiled."""
 
     def __init__(self, work: Workspace, networks: CompiledNetworks, begin: int, end: int) -> None:
         super().__init__(work, networks, begin, end)
@@ -116,13 +122,13 @@ class CopiedPrograms(Source):
         self._aggregation = programs.node_aggregation
         self._programs = Programs(**work.send("programs", programs._asdict()))
 
-    def write(self, interleaved: Interleaved, layout: Layout) -> None:
-        """Let the device put each word of the programs where the layout has it."""
+    def write(self, interleaved: InterleavedPrograms, layout: ProgramLayout) -> None:
+        """Let the device copy the programs to the places that the layout gives them."""
         launch_over(self.work, specialisations.copy_kernel(), self.count, self._programs, interleaved)
 
 
-def copied(work: Workspace, networks: NetworkBatch, begin: int, end: int) -> Source:
-    """Networks `begin` to `end` on the workspace's device."""
+def copy_to_device(work: Workspace, networks: NetworkBatch, begin: int, end: int) -> Source:
+    """Copy networks `begin` to `end` to the workspace's device, and return the copy."""
     if isinstance(networks, Genomes):
         return DeviceGenes(work, networks, begin, end)
     return CopiedPrograms(work, networks, begin, end)
@@ -132,36 +138,37 @@ class DevicePrograms:
     """The programs of networks, written on their device.
 
     Args:
-        of: The networks.
-        width: Networks of a slice (see `evaluators.gpu.program_layout`).
-        by_size: Whether to order networks by size in any case: it pays where their kernel runs long.
+        source: The networks.
+        width: The number of networks in a slice (see `evaluators.gpu.program_layout`).
+        by_size: Whether to sort the networks by size in any case, which pays if the kernel runs long.
 
     Attributes:
-        interleaved: What kernels take.
-        layout: The same on the host, in memory that the workspace's next programs write to.
+        source: The networks.
+        interleaved: The programs as kernel arguments.
+        layout: Their places, in host memory that the next DevicePrograms of the workspace overwrites.
     """
 
-    def __init__(self, of: Source, width: int, by_size: bool) -> None:
-        self.of = of
-        self.layout: Layout = layout(
-            of.node_offset,
-            of.connection_offset,
-            of.num_outputs,
+    def __init__(self, source: Source, width: int, by_size: bool) -> None:
+        self.source = source
+        self.layout: ProgramLayout = lay_out(
+            source.node_offset,
+            source.connection_offset,
+            source.num_outputs,
             width,
             by_size,
-            partial(of.work.stage, "layout"),
+            partial(source.work.stage, "layout"),
         )
-        integers = of.work.room("program", int(self.layout.start[-1]), np.int32)
-        self.interleaved = Interleaved(
-            **of.work.send_staged("layout"),
+        integers = source.work.room("program", int(self.layout.start[-1]), np.int32)
+        self.interleaved = InterleavedPrograms(
+            **source.work.send_staged("layout"),
             integers=integers,
             numbers=launcher.as_numbers(integers),
             width=np.uint32(width),
-            count=of.count,
-            input_count=of.input_count,
-            num_outputs=of.num_outputs,
+            count=source.count,
+            input_count=source.input_count,
+            num_outputs=source.num_outputs,
         )
-        of.write(self.interleaved, self.layout)
+        source.write(self.interleaved, self.layout)
 
     def launch(
         self,
@@ -174,18 +181,18 @@ class DevicePrograms:
         """Launch a kernel for each level of sizes.
 
         Args:
-            kernel_for: Gives it, with scratch in shared memory or not.
-            samples: Of a thread, side by side.
-            tasks: How many tasks come before a slice.
-            *arguments: What the kernel takes before its Part.
-            per_block: Tasks that a block takes at once.
+            kernel_for: Returns the kernel, with scratch in shared memory (True) or in device memory (False).
+            samples: The number of samples that a thread computes at once.
+            tasks: Returns the number of tasks before a slice.
+            *arguments: The kernel's arguments before its Part.
+            per_block: The number of tasks that a block takes at once.
         """
         for first, last, nodes, links in self.layout.levels.tolist():
-            slots, gathered = self.of.input_count + nodes, links * self.of.gathers
-            words = self.of.buffers * slots * samples + gathered
-            part = Part(tasks(first), tasks(last), self.of.buffers, slots, gathered, 0, None)
+            slots, gathered = self.source.input_count + nodes, links * self.source.gathers
+            words = self.source.buffers * slots * samples + gathered
+            part = Part(tasks(first), tasks(last), self.source.buffers, slots, gathered, 0, None)
             launch(
-                self.of.work,
+                self.source.work,
                 kernel_for,
                 -(-(part.end - part.begin) // per_block),
                 words,
@@ -204,9 +211,16 @@ def launch(
     part: Any,
     *arguments: Any,
 ) -> None:
-    """Launch a kernel with scratch of so many words of `dtype` for each thread.
+    """Launch a kernel with scratch for each thread.
 
-    Its last argument is `part`, a Part or another with `apart` and `spare`, which are set here.
+    Args:
+        work: The workspace of the device.
+        kernel_for: Returns the kernel, with scratch in shared memory (True) or in device memory (False).
+        blocks: The number of blocks; if scratch is in device memory, there may be fewer.
+        words: The number of words of a thread's scratch.
+        dtype: The type of these words, 32 bits.
+        part: The kernel's last argument, a NamedTuple with the fields `apart` and `spare`, which are set here.
+        *arguments: The kernel's arguments before `part`.
     """
     arrays = work.arrays
     room = words * WARP * np.dtype(dtype).itemsize
@@ -231,18 +245,18 @@ def launch(
 
 
 def launch_over(work: Workspace, kernel: Kernel, count: int, *arguments: Any) -> None:
-    """Launch a kernel without scratch that gives a thread to each of so many."""
+    """Launch a kernel without scratch, with at least `count` threads."""
     code = launcher.built(kernel, work.arrays.device, 0)
     launcher.start(code, -(-count // WARP), 0, work.arrays.stream(), *arguments)
 
 
-def turns_for(samples: int) -> int:
-    """Threads for a network and so many samples: each has SAMPLES of them side by side."""
+def threads_per_network(samples: int) -> int:
+    """Return the number of threads that share a network, each of which computes SAMPLES samples at once."""
     return min(WARP, 2 ** math.ceil(math.log2(max(1.0, samples / SAMPLES))))
 
 
 def _offsets(networks: NetworkBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Where each network's nodes and links begin, int64 (networks + 1,)."""
+    """Return where each network's nodes begin, and where its links begin, both int64 (networks + 1,)."""
     if isinstance(networks, Genomes):
         return networks.arrays.node_offset, networks.arrays.connection_offset
     return networks.programs.node_start, networks.programs.link_start
@@ -253,7 +267,7 @@ def _from_zero(offset: np.ndarray) -> np.ndarray:
 
 
 def _bytes_of(attributes: tuple[schema.Attribute, ...], words: int) -> int:
-    """Bytes of a gene and of what becomes of it in a program; twice, for what slices waste."""
+    """Return the bytes of a gene and of its part of a program, doubled for the room that slices waste."""
     return 2 * (sum(row.dtype.itemsize for row in attributes if row.evaluated) + 4 * words)
 
 
@@ -263,16 +277,16 @@ def in_parts(
     per_network: int,
     work: Callable[[Workspace, int, int], Any],
 ) -> list[Any]:
-    """Call `work(workspace, begin, end)` for ranges of networks that fit in memory, on all devices side by side.
+    """Call `work(workspace, begin, end)` for ranges of networks that fit in memory, on all devices at once.
 
     Args:
-        spaces: A workspace for each GPU; if its memory runs out, it forgets everything.
-        networks: What is split, evenly by their nodes and connections.
-        per_network: Bytes for each network, beside its genes and its program.
-        work: Has waited for its device when it returns.
+        spaces: A workspace for each GPU, which is emptied if the GPU's memory runs out.
+        networks: The networks, which are split evenly by their nodes and connections.
+        per_network: Bytes that each network needs in addition to its genes and its program.
+        work: Must wait for its device before it returns.
 
     Returns:
-        What the calls gave, in the order of the networks.
+        The results of the calls, in the order of the networks.
 
     Raises:
         MemoryError: A single network does not fit.
@@ -294,21 +308,23 @@ def in_parts(
 
     devices = list(spaces.values())
     each = float(cost(count)) / len(devices)
-    # `usable` is what was free when the device was last asked, which takes a while.
+    # `usable` is measured again only if it seems too small, because the question takes a while.
     if any(space.usable < each for space in devices):
         for space in devices:
             space.usable = max(1, space.arrays.free_bytes() + space.held_bytes) * _USABLE
     parts = len(devices) * math.ceil(each / min(space.usable for space in devices))
     if parts == 1:
-        return _fitting(devices[0], 0, count, work)
+        return _run_range(devices[0], 0, count, work)
     cuts = np.searchsorted(cost(np.arange(count + 1)), np.linspace(0.0, float(cost(count)), parts + 1)[1:-1])
     bounds = np.unique(np.concatenate([[0], cuts, [count]])).tolist()
     ranges = list(itertools.pairwise(bounds))
     if len(devices) == 1:
-        return [result for begin, end in ranges for result in _fitting(devices[0], begin, end, work)]
+        return [result for begin, end in ranges for result in _run_range(devices[0], begin, end, work)]
 
     def share(number: int) -> list[Any]:
-        return [_fitting(devices[number], begin, end, work) for begin, end in ranges[number :: len(devices)]]
+        return [
+            _run_range(devices[number], begin, end, work) for begin, end in ranges[number :: len(devices)]
+        ]
 
     with ThreadPoolExecutor(len(devices)) as pool:
         shares = list(pool.map(share, range(len(devices))))
@@ -316,21 +332,23 @@ def in_parts(
     return [result for results in in_order for result in results]
 
 
-def _fitting(space: Workspace, begin: int, end: int, work: Callable[[Workspace, int, int], Any]) -> list[Any]:
-    """The result of a range, or of its halves if it does not fit in memory."""
+def _run_range(
+    space: Workspace, begin: int, end: int, work: Callable[[Workspace, int, int], Any]
+) -> list[Any]:
+    """Return the results of `work` for a range, or for its halves if the range does not fit in memory."""
     arrays = space.arrays
-    with failures_told(arrays):
+    with report_failures(arrays):
         try:
             with arrays.current():
                 return [work(space, begin, end)]
         except Exception as error:
             if not isinstance(error, arrays.out_of_memory) and not launcher.is_out_of_memory(error):
                 raise
-            reason = error.with_traceback(None)  # which would keep the arrays of what failed
+            reason = error.with_traceback(None)  # the traceback would keep the arrays of the failed call
     if end - begin == 1:
         raise MemoryError(f"{arrays.device}: genome {begin} does not fit in its memory: {reason}") from reason
-    with failures_told(arrays), arrays.current():
+    with report_failures(arrays), arrays.current():
         arrays.synchronize()
         space.forget()
     middle = (begin + end) // 2
-    return _fitting(space, begin, middle, work) + _fitting(space, middle, end, work)
+    return _run_range(space, begin, middle, work) + _run_range(space, middle, end, work)

@@ -1,9 +1,9 @@
-"""Where the programs of networks lie in a GPU's memory: word by word beside each other.
+"""The layout of programs in a GPU's memory, where the programs of adjacent threads are interleaved word by word.
 
-A slice is the programs of `width` networks that threads side by side work on. Word k of a slice's first network is
-followed by word k of its second, so that these threads read words side by side; a slice has room for the largest of
-its networks, so networks of like sizes should share one. With a width of 1, a program lies in one piece: for the
-threads of a block that all work on the same network.
+A slice holds the programs of `width` networks, on which adjacent threads work. Word k of the second network follows
+word k of the first, so that these threads read adjacent words. Each network of a slice has room for the largest, so a
+slice should hold networks of similar size. With a width of 1, programs are contiguous, and the threads of a block share
+a network.
 """
 
 from __future__ import annotations
@@ -20,44 +20,52 @@ from neat.genome.buffers import Block, packed
 from neat.genome.schema import generate
 from neat.kernels.jit import inner_function, kernel
 
-# Networks of up to so many nodes are treated alike; beyond, each doubling is a level of its own, with its own launches:
-# scratch is as large as a level's largest network needs.
+# Networks of up to _SMALL nodes are one level, and each doubling is a further level. A level has launches of its own,
+# since each of its threads gets as much scratch as its largest network needs.
 _SMALL = 32
-_LEVELS = 48
-_BINS = 1024  # by connections, within a level; larger genomes share the last
-_WASTE = 2  # times the words that are needed: so much may be taken up before networks are ordered by size
+_LEVELS = 48  # the most levels
+_BINS = 1024  # bins of a level, by connections; larger genomes share the last bin
+# The most memory for networks in their given order, as a multiple of what programs need. Beyond it, they are sorted.
+_WASTE = 2
 
-# Words of a program for a network, beside its outputs, for a node and for a link.
+# The words of a program for its network (without the outputs), for each node and for each link.
 _HEADER = 1 + len(NETWORK_FIELDS)
 WORDS_OF_NODE = len(NODE_FIELDS)
 WORDS_OF_LINK = len(LINK_FIELDS)
 
 
-class Layout(NamedTuple):
-    """Where the programs of P networks lie."""
+class ProgramLayout(NamedTuple):
+    """The places of the programs of P networks."""
 
     order: np.ndarray  # int32 (P,), the network at each place, slice by slice
-    start: np.ndarray  # int64 (slices + 1,), a slice's first word
-    nodes: np.ndarray  # int32 (slices,), its room, for the nodes of each network
-    links: np.ndarray  # int32 (slices,), for the links of each
+    start: np.ndarray  # int64 (slices + 1,), the first word of each slice
+    nodes: np.ndarray  # int32 (slices,), the nodes for which each network of a slice has room
+    links: np.ndarray  # int32 (slices,), the links for which each network of a slice has room
     levels: np.ndarray  # int64 (levels, 4): first slice, last slice + 1, most nodes, most links
 
 
-def layout(
+def lay_out(
     node_offset: np.ndarray,
     connection_offset: np.ndarray,
     num_outputs: int,
     width: int,
     by_size: bool,
     views: Callable[[Block], Mapping[str, np.ndarray]],
-) -> Layout:
-    """Lay out the programs of genomes with these offsets, int64 (P+1,), in slices of `width` networks, a power of two.
+) -> ProgramLayout:
+    """Return a layout with room for all genes of each genome, of which its program may need fewer.
 
-    Networks are ordered by size, or, unless `by_size` is asked for, left in their own order where that wastes little:
-    it takes a third of the time. The room is for all genes, of which a program may need fewer. All but the levels is
-    in what `views` makes of a Block.
+    Args:
+        node_offset: int64 (P+1,), where the nodes of each genome begin.
+        connection_offset: int64 (P+1,), where the connections of each genome begin.
+        num_outputs: The number of outputs of each network.
+        width: The number of networks in a slice, a power of two.
+        by_size: Whether to sort networks by size in any case. Otherwise they keep their order, which takes a third of
+            the time, if they are of one level and that wastes little memory.
+        views: Returns the arrays of a Block, which become those of the layout; the levels have an array of their own.
     """
-    plan = Layout(**views(_block(len(node_offset) - 1, width)), levels=np.empty((_LEVELS, 4), np.int64))
+    plan = ProgramLayout(
+        **views(_block(len(node_offset) - 1, width)), levels=np.empty((_LEVELS, 4), np.int64)
+    )
     begins = np.empty(_LEVELS * _BINS + 1, np.int32)
     levels = _plan(node_offset, connection_offset, num_outputs, width, by_size, begins, plan)
     return plan._replace(levels=plan.levels[:levels])
@@ -65,7 +73,7 @@ def layout(
 
 @functools.lru_cache(maxsize=64)
 def _block(count: int, width: int) -> Block:
-    """Of the arrays of a Layout but the levels."""
+    """Return the Block of a ProgramLayout's arrays without the levels."""
     slices = -(-count // width)
     narrow, wide = np.dtype(np.int32), np.dtype(np.int64)
     return packed(
@@ -80,7 +88,7 @@ def _block(count: int, width: int) -> Block:
 
 @kernel(allocates=False)
 def _plan(node_offset, connection_offset, num_outputs, width, by_size, begins, plan):
-    """Fill a Layout. `begins`: scratch, int32 (levels * bins + 1,). Returns the number of levels in use."""
+    """Fill a ProgramLayout, and return the number of its levels. `begins`: scratch, int32 (levels * bins + 1,)."""
     least, most = _fewest_and_most(node_offset)
     if not by_size and _level(least) == _level(most):
         _keep_order(node_offset, connection_offset, width, plan)
@@ -102,13 +110,13 @@ def _level(nodes):
 
 @inner_function
 def _genes(offset, genome):
-    """How many of a kind a genome has, by their offsets; the unsigned index lets LLVM make vector code."""
+    """Return the number of a genome's genes of one kind; the unsigned index lets LLVM vectorise loops."""
     return offset[np.uintp(genome + 1)] - offset[np.uintp(genome)]
 
 
 @inner_function
 def _fewest_and_most(node_offset):
-    """Nodes of the smallest and of the largest genome."""
+    """Return the numbers of nodes of the smallest and of the largest genome."""
     least = most = _genes(node_offset, 0)
     for genome in range(1, len(node_offset) - 1):
         nodes = _genes(node_offset, genome)
@@ -118,7 +126,7 @@ def _fewest_and_most(node_offset):
 
 @inner_function
 def _needed(node_offset, connection_offset, num_outputs):
-    """Words of all programs without what slices waste."""
+    """Return the number of words of all programs, without the room that slices waste."""
     each = (len(node_offset) - 1) * (_HEADER + num_outputs)
     nodes, links = node_offset[-1] - node_offset[0], connection_offset[-1] - connection_offset[0]
     return each + WORDS_OF_NODE * nodes + WORDS_OF_LINK * links
@@ -126,13 +134,13 @@ def _needed(node_offset, connection_offset, num_outputs):
 
 @inner_function
 def _keep_order(node_offset, connection_offset, width, plan):
-    """Fill `order`, `nodes` and `links` with networks as they come."""
+    """Fill `order`, `nodes` and `links` with networks in their given order."""
     for place in range(len(plan.order)):
         plan.order[place] = place
     for part in range(len(plan.nodes)):
         nodes = links = 0
         first, last = part * width, min((part + 1) * width, len(plan.order))
-        for genome in range(first, last):  # two loops, which LLVM makes vector code of
+        for genome in range(first, last):  # two loops, because LLVM vectorises each of them
             nodes = max(nodes, _genes(node_offset, genome))
         for genome in range(first, last):
             links = max(links, _genes(connection_offset, genome))
@@ -141,7 +149,7 @@ def _keep_order(node_offset, connection_offset, width, plan):
 
 @inner_function
 def _order_by_size(node_offset, connection_offset, width, begins, plan):
-    """The same by size, in a counting sort: count, then put. `begins`: scratch, one more than there are keys."""
+    """Fill `order`, `nodes` and `links` by a counting sort. `begins`: scratch, one element more than keys."""
     shift = 0
     while 1 << shift < width:
         shift += 1
@@ -171,7 +179,7 @@ def _key(nodes, links):
 
 @inner_function
 def _place_slices(num_outputs, width, plan):
-    """Fill `start` and `levels`; returns the number of levels."""
+    """Fill `start` and `levels`, and return the number of levels."""
     begin, levels, last = 0, 0, -1
     most_nodes = most_links = np.int64(0)
     for part in range(len(plan.nodes)):
@@ -191,7 +199,7 @@ def _place_slices(num_outputs, width, plan):
 
 
 def _views(first: str, size: str, fields: Mapping[str, np.dtype[Any]]) -> str:
-    """Arguments for Programs: arrays of so many words, one after the other from a word on."""
+    """Return the source of arguments for Programs: arrays of `size` words, one after another from word `first` on."""
     memory = {"f": "numbers", "i": "integers", "u": "integers"}
     return ", ".join(
         f"{name}=strided({memory[dtype.kind]}, {first} + {k} * {size} * step, ({size},), (width,))"
@@ -199,15 +207,15 @@ def _views(first: str, size: str, fields: Mapping[str, np.dtype[Any]]) -> str:
     )
 
 
-# The program at a place, as Programs of one network.
+# Return the program at a place, as Programs of one network.
 #
 # Args:
-#     place: Position in `plan.order`.
-#     width: Of the slices.
-#     plan: A Layout.
+#     place: The position in `plan.order`.
+#     width: The number of networks in a slice.
+#     plan: A ProgramLayout.
 #     integers: int32 (words,).
 #     numbers: The same memory as float32.
-#     num_outputs: Outputs of each network.
+#     num_outputs: The number of outputs of each network.
 program_at = inner_function(
     generate(
         "program_at(place, width, plan, integers, numbers, num_outputs)",
@@ -232,13 +240,13 @@ program_at = inner_function(
 
 
 def scratch_words(slots: int, links: int) -> int:
-    """Words that `scratch_at` lays out."""
+    """Return the number of words of the Scratch that `scratch_at` returns."""
     return 5 * slots + links
 
 
 @inner_function
 def scratch_at(room, first, stride, slots, links):
-    """A Scratch for ordering a network, whose words lie `stride` apart in `room`, int32, from `first` on."""
+    """Return a Scratch whose words lie `stride` apart in `room`, int32, from word `first` on."""
     return Scratch(
         first=strided(room, first, (slots,), (stride,)),
         following=strided(room, first + 5 * slots * stride, (links,), (stride,)),

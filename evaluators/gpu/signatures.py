@@ -1,4 +1,4 @@
-"""The types that the GPU's kernels are compiled for."""
+"""The types of the arguments for which the GPU's kernels are compiled."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ U1, B1 = types.uint8, types.boolean
 
 
 def array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:
-    """An array's."""
+    """Return the type of an array."""
     return types.Array(element, dimensions, layout)
 
 
 def array_of(dtype: np.dtype[Any]) -> Any:
-    """An array's of one dimension."""
+    """Return the type of a one-dimensional array."""
     return array(from_dtype(dtype))
 
 
-def named(cls: Any, *fields: Any) -> Any:
-    """A NamedTuple's."""
+def named_tuple(cls: Any, *fields: Any) -> Any:
+    """Return the type of a NamedTuple with fields of these types."""
     return types.NamedTuple(fields, cls)

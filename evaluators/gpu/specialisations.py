@@ -1,7 +1,7 @@
-"""Which builds there are of the GPU's kernels: for what types, over what activations, in what environment.
+"""The builds of the GPU's kernels, for each place of scratch, table of functions, environment and decision.
 
-Kernels are compiled for the signatures given here, ahead of their first launch, and kept on disk. What they share is
-made once in a process, and compiled once.
+Kernels are compiled for the signatures given here, before their first launch, and saved on disk. The functions that
+they share are built and compiled once in a process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from evaluators.episodes import actions
 from evaluators.episodes.actions import Reach
 from evaluators.episodes.episode import Play, Record, Senses, episode_pass
 from evaluators.gpu import kernels
-from evaluators.gpu.kernels import SAMPLES, Genes, Interleaved, Part
-from evaluators.gpu.launcher import Kernel, kernel_of, why_not
-from evaluators.gpu.signatures import B1, F4, F8, I4, I8, array, array_of, named
+from evaluators.gpu.kernels import SAMPLES, Genes, InterleavedPrograms, Part
+from evaluators.gpu.launcher import Kernel, kernel_of, unsupported_reason
+from evaluators.gpu.signatures import B1, F4, F8, I4, I8, array, array_of, named_tuple
 from evaluators.program.forward import forward_in_registers
 from evaluators.program.passes import Batch, activation_pass, score_pass
 from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs
@@ -34,9 +34,9 @@ from neat.activations import (
 from neat.genome.schema import EVALUATED
 from neat.kernels.jit import inner_function
 
-_GENES = named(Genes, array(I8), array(I8), *(array_of(row.dtype) for row in EVALUATED))
-_INTERLEAVED = named(
-    Interleaved,
+_GENES = named_tuple(Genes, array(I8), array(I8), *(array_of(row.dtype) for row in EVALUATED))
+_INTERLEAVED = named_tuple(
+    InterleavedPrograms,
     array(I4),
     array(I8),
     array(I4),
@@ -49,7 +49,7 @@ _INTERLEAVED = named(
     I8,
 )
 
-PROGRAMS = named(
+PROGRAMS = named_tuple(
     Programs,
     array(I8),
     array(I8),
@@ -59,13 +59,13 @@ PROGRAMS = named(
 
 
 def _part_of(spare: Any) -> Any:
-    """A Part's type, for scratch of this one."""
-    return named(Part, I8, I8, I8, I8, I8, I8, array(spare))
+    """Return the type of a Part with scratch of type `spare`."""
+    return named_tuple(Part, I8, I8, I8, I8, I8, I8, array(spare))
 
 
 @functools.cache
 def compile_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `kernels.compile_programs`."""
+    """Return the kernel of `kernels.compile_programs`."""
     return kernel_of(
         kernels.compile_programs,
         _memory(in_shared),
@@ -76,24 +76,25 @@ def compile_kernel(in_shared: bool) -> Kernel:
 
 @functools.cache
 def copy_kernel() -> Kernel:
-    """The kernel of `kernels.copy_programs`."""
+    """Return the kernel of `kernels.copy_programs`."""
     return kernel_of(kernels.copy_programs, "only", {}, (PROGRAMS, _INTERLEAVED))
 
 
 @functools.cache
 def add_kernel() -> Kernel:
-    """The kernel of `kernels.add_pieces`."""
+    """Return the kernel of `kernels.add_pieces`."""
     return kernel_of(kernels.add_pieces, "only", {}, (array(F8, 2), F8, array(F8)))
 
 
 @functools.cache
 def combine_kernel() -> Kernel:
-    """The kernel of `kernels.combine_episodes`."""
+    """Return the kernel of `kernels.combine_episodes`."""
     arguments = (array(F8, 2), array(I8, 2), array(B1, 2), B1, F8, array(F8), array(I8))
     return kernel_of(kernels.combine_episodes, "only", {}, arguments)
 
 
-# By kernel: the global that is bound to a pass, what makes the pass of a forward function, and the arguments' types.
+# By kernel: the name that is bound to a pass, the function that builds the pass around a forward pass, and the types of
+# the arguments.
 _OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
     kernels.activate: (
         "activate_network",
@@ -103,7 +104,7 @@ _OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
             array(I4),
             array(I4),
             _INTERLEAVED,
-            named(Batch, array(F4, 4, "A"), array(F4, 4)),
+            named_tuple(Batch, array(F4, 4, "A"), array(F4, 4)),
             array(I8),
             array(F4),
             _part_of(F4),
@@ -118,80 +119,86 @@ _OVER_SAMPLES: dict[Any, tuple[str, Callable[..., Any], tuple[Any, ...]]] = {
 
 
 def activate_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `kernels.activate` for the table as it is now."""
-    return _over_samples(kernels.activate, in_shared, *table())
+    """Return the kernel of `kernels.activate` for the functions registered now."""
+    return _build_over_samples(kernels.activate, in_shared, *table_sizes())
 
 
 def score_kernel(in_shared: bool) -> Kernel:
-    """The kernel of `kernels.score` for the table as it is now."""
-    return _over_samples(kernels.score, in_shared, *table())
+    """Return the kernel of `kernels.score` for the functions registered now."""
+    return _build_over_samples(kernels.score, in_shared, *table_sizes())
 
 
 def build_name(in_shared: bool, activations: int, aggregations: int) -> str:
-    """Where scratch is, and the table."""
+    """Return a build's name from the memory of scratch and the tables (see `neat.activations.name_tables`)."""
     return f"{_memory(in_shared)}-{name_tables(activations, aggregations)}"
 
 
 def _memory(in_shared: bool) -> str:
-    """Where scratch is, in a build's name."""
+    """Return the memory that holds scratch, as named in builds."""
     return "shared" if in_shared else "device"
 
 
-def table() -> tuple[int, int]:
-    """The activations and aggregations that there are now."""
+def table_sizes() -> tuple[int, int]:
+    """Return the numbers of activations and of aggregations registered now."""
     return len(ACTIVATIONS), len(AGGREGATIONS)
 
 
 @functools.cache
 def forward_for(activations: int, aggregations: int, samples: int) -> Any:
-    """Shared by the kernels, so that a process compiles it once.
+    """Return the forward pass that kernels share, so that a process compiles it once.
 
     Raises:
-        ValueError: A function that a person has added cannot be compiled for a GPU.
+        ValueError: A user-defined function cannot be compiled for a GPU.
     """
-    reason = _why_not_added(activations, aggregations)
+    reason = _table_unsupported_reason(activations, aggregations)
     if reason is not None:
         raise ValueError(f"{reason}; use device='cpu'")
     return forward_in_registers(ACTIVATIONS[:activations], AGGREGATIONS[:aggregations], samples)
 
 
-def why_not_added() -> str | None:
-    """Which function that a person has added to the tables cannot be compiled for a GPU, and why; or None."""
-    return _why_not_added(*table())
+def table_unsupported_reason() -> str | None:
+    """Return which registered function cannot be compiled for a GPU, and why; None if all can."""
+    return _table_unsupported_reason(*table_sizes())
 
 
 @functools.cache
-def _why_not_added(activations: int, aggregations: int) -> str | None:
+def _table_unsupported_reason(activations: int, aggregations: int) -> str | None:
     for kind, added, takes in (
         ("activation", ACTIVATIONS[BUILT_IN_ACTIVATIONS:activations], F4),
         ("aggregation", AGGREGATIONS[BUILT_IN_AGGREGATIONS:aggregations], array(F4, 1, "A")),
     ):
         for entry in added:
-            reason = why_not(entry.function, (takes,))
+            reason = unsupported_reason(entry.function, (takes,))
             if reason is not None:
                 return f"{kind} {entry.name!r} cannot be compiled for a GPU: {reason}"
     return None
 
 
 @functools.cache
-def _pass_for(build: Callable[..., Any], activations: int, aggregations: int) -> Any:
+def _build_pass(build: Callable[..., Any], activations: int, aggregations: int) -> Any:
     return build(forward_for(activations, aggregations, SAMPLES))
 
 
 @functools.cache
-def _over_samples(template: Any, in_shared: bool, activations: int, aggregations: int) -> Kernel:
+def _build_over_samples(template: Any, in_shared: bool, activations: int, aggregations: int) -> Kernel:
     name, build, arguments = _OVER_SAMPLES[template]
-    bind = {name: _pass_for(build, activations, aggregations), "IN_SHARED": in_shared}
+    bind = {name: _build_pass(build, activations, aggregations), "IN_SHARED": in_shared}
     return kernel_of(template, build_name(in_shared, activations, aggregations), bind, arguments)
 
 
 def play_kernel(functions: Functions, decision: str, in_shared: bool) -> Kernel:
-    """The kernel of `kernels.play` for an environment's functions and a decision of `evaluators.episodes.actions`."""
-    return _playing(functions, decision, in_shared, *table())
+    """Return the kernel of `kernels.play`.
+
+    Args:
+        functions: The functions of the environment.
+        decision: The name of a function of `evaluators.episodes.actions`.
+        in_shared: Whether scratch is in shared memory.
+    """
+    return _build_play(functions, decision, in_shared, *table_sizes())
 
 
 @functools.cache
-def _playing(
+def _build_play(
     functions: Functions, decision: str, in_shared: bool, activations: int, aggregations: int
 ) -> Kernel:
     precision = F4 if functions.precision is np.float32 else F8
@@ -213,10 +220,10 @@ def _playing(
     arguments = (
         _INTERLEAVED,
         types.UniTuple(precision, functions.constants),
-        named(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
-        named(Senses, array(F4), array(F4), F4),
-        named(Reach, array(F4), array(F4), array(F4), array(F4)),
-        named(
+        named_tuple(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
+        named_tuple(Senses, array(F4), array(F4), F4),
+        named_tuple(Reach, array(F4), array(F4), array(F4), array(F4)),
+        named_tuple(
             Record,
             array(F8, 2),
             array(I8, 2),

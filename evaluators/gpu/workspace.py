@@ -36,14 +36,14 @@ class PendingFetch:
             RuntimeError: The GPU failed.
         """
         if self._work is not None:
-            with failures_told(self._work.arrays), self._work.arrays.current():
+            with report_failures(self._work.arrays), self._work.arrays.current():
                 self._arrays = self._work.fetch(self._name)
             self._work = None
         return self._arrays
 
 
 @contextlib.contextmanager
-def failures_told(arrays: Arrays) -> Iterator[None]:
+def report_failures(arrays: Arrays) -> Iterator[None]:
     """Turn a failure of the GPU within the context into a RuntimeError that tells how to continue."""
     try:
         yield

@@ -48,8 +48,8 @@ def test_a_population_larger_than_the_memory_is_evaluated_in_parts(monkeypatch):
     players = genomes(30, (1, 3))
     expected, reward = evaluator(batch), rollout(players)
     ranges = []
-    original = memory._fitting
-    monkeypatch.setattr(memory, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    original = memory._run_range
+    monkeypatch.setattr(memory, "_run_range", lambda *a: ranges.append(a[1:3]) or original(*a))
     evaluator._scorer._spaces["cuda:0"].forget()
     rollout._player._spaces["cuda:0"].forget()
     monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
@@ -65,8 +65,8 @@ def test_programs_are_evaluated_in_parts_too(monkeypatch):
     scorer = engine_for(("cuda:0",)).scorer(samples)
     expected = scorer.score(batch)
     ranges = []
-    original = memory._fitting
-    monkeypatch.setattr(memory, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    original = memory._run_range
+    monkeypatch.setattr(memory, "_run_range", lambda *a: ranges.append(a[1:3]) or original(*a))
     scorer._spaces["cuda:0"].forget()
     monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
     np.testing.assert_array_equal(scorer.score(batch), expected)
@@ -246,9 +246,9 @@ def test_several_gpus(monkeypatch):
     expected = evaluator(batch)
     monkeypatch.setattr(memory, "ThreadPoolExecutor", Serial)
     used = []
-    original = memory._fitting
+    original = memory._run_range
     monkeypatch.setattr(
-        memory, "_fitting", lambda *a: used.append((a[0].arrays.device, *a[1:3])) or original(*a)
+        memory, "_run_range", lambda *a: used.append((a[0].arrays.device, *a[1:3])) or original(*a)
     )
     both = evaluators.Supervised(numbers(6, 3), numbers(6, 2), device="cuda:*")
     assert both.devices == ("cuda:0", "cuda:1")
@@ -306,8 +306,8 @@ def test_genomes_of_all_sizes_side_by_side():
         alone = [evaluator(batch.take(np.array([k])))[0] for k in range(len(sizes))]
         np.testing.assert_array_equal(evaluator(batch), alone)
         offsets = batch.arrays.node_offset, batch.arrays.connection_offset
-        assert memory.WARP // memory.turns_for(samples) == width
-        assert len(memory.layout(*offsets, 2, width, False, buffers.Block.empty).levels) == levels
+        assert memory.WARP // memory.threads_per_network(samples) == width
+        assert len(memory.lay_out(*offsets, 2, width, False, buffers.Block.empty).levels) == levels
 
 
 def test_devices_are_checked():
@@ -334,8 +334,8 @@ def test_learning_in_parts_and_with_scratch_in_device_memory(monkeypatch):
     monkeypatch.setattr(ARRAYS, "shared_bytes", 0)
     monkeypatch.setattr(gradients, "_BLOCKS", 2)  # which take several networks each
     ranges = []
-    original = memory._fitting
-    monkeypatch.setattr(memory, "_fitting", lambda *a: ranges.append(a[1:3]) or original(*a))
+    original = memory._run_range
+    monkeypatch.setattr(memory, "_run_range", lambda *a: ranges.append(a[1:3]) or original(*a))
     monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 4_000)
     again = learned()
     assert len(ranges) > 2

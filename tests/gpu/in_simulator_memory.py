@@ -234,8 +234,8 @@ def test_the_gpu_with_the_least_memory_decides_about_parts(monkeypatch):
     monkeypatch.setattr(memory, "ThreadPoolExecutor", Serial)
     space = evaluator._player._spaces["cuda:1"]
     monkeypatch.setattr(space.arrays, "free_bytes", lambda: 3_000 - space.held_bytes)
-    ranges, fitting = [], memory._fitting
-    monkeypatch.setattr(memory, "_fitting", lambda *a: ranges.append(a[1:3]) or fitting(*a))
+    ranges, fitting = [], memory._run_range
+    monkeypatch.setattr(memory, "_run_range", lambda *a: ranges.append(a[1:3]) or fitting(*a))
     batch = genomes(20, (1, 3))
     for _ in range(2):
         np.testing.assert_allclose(evaluator(batch), episodes("cpu")(batch), rtol=1e-5)

@@ -142,7 +142,7 @@ if hasattr(np, "row_stack"):
     np.__all__.remove("row_stack")
 from numba import types
 from evaluators.gpu import launcher
-print(launcher.why_not(lambda x: np.sqrt(x), (types.float64,)), hasattr(np, "row_stack"))
+print(launcher.unsupported_reason(lambda x: np.sqrt(x), (types.float64,)), hasattr(np, "row_stack"))
 """
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import literal_unroll, njit
 
-from evaluators.gpu.program_layout import layout, program_at
+from evaluators.gpu.program_layout import lay_out, program_at
 from neat.genome.buffers import Block
 
 
@@ -37,7 +37,7 @@ def test_slices_hold_networks_of_like_sizes_or_as_they_come(sizes, num_outputs, 
         return [tuple(map(max, zip(*each, strict=True))) for each in slices]
 
     offsets = [np.cumsum([0, *column]) for column in zip(*sizes, strict=True)]
-    got = layout(*offsets, num_outputs, width, by_size, Block.empty)
+    got = lay_out(*offsets, num_outputs, width, by_size, Block.empty)
     expected = list(range(len(sizes)))
     wasted = sum(words(rooms_of(expected), num_outputs, width)) > 2 * sum(words(sizes, num_outputs, 1))
     if by_size or wasted or len({level(nodes) for nodes, _ in sizes}) > 1:
@@ -66,7 +66,7 @@ def mark(places, width, plan, marks, num_outputs):
 
 def test_every_word_is_of_one_array_of_one_program():
     width = 2
-    plan = layout(np.array([0, 3, 8, 12]), np.array([0, 4, 11, 12]), 3, width, True, Block.empty)
+    plan = lay_out(np.array([0, 3, 8, 12]), np.array([0, 4, 11, 12]), 3, width, True, Block.empty)
     marks = np.zeros(plan.start[-1], np.int32)
     mark(3, width, plan, marks, 3)
     rooms = 2 + 3 + 5 * plan.nodes + 2 * plan.links  # of one program of each slice

@@ -147,14 +147,14 @@ def check_programs_of_a_gpu():
 
 def check_device_programs(genomes, networks):
     """A GPU has the same programs, whether it compiles genomes or gets programs."""
-    from evaluators.gpu.memory import DevicePrograms, copied
+    from evaluators.gpu.memory import DevicePrograms, copy_to_device
     from evaluators.gpu.program_layout import program_at
     from evaluators.gpu.workspace import Workspace
 
     on_cpu = evaluators.compile(genomes).programs
     work = Workspace("cuda:0")
     with work.arrays.current():
-        programs = DevicePrograms(copied(work, networks, 0, len(genomes)), 4, by_size=True)
+        programs = DevicePrograms(copy_to_device(work, networks, 0, len(genomes)), 4, by_size=True)
         words = work.get("program")
     for place, g in enumerate(programs.layout.order):
         program = program_at(place, 4, programs.layout, words, words.view(np.float32), 2)

@@ -289,7 +289,7 @@ def test_a_fork_while_another_thread_compiles_for_a_gpu():
     assert held.wait(PATIENCE)
 
     def check():
-        assert launcher.why_not(lambda x: 3 * x, (types.int64,)) is None
+        assert launcher.unsupported_reason(lambda x: 3 * x, (types.int64,)) is None
 
     check_in_child(check)
     thread.join()

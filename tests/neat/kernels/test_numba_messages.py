@@ -101,7 +101,7 @@ def test_a_function_on_a_gpu(function):
     pytest.importorskip("numba_cuda")
     from evaluators.gpu import launcher
 
-    reason = launcher.why_not(function, (types.Array(types.float32, 1, "A"),))
+    reason = launcher.unsupported_reason(function, (types.Array(types.float32, 1, "A"),))
     assert reason is None or (len(reason) < 600 and "\n" not in reason)
     assert reason or function in (mixed,)
 
