@@ -12,7 +12,7 @@ import timeit
 import numpy as np
 
 from evaluators.gpu import launcher
-from tests.gpu.test_launcher import KERNELS, numbas_words, pairs
+from tests.gpu.test_launcher import KERNELS, numba_words, pairs
 
 ROUNDS, CALLS = 15, 200
 
@@ -26,7 +26,7 @@ def main() -> None:
         for _ in range(ROUNDS):  # alternate
             for way, call in (
                 ("ours", lambda o=ours, m=makers: launcher.words(m, o)),
-                ("numba-cuda", lambda t=theirs, s=signature: numbas_words(s, t)),
+                ("numba-cuda", lambda t=theirs, s=signature: numba_words(s, t)),
             ):
                 spent[way].append(timeit.timeit(call, number=CALLS) / CALLS)
         mine, numbas = (statistics.median(times) * 1e6 for times in spent.values())

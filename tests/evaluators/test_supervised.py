@@ -95,7 +95,7 @@ def test_large_logits_do_not_overflow():
     np.testing.assert_allclose(wrong(Genomes.from_list([data])), [-1000.0])
 
 
-def test_a_persons_own_function():
+def test_a_user_defined_function():
     _, batch = genomes(3)
     given = evaluators.Supervised(X, THREE, fitness=lambda z, t: -((z - t) ** 2).mean(axis=(1, 2)))
     np.testing.assert_allclose(given(batch), evaluators.Supervised(X, THREE)(batch), rtol=1e-5)

@@ -1,7 +1,7 @@
-"""What every device must compute alike: cases that give arrays, to be compared between devices.
+"""Cases whose arrays must be the same on every device.
 
-As a script, in the simulator (which runs kernels as plain Python, and in which nothing else is compiled): the arrays of
-all cases on "cuda", into the file that is named.
+As a script, this file runs in the simulator, where kernels are plain Python and nothing else is compiled. It writes the
+arrays of the named cases on "cuda" to a file.
 """
 
 import random
@@ -107,7 +107,7 @@ def activated(device, feed_forward, samples):
 
 
 def programs(device, feed_forward, samples):
-    """Of networks that are programs before the engine gets them."""
+    """Return the arrays of networks that the engine gets as programs."""
     engine = engine_for(resolve_device(device))
     batch = as_compiled(genomes(21, (3, 2), feed_forward=feed_forward, bias_input=True))
     networks, x, targets = Networks(engine, batch), numbers(samples, 3), numbers(samples, 2)
@@ -145,7 +145,7 @@ def rollout(device, environment, count=9, feed_forward=True, hidden=3, **options
 
 
 def learned(device, fitness, samples, feed_forward=True, outputs=2, count=7):
-    """What a step of gradient descent with a rate of 1 makes of weights and biases; and some steps of Adam."""
+    """Return how a step of gradient descent with a rate of 1 changes genomes, and the fitness after steps of Adam."""
     batch = genomes(
         count,
         (3, outputs),
@@ -202,7 +202,7 @@ CASES = {
     "several threads for a network": (supervised, "squared_error", 60, True, True),
     "a warp for a network, in pieces": (supervised, "squared_error", 290, True, False, 2, 5),
     "a single genome": (supervised, "squared_error", 5, True, False, 2, 1),
-    "a person's function": (own_function,),
+    "a user-defined function": (own_function,),
     "programs": (programs, True, 5),
     "recurrent programs": (programs, False, 60),
     "networks": (activated, True, 5),
@@ -226,7 +226,7 @@ def run(name, device):
 
 
 def check_alike(name):
-    """That "cuda" gives what "cpu" does, to rounding."""
+    """Check that a case has the same arrays on "cuda" as on "cpu", except for rounding."""
     got = run(name, "cuda")
     for key, expected in run(name, "cpu").items():
         assert got[key].dtype == np.asarray(expected).dtype
@@ -234,7 +234,7 @@ def check_alike(name):
 
 
 def check_same_champion(task):
-    """That whole runs of 50 generations on both end with the same champion."""
+    """Check that runs of 50 generations on "cpu" and on "cuda" end with the same champion."""
     champions = []
     for device in ("cpu", "cuda"):
         evaluator = (

@@ -1,7 +1,8 @@
-/* A stand-in for NVIDIA's driver: what numba-cuda and cuda.core ask of it, for one GPU whose memory is the host's.
+/* A stand-in for NVIDIA's driver, with the functions that numba-cuda and cuda.core call, and one GPU whose memory is the
+   host's.
 
-   Nothing is run: a launch is told to whoever has called `on_launch`. Functions that are not here are not found, and
-   what calls one fails. */
+   It runs no kernel, but passes each launch to the function that `on_launch` was given. Other functions of the driver are
+   missing, so that their callers fail. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

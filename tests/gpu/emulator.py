@@ -1,9 +1,9 @@
-"""A GPU's kernels as numba-cuda compiles them, run on the CPU; no GPU is needed.
+"""An emulator that runs a GPU's kernels on the CPU, as numba-cuda compiles them.
 
-The simulator runs kernels as Python, whose integers have no size and whose constants no precision. Here the LLVM code
-that goes to NVIDIA's compiler goes to LLVM's for this machine's processor: types, arithmetic and memory are those of a
-GPU, and launches get their arguments in the same way. The threads of a warp run one after the other or, where they wait
-for each other, side by side.
+numba-cuda's simulator runs kernels as Python, whose integers have no size and whose constants have no precision. Here,
+LLVM's compiler for this processor gets the LLVM code that NVIDIA's compiler would get. Therefore types, arithmetic and
+memory are those of a GPU, and launches get their arguments in the same way. The threads of a warp run one after
+another, or at once in kernels in which they wait for each other.
 """
 
 import ctypes
@@ -28,10 +28,11 @@ from evaluators.gpu import engine, gradients, launcher, workspace
 from evaluators.gpu.launcher import WARP
 from evaluators.gpu.numba_patches import patched
 
-SHARED = 227 * 1024  # bytes, of a block
+SHARED = 227 * 1024  # bytes of a block
 VERSIONS = [importlib.metadata.version(name) for name in ("numba", "numba-cuda", "llvmlite", "nvidia-nvvm")]
 
-# What stands for instructions of a GPU. A thread's number, its block's and that of all blocks are in a word of its own.
+# Stand-ins for instructions of a GPU. Each thread has a word with its number, its block's number and the number of
+# blocks.
 _INSTRUCTIONS = f"""
 declare i8* @pthread_getspecific(i32)
 declare i32 @pthread_barrier_wait(i8*)
@@ -71,12 +72,12 @@ _REPLACED = [
         (r'@"?llvm\.nvvm\.read\.ptx\.sreg\.(tid|ctaid|nctaid)\.x"?', r"@\1"),
         (r'@"?llvm\.nvvm\.read\.ptx\.sreg\.nctaid\.[yz]"?', "@one"),
         (r'@"?llvm\.nvvm\.read\.ptx\.sreg\.\w+\.[yz]"?', "@zero"),
-        (r"^declare i32 @(zero|one)\(\)$", ""),  # of y and of z
+        (r"^declare i32 @(zero|one)\(\)$", ""),  # from the two replacements above
         (r'@"?llvm\.nvvm\.barrier0"?', "@wait"),
         (r'@"?llvm\.nvvm\.(add|mul)\.rn\.([fd])"?', r"@\1_\2"),
         (r'@"?__nv_(isinf|isnan|isfinite)d"?', r"@\1"),
         (r"@isfinite", "@finite"),
-        (r'@"?__nv_(\w+)"?', r"@\1"),  # of NVIDIA's library; C's has the same names
+        (r'@"?__nv_(\w+)"?', r"@\1"),  # C's library has the same names as NVIDIA's
         (r'asm sideeffect "mov\.u32 \$0, %dynamic_smem_size;", "=r"', "@shared_bytes"),
         (
             r"external addrspace\(3\) global \[0 x \w+\], align \d+",
@@ -95,20 +96,20 @@ class _Caught(Exception):
     pass
 
 
-def an_old_gpu():
-    """While this holds, numba-cuda compiles as for the oldest GPU."""
+def oldest_gpu():
+    """Let numba-cuda compile for the oldest GPU within the context."""
     oldest = SimpleNamespace(compute_capability=devices.OLDEST)
     return mock.patch("numba.cuda.dispatcher.get_current_device", lambda: oldest)
 
 
 @functools.cache
 def code(kernel):
-    """The LLVM code of a kernel and of all that it calls, in modules, as it goes to NVIDIA's compiler."""
+    """Return the modules of LLVM code that NVIDIA's compiler would get for a kernel and the functions that it calls."""
 
     def caught(modules, **options):
         raise _Caught(modules)
 
-    with mock.patch.object(nvvm, "compile_ir", caught), an_old_gpu(), patched():
+    with mock.patch.object(nvvm, "compile_ir", caught), oldest_gpu(), patched():
         try:
             library, _ = compiler._compile_pyfunc_with_fixup(
                 kernel.function, kernel.signature, device=False, abi="numba", cc=devices.OLDEST
@@ -120,7 +121,7 @@ def code(kernel):
 
 
 def _compile(kernel):
-    """A kernel's object file for this machine, and the name under which it is there."""
+    """Return a kernel's object file for this machine, and the kernel's name in it."""
     whole = llvm.parse_assembly(_INSTRUCTIONS)
     for text in code(kernel):
         for pattern, replacement in _REPLACED:
@@ -143,14 +144,14 @@ def _compile(kernel):
 
 
 class Emulated:
-    """A kernel for this machine's processor, kept in a folder."""
+    """A kernel for this machine's processor, saved in a folder."""
 
     def __init__(self, kernel, folder):
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        told = [str(kernel.signature), *VERSIONS, llvm.get_host_cpu_name(), Path(__file__).read_text()]
+        identity = [str(kernel.signature), *VERSIONS, llvm.get_host_cpu_name(), Path(__file__).read_text()]
         name, tag = kernel.function.__qualname__.rsplit("-", 1)
-        tag = hashlib.sha256("".join([tag, *told]).encode()).hexdigest()[:16]
+        tag = hashlib.sha256("".join([tag, *identity]).encode()).hexdigest()[:16]
         file = folder / f"{name}-{tag}.npz"
         if not file.exists():
             for older in folder.glob(f"{name}-{'?' * 16}.npz"):
@@ -158,7 +159,7 @@ class Emulated:
             made, entry = _compile(kernel)
             beside = file.with_name(f"{os.getpid()} {file.name}")
             np.savez(beside, object=np.frombuffer(made, np.uint8), entry=entry)
-            os.replace(beside, file)  # at once: another process may want it
+            os.replace(beside, file)  # atomically, since another process may read it
         with np.load(file) as kept:
             made, entry = kept["object"].tobytes(), str(kept["entry"])
         machine = llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True)
@@ -179,7 +180,7 @@ class Emulated:
         self.run(blocks, launcher.words(self.makers, arguments))
 
     def run(self, blocks, words):
-        """A launch with these numbers as its arguments."""
+        """Launch the kernel with these numbers as its arguments."""
         function = ctypes.CFUNCTYPE(None, *map(_kind, words))(self._address)
 
         def run(thread, block):
@@ -211,7 +212,7 @@ def _kind(word):
 
 
 class DeviceArray(np.ndarray):
-    """As cupy's, of which an address is asked."""
+    """An array with the attribute of cupy's arrays that has the address."""
 
     data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))
 
@@ -221,7 +222,7 @@ def argument(array):
 
 
 class EmulatedArrays(devices.Arrays):
-    """A device's memory, in which nothing is zero that was not set."""
+    """A device whose new arrays are filled with the byte 0xA5, so that reads of uninitialised memory show."""
 
     shared_bytes = SHARED
 
@@ -239,9 +240,11 @@ class EmulatedArrays(devices.Arrays):
 
 @contextmanager
 def emulation(folder, **patches):
-    """While this holds, "cuda" is this machine's processor; what is compiled is kept in a folder.
+    """Let "cuda" be this processor within the context, with builds saved in a folder.
 
-    Other patches of `launching` stand for those by which launches come here.
+    Args:
+        folder: The folder.
+        **patches: Replacements for attributes of `launcher`; by default, those that send launches to the emulator.
     """
     kernels = {}
 
@@ -265,7 +268,7 @@ def emulation(folder, **patches):
         mock.patch.multiple(devices, _name=lambda device: "emulated", _Cupy=EmulatedArrays),
         mock.patch.multiple(launcher, **(patches or {"built": built, "start": start})),
         mock.patch.object(workspace, "argument", argument),
-        an_old_gpu(),
+        oldest_gpu(),
         mock.patch.object(engine, "argument", argument),
         mock.patch.object(gradients, "argument", argument),
     ):

@@ -1,4 +1,4 @@
-"""Run by test_simulator.py in the simulator: what the kernels' launchers do when memory is short or something fails."""
+"""Tests of launches when memory is short or a GPU fails; test_simulator.py runs them in the simulator."""
 
 import contextlib
 import gc
@@ -28,7 +28,7 @@ def supervised(count=30, feed_forward=True):
 
 
 def test_scratch_in_device_memory(monkeypatch):
-    """Of networks too large for shared memory; a block then takes several of their slices."""
+    """If networks are too large for shared memory, a block handles several of their slices."""
     evaluator, batch = supervised(70, feed_forward=False)
     rollout, players = evaluators.Rollout(Walk(time_limit=5), episodes=2, device="cuda"), genomes(40, (1, 3))
     networks = evaluators.compile(batch, "cuda")
@@ -94,7 +94,7 @@ def test_memory_that_runs_out_in_the_middle(monkeypatch):
         evaluator(batch)
 
 
-def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
+def test_memory_of_a_failed_range_is_freed_before_its_halves_run(monkeypatch):
     evaluator, batch = supervised(40)
     spaces = evaluator._scorer._spaces["cuda:0"]
     alive, waited = [], []
@@ -108,7 +108,7 @@ def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
             waited.clear()
             raise MemoryError("full")
         assert all(array() is None for array in alive)
-        assert waited  # for copies from what is written to again
+        assert waited  # copies from memory that is overwritten must have ended
         launch(work, kernel_for, blocks, words, dtype, part, *arguments)
 
     expected = evaluator(batch)
@@ -122,7 +122,7 @@ def test_what_did_not_fit_is_let_go_before_its_halves_are_tried(monkeypatch):
     assert len(alive) == 3
 
 
-def test_a_persons_function_is_called_in_parts_when_memory_is_short(monkeypatch):
+def test_a_user_defined_function_is_called_for_parts_when_memory_is_short(monkeypatch):
     sizes = []
 
     def fitness(outputs, targets):
@@ -149,7 +149,7 @@ def test_a_persons_function_is_called_in_parts_when_memory_is_short(monkeypatch)
     assert len(sizes) > 2 and sum(sizes) == 30
 
 
-def test_many_pieces_are_added_alike_for_one_genome_and_for_several():
+def test_pieces_are_added_in_the_same_order_for_one_genome_and_for_several():
     inputs, targets = numbers(1300, 2), numbers(1300, 1)
     evaluator = evaluators.Supervised(inputs, targets, device="cuda")
     batch = genomes(2, (2, 1), hidden=0)
@@ -159,7 +159,7 @@ def test_many_pieces_are_added_alike_for_one_genome_and_for_several():
 
 @pytest.mark.parametrize("feed_forward", [True, False])
 def test_networks_outlive_the_arrays_of_their_genomes(feed_forward):
-    """A population writes to them again."""
+    """A population overwrites these arrays."""
     batch = genomes(5, (3, 2), feed_forward=feed_forward)
     expected = evaluators.compile(batch).activate(numbers(6, 3))
     networks = evaluators.compile(batch, "cuda")
@@ -170,8 +170,8 @@ def test_networks_outlive_the_arrays_of_their_genomes(feed_forward):
         networks.reset()
 
 
-def test_everything_for_a_device_is_done_while_it_is_the_current_one(monkeypatch):
-    """Of several, another than the first would get the wrong memory."""
+def test_a_device_is_the_current_one_during_its_operations(monkeypatch):
+    """Otherwise a device other than the first would get the wrong memory."""
     monkeypatch.setattr(devices, "_simulated_gpus", 2)
     arrays = devices.arrays_of("cuda:1")
     depth, outside = [0], []
@@ -208,8 +208,7 @@ def test_everything_for_a_device_is_done_while_it_is_the_current_one(monkeypatch
     assert not outside
 
 
-def test_evaluators_of_the_cpu_stay_there():
-    """Whatever "auto" is."""
+def test_networks_are_compiled_for_the_cpu_by_default():
     batch = genomes(3, (3, 2))
     assert evaluators.compile(batch).device == "cpu"
     with pytest.raises(ValueError, match=r"^programs: .*, got cuda:0$"):
@@ -239,7 +238,7 @@ class Serial:
 
 
 def test_several_gpus(monkeypatch):
-    """The simulator has one; here two names stand for it, one after the other."""
+    """The simulator has one GPU. Here two names stand for it, and are used one after the other."""
     monkeypatch.setattr(devices, "_simulated_gpus", 2)
 
     evaluator, batch = supervised(33)
@@ -254,9 +253,8 @@ def test_several_gpus(monkeypatch):
     assert both.devices == ("cuda:0", "cuda:1")
     np.testing.assert_array_equal(both(batch), expected)
     assert [device for device, *_ in used] == ["cuda:0", "cuda:1"]
-    assert [end - begin for _, begin, end in used] == pytest.approx(
-        [16.5, 16.5], abs=6
-    )  # alike by their genes
+    # The split is even in genes.
+    assert [end - begin for _, begin, end in used] == pytest.approx([16.5, 16.5], abs=6)
     with pytest.raises(
         ValueError, match=r"^device: networks must be on one device, got 'cuda:\*', which are 2$"
     ):
@@ -265,7 +263,7 @@ def test_several_gpus(monkeypatch):
 
 def test_nan_weights():
     evaluator, batch = supervised(6)
-    evaluator(batch)  # which checks them; weights can be written to later
+    evaluator(batch)  # the first call checks the weights
     batch.arrays.connection_weight[batch.arrays.connection_offset[2] : batch.arrays.connection_offset[3]] = (
         np.nan
     )
@@ -274,7 +272,7 @@ def test_nan_weights():
 
 
 def test_an_error_in_a_function_of_an_environment(monkeypatch):
-    """A GPU only stops; the CPU plays the episode again and says why."""
+    """The error only ends the GPU's thread. The CPU replays the episode and raises it."""
 
     def stops(*arguments):  # as a kernel does
         return None
@@ -289,7 +287,7 @@ def test_an_error_in_a_function_of_an_environment(monkeypatch):
 
 
 def test_genomes_of_all_sizes_side_by_side():
-    """Levels of sizes, each with launches of its own."""
+    """Each level of sizes has its own launches."""
     sizes = [0, 3, 40, 1, 90, 5]
     batch = [genomes(1, (3, 2), seed=k, hidden=0)[0].to_dict() for k in range(len(sizes))]
     for one, hidden in zip(batch, sizes, strict=True):
@@ -332,7 +330,7 @@ def test_learning_in_parts_and_with_scratch_in_device_memory(monkeypatch):
     whole = learned()
     assert (whole.fitness > whole.fitness_before).all()
     monkeypatch.setattr(ARRAYS, "shared_bytes", 0)
-    monkeypatch.setattr(gradients, "_BLOCKS", 2)  # which take several networks each
+    monkeypatch.setattr(gradients, "_BLOCKS", 2)  # each handles several networks
     ranges = []
     original = memory._run_range
     monkeypatch.setattr(memory, "_run_range", lambda *a: ranges.append(a[1:3]) or original(*a))

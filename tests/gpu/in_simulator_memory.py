@@ -1,4 +1,4 @@
-"""Run by test_simulator.py in the simulator: what travels between the host and a device, and what is kept there."""
+"""Tests of copies and of arrays that stay on a device; test_simulator.py runs them in the simulator."""
 
 import contextlib
 from collections import Counter
@@ -17,8 +17,8 @@ from tests.support.random_walks import Walk
 ARRAYS = devices.arrays_of("cuda:0")
 
 
-def counted(monkeypatch):
-    """Calls that a driver would get, by name, while a test goes on."""
+def count_calls(monkeypatch):
+    """Return a Counter, by name, of the calls that the driver would get from now on."""
     calls = Counter()
 
     def count(where, name):
@@ -37,10 +37,11 @@ def counted(monkeypatch):
 
 
 @pytest.mark.parametrize("task", ["supervised", "episodes"])
-def test_what_travels_in_a_generation(task, monkeypatch):
-    """Genes, and where their programs go; three launches; fitness, and for episodes the steps.
+def test_copies_and_launches_of_a_generation(task, monkeypatch):
+    """A generation needs two copies to the device, three launches and one copy back.
 
-    What episodes are played with is sent once, and what else came of them stays until somebody asks.
+    The copies are the genes, the layout of their programs, and the fitness with the steps of episodes. The parameters
+    of episodes are copied once, and their records only when they are read.
     """
     evaluator, batch = supervised()
     if task == "episodes":
@@ -50,8 +51,8 @@ def test_what_travels_in_a_generation(task, monkeypatch):
     for array, source in zip(genes, batch.arrays, strict=True):
         array[...] = source
     evaluator(batch)
-    monkeypatch.setattr(workspace, "_GATHERED", 1_000)  # more than all but the genes, which lie together
-    calls = counted(monkeypatch)
+    monkeypatch.setattr(workspace, "_GATHERED", 1_000)  # only the genes, in one block, are larger
+    calls = count_calls(monkeypatch)
     evaluator(batch.with_arrays(genes))
     assert calls == {"fill": 2, "set_bytes": 2, "start": 3, "fetch": 1}
     if task == "episodes":
@@ -61,7 +62,7 @@ def test_what_travels_in_a_generation(task, monkeypatch):
 
 
 def test_arrays_are_sent_and_fetched(monkeypatch):
-    """By one copy if they are small or lie together, else by one each."""
+    """Small arrays, and arrays in one block, are copied at once, others one by one."""
     rng = np.random.default_rng(0)
     shapes = {
         "a": ((3, 5), "f4"),
@@ -77,7 +78,7 @@ def test_arrays_are_sent_and_fetched(monkeypatch):
         array[...] = rng.integers(0, 2, array.shape)
     together = {name: getattr(genes, name) for name in kernels.Genes._fields}
     space = workspace.Workspace("cuda:0")
-    calls = counted(monkeypatch)
+    calls = count_calls(monkeypatch)
     for arrays, gathered, copies in ((apart, 10**6, 1), (apart, 0, 5), (together, 0, 1)):
         monkeypatch.setattr(workspace, "_GATHERED", gathered)
         calls.clear()
@@ -94,13 +95,13 @@ def test_arrays_are_sent_and_fetched(monkeypatch):
     calls.clear()
     for name, array in space.fetch("back").items():
         np.testing.assert_array_equal(array, apart[name])
-        array[...] = 0  # the host's own
+        array[...] = 0  # does not change the device's array
     assert calls == {"fetch": 1}
     np.testing.assert_array_equal(room["d"], apart["d"])
 
 
-def test_a_part_of_a_population_is_sent_as_it_is(monkeypatch):
-    """Genes of several GPUs, whose arrays begin in the middle of the population's."""
+def test_a_part_of_a_population_is_sent(monkeypatch):
+    """With several GPUs, the arrays of a part begin in the middle of the population's."""
     monkeypatch.setattr(workspace, "_GATHERED", 0)
     genes = buffers.empty(2, 6, 10)
     batch = genomes(2, (3, 2))
@@ -127,8 +128,8 @@ def check_same(got, expected):
         np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=1e-5, err_msg=name)
 
 
-def test_episodes_are_kept_until_somebody_asks(monkeypatch):
-    """Through other trials, other generations, parts of a population, and memory that runs out."""
+def test_records_of_episodes_can_be_read_later(monkeypatch):
+    """Other trials and generations, parts of a population and memory that runs out do not change them."""
     on_cpu, on_gpu = episodes("cpu"), episodes("cuda")
     batch, other = genomes(30, (1, 3)), genomes(12, (1, 3), seed=1)
     assert on_gpu.last is None
@@ -163,7 +164,7 @@ def test_episodes_are_kept_until_somebody_asks(monkeypatch):
 
 
 def test_an_interruption_while_episodes_are_fetched(monkeypatch):
-    """They are fetched before the next thing takes their place."""
+    """Records are fetched before other records overwrite them."""
     on_cpu, on_gpu = episodes("cpu"), episodes("cuda")
     batch = genomes(6, (1, 3))
     on_cpu(batch), on_gpu(batch)
@@ -180,7 +181,7 @@ def test_an_interruption_while_episodes_are_fetched(monkeypatch):
     check_same(on_gpu.last, on_cpu.last)
 
 
-def test_an_interruption_while_something_is_sent(monkeypatch):
+def test_an_interruption_while_arrays_are_sent(monkeypatch):
     space = workspace.Workspace("cuda:0")
     one, two = {"a": numbers(3)}, {"a": numbers(9) + 1}
     space.send_once("some", one)
@@ -196,7 +197,7 @@ def test_an_interruption_while_something_is_sent(monkeypatch):
     np.testing.assert_array_equal(space.send_once("some", one)["a"], one["a"])
 
 
-def test_a_gpu_that_fails_when_episodes_are_asked_for(monkeypatch):
+def test_a_gpu_that_fails_when_a_record_is_fetched(monkeypatch):
     evaluator = episodes("cuda")
     evaluator(genomes(3, (1, 3)))
 
@@ -208,7 +209,7 @@ def test_a_gpu_that_fails_when_episodes_are_asked_for(monkeypatch):
         _ = evaluator.last
 
 
-def test_a_gpu_that_fails_tells_so_again_when_it_is_left(monkeypatch):
+def test_a_gpu_that_fails_again_when_its_context_ends(monkeypatch):
     evaluator, batch = episodes("cuda"), genomes(3, (1, 3))
 
     def fails(*arguments):
@@ -227,8 +228,8 @@ def test_a_gpu_that_fails_tells_so_again_when_it_is_left(monkeypatch):
         evaluator(batch)
 
 
-def test_the_gpu_with_the_least_memory_decides_about_parts(monkeypatch):
-    """Of several, among which the population is split evenly."""
+def test_the_gpu_with_the_least_memory_determines_the_parts(monkeypatch):
+    """The population is split evenly among several GPUs."""
     monkeypatch.setattr(devices, "_simulated_gpus", 2)
     evaluator = episodes("cuda:*")
     monkeypatch.setattr(memory, "ThreadPoolExecutor", Serial)
@@ -243,7 +244,7 @@ def test_the_gpu_with_the_least_memory_decides_about_parts(monkeypatch):
         ranges.clear()
 
 
-def test_a_failed_call_leaves_nothing_of_the_one_before(monkeypatch):
+def test_last_is_none_after_a_failed_call(monkeypatch):
     evaluator, batch = episodes("cuda"), genomes(5, (1, 3))
     evaluator(batch)
     monkeypatch.setattr(launcher, "start", lambda *_: None)
@@ -257,7 +258,7 @@ def test_a_failed_call_leaves_nothing_of_the_one_before(monkeypatch):
     assert evaluator.last is None
 
 
-def test_what_was_sent_once_is_sent_again_when_it_must():
+def test_send_once_sends_changed_and_forgotten_arrays_again():
     space = workspace.Workspace("cuda:0")
     one, two = {"a": numbers(3), "b": numbers(2, 2)}, {"a": numbers(3) + 1, "b": numbers(2, 2)}
     for sources in (one, one, two, one):
@@ -267,8 +268,8 @@ def test_what_was_sent_once_is_sent_again_when_it_must():
     np.testing.assert_array_equal(space.send_once("some", one)["a"], one["a"])
 
 
-def test_free_memory_is_asked_for_once(monkeypatch):
-    """Until what there was is not enough, or memory has run out."""
+def test_free_memory_is_measured_only_when_needed(monkeypatch):
+    """It is measured again if the last value is too small, or after memory has run out."""
     asked = []
     monkeypatch.setattr(ARRAYS, "free_bytes", lambda: asked.append(True) or 10_000)
     evaluator = episodes("cuda")

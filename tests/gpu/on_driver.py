@@ -1,7 +1,7 @@
-"""Launches as on a GPU, to tests/gpu/driver.c instead of a GPU's driver: run by tests/gpu/test_driver.py.
+"""Launches to tests/gpu/driver.c in place of a GPU's driver; tests/gpu/test_driver.py runs this file.
 
-Kernels are assembled by NVIDIA's tools, loaded and launched by numba-cuda and cuda.core; the numbers that arrive at the
-driver are what the emulated kernel gets.
+NVIDIA's tools assemble the kernels, and numba-cuda and cuda.core load and launch them. The emulated kernel gets the
+numbers that arrive at the driver.
 """
 
 import ctypes
@@ -41,11 +41,11 @@ def launched(kernel, blocks, threads, shared_bytes, parameters):
             kinds[place] = ctypes.c_bool if make is bool else make
         words = [kind.from_address(parameters[place]) for place, kind in enumerate(kinds)]
         emulated.run(blocks, words)
-    except Exception as error:  # which would not come back through C
+    except Exception as error:  # C would not pass it on
         failed.append(error)
 
 
-def built_and_noted(kernel, device, dynamic_bytes):
+def build_emulated(kernel, device, dynamic_bytes):
     with mock.patch.object(nvvm, "compile_ir", wraps=nvvm.compile_ir) as compiled:
         made = built(kernel, device, dynamic_bytes)
     number = int(made.code.kernel.handle)
@@ -58,11 +58,11 @@ def built_and_noted(kernel, device, dynamic_bytes):
 
 folder = Path(sys.argv[1])
 driver.on_launch(launched)
-with emulation(folder, built=built_and_noted):
+with emulation(folder, built=build_emulated):
     check_alike(EVALUATED)
     assert not failed, failed
 
-    # Memory that runs out in a launch of `compile_programs`, `score` or `add_pieces`: the halves give the same.
+    # If memory runs out in a launch of `compile_programs`, `score` or `add_pieces`, the halves have the same fitness.
     expected = run(EVALUATED, "cuda")["fitness"]
     for launches in (0, 1, 2):
         driver.fail_a_launch(2, launches)
@@ -78,7 +78,7 @@ with emulation(folder, built=built_and_noted):
         raise AssertionError("nothing was raised")
 assert not failed, failed
 
-# A disk without space, then a build that is damaged: the kernel is compiled each time.
+# The kernel is compiled each time while the disk is full, and again if its build is damaged.
 new = variant(kernels.add_pieces, "of a test", {}, number=secrets.token_hex())
 kernel = launcher.Kernel(new, specialisations.add_kernel().signature)
 
@@ -94,11 +94,11 @@ full = OSError(errno.ENOSPC, "No space left on device")
 with (
     mock.patch.object(disk_cache, "_warned", False),
     mock.patch.object(dispatcher.CUDACache, "save_overload", side_effect=full),
-    warnings.catch_warnings(record=True) as told,
+    warnings.catch_warnings(record=True) as caught,
 ):
     warnings.simplefilter("always")
     assert compilations() == compilations() == 1
-assert len(told) == 1 and "NUMBA_CACHE_DIR" in str(told[0].message), told
+assert len(caught) == 1 and "NUMBA_CACHE_DIR" in str(caught[0].message), caught
 assert not launcher.is_built(kernel)
 assert (compilations(), compilations()) == (1, 0)
 for file in Path(numba_patches.KernelCache(new).cache_path).glob(f"*{new.__qualname__}*"):

@@ -1,4 +1,4 @@
-"""On a GPU: what every device must compute alike, and cupy's arrays in and out."""
+"""Tests that need a GPU: all cases, compared with the CPU, and arrays of cupy."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_whole_runs_have_the_same_champion(task):
     check_same_champion(task)
 
 
-def test_arrays_of_cupy_go_in_and_come_out(cupy):
+def test_cupy_arrays_go_in_and_come_out(cupy):
     networks = evaluators.compile(genomes(9, (3, 2)), "cuda")
     x = numbers(9, 6, 3)
     expected = evaluators.compile(genomes(9, (3, 2)), "cpu").activate(x)
@@ -48,7 +48,7 @@ def test_arrays_of_cupy_go_in_and_come_out(cupy):
         evaluators.compile(genomes(9, (3, 2)), "cpu").activate(given)
 
 
-def test_a_persons_function_works_on_cupys_arrays(cupy):
+def test_a_user_defined_function_gets_cupy_arrays(cupy):
     seen = []
 
     def fitness(outputs, targets):

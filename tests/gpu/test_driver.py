@@ -1,4 +1,4 @@
-"""Everything between a launch and the driver as it is on a GPU; no GPU is needed, but a C compiler."""
+"""Tests of all that is between a launch and a GPU's driver; they need a C compiler, but no GPU."""
 
 import os
 import shutil

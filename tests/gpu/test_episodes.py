@@ -1,4 +1,4 @@
-"""The kernels that play episodes, compiled and emulated; apart from the others so that processes share them."""
+"""Tests of compiled and emulated kernels that run episodes, in their own file so that another process can run them."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ KERNELS = {
             True,
         )
         for name, environment in ENVIRONMENTS.items()
-        # Those left out are of types that the others have too; NVIDIA's library approximates in Sway's functions.
+        # Walk and DoublePole without velocities have the types of others. In Sway, NVIDIA's library approximates.
         if name not in ("Walk", "Sway", "DoublePole without velocities")
     },
     "play CartPole, device": (
@@ -58,8 +58,8 @@ def test_a_whole_run_has_the_same_champion(emulated):  # noqa: F811
     check_same_champion("CartPole")
 
 
-def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811
-    """A GPU's thread only stops; the CPU plays that episode again, and others are as they were."""
+def test_an_error_in_an_environment_is_raised(emulated):  # noqa: F811
+    """The error only ends its GPU thread. The CPU replays that episode and raises it; other episodes are correct."""
     players = genomes(9, (1, 3))
     short, long = (
         evaluators.Rollout(Hot(time_limit=limit), episodes=4, starts="genome", device="cuda")
@@ -74,7 +74,7 @@ def test_an_error_in_an_environment_is_told(emulated):  # noqa: F811
         long(players)
 
 
-def test_what_is_not_finite_is_told(emulated):  # noqa: F811
+def test_numbers_that_are_not_finite_are_reported(emulated):  # noqa: F811
     message = r"^Late: an observation or a reward was not finite in step 301 of episode 0 of genome 0$"
     with pytest.raises(ValueError, match=message):
         evaluators.Rollout(Late(time_limit=400), episodes=2, device="cuda")(genomes(5, (1, 3)))
@@ -130,7 +130,7 @@ def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function,
 
 
 def test_the_benchmark_of_a_gpu(emulated, monkeypatch):  # noqa: F811
-    """All of it but the device's own clock and rates."""
+    """It runs without the device's clock and rates."""
     from benchmarks import gpu as benchmark
 
     small = {

@@ -1,4 +1,4 @@
-"""The GPU's kernels compiled by the real compiler, and what it is given run on the CPU; no GPU is needed."""
+"""Tests of the GPU's kernels as NVIDIA's compiler compiles them, and as the CPU emulates them; they need no GPU."""
 
 import ctypes
 import hashlib
@@ -55,10 +55,11 @@ KERNELS = {
 
 
 def ptx(kernel, capabilities):
-    """The kernel for each of these compute capabilities.
+    """Return the kernel's code for each of these compute capabilities.
 
-    Optimised, as for a launch, for one that each of the two compilers in NVIDIA's library serves: the older one gives
-    the same text for 7.5 and 8.0 (tested below), and needs two to four times as long with optimisation as without.
+    The code is optimised, as for a launch, for one capability of each of the two compilers in NVIDIA's library. The
+    older one returns the same code for 7.5, 8.0 and 9.0 (tested below), and optimisation takes two to four times as
+    long.
     """
     return {
         capability: nvvm.compile_ir(
@@ -82,27 +83,26 @@ def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
 def check_compiles(kernel, in_shared, cache):
     with open(compiler.__file__.replace("compiler", "dispatcher"), "rb") as file:
         sources = file.read() + Path(__file__).read_bytes()
-    told = [
+    identity = [
         kernel.function.__qualname__,
         str(kernel.signature),
         *VERSIONS,
         hashlib.sha256(sources).hexdigest(),
     ]
-    done = "-".join(told)
-    key = "ptx/" + hashlib.sha256(done.encode()).hexdigest()[:32]
-    if cache.get(key, False):  # this very code, signature and compiler
+    key = "ptx/" + hashlib.sha256("-".join(identity).encode()).hexdigest()[:32]
+    if cache.get(key, False):  # the same code, signature and compiler have passed
         return
     for (major, minor), text in ptx(kernel, CAPABILITIES).items():
         assert f".target sm_{major}{minor}" in text
         assert ".entry" in text
         assert not re.findall(r"\b\w+\.(?:approx|full)\b.*", text), "arithmetic that is not rounded correctly"
-        assert not re.findall(r"\.extern \.func .*\b(\w+)", text), "needs code that is linked in"
+        assert not re.findall(r"\.extern \.func .*\b(\w+)", text), "needs linked code"
         if in_shared and (major, minor) in OPTIMISED:
             assert "st.shared" in text
     cache.set(key, True)
 
 
-def test_optimised_text_is_the_same_for_all_that_the_older_compiler_serves():
+def test_optimised_code_is_the_same_for_all_gpus_of_the_older_compiler():
     kernel = code(specialisations.score_kernel(True))
     texts = [
         nvvm.compile_ir(kernel, fastmath=False, opt=3, arch=f"compute_{arch}").decode()
@@ -128,14 +128,14 @@ def test_only_what_the_cpu_fuses_is_rounded_once():
         kernel = launcher.Kernel(both, types.void(kind[::1]))
         text = ptx(kernel, [(9, 0)])[9, 0]
         operations = Counter(re.findall(rf"\b(fma|mul|add|sub)(\.rn)?\.{short}", text))
-        assert operations["mul", ".rn"] == operations["add", ".rn"] == 2  # these stay as they are
-        # The other two are fused, if only when the assembler turns mul and sub, without .rn, into one.
+        assert operations["mul", ".rn"] == operations["add", ".rn"] == 2  # those of `plain`
+        # Those of `fused` are fused here, or by the assembler later, which may combine a mul and a sub without .rn.
         assert operations["fma", ".rn"] + operations["mul", ""] == 2
         assert operations["fma", ".rn"] >= 1
 
 
 WITHOUT_ROW_STACK = """
-import numba.np.arrayobj  # which asks NumPy's version
+import numba.np.arrayobj  # checks NumPy's version
 import numpy as np
 if hasattr(np, "row_stack"):
     del np.row_stack
@@ -146,7 +146,7 @@ print(launcher.unsupported_reason(lambda x: np.sqrt(x), (types.float64,)), hasat
 """
 
 
-def test_a_numpy_from_which_row_stack_is_gone():
+def test_a_numpy_without_row_stack():
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_ROW_STACK], capture_output=True, text=True, check=False
     )
@@ -168,7 +168,7 @@ def test_failures_of_launches_are_known():
 
 @pytest.fixture(scope="module")
 def emulated(request):
-    """While this holds, "cuda" is an emulated GPU."""
+    """Make "cuda" an emulated GPU."""
     with emulation(request.config.cache.mkdir("emulated")):
         yield
 
@@ -187,13 +187,13 @@ def test_scratch_in_device_memory(name, emulated, monkeypatch):
 
 
 def test_many_genomes_of_many_sizes(emulated):
-    """More than a block of each kernel takes at once."""
+    """There are more than a block of each kernel takes at once."""
     batch = genomes(600, (3, 2), hidden=40)
     for samples in (3, 45, 200):
         data = numbers(samples, 3), numbers(samples, 2)
         expected, got = (evaluators.Supervised(*data, device=device)(batch) for device in ("cpu", "cuda"))
         np.testing.assert_allclose(got, expected, rtol=1e-3)
-        close = np.isclose(got, expected, rtol=1e-5, atol=0)  # but where rounding is blown up
+        close = np.isclose(got, expected, rtol=1e-5, atol=0)  # except where rounding errors grow
         assert close.mean() > 0.95
 
 

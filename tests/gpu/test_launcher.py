@@ -1,4 +1,4 @@
-"""A launch's arguments beside those that numba-cuda's own launch makes of the same values; no GPU is needed."""
+"""Comparison of a launch's arguments with those of numba-cuda's own launch; it needs no GPU."""
 
 import ctypes
 from types import SimpleNamespace
@@ -38,8 +38,8 @@ NUMBERS = {
 }
 
 
-class Numbas(DeviceNDArray):
-    """numba-cuda's array of a device, with an address that nothing lies at."""
+class NumbaArray(DeviceNDArray):
+    """A device array of numba-cuda with an address without memory."""
 
     def __init__(self, array):
         self._dummy = Array.from_desc(0, array.shape, array.strides, array.itemsize)
@@ -52,8 +52,8 @@ class Numbas(DeviceNDArray):
         return ctypes.c_void_p(self._address)
 
 
-def cupys(rng, kind):
-    """Of an array of cupy's, what is looked at."""
+def cupy_array(rng, kind):
+    """Return a stand-in for an array of cupy, with the attributes that launches read."""
     dtype = np.dtype(bool if kind.dtype == types.boolean else str(kind.dtype))
     shape = tuple(int(n) for n in rng.integers(1, 7, kind.ndim))
     strides = np.empty(shape, dtype).strides
@@ -67,10 +67,10 @@ def cupys(rng, kind):
 
 
 def pairs(rng, kind):
-    """A value of this type, for `launching` and for numba-cuda."""
+    """Return a value of this type for `launcher`, and the same for numba-cuda."""
     if isinstance(kind, types.Array):
-        array = cupys(rng, kind)
-        return launcher.argument(array), Numbas(array)
+        array = cupy_array(rng, kind)
+        return launcher.argument(array), NumbaArray(array)
     if isinstance(kind, types.BaseTuple):
         ours, theirs = zip(*(pairs(rng, each) for each in kind), strict=True)
         if isinstance(kind, types.BaseNamedTuple):
@@ -79,7 +79,7 @@ def pairs(rng, kind):
     return NUMBERS[kind], NUMBERS[kind]
 
 
-def numbas_words(signature, arguments):
+def numba_words(signature, arguments):
     kernel, result = SimpleNamespace(extensions=[]), []
     kernel._prepare_args = lambda *a: dispatcher._Kernel._prepare_args(kernel, *a)
     for kind, value in zip(signature.args, arguments, strict=True):
@@ -92,10 +92,10 @@ def plain(words):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_arguments_are_what_numba_makes_of_them(name):
+def test_arguments_equal_those_of_numba_cuda(name):
     signature = KERNELS[name].signature
     ours, theirs = zip(*(pairs(np.random.default_rng(3), kind) for kind in signature.args), strict=True)
-    assert plain(launcher.words(launcher.makers(signature), ours)) == plain(numbas_words(signature, theirs))
+    assert plain(launcher.words(launcher.makers(signature), ours)) == plain(numba_words(signature, theirs))
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 4), (2, 3, 4), (0, 5), (1, 1)])
@@ -111,7 +111,7 @@ def test_an_array_in_a_block(shape):
         assert got == expected
 
 
-def test_arguments_that_are_missing_are_noticed():
+def test_missing_arguments_are_refused():
     signature = KERNELS["score"].signature
     ours, _ = zip(*(pairs(np.random.default_rng(3), kind) for kind in signature.args), strict=True)
     with pytest.raises(TypeError, match=r"^expected \d+ numbers as arguments, got \d+$"):

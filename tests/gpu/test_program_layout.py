@@ -1,4 +1,4 @@
-"""Where programs lie in a GPU's memory, beside plain Python."""
+"""Comparison of the layout of programs in a GPU's memory with plain Python."""
 
 import itertools
 
@@ -16,7 +16,7 @@ def level(nodes):
 
 
 def words(rooms, num_outputs, width):
-    """Words of slices with room for so many (nodes, links)."""
+    """Return the number of words of each slice, from the (nodes, links) for which its networks have room."""
     return [width * (2 + num_outputs + 5 * nodes + 2 * links) for nodes, links in rooms]
 
 
@@ -31,7 +31,7 @@ sizes_of_any = st.tuples(st.integers(1, 300), st.integers(0, 2000))
     st.sampled_from([1, 2, 4, 8, 16, 32]),
     st.booleans(),
 )
-def test_slices_hold_networks_of_like_sizes_or_as_they_come(sizes, num_outputs, width, by_size):
+def test_slices_hold_networks_by_size_or_in_their_given_order(sizes, num_outputs, width, by_size):
     def rooms_of(order):
         slices = [[sizes[k] for k in order[begin : begin + width]] for begin in range(0, len(order), width)]
         return [tuple(map(max, zip(*each, strict=True))) for each in slices]
@@ -55,7 +55,7 @@ def test_slices_hold_networks_of_like_sizes_or_as_they_come(sizes, num_outputs, 
 
 @njit
 def mark(places, width, plan, marks, num_outputs):
-    """Count in `marks` every word of these programs, for each array that it is part of."""
+    """Increment the element of `marks` for each word of these programs, once for each array that contains the word."""
     for place in range(places):
         program = program_at(place, width, plan, marks, marks, num_outputs)
         for array in literal_unroll((program.node_start, program.node_count, program.output_slot[0])):
@@ -64,7 +64,7 @@ def mark(places, width, plan, marks, num_outputs):
             array += 1
 
 
-def test_every_word_is_of_one_array_of_one_program():
+def test_every_word_belongs_to_one_array_of_one_program():
     width = 2
     plan = lay_out(np.array([0, 3, 8, 12]), np.array([0, 4, 11, 12]), 3, width, True, Block.empty)
     marks = np.zeros(plan.start[-1], np.int32)

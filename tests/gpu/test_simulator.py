@@ -1,4 +1,4 @@
-"""The GPU's kernels in the simulator, where no GPU is needed, beside the CPU."""
+"""Comparison of the GPU's kernels in numba-cuda's simulator, which needs no GPU, with the CPU."""
 
 import os
 import subprocess

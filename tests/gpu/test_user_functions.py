@@ -1,4 +1,4 @@
-"""Functions of a person's own in a GPU's kernels, emulated, beside the CPU; no GPU is needed."""
+"""Comparison of user-defined functions in emulated GPU kernels with the CPU; it needs no GPU."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ VALUES = {
 MIXED = [("float32", "int64"), ("int64", "float64"), ("uint8", "int8")]
 
 
-def test_every_part_of_numba_cuda_is_found():
+def test_every_implementation_is_found():
     named = {*NUMBA_CUDA_IMPLEMENTED, *OWN_IMPLEMENTATIONS}
     assert set(missing_ufuncs()) == named
     for ufunc, loops in missing_ufuncs().items():
@@ -52,7 +52,7 @@ def test_every_part_of_numba_cuda_is_found():
 
 
 def operands(ufunc, first, second):
-    """Every number of the one type with every one of the other, but where the result is undefined."""
+    """Return all pairs of a number of each type, except where the result is undefined."""
     x, y = (a.ravel() for a in np.meshgrid(np.array(VALUES[first], first), np.array(VALUES[second], second)))
     if ufunc.nin == 1:
         x = np.array(VALUES[first], first)
@@ -67,14 +67,14 @@ def operands(ufunc, first, second):
 
 @np.errstate(all="ignore")
 @pytest.mark.parametrize("ufunc", missing_ufuncs(), ids=lambda ufunc: ufunc.__name__)
-def test_a_function_gives_what_it_does_on_the_cpu(ufunc, tmp_path):
+def test_a_function_returns_what_it_does_on_the_cpu(ufunc, tmp_path):
     every, lines = [], []
     for first, second in [(name, name) for name in VALUES] + (MIXED if ufunc.nin == 2 else []):
         given = operands(ufunc, first, second)
         try:
             result = np.zeros_like(ufunc(*given))
         except TypeError:
-            continue  # no function of these
+            continue  # NumPy has no such function for these types
         if result.dtype == np.float16:
             continue
         names = [f"a{len(every) + k}" for k in range(len(given) + 1)]
@@ -110,7 +110,7 @@ def test_code_that_goes_to_nvidias_compiler():
         assert text.count(f"declare {declared}") == 1
 
 
-def test_they_need_nothing_that_is_linked_in():
+def test_functions_need_no_linked_code():
     calls = [f"np.{ufunc.__name__}({', '.join(['a[k]'] * ufunc.nin)})" for ufunc in missing_ufuncs()]
     calls += ["a[k] % a[k]", "round(a[k])", "np.round(a[k])"]
     lines = [f"    a[k] = {call}\n" for call in calls]
@@ -166,7 +166,7 @@ with emulation(Path(sys.argv[1])):
 """
 
 
-def test_what_a_person_has_added(tmp_path):
+def test_registered_functions(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(ADDED)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -182,7 +182,7 @@ def test_what_a_person_has_added(tmp_path):
 # ---------------------------------------------------------------- changes to numba-cuda
 
 
-def test_numba_cuda_is_as_before_when_nothing_is_compiled():
+def test_changes_to_numba_cuda_end_with_their_context():
     from numba.cuda import dispatcher
     from numba.cuda.ufuncs import ufunc_db
 
