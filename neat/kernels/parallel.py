@@ -27,7 +27,7 @@ _POLLS = 800  # until the caller sleeps while another thread ends its piece: 20 
 # After the caller has had to wait for that, it does short work alone for a while.
 _LONG = 10_000  # genomes, from which such a wait does not matter
 _BUSY = 0.0005  # seconds, several times the longest wait for a piece on an idle machine
-_REST = 0.5  # seconds
+_REST = 1.0  # seconds
 
 
 class Workers:
