@@ -36,16 +36,13 @@ def generation(size: int, turns: int, last: int = LAST) -> dict[str, float]:
     """A generation of XOR, default settings: evaluate and reproduce. Every turn is the same run."""
     evaluator = evaluators.Supervised(*XOR, device="cpu")
     config = neat.Config.for_task(evaluator, population_size=size, seed=0)
-    all_threads, result = neat.parallel.get_threads(), {}
-    for name, threads in (("one thread", 1), (f"{all_threads} threads", all_threads)):
-        neat.parallel.set_threads(threads)
-        taken = []
-        for _ in range(turns):
-            population = neat.Population(config)
-            _advance(population, evaluator, BEFORE)
-            taken.append(_timed(lambda: _advance(population, evaluator, last - BEFORE)))  # noqa: B023
-        result[f"a generation of {size:,}, {name}"] = statistics.median(taken) / (last - BEFORE)
-    return result
+
+    def one() -> float:
+        population = neat.Population(config)
+        _advance(population, evaluator, BEFORE)
+        return _timed(lambda: _advance(population, evaluator, last - BEFORE)) / (last - BEFORE)
+
+    return _by_threads(f"a generation of {size:,}", one, turns, timed=lambda call: call())
 
 
 def _advance(population: neat.Population, evaluator: Callable[[neat.Genomes], Any], generations: int) -> None:
@@ -56,8 +53,11 @@ def _advance(population: neat.Population, evaluator: Callable[[neat.Genomes], An
 def forward() -> dict[str, float]:
     genomes = _evolved()
     inputs, _ = _data(SAMPLES)
-    taken = _median(lambda: evaluators.compile(genomes, device="cpu").activate(inputs), 25)
-    return {f"forward, {GENOMES:,} genomes × {SAMPLES:,} samples": taken}
+    return _by_threads(
+        f"forward, {GENOMES:,} genomes × {SAMPLES:,} samples",
+        lambda: evaluators.compile(genomes, device="cpu").activate(inputs),
+        25,
+    )
 
 
 def learning() -> dict[str, float]:
@@ -93,7 +93,7 @@ def rollout() -> dict[str, float]:
     population = neat.Population(neat.Config.for_task(task, population_size=GENOMES, seed=0))
     _advance(population, task, BEFORE)
     genomes = population.ask()
-    return {f"CartPole, {GENOMES:,} genomes × 5 episodes": _median(lambda: task(genomes), 15)}
+    return _by_threads(f"CartPole, {GENOMES:,} genomes × 5 episodes", lambda: task(genomes), 15)
 
 
 def ppo_iteration() -> dict[str, float]:
@@ -135,16 +135,29 @@ def _cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def _median(call: Callable[[], Any], repeats: int) -> float:
-    """The median time of a call, after one that is not timed."""
-    call()
-    return statistics.median(_timed(call) for _ in range(repeats))
-
-
 def _timed(call: Callable[[], Any]) -> float:
     begin = time.perf_counter()
     call()
     return time.perf_counter() - begin
+
+
+def _median(
+    call: Callable[[], Any], repeats: int, timed: Callable[[Callable[[], Any]], float] = _timed
+) -> float:
+    """Return the median time of a call, after one that is not timed."""
+    call()
+    return statistics.median(timed(call) for _ in range(repeats))
+
+
+def _by_threads(
+    row: str, call: Callable[[], Any], repeats: int, timed: Callable[[Callable[[], Any]], float] = _timed
+) -> dict[str, float]:
+    """Return the median time of a call on one thread and on all."""
+    all_threads, result = neat.parallel.get_threads(), {}
+    for name, threads in (("one thread", 1), (f"{all_threads} threads", all_threads)):
+        neat.parallel.set_threads(threads)
+        result[f"{row}, {name}"] = _median(call, repeats, timed)
+    return result
 
 
 WORK: dict[str, Callable[[], dict[str, float]]] = {
