@@ -32,6 +32,8 @@ CHUNK = 20  # steps between two checks of the horizon
 _PI = np.pi
 _0 = np.uint64(0)
 
+step: Any = None  # the environment's function, to which copies of `_play` are bound
+
 
 class Case(NamedTuple):
     environment: Environment
@@ -116,7 +118,7 @@ def _copy(name: str, precision: type) -> types.ModuleType:
 def _play(state, actions, constants, states, rewards, ended):
     for time in range(len(actions)):
         # None of these environments draws random numbers in a step.
-        rewards[time], ended[time] = step(state, actions[time], constants, (_0, _0, _0, _0, _0))  # type: ignore[name-defined]  # noqa: F821
+        rewards[time], ended[time] = step(state, actions[time], constants, (_0, _0, _0, _0, _0))
         for k in range(len(state)):
             states[time, k] = state[k]
 

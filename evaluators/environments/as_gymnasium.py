@@ -25,6 +25,11 @@ from neat.support.validation import check_unmasked
 _0 = np.uint64(0)
 _KEYS = 2**64
 
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.specialise`).
+reset: Any = None  # the environment's function, as are `observe` and `step`
+observe: Any = None
+step: Any = None
+
 
 class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
     """A `gymnasium.Env` that runs an environment's own functions.
@@ -173,13 +178,13 @@ def _to_box(bounds: Box) -> spaces.Box:
 
 def _begin(state, constants, random, fresh, observation):
     if fresh:
-        reset(state, constants, random)  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
-    observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+        reset(state, constants, random)
+    observe(state, constants, observation)
 
 
 def _advance(state, action, constants, random, observation):
-    reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
-    observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
+    reward, terminated = step(state, action, constants, random)
+    observe(state, constants, observation)
     return reward, terminated
 
 

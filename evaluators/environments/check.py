@@ -21,6 +21,12 @@ _STEPS = 200
 _UNSET = -2
 _4 = np.float32(4.0)
 
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.specialise`).
+reset: Any = None  # the environment's function, as are `observe` and `step`
+observe: Any = None
+step: Any = None
+pick_action: Any = None  # `_pick_integer` or `_fill_vector`
+
 
 def check(environment: EnvironmentBase) -> None:
     """Raise ValueError unless the environment's description is valid and its functions work for some hundred steps."""
@@ -114,13 +120,13 @@ def _try_functions(states, observations, low, high, vector, constants, steps):
         random = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(time))
         if terminated:
             state[:] = np.nan
-            reset(state, constants, random)  # type: ignore[name-defined]  # noqa: F821  bound by `specialise`
+            reset(state, constants, random)
             if not _is_finite(state):
                 return _UNSET
         observation[:] = np.nan
-        observe(state, constants, observation)  # type: ignore[name-defined]  # noqa: F821
-        action = pick_action(low, high, time, vector)  # type: ignore[name-defined]  # noqa: F821
-        reward, terminated = step(state, action, constants, random)  # type: ignore[name-defined]  # noqa: F821
+        observe(state, constants, observation)
+        action = pick_action(low, high, time, vector)
+        reward, terminated = step(state, action, constants, random)
         if not (_is_finite(observation) and abs(np.float64(reward)) < np.inf):
             return time
     return -1
