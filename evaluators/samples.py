@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.checks import as_float32, check_current, check_size
-from evaluators.program.loss import LOSSES
+from evaluators.program.loss import LOSSES, Objective
 from neat.genome.genome import Genomes
 from neat.support.messages import shown
 
@@ -53,6 +53,15 @@ class Samples(NamedTuple):
         if self.fitness == "accuracy":
             return len(self.targets)
         return -(len(self.targets) if self.fitness == "cross_entropy" else self.targets.size)
+
+    @property
+    def loss_scale(self) -> np.float32:
+        """The factor that turns a named loss, summed over the samples, into minus the fitness."""
+        return np.float32(-1.0 / self.divisor)
+
+    def objective(self, feed_forward: bool) -> Objective:
+        """Return the data set and the named loss for kernels, on networks of this kind."""
+        return Objective(self.input_rows, self.target_rows, self.loss, self.steps_of(feed_forward))
 
     def steps_of(self, feed_forward: bool) -> int:
         """Return the number of steps that networks make: 1 if they are feed-forward."""

@@ -24,7 +24,6 @@ from evaluators.episodes.episode import Lanes, Record, Scenario
 from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
-from evaluators.program.loss import Objective
 from evaluators.program.passes import Batch
 from evaluators.program.program import Shape
 from evaluators.samples import Samples
@@ -87,13 +86,11 @@ class Scorer:
     def __init__(self, samples: Samples, workers: Workers | None) -> None:
         self._samples = samples
         self._workers = workers
-        self._loss = None if callable(samples.fitness) else samples.loss
-        self._divisor = samples.divisor
         self._cost = max(1.0, len(samples.targets) / 16)
 
     def score(self, networks: NetworkBatch) -> np.ndarray:
         samples, feed_forward = self._samples, networks.feed_forward
-        if self._loss is None:
+        if callable(samples.fitness):
             data = samples.inputs, samples.targets
             return score_by_function(Activator(networks, self._workers), feed_forward, samples, data)
         source: Any
@@ -107,12 +104,12 @@ class Scorer:
             len(networks),
             source,
             Shape(networks.input_count, not feed_forward),
-            Objective(samples.input_rows, samples.target_rows, self._loss, samples.steps_of(feed_forward)),
+            samples.objective(feed_forward),
             totals,
             workers=self._workers,
             cost=self._cost,
         )
-        totals /= self._divisor
+        totals /= samples.divisor
         return totals
 
 
@@ -209,11 +206,9 @@ class NetworkGradients:
         self.programs, self.origins = compile_with_origins(genomes, workers)
         self._workers = workers
         self._cost = max(1.0, len(samples.targets) / 4)
-        self._scale = np.float32(-1.0 / samples.divisor)
+        self._scale = samples.loss_scale
         self._shape = Shape(genomes.input_count, not genomes.feed_forward)
-        self._objective = Objective(
-            samples.input_rows, samples.target_rows, samples.loss, samples.steps_of(genomes.feed_forward)
-        )
+        self._objective = samples.objective(genomes.feed_forward)
         self.gradient = Gradient(*(np.zeros_like(getattr(self.programs, name)) for name in Gradient._fields))
 
     def differentiate(self, numbers: Sequence[Any]) -> np.ndarray:

@@ -67,7 +67,7 @@ class NetworkGradients:
             self._zero,
             self._input_count,
             Objective(self._inputs, self._targets, samples.loss, steps),
-            np.float32(-1.0 / samples.divisor),
+            samples.loss_scale,
             Gradient(*(work.argument(f"gradient {name}") for name in Gradient._fields)),
             work.shaped("totals", (count,), np.float64),
         )
