@@ -18,7 +18,7 @@ from evaluators.environments.random_numbers import EPISODES
 from evaluators.episodes.actions import Reach
 from evaluators.program.intrinsics import column
 from evaluators.program.passes import read_and_write, set_bias_input
-from neat.genome.buffers import Block, packed
+from neat.genome.buffers import Block, pack
 from neat.kernels.jit import bound, inner_function
 from neat.kernels.rng import EVALUATION
 
@@ -96,7 +96,7 @@ def record_block(
         elements: The size of a step's trace.
     """
     each, boolean, number = (networks, episodes), np.dtype(bool), np.dtype(np.float64)
-    return packed(
+    return pack(
         {
             "reward": (each, number),
             "length": (each, np.dtype(np.int64)),

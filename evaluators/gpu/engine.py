@@ -26,7 +26,7 @@ from evaluators.program.passes import Batch
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
-from neat.genome.buffers import Block, packed
+from neat.genome.buffers import Block, pack
 from neat.genome.genome import Genomes
 
 _PIECES = 64  # the most pieces of the samples
@@ -38,12 +38,12 @@ T = TypeVar("T")
 
 @functools.lru_cache(maxsize=64)
 def _numbers(*shape: int) -> Block:
-    return packed({"numbers": (shape, np.dtype(np.float64))})
+    return pack({"numbers": (shape, np.dtype(np.float64))})
 
 
 @functools.lru_cache(maxsize=64)
 def _results(count: int) -> Block:
-    return packed({"fitness": ((count,), np.dtype(np.float64)), "steps": ((count,), np.dtype(np.int64))})
+    return pack({"fitness": ((count,), np.dtype(np.float64)), "steps": ((count,), np.dtype(np.int64))})
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

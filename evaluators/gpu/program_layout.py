@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluators.program.intrinsics import strided
 from evaluators.program.program import LINK_FIELDS, NETWORK_FIELDS, NODE_FIELDS, Programs, Scratch
-from neat.genome.buffers import Block, packed
+from neat.genome.buffers import Block, pack
 from neat.genome.schema import generate
 from neat.kernels.jit import inner_function, kernel
 
@@ -76,7 +76,7 @@ def _block(count: int, width: int) -> Block:
     """Return the Block of a ProgramLayout's arrays without the levels."""
     slices = -(-count // width)
     narrow, wide = np.dtype(np.int32), np.dtype(np.int64)
-    return packed(
+    return pack(
         {
             "order": ((count,), narrow),
             "start": ((slices + 1,), wide),

@@ -13,7 +13,7 @@ import numpy as np
 
 from evaluators.devices import Arrays, arrays_of
 from evaluators.gpu.launcher import FAILURES, argument, argument_at
-from neat.genome.buffers import Block, packed
+from neat.genome.buffers import Block, pack
 
 _GATHERED = 2**18  # bytes up to which gathering on the host is faster than several copies to the device
 _GAPS = 2**20  # unused bytes up to which one copy is faster than several
@@ -113,7 +113,7 @@ class Workspace:
             block = Block(fields, begins, whole.size)
             self.arrays.fill(self._memory(name, block), whole)
             return self._arguments_in(name, block)
-        block = packed(fields)
+        block = pack(fields)
         if block.size <= _GATHERED:
             for view, array in zip(self.stage(name, block).values(), arrays, strict=True):
                 view[...] = array

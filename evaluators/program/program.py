@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from neat.genome import schema
-from neat.genome.schema import generate, spell
+from neat.genome.schema import generate, repeat
 from neat.kernels.jit import inner_function
 
 _UNSEEN = np.int32(-1)
@@ -133,13 +133,17 @@ single_program = inner_function(
 )
 
 _COPY = "programs.{row.program_field}[position] = arrays.{row.field}[gene]"
-_copy_node = inner_function(generate("_copy_node(arrays, gene, programs, position)", spell(_COPY, _NODE), {}))
-_copy_link = inner_function(generate("_copy_link(arrays, gene, programs, position)", spell(_COPY, _LINK), {}))
+_copy_node = inner_function(
+    generate("_copy_node(arrays, gene, programs, position)", repeat(_COPY, _NODE), {})
+)
+_copy_link = inner_function(
+    generate("_copy_link(arrays, gene, programs, position)", repeat(_COPY, _LINK), {})
+)
 
 # The same from one place in programs to another.
 _MOVE = "target.{row.program_field}[position] = source.{row.program_field}[origin]"
-move_node = inner_function(generate("move_node(source, origin, target, position)", spell(_MOVE, _NODE), {}))
-move_link = inner_function(generate("move_link(source, origin, target, position)", spell(_MOVE, _LINK), {}))
+move_node = inner_function(generate("move_node(source, origin, target, position)", repeat(_MOVE, _NODE), {}))
+move_link = inner_function(generate("move_link(source, origin, target, position)", repeat(_MOVE, _LINK), {}))
 
 
 @inner_function

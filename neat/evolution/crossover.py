@@ -8,7 +8,7 @@ import numpy as np
 
 from neat.evolution.structural_mutation import reaches
 from neat.genome.copying import copy_connection, copy_connection_numbers, copy_genome, copy_node
-from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, generate, spell
+from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, generate, repeat
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
@@ -96,13 +96,15 @@ _AVERAGE_NUMBER = "genes.{row.field}[gene] = middle(parents.{row.field}[a], pare
 # Give a gene the means of the numbers of two genes of the parents.
 _average_node = inner_function(
     generate(
-        "_average_node(parents, a, b, genes, gene)", spell(_AVERAGE_NUMBER, NODE_NUMBERS), {"middle": _middle}
+        "_average_node(parents, a, b, genes, gene)",
+        repeat(_AVERAGE_NUMBER, NODE_NUMBERS),
+        {"middle": _middle},
     )
 )
 _average_connection = inner_function(
     generate(
         "_average_connection(parents, a, b, genes, gene)",
-        spell(_AVERAGE_NUMBER, CONNECTION_NUMBERS),
+        repeat(_AVERAGE_NUMBER, CONNECTION_NUMBERS),
         {"middle": _middle},
     )
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from neat.config.choices import Distribution
 from neat.evolution.run_settings import DRAWN
-from neat.genome.schema import NUMBERS, generate, spell
+from neat.genome.schema import NUMBERS, generate, repeat
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
@@ -53,7 +53,7 @@ def drawing_function(owner: str, when: Literal["first", "new"]) -> Any:
     numbers = [row for row in NUMBERS if row.owner == owner]
     names = {"block": rng.block, "initial_value": initial_value}
     return inner_function(
-        generate("draw_numbers(genes, position, initial, key, draw)", spell(piece, numbers), names)
+        generate("draw_numbers(genes, position, initial, key, draw)", repeat(piece, numbers), names)
     )
 
 
@@ -117,7 +117,7 @@ def _mutates(rule, stream):
 _mutate_numbers = inner_function(
     generate(
         "_mutate_numbers(draft, rule, initial, key, work)",
-        spell(
+        repeat(
             """if mutates(rule.{row.name}, work.stream):
         mutate_values(
             draft.genes.{row.field}, draft.first_{row.owner}, draft.{row.owner}s,

@@ -11,7 +11,7 @@ from neat.config.choices import Measure, Normalisation
 from neat.config.config import Config, to_record
 from neat.genome.copying import copy_genome
 from neat.genome.genome import Genome, GenomeArrays
-from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, spell
+from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, repeat
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
 from neat.kernels.sorting import descending
@@ -42,7 +42,7 @@ class Species(NamedTuple):
 
 def _difference(head: str, piece: str, numbers: tuple[Attribute, ...]) -> Any:
     """A jitted function of this head: the sum of `piece` over the numbers that are compared."""
-    terms = spell(piece, [row for row in numbers if row.compared], " + ")
+    terms = repeat(piece, [row for row in numbers if row.compared], " + ")
     return inner_function(generate(head, f"return {terms}", {"float64": np.float64}))
 
 

@@ -1,4 +1,4 @@
-"""Genomes, as arrays and as plain data."""
+"""Hold genomes as arrays, and convert them to and from plain data."""
 
 from neat.genome.gene_arrays import GenomeArrays
 from neat.genome.genome import Genome, GenomeError, Genomes

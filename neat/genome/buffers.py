@@ -1,4 +1,4 @@
-"""Arrays that are used again in every generation and grow when they must."""
+"""Allocate arrays of genes that are reused in every generation and grow when necessary."""
 
 from __future__ import annotations
 
@@ -15,54 +15,60 @@ from neat.genome.gene_arrays import OFFSETS, GenomeArrays, select
 
 Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: shape and dtype
 
-_APART = 64  # bytes
+_ALIGNMENT = 64  # bytes, a cache line
 
 
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
-    """Uninitialised GenomeArrays of these sizes, in one block: what is evaluated lies together, for one copy of it."""
+    """Return uninitialised GenomeArrays of these sizes, in one block.
+
+    The arrays that evaluators read are adjacent, so that one copy moves all of them to a device.
+    """
     sizes = {"node": nodes, "connection": connections}
     evaluated_first = sorted(schema.ATTRIBUTES, key=lambda row: not row.evaluated)
     fields = {name: ((genomes + 1,), np.dtype(np.int64)) for name in OFFSETS}
     fields |= {row.field: ((sizes[row.owner],), row.dtype) for row in evaluated_first}
-    block = packed(fields)
+    block = pack(fields)
     return GenomeArrays(**block.empty())
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Where arrays lie in a block of bytes."""
+    """The positions of arrays in a block of bytes."""
 
     fields: Fields
-    begins: tuple[int, ...]  # of each array
-    size: int
+    begins: tuple[int, ...]  # the first byte of each array
+    size: int  # bytes of the block
 
     def empty(self) -> dict[str, np.ndarray]:
-        """The arrays, uninitialised."""
+        """Return the arrays in a new block, uninitialised."""
         return self.views(np.empty(self.size, np.uint8))
 
     def views(self, memory: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays in so many bytes or more, uint8."""
+        """Return the arrays as views of `memory`, uint8 (at least `size`,)."""
         return {
             name: memory[begin : begin + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
             for (name, (shape, dtype)), begin in zip(self.fields.items(), self.begins, strict=True)
         }
 
 
-def packed(fields: Fields) -> Block:
-    """A Block of arrays of these shapes and dtypes, one after the other on cache lines."""
+def pack(fields: Fields) -> Block:
+    """Return a Block of arrays with these shapes and dtypes, one after another, each aligned to a cache line."""
     sizes = (prod(shape) * dtype.itemsize for shape, dtype in fields.values())
-    *begins, end = accumulate((-(-size // _APART) * _APART for size in sizes), initial=0)
+    *begins, end = accumulate((-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes), initial=0)
     return Block(fields, tuple(begins), max(end, 1))
 
 
 def trim(arrays: GenomeArrays, genomes: int, nodes: int, connections: int) -> GenomeArrays:
-    """Views of the first so many."""
+    """Return views of the first `genomes` genomes, `nodes` nodes and `connections` connections."""
     offsets = (arrays.node_offset[: genomes + 1], arrays.connection_offset[: genomes + 1])
     return select(arrays, *offsets, slice(nodes), slice(connections))
 
 
 def with_room(arrays: GenomeArrays, nodes: int, connections: int) -> GenomeArrays:
-    """`arrays`, or, where they are too short, new ones with the same offsets and a quarter to spare."""
+    """Return `arrays`, or if they are too short, new ones with the same offsets and a quarter more room.
+
+    New arrays do not have the genes.
+    """
     if len(arrays.node_id) >= nodes and len(arrays.connection_innovation) >= connections:
         return arrays
     larger = empty(len(arrays.node_offset) - 1, nodes * 5 // 4, connections * 5 // 4)

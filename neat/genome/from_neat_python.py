@@ -1,6 +1,6 @@
-"""neat-python's genomes as plain data: its objects, or JSON that was written in its environment.
+"""Convert neat-python's genomes, as objects or as JSON, to plain data.
 
-The functions here take `from_dict`, which makes a genome of plain data (`Genome.from_dict`).
+The functions take `from_dict`, which makes a genome from plain data (`Genome.from_dict`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from neat.support.messages import cut, shown
 from neat.support.text_files import read_text, shorten_path
 from neat.support.validation import Model, Switch
 
-# neat-python scales what it gives to these; here the plain names mean the plain functions.
+# neat-python scales the inputs of these functions. Here, their names mean the functions without scaling.
 _SCALED = frozenset({"sigmoid", "tanh", "sin", "gauss", "softplus"})
-_MOST_BYTES = 2**23  # of a file: some 50,000 connections
-_MOST_NAMED = 5  # nodes named in a warning
+_MOST_BYTES = 2**23  # of a file; enough for about 50,000 connections
+_MOST_NAMED = 5  # nodes that a warning names
 
 _Genome = TypeVar("_Genome")
 _FromDict = Callable[[dict[str, Any]], _Genome]
@@ -33,14 +33,14 @@ _Key = Annotated[int, Field(gt=-(2**31), lt=2**62, strict=True)]
 
 
 class _Function(Model):
-    """An activation or aggregation; `custom` means that it is not one of neat-python's."""
+    """An activation or aggregation; `custom` marks a function that neat-python does not define."""
 
     name: str
     custom: Switch = False
 
 
 class _Node(Model):
-    """A node gene; of an input, only the id counts."""
+    """A node gene; for an input, only the id is used."""
 
     id: _Key
     type: Literal["input", "hidden", "output"] = "hidden"
@@ -61,7 +61,7 @@ class _Connection(Model):
 
 
 class _Topology(Model):
-    """The inputs and outputs in order."""
+    """The keys of the inputs and outputs, in order."""
 
     num_inputs: _Integer
     num_outputs: _Integer
@@ -70,19 +70,19 @@ class _Topology(Model):
 
 
 class _Document(Model):
-    """What neat-python's `export_network_json` writes, with innovation numbers where there are any."""
+    """The JSON that neat-python's `export_network_json` writes, with optional innovation numbers."""
 
     format_version: str = ""
     network_type: Literal["feedforward", "recurrent"]
     metadata: dict[str, Any] = Field(default_factory=dict)
     topology: _Topology
-    # The first mistake is enough: a file can hold millions.
+    # FailFast stops at the first mistake, since a file can contain millions.
     nodes: Annotated[list[_Node], FailFast()]
     connections: Annotated[list[_Connection], FailFast()]
 
 
 def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
-    """What `from_dict` makes of a genome of neat-python; `neat.neat_python.genome` documents the rest."""
+    """Convert a genome of neat-python; see `neat.neat_python.genome` for arguments and errors."""
     config = getattr(config, "genome_config", config)
     name = f"genome {shown(getattr(genome, 'key', None))}"
     try:
@@ -118,7 +118,7 @@ def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
             "nodes": nodes,
             "connections": connections,
         }
-        return _carry_over(_Document(**content), name, from_dict)
+        return _build_genome(_Document(**content), name, from_dict)
     except AttributeError as error:
         raise GenomeError(f"{name}: not a genome and config of neat-python: {cut(str(error))}") from None
     except (TypeError, ValueError) as error:
@@ -126,7 +126,7 @@ def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
 
 
 def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
-    """What `from_dict` makes of a JSON file; `neat.neat_python.genome_from_json` documents the rest."""
+    """Convert a JSON file; see `neat.neat_python.genome_from_json` for arguments and errors."""
     try:
         text = read_text(path, _MOST_BYTES)
     except ValueError as error:
@@ -135,7 +135,7 @@ def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError(f"expected an object with nodes and connections, got {shown(content)}")
-        return _carry_over(_Document(**content), shorten_path(path), from_dict)
+        return _build_genome(_Document(**content), shorten_path(path), from_dict)
     except RecursionError:
         raise GenomeError(
             f"{shorten_path(path)}: not a network of neat-python's: it is nested too deeply"
@@ -146,13 +146,13 @@ def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
         ) from None
 
 
-def _carry_over(document: _Document, name: str, from_dict: _FromDict[_Genome]) -> _Genome:
+def _build_genome(document: _Document, name: str, from_dict: _FromDict[_Genome]) -> _Genome:
     inputs, outputs = document.topology.input_keys, document.topology.output_keys
     _check_keys(document.topology)
-    pins = set(inputs)
-    nodes = [node for node in document.nodes if node.id not in pins]
+    input_keys = set(inputs)
+    nodes = [node for node in document.nodes if node.id not in input_keys]
     connections = document.connections
-    absent = _absent(document, pins | {node.id for node in nodes})
+    absent = _find_absent_keys(document, input_keys | {node.id for node in nodes})
     id_of = {key: position for position, key in enumerate(inputs + outputs)}
     id_of.update(
         {key: len(inputs) + key for key in [*(node.id for node in nodes), *absent] if key not in id_of}
@@ -164,7 +164,7 @@ def _carry_over(document: _Document, name: str, from_dict: _FromDict[_Genome]) -
             "num_inputs": len(inputs),
             "num_outputs": len(outputs),
             "feed_forward": document.network_type == "feedforward",
-            "nodes": [_node(id_of[node.id], node) for node in nodes]
+            "nodes": [_convert_node(id_of[node.id], node) for node in nodes]
             + [{"id": id_of[key], "activation": "identity"} for key in absent],
             "connections": [
                 {
@@ -179,7 +179,7 @@ def _carry_over(document: _Document, name: str, from_dict: _FromDict[_Genome]) -
         }
     )
     stated = str(document.metadata.get("neat_python_version", "1.1" if numbered else "0.92"))
-    _warn_of_other_answers(document, name, tuple(map(int, re.findall(r"\d{1,4}", stated)[:2])))
+    _warn_of_differences(document, name, tuple(map(int, re.findall(r"\d{1,4}", stated)[:2])))
     return genome
 
 
@@ -194,8 +194,8 @@ def _check_keys(topology: _Topology) -> None:
         raise ValueError("topology: input_keys and output_keys must all be distinct")
 
 
-def _absent(document: _Document, known: set[int]) -> list[int]:
-    """Keys of nodes that an exported recurrent network leaves out, since nothing feeds them and they stay at 0."""
+def _find_absent_keys(document: _Document, known: set[int]) -> list[int]:
+    """Return the keys of nodes that an exported recurrent network omits because they have no inputs and stay at 0."""
     recurrent, absent = document.network_type == "recurrent", set()
     for key in document.topology.output_keys:
         if key not in known:
@@ -211,7 +211,7 @@ def _absent(document: _Document, known: set[int]) -> list[int]:
     return sorted(absent)
 
 
-def _node(id_: int, node: _Node) -> dict[str, Any]:
+def _convert_node(id_: int, node: _Node) -> dict[str, Any]:
     try:
         for kind, function, built_in in (
             ("activation", node.activation, activations.ACTIVATIONS[: activations.BUILT_IN_ACTIVATIONS]),
@@ -219,7 +219,7 @@ def _node(id_: int, node: _Node) -> dict[str, Any]:
         ):
             if function.custom and function.name in (entry.name for entry in built_in):
                 raise ValueError(
-                    f"{kind} {function.name!r} is not neat-python's own, and means another function here"
+                    f"{kind} {function.name!r} is not neat-python's own, and this name means another function here"
                 )
         activation = activation_name(node.activation.name)
         activations.aggregation_index(node.aggregation.name)
@@ -235,49 +235,49 @@ def _node(id_: int, node: _Node) -> dict[str, Any]:
 
 
 def activation_name(name: str) -> str:
-    """Our name of neat-python's activation, or of a user-defined one that is registered here too.
+    """Return our name of a neat-python activation, or of a user-defined one that is registered here too.
 
     Raises:
-        ValueError: There is none.
+        ValueError: No such activation exists here.
     """
     ours = f"scaled_{name}" if name in _SCALED else name
     activations.activation_index(ours)
     return ours
 
 
-def _warn_of_other_answers(document: _Document, name: str, version: tuple[int, ...]) -> None:
-    """Name the nodes without enabled inputs that the outputs depend on, where neat-python computes them otherwise.
+def _warn_of_differences(document: _Document, name: str, version: tuple[int, ...]) -> None:
+    """Warn of nodes without enabled inputs on which outputs depend, if neat-python computes them differently.
 
-    Here, such a node is activation(bias).
+    Here, such a node computes activation(bias).
     """
     enabled = [(gene.source, gene.target) for gene in document.connections if gene.enabled]
     fed = {target for _, target in enabled}.union(document.topology.input_keys)
-    needed = _reached(document.topology.output_keys, [(target, source) for source, target in enabled])
+    needed = _find_reachable(document.topology.output_keys, [(target, source) for source, target in enabled])
     unfed = {node.id for node in document.nodes if node.id in needed and node.id not in fed}
-    behind: set[int] = set()
+    downstream: set[int] = set()
     if document.network_type == "recurrent":
-        theirs = "neat-python's recurrent networks leave it at 0"
+        their_rule = "neat-python's recurrent networks leave it at 0"
     elif version < (1, 0):
-        behind = _reached(unfed, enabled) & needed - unfed
-        theirs = "neat-python before 1.0 leaves it at 0, and all that it leads to"
+        downstream = _find_reachable(unfed, enabled) & needed - unfed
+        their_rule = "neat-python before 1.0 leaves it at 0, and all nodes to which it leads"
     elif version < (1, 1):
-        theirs = "neat-python 1.0 leaves it at 0, and what it alone leads to"
+        their_rule = "neat-python 1.0 leaves it at 0, and the nodes to which only such nodes lead"
     else:
         unfed = {
             node.id for node in document.nodes if node.id in unfed and node.aggregation.name == "product"
         }
-        theirs = "in neat-python, a product of nothing is 1"
+        their_rule = "in neat-python, an empty product is 1"
     if unfed:
         warnings.warn(
-            f"{name}: the network answers otherwise than in neat-python: a node without enabled inputs is "
-            f"activation(bias) here, {theirs}; this concerns {_listed(unfed)}"
-            + (f" and, behind, {_listed(behind)}" if behind else ""),
+            f"{name}: the outputs can differ from neat-python's: a node without enabled inputs is "
+            f"activation(bias) here, but {their_rule}; this concerns {_list_nodes(unfed)}"
+            + (f" and, downstream, {_list_nodes(downstream)}" if downstream else ""),
             stacklevel=5,  # the caller of `Genome.from_neat_python` or of a function of `neat_python`
         )
 
 
-def _reached(start: Iterable[int], links: list[tuple[int, int]]) -> set[int]:
-    """All that can be reached from `start` along the links, `start` included."""
+def _find_reachable(start: Iterable[int], links: list[tuple[int, int]]) -> set[int]:
+    """Return the nodes that can be reached from `start` along the links, `start` included."""
     targets: dict[int, list[int]] = {}
     for source, target in links:
         targets.setdefault(source, []).append(target)
@@ -289,8 +289,8 @@ def _reached(start: Iterable[int], links: list[tuple[int, int]]) -> set[int]:
     return reached
 
 
-def _listed(keys: Iterable[int]) -> str:
-    """'node 5' or 'nodes 5, 7 and 12 more'."""
+def _list_nodes(keys: Iterable[int]) -> str:
+    """Return a text such as 'node 5' or 'nodes 5, 7 and 12 more'."""
     ordered = sorted(keys)
     more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
     names = ", ".join(map(str, ordered[:_MOST_NAMED]))

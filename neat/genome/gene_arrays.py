@@ -1,4 +1,4 @@
-"""The arrays that hold genes: their names, dtypes and bounds, and rows taken from them."""
+"""Define the arrays that hold genes: their names, dtypes and bounds, and how to select genes from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OFFSETS = ("node_offset", "connection_offset")
 if TYPE_CHECKING:
 
     class GenomeArrays(NamedTuple):
-        """What checkers know of the arrays below; further rows of the schema need not stand here."""
+        """The fields of the class below for type checkers, which cannot read the schema."""
 
         node_offset: np.ndarray
         connection_offset: np.ndarray
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         connection_enabled: np.ndarray
 
     class Bounds(NamedTuple):
-        """What checkers know of the bounds below."""
+        """The fields of the class below for type checkers."""
 
         weight: tuple[np.float32, np.float32]
         bias: tuple[np.float32, np.float32]
@@ -41,10 +41,11 @@ else:
         "GenomeArrays",
         [(name, np.ndarray) for name in (*OFFSETS, *(row.field for row in schema.ATTRIBUTES))],
     )
-    GenomeArrays.__doc__ = """The genes of P genomes with N nodes and C connections in all.
+    GenomeArrays.__doc__ = """The genes of P genomes, which have N nodes and C connections in total.
 
-    `node_offset` and `connection_offset`, int64 (P+1,), say where each genome's genes begin. Then comes an array for
-    each attribute of nodes, of shape (N,), and for each of connections, (C,), as `neat.genome.schema` says:
+    `node_offset` and `connection_offset`, int64 (P+1,), are the positions where each genome's genes begin. After them,
+    there is an array of shape (N,) for each attribute of nodes, and one of shape (C,) for each attribute of
+    connections, in the order of `neat.genome.schema`:
 
     - `node_id`: int64, ascending within a genome.
     - `node_bias`, `node_response`: float32.
@@ -56,12 +57,12 @@ else:
     """
     Bounds = NamedTuple("Bounds", [(row.name, tuple[np.float32, np.float32]) for row in schema.NUMBERS])
     Bounds.__doc__ = (
-        """Least and greatest weight, bias, response and so on that genomes may have, as float32."""
+        """The (minimum, maximum) of weights, biases, responses and further numbers of genes, as float32."""
     )
 
 
 class Description(NamedTuple):
-    """What genes mean."""
+    """The facts about networks that gene arrays do not contain."""
 
     num_inputs: int
     num_outputs: int
@@ -70,24 +71,24 @@ class Description(NamedTuple):
 
     @classmethod
     def of(cls, owner: Any) -> Description:
-        """The description in the attributes of genomes, their plain data or a genome's config."""
+        """Return the description in the attributes of Genomes, of GenomeData or of a GenomeConfig."""
         return cls(*(getattr(owner, name) for name in cls._fields))
 
 
 DTYPES = (*[np.dtype(np.int64)] * 2, *(row.dtype for row in schema.ATTRIBUTES))
-MOST_INPUTS = 2**24 - 1  # or outputs; a slip of the pen shall not fill the memory
+MOST_INPUTS = 2**24 - 1  # and most outputs, so that a typing error does not fill the memory
 
-# Whatever is written to these, compiled code stays within the arrays.
-HARMLESS = tuple(row.field for row in schema.ATTRIBUTES if row.role in (Role.NUMBER, Role.SWITCH))
+# No value in these arrays makes compiled code read or write outside of arrays.
+WRITABLE_FIELDS = tuple(row.field for row in schema.ATTRIBUTES if row.role in (Role.NUMBER, Role.SWITCH))
 
 NUMBERS = tuple(row.field for row in schema.NUMBERS)  # in the order of Bounds
 UNBOUNDED = Bounds(*[(np.float32(-np.inf), np.float32(np.inf))] * len(NUMBERS))
 
-_NODES = len(OFFSETS)  # where attributes of nodes begin in GenomeArrays
+_FIRST_NODE_ARRAY = len(OFFSETS)  # where attributes of nodes begin in GenomeArrays
 
 
 def check_bounds(arrays: GenomeArrays, bounds: Bounds) -> None:
-    """Raise ValueError unless weights, biases, responses and so on, all finite, lie within the bounds."""
+    """Raise ValueError if a number of a gene exceeds the bounds. All numbers must be finite."""
     for name, (low, high) in zip(NUMBERS, bounds, strict=True):
         values = getattr(arrays, name)
         beyond = (values < low) | (values > high)
@@ -98,19 +99,19 @@ def check_bounds(arrays: GenomeArrays, bounds: Bounds) -> None:
 
 
 def node_arrays(arrays: GenomeArrays) -> tuple[np.ndarray, ...]:
-    """The attributes of nodes."""
-    return arrays[_NODES : _NODES + len(schema.NODE)]
+    """Return the arrays of the attributes of nodes."""
+    return arrays[_FIRST_NODE_ARRAY : _FIRST_NODE_ARRAY + len(schema.NODE)]
 
 
 def connection_arrays(arrays: GenomeArrays) -> tuple[np.ndarray, ...]:
-    """The attributes of connections."""
-    return arrays[_NODES + len(schema.NODE) :]
+    """Return the arrays of the attributes of connections."""
+    return arrays[_FIRST_NODE_ARRAY + len(schema.NODE) :]
 
 
 def select(
     arrays: GenomeArrays, node_offset: np.ndarray, connection_offset: np.ndarray, nodes: Any, connections: Any
 ) -> GenomeArrays:
-    """The genes at the positions `nodes` and `connections`, slices or integers, under these offsets."""
+    """Return the genes at the positions `nodes` and `connections`, slices or integer arrays, with these offsets."""
     return GenomeArrays(
         node_offset,
         connection_offset,
@@ -119,13 +120,18 @@ def select(
     )
 
 
-def writable(arrays: GenomeArrays) -> GenomeArrays:
-    """The arrays, or copies of those that are read-only, not aligned or not contiguous."""
+def make_writable(arrays: GenomeArrays) -> GenomeArrays:
+    """Return the arrays, with copies of those that are read-only, not aligned or not contiguous."""
     return GenomeArrays(*(np.require(array, requirements=("C", "A", "W")) for array in arrays))
 
 
 def ragged_indices(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets of the chosen rows when laid side by side, and the elements' positions in the original."""
+    """Return the offsets of the chosen rows when concatenated, and the original positions of their elements.
+
+    Args:
+        offset: int64 (n + 1,), where each row begins.
+        rows: int64 (m,), the chosen rows.
+    """
     size = offset[rows + 1] - offset[rows]
     new_offset = np.concatenate([[0], np.cumsum(size)])
     return new_offset, np.arange(new_offset[-1]) + np.repeat(offset[rows] - new_offset[:-1], size)

@@ -1,8 +1,8 @@
-"""Genomes as a struct of arrays, and a single Genome for people.
+"""Define Genomes, a batch in arrays, and Genome, a single one.
 
 Genome `g` of a population owns the slices `node_offset[g]:node_offset[g+1]` and
-`connection_offset[g]:connection_offset[g+1]`. An *id* is historical and sparse; an *index* is local to a genome and
-dense: its inputs come first (the bias input last among them), then its nodes in order of id.
+`connection_offset[g]:connection_offset[g+1]`. An *id* is historical and sparse. An *index* is local to a genome and
+dense: its inputs come first (the bias input last among them), then its nodes in the order of their ids.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from neat.genome import from_neat_python as neat_python_genome
 from neat.genome.gene_arrays import DTYPES as DTYPES
 from neat.genome.gene_arrays import (
-    HARMLESS,
     OFFSETS,
     UNBOUNDED,
+    WRITABLE_FIELDS,
     Description,
+    make_writable,
     ragged_indices,
     select,
-    writable,
 )
 from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
@@ -31,26 +31,26 @@ from neat.genome.rules import check_description, check_genes, check_layout
 from neat.support.messages import shown
 from neat.support.validation import check_unmasked
 
-_FACTS = frozenset({*Description._fields, "generation", "seed", "bounds"})
+_PROTECTED = frozenset({*Description._fields, "generation", "seed", "bounds"})
 
 
 class Genomes:
-    """A population's genomes, or any number of them, in arrays (see GenomeArrays).
+    """A batch of genomes in arrays (see GenomeArrays), such as a population's.
 
-    Before compiled code reads the arrays, `check` is called, once for each object. From then on you can still change
-    biases, responses, weights and what is enabled in place; the other arrays become read-only, and arrays that were
-    read-only or not contiguous are replaced by copies. A population's genomes are read-only altogether: `take` gives
-    copies to change.
+    `check` runs once for each object, before compiled code reads the arrays. After that, you can still change biases,
+    responses, weights and enabled flags in place. The other arrays become read-only, and copies replace arrays that
+    were read-only or not contiguous. A population's genomes are entirely read-only; `take` returns copies that you can
+    change.
 
     Args:
-        arrays: The genes. The object takes them over.
-        num_inputs: Inputs that a person passes, without the bias input.
-        num_outputs: Outputs.
-        bias_input: Whether there is an extra input, constantly 1, with id `num_inputs`.
-        feed_forward: Whether the networks are free of loops and evaluated in topological order.
-        generation: The generation that the genomes belong to.
-        seed: The run's seed.
-        bounds: The config's, which a population's genomes keep in training too.
+        arrays: The genes. Do not use them elsewhere afterwards.
+        num_inputs: The number of inputs, without the bias input.
+        num_outputs: The number of outputs.
+        bias_input: Whether there is an extra input that is always 1, with id `num_inputs`.
+        feed_forward: Whether the networks have no loops and are evaluated in topological order.
+        generation: The generation of the genomes.
+        seed: The seed of the run.
+        bounds: The bounds of the config, which training obeys too.
     """
 
     _is_protected = False
@@ -76,39 +76,39 @@ class Genomes:
         self.seed = seed
         self.bounds = bounds
         self._arrays = arrays
-        self._genes: GenomeArrays | None = None  # the same memory, writable, once it has been checked
-        self._checked_as: tuple[Any, ...] | None = None  # the description that `check` went by
+        self._genes: GenomeArrays | None = None  # writable views of the arrays, set by the first check
+        self._checked_description: tuple[Any, ...] | None = None  # the description at the last check
 
     @property
     def arrays(self) -> GenomeArrays:
-        """The genes."""
+        """The genes, in GenomeArrays."""
         return self._arrays
 
     @property
     def description(self) -> Description:
-        """What the genes mean: `num_inputs`, `num_outputs`, `bias_input` and `feed_forward`."""
+        """The Description: `num_inputs`, `num_outputs`, `bias_input` and `feed_forward`."""
         return Description.of(self)
 
     def to_kernel(self) -> GenomeArrays:
-        """The genes as compiled code takes them: checked once, and writable, or numba would compile every kernel anew.
+        """Return the genes for kernels: checked, and writable, since numba compiles kernels again for read-only arrays.
 
         Raises:
-            GenomeError: As `check`.
+            GenomeError: A genome breaks a rule of `check`.
         """
-        if self._genes is None or self._checked_as != self.description:
+        if self._genes is None or self._checked_description != self.description:
             self.check()
             if self._genes is None:
-                self._arrays = writable(self._arrays)
+                self._arrays = make_writable(self._arrays)
                 self._genes = GenomeArrays(*(array[:] for array in self._arrays))
                 for name, array in self._arrays._asdict().items():
-                    if name not in HARMLESS:
+                    if name not in WRITABLE_FIELDS:
                         array.flags.writeable = False
-            self._checked_as = self.description
+            self._checked_description = self.description
         return self._genes
 
     def protect(self) -> Genomes:
-        """This object, read-only from now on and without a check: for arrays that a population made."""
-        self._genes, self._checked_as = self._arrays, self.description
+        """Make this object read-only, skip the check, and return it. Use this only for arrays that the library made."""
+        self._genes, self._checked_description = self._arrays, self.description
         self._arrays = GenomeArrays(*(array[:] for array in self._genes))
         for array in self._arrays:
             array.flags.writeable = False
@@ -116,20 +116,20 @@ class Genomes:
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self._is_protected and name in _FACTS:
+        if self._is_protected and name in _PROTECTED:
             raise AttributeError(
                 f"{name}: a population's genomes cannot be changed; change a copy: genomes.take(range(len(genomes)))"
             )
         super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # As copies: views of the same memory would part, and read-only arrays would stay so.
+        # Copies are writable. Views of the same memory would not share it any more after unpickling.
         arrays = GenomeArrays(*(array if array.flags.writeable else array.copy() for array in self._arrays))
         return type(self), (arrays, *self.description, self.generation, self.seed, self.bounds)
 
     @property
     def input_count(self) -> int:
-        """Input indices in use: `num_inputs`, and one more with a bias input."""
+        """The number of inputs, with the bias input."""
         return self.num_inputs + self.bias_input
 
     def __len__(self) -> int:
@@ -152,13 +152,13 @@ class Genomes:
         return Genome(self.with_arrays(GenomeArrays(*(array.copy() for array in views))))
 
     def __iter__(self) -> Iterator[Genome]:
-        self.to_kernel()  # checks them before anybody asks for their number
+        self.to_kernel()  # checks the genomes before `len` reads their offsets
         return (self[index] for index in range(len(self)))
 
-    if not TYPE_CHECKING:  # or a type checker would take any attribute for granted
+    if not TYPE_CHECKING:  # otherwise type checkers would accept any attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise _missing(self, name)
+            raise _attribute_error(self, name)
 
     def __repr__(self) -> str:
         return (
@@ -167,15 +167,15 @@ class Genomes:
         )
 
     def with_arrays(self, arrays: GenomeArrays) -> Genomes:
-        """Other genes under the same description."""
+        """Return Genomes with these genes and the other attributes of this object."""
         return Genomes(arrays, *self.description, self.generation, self.seed, self.bounds)
 
     def take(self, indices: np.ndarray) -> Genomes:
-        """Copies of the genomes at `indices`, integers of shape (n,), in that order.
+        """Return copies of the genomes at `indices`, integers of shape (n,), in this order.
 
         Raises:
-            IndexError: An index is no integer, negative or too great.
-            GenomeError: An array has another dtype or shape than GenomeArrays says, or the offsets do not fit.
+            IndexError: An index is not an integer, is negative, or is too large.
+            GenomeError: The dtype or shape of an array differs from GenomeArrays, or the offsets do not fit.
             ValueError: Some indices are masked.
         """
         if self._genes is None:
@@ -202,21 +202,22 @@ class Genomes:
         return self.with_arrays(select(arrays, node_offset, connection_offset, node, connection))
 
     def check(self) -> None:
-        """Raise GenomeError, with the genome's index and the rule, unless every genome is as it must be.
+        """Raise GenomeError, which names the genome and the rule, if a genome breaks one of these rules.
 
-        The rules: offsets start at 0, never fall, and end with the arrays; dtypes are those of GenomeArrays; node
-        ids ascend, begin with the outputs' and are none of the inputs'; biases, responses and weights are finite;
-        activations and aggregations are in the table; innovations ascend and are not negative; sources and targets
-        are indices that exist, no target is an input; no (source, target) pair comes twice; without recurrence, no
-        loop, disabled connections counted.
+        - Offsets start at 0, never fall, and end with the arrays. Dtypes are those of GenomeArrays.
+        - Node ids ascend. They begin with the outputs' ids, and none is the id of an input.
+        - Biases, responses and weights are finite. Activations and aggregations are in the tables.
+        - Innovation numbers ascend and are not negative.
+        - Sources and targets are existing indices, and no target is an input. No (source, target) pair occurs twice.
+        - Feed-forward networks have no loops, even through disabled connections.
         """
         check_description(self.description)
         check_layout(self._arrays)
-        check_genes(self._genes or writable(self._arrays), self.description)
+        check_genes(self._genes or make_writable(self._arrays), self.description)
 
     @classmethod
     def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:
-        """Genomes from single ones, as Genome or as plain data (`Genome.from_dict`)."""
+        """Return Genomes made of single ones, each a Genome or plain data (see `Genome.from_dict`)."""
         if not isinstance(genomes, Sequence) or isinstance(genomes, str | bytes):
             raise ValueError(f"genomes: expected a list of Genome or of plain data, got {shown(genomes)}")
         singles = [g if isinstance(g, Genome) else Genome.from_dict(g) for g in genomes]
@@ -239,10 +240,10 @@ class Genomes:
 
 
 class Genome:
-    """One genome: a batch of one, with its genes as plain data for people.
+    """A single genome, whose genes are readable as plain data.
 
     Attributes:
-        genomes: The batch of one that holds the genes.
+        genomes: The batch of one genome that holds the genes.
     """
 
     def __init__(self, genomes: Genomes) -> None:
@@ -258,38 +259,38 @@ class Genome:
 
     @property
     def num_inputs(self) -> int:
-        """Inputs, without the bias input."""
+        """The number of inputs, without the bias input."""
         return self.genomes.num_inputs
 
     @property
     def num_outputs(self) -> int:
-        """Outputs."""
+        """The number of outputs."""
         return self.genomes.num_outputs
 
     @property
     def bias_input(self) -> bool:
-        """Whether an extra input is constantly 1."""
+        """Whether there is an extra input that is always 1."""
         return self.genomes.bias_input
 
     @property
     def feed_forward(self) -> bool:
-        """Whether the network is free of loops."""
+        """Whether the network has no loops and is evaluated in topological order."""
         return self.genomes.feed_forward
 
     @property
     def input_ids(self) -> list[int]:
-        """Ids of the inputs, the bias input's last."""
+        """The ids of the inputs; that of the bias input is the last."""
         return list(range(self.genomes.input_count))
 
     @property
     def output_ids(self) -> list[int]:
-        """Ids of the output nodes."""
+        """The ids of the output nodes."""
         first = self.genomes.input_count
         return list(range(first, first + self.num_outputs))
 
     @property
     def hidden_ids(self) -> list[int]:
-        """Ids of the hidden nodes."""
+        """The ids of the hidden nodes."""
         return self.genomes.to_kernel().node_id[self.num_outputs :].tolist()
 
     @property
@@ -305,7 +306,7 @@ class Genome:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise _missing(self, name)
+            raise _attribute_error(self, name)
 
     def __repr__(self) -> str:
         arrays = self.genomes.to_kernel()
@@ -323,7 +324,7 @@ class Genome:
     __hash__ = None  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
-        """The genome as plain data (what JSON can hold); `from_dict` gives the same genome back, bit for bit."""
+        """Return the genome as plain data, which JSON can hold. `from_dict` restores it bit for bit."""
         data: dict[str, Any] = {"num_inputs": self.num_inputs, "num_outputs": self.num_outputs}
         if self.bias_input:
             data["bias_input"] = True
@@ -333,15 +334,15 @@ class Genome:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Genome:
-        """A genome from plain data.
+        """Return the genome that plain data describes.
 
         Args:
-            data: `num_inputs`, `num_outputs`, `nodes` and `connections` as `to_dict` gives them, in any order;
-                `bias_input` (default false) and `feed_forward` (default true). A node may leave out `bias` (0),
-                `response` (1), `activation` (sigmoid) and `aggregation` (sum), a connection `enabled` (true).
+            data: `num_inputs`, `num_outputs`, `nodes` and `connections` as `to_dict` returns them, genes in any order;
+                optionally `bias_input` (default False) and `feed_forward` (default True). A node can omit `bias` (0),
+                `response` (1), `activation` (sigmoid) and `aggregation` (sum), a connection `enabled` (True).
 
         Raises:
-            GenomeError: Something is missing, of the wrong type, or breaks a rule of `Genomes.check`.
+            GenomeError: A field is missing or has the wrong type, or the genome breaks a rule of `Genomes.check`.
         """
         if not isinstance(data, dict):
             raise GenomeError(f"genome: expected a dictionary, got {type(data).__name__}")
@@ -355,20 +356,20 @@ class Genome:
 
     @classmethod
     def from_neat_python(cls, genome: Any, config: Any) -> Genome:
-        """A genome of neat-python.
+        """Return a genome of neat-python as a Genome.
 
         Args:
             genome: neat-python's genome.
             config: neat-python's config, or its `genome_config`.
 
         Raises:
-            GenomeError: Something cannot be carried over; the message names it.
+            GenomeError: A part of the genome cannot be converted; the message names it.
         """
         return neat_python_genome.convert(genome, config, cls.from_dict)
 
 
-def _missing(owner: object, name: str) -> AttributeError:
-    """Python's own error; where a network is expected, with what gives one."""
+def _attribute_error(owner: object, name: str) -> AttributeError:
+    """Return Python's usual error; for `activate`, the message adds how to get a network."""
     hint = (
         ": a run's evaluator gets all genomes at once; wrap a function of one network in evaluators.PerGenome, "
         "or compile genomes to networks with evaluators.compile"

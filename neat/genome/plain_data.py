@@ -1,4 +1,4 @@
-"""Genomes as plain data: what a dictionary or a JSON file must hold, and arrays of it and back."""
+"""Convert genomes between arrays and plain data, which a dictionary or a JSON file can hold."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _FUNCTION_TABLE: dict[str, Sequence[Any]] = {
     "aggregation": activations.AGGREGATIONS,
 }
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-_Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # a slip of the pen shall not fill the memory
-_Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # finite as a float32 too
+_Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # so that a typing error does not fill the memory
+_Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
 
 
-def _type_of(row: Attribute) -> Any:
-    """What plain data says of an attribute."""
+def _field_type(row: Attribute) -> Any:
+    """Return the type of an attribute in plain data."""
     if row.role is Role.FUNCTION:
         return _FUNCTION_NAMES[row.name]
     return {Role.KEY: _Identifier, Role.END: _Identifier, Role.NUMBER: _Number, Role.SWITCH: Switch}[row.role]
@@ -50,7 +50,7 @@ def _type_of(row: Attribute) -> Any:
 
 def _gene_model(name: str, text: str, attributes: tuple[Attribute, ...]) -> type[Model]:
     fields: dict[str, Any] = {
-        row.name: (_type_of(row), ... if row.default is None else row.default) for row in attributes
+        row.name: (_field_type(row), ... if row.default is None else row.default) for row in attributes
     }
     return create_model(name, __base__=Model, __module__=__name__, __doc__=text, **fields)
 
@@ -66,22 +66,22 @@ else:
 
 
 class GenomeData(Model):
-    """A genome."""
+    """A genome as plain data."""
 
     num_inputs: _Size
     num_outputs: _Size
     bias_input: Switch = False
     feed_forward: Switch = True
-    # The first mistake is enough: a file can hold millions.
+    # FailFast stops at the first mistake, since a file can contain millions.
     nodes: Annotated[list[NodeData], FailFast()]
     connections: Annotated[list[ConnectionData], FailFast()]
 
 
 def to_arrays(data: GenomeData) -> GenomeArrays:
-    """The genes of one genome, sorted, with ids of endpoints turned into indices.
+    """Return the genes of one genome, sorted, with indices instead of ids of sources and targets.
 
     Raises:
-        GenomeError: A connection begins or ends at a node that is not there.
+        GenomeError: The source or target of a connection does not exist.
     """
     nodes = sorted(data.nodes, key=lambda node: node.id)
     connections = sorted(data.connections, key=lambda connection: connection.innovation)
@@ -103,34 +103,34 @@ def to_arrays(data: GenomeData) -> GenomeArrays:
 
 
 def _to_cell(row: Attribute, value: Any, index: Mapping[int, int]) -> Any:
-    """A value of plain data as arrays hold it; `index` by id."""
+    """Return a value of plain data in the form that arrays have; `index` maps ids to indices."""
     if row.role is Role.END:
         return index[value]
     return _FUNCTION_INDEX[row.name](value) if row.role is Role.FUNCTION else value
 
 
 def node_data(genes: GenomeArrays) -> list[dict[str, Any]]:
-    """The nodes of one genome, as NodeData takes them."""
-    return _rows(NODE, node_arrays(genes), ())
+    """Return the nodes of one genome, as NodeData accepts them."""
+    return _to_rows(NODE, node_arrays(genes), ())
 
 
 def connection_data(genes: GenomeArrays, input_count: int) -> list[dict[str, Any]]:
-    """The connections of one genome, as ConnectionData takes them; `input_count` counts the bias input."""
+    """Return the connections of one genome, as ConnectionData accepts them; `input_count` includes the bias input."""
     ids = [*range(input_count), *genes.node_id.tolist()]
-    return _rows(CONNECTION, connection_arrays(genes), ids)
+    return _to_rows(CONNECTION, connection_arrays(genes), ids)
 
 
-def _rows(
+def _to_rows(
     attributes: tuple[Attribute, ...], arrays: tuple[np.ndarray, ...], ids: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Genes as dictionaries; `ids` by index."""
+    """Return genes as dictionaries; `ids` are the ids by index."""
     columns = [_from_column(row, array, ids) for row, array in zip(attributes, arrays, strict=True)]
     names = [row.name for row in attributes]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _from_column(row: Attribute, array: np.ndarray, ids: Sequence[int]) -> list[Any]:
-    """An array's values as plain data holds them."""
+    """Return the values of an array in the form that plain data has."""
     if row.role is Role.NUMBER:
         return [_shortest(value) for value in array]
     if row.role is Role.END:
@@ -142,5 +142,5 @@ def _from_column(row: Attribute, array: np.ndarray, ids: Sequence[int]) -> list[
 
 
 def _shortest(value: np.float32) -> float:
-    """The float with the fewest digits that is this float32."""
+    """Return the float with the fewest digits that rounds to this float32."""
     return float(str(value))

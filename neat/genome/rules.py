@@ -1,4 +1,4 @@
-"""The rules that every genome keeps, and finding the first one broken."""
+"""Define the rules that every genome must obey, and find the first one that is broken."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from neat import activations
 from neat.genome.gene_arrays import DTYPES, MOST_INPUTS, Description, GenomeArrays
-from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, spell
+from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, repeat
 from neat.kernels.jit import inner_function, kernel
 from neat.support.messages import shown
 
 
 class GenomeError(ValueError):
-    """A genome breaks one of the rules that `Genomes.check` states."""
+    """Raised for a genome that breaks one of the rules that `Genomes.check` lists."""
 
 
-def _listed(numbers: tuple[Attribute, ...]) -> str:
-    """ "biases and responses", say."""
+def _join_plurals(numbers: tuple[Attribute, ...]) -> str:
+    """Return the plurals of the attributes in a list, such as "biases and responses"."""
     *most, last = (row.plural for row in numbers)
     return f"{', '.join(most)} and {last}" if most else last
 
@@ -26,21 +26,21 @@ def _listed(numbers: tuple[Attribute, ...]) -> str:
 RULES = (
     "node ids must ascend and be unique",
     "the first nodes must be the outputs, with the ids that follow the inputs'",
-    f"{_listed(NODE_NUMBERS)} must be finite",
+    f"{_join_plurals(NODE_NUMBERS)} must be finite",
     "activations must be in the table",
     "aggregations must be in the table",
     "innovation numbers must ascend and be unique",
     "innovation numbers must not be negative",
     "the source of a connection must exist",
     "the target of a connection must exist and must not be an input",
-    f"{_listed(CONNECTION_NUMBERS)} must be finite",
+    f"{_join_plurals(CONNECTION_NUMBERS)} must be finite",
     "no two connections may join the same source and target",
     "a feed-forward network must be free of loops, disabled connections counted",
 )
 
 
 def check_description(description: Description) -> None:
-    """Raise GenomeError unless sizes are integers in range and the switches are bools."""
+    """Raise GenomeError unless the sizes are integers in range, and the other fields are bools."""
     for name in ("num_inputs", "num_outputs"):
         value = getattr(description, name)
         if (
@@ -56,7 +56,7 @@ def check_description(description: Description) -> None:
 
 
 def check_layout(arrays: GenomeArrays) -> None:
-    """Raise GenomeError unless dtypes, shapes and offsets are as GenomeArrays says."""
+    """Raise GenomeError unless dtypes, shapes and offsets are those of GenomeArrays."""
     for name, array, dtype in zip(arrays._fields, arrays, DTYPES, strict=True):
         if type(array) is not np.ndarray:
             raise GenomeError(f"{name}: expected a numpy array, got {type(array).__name__}")
@@ -80,11 +80,11 @@ def check_layout(arrays: GenomeArrays) -> None:
 
 
 def check_genes(genes: GenomeArrays, description: Description) -> None:
-    """Raise GenomeError, with the genome's index, for the first of RULES that is broken.
+    """Raise GenomeError, which names the genome, for the first of RULES that is broken.
 
     Args:
-        genes: Writable and contiguous; they have passed `check_layout`.
-        description: It has passed `check_description`.
+        genes: Writable and contiguous arrays that have passed `check_layout`.
+        description: A Description that has passed `check_description`.
     """
     input_count = description.num_inputs + description.bias_input
     most_nodes = int(np.diff(genes.node_offset).max(initial=0))
@@ -101,24 +101,24 @@ def check_genes(genes: GenomeArrays, description: Description) -> None:
         raise GenomeError(f"genome {genome}: {RULES[rule]}")
 
 
-def _finite(name: str, numbers: tuple[Attribute, ...]) -> Any:
-    """A jitted function: whether these attributes of the gene at a position are finite."""
-    tests = spell("np.isfinite(arrays.{row.field}[position])", numbers, " and ")
+def _make_finite_test(name: str, numbers: tuple[Attribute, ...]) -> Any:
+    """Return a jitted function that tests whether these attributes of the gene at a position are finite."""
+    tests = repeat("np.isfinite(arrays.{row.field}[position])", numbers, " and ")
     return inner_function(generate(f"{name}(arrays, position)", f"return {tests}", {"np": np}))
 
 
-_node_numbers_are_finite = _finite("_node_numbers_are_finite", NODE_NUMBERS)
-_connection_numbers_are_finite = _finite("_connection_numbers_are_finite", CONNECTION_NUMBERS)
+_node_numbers_are_finite = _make_finite_test("_node_numbers_are_finite", NODE_NUMBERS)
+_connection_numbers_are_finite = _make_finite_test("_connection_numbers_are_finite", CONNECTION_NUMBERS)
 
 
 @kernel
 def first_broken_rule(
     arrays, input_count, num_outputs, feed_forward, activation_count, aggregation_count, latest
 ):
-    """(genome, position in RULES) of the first broken rule, or (-1, -1), in time linear in the genes.
+    """Return (genome, position in RULES) of the first broken rule, or (-1, -1). The time is linear in the genes.
 
-    `latest` is scratch: zeros for the inputs and the nodes of the largest genome, int64. It is the caller's because
-    there may be 2**24 inputs: the system gives NumPy zeros page by page, compiled code would fill them all.
+    `latest` is scratch: int64 zeros, one for each input and each node of the largest genome. The caller allocates it
+    because there can be 2**24 inputs: the system gives NumPy zeros page by page, while compiled code fills them all.
     """
     most_nodes, most_connections = 0, 0
     for genome in range(len(arrays.node_offset) - 1):
@@ -175,7 +175,7 @@ def first_broken_rule(
 def _group_by_target(arrays, first, last, input_count, node_count, start, sources):
     """Write the connections' sources, grouped by target: those of node i are `sources[start[i]:start[i + 1]]`.
 
-    Unsigned indices spare compiled code the question whether they count from the end.
+    Unsigned indices avoid the code for negative ones.
     """
     for node in range(node_count):
         start[node] = 0
@@ -193,7 +193,7 @@ def _group_by_target(arrays, first, last, input_count, node_count, start, source
 
 @inner_function
 def _has_duplicate(first_node, node_count, start, sources, latest):
-    """Whether a node has the same source twice; `latest` is 1 + the last node, of any genome, that had a source."""
+    """Whether a node has the same source twice; `latest[source]` is 1 + the position of the source's last target."""
     for node in range(node_count):
         mark = first_node + node + 1
         for place in range(start[node], start[node + 1]):
@@ -206,7 +206,7 @@ def _has_duplicate(first_node, node_count, start, sources, latest):
 
 @inner_function
 def _is_acyclic(input_count, node_count, start, sources, unresolved, queue):
-    """Whether the connections close no loop (Kahn 1962, backwards: nodes that feed none of the others go first)."""
+    """Whether the connections have no loop (Kahn 1962, backwards: first the nodes that are no node's source)."""
     for node in range(node_count):
         unresolved[node] = 0
     for place in range(start[node_count]):

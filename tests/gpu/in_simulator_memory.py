@@ -87,7 +87,7 @@ def test_arrays_are_sent_and_fetched(monkeypatch):
             assert array.dtype == arrays[name].dtype
         assert calls["fill"] == copies
     room = space.receive(
-        "back", buffers.packed({name: (array.shape, array.dtype) for name, array in apart.items()})
+        "back", buffers.pack({name: (array.shape, array.dtype) for name, array in apart.items()})
     )
     assert (room["c"] == 255).all()
     for name, array in room.items():

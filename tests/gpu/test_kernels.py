@@ -23,7 +23,7 @@ import evaluators
 from evaluators import devices
 from evaluators.gpu import gradient_kernels, launcher, specialisations
 from evaluators.gpu.workspace import Workspace
-from neat.genome.buffers import packed
+from neat.genome.buffers import pack
 from neat.kernels.jit import inner_function
 from tests.gpu.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.gpu.emulator import VERSIONS, code, emulation
@@ -207,7 +207,7 @@ def test_arrays_of_one_name_in_another_order(emulated):
     assert addresses[0]["one"] == addresses[1]["two"] < addresses[0]["two"] == addresses[1]["one"]
     results = {name: ((2,), np.dtype(np.int64)) for name in ("one", "two")}
     for order in (("one", "two"), ("two", "one")):
-        arguments = work.receive("y", packed({name: results[name] for name in order}))
+        arguments = work.receive("y", pack({name: results[name] for name in order}))
         for number, name in enumerate(("one", "two")):
             ctypes.c_int64.from_address(arguments[name][4]).value = number
         assert [work.fetch("y")[name][0] for name in ("one", "two")] == [0, 1]

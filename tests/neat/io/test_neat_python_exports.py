@@ -156,7 +156,7 @@ STARVED = (
 @pytest.mark.parametrize(
     ("kind", "version", "told"),
     [
-        ("feedforward", "0.92", "before 1.0 .*concerns node 1 and, behind, nodes 0, 2$"),
+        ("feedforward", "0.92", "before 1.0 .*concerns node 1 and, downstream, nodes 0, 2$"),
         ("feedforward", "1.0.0", "neat-python 1.0 .*concerns node 1$"),
         ("feedforward", "2.1.0", None),
         ("recurrent", "0.92", "recurrent networks .*concerns node 1$"),
@@ -169,7 +169,7 @@ def test_which_nodes_are_named_by_version(tmp_path, kind, version, told):
         assert messages == []
     else:
         (message,) = messages
-        assert message.startswith(f"{tmp_path / 'genome.json'}: the network answers otherwise")
+        assert message.startswith(f"{tmp_path / 'genome.json'}: the outputs can differ from neat-python's")
         assert re.search(told, message), message
 
 
@@ -184,7 +184,7 @@ def test_innovation_numbers_replace_a_missing_version(tmp_path):
 def test_many_named_nodes_are_cut(tmp_path):
     nodes = [node(key) for key in range(100)]
     _, (message,) = read(tmp_path, document(nodes, [link(key, 0) for key in range(1, 100)], version="0.92"))
-    assert message.endswith("this concerns nodes 1, 2, 3, 4, 5 and 94 more and, behind, node 0")
+    assert message.endswith("this concerns nodes 1, 2, 3, 4, 5 and 94 more and, downstream, node 0")
 
 
 def test_a_node_missing_from_an_exported_recurrent_network_is_0(tmp_path):
