@@ -1,4 +1,4 @@
-"""A population and its run: ask for the genomes, tell their fitness, and so on."""
+"""Define the population, which evolves by `ask` and `tell`, or by `run` with an evaluator."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from neat.config.config import Config, to_record
 from neat.evaluation import Evaluator, Inheriting, Learning, Restorable, Stateful, Validating
 from neat.evolution import selection, speciation
-from neat.evolution.evaluation_results import check_values, valid_fitness, with_learned
-from neat.evolution.history import GENERATION, species_rows
+from neat.evolution.evaluation_results import check_values, merge_learned, validate_fitness
+from neat.evolution.history import GENERATION, make_species_rows
 from neat.evolution.initial import check_memory, initial_genomes
 from neat.evolution.offspring import OffspringMaker
 from neat.evolution.result import Result
@@ -38,30 +38,30 @@ _log = logging.getLogger("neat")
 
 
 class ReporterLike(Protocol):
-    """What `run` tells of its progress; `neat.reporting.Reporter` is one that does nothing.
+    """The methods of a reporter, which `run` calls; `neat.reporting.Reporter` is a base class whose methods do nothing.
 
-    It may also have `close()`, which `run` calls when it ends, by an exception or not, even before `start`.
+    If it also has `close()`, `run` calls it at the end, also after an exception, and even if `start` was not called.
     """
 
     def start(self, population: Population, generations: int) -> None:
-        """Before the first generation of a call; the run goes on up to `generations`."""
+        """Handle the start of a run, or of a resumed one, that ends after generation number `generations`."""
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:
-        """After each generation: `population.history.last` is its row, `timings` are seconds by activity."""
+        """Handle a finished generation: `population.history.last` is its row, `timings` has seconds by activity."""
 
     def finish(self, population: Population, result: Result) -> None:
-        """After the last generation."""
+        """Handle the result after the last generation."""
 
 
 class Population(RunState):
-    """A population under evolution. Its attributes are those of `neat.state.run_state.RunState`, and `workers`.
+    """Evolves genomes. It has the attributes of `neat.state.run_state.RunState`, and `workers`.
 
     Args:
         config: The settings.
-        workers: The threads that reproduce; None: the shared ones. Results do not depend on them.
+        workers: The threads that make the offspring; None for the shared threads. They do not change the results.
 
     Raises:
-        ValueError: Memory cannot hold the first population.
+        ValueError: The first population does not fit into memory.
     """
 
     def __init__(self, config: Config, workers: parallel.Workers | None = None) -> None:
@@ -71,54 +71,54 @@ class Population(RunState):
 
     @classmethod
     def _without_genomes(cls, config: Config) -> Population:
-        """A population whose genomes and state a checkpoint has yet to give."""
+        """Return a population without genomes, whose state a checkpoint will set."""
         population = cls.__new__(cls)
         population._prepare(config)
         return population
 
     def _prepare(self, config: Config, workers: parallel.Workers | None = None) -> None:
-        """All but the genomes."""
+        """Set all attributes except the genomes."""
         super().__init__(config)
         self.workers = workers
         size = config.population_size
         self._run_settings = RunSettings.of(config)
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
-        self._maker = OffspringMaker(self._run_settings, size)
+        self._offspring_maker = OffspringMaker(self._run_settings, size)
         self._species_of = np.empty(size, np.int64)
 
     def ask(self) -> Genomes:
-        """The current generation, read-only. Its arrays are used again two generations later."""
+        """Return the current generation, read-only. Its arrays are overwritten two generations later."""
         return self._genomes
 
     def tell(self, fitness: np.ndarray, learned: Genomes | None = None, inherit: bool = True) -> None:
-        """Speciate, select and reproduce; `generation` and `genomes` are then the next ones.
+        """Take the fitness of the current generation, and make the next one by speciation, selection and reproduction.
 
         Args:
             fitness: Shape (population_size,), higher is better. NaN and −inf count as the worst.
-            learned: The same genomes with the weights, biases and responses that they have learned, to which the
-                fitness belongs. The champion has them.
-            inherit: Whether offspring inherit what was learned (Lamarckian inheritance) or what the genomes were
-                before (Baldwin effect).
+            learned: The same genomes with learned weights, biases and responses, if the fitness belongs to these. The
+                champion keeps them.
+            inherit: True: offspring inherit learned values (Lamarckian inheritance). False: they inherit the values
+                from before learning (Baldwin effect).
 
         Raises:
-            ValueError: Another shape, +inf, or no valid value at all; or the learned genomes are not the
-                generation's, or have numbers that are no float32, not finite, or beyond the config's bounds.
+            ValueError: The fitness has another shape, contains +inf, or has no valid value; or `learned` has other
+                genomes than the generation, or numbers that are not float32, not finite, or beyond the config's bounds.
         """
-        valid = valid_fitness(fitness, self.config.population_size)
-        self._tell(valid, self._scored(learned, inherit))
+        valid = validate_fitness(fitness, self.config.population_size)
+        self._finish_generation(valid, self._merge_learned(learned, inherit))
 
-    def _scored(self, learned: Genomes | None, inherit: bool) -> Genomes:
-        """The generation's genomes with the weights that their fitness belongs to, inherited if this is so."""
+    def _merge_learned(self, learned: Genomes | None, inherit: bool) -> Genomes:
+        """Return the genomes that were scored; with `inherit`, write their learned values to the population."""
         if learned is None:
             return self._genomes
-        scored = with_learned(self._genomes, learned)
+        scored = merge_learned(self._genomes, learned)
         if inherit:
             for name in NUMBERS:
                 getattr(self._genes, name)[:] = getattr(scored.arrays, name)
         return scored
 
-    def _tell(self, valid_fitness: np.ndarray, scored: Genomes) -> None:
+    def _finish_generation(self, valid_fitness: np.ndarray, scored: Genomes) -> None:
         ranking, summary = self._speciate(valid_fitness)
         champion = ranking.member[ranking.offset[np.argmax(ranking.best)]]
         if valid_fitness[champion] > self.best_fitness:
@@ -126,10 +126,10 @@ class Population(RunState):
             self.best_fitness = float(valid_fitness[champion])
             self.best_generation = self.improved_generation = self.generation
             self.kept = int(champion)
-        offspring = self._share(valid_fitness, ranking)
-        self._record(ranking, valid_fitness[champion], summary, offspring)
+        offspring = self._allocate_offspring(valid_fitness, ranking)
+        self._append_history(ranking, valid_fitness[champion], summary, offspring)
         self.threshold = speciation.adjusted_threshold(self.threshold, len(ranking.best), self.config)
-        self._represent(ranking, offspring)
+        self._draw_representatives(ranking, offspring)
         self._reproduce(valid_fitness, ranking, offspring)
 
     def run(
@@ -142,101 +142,102 @@ class Population(RunState):
         checkpoint: str | Path | None = None,
         checkpoint_every: int = 10,
     ) -> Result:
-        """Evolve until the target is met or so many generations have been evaluated since the run began.
+        """Evolve until the target is met, or until `generations` generations have been evaluated since generation 0.
 
-        A population is for one task: the best genome and the candidates of earlier calls stay. Its solution stays only
-        if it reached the same `fitness_target` or `solved` holds for it. Where that leaves nothing to run, a warning is
-        logged.
+        Use a population for one task only: it keeps the best genome and the candidates of earlier calls. It keeps the
+        solution of an earlier call if that reached the same `fitness_target`, or if `solved` returns True for it. If
+        nothing is left to run, `run` logs a warning.
 
         Args:
-            evaluator: Takes Genomes, returns their fitness, shape (population_size,). `neat.evaluation` describes it
-                and what else it may have: a state for checkpoints, validation by fresh trials, learned weights.
-            generations: Generations in all; a loaded run goes on up to this.
-            fitness_target: Stop once a fitness reaches it.
-            solved: Stop once this holds for a generation's champion.
-            reporters: Are told of each generation. An object need not be a `neat.reporting.Reporter`: it needs the
-                methods of `ReporterLike`.
-            checkpoint: File that keeps the newest state.
-            checkpoint_every: Generations between writing it; it is written at the end in any case.
+            evaluator: Takes Genomes and returns their fitness, shape (population_size,). `neat.evaluation` describes
+                it and its optional members: a state for checkpoints, validation by new trials, learned weights.
+            generations: The total number of generations, those before a checkpoint included.
+            fitness_target: Stop after a generation whose best fitness reaches this.
+            solved: Stop after a generation for whose champion this returns True.
+            reporters: Objects with the methods of `ReporterLike`, such as a `neat.reporting.Reporter`, called after
+                each generation.
+            checkpoint: The file to which the newest state is written.
+            checkpoint_every: Generations between checkpoints. The last generation is always written.
 
         Raises:
-            ValueError: Bad arguments, or fitness that `tell` refuses.
-            LockedError: Another process writes the checkpoint or a reporter's files.
+            ValueError: An argument is invalid, or `tell` refuses the fitness.
+            LockedError: Another process is writing the checkpoint or a reporter's files.
         """
         check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint_every)
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
         if self.evaluator_state and not isinstance(evaluator, Restorable):
             raise ValueError(
-                "evaluator: the checkpoint is of a run whose evaluator had a state, this one has none"
+                "evaluator: the checkpoint has the state of an evaluator, but this evaluator has no restore()"
             )
         target = Target(fitness_target, solved)
         is_solved = target.is_met_by(self.solution)
         if is_solved or self.generation >= generations:
-            self._warn_idle(is_solved, generations)
-        with contextlib.ExitStack() as ending:
-            ending.enter_context(lock_if_given(file))
-            self._start_reporters(reporters, generations, ending)
+            self._warn_nothing_to_run(is_solved, generations)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lock_if_given(file))
+            self._start_reporters(reporters, generations, stack)
             if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)
             while self.generation < generations and not is_solved:
                 genomes, fitness, timings = self._run_generation(evaluator)
-                self.solution = target.find(genomes, fitness)
+                self.solution = target.find_solution(genomes, fitness)
                 is_solved = self.solution is not None
                 for reporter in reporters:
                     reporter.generation(self, timings)
-                ends = self.generation >= generations or is_solved
-                if file is not None and (ends or self.generation % checkpoint_every == 0):
+                is_last = self.generation >= generations or is_solved
+                if file is not None and (is_last or self.generation % checkpoint_every == 0):
                     self._save(file, evaluator)
-            result = self._result(evaluator, is_solved)
+            result = self._make_result(evaluator, is_solved)
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
 
     def _start_reporters(
-        self, reporters: Sequence[ReporterLike], generations: int, ending: contextlib.ExitStack
+        self, reporters: Sequence[ReporterLike], generations: int, stack: contextlib.ExitStack
     ) -> None:
-        """Start reporters; `ending` will close them."""
+        """Start reporters, and make `stack` close them."""
         for reporter in reporters:
             close = getattr(reporter, "close", None)
             if callable(close):
-                ending.callback(close)
+                stack.callback(close)
             reporter.start(self, generations)
 
     def _run_generation(self, evaluator: Evaluator) -> tuple[Genomes, np.ndarray, dict[str, float]]:
-        """Evaluate and reproduce; the generation's genomes as they were scored, their fitness, and seconds."""
+        """Evaluate and reproduce; return the genomes as they were scored, their fitness, and seconds by activity."""
         start = time.perf_counter()
-        fitness = valid_fitness(evaluator(self.ask()), self.config.population_size)
-        scored = self._scored(
+        fitness = validate_fitness(evaluator(self.ask()), self.config.population_size)
+        scored = self._merge_learned(
             evaluator.learned if isinstance(evaluator, Learning) else None,
             evaluator.inherit if isinstance(evaluator, Inheriting) else True,
         )
         evaluated = time.perf_counter()
         if isinstance(evaluator, Validating):
-            self.candidates.note(scored, fitness)
-        self._tell(fitness, scored)
-        self.evaluator_state = {}  # not before: a call that fails earlier leaves it to the next one
+            self.candidates.add_champion(scored, fitness)
+        self._finish_generation(fitness, scored)
+        # Cleared only here, so that the next call can still restore it if this call fails earlier.
+        self.evaluator_state = {}
         timings = {"evaluate": evaluated - start, "reproduce": time.perf_counter() - evaluated}
         return scored, fitness, timings
 
     def _save(self, file: Path, evaluator: Evaluator) -> None:
-        """Write a checkpoint, with the evaluator's state."""
+        """Write a checkpoint that includes the evaluator's state."""
         if isinstance(evaluator, Stateful):
             self.evaluator_state = evaluator.state()
         write_arrays(file, to_arrays(self))
         self.evaluator_state = {}
 
     def resume_at(self, generation: int, genomes: GenomeArrays) -> None:
-        """Make copies of these the genomes of this generation, and let later ids begin above theirs.
+        """Replace the population's genomes by copies of these, and start later ids above theirs.
 
         Args:
-            generation: The current one or a later one.
-            genomes: As many as the population has, with its inputs and outputs.
+            generation: The number of the current generation, or a higher one.
+            genomes: population_size genomes with the population's inputs and outputs.
 
         Raises:
-            ValueError: The generation lies in the past, or the genomes are not as many, break a rule of
-                `Genomes.check`, have a number beyond the config's bounds or a node function that the config does not
-                allow, or have a link with another innovation number than in this population (the scheme
-                "generation" forgets links, so it does not compare their numbers).
+            ValueError: The generation is in the past, or the number of genomes differs. Or a genome breaks a rule of
+                `Genomes.check`, has a number beyond the config's bounds or a node function that the config does not
+                allow, or a link with another innovation number than in this population. (The scheme "generation" does
+                not compare innovation numbers, since it forgets links.)
         """
         if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
             raise ValueError(f"generation: must be an integer, got {shown(generation)}")
@@ -261,17 +262,20 @@ class Population(RunState):
 
     def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
         super()._set_genomes(generation, genes)
-        self._memory = genes  # in which they lie
+        self._buffer = genes  # the arrays, which may have room to spare, of which the genes are views
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
-        """Sort the genomes into species and rank them; `species` then has no representatives that fit its ids."""
+        """Assign genomes to species and rank them. `species.representative` then still has the order of the old ids.
+
+        Returns the Ranking, and the (mean, standard deviation, median, number) of all valid fitness values.
+        """
         arrays, species_of = self._genes, self._species_of
         id_, founded, improved, record, representative = self.species
         rule, threshold = self._speciation, speciation.threshold_as_float32(self.threshold)
         arguments = arrays, representative, rule, threshold, species_of
         parallel.over(speciation.assign, len(species_of), *arguments, workers=self.workers)
-        founders = speciation.found(arrays, len(id_), rule, threshold, species_of)
-        living = speciation.settle(
+        founders = speciation.found_species(arrays, len(id_), rule, threshold, species_of)
+        living = speciation.update_species(
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
         )
         self.next_species += founders
@@ -281,8 +285,8 @@ class Population(RunState):
         *ranking, summary = selection.rank(fitness, species_of, len(living[0]))
         return Ranking(*ranking), summary
 
-    def _share(self, fitness: np.ndarray, ranking: Ranking) -> np.ndarray:
-        """Offspring of each species, after stagnation."""
+    def _allocate_offspring(self, fitness: np.ndarray, ranking: Ranking) -> np.ndarray:
+        """Apply stagnation; return the number of offspring of each species, int64 (S,)."""
         stagnates = (
             self.generation - self.improved_generation >= self.config.stagnation.population_generations
         )
@@ -300,7 +304,7 @@ class Population(RunState):
             _log.info("generation %d: no improvement; only the two best species reproduce", self.generation)
         return selection.allocate(fitness, ranking, allowed, self.config.population_size)
 
-    def _record(
+    def _append_history(
         self, ranking: Ranking, best: float, summary: tuple[float, float, float, int], offspring: np.ndarray
     ) -> None:
         """Add this generation to the history."""
@@ -323,11 +327,11 @@ class Population(RunState):
             np.count_nonzero(arrays.connection_enabled) / size,
             self.innovations.count,
         )
-        species = species_rows(self.generation, self.species, ranking, offspring)
+        species = make_species_rows(self.generation, self.species, ranking, offspring)
         self.history.append(np.array([row], GENERATION), species)
 
-    def _represent(self, ranking: Ranking, offspring: np.ndarray) -> None:
-        """Keep the species that have offspring, each with a random member as its representative."""
+    def _draw_representatives(self, ranking: Ranking, offspring: np.ndarray) -> None:
+        """Keep only species that have offspring, and draw a member of each as its representative."""
         kept, genome, nodes, connections = speciation.draw_representatives(
             self.species.id, ranking, offspring, self._genes, self._run_settings.seed, self.generation
         )
@@ -337,7 +341,7 @@ class Population(RunState):
         self.species = Species(id_[kept], founded[kept], improved[kept], record[kept], representative)
 
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
-        """Make the next generation, and make it the current one."""
+        """Make the offspring, which become the current generation."""
         kept = self.kept if self.config.reproduction.keep_best else -1
         plan = Plan(
             *selection.plan(
@@ -351,8 +355,8 @@ class Population(RunState):
                 self.generation + 1,
             )
         )
-        self._genes, self._memory = self._maker.make(
-            self._genes, self._memory, plan, self.innovations, self.generation + 1, self.workers
+        self._genes, self._buffer = self._offspring_maker.make(
+            self._genes, self._buffer, plan, self.innovations, self.generation + 1, self.workers
         )
         self.generation += 1
         self._update_view()
@@ -360,11 +364,11 @@ class Population(RunState):
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
 
-    def _warn_idle(self, is_solved: bool, generations: int) -> None:
-        """Say why there is nothing to run; ValueError where there is no champion either."""
+    def _warn_nothing_to_run(self, is_solved: bool, generations: int) -> None:
+        """Log why there is nothing to run; raise ValueError if there is no champion to return either."""
         if self.best is None:
             raise ValueError(
-                f"generations: must be above {self.generation}, the population's, of which no fitness is known, "
+                f"generations: must be above {self.generation}, the current generation, whose fitness is unknown, "
                 f"got {generations}"
             )
         reason = f"{self.generation} generations are done, {generations} were asked for"
@@ -372,7 +376,7 @@ class Population(RunState):
             reason = f"the champion of generation {self.solution.genome.genomes.generation} meets the target"
         _log.warning("nothing to run: %s", reason)
 
-    def _result(self, evaluator: Evaluator, is_solved: bool) -> Result:
+    def _make_result(self, evaluator: Evaluator, is_solved: bool) -> Result:
         champion, fitness = self.best, self.best_fitness
         if is_solved and self.solution is not None:
             champion, fitness, _ = self.solution

@@ -1,1 +1,1 @@
-"""One generation after another: speciation, selection, crossover, mutation, innovation numbers."""
+"""Make one generation from another: speciation, selection, crossover, mutation, innovation numbers."""

@@ -1,4 +1,4 @@
-"""Breeding: the planned children's genes, crossed and mutated, as drafts and then whole."""
+"""Kernels that breed planned children: first drafts without new ids, then the finished genomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ALONE = int(Structural.ALONE)
 
 @kernel(allocates=False)
 def reserve(parents_nodes, parents_connections, plan, node_offset, connection_offset):
-    """Write offsets of drafts with room for all that the parents can give.
+    """Write offsets that give each draft room for all genes that its parents can pass on.
 
     Args:
         parents_nodes: int64 (P+1,), the parents' node_offset.
@@ -27,8 +27,8 @@ def reserve(parents_nodes, parents_connections, plan, node_offset, connection_of
         connection_offset: int64 (P+1,), written.
 
     Returns:
-        (most_nodes, most_genes): the most nodes that the making of a child works with, and the most genes of a
-        kind, nodes or connections, that a draft can have.
+        (most_nodes, most_genes): the most nodes that a parent or a draft can have, and the most genes of one kind,
+        nodes or connections, that a draft can have.
     """
     node_offset[0], connection_offset[0], most_nodes, most_genes = 0, 0, 0, 0
     for child in range(len(plan.first)):
@@ -49,7 +49,7 @@ def reserve(parents_nodes, parents_connections, plan, node_offset, connection_of
 
 @inner_function(inline="early")
 def _breed(parents, plan, drafts, run, key, work):
-    """Make one child's draft, number `key.genome`: clone or cross, delete, choose additions, mutate attributes."""
+    """Make the draft of child `key.genome`: clone or cross, delete genes, request additions, mutate attributes."""
     child, config, requests = key.genome, run.config[0], drafts.requests
     if plan.second[child] < 0:
         nodes, connections = crossover.clone(parents, plan.first[child], drafts.genes, child)
@@ -79,12 +79,12 @@ def breed(pieces, parents, plan, drafts, run, generation, work):
     """Make the drafts of children.
 
     Args:
-        pieces: The children, to be claimed.
-        parents: GenomeArrays.
+        pieces: The children to claim.
+        parents: GenomeArrays of P genomes.
         plan: Plan.
-        drafts: Drafts, written; `reserve` has set the offsets of their genes.
+        drafts: Drafts, written; `reserve` must have set the offsets of their genes.
         run: RunSettings.
-        generation: The children's.
+        generation: The children's generation.
         work: Work.
     """
     for child in claimed(pieces):
@@ -93,7 +93,7 @@ def breed(pieces, parents, plan, drafts, run, generation, work):
 
 @kernel(allocates=False)
 def measure(drafts, node_offset, connection_offset):
-    """Write the offsets of the finished children.
+    """Write the offsets of the finished children, additions included.
 
     Args:
         drafts: Drafts.
@@ -101,8 +101,8 @@ def measure(drafts, node_offset, connection_offset):
         connection_offset: int64 (P+1,), written.
 
     Returns:
-        (nodes, connections, splits, links): the numbers of nodes and connections in all, and how many splits and links
-        are asked for.
+        (nodes, connections, splits, links): the total numbers of nodes and connections, and the numbers of requested
+        splits and links.
     """
     requests = drafts.requests
     node_offset[0], connection_offset[0] = 0, 0
@@ -121,7 +121,15 @@ def measure(drafts, node_offset, connection_offset):
 
 @kernel(allocates=False)
 def finish(pieces, drafts, children, run, generation):
-    """Copy drafts to the next generation's arrays, whose offsets `measure` has set, and grow them."""
+    """Copy drafts to the next generation's arrays, and add the requested genes.
+
+    Args:
+        pieces: The children to claim.
+        drafts: Drafts of P children, whose requests have their ids.
+        children: GenomeArrays of P genomes, written; `measure` must have set their offsets.
+        run: RunSettings.
+        generation: The children's generation.
+    """
     for child in claimed(pieces):
         nodes, connections = drafts.nodes[child], drafts.connections[child]
         copy_genome(drafts.genes, child, nodes, connections, children, child)

@@ -1,4 +1,4 @@
-"""Which genome to return where fitness is noisy: the best value ever seen is then the luckiest."""
+"""Choose the genome that a run with noisy fitness returns, since the best value ever seen may be luck."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ MOST_CANDIDATES = 10
 
 
 class Candidates:
-    """The generations' champions of the highest fitness, the latest of equals.
+    """Keeps those champions of generations that have the highest fitness; of equal ones, the latest.
 
     Attributes:
-        genomes: At most ten.
-        fitness: As it was in their generations.
+        genomes: At most MOST_CANDIDATES champions.
+        fitness: Their fitness in their generations.
     """
 
     def __init__(self) -> None:
         self.genomes: list[Genome] = []
         self.fitness: list[float] = []
 
-    def note(self, genomes: Genomes, fitness: np.ndarray) -> None:
-        """Take in a generation's champion if it is good enough."""
+    def add_champion(self, genomes: Genomes, fitness: np.ndarray) -> None:
+        """Add a generation's champion if it is among the best. `fitness` has shape (genomes,)."""
         champion = int(np.argmax(fitness))
         if len(self.genomes) == MOST_CANDIDATES and fitness[champion] < min(self.fitness):
             return
         genome = genomes[champion]
-        if genome in self.genomes:  # it lived on; one lucky generation is not to count twice
-            known = self.genomes.index(genome)
-            self.fitness[known] = max(self.fitness[known], float(fitness[champion]))
+        if genome in self.genomes:  # it survived: keep one entry, with its best fitness
+            position = self.genomes.index(genome)
+            self.fitness[position] = max(self.fitness[position], float(fitness[champion]))
             return
         self.genomes.append(genome)
         self.fitness.append(float(fitness[champion]))
         if len(self.genomes) > MOST_CANDIDATES:
-            least = self.fitness.index(min(self.fitness))
-            del self.genomes[least], self.fitness[least]
+            worst = self.fitness.index(min(self.fitness))
+            del self.genomes[worst], self.fitness[worst]
 
     def choose(self, validate: Callable[[Genomes], np.ndarray], seed: int) -> tuple[Genome, float]:
-        """The best in fresh trials, the latest of equals, and its fitness there."""
+        """Return the candidate that is best in new trials, the latest of equal ones, and its fitness there."""
         batch = Genomes.from_list(self.genomes)
         batch.seed = seed
         given = validate(batch)

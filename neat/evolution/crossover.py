@@ -1,4 +1,4 @@
-"""Crossover of two parents' genes, aligned by innovation number (2002, section 3.2 and figure 4)."""
+"""Cross the genes of two parents, aligned by innovation number (2002, section 3.2 and figure 4)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _BIT = np.uint64(1)
 
 
 class Pair(NamedTuple):
-    """Two parents."""
+    """The two parents of a child."""
 
-    primary: int  # index of the one whose disjoint and excess genes enter
-    secondary: int  # index of the other one
-    both: bool  # whether the other's disjoint and excess genes enter too (equal fitness)
+    primary: int  # index of the parent whose disjoint and excess genes enter the child
+    secondary: int  # index of the other parent
+    both: bool  # whether the secondary parent's disjoint and excess genes enter too (equal fitness)
 
 
 @inner_function
 def is_primary(first_fitness, first_genes, first, second_fitness, second_genes, second):
-    """Whether the first parent is the primary one: fitter, or as fit with fewer genes, or as many and before."""
+    """Whether the first parent is the primary one: it is fitter; if equally fit, smaller; if equally small, earlier."""
     if first_fitness != second_fitness:
         return first_fitness > second_fitness
     if first_genes != second_genes:
@@ -37,7 +37,7 @@ def is_primary(first_fitness, first_genes, first, second_fitness, second_genes, 
 
 @inner_function
 def clone(parents, parent, genes, child):
-    """Copy a parent's genes to a child's draft; the numbers of nodes and connections."""
+    """Copy a parent's genes to a child's draft; return (node_count, connection_count)."""
     nodes = parents.node_offset[parent + 1] - parents.node_offset[parent]
     connections = parents.connection_offset[parent + 1] - parents.connection_offset[parent]
     copy_genome(parents, parent, nodes, connections, genes, child)
@@ -46,16 +46,16 @@ def clone(parents, parent, genes, child):
 
 @inner_function(inline="early")
 def cross(parents, pair, genes, child, shape, rule, work):
-    """Make a child's draft of two parents.
+    """Make a child's draft from the genes of two parents.
 
     Args:
         parents: GenomeArrays of the parents' generation.
         pair: Pair.
-        genes: GenomeArrays of the drafts, with room for all that can enter.
+        genes: GenomeArrays of the drafts, with room for all genes that can enter.
         child: Index of the child.
         shape: NetworkShape.
         rule: CrossoverConfig record.
-        work: Work, whose stream has been started for this child.
+        work: Work whose stream has been started for this child.
 
     Returns:
         (node_count, connection_count) of the child.
@@ -71,7 +71,7 @@ def cross(parents, pair, genes, child, shape, rule, work):
     node_count = _cross_nodes(parents, pair, genes, child, shape.input_count, average_nodes, work)
     connection_count = _cross_primary(parents, pair, genes, child, method, rule.disable_rate, work)
     if pair.both:
-        connection_count = _enter_secondary(
+        connection_count = _add_secondary(
             parents,
             pair,
             genes,
@@ -86,33 +86,34 @@ def cross(parents, pair, genes, child, shape, rule, work):
 
 
 @inner_function
-def _middle(first, second):
-    """The mean of two float32 numbers, rounded once: their sum need not fit into float32."""
+def _mean(first, second):
+    """Return the mean of two float32 numbers, computed in float64, since their sum can overflow float32."""
     return np.float32(_HALF * (np.float64(first) + np.float64(second)))
 
 
-_AVERAGE_NUMBER = "genes.{row.field}[gene] = middle(parents.{row.field}[a], parents.{row.field}[b])"
+_AVERAGE_NUMBER = "genes.{row.field}[gene] = mean(parents.{row.field}[a], parents.{row.field}[b])"
 
-# Give a gene the means of the numbers of two genes of the parents.
+# Write the means of the numbers of the parents' genes a and b to the child's gene.
 _average_node = inner_function(
     generate(
-        "_average_node(parents, a, b, genes, gene)",
-        repeat(_AVERAGE_NUMBER, NODE_NUMBERS),
-        {"middle": _middle},
+        "_average_node(parents, a, b, genes, gene)", repeat(_AVERAGE_NUMBER, NODE_NUMBERS), {"mean": _mean}
     )
 )
 _average_connection = inner_function(
     generate(
         "_average_connection(parents, a, b, genes, gene)",
         repeat(_AVERAGE_NUMBER, CONNECTION_NUMBERS),
-        {"middle": _middle},
+        {"mean": _mean},
     )
 )
 
 
 @inner_function
 def _cross_nodes(parents, pair, genes, child, input_count, average, work):
-    """The primary's nodes, and with `both` the secondary's too; the maps take a parent's indices to the child's."""
+    """Copy the primary's nodes, and with `both` also the secondary's; return their number.
+
+    Write to the maps of `work` which index of the child each index of a parent becomes.
+    """
     primary_map, secondary_map = work.primary_map, work.secondary_map
     for index in range(input_count):
         primary_map[index] = index
@@ -153,7 +154,7 @@ def _cross_nodes(parents, pair, genes, child, input_count, average, work):
 
 @inner_function
 def _cross_primary(parents, pair, genes, child, method, disable_rate, work):
-    """The primary's connections, the matching ones crossed; their number."""
+    """Copy the primary's connections, cross the matching ones, and return their number."""
     stream, new_index = work.stream, work.primary_map
     a_first, a_end = parents.connection_offset[pair.primary], parents.connection_offset[pair.primary + 1]
     b, b_end = parents.connection_offset[pair.secondary], parents.connection_offset[pair.secondary + 1]
@@ -188,8 +189,11 @@ def _cross_primary(parents, pair, genes, child, method, disable_rate, work):
 
 
 @inner_function
-def _enter_secondary(parents, pair, genes, child, count, index_count, feed_forward, work):
-    """Add the secondary's disjoint and excess connections, unless they repeat a pair or would close a loop."""
+def _add_secondary(parents, pair, genes, child, count, index_count, feed_forward, work):
+    """Add the secondary's disjoint and excess connections; return the new number of connections.
+
+    Skip those whose source and target the child already connects, and those that would close a loop.
+    """
     a, a_end = parents.connection_offset[pair.primary], parents.connection_offset[pair.primary + 1]
     first = genes.connection_offset[child]
     for b in range(parents.connection_offset[pair.secondary], parents.connection_offset[pair.secondary + 1]):
@@ -200,10 +204,10 @@ def _enter_secondary(parents, pair, genes, child, count, index_count, feed_forwa
             continue
         source = work.secondary_map[parents.connection_source[b]]
         target = work.secondary_map[parents.connection_target[b]]
-        known = False
+        exists = False
         for gene in range(first, first + count):
-            known |= genes.connection_source[gene] == source and genes.connection_target[gene] == target
-        if known or (
+            exists |= genes.connection_source[gene] == source and genes.connection_target[gene] == target
+        if exists or (
             feed_forward
             and reaches(
                 genes.connection_source,
@@ -230,7 +234,7 @@ def _enter_secondary(parents, pair, genes, child, count, index_count, feed_forwa
 
 @inner_function
 def _drop_unused_nodes(genes, child, node_count, connection_count, shape, work):
-    """Drop the hidden nodes that no connection touches; the number of nodes left."""
+    """Delete the hidden nodes without connections; return the number of nodes left."""
     input_count, mark, new_index = shape.input_count, work.mark, work.primary_map
     if node_count == shape.num_outputs:
         return node_count

@@ -1,4 +1,4 @@
-"""What a population is told of its genomes: their fitness, and what they have learned."""
+"""Check what a population receives for its genomes: their fitness and their learned values."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from neat.support.messages import cut, shown
 from neat.support.validation import check_unmasked
 
 
-def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
-    """The fitness as float64, with -inf for NaN; ValueError for another shape, +inf, or no valid value at all."""
+def validate_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
+    """Return the fitness as float64 (population_size,), with -inf for NaN.
+
+    Raises:
+        ValueError: The fitness has another shape, contains +inf, or has no valid value.
+    """
     expected = f"shape (population_size,) = ({population_size},)"
     if isinstance(fitness, int | float | np.generic | np.ndarray) and np.ndim(fitness) == 0:
         raise ValueError(
@@ -25,10 +29,10 @@ def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
         fitness = np.asarray(fitness)
         if fitness.dtype.kind not in "fiubO":
             raise TypeError(f"got dtype {fitness.dtype}")
-        if fitness.dtype == object:  # NumPy would read text, and None as NaN
-            strange = [value for value in fitness.flat if not hasattr(value, "__float__")]
-            if strange:
-                raise TypeError(f"got {shown(strange[0])}")
+        if fitness.dtype == object:  # NumPy would convert text to numbers, and None to NaN
+            others = [value for value in fitness.flat if not hasattr(value, "__float__")]
+            if others:
+                raise TypeError(f"got {shown(others[0])}")
         fitness = fitness.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"fitness: expected numbers of {expected}: {cut(str(error))}") from None
@@ -40,25 +44,25 @@ def valid_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
             raise ValueError(f"fitness: must be below infinity, got inf for genome {genome}")
         fitness[np.isnan(fitness)] = -np.inf
         if not (fitness > -np.inf).any():
-            raise ValueError("fitness: every genome's is NaN or -inf; at least one must be a number")
+            raise ValueError("fitness: every value is NaN or -inf; at least one must be a number")
     return fitness
 
 
-def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
-    """A generation's genomes with the weights, biases and responses that they have learned.
+def merge_learned(genomes: Genomes, learned: Genomes) -> Genomes:
+    """Return a generation's genomes with their learned weights, biases and responses.
 
     Args:
-        genomes: The generation's.
-        learned: The same genomes after training. The arrays of weights, biases and responses become the result's.
+        genomes: The genomes of the generation.
+        learned: The same genomes after training. The result shares its arrays of weights, biases and responses.
 
     Raises:
-        ValueError: These are not the same genomes; or the numbers are no float32, not finite, or beyond the bounds.
+        ValueError: `learned` has other genomes, or numbers that are not float32, not finite, or beyond the bounds.
     """
     if not isinstance(learned, Genomes):
         raise ValueError(f"learned: expected neat.Genomes, got {type(learned).__name__}")
     for name in ("node_offset", "connection_offset", "node_id", "connection_innovation"):
         if not np.array_equal(getattr(genomes.arrays, name), getattr(learned.arrays, name)):
-            raise ValueError(f"learned: expected the genomes of the generation, they have another {name}")
+            raise ValueError(f"learned: expected the genomes of the generation, got another {name}")
     for name in NUMBERS:
         old, new = getattr(genomes.arrays, name), getattr(learned.arrays, name)
         dtype, shape = getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None)
@@ -67,7 +71,7 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
                 f"learned: expected {name} to be {old.dtype} of shape {old.shape}, got {dtype} of shape {shape}"
             )
         if not np.isfinite(new).all():
-            raise ValueError(f"learned: expected finite numbers, {name} has others")
+            raise ValueError(f"learned: {name} must be finite, got {new[~np.isfinite(new)][0]!s}")
     try:
         check_bounds(learned.arrays, genomes.bounds)
     except ValueError as error:
@@ -77,11 +81,11 @@ def with_learned(genomes: Genomes, learned: Genomes) -> Genomes:
 
 
 def check_values(genomes: Genomes, config: GenomeConfig) -> None:
-    """Raise ValueError unless numbers and node functions are ones that a run with this config can have.
+    """Raise ValueError for a number beyond the bounds, or a node function that the config does not allow.
 
     Args:
-        genomes: Genomes that keep the rules of `Genomes.check`, with the config's bounds.
-        config: The config.
+        genomes: Genomes that obey the rules of `Genomes.check`, with the config's bounds.
+        config: The genome settings.
     """
     arrays = genomes.arrays
     check_bounds(arrays, genomes.bounds)

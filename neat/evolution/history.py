@@ -1,4 +1,4 @@
-"""What a run keeps of every generation: a row for the population and a row for each species."""
+"""Hold the history of a run: in each generation, a row for the population and a row for each species."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 GENERATION = np.dtype(
     [
         ("generation", "i8"),
-        ("evaluations", "i8"),  # so far, this generation's included
+        ("evaluations", "i8"),  # so far, with this generation
         ("best", "f8"),
-        ("mean", "f8"),  # of the finite fitness values, as std and median
+        ("mean", "f8"),  # of the valid fitness values, like std and median
         ("std", "f8"),
         ("median", "f8"),
         ("best_ever", "f8"),
         ("invalid", "i8"),  # genomes whose fitness was NaN or −inf
         ("species", "i8"),
-        ("threshold", "f8"),  # the compatibility threshold in force
-        ("hidden_nodes", "f8"),  # mean over the population, as the next two
+        ("threshold", "f8"),  # the compatibility threshold of this generation
+        ("hidden_nodes", "f8"),  # mean over the population, like the next two
         ("connections", "f8"),
         ("enabled_connections", "f8"),
         ("innovations", "i8"),  # innovation numbers given so far
@@ -40,11 +40,11 @@ SPECIES = np.dtype(
 
 
 class History:
-    """Rows in the order of the generations.
+    """Holds the rows of all finished generations, in order.
 
     Attributes:
         generations: Structured array of dtype GENERATION, shape (generations,).
-        species: Structured array of dtype SPECIES, one row per species and generation.
+        species: Structured array of dtype SPECIES, shape (rows,), one row per species and generation.
     """
 
     def __init__(self, generations: np.ndarray | None = None, species: np.ndarray | None = None) -> None:
@@ -52,28 +52,28 @@ class History:
         self._species = [] if species is None else [species]
 
     def append(self, generation: np.ndarray, species: np.ndarray) -> None:
-        """Add a generation: its row, shape (1,), and its species' rows."""
+        """Add the row of a generation, shape (1,), and the rows of its species, shape (species,)."""
         self._generations.append(generation)
         self._species.append(species)
 
     @property
     def generations(self) -> np.ndarray:
-        """One row per generation."""
-        return _joined(self._generations, GENERATION)
+        """The rows of all generations, dtype GENERATION, shape (generations,)."""
+        return _join_rows(self._generations, GENERATION)
 
     @property
     def species(self) -> np.ndarray:
-        """One row per species and generation."""
-        return _joined(self._species, SPECIES)
+        """The rows of all species of all generations, dtype SPECIES, shape (rows,)."""
+        return _join_rows(self._species, SPECIES)
 
     @property
     def last(self) -> np.void:
-        """The newest generation's row."""
+        """The row of the last generation."""
         return self._generations[-1][-1]
 
     @property
     def last_species(self) -> np.ndarray:
-        """The newest generation's species."""
+        """The rows of the last generation's species."""
         rows = self._species[-1]
         return rows[rows["generation"] == self.last["generation"]]
 
@@ -81,8 +81,15 @@ class History:
         return len(self.generations)
 
 
-def species_rows(generation: int, species: Any, ranking: Any, offspring: np.ndarray) -> np.ndarray:
-    """The species' rows of a generation, dtype SPECIES, from its Species, Ranking and numbers of offspring."""
+def make_species_rows(generation: int, species: Any, ranking: Any, offspring: np.ndarray) -> np.ndarray:
+    """Return the rows of a generation's S species, dtype SPECIES.
+
+    Args:
+        generation: The generation.
+        species: Its Species.
+        ranking: Its Ranking.
+        offspring: int64 (S,), the number of offspring of each species.
+    """
     rows = np.empty(len(ranking.best), SPECIES)
     rows["generation"] = generation
     rows["id"] = species.id
@@ -95,8 +102,8 @@ def species_rows(generation: int, species: Any, ranking: Any, offspring: np.ndar
     return rows
 
 
-def _joined(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
-    """All rows in one array; `rows` is left holding that array alone."""
+def _join_rows(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    """Return all rows in one array, which replaces the arrays in `rows`."""
     if len(rows) != 1:
         rows[:] = [np.concatenate(rows) if rows else np.empty(0, dtype)]
     return rows[0]

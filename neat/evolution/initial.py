@@ -1,4 +1,4 @@
-"""The first population."""
+"""Make the genomes of generation 0, and check that they fit into memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from neat.config.config import Config
 from neat.config.models import GenomeConfig
 from neat.evolution.innovation import GlobalInnovations
-from neat.evolution.mutation import draw_function, drawing_function
+from neat.evolution.mutation import draw_function, make_draw_numbers
 from neat.evolution.run_settings import RunSettings
 from neat.genome import buffers, schema
 from neat.genome.gene_arrays import Bounds, Description
@@ -22,35 +22,36 @@ from neat.kernels.jit import kernel
 
 try:
     import resource
-except ImportError:  # there is none on Windows
+except ImportError:  # Windows has no such module
     resource = None  # type: ignore[assignment]
 
-_BYTES_OF_OFFSETS = 16  # of a genome
-_BYTES_OF_A_LINK = 160  # at most, while links are built: ends, order, numbers, and their table, which doubles
-_MOST_UNUSED = 2**20
+_BYTES_OF_OFFSETS = 16  # per genome
+# At most, while links are numbered: ends, order, innovation numbers, and their hash table, which doubles.
+_BYTES_OF_A_LINK = 160
+_MOST_UNUSED = 2**20  # links that are numbered before any genome has them
 _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
-_draw_node_numbers = drawing_function("node", "first")
-_draw_connection_numbers = drawing_function("connection", "first")
+_draw_node_numbers = make_draw_numbers("node", "first")
+_draw_connection_numbers = make_draw_numbers("connection", "first")
 
 
 class _Links(NamedTuple):
-    """The links that the first genomes may have, by innovation number."""
+    """The links that genomes of generation 0 can have, in the order of their innovation numbers."""
 
     innovation: np.ndarray  # int64 (n,)
-    source: np.ndarray  # int64 (n,), index of the source in each genome
-    target: np.ndarray  # int64 (n,)
+    source: np.ndarray  # int64 (n,), index of the source, equal in all genomes
+    target: np.ndarray  # int64 (n,), index of the target
 
 
 def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
-    """The genomes of generation 0: layers of the given sizes, each connected to the next as the config says."""
+    """Return the genomes of generation 0: layers of nodes, each connected to the next as the config says."""
     genome = config.genome
-    source, target = _links(config)
-    innovation = innovations.links_of(source, target)
+    source, target = _list_links(config)
+    innovation = innovations.number_links(source, target)
     order = np.argsort(innovation)
     input_count = genome.num_inputs + genome.bias_input
     node_count = genome.num_outputs + sum(genome.hidden_layers)
-    rate = _rate(config)
+    rate = _link_rate(config)
     size = config.population_size
     seed = np.uint64(config.seed)
     connection_offset = _count_links(size, len(source), np.float32(rate), seed)
@@ -65,14 +66,14 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
 
 
 def bounds_of(genome: GenomeConfig) -> Bounds:
-    """The bounds that a config gives to weights, biases and responses."""
+    """Return the bounds that the settings give to weights, biases and responses."""
     values = (getattr(genome, name) for name in Bounds._fields)
     return Bounds(*((np.float32(value.minimum), np.float32(value.maximum)) for value in values))
 
 
 def check_memory(config: Config) -> None:
-    """Raise ValueError where the first population alone would need more memory than this process may have."""
-    needed, memory = _needed_bytes(config), _memory()
+    """Raise ValueError if the first population alone needs more memory than this process can have."""
+    needed, memory = _needed_bytes(config), _available_bytes()
     if needed > memory:
         inputs, *hidden, outputs = _layer_sizes(config)
         through = "".join(f" through {size:,}" for size in hidden[:3]) + " …" * (len(hidden) > 3)
@@ -83,16 +84,17 @@ def check_memory(config: Config) -> None:
 
 
 def _needed_bytes(config: Config) -> float:
-    """Memory of the first population: genomes, buffers for children and drafts, and the links to draw from."""
+    """Return the bytes for the first population: genomes, children, drafts, and the links to draw from."""
     layers = _layer_sizes(config)
     links = _count_pairs(layers)
     node, connection = (sum(row.dtype.itemsize for row in rows) for rows in (schema.NODE, schema.CONNECTION))
-    genome = _BYTES_OF_OFFSETS + node * sum(layers[1:]) + connection * _rate(config) * links
-    return 3 * config.population_size * genome + _BYTES_OF_A_LINK * (links if _numbers_links(config) else 0)
+    genome = _BYTES_OF_OFFSETS + node * sum(layers[1:]) + connection * _link_rate(config) * links
+    link = _BYTES_OF_A_LINK if _are_links_numbered(config) else 0
+    return 3 * config.population_size * genome + link * links
 
 
-def _memory() -> float:
-    """Bytes that this process may have: the machine's memory, or less where the system sets a limit."""
+def _available_bytes() -> float:
+    """Return the bytes that this process can have: the machine's memory, or less if the system limits it."""
     limits = [np.inf]
     if hasattr(os, "sysconf"):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -102,13 +104,13 @@ def _memory() -> float:
     for path in _CONTAINER_LIMITS:
         try:
             limits.append(int(path.read_text("ascii")))
-        except (OSError, ValueError):  # there is none: no such file, or the word "max"
+        except (OSError, ValueError):  # no limit: there is no such file, or it contains "max"
             continue
     return min(limits)
 
 
-def _rate(config: Config) -> float:
-    """The probability of a link."""
+def _link_rate(config: Config) -> float:
+    """Return the probability that a genome has a given link."""
     genome = config.genome
     return {"full": 1.0, "partial": genome.initial_rate, "none": 0.0}[genome.initial_connections]
 
@@ -119,21 +121,21 @@ def _layer_sizes(config: Config) -> list[int]:
 
 
 def _count_pairs(layers: list[int]) -> int:
-    """Links from each layer to the next."""
+    """Return the number of links from each layer to the next."""
     return sum(size * following for size, following in pairwise(layers))
 
 
-def _numbers_links(config: Config) -> bool:
+def _are_links_numbered(config: Config) -> bool:
     """Whether the links between the layers get their innovation numbers before evolution begins.
 
-    Without initial connections, too, unless there are so many that most would never be used.
+    They get them even without initial connections, unless there are so many that most would stay unused.
     """
     return config.genome.initial_connections != "none" or _count_pairs(_layer_sizes(config)) <= _MOST_UNUSED
 
 
-def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
-    """Ids (here also indices) of the ends of all links from each layer to the next, int64 each."""
-    if not _numbers_links(config):
+def _list_links(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return (source, target) of all links from each layer to the next, int64 (n,) each; ids equal indices here."""
+    if not _are_links_numbered(config):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     genome = config.genome
     input_count = genome.num_inputs + genome.bias_input
@@ -149,6 +151,7 @@ def _links(config: Config) -> tuple[np.ndarray, np.ndarray]:
 
 @kernel
 def _count_links(genomes, links, rate, seed):
+    """Return connection_offset, int64 (genomes + 1,), where each genome has each link with probability `rate`."""
     offset = np.zeros(genomes + 1, np.int64)
     for genome in range(genomes):
         count = 0
@@ -161,7 +164,14 @@ def _count_links(genomes, links, rate, seed):
 
 @kernel(allocates=False)
 def _fill(arrays, links, rate, run):
-    """Write each genome's connections, every link of `links` at a rate, and the attributes of its genes."""
+    """Write the connections of each genome, each link with probability `rate`, and the attributes of its genes.
+
+    Args:
+        arrays: GenomeArrays of P genomes, written; their offsets and node ids must be set.
+        links: _Links.
+        rate: float32, the same as for `_count_links`.
+        run: RunSettings.
+    """
     initial, functions, seed = run.config[0].genome, run.functions, run.seed
     for genome in range(len(arrays.node_offset) - 1):
         key, gene = rng.Key(seed, 0, genome), arrays.connection_offset[genome]

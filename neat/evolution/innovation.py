@@ -1,14 +1,14 @@
-"""Innovation schemes: which number a new connection gets, and which id a new node.
+"""Define innovation schemes, which give innovation numbers to new connections and ids to new nodes.
 
-Equal mutations within a generation get equal ids in every scheme. They differ in how long that is remembered:
+In every scheme, equal mutations of a generation get equal ids. The schemes differ in how long they remember them:
 
 - `GlobalInnovations`: for the whole run.
-- `GenerationInnovations`: until the generation ends (2002, section 3.2). Numbers go on counting, so the same link
-  born in two generations carries two numbers.
-- `PairingInnovations`: a connection's number is computed from its node ids. It has no order in time.
+- `GenerationInnovations`: until the end of the generation (2002, section 3.2). The numbers continue to count, so that
+  the same link gets two numbers if it arises in two generations.
+- `PairingInnovations`: the number of a connection is computed from its node ids. It says nothing about time.
 
-A split is known by (number of the connection, ordinal), where the ordinal is the smallest whose node the genome does
-not have: splitting a connection again gives a new node.
+A split is identified by (innovation number of the connection, ordinal). The ordinal is the smallest one whose node the
+genome does not have, so that a genome that splits a connection again gets a new node.
 """
 
 from __future__ import annotations
@@ -24,53 +24,57 @@ from neat.kernels.jit import function, inner_function, kernel
 
 _COUNT, _SZUDZIK, _CANTOR = range(3)
 
-# The largest ids that the pairing functions take to numbers below 2^63.
-SZUDZIK_MAXIMUM = 3_037_000_498  # the greater id
-CANTOR_MAXIMUM = 4_294_967_294  # the sum of both
+# The largest ids for which the results of the pairing functions are below 2^63.
+SZUDZIK_MAXIMUM = 3_037_000_498  # of the greater id
+CANTOR_MAXIMUM = 4_294_967_294  # of the sum of both ids
 
 
 class Requests(NamedTuple):
-    """The structural mutations asked for by each child, and the ids given to them.
+    """The structural additions that each of P children requests, and the ids that the scheme gives to them.
 
-    The first three are indices within the child, -1 where nothing is asked for.
+    The first three arrays are -1 for a child that does not request the addition.
     """
 
-    split: np.ndarray  # int64 (P,), position of the connection to split
-    link_source: np.ndarray  # int64 (P,)
-    link_target: np.ndarray  # int64 (P,)
-    node_id: np.ndarray  # int64 (P,), given to the split's node
-    in_innovation: np.ndarray  # int64 (P,), of the connection into that node
-    out_innovation: np.ndarray  # int64 (P,), of the connection out of it
-    link_innovation: np.ndarray  # int64 (P,)
+    split: np.ndarray  # int64 (P,), position within the child of the connection to split
+    link_source: np.ndarray  # int64 (P,), index within the child
+    link_target: np.ndarray  # int64 (P,), index within the child
+    node_id: np.ndarray  # int64 (P,), id of the new node of the split
+    in_innovation: np.ndarray  # int64 (P,), number of the connection into that node
+    out_innovation: np.ndarray  # int64 (P,), number of the connection out of that node
+    link_innovation: np.ndarray  # int64 (P,), number of the new link
 
 
 class GlobalInnovations:
-    """The same link, or the same split of the same connection, has the same id for the whole run."""
+    """Gives the same link, and the same split of the same connection, the same id during the whole run."""
 
     numbering = _COUNT
-    most_ids = 2**62  # more than a run can give, and far from where int64 ends
+    most_ids = 2**62  # more than a run can need, and far below the limit of int64
 
     def __init__(self, first_node: int) -> None:
         self.first_node = first_node
         self.nodes = empty_table(64)
         self.links = empty_table(64)
-        # Next node id, next innovation number, entries in `nodes`, entries in `links`.
+        # The next node id, the next innovation number, the entries in `nodes`, and the entries in `links`.
         self.counters = np.array([first_node, 0, 0, 0], np.int64)
 
     @property
     def count(self) -> int:
-        """Innovations so far: connections numbered, or, where numbers are computed, nodes created by splits."""
+        """The number of innovations so far: numbered connections, or with a pairing, nodes created by splits."""
         return int(self.counters[1])
 
     def next_generation(self) -> None:
-        """Called before the requests of each generation."""
+        """Prepare for the requests of the next generation."""
 
-    def links_of(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Innovation numbers, int64 (n,), of links given by node ids, each int64 (n,)."""
+    def number_links(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return the innovation numbers, int64 (n,), of links with these node ids, each int64 (n,).
+
+        Raises:
+            OverflowError: A pairing of two ids exceeds int64.
+        """
         self._reserve(0, len(source))
         innovation = np.empty(len(source), np.int64)
         if not _number_links(source, target, innovation, self.links, self.counters, self.numbering):
-            raise OverflowError(self._overflow())
+            raise OverflowError(self._overflow_message())
         return innovation
 
     def assign(
@@ -82,28 +86,28 @@ class GlobalInnovations:
         splits: int,
         links: int,
     ) -> None:
-        """Fill in the ids of a generation's requests, in the order of the children.
+        """Write the ids of a generation's requests, in the order of the children.
 
         Args:
-            requests: What the children ask for; the ids are written into it.
-            genes: The children's genes before the structural additions; child `c` has its nodes from
-                `node_offset[c]`, its connections from `connection_offset[c]`.
-            node_count: int64 (P,), nodes of each child.
-            input_count: Inputs, the bias input included.
-            splits: How many splits are asked for.
-            links: How many links.
+            requests: The requests of P children; the ids are written to it.
+            genes: The children's genes before the additions. The nodes of child `c` begin at `node_offset[c]`, its
+                connections at `connection_offset[c]`.
+            node_count: int64 (P,), the number of nodes of each child.
+            input_count: The number of inputs, with the bias input.
+            splits: The number of requested splits.
+            links: The number of requested links.
 
         Raises:
-            OverflowError: A pairing function would leave int64.
+            OverflowError: A pairing of two ids exceeds int64.
         """
         self._reserve(splits, 2 * splits + links)
         if not _assign(
             requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.numbering
         ):
-            raise OverflowError(self._overflow())
+            raise OverflowError(self._overflow_message())
 
     def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs, as named arrays."""
+        """Return the arrays that `restore` needs, by name."""
         return {
             "counters": self.counters,
             **{f"node_{name}": array for name, array in self.nodes._asdict().items()},
@@ -111,13 +115,13 @@ class GlobalInnovations:
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a state."""
+        """Continue from the arrays that `state` returned."""
         self.counters = state["counters"]
         self.nodes = Table(*(state[f"node_{name}"] for name in Table._fields))
         self.links = Table(*(state[f"link_{name}"] for name in Table._fields))
 
     def check(self) -> None:
-        """Raise ValueError unless the tables have room and find their entries, and no id can be given twice."""
+        """Raise ValueError for tables that are full or damaged, and for counters that can give an id twice."""
         next_node, next_link, nodes, links = self.counters.tolist()
         if not (self.first_node <= next_node <= self.most_ids and 0 <= next_link <= self.most_ids):
             raise ValueError(
@@ -128,11 +132,11 @@ class GlobalInnovations:
         check_table("link", self.links, links, 0, next_link)
 
     def check_genes(self, genes: GenomeArrays, input_count: int) -> None:
-        """Raise ValueError unless later ids lie above these genomes' and their links have this scheme's numbers.
+        """Raise ValueError unless the next ids are above the genomes' ids, and their links have the scheme's numbers.
 
         Args:
-            genes: Genomes that keep the rules of `Genomes.check`.
-            input_count: Inputs, the bias input included.
+            genes: Genomes that obey the rules of `Genomes.check`.
+            input_count: The number of inputs, with the bias input.
         """
         if genes.node_id.max(initial=0) >= self.counters[0]:
             raise ValueError(
@@ -145,7 +149,7 @@ class GlobalInnovations:
         genome = _first_misnumbered(genes, input_count, self.links, self.numbering)
         if genome >= 0:
             raise ValueError(
-                f"connection_innovation: genome {genome}: a link has another number than the innovation scheme's"
+                f"connection_innovation: genome {genome}: a link has another number than in the innovation scheme"
             )
 
     def _check_below_next(self, genes: GenomeArrays) -> None:
@@ -156,15 +160,15 @@ class GlobalInnovations:
             )
 
     def adopt(self, genes: GenomeArrays, input_count: int) -> None:
-        """Know the ids in genomes that another population, or a person, has made: later ones are above them.
+        """Enter the ids of genomes that this scheme did not number, so that later ids are above them.
 
         Args:
-            genes: Genomes that keep the rules of `Genomes.check`.
-            input_count: Inputs, the bias input included.
+            genes: Genomes that obey the rules of `Genomes.check`.
+            input_count: The number of inputs, with the bias input.
 
         Raises:
-            ValueError: A link has another number than in this scheme, or a number stands for two links; then nothing
-                has changed. `GenerationInnovations` forgets links, so it compares neither.
+            ValueError: A link has another number than in this scheme, or two links have the same number. The scheme is
+                then unchanged. `GenerationInnovations` does not compare links, since it forgets them.
         """
         before = {name: array.copy() for name, array in self.state().items()}
         self._enter_links(genes, input_count)
@@ -186,46 +190,44 @@ class GlobalInnovations:
         _enter_links(genes, input_count, first, self.links, self.counters)
 
     def _reserve(self, nodes: int, links: int) -> None:
-        """Keep both tables at most half full."""
+        """Make room for more nodes and links; both tables stay at most half full."""
         self.nodes = with_room(self.nodes, int(self.counters[2]) + nodes)
         self.links = with_room(self.links, int(self.counters[3]) + links)
 
-    def _overflow(self) -> str:
-        return (
-            "innovation: the pairing of two node ids would leave int64; use the scheme global or generation"
-        )
+    def _overflow_message(self) -> str:
+        return "innovation: the pairing of two node ids exceeds int64; use the scheme global or generation"
 
 
 class GenerationInnovations(GlobalInnovations):
-    """Ids are shared within a generation only; numbers go on counting."""
+    """Gives equal ids to equal mutations of the same generation only; the numbers continue to count."""
 
     def next_generation(self) -> None:
-        """Forget the last generation's links and splits."""
+        """Forget the links and splits of the last generation."""
         if self.counters[2] or self.counters[3]:
             self.nodes.value.fill(-1)
             self.links.value.fill(-1)
             self.counters[2:] = 0
 
     def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
-        self._check_below_next(genes)  # the tables know no link of an earlier generation
+        self._check_below_next(genes)  # the tables have no links of earlier generations
 
     def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
         pass
 
 
 class PairingInnovations(GlobalInnovations):
-    """A connection's number is the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
+    """Numbers a connection by the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
 
     numbering = _SZUDZIK
     most_ids = SZUDZIK_MAXIMUM + 1
 
     @property
     def count(self) -> int:
-        """Nodes created by splits."""
+        """The number of nodes created by splits."""
         return int(self.counters[2])
 
     def check(self) -> None:
-        """As `GlobalInnovations.check`; links are not counted."""
+        """Raise ValueError for damaged tables, wrong counters, or counted links, which a pairing does not have."""
         super().check()
         if self.counters[1] or self.counters[3]:
             raise ValueError(
@@ -240,14 +242,14 @@ class PairingInnovations(GlobalInnovations):
 
 
 class CantorInnovations(PairingInnovations):
-    """A connection's number is the Cantor pairing of its node ids."""
+    """Numbers a connection by the Cantor pairing of its node ids."""
 
     numbering = _CANTOR
     most_ids = CANTOR_MAXIMUM + 1
 
 
-def scheme(config: Config) -> GlobalInnovations:
-    """The scheme that a config asks for, with the ids of inputs, outputs and initial hidden nodes taken."""
+def make_scheme(config: Config) -> GlobalInnovations:
+    """Return a new scheme of the config's kind, whose node ids begin after the inputs, outputs and hidden layers."""
     genome = config.genome
     first_node = genome.num_inputs + genome.bias_input + genome.num_outputs + sum(genome.hidden_layers)
     if config.innovation == "pairing":
@@ -257,7 +259,7 @@ def scheme(config: Config) -> GlobalInnovations:
 
 @function
 def szudzik(a, b):
-    """Szudzik's pairing of two non-negative integers, or -1 where it would leave int64."""
+    """Return Szudzik's pairing of two non-negative integers, or -1 if it exceeds int64."""
     if max(a, b) > SZUDZIK_MAXIMUM:
         return -1
     return a * a + a + b if a >= b else b * b + a
@@ -265,7 +267,7 @@ def szudzik(a, b):
 
 @function
 def cantor(a, b):
-    """Cantor's pairing of two non-negative integers, or -1 where it would leave int64."""
+    """Return Cantor's pairing of two non-negative integers, or -1 if it exceeds int64."""
     total = a + b
     if a > CANTOR_MAXIMUM or b > CANTOR_MAXIMUM or total > CANTOR_MAXIMUM:
         return -1
@@ -274,8 +276,8 @@ def cantor(a, b):
 
 
 @inner_function
-def _link(source, target, links, counters, numbering):
-    """Innovation number of a link; -1 where a pairing leaves int64."""
+def _number_link(source, target, links, counters, numbering):
+    """Return the innovation number of a link, and enter it if it is new; return -1 if a pairing exceeds int64."""
     if numbering == _SZUDZIK:
         return szudzik(source, target)
     if numbering == _CANTOR:
@@ -290,12 +292,12 @@ def _link(source, target, links, counters, numbering):
 
 @kernel(allocates=False)
 def _first_misnumbered(genes, input_count, links, numbering):
-    """The first genome in which a link has another number than the scheme has for it; -1 if there is none."""
+    """Return the first genome with a link whose number differs from the scheme's, or -1."""
     for genome in range(len(genes.node_offset) - 1):
         node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
         for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
-            source = _id(genes.connection_source[position], node_ids, input_count)
-            target = _id(genes.connection_target[position], node_ids, input_count)
+            source = _to_id(genes.connection_source[position], node_ids, input_count)
+            target = _to_id(genes.connection_target[position], node_ids, input_count)
             if numbering == _SZUDZIK:
                 number = szudzik(source, target)
             elif numbering == _CANTOR:
@@ -309,13 +311,13 @@ def _first_misnumbered(genes, input_count, links, numbering):
 
 @kernel(allocates=False)
 def _enter_links(genes, input_count, chosen, links, counters):
-    """Enter the connections at the positions `chosen`, ascending by number, where their links are not known yet."""
+    """Enter the connections at the positions `chosen`, ascending by number, unless their links are in the table."""
     for k in range(len(chosen)):
         position = chosen[k]
         genome = np.searchsorted(genes.connection_offset, position, "right") - 1
         node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
-        source = _id(genes.connection_source[position], node_ids, input_count)
-        target = _id(genes.connection_target[position], node_ids, input_count)
+        source = _to_id(genes.connection_source[position], node_ids, input_count)
+        target = _to_id(genes.connection_target[position], node_ids, input_count)
         place = find_place(links, source, target)
         if links.value[place] < 0:
             put(links, place, source, target, genes.connection_innovation[position])
@@ -323,8 +325,8 @@ def _enter_links(genes, input_count, chosen, links, counters):
 
 
 @inner_function
-def _split(innovation, node_ids, nodes, counters):
-    """Id of the node that splits a connection, in a genome that has the nodes `node_ids`, ascending."""
+def _number_split(innovation, node_ids, nodes, counters):
+    """Return the id of the node that splits a connection of a genome with the nodes `node_ids`, ascending."""
     ordinal = 0
     while True:
         place = find_place(nodes, innovation, ordinal)
@@ -342,14 +344,15 @@ def _split(innovation, node_ids, nodes, counters):
 @kernel(allocates=False)
 def _number_links(source, target, innovation, links, counters, numbering):
     for link in range(len(source)):
-        innovation[link] = _link(source[link], target[link], links, counters, numbering)
+        innovation[link] = _number_link(source[link], target[link], links, counters, numbering)
         if innovation[link] < 0:
             return False
     return True
 
 
 @inner_function
-def _id(index, node_ids, input_count):
+def _to_id(index, node_ids, input_count):
+    """Return the id of the input or node at an index; the id of an input is its index."""
     return np.int64(index) if index < input_count else node_ids[index - input_count]
 
 
@@ -363,20 +366,20 @@ def _assign(requests, genes, node_count, input_count, nodes, links, counters, nu
         node_ids = genes.node_id[first_node : first_node + node_count[child]]
         if split >= 0:
             position = genes.connection_offset[child] + split
-            source = _id(genes.connection_source[position], node_ids, input_count)
-            target = _id(genes.connection_target[position], node_ids, input_count)
-            node = _split(genes.connection_innovation[position], node_ids, nodes, counters)
-            into = _link(source, node, links, counters, numbering)
-            out = _link(node, target, links, counters, numbering)
+            source = _to_id(genes.connection_source[position], node_ids, input_count)
+            target = _to_id(genes.connection_target[position], node_ids, input_count)
+            node = _number_split(genes.connection_innovation[position], node_ids, nodes, counters)
+            into = _number_link(source, node, links, counters, numbering)
+            out = _number_link(node, target, links, counters, numbering)
             if into < 0 or out < 0:
                 return False
             requests.node_id[child] = node
             requests.in_innovation[child] = into
             requests.out_innovation[child] = out
         if link_target >= 0:
-            link = _link(
-                _id(requests.link_source[child], node_ids, input_count),
-                _id(link_target, node_ids, input_count),
+            link = _number_link(
+                _to_id(requests.link_source[child], node_ids, input_count),
+                _to_id(link_target, node_ids, input_count),
                 links,
                 counters,
                 numbering,

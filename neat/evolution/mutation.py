@@ -1,4 +1,4 @@
-"""Mutation of the attributes of one child's genes, in place (2002, section 3.1)."""
+"""Mutate the attributes of one child's genes, in place (2002, section 3.1)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _TWO_F = np.float32(2.0)
 
 
 @inner_function
-def _variate(distribution, word0, word1):
-    """A draw of mean 0 and spread 1."""
+def _to_variate(distribution, word0, word1):
+    """Return a normal or uniform variate with mean 0 and spread 1."""
     if distribution == _NORMAL:
         return rng.to_normal(word0, word1)
     return _TWO_F * rng.to_uniform(word0) - _ONE_F
@@ -27,31 +27,31 @@ def _variate(distribution, word0, word1):
 
 @inner_function
 def clip(value, initial):
-    """The value, or the bound of `initial` (an InitialValue record) that it exceeds."""
+    """Return the value within the bounds of `initial`, an InitialValue record."""
     return min(max(value, initial.minimum), initial.maximum)
 
 
 @inner_function
-def initial_value(initial, word0, word1):
-    """A first value, after the settings `initial` (an InitialValue record)."""
-    return clip(initial.mean + initial.spread * _variate(initial.distribution, word0, word1), initial)
+def to_initial_value(initial, word0, word1):
+    """Return an initial value from two random words and `initial`, an InitialValue record."""
+    return clip(initial.mean + initial.spread * _to_variate(initial.distribution, word0, word1), initial)
 
 
-def drawing_function(owner: str, when: Literal["first", "new"]) -> Any:
-    """A jitted `draw_numbers(genes, position, initial, key, draw)`: first values for the numbers of a gene.
+def make_draw_numbers(owner: str, when: Literal["first", "new"]) -> Any:
+    """Return a jitted `draw_numbers(genes, position, initial, key, draw)`, which writes initial numbers of a gene.
 
     Args:
         owner: "node" or "connection".
-        when: "first" for genes of generation 0, number `draw` of what can be in a genome; "new" for those that mutation
-            adds.
+        when: "first" for genes of generation 0, where `draw` counts the nodes or possible links of a genome. "new" for
+            genes that mutation adds; it ignores `draw`.
     """
     draw = "draw" if when == "first" else f"{{streams.{when}.draw}}"
     piece = f"""words = block(key.seed, key.generation, key.genome, {{streams.{when}.purpose}}, {draw})
-    genes.{{row.field}}[position] = initial_value(
+    genes.{{row.field}}[position] = to_initial_value(
         initial.{{row.name}}, words[{{streams.{when}.words[0]}}], words[{{streams.{when}.words[1]}}]
     )"""
     numbers = [row for row in NUMBERS if row.owner == owner]
-    names = {"block": rng.block, "initial_value": initial_value}
+    names = {"block": rng.block, "to_initial_value": to_initial_value}
     return inner_function(
         generate("draw_numbers(genes, position, initial, key, draw)", repeat(piece, numbers), names)
     )
@@ -59,13 +59,13 @@ def drawing_function(owner: str, when: Literal["first", "new"]) -> Any:
 
 @inner_function
 def draw_function(new, options, word):
-    """The function of a new node: `new`, or a draw from the options where that is -1."""
+    """Return the position of a new node's function: `new`, or a draw from the options if `new` is DRAWN."""
     return options[rng.to_index(word, len(options))] if new == DRAWN else np.uint8(new)
 
 
 @inner_function(inline="never")
 def _draw_variates(distribution, key, purpose, count, choice, variate):
-    """A uniform number and a variate for each of `count` genes; up to 7 more are written, for whole vectors."""
+    """Write a uniform number and a variate for each of `count` genes, and up to 7 more, to fill whole vectors."""
     seed, generation, child = key.seed, key.generation, key.genome
     lanes = (count + 7) // 8 * 8
     if distribution == _NORMAL:
@@ -85,14 +85,14 @@ def mutate_values(value, first, count, rule, initial, key, purpose, draws):
     """Perturb or replace values in place.
 
     Args:
-        value: float32 array; those from `first` on, `count` of them, are the child's.
-        first: Position of the first.
-        count: How many.
+        value: float32 (N,), the values of all drafts.
+        first: Position of the child's first value.
+        count: The number of the child's values.
         rule: ValueMutation record.
         initial: InitialValue record.
         key: The child's rng.Key.
-        purpose: Which draws to use.
-        draws: Scratch, float32 (3, count + 7 or more).
+        purpose: The purpose of the draws (see `rng.block`).
+        draws: Scratch, float32 (3, at least count + 7).
     """
     choice, perturbation, replacement = draws[0], draws[1], draws[1]
     _draw_variates(rule.distribution, key, purpose, count, choice, perturbation)
@@ -110,7 +110,8 @@ def mutate_values(value, first, count, rule, initial, key, purpose, draws):
 
 
 @inner_function
-def _mutates(rule, stream):
+def _is_mutated(rule, stream):
+    """Whether a child's values of one attribute mutate; draw only if the rates are not 0."""
     return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
 
 
@@ -118,14 +119,14 @@ _mutate_numbers = inner_function(
     generate(
         "_mutate_numbers(draft, rule, initial, key, work)",
         repeat(
-            """if mutates(rule.{row.name}, work.stream):
+            """if is_mutated(rule.{row.name}, work.stream):
         mutate_values(
             draft.genes.{row.field}, draft.first_{row.owner}, draft.{row.owner}s,
             rule.{row.name}, initial.{row.name}, key, {streams.mutation}, work.draws
         )""",
             NUMBERS,
         ),
-        {"mutates": _mutates, "mutate_values": mutate_values},
+        {"is_mutated": _is_mutated, "mutate_values": mutate_values},
     ),
     inline="early",
 )
@@ -133,14 +134,14 @@ _mutate_numbers = inner_function(
 
 @inner_function(inline="early")
 def mutate_attributes(draft, functions, config, key, work):
-    """Mutate the numbers, the switches, the activations and the aggregations of a child in place.
+    """Mutate a child's numbers, switches, activations and aggregations in place.
 
     Args:
         draft: Draft.
         functions: NodeFunctions.
         config: Config record.
         key: The child's rng.Key.
-        work: Work, whose stream goes on where the mutation of the structure left it.
+        work: Work whose stream continues after the structural mutation.
     """
     rule = config.mutation
     _mutate_numbers(draft, rule, config.genome, key, work)
@@ -150,7 +151,7 @@ def mutate_attributes(draft, functions, config, key, work):
 
 @inner_function
 def _switch_connections(draft, rule, stream):
-    """Enable and disable connections."""
+    """Enable disabled connections and disable enabled ones, each at its rate."""
     if rule.enable_rate > 0 or rule.disable_rate > 0:
         enabled = draft.genes.connection_enabled
         for gene in range(draft.first_connection, draft.first_connection + draft.connections):
@@ -160,7 +161,7 @@ def _switch_connections(draft, rule, stream):
 
 @inner_function
 def _mutate_functions(draft, functions, rule, stream):
-    """Draw activations and aggregations anew."""
+    """Replace activations and aggregations by draws from the options."""
     if rule.activation_rate > 0 or rule.aggregation_rate > 0:
         activation, aggregation = draft.genes.node_activation, draft.genes.node_aggregation
         for node in range(draft.nodes):

@@ -1,4 +1,4 @@
-"""Children of a plan: drafts, then ids for what is new, then whole genomes, in memory that is used again."""
+"""Make the offspring of a generation: drafts, then ids for the additions, then finished genomes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from neat.kernels import parallel
 
 
 class OffspringMaker:
-    """Makes the children of each generation.
+    """Makes the children of each generation, in memory that it reuses.
 
     Args:
         run: The run's settings.
-        size: Children in each generation.
+        size: The number of children of each generation.
 
     Attributes:
-        requests: What the last children asked of the innovation scheme, and got.
+        requests: The requests of the last children to the innovation scheme, with the ids that they got.
     """
 
     def __init__(self, run: RunSettings, size: int) -> None:
         self._run = run
         self._size = size
-        self._spare = buffers.empty(size, 0, 0)  # the next children lie here
+        self._spare = buffers.empty(size, 0, 0)  # receives the next children
         self._drafts = Drafts(
             genes=buffers.empty(size, 0, 0),
             nodes=np.empty(size, np.int64),
@@ -40,21 +40,21 @@ class OffspringMaker:
     def make(
         self,
         parents: GenomeArrays,
-        memory: GenomeArrays,
+        parents_buffer: GenomeArrays,
         plan: Plan,
         innovations: GlobalInnovations,
         generation: int,
         workers: parallel.Workers | None = None,
     ) -> tuple[GenomeArrays, GenomeArrays]:
-        """The children, and the memory in which they lie, which may have room to spare.
+        """Return the children, and the buffer of which they are views and which may have room to spare.
 
         Args:
             parents: The parents.
-            memory: Where they lie. The next call writes its children there.
-            plan: Who makes each child.
-            innovations: Numbers what is new.
-            generation: The children's.
-            workers: The threads that make them; None: the shared ones.
+            parents_buffer: The buffer of which they are views. The next call overwrites it with its children.
+            plan: The parents of each child.
+            innovations: The scheme that gives ids to the additions.
+            generation: The children's generation.
+            workers: The threads that make the children; None for the shared threads.
         """
         self._breed(parents, plan, generation, workers)
         drafts, input_count = self._drafts, self._run.shape.input_count
@@ -63,17 +63,17 @@ class OffspringMaker:
         )
         innovations.next_generation()
         innovations.assign(self.requests, drafts.genes, drafts.nodes, input_count, splits, links)
-        whole = buffers.with_room(self._spare, nodes, connections)
-        children = buffers.trim(whole, self._size, nodes, connections)
+        buffer = buffers.with_room(self._spare, nodes, connections)
+        children = buffers.trim(buffer, self._size, nodes, connections)
         arguments = drafts, children, self._run, generation
         parallel.over(breeding.finish, self._size, *arguments, workers=workers, cost=0.5)
-        self._spare = memory
-        return children, whole
+        self._spare = parents_buffer
+        return children, buffer
 
     def _breed(
         self, parents: GenomeArrays, plan: Plan, generation: int, workers: parallel.Workers | None
     ) -> None:
-        """Make the children as far as they can be made without new ids."""
+        """Make the drafts, which need no new ids."""
         genes = self._drafts.genes
         most_nodes, most_genes = breeding.reserve(
             parents.node_offset,

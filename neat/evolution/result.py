@@ -1,4 +1,4 @@
-"""What a run found."""
+"""Define the result of a run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from neat.genome.genome import Genome
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found.
+    """The result of a run.
 
     Attributes:
-        champion: The genome that solved the task, or else the best of the run; where the evaluator has `validate`,
-            the one that is best in it among the generations' champions of the highest fitness.
-        champion_fitness: Its fitness, there if it was chosen so.
+        champion: The genome that met the target. If none did, the best genome of the run; with an evaluator that has
+            `validate`, the best in new trials of those champions of generations that have the highest fitness.
+        champion_fitness: The fitness of the champion; its fitness in the new trials if these chose it.
         solved: Whether the target was met.
-        generations: Generations evaluated.
-        evaluations: Genomes evaluated.
-        history: Rows of every generation.
+        generations: The number of generations evaluated.
+        evaluations: The number of genomes evaluated.
+        history: The rows of every generation.
     """
 
     champion: Genome

@@ -1,4 +1,4 @@
-"""What `Population.run` refuses before it starts."""
+"""Check the arguments of `Population.run` before it starts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from neat.support.messages import shown
 
-MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations is an int64
-_REPORTER = ("start", "generation", "finish")
+MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations fits into an int64
+_REPORTER_METHODS = ("start", "generation", "finish")
 
 
 def check_run(
@@ -23,7 +23,7 @@ def check_run(
     reporters: Any,
     checkpoint_every: Any,
 ) -> None:
-    """Raise ValueError for the first argument of `Population.run` that is not what it says there."""
+    """Raise ValueError for the first invalid argument of `Population.run`."""
     _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
     _check_count("generations", generations)
     if generations > MOST_GENERATIONS:
@@ -36,20 +36,20 @@ def check_run(
     _check_count("checkpoint_every", checkpoint_every)
 
 
-def _check_callable(name: str, value: Any, what: str) -> None:
+def _check_callable(name: str, value: Any, requirement: str) -> None:
     if isinstance(value, type):
         raise ValueError(
-            f"{name}: {what}, got the class {value.__name__}; make one of it first: {value.__name__}(…)"
+            f"{name}: {requirement}, got the class {value.__name__}; make an instance first: {value.__name__}(…)"
         )
     if not callable(value):
-        raise ValueError(f"{name}: {what}, got {shown(value)}")
+        raise ValueError(f"{name}: {requirement}, got {shown(value)}")
 
 
 def _check_count(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
-        instead = f"; write {value:.0f}" if whole else ""
-        raise ValueError(f"{name}: must be an integer, got {shown(value)}{instead}")
+        is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+        hint = f"; write {value:.0f}" if is_whole else ""
+        raise ValueError(f"{name}: must be an integer, got {shown(value)}{hint}")
     if value < 1:
         raise ValueError(f"{name}: must be at least 1, got {shown(value)}")
 
@@ -59,23 +59,23 @@ def _is_number(value: Any) -> bool:
         return False
     try:
         return not math.isnan(value)
-    except OverflowError:  # an integer beyond what a float can hold
+    except OverflowError:  # an integer that is too large for a float
         return False
 
 
 def _check_reporters(reporters: Any) -> None:
     if not isinstance(reporters, Sequence) or isinstance(reporters, str | bytes):
-        one = f"; write reporters=[{type(reporters).__name__}(…)]" if _reports(reporters) else ""
-        raise ValueError(f"reporters: must be a list of reporters, got {shown(reporters)}{one}")
+        hint = f"; write reporters=[{type(reporters).__name__}(…)]" if _is_reporter(reporters) else ""
+        raise ValueError(f"reporters: must be a list of reporters, got {shown(reporters)}{hint}")
     for reporter in reporters:
-        if not _reports(reporter):
+        if not _is_reporter(reporter):
             raise ValueError(
-                f"reporters: each must have the methods {', '.join(_REPORTER)} of neat.reporting.Reporter, "
+                f"reporters: each must have the methods {', '.join(_REPORTER_METHODS)} of neat.reporting.Reporter, "
                 f"got {shown(reporter)}"
             )
 
 
-def _reports(reporter: Any) -> bool:
+def _is_reporter(reporter: Any) -> bool:
     return not isinstance(reporter, type) and all(
-        callable(getattr(reporter, name, None)) for name in _REPORTER
+        callable(getattr(reporter, name, None)) for name in _REPORTER_METHODS
     )

@@ -1,4 +1,4 @@
-"""What kernels must know of a run: the shape of its networks, its settings, and what nodes may compute."""
+"""Hold the settings of a run for kernels: the shape of its networks, the node functions, and the config."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from neat.activations import activation_index, aggregation_index
 from neat.config.config import Config, to_record
 from neat.config.models import GenomeConfig
 
-DRAWN = -1  # in `NodeFunctions.new`
+DRAWN = -1  # in `NodeFunctions.new`: draw from the options
 
 
 class NetworkShape(NamedTuple):
-    """What all networks of a run have in common."""
+    """The sizes and the kind that all networks of a run share."""
 
-    input_count: int  # inputs, the bias input included
-    bias_index: int  # the bias input's index, or -1
+    input_count: int  # with the bias input
+    bias_index: int  # the index of the bias input, or -1
     num_outputs: int
     feed_forward: bool
 
     @classmethod
     def of(cls, config: GenomeConfig) -> NetworkShape:
-        """The shape that a config gives."""
+        """Return the shape of networks with these settings."""
         bias_index = config.num_inputs if config.bias_input else -1
         return cls(config.num_inputs + config.bias_input, bias_index, config.num_outputs, config.feed_forward)
 
 
 class NodeFunctions(NamedTuple):
-    """What nodes may compute, as indices into the tables of `activations`."""
+    """The functions that nodes can have, as positions in the tables of `neat.activations`."""
 
     activation_options: np.ndarray  # uint8 (n,)
     aggregation_options: np.ndarray  # uint8 (n,)
-    new: np.ndarray  # int64 (3,): activation of new nodes, of outputs, aggregation; DRAWN: from the options
-    first_mutable: int  # the nodes before this one keep their activation
+    # int64 (3,): the activation of new nodes, the activation of outputs, the aggregation; each can be DRAWN
+    new: np.ndarray
+    first_mutable: int  # position of the first node whose activation can mutate: 0, or num_outputs
 
     @classmethod
     def of(cls, config: GenomeConfig) -> NodeFunctions:
-        """The functions that a config names."""
+        """Return the functions that the settings name."""
         activation = DRAWN if config.activation == "random" else activation_index(config.activation)
         output = config.output_activation
         aggregation = DRAWN if config.aggregation == "random" else aggregation_index(config.aggregation)
@@ -51,16 +52,16 @@ class NodeFunctions(NamedTuple):
 
 
 class RunSettings(NamedTuple):
-    """What is the same in all generations of a run."""
+    """The settings that are equal in all generations of a run."""
 
     shape: NetworkShape
     functions: NodeFunctions
-    config: np.ndarray  # the config's record, shape (1,)
+    config: np.ndarray  # the record of the config, shape (1,)
     seed: np.uint64
 
     @classmethod
     def of(cls, config: Config) -> RunSettings:
-        """What a config says, for kernels."""
+        """Return the settings of a config."""
         return cls(
             NetworkShape.of(config.genome),
             NodeFunctions.of(config.genome),

@@ -1,4 +1,4 @@
-"""Species: compatibility distance, assignment and stagnation (2002, section 3.3)."""
+"""Assign genomes to species by compatibility distance, and handle stagnation (2002, section 3.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neat.kernels.jit import inner_function, kernel
 from neat.kernels.sorting import descending
 from neat.kernels.work_pieces import claimed
 
-_MOST_DOUBLINGS = 5.0  # that an adjusted threshold answers to at once
+_MOST_DOUBLINGS = 5.0  # limit of |log2(species / target_species)| in one adjustment of the threshold
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
@@ -28,49 +28,49 @@ _CONTINUOUS = int(Normalisation.CONTINUOUS)
 
 
 class Species(NamedTuple):
-    """The species of a generation, in order of id.
-
-    `representative` holds one genome for each: a member of the generation before, drawn at random.
-    """
+    """The S species of a generation, in the order of their ids."""
 
     id: np.ndarray  # int64 (S,), ascending
-    founded: np.ndarray  # int64 (S,), the generation
+    founded: np.ndarray  # int64 (S,), the generation in which each species was founded
     improved: np.ndarray  # int64 (S,), the generation of the last improvement
-    record: np.ndarray  # float64 (S,), the highest measure so far
-    representative: GenomeArrays
+    record: np.ndarray  # float64 (S,), the highest best or mean fitness so far (`StagnationConfig.measure`)
+    representative: GenomeArrays  # of S genomes, each a random member of the species in the last generation
 
 
-def _difference(head: str, piece: str, numbers: tuple[Attribute, ...]) -> Any:
-    """A jitted function of this head: the sum of `piece` over the numbers that are compared."""
+def _make_difference(head: str, piece: str, numbers: tuple[Attribute, ...]) -> Any:
+    """Return a jitted function with this head, which sums `piece` over the numbers that the distance compares."""
     terms = repeat(piece, [row for row in numbers if row.compared], " + ")
     return inner_function(generate(head, f"return {terms}", {"float64": np.float64}))
 
 
-# Sums of |Δ| of gene i of `a` and gene j of `b`, those of nodes in the type of `zero`.
-_connection_difference = _difference(
+# Return the sum of |Δ| over the numbers of gene i of `a` and gene j of `b`: in float32, in float64 for names with
+# "wide", and for nodes in the type of `zero`.
+_connection_difference = _make_difference(
     "_connection_difference(a, i, b, j)", "abs(a.{row.field}[i] - b.{row.field}[j])", CONNECTION_NUMBERS
 )
-_wide_connection_difference = _difference(
+_wide_connection_difference = _make_difference(
     "_wide_connection_difference(a, i, b, j)",
     "abs(float64(a.{row.field}[i]) - float64(b.{row.field}[j]))",
     CONNECTION_NUMBERS,
 )
-_number_difference = _difference(
-    "_number_difference(a, i, b, j, zero)", "abs(zero + a.{row.field}[i] - b.{row.field}[j])", NODE_NUMBERS
+_node_number_difference = _make_difference(
+    "_node_number_difference(a, i, b, j, zero)",
+    "abs(zero + a.{row.field}[i] - b.{row.field}[j])",
+    NODE_NUMBERS,
 )
 
 
 @inner_function
 def distance(a, first, b, second, rule, limit):
-    """Compatibility distance δ = c1·E/N + c2·D/N + c3·W̄ of two genomes (2002, equation 1).
+    """Return the compatibility distance δ = c1·E/N + c2·D/N + c3·W̄ of two genomes (2002, equation 1).
 
     Args:
-        a: GenomeArrays of the first genome.
-        first: Its index there.
-        b: GenomeArrays of the second genome.
-        second: Its index there.
+        a: GenomeArrays that contain the first genome.
+        first: The index of the first genome in `a`.
+        b: GenomeArrays that contain the second genome.
+        second: The index of the second genome in `b`.
         rule: SpeciationConfig record.
-        limit: Once the distance is known to reach this, some value from the limit up is returned.
+        limit: float32. If the distance reaches it, the result may be any value that also reaches it.
     """
     i, i_end = a.connection_offset[first], a.connection_offset[first + 1]
     j, j_end = b.connection_offset[second], b.connection_offset[second + 1]
@@ -102,7 +102,7 @@ def distance(a, first, b, second, rule, limit):
     )
     if matching > 0:
         part = rule.weight_coefficient * difference / np.float32(matching)
-        if not part <= _GREATEST:  # the sum is infinite in float32, and NaN with a coefficient of 0
+        if not part <= _GREATEST:  # the float32 sum is infinite; times a coefficient of 0, it is NaN
             wide = _wide_weight_difference(a, first, b, second)
             part = np.float32(rule.weight_coefficient * wide / matching)
         total += part
@@ -116,7 +116,7 @@ def distance(a, first, b, second, rule, limit):
 
 @inner_function(inline="never")
 def _wide_weight_difference(a, first, b, second):
-    """Sum over matching connections of |Δ| of the numbers compared in float64, where float32 cannot hold it."""
+    """Return the float64 sum of |Δ| over the matching connections, which float32 cannot hold."""
     i, i_end = a.connection_offset[first], a.connection_offset[first + 1]
     j, j_end = b.connection_offset[second], b.connection_offset[second + 1]
     difference = 0.0
@@ -131,9 +131,10 @@ def _wide_weight_difference(a, first, b, second):
 
 @inner_function
 def _node_difference(a, first, b, second, zero):
-    """Mean over matching nodes of |Δ| of the numbers compared, + 1 for another activation + 1 for another aggregation.
+    """Return the mean difference of matching nodes, computed in the type of `zero`, float32 or float64.
 
-    It is computed in the type of `zero`, float32 or float64.
+    The difference of two nodes is the sum of |Δ| over their numbers, + 1 if the activations differ, + 1 if the
+    aggregations differ.
     """
     i, i_end = a.node_offset[first], a.node_offset[first + 1]
     j, j_end = b.node_offset[second], b.node_offset[second + 1]
@@ -143,7 +144,7 @@ def _node_difference(a, first, b, second, zero):
         left, right = a.node_id[i], b.node_id[j]
         if left == right:
             matching += 1
-            difference += _number_difference(a, i, b, j, zero)
+            difference += _node_number_difference(a, i, b, j, zero)
             difference += _ONE if a.node_activation[i] != b.node_activation[j] else _ZERO
             difference += _ONE if a.node_aggregation[i] != b.node_aggregation[j] else _ZERO
         i += left <= right
@@ -157,7 +158,7 @@ def _wide_node_difference(a, first, b, second):
 
 
 def compatibility_distance(first: Genome, second: Genome, config: Config) -> float:
-    """The compatibility distance of two genomes under a config's settings (2002, equation 1)."""
+    """Return the compatibility distance of two genomes with the settings of a config (2002, equation 1)."""
     return float(
         _distance(
             first.genomes.to_kernel(),
@@ -175,15 +176,15 @@ def _distance(a, b, rule, limit):
 
 @kernel(allocates=False)
 def assign(pieces, genes, representative, rule, threshold, species):
-    """Put genomes into the first species whose representative is nearer than the threshold.
+    """Assign genomes to the first species whose representative is nearer than the threshold.
 
     Args:
-        pieces: The genomes, to be claimed.
+        pieces: The genomes to claim.
         genes: GenomeArrays of P genomes.
         representative: GenomeArrays of S genomes.
         rule: SpeciationConfig record, shape (1,).
         threshold: float32.
-        species: int64 (P,), receives each genome's species, -1 where none is near enough.
+        species: int64 (P,), written: the position of each genome's species, or -1 if none is near enough.
     """
     for genome in claimed(pieces):
         species[genome] = -1
@@ -194,15 +195,15 @@ def assign(pieces, genes, representative, rule, threshold, species):
 
 
 @kernel
-def found(genes, known, rule, threshold, species):
-    """Found species for the genomes that fit none: the first one represents its own, and the rest are tried against it.
+def found_species(genes, known, rule, threshold, species):
+    """Found species for the genomes that fit none; the first genome of a new species represents it.
 
     Args:
         genes: GenomeArrays of P genomes.
-        known: The number of species so far.
+        known: The number of species before.
         rule: SpeciationConfig record, shape (1,).
         threshold: float32.
-        species: int64 (P,), as `assign` left it; the new species are numbered from `known`.
+        species: int64 (P,), as `assign` wrote it; the positions of new species, from `known` up, are written to it.
 
     Returns:
         The number of species founded.
@@ -225,7 +226,7 @@ def found(genes, known, rule, threshold, species):
 
 @kernel(allocates=False)
 def gather(genes, genome, gathered):
-    """Copy the genomes at the indices `genome` into `gathered`, whose arrays are long enough."""
+    """Copy the genomes at the indices `genome`, int64 (n,), to `gathered`, whose arrays must be large enough."""
     gathered.node_offset[0] = 0
     gathered.connection_offset[0] = 0
     for position in range(len(genome)):
@@ -238,18 +239,18 @@ def gather(genes, genome, gathered):
 
 
 @kernel
-def settle(species, id_, founded, improved, record, founders, next_id, generation):
-    """Drop the species without members and enter the founded ones.
+def update_species(species, id_, founded, improved, record, founders, next_id, generation):
+    """Remove the species without members, and add the new ones.
 
     Args:
-        species: int64 (P,), positions that `assign` gave; renumbered in place.
-        id_: int64 (S,), as the next three the fields of Species before this generation.
-        founded: int64 (S,).
-        improved: int64 (S,).
-        record: float64 (S,).
-        founders: The number of species founded.
-        next_id: The id of the first of them.
-        generation: The current one.
+        species: int64 (P,), the positions of the genomes' species; replaced by their new positions.
+        id_: int64 (S,), `Species.id` before this generation.
+        founded: int64 (S,), `Species.founded` before this generation.
+        improved: int64 (S,), `Species.improved` before this generation.
+        record: float64 (S,), `Species.record` before this generation.
+        founders: The number of new species.
+        next_id: The id of the first new species.
+        generation: The current generation.
 
     Returns:
         (id, founded, improved, record) of the species that have members.
@@ -279,19 +280,19 @@ def settle(species, id_, founded, improved, record, founders, next_id, generatio
 
 @kernel
 def stagnate(improved, record, best, mean, rule, population_stagnates, generation):
-    """Note which species improved, in place, and say which may have offspring.
+    """Update which species improved, and return which may have offspring.
 
-    A species that has stagnated may not, unless it is among the best `protected_species`. When the whole
-    population stagnates, only the two best may, and their count starts anew.
+    A species that has stagnated may not have any, unless it is among the best `protected_species`. If the whole
+    population stagnates, only the two best species may, and their count of generations without improvement restarts.
 
     Args:
         improved: int64 (S,), the generation of each species' last improvement; updated.
         record: float64 (S,), the highest measure so far; updated.
-        best: float64 (S,), the best fitness in each.
-        mean: float64 (S,), the mean fitness in each.
-        rule: StagnationConfig record.
-        population_stagnates: Whether the population has gone too long without improvement.
-        generation: The current one.
+        best: float64 (S,), the best fitness of each species.
+        mean: float64 (S,), the mean fitness of each species.
+        rule: StagnationConfig record, shape (1,).
+        population_stagnates: Whether the population has stagnated.
+        generation: The current generation.
 
     Returns:
         bool (S,), which species may have offspring.
@@ -314,19 +315,19 @@ def stagnate(improved, record, best, mean, rule, population_stagnates, generatio
 
 @kernel
 def draw_representatives(id_, ranking, offspring, genes, seed, generation):
-    """The species that have offspring, and a random member of each.
+    """Draw a random member of each species that has offspring.
 
     Args:
         id_: int64 (S,), the species' ids.
-        ranking: Ranking.
-        offspring: int64 (S,).
+        ranking: Ranking of S species.
+        offspring: int64 (S,), the number of offspring of each species.
         genes: GenomeArrays of P genomes.
-        seed: uint64.
-        generation: The current one.
+        seed: uint64, the run's seed.
+        generation: The current generation.
 
     Returns:
-        The positions of those species; the members' indices, both int64; how many nodes and how many connections the
-        members have in all.
+        (kept, genome, nodes, connections): the positions of these species and the indices of the members, int64 each,
+        and the total numbers of the members' nodes and connections.
     """
     count, nodes, connections = 0, 0, 0
     kept, genome = np.empty(len(id_), np.int64), np.empty(len(id_), np.int64)
@@ -343,12 +344,12 @@ def draw_representatives(id_, ranking, offspring, genes, seed, generation):
 
 
 def threshold_as_float32(threshold: float) -> np.float32:
-    """The threshold for kernels; not 0, or a genome would be too far from its own copy."""
+    """Return the threshold for kernels. It is above 0, so that a genome fits the species of its own copy."""
     return max(np.float32(threshold), np.finfo(np.float32).smallest_subnormal)
 
 
 def adjusted_threshold(threshold: float, count: int, config: Config) -> float:
-    """The next generation's compatibility threshold, after a generation with `count` species."""
+    """Return the compatibility threshold of the next generation, after a generation with `count` species."""
     rule = config.speciation
     if rule.threshold_mode == "fixed":
         return threshold

@@ -1,7 +1,7 @@
-"""Structural mutation of one child (2002, section 3.1).
+"""Mutate the structure of one child (2002, section 3.1).
 
-Structural additions need ids, which are given to all children of a generation at once: `change_structure` deletes and
-says what to add, `grow` adds it once the ids are known.
+Additions need ids, which all children of a generation get together. So `change_structure` deletes genes and requests
+additions, and `grow` adds them when they have their ids.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from neat.config.choices import Structural
 from neat.evolution.child_drafts import Draft
-from neat.evolution.mutation import clip, draw_function, drawing_function
+from neat.evolution.mutation import clip, draw_function, make_draw_numbers
 from neat.genome.copying import copy_connection, copy_connection_numbers, copy_node
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
@@ -18,13 +18,16 @@ from neat.kernels.jit import inner_function
 _ALL = int(Structural.ALL)
 _ONE_F = np.float32(1.0)
 
-_draw_node_numbers = drawing_function("node", "new")
-_draw_connection_numbers = drawing_function("connection", "new")
+_draw_node_numbers = make_draw_numbers("node", "new")
+_draw_connection_numbers = make_draw_numbers("connection", "new")
 
 
 @inner_function(inline="never")
 def reaches(source, target, first, count, start, goal, index_count, mark):
-    """Whether the connections lead from index `start` to index `goal`; `mark` is scratch, uint8 (index_count,)."""
+    """Whether `count` connections from position `first` on lead from index `start` to index `goal`.
+
+    `mark` is scratch, uint8 (index_count,).
+    """
     if start == goal:
         return True
     mark[:index_count] = 0
@@ -43,18 +46,18 @@ def reaches(source, target, first, count, start, goal, index_count, mark):
 
 @inner_function(inline="early")
 def change_structure(draft, requests, child, shape, rule, work):
-    """Delete nodes and connections, and choose what to add.
+    """Delete nodes and connections, and request additions.
 
     Args:
         draft: Draft.
-        requests: Requests, receives what to add.
+        requests: Requests; the child's additions are written to it.
         child: Index of the child.
         shape: NetworkShape.
         rule: MutationConfig record.
-        work: Work, whose stream has been started for this child.
+        work: Work whose stream has been started for this child.
 
     Returns:
-        (nodes, connections, mutated): how many are left; whether anything was drawn.
+        (nodes, connections, mutated): the numbers that are left, and whether any structural mutation was drawn.
     """
     genes, first_connection, stream = draft.genes, draft.first_connection, work.stream
     node_count, connection_count = draft.nodes, draft.connections
@@ -65,8 +68,8 @@ def change_structure(draft, requests, child, shape, rule, work):
         connection_count = _delete_node(draft, shape.input_count, node)
         node_count -= 1
     if delete_connection and connection_count > 0:
-        gone = first_connection + rng.index(stream, connection_count)
-        for position in range(gone, first_connection + connection_count - 1):
+        deleted = first_connection + rng.index(stream, connection_count)
+        for position in range(deleted, first_connection + connection_count - 1):
             copy_connection(genes, position + 1, genes, position)
         connection_count -= 1
     if add_node:
@@ -82,7 +85,7 @@ def change_structure(draft, requests, child, shape, rule, work):
 
 @inner_function
 def _draw_kinds(rule, stream):
-    """Which of the four structural mutations happen: (add node, add connection, delete node, delete connection)."""
+    """Draw which structural mutations happen; return (add_node, add_connection, delete_node, delete_connection)."""
     if rule.structural == _ALL:
         add_node = rng.happens(stream, rule.add_node_rate)
         add_connection = rng.happens(stream, rule.add_connection_rate)
@@ -104,25 +107,25 @@ def _draw_kinds(rule, stream):
 
 @inner_function
 def _delete_node(draft, input_count, node):
-    """Delete a node and its connections; the number of connections left."""
+    """Delete a node and its connections; return the number of connections left."""
     genes, first_connection = draft.genes, draft.first_connection
     for position in range(draft.first_node + node, draft.first_node + draft.nodes - 1):
         copy_node(genes, position + 1, genes, position)
-    gone = input_count + node
+    deleted = input_count + node
     kept = first_connection
     for position in range(first_connection, first_connection + draft.connections):
         source, target = genes.connection_source[position], genes.connection_target[position]
-        if source != gone and target != gone:
+        if source != deleted and target != deleted:
             copy_connection(genes, position, genes, kept)
-            genes.connection_source[kept] = source - (source > gone)
-            genes.connection_target[kept] = target - (target > gone)
+            genes.connection_source[kept] = source - (source > deleted)
+            genes.connection_target[kept] = target - (target > deleted)
             kept += 1
     return kept - first_connection
 
 
 @inner_function
 def _choose_split(genes, first, count, bias, rule, stream):
-    """Position within the child of a random enabled connection, none from the index `bias`, or -1."""
+    """Return the position within the child of a random enabled connection that does not start at `bias`, or -1."""
     candidates = 0
     for position in range(first, first + count):
         candidates += genes.connection_enabled[position] and genes.connection_source[position] != bias
@@ -140,17 +143,17 @@ def _choose_split(genes, first, count, bias, rule, stream):
 
 @inner_function
 def _choose_link(draft, shape, tries, work):
-    """Ends of a link that the child does not have and that closes no loop in a feed-forward one, or (-1, -1)."""
+    """Return (source, target) of a random new link, or (-1, -1). In feed-forward networks, it closes no loop."""
     source, target = draft.genes.connection_source, draft.genes.connection_target
     first, count = draft.first_connection, draft.connections
     index_count = shape.input_count + draft.nodes
     for _ in range(tries):
         new_source = rng.index(work.stream, index_count)
         new_target = shape.input_count + rng.index(work.stream, draft.nodes)
-        known = False
+        exists = False
         for position in range(first, first + count):
-            known |= source[position] == new_source and target[position] == new_target
-        if known:
+            exists |= source[position] == new_source and target[position] == new_target
+        if exists:
             continue
         if (
             shape.feed_forward
@@ -164,7 +167,7 @@ def _choose_link(draft, shape, tries, work):
 
 @inner_function
 def _insert_connection(genes, first, count, innovation, source, target):
-    """Insert an enabled connection among `count` sorted ones; its position. Its numbers are not set."""
+    """Insert an enabled connection without numbers among `count` sorted ones; return its position."""
     position = first + count
     while position > first and genes.connection_innovation[position - 1] > innovation:
         copy_connection(genes, position - 1, genes, position)
@@ -178,14 +181,13 @@ def _insert_connection(genes, first, count, innovation, source, target):
 
 @inner_function(inline="early")
 def grow(draft, requests, run, key):
-    """Add the node and the link that a child asked for, now that they have ids.
+    """Add the node and the link that a child requested.
 
-    The child's genes must already lie at its offsets, with room for the additions: one node and two connections for a
-    split, one connection for a link.
+    The draft needs room for the additions: one node and two connections for a split, one connection for a link.
 
     Args:
         draft: Draft.
-        requests: Requests.
+        requests: Requests with their ids.
         run: RunSettings.
         key: The child's rng.Key.
     """
@@ -204,8 +206,8 @@ def grow(draft, requests, run, key):
         old = first + split
         genes.connection_enabled[old] = False
         old_source, old_target = source[old], target[old]
-        # 2002, section 3.1: the connection into the node has weight 1 (or the bound next to it, where 1 is beyond),
-        # the one out of it the old weight.
+        # 2002, section 3.1: the connection into the node gets weight 1 (or the nearest bound), the one out of it the
+        # old weight.
         position = _insert_connection(genes, first, count, requests.in_innovation[child], old_source, node)
         old += position <= old
         copy_connection_numbers(genes, old, genes, position)
@@ -225,7 +227,7 @@ def grow(draft, requests, run, key):
 
 @inner_function(inline="early")
 def _insert_node(draft, node_id, functions, initial, key):
-    """Insert a new node among a child's; its position in the arrays."""
+    """Insert a new node, sorted by id; return its position in the arrays."""
     genes, position = draft.genes, draft.first_node + draft.nodes
     while genes.node_id[position - 1] > node_id:
         copy_node(genes, position - 1, genes, position)

@@ -1,4 +1,4 @@
-"""When a run is solved: by the fitness of a generation's champion, or by a function of it."""
+"""Define when a run is solved: by the fitness of a generation's champion, or by a function of the champion."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from neat.genome.genome import Genome, Genomes
 
 
 class Solution(NamedTuple):
-    """A champion that met a target."""
+    """A champion that met the target of a run."""
 
     genome: Genome
     fitness: float
-    """In its generation."""
+    """The fitness in its generation."""
     fitness_target: float | None
-    """What it reached; None where only a function held for it."""
+    """The fitness target that it reached; None if only the function `solved` returned True."""
 
 
 class Target(NamedTuple):
-    """What a call of `run` asks for: either is enough."""
+    """The target of a call of `run`: a fitness, a function, or both; one of them is enough."""
 
     fitness: float | None
     solved: Callable[[Genome], bool] | None
 
-    def find(self, genomes: Genomes, fitness: np.ndarray) -> Solution | None:
-        """The generation's champion, if it meets the target."""
+    def find_solution(self, genomes: Genomes, fitness: np.ndarray) -> Solution | None:
+        """Return the generation's champion as a Solution if it meets the target. `fitness` has shape (genomes,)."""
         champion = int(np.argmax(fitness))
         reached = self.fitness is not None and bool(fitness[champion] >= self.fitness)
         if not reached and not (self.solved is not None and self.solved(genomes[champion])):
@@ -35,8 +35,8 @@ class Target(NamedTuple):
         return Solution(genomes[champion], float(fitness[champion]), self.fitness if reached else None)
 
     def is_met_by(self, solution: Solution | None) -> bool:
-        """Whether an earlier call's solution counts: it reached this very fitness target, or `solved` holds for it."""
+        """Whether an earlier solution reached exactly this fitness target, or `solved` returns True for it."""
         if solution is None:
             return False
-        same = self.fitness is not None and self.fitness == solution.fitness_target
-        return same or (self.solved is not None and bool(self.solved(solution.genome)))
+        is_same_target = self.fitness is not None and self.fitness == solution.fitness_target
+        return is_same_target or (self.solved is not None and bool(self.solved(solution.genome)))

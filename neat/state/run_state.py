@@ -49,7 +49,7 @@ class RunState:
         size = config.population_size
         self.config = config
         self.generation = 0
-        self.innovations = innovation.scheme(config)
+        self.innovations = innovation.make_scheme(config)
         self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
         self.birth = np.zeros(size, np.int64)
         none = np.empty(0, np.int64)

@@ -15,7 +15,7 @@ from evaluators.gradient.nn.layers import Dense
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.gradient.training import fit
 from neat.evolution.champions import Candidates
-from neat.evolution.evaluation_results import valid_fitness
+from neat.evolution.evaluation_results import validate_fitness
 from neat.genome.genome import Genomes
 
 GENOME = {
@@ -39,7 +39,7 @@ def networks():
 
 def candidates(values):
     kept = Candidates()
-    kept.note(GENOMES, np.array([1.0, 0.0]))
+    kept.add_champion(GENOMES, np.array([1.0, 0.0]))
     kept.genomes *= 2
     return kept.choose(lambda genomes: values, 0)
 
@@ -58,7 +58,7 @@ def fitted(data):
 
 # Functions that take two numbers, including 0 and 1.
 USES = {
-    "fitness": lambda v: valid_fitness(v, 2),
+    "fitness": lambda v: validate_fitness(v, 2),
     "tell": lambda v: neat.Population(
         neat.Config(genome={"num_inputs": 1, "num_outputs": 1}, population_size=2)
     ).tell(v),
@@ -136,7 +136,7 @@ def test_a_masked_array_without_masked_values_is_an_array(name):
 def test_rows_with_masked_values_are_refused():
     rows = [np.ma.array([0.0], mask=[False]), np.ma.array([99.0], mask=[True])]
     assert "got 1 of 1;" in refused(lambda v: evaluators.Supervised(v, COLUMN), rows)
-    assert "got 1 of 1;" in refused(lambda v: valid_fitness(v, 2), [1.0, np.ma.masked])
+    assert "got 1 of 1;" in refused(lambda v: validate_fitness(v, 2), [1.0, np.ma.masked])
     assert "got 1 of 1;" in refused(lambda v: candidates(v), [1.0, np.ma.masked])
 
 
@@ -173,5 +173,5 @@ def test_arrays_without_numbers_are_refused(name, values):
 
 def test_fitness_may_be_numbers_of_other_types():
     for values in ([True, False], [1, 2**70], [fractions.Fraction(1, 2), 3], np.array([1, 2], np.float16)):
-        np.testing.assert_array_equal(valid_fitness(values, 2), np.array(values, float))
-    assert "shape (population_size,)" in refused(lambda v: valid_fitness(v, 2), np.array(3.0))
+        np.testing.assert_array_equal(validate_fitness(values, 2), np.array(values, float))
+    assert "shape (population_size,)" in refused(lambda v: validate_fitness(v, 2), np.array(3.0))

@@ -319,7 +319,7 @@ def test_another_evaluator_cannot_take_over_a_checkpoint(tmp_path):
         match=r"state: expected environment, steps, count, mean, squares, got environment, steps$",
     ):
         checkpoint.load(file).run(Rollout(Walk(), observations="normalised"), 2)
-    with pytest.raises(ValueError, match="evaluator: the checkpoint is of a run whose evaluator had a state"):
+    with pytest.raises(ValueError, match="evaluator: the checkpoint has the state of an evaluator"):
         checkpoint.load(file).run(lambda genomes: np.zeros(len(genomes)), 2)
 
 

@@ -223,8 +223,8 @@ def test_the_solution_is_the_champion_that_solves_not_the_best_by_fitness():
         (np.ones(60, complex), r"fitness: expected "),
         (["1"] * 60, r"fitness: expected .* got dtype <U1"),
         ([10**400] * 60, r"fitness: expected "),
-        (np.full(60, np.nan), "fitness: every genome's is NaN or -inf"),
-        (np.full(60, -np.inf), "fitness: every genome's is NaN or -inf"),
+        (np.full(60, np.nan), "fitness: every value is NaN or -inf"),
+        (np.full(60, -np.inf), "fitness: every value is NaN or -inf"),
         ([None] * 60, "fitness: expected numbers of .* got None"),
         (np.where(np.arange(60) == 7, np.inf, 0), "fitness: must be below infinity, got inf for genome 7"),
         (np.where(np.arange(60) == 7, np.inf, -np.inf), "fitness: must be below .* for genome 7"),
@@ -369,7 +369,7 @@ def test_every_generation_keeps_every_rule(values, levels):
         assert len(genomes) == size
         assert (genomes.generation, population.generation) == (generation, generation)
         if config.innovation != "generation":  # a number still means the link that it was given to
-            numbers = population.innovations.links_of(*ends(genomes))
+            numbers = population.innovations.number_links(*ends(genomes))
             assert np.array_equal(numbers, arrays.connection_innovation)
         bound = genome.weight.maximum
         assert np.abs(arrays.connection_weight).max(initial=0) <= bound

@@ -94,7 +94,7 @@ def make_children(config, genomes, first, second=None, both=None, mutates=False,
     fields = [plan[name] for name in selection.Plan._fields]
     with mock.patch.object(selection, "plan", lambda *_: fields):
         population._reproduce(None, None, None)
-    return population.genomes.take(np.arange(len(population.genomes))), population._maker.requests
+    return population.genomes.take(np.arange(len(population.genomes))), population._offspring_maker.requests
 
 
 def ends(genomes):

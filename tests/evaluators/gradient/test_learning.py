@@ -142,7 +142,7 @@ def test_learned_numbers_must_be_float32_of_the_genomes_shape_and_within_bounds(
         "learned: expected node_bias within the config's bounds, from -0.1 to 0.2, got -0.25"
     )
     assert refusal(node_response=np.full(nodes, np.inf, np.float32)) == (
-        "learned: expected finite numbers, node_response has others"
+        "learned: node_response must be finite, got inf"
     )
     with pytest.raises(ValueError, match=r"^learned: expected neat\.Genomes, got GenomeArrays$"):
         population.tell(fitness, genomes.arrays)

@@ -7,7 +7,7 @@ import pytest
 
 import neat
 from neat.evolution import initial
-from neat.evolution.innovation import scheme
+from neat.evolution.innovation import make_scheme
 
 
 def config(population_size=2, num_inputs=2, num_outputs=1, **genome):
@@ -101,8 +101,8 @@ def test_layers_without_connections_take_no_memory_for_them():
 def test_links_of_small_layers_are_numbered_though_none_exists():
     """As always, so that runs from the same seed stay the same: a link found later gets the number of its place."""
     wanted = config(hidden_layers=(3,), initial_connections="none")
-    innovations = scheme(wanted)
+    innovations = make_scheme(wanted)
     initial.initial_genomes(wanted, innovations)
     assert innovations.count == 2 * 3 + 3
     # Inputs 0 and 1, output 2, hidden 3 to 5: target by target.
-    assert innovations.links_of(np.array([1, 4]), np.array([4, 2])).tolist() == [3, 7]
+    assert innovations.number_links(np.array([1, 4]), np.array([4, 2])).tolist() == [3, 7]

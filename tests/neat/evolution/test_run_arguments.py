@@ -20,7 +20,7 @@ class Evaluator:
         ({"evaluator": None}, "evaluator: must take genomes and return their fitness, got None"),
         (
             {"evaluator": Evaluator},
-            r"evaluator: .*, got the class Evaluator; make one of it first: Evaluator\(…\)",
+            r"evaluator: .*, got the class Evaluator; make an instance first: Evaluator\(…\)",
         ),
         ({"evaluator": np.zeros(10)}, r"evaluator: .*, got an array of shape \(10,\)"),
         ({"generations": 1e3}, "generations: must be an integer, got 1000.0; write 1000"),

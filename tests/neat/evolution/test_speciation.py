@@ -140,7 +140,7 @@ def test_the_threshold_itself_is_too_far():
         pieces_of(4, 4), genomes.to_kernel(), genomes.take([0]).to_kernel(), rule, np.float32(2), species
     )
     assert species.tolist() == [0, 0, -1, -1]
-    assert speciation.found(genomes.to_kernel(), 1, rule, np.float32(2), species) == 1
+    assert speciation.found_species(genomes.to_kernel(), 1, rule, np.float32(2), species) == 1
     assert species.tolist() == [0, 0, 1, 1]
 
 
@@ -206,7 +206,7 @@ def test_mistake_4_no_genome_lies_beyond_its_species_threshold():
     genomes = population.genomes
     speciation.assign(pieces_of(200, 200), genomes.to_kernel(), representatives, rule, threshold, species)
     known = len(population.species.id)
-    founders = speciation.found(genomes.to_kernel(), known, rule, threshold, species)
+    founders = speciation.found_species(genomes.to_kernel(), known, rule, threshold, species)
     assert founders > 50
     assert sorted(set(species.tolist()) - set(range(known))) == list(range(known, known + founders))
     old = genomes.with_arrays(representatives)

@@ -352,7 +352,7 @@ def test_ids_of_genomes_from_elsewhere_are_not_given_again(scheme, tmp_path):
     if scheme["innovation"] != "pairing":
         assert population.innovations.counters[1] > numbers
     if scheme["innovation"] == "global":
-        known = population.innovations.links_of(*ends_of(source))
+        known = population.innovations.number_links(*ends_of(source))
         assert (known == source.arrays.connection_innovation).all()
     for _ in range(5):
         evolve(population, 1)
