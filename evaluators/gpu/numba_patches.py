@@ -39,7 +39,7 @@ from numba.cuda.typing.context import BaseContext
 from numba.cuda.ufuncs import ufunc_db
 from numba.np.ufunc_db import get_ufunc_info
 
-from neat.kernels.disk_cache import tolerant
+from neat.kernels.disk_cache import make_tolerant
 
 WRITTEN_FOR = "0.30"  # the version of numba-cuda
 VERSION = importlib.metadata.version("numba-cuda")
@@ -95,7 +95,7 @@ _FMODS = {"float": "__nv_fmodf", "double": "__nv_fmod"}
 _MINUS_ZERO = "0x8000000000000000"
 _LETTER = {"float": "f", "double": "d"}
 
-KernelCache = tolerant(dispatcher.CUDACache)
+KernelCache = make_tolerant(dispatcher.CUDACache)
 _fused: set[str] = set()  # mangled names of functions in which a product and a sum may be rounded once
 
 

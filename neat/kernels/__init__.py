@@ -1,1 +1,1 @@
-"""What compiled code is made with: numba's builds, threads, random numbers, elementary functions."""
+"""Compile kernels and run them on threads, with random numbers and elementary functions for them."""

@@ -1,4 +1,4 @@
-"""numba's cache of builds, with which a fault of the disk costs a compilation and never a run."""
+"""Change numba's cache of builds so that an error of the disk costs a compilation but never ends a run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _is_deferred = False
 _deferred: str | None = None
 
 
-def tolerant(cache: type[Any]) -> type[Any]:
-    """A subclass of one of numba's caches that survives what it cannot read or write.
+def make_tolerant(cache: type[Any]) -> type[Any]:
+    """Return a subclass of one of numba's caches that tolerates errors when builds are read or saved.
 
-    A build that is damaged, or that belongs to another signature, is compiled anew. A build that cannot be saved stays
-    in memory, and the first one in a process is warned about.
+    A damaged build, or one of another signature, is compiled again. A build that cannot be saved stays in memory, and
+    the first one in a process causes a warning.
     """
     implementation = cache._impl_class
 
     class Implementation(implementation):  # type: ignore[valid-type, misc]
         _locator_classes = (
             *implementation._locator_classes,
-            *map(_without_writing, implementation._locator_classes),
+            *map(_allow_read_only, implementation._locator_classes),
         )
 
     class Tolerant(cache):
@@ -49,8 +49,8 @@ def tolerant(cache: type[Any]) -> type[Any]:
     return Tolerant
 
 
-def _without_writing(locator: type[Any]) -> type[Any]:
-    """A locator that takes a folder though it cannot be written to: builds may lie there that can be read."""
+def _allow_read_only(locator: type[Any]) -> type[Any]:
+    """Return a subclass of a locator that also accepts read-only folders, so that their builds are loaded."""
     return type(locator.__name__, (locator,), {"ensure_cache_path": lambda self: None})
 
 
@@ -63,24 +63,24 @@ def _report(reason: str) -> None:
 
 
 def warn_once(reason: str) -> None:
-    """Warn that builds cannot be saved, unless this process has done so."""
+    """Warn that builds cannot be saved, unless this process has already warned."""
     global _warned
     if not _warned:
         _warned = True
         warnings.warn(
-            "compiled code cannot be saved, so each process compiles in memory what it needs; set NUMBA_CACHE_DIR to "
-            f"a folder with free space that can be written to ({reason})",
+            "compiled code cannot be saved, so each process compiles it again in memory; set NUMBA_CACHE_DIR to a "
+            f"writable folder with free space ({reason})",
             RuntimeWarning,
             stacklevel=2,
         )
 
 
 def defer_warning() -> None:
-    """Do not warn in this process, which is a worker: its parent asks for `deferred_reason`, and warns once for all."""
+    """Suppress the warning in this worker process; its parent gets `deferred_reason` and warns once for all workers."""
     global _is_deferred
     _is_deferred = True
 
 
 def deferred_reason() -> str | None:
-    """Why a build could not be saved, which this process has not warned about."""
+    """Return why a build could not be saved if `defer_warning` suppressed the warning; None if all were saved."""
     return _deferred

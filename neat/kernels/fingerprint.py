@@ -1,7 +1,7 @@
-"""A hash of everything that a build of a function depends on, so that a stale build on disk is never used.
+"""Hash everything that a build of a function depends on, so that a stale build on disk is never used.
 
-It covers the code of the function and of all functions that it calls, and the constants that they read. A value whose
-changes it could not see is refused.
+The hash covers the code of the function and of all functions that it calls, and the constants that they read. A value
+whose changes the hash would miss raises ValueError.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ import numpy as np
 from llvmlite import ir
 from numba.core.types import Type
 
-# Modules that only another version of them changes.
+# Modules that change only when another version is installed.
 LIBRARIES = sys.stdlib_module_names | {"numpy", "scipy", "numba", "numba_cuda", "llvmlite"}
 
 _CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
 
 
 def fingerprint(function: Any) -> bytes:
-    """Hash of a function's code and of every constant and function that it can reach, the same in every process.
+    """Return a hash of a function's code and of all constants and functions that it reaches, equal in every process.
 
     Args:
-        function: Plain, jitted, or an intrinsic.
+        function: A plain function, a jitted function, or an intrinsic.
 
     Raises:
-        ValueError: The function, or one that it calls, reads a global of a type that is not known here.
+        ValueError: The function, or one that it calls, reads a value of an unsupported type.
     """
-    return _Walk().hash_function(function)
+    return _Hasher().hash_function(function)
 
 
 def describe_options(options: dict[str, Any]) -> str:
-    """numba's options, in words that are the same in every process."""
-    return repr([(name, _ordered(option)) for name, option in sorted(options.items())])
+    """Return numba's options as text that is the same in every process."""
+    return repr([(name, _sort_if_set(option)) for name, option in sorted(options.items())])
 
 
-class _Unknown(Exception):
-    """The value is of a type that is not known here."""
+class _UnsupportedTypeError(Exception):
+    """The type of a value is not supported."""
 
 
-class _Walk:
-    """One walk over what a function reaches."""
+class _Hasher:
+    """Hashes a function and all that it reaches; a function that it meets again is hashed as its number."""
 
     def __init__(self) -> None:
-        self._numbers: dict[int, int] = {}  # of the functions that the walk has come to, by id
+        self._numbers: dict[int, int] = {}  # of the functions that it has met, by id
 
     def hash_function(self, item: Any) -> bytes:
         function = _python_function(item)
@@ -60,15 +60,15 @@ class _Walk:
         digest = hashlib.sha256(describe_options(options).encode())
         if hasattr(item, "targetoptions"):
             digest.update(describe_options(item.locals).encode())
-            if not item._can_compile:  # it has only the signatures that its decorator names
+            if not item._can_compile:  # it has only the signatures that its decorator lists
                 digest.update(repr(sorted(map(str, item.overloads))).encode())
-        for code in _codes(function.__code__):
+        for code in _all_codes(function.__code__):
             digest.update(code.co_code + repr(code.co_names).encode())
-            if options.get("boundscheck"):  # its errors name lines and variables
+            if options.get("boundscheck"):  # error messages contain lines and variables
                 digest.update(repr((code.co_varnames, [line for _, _, line in code.co_lines()])).encode())
             constants = [value for value in code.co_consts if not inspect.iscode(value)]
-            digest.update(repr(list(map(_ordered, constants))).encode())
-            for path, value in _reached(code, function.__globals__):
+            digest.update(repr(list(map(_sort_if_set, constants))).encode())
+            for path, value in _find_globals(code, function.__globals__):
                 digest.update(self._hash_global(function, code, path, value))
         defaults = {"default": function.__defaults__ or (), **(function.__kwdefaults__ or {})}
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
@@ -82,19 +82,19 @@ class _Walk:
     ) -> bytes:
         try:
             return self._hash(value)
-        except _Unknown:
-            if code is not None and not _loads(code, path):  # something else has this name
+        except _UnsupportedTypeError:
+            if code is not None and not _reads(code, path):  # it reads an attribute of this name instead
                 return b""
         name, kind = ".".join(path), type(value)
         raise ValueError(
             f"{function.__qualname__} reads {name}, a {kind.__module__}.{kind.__qualname__}, and compiled code on disk "
-            "would not notice when that changes; read numbers, strings, tuples, arrays, enumerations, named tuples or "
-            "functions"
+            "would not notice when that changes; use numbers, strings, tuples, arrays, enumerations, named tuples or "
+            "functions instead"
         )
 
     def _hash(self, value: Any) -> bytes:
         if isinstance(value, types.ModuleType):
-            return b""  # see `_reached`
+            return b""  # `_find_globals` returns the attributes that code reads
         if isinstance(value, enum.Enum):
             return self._hash(type(value)) + value.name.encode()
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
@@ -110,14 +110,14 @@ class _Walk:
             return named + f"{len(value)}:".encode() + b"".join(map(self._hash, value))
         if isinstance(value, type):
             return self._hash_class(value)
-        if _is_of_a_library(value):
+        if _is_library_function(value):
             return _full_name(value).encode()
         if isinstance(_python_function(value), types.FunctionType):
             return self.hash_function(value)
-        raise _Unknown
+        raise _UnsupportedTypeError
 
     def _hash_class(self, kind: type) -> bytes:
-        """What kernels use of a class: the values of an enumeration, the fields and defaults of a named tuple."""
+        """Hash what kernels use of a class: the values of an enumeration, or a named tuple's fields and defaults."""
         name = _full_name(kind).encode()
         if issubclass(kind, enum.Enum):
             return name + b"".join(
@@ -125,29 +125,29 @@ class _Walk:
             )
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
             return name + self._hash(kind._fields) + self._hash(tuple(vars(kind)["_field_defaults"].items()))
-        if issubclass(kind, BaseException) or _is_in_a_library(kind.__module__):
+        if issubclass(kind, BaseException) or _is_library_module(kind.__module__):
             return name
-        raise _Unknown
+        raise _UnsupportedTypeError
 
 
 def _python_function(item: Any) -> Any:
-    """The Python function of a dispatcher or an intrinsic; a plain function, and anything else, as it is."""
+    """Return the Python function of a dispatcher or an intrinsic, and anything else as it is."""
     return getattr(item, "py_func", getattr(item, "_defn", item))
 
 
-def _codes(code: types.CodeType) -> list[types.CodeType]:
-    """A function's code and that of the functions within it."""
-    return [code, *(each for inner in code.co_consts if inspect.iscode(inner) for each in _codes(inner))]
+def _all_codes(code: types.CodeType) -> list[types.CodeType]:
+    """Return a function's code and the codes of the functions within it."""
+    return [code, *(each for inner in code.co_consts if inspect.iscode(inner) for each in _all_codes(inner))]
 
 
-def _reached(code: types.CodeType, space: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
-    """The globals that code may read, and the attributes of modules, such as `rng.uniform`, and of their modules."""
+def _find_globals(code: types.CodeType, space: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    """Return the globals that code may read, and the attributes of modules and their modules, such as `rng.uniform`."""
     found: list[tuple[tuple[str, ...], Any]] = [
         ((name,), space[name]) for name in code.co_names if name in space
     ]
     modules = {id(value) for _, value in found if isinstance(value, types.ModuleType)}
-    for path, value in found:  # which grows meanwhile
-        if isinstance(value, types.ModuleType) and not _is_in_a_library(value.__name__):
+    for path, value in found:  # the loop appends to the list
+        if isinstance(value, types.ModuleType) and not _is_library_module(value.__name__):
             for name in code.co_names:
                 attribute = vars(value).get(name, value)
                 if id(attribute) not in modules and attribute is not value:
@@ -157,8 +157,8 @@ def _reached(code: types.CodeType, space: dict[str, Any]) -> list[tuple[tuple[st
     return found
 
 
-def _loads(code: types.CodeType, path: tuple[str, ...]) -> bool:
-    """Whether code reads the global of this name, or this attribute of a module, and not one of something else."""
+def _reads(code: types.CodeType, path: tuple[str, ...]) -> bool:
+    """Return whether code reads this global, or this attribute of a module, and not one of something else."""
     names: list[str] = []
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
@@ -172,14 +172,14 @@ def _loads(code: types.CodeType, path: tuple[str, ...]) -> bool:
     return False
 
 
-def _is_in_a_library(module: str | None) -> bool:
+def _is_library_module(module: str | None) -> bool:
     return (module or "").partition(".")[0] in LIBRARIES
 
 
-def _is_of_a_library(value: Any) -> bool:
-    """Whether a value is a function of one of LIBRARIES, such as `math.sqrt` or `np.sqrt`."""
+def _is_library_function(value: Any) -> bool:
+    """Return whether a value is a function of one of LIBRARIES, such as `math.sqrt` or `np.sqrt`."""
     is_function = isinstance(value, np.ufunc) or inspect.isroutine(value)
-    return is_function and _is_in_a_library(_full_name(value).partition(".")[0])
+    return is_function and _is_library_module(_full_name(value).partition(".")[0])
 
 
 def _full_name(value: Any) -> str:
@@ -188,5 +188,5 @@ def _full_name(value: Any) -> str:
     return f"{module}.{getattr(value, '__qualname__', None) or value.__name__}"
 
 
-def _ordered(value: Any) -> Any:
+def _sort_if_set(value: Any) -> Any:
     return sorted(map(repr, value)) if isinstance(value, set | frozenset) else value

@@ -1,9 +1,9 @@
-"""Compiling kernels with numba so that its disk cache can be trusted.
+"""Compile kernels with numba so that its disk cache never returns a stale build.
 
-numba looks at the file of a kernel when it decides whether a cached build is still good, not at the functions that
-the kernel calls. `kernel` therefore puts a fingerprint of all the code and constants that a function can reach
-into the name under which the build is cached: a new process finds it, an edit anywhere below misses it.
-`specialise` makes a kernel out of a template by giving it other functions for some of its global names.
+When numba decides whether a cached build is up to date, it checks the file of the kernel, but not the functions that
+the kernel calls. `kernel` therefore adds a fingerprint of all code and constants that a function reaches to the name
+under which the build is cached. A new process finds the build, unless any of that code was edited. `specialise` makes a
+kernel from a template by replacing some of its global names.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 
 from neat.kernels import machine_code
-from neat.kernels.disk_cache import tolerant
+from neat.kernels.disk_cache import make_tolerant
 from neat.kernels.fingerprint import describe_options, fingerprint
 from neat.support.messages import cut
 
 Inline = Literal["never", "late", "early"]  # see `inner_function`
 
-_Cache = tolerant(FunctionCache)
-_READABLE = 400  # characters of what numba says, in a message
-_LLVMS_CALLBACKS = tuple(
+_Cache = make_tolerant(FunctionCache)
+_LONGEST = 400  # characters of numba's message in an error message
+_LLVM_CALLBACKS = tuple(
     getattr(ExecutionEngine, name).__code__
     for name in ("_raw_object_cache_notify", "_raw_object_cache_getbuffer")
     if hasattr(ExecutionEngine, name)
@@ -58,16 +58,16 @@ _LIBRARIES = [
 def function(
     python_function: Callable[..., Any] | None = None, /, *, contract: bool = False, **options: Any
 ) -> Any:
-    """Compile a function that Python and kernels of every device call.
+    """Compile a function that Python and the kernels of every device can call.
 
-    Division by zero gives what IEEE 754 says; Python's exception would be a branch in every loop.
+    Division by zero returns what IEEE 754 defines, because Python's exception would be a branch in every loop.
 
     Args:
         python_function: A function of arrays and scalars.
-        contract: The compiler may round a product and a sum once instead of twice, and puts the function into its
-            caller. For a network's arithmetic only: each caller's build may round differently, so results that are
-            compared must not depend on it.
-        **options: numba's.
+        contract: Allow the compiler to round a product and a sum once instead of twice, and inline the function into
+            its callers. Use it for a network's arithmetic only. The build of each caller can round differently, so
+            results that are compared must not depend on it.
+        **options: numba's options.
     """
     if contract:
         options = {
@@ -93,23 +93,24 @@ def inner_function(
 ) -> Any:
     """Compile a function that only kernels call; a call from Python crashes.
 
-    numba makes no code that takes arguments from Python, which for a dozen arrays takes longer to compile than the
-    function itself. Unless it allocates, it counts no references to arrays, which would take longer than the work.
+    numba generates no code that takes arguments from Python, which takes longer to compile for a dozen arrays than the
+    function itself. Unless the function allocates, it counts no references to arrays, which would take longer than its
+    work.
 
     Args:
         python_function: A function of arrays and scalars.
-        inline: "late": LLVM makes it part of its caller, so that a loop around it can become vector code; for small
-            functions. "early": numba does so before it compiles, which takes half as long for a large function that
-            one place calls (it is not compiled twice); its arithmetic then follows the caller's rules. "never": for
-            large functions that several places call.
-        contract: See `function`.
-        reassociate: The compiler may also add up sums in another order, the one that vectors like; for gradients,
-            which nothing compares.
-        allocates: See `kernel`. Otherwise, scratch is an argument. Must not be inlined early in a function that does
-            not allocate, nor the other way round.
-        saved_as: Keep the build on disk under this name, as `kernel` does, so that several kernels share it in every
-            process. A newer build of the same name replaces the older.
-        **options: numba's.
+        inline: "late": LLVM inlines the function, so that a loop around it can be vectorised; for small functions.
+            "early": numba inlines it before it compiles, and the arithmetic then follows the caller's options. For a
+            large function with one caller this takes half as long, because it is not compiled twice. "never": for
+            large functions with several callers.
+        contract: Allow the compiler to round a product and a sum once instead of twice (see `function`).
+        reassociate: Allow the compiler to change the order of additions, so that sums can be vectorised. This also
+            allows the rounding of `contract`, even if that is False. Use it for gradients only, which nothing compares.
+        allocates: Whether the function makes arrays (see `kernel`). If not, its caller passes scratch. A function that
+            is inlined early must allocate if and only if its caller does.
+        saved_as: Save the build on disk under this name, as `kernel` does, so that the kernels of all processes share
+            it. A newer build of the same name replaces the older one.
+        **options: numba's options.
     """
     options = {
         "error_model": "numpy",
@@ -132,13 +133,13 @@ def inner_function(
 def kernel(
     python_function: Callable[..., Any] | None = None, /, *, allocates: bool = True, **options: Any
 ) -> Any:
-    """Compile a function on first use and keep the build on disk; it runs without Python's global lock.
+    """Compile a function on first use and save the build on disk; it runs without Python's global lock.
 
     Args:
         python_function: A function of arrays and scalars.
-        allocates: Whether it makes arrays. If not, it counts no references to those that it reads, which in a loop
-            over genes takes as long as the work.
-        **options: numba's.
+        allocates: Whether the function makes arrays. If not, it counts no references to the arrays that it reads. In a
+            loop over genes, counting takes as long as the work.
+        **options: numba's options.
     """
     if not allocates:
         options["_nrt"] = False
@@ -153,14 +154,14 @@ def _decorate(python_function: Callable[..., Any] | None, decorator: Callable[[A
 def specialise(
     template: Callable[..., Any], name: str, bind: dict[str, Any], *, allocates: bool = True, **options: Any
 ) -> Any:
-    """Compile a copy of `template` in which the global names of `bind` mean what `bind` says.
+    """Compile a copy of `template` in which the global names in `bind` have the values in `bind`.
 
     Args:
         template: A plain Python function.
-        name: Tells this variant from the template's others; a newer build of the same name replaces the older.
+        name: The name of this variant among the template's. A newer build of the same name replaces the older one.
         bind: Jitted functions and constants, by the global name that the template uses.
-        allocates: See `kernel`.
-        **options: numba's.
+        allocates: Whether the copy makes arrays (see `kernel`).
+        **options: numba's options.
     """
     if not allocates:
         options["_nrt"] = False
@@ -168,38 +169,38 @@ def specialise(
 
 
 def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
-    """The copy that `specialise` compiles, for another compiler with numba's cache.
+    """Return the copy that `specialise` would compile, for another compiler that uses numba's cache.
 
-    It is named after all that it can reach, and after the options, whatever else its build depends on.
+    Its name contains a hash of all that it reaches and of `options`, which are whatever else its build depends on.
     """
     clone = _clone(template, bind)
-    _name(clone, f"{template.__qualname__}-{name}", options)
+    _set_name(clone, f"{template.__qualname__}-{name}", options)
     return clone
 
 
 def bound(template: Callable[..., Any], **values: Any) -> Any:
-    """Copy a plain function so that these global names mean these functions and constants.
+    """Return a copy of a plain function in which these global names have these values, functions or constants.
 
-    Decorate the copy with `inner_function`: kernels call it, and their fingerprints reach through it. numba's cache
-    finds the build of a kernel that calls a copy again, which it does not for closures.
+    Decorate the copy with `inner_function`, so that kernels can call it; their fingerprints cover it. numba's cache
+    finds the build of a kernel that calls such a copy in a new process, but not of one that calls a closure.
     """
     return _clone(template, values)
 
 
 def is_built(dispatcher: Any) -> bool:
-    """Whether a build of this kernel, as its code is now, lies on disk."""
-    if isinstance(dispatcher, types.FunctionType):  # numba's compiler is switched off
+    """Return whether a build of this kernel's present code is on disk."""
+    if isinstance(dispatcher, types.FunctionType):  # numba's compiler is disabled
         return True
     return has_build(dispatcher.py_func, Path(dispatcher._cache.cache_path))
 
 
 def has_build(python_function: Any, folder: Path) -> bool:
-    """Whether numba's cache holds a build of a kernel or a variant, as its code is now."""
+    """Return whether numba's cache has a build of the present code of a kernel or a variant."""
     return any(folder.glob(f"{_file_stem(python_function)}.{python_function.__qualname__}-*.nbi"))
 
 
 def can_be_saved(dispatcher: Any) -> bool:
-    """Whether a build of this kernel can be written to disk, where another process finds it."""
+    """Return whether a build of this kernel can be written to disk, where other processes find it."""
     try:
         tempfile.TemporaryFile(dir=dispatcher._cache.cache_path).close()
     except OSError:
@@ -209,10 +210,10 @@ def can_be_saved(dispatcher: Any) -> bool:
 
 @contextlib.contextmanager
 def keeping_interruptions() -> Iterator[None]:
-    """While something is compiled here, Ctrl-C is not lost.
+    """Keep Ctrl-C from being lost during a compilation within the context.
 
-    LLVM calls Python when it has done its work, by ctypes, which drops what is raised there: and that is where an
-    interruption arrives that came meanwhile. It is raised at the end instead.
+    LLVM calls Python by ctypes when its work is done. If Ctrl-C came during that work, Python raises KeyboardInterrupt
+    in this call, where ctypes drops exceptions. The context handles the signal at its end instead.
     """
     before = signal.getsignal(signal.SIGINT)
     if not callable(before) or threading.current_thread() is not threading.main_thread():
@@ -230,61 +231,62 @@ def keeping_interruptions() -> Iterator[None]:
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is handle:  # and not one that was installed meanwhile
+        if signal.getsignal(signal.SIGINT) is handle:  # the code within may have installed another
             signal.signal(signal.SIGINT, before)
         if late:
             before(*late[0])
 
 
 def _is_called_by_llvm(frame: types.FrameType | None) -> bool:
-    while frame is not None and frame.f_code not in _LLVMS_CALLBACKS:
+    while frame is not None and frame.f_code not in _LLVM_CALLBACKS:
         frame = frame.f_back
     return frame is not None
 
 
 def cause(error: Exception) -> str:
-    """The line of numba's message that says what is wrong, of readable length."""
+    """Return the line of numba's message that says what is wrong, cut to a readable length."""
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
     return cut(
-        next((line for line in lines if line and not line.startswith(headings)), repr(error)), _READABLE
+        next((line for line in lines if line and not line.startswith(headings)), repr(error)), _LONGEST
     )
 
 
 def where(error: Exception, python_function: Any) -> str:
-    """Where a compiler stopped, in this function or in one that it calls: file and line, as far as the error tells.
+    """Return the file and line where a compiler stopped in a function or in one that it calls.
 
-    Not in what it calls of numba or of this library, whose lines nobody can change.
+    Lines of numba and of this library are left out, because users cannot change them. If the error names no other line,
+    this is the first line of the function.
     """
-    told = re.findall(r'File "([^"]+)", line (\d+)', str(error))
+    locations = re.findall(r'File "([^"]+)", line (\d+)', str(error))
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        # Of what makes code line by line. Looked up without code of others, which may raise an error.
+        # A compiler that works line by line has `loc`. The static lookup runs no foreign code, which could raise.
         location: Any = inspect.getattr_static(frame.f_locals.get("self"), "loc", None)
         if hasattr(location, "filename"):
-            told.append((location.filename, location.line))
+            locations.append((location.filename, location.line))
     code = python_function.__code__
-    theirs = (each for each in told if not _is_in_a_library(each[0]))
-    file, line = next(theirs, (code.co_filename, code.co_firstlineno))
+    user_locations = (each for each in locations if not _is_library_file(each[0]))
+    file, line = next(user_locations, (code.co_filename, code.co_firstlineno))
     return f"{Path(file).name}, line {line}"
 
 
-def _is_in_a_library(file: str) -> bool:
+def _is_library_file(file: str) -> bool:
     if file.startswith("<"):
         return False
     try:
         return any(map(Path(file).resolve().is_relative_to, _LIBRARIES))
-    except (OSError, RuntimeError, ValueError):  # the path leads nowhere
+    except (OSError, RuntimeError, ValueError):  # it is no valid path
         return False
 
 
 def prune(python_function: Any, folder: Path) -> None:
-    """Delete the builds of earlier versions of a kernel or a variant from numba's cache."""
+    """Delete builds of earlier versions of a kernel or a variant from numba's cache."""
     name, tag = python_function.__qualname__.rsplit("-", 1)
     prefix = f"{_file_stem(python_function)}.{name}-"
     for file in folder.glob(f"{prefix}*.nb[ic]"):
         rest = file.name[len(prefix) :]
         if not rest.startswith(tag) and rest[16:17] == "-":
-            with contextlib.suppress(OSError):  # the folder may be read-only, or the file another user's
+            with contextlib.suppress(OSError):  # the folder may be read-only, or another user's
                 file.unlink()
 
 
@@ -296,16 +298,16 @@ def _clone(template: Any, bind: dict[str, Any]) -> Any:
     return clone
 
 
-def _name(python_function: Any, name: str, options: dict[str, Any]) -> None:
+def _set_name(python_function: Any, name: str, options: dict[str, Any]) -> None:
     tag = hashlib.sha256(fingerprint(python_function) + describe_options(options).encode())
     python_function.__qualname__ = f"{name}-{tag.hexdigest()[:16]}"
 
 
 def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
-    _name(python_function, name, options)
+    _set_name(python_function, name, options)
     options = {"nogil": True, "no_cfunc_wrapper": True, **options}
     dispatcher = numba.njit(**options)(python_function)
-    if dispatcher is not python_function:  # numba's compiler is switched on
+    if dispatcher is not python_function:  # numba's compiler is enabled
         dispatcher._cache = _Cache(python_function)
         prune(python_function, Path(dispatcher._cache.cache_path))
         dispatcher.compile = keeping_interruptions()(machine_code.on_demand()(dispatcher.compile))
@@ -313,16 +315,16 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
 
 
 def _renumber_functions() -> None:
-    """Let numba number functions from a number that no other process begins with.
+    """Let numba number functions from a random start, so that different processes use different numbers.
 
-    It tells functions of one name apart by it in builds; and a build on disk brings the functions that it calls along,
-    numbered by the process that made it.
+    In builds, the numbers distinguish functions of the same name. A build on disk includes the functions that it calls,
+    with numbers from the process that made it.
     """
     FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48))
 
 
 def _acquire_locks() -> None:
-    """Wait until no other thread compiles, whose locks a forked child would otherwise find taken for ever."""
+    """Wait until no other thread compiles; otherwise, a forked child would inherit locks that are never released."""
     global_compiler_lock.acquire()
     ffi.lib._lock.__enter__()
 

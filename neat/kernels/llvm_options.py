@@ -1,4 +1,4 @@
-"""Full-width vectors for everything that numba compiles in this process; imported before the rest of the package."""
+"""Let LLVM use full-width vectors for all that numba compiles; imported before the rest of the package."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import sys
 
 from llvmlite import binding
 
-# Short loops end in vectors of 8 rather than 4: the episodes side by side, of which there are 8 or 16.
+# Compute the rest of a vectorised loop by 8 rather than 4, because 8 or 16 episodes are stepped side by side.
 binding.set_option("batchneat", "-epilogue-vectorization-force-VF=8")
 
-# Where there are vectors of 512 bits, LLVM uses half of them unless told otherwise, and a forward pass takes 1.4 times
-# as long.
+# Even if the CPU has vectors of 512 bits, LLVM prefers 256, with which a forward pass takes 1.4 times as long.
 _features = binding.get_host_cpu_features()
 if _features.get("avx512f"):
     os.environ.setdefault("NUMBA_CPU_FEATURES", f"{_features.flatten()},-prefer-256-bit")
-    if "numba" in sys.modules:  # which otherwise reads this when it is imported
+    if "numba" in sys.modules:  # numba reads the variable only when it is imported
         sys.modules["numba"].config.reload_config()

@@ -1,8 +1,8 @@
-"""Machine code on demand: numba generates it for kernels, but not for the functions that only kernels call.
+"""Let numba generate machine code for kernels, but not for the functions that only kernels call.
 
 numba generates machine code for every function that it compiles. It also links the function into its callers, and
 generates their machine code with it. A function that only kernels call never runs by itself, so its own machine code is
-a waste, of a sixth of the time that a first start takes.
+useless. To generate it takes a sixth of the time of a first start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ IS_SUPPORTED = numba.version_info.short == (0, 68)
 
 
 class _Library(JITCodeLibrary):
-    """A library whose machine code is generated once the address of one of its functions is asked for."""
+    """A library that generates its machine code when the address of one of its functions is requested."""
 
     _is_pending = False
 
@@ -34,7 +34,7 @@ class _Library(JITCodeLibrary):
         self._is_pending = self._finalized = True
 
     def _is_recursive(self) -> bool:
-        """Return whether numba will look for the address of a function later."""
+        """Return whether the library calls a function that is not compiled yet, whose address numba requests later."""
         names = (variable.name for variable in self._final_module.global_variables)
         return any(name.startswith(RuntimeLinker.PREFIX) for name in names)
 
@@ -55,20 +55,20 @@ class _Library(JITCodeLibrary):
 _set_env = JITCPUCodegen.set_env
 
 
-def _set_env_of_machine_code(codegen: Any, name: str, environment: Any) -> None:
+def _set_env_if_generated(codegen: Any, name: str, environment: Any) -> None:
     if codegen._engine.is_symbol_defined(name):
         _set_env(codegen, name, environment)
 
 
 @contextlib.contextmanager
 def on_demand() -> Iterator[None]:
-    """Let numba compile without machine code that nothing has asked for."""
+    """Let numba compile within the context without generating machine code until it is requested."""
     if not IS_SUPPORTED:
         yield
         return
     with global_compiler_lock:
         before = JITCPUCodegen._library_class, JITCPUCodegen.set_env
-        JITCPUCodegen._library_class, JITCPUCodegen.set_env = _Library, _set_env_of_machine_code
+        JITCPUCodegen._library_class, JITCPUCodegen.set_env = _Library, _set_env_if_generated
         try:
             yield
         finally:
