@@ -54,7 +54,7 @@ def register_activation(name: str, python_function: Callable[[Any], Any]) -> Non
             or jitted. numba must be able to compile it; it can call functions of `math`.
 
     Raises:
-        ValueError: The name is taken, or this is no such function.
+        ValueError: The name is taken, or the function is not as described.
     """
     _check_arguments("activation", ACTIVATIONS[:BUILT_IN_ACTIVATIONS], name, python_function)
     jitted = _jit(python_function)
@@ -79,7 +79,7 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
             it. On a GPU, it must loop over the values, because it cannot make arrays as `values * values` does.
 
     Raises:
-        ValueError: The name is taken, or this is no such function.
+        ValueError: The name is taken, or the function is not as described.
     """
     _check_arguments("aggregation", AGGREGATIONS[:BUILT_IN_AGGREGATIONS], name, python_function)
     jitted = _jit(python_function)
@@ -140,7 +140,7 @@ def _return_float32(jitted: Any) -> Any:
 
 
 def _is_new(kind: str, own: Sequence[Activation | Aggregation], entry: Activation | Aggregation) -> bool:
-    """Whether no function of this name is registered yet.
+    """Return whether no function of this name is registered yet.
 
     Raises:
         ValueError: Another function has this name, the table is full, or the function has no fingerprint.

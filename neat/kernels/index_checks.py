@@ -1,7 +1,7 @@
-"""Indices of arrays, checked in the functions that users write: one that is out of range is named.
+"""Check the indices of arrays in user-defined functions; the error names the function, the array and the index.
 
-numba's own check says neither which function and array it was nor which index. Here a check is put before every access
-when a function is compiled. It costs nothing where the compiler can see the index and the size.
+The error of numba's own check names none of these. Here, the compiler inserts a check before every access. It costs
+nothing where the compiler knows the index and the size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 
 class IndexOutOfRange(IndexError):
-    """An index that is out of range. Its arguments: function, line and array; the index; the size."""
+    """An index is out of range. The arguments: a text with function, line and array; the index; the size."""
 
     def __str__(self) -> str:
         place, index, size = self.args
@@ -28,16 +28,16 @@ class IndexOutOfRange(IndexError):
 @intrinsic(prefer_literal=True)
 def _check_index(typing_context, array, index, place):
     indices = list(index) if isinstance(index, types.BaseTuple) else [index]
-    known = isinstance(array, types.Array | types.NumpyFlatType) and all(
+    is_checked = isinstance(array, types.Array | types.NumpyFlatType) and all(
         isinstance(each, types.Integer | types.SliceType) for each in indices
     )
 
     def generate(context, builder, signature, arguments):
-        if not known:
+        if not is_checked:
             return context.get_dummy_value()
-        # The error is put together in memory of numba's runtime, also where the function may make no arrays.
+        # The exception needs memory from numba's runtime, even in a function that may not make arrays.
         raising = context.subtarget(enable_nrt=True)
-        vars(raising).pop("nrt", None)  # copied with the context, and made for one without the runtime
+        vars(raising).pop("nrt", None)  # the copy is for a context without the runtime
         if isinstance(array, types.NumpyFlatType):
             shape = [context.get_function(len, types.intp(array))(builder, arguments[:1])]
         else:
@@ -47,7 +47,8 @@ def _check_index(typing_context, array, index, place):
         values = [arguments[1]]
         if isinstance(index, types.BaseTuple):
             values = cgutils.unpack_tuple(builder, arguments[1])
-        for kind, value, size in zip(indices, values, shape, strict=False):  # fewer indices than dimensions
+        # Not strict, because there can be fewer indices than dimensions.
+        for kind, value, size in zip(indices, values, shape, strict=False):
             if isinstance(kind, types.Integer):
                 wide = context.cast(builder, value, kind, types.intp)
                 below = builder.icmp_signed("<", wide, builder.neg(size))
@@ -72,15 +73,17 @@ class _CheckIndices(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        """Put a call of `_check_index` before every access by an index."""
+        """Insert a call of `_check_index` before every access by an index."""
         code = state.func_ir
         for block in code.blocks.values():
-            block.body = [each for statement in block.body for each in _checked(code, block.scope, statement)]
+            block.body = [
+                each for statement in block.body for each in _add_check(code, block.scope, statement)
+            ]
         code._definitions = ir_utils.build_definitions(code.blocks)
         return True
 
 
-def _checked(code: Any, scope: Any, statement: Any) -> list[Any]:
+def _add_check(code: Any, scope: Any, statement: Any) -> list[Any]:
     value = getattr(statement, "value", None)
     if isinstance(statement, ir.SetItem):
         array, index = statement.target, statement.index
@@ -89,7 +92,7 @@ def _checked(code: Any, scope: Any, statement: Any) -> list[Any]:
     else:
         return [statement]
     location = statement.loc
-    place = f"{code.func_id.func_name}, line {location.line} of {Path(location.filename).name}, {_source(code, array)}"
+    place = f"{code.func_id.func_name}, line {location.line} of {Path(location.filename).name}, {_quote(code, array)}"
     check, text, nothing = (scope.redefine(f"$check_{name}", location) for name in ("index", "place", "none"))
     return [
         ir.Assign(ir.Global("_check_index", _check_index, location), check, location),
@@ -99,25 +102,25 @@ def _checked(code: Any, scope: Any, statement: Any) -> list[Any]:
     ]
 
 
-def _source(code: Any, variable: Any) -> str:
-    """What the source calls an array, as far as it can be told."""
+def _quote(code: Any, variable: Any) -> str:
+    """Return the expression for an array in the source, as far as it is known."""
     if not variable.name.startswith("$"):
         return str(variable.unversioned_name)
     meaning = ir_utils.guard(ir_utils.get_definition, code, variable)
     if isinstance(meaning, ir.Global | ir.FreeVar):
         return str(meaning.name)
     if isinstance(meaning, ir.Expr) and meaning.op == "getattr":
-        return f"{_source(code, meaning.value)}.{meaning.attr}"
+        return f"{_quote(code, meaning.value)}.{meaning.attr}"
     if isinstance(meaning, ir.Expr) and meaning.op == "getitem":
-        return f"{_source(code, meaning.value)}[…]"
+        return f"{_quote(code, meaning.value)}[…]"
     return "an array"
 
 
-class Checking(Compiler):
+class CheckingCompiler(Compiler):
     """numba's compiler, with a check before every access by an index."""
 
     def define_pipelines(self) -> list[Any]:
-        """The passes of a compilation."""
+        """Return the passes of a compilation, with the one that inserts the checks."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(_CheckIndices, IRProcessing)
         passes.finalize()
