@@ -1,7 +1,7 @@
-"""Kernels on all cores: each works on pieces of the genomes without Python's global lock, and threads share the pieces.
+"""Run kernels on all cores by threads that share pieces of the genomes and work without Python's global lock.
 
-Threads of our own rather than numba's, whose OpenMP threads spin while they wait (milliseconds at every launch when
-the machine is busy) and whose parallel kernels take twice as long to compile.
+numba's own threads would be slower: its OpenMP threads spin while they wait, which costs milliseconds at every launch
+on a busy machine, and its parallel kernels take twice as long to compile.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ import numpy as np
 from neat.kernels.work_pieces import IS_COMPILED, all_done, await_done, pieces_of, withdraw
 from neat.support.messages import shown
 
-PAYS = 250  # genomes for each thread: with fewer, waking the thread costs more than it saves
-_MOST = 1024
-_PIECES_PER_THREAD = 16  # so that a thread that is held up does not hold up the rest
-_POLLS = 800  # until the caller sleeps while another thread ends its piece: 20 to 40 µs
+MIN_GENOMES_PER_THREAD = 250  # with fewer, waking the thread costs more than it saves
+_MAX_THREADS = 1024
+_PIECES_PER_THREAD = 16  # so that a delayed thread does not delay the others
+_POLLS = 800  # before the caller sleeps while another thread finishes its piece: 20 to 40 µs
 
-# Where other processes keep the cores busy, the system can suspend a thread for milliseconds in the midst of a piece.
-# After the caller has had to wait for that, it does short work alone for a while.
-_LONG = 10_000  # genomes, from which such a wait does not matter
-_BUSY = 0.0005  # seconds, several times the longest wait for a piece on an idle machine
-_REST = 1.0  # seconds
+# If other processes keep the cores busy, the system can suspend a thread for milliseconds in the middle of a piece.
+# After the caller has waited for such a thread, it does short work alone for a while.
+_LONG_WORK = 10_000  # genomes; in longer work such a wait does not matter
+_LONG_WAIT = 0.0005  # seconds; several times the longest wait for a piece on an idle machine
+_TIME_ALONE = 1.0  # seconds
 
 
 class Workers:
     """Threads that share the work of kernels. They start when they are first needed, and end with this object.
 
     Attributes:
-        threads: How many work at once, the caller's thread among them. Results do not depend on it.
+        threads: The number of threads that work at once, including the caller's. Results do not depend on it.
 
     Raises:
-        ValueError: The number is not an integer from 1 to 1024.
+        ValueError: `threads` is not an integer from 1 to 1024.
     """
 
     def __init__(self, threads: int) -> None:
         if isinstance(threads, bool) or not isinstance(threads, int):
             raise ValueError(f"threads: must be an integer, got {shown(threads)}")
-        if not 1 <= threads <= _MOST:
-            raise ValueError(f"threads: must be from 1 to {_MOST}, got {shown(threads)}")
+        if not 1 <= threads <= _MAX_THREADS:
+            raise ValueError(f"threads: must be from 1 to {_MAX_THREADS}, got {shown(threads)}")
         self.threads = threads
         self._helpers = _Helpers()
         self._alone_until = 0.0
@@ -63,19 +63,21 @@ class Workers:
         scratch: Callable[[], tuple[Any, ...]] = tuple,
         cost: float = 1.0,
     ) -> None:
-        """Call `kernel(pieces, *arguments, *scratch())` on as many threads as pay.
+        """Call `kernel(pieces, *arguments, *scratch())` on as many threads as save time.
 
         Args:
-            kernel: Loops over `claimed(pieces)`, and writes its results to arrays, each genome's to places of its own.
-            count: Genomes.
-            *arguments: What else the kernel takes.
-            scratch: Makes the arguments of which each thread needs its own.
-            cost: The work for one genome, where 1 is a generation's steps: some hundred nanoseconds.
+            kernel: A function that loops over `claimed(pieces)`, and writes the results of each genome to separate
+                elements of arrays. Unless it raises, it must claim pieces until none is left; otherwise, the caller
+                waits forever.
+            count: The number of genomes.
+            *arguments: The kernel's other arguments.
+            scratch: Returns the arguments of which each thread needs its own.
+            cost: The work for one genome, relative to the steps of a generation, which take some hundred nanoseconds.
         """
         work = int(count * cost)
-        # Kernels that are not compiled hold the global lock, and nothing makes their counters atomic.
-        threads = min(self.threads, work // PAYS) if IS_COMPILED else 1
-        if threads <= 1 or (work < _LONG and time.perf_counter() < self._alone_until):
+        # Kernels that are not compiled hold the global lock, and their counters are not atomic.
+        threads = min(self.threads, work // MIN_GENOMES_PER_THREAD) if IS_COMPILED else 1
+        if threads <= 1 or (work < _LONG_WORK and time.perf_counter() < self._alone_until):
             kernel(pieces_of(count, count), *arguments, *scratch())
             return
         if self._helpers.process != os.getpid():  # a forked child has none of its parent's threads
@@ -83,17 +85,17 @@ class Workers:
         pieces = pieces_of(count, -(-count // (threads * _PIECES_PER_THREAD)))
         job = _Job(pieces, lambda: kernel(pieces, *arguments, *scratch()))
         waited = self._helpers.share(job, threads - 1)
-        if work < _LONG and waited > _BUSY:
-            self._alone_until = time.perf_counter() + _REST
+        if work < _LONG_WORK and waited > _LONG_WAIT:
+            self._alone_until = time.perf_counter() + _TIME_ALONE
 
 
 class _Job:
-    """A kernel's call, which several threads make."""
+    """A call of a kernel that several threads make at once."""
 
     def __init__(self, pieces: np.ndarray, call: Callable[[], None]) -> None:
         self._pieces = pieces
         self._call = call
-        # Lists and queues, which threads may change at the same time.
+        # Several threads can safely change lists and queues at once.
         self._begun: list[None] = []
         self._ended: list[None] = []
         self._errors: list[BaseException] = []
@@ -101,7 +103,7 @@ class _Job:
         self._changed: SimpleQueue[None] = SimpleQueue()
 
     def help(self) -> None:
-        """Make the call on a thread beside the caller's."""
+        """Make the call on another thread than the caller's."""
         self._begun.append(None)
         try:
             self._call()
@@ -112,13 +114,13 @@ class _Job:
         self._changed.put(None)
 
     def work(self) -> float:
-        """Make the call on the caller's thread, and return when all is done.
+        """Make the call on the caller's thread, and return when all genomes are done.
 
         Returns:
-            Seconds that the caller waited for others.
+            The seconds for which the caller waited for other threads.
 
         Raises:
-            BaseException: What a call raised, or an interruption; no thread is at work then either.
+            BaseException: A call raised it, or it is an interruption. No thread is at work when it is raised.
         """
         try:
             self._call()
@@ -138,7 +140,7 @@ class _Job:
         self._is_stopped = True
 
     def _wait(self) -> None:
-        """Sleep until all is done or, after an error, no thread is at work."""
+        """Sleep until all genomes are done or, after an error, no other thread is at work."""
         while not (all_done(self._pieces) or (self._is_stopped and len(self._ended) == len(self._begun))):
             self._changed.get()
 
@@ -149,17 +151,17 @@ class _Helpers:
     def __init__(self) -> None:
         self.process = os.getpid()
         self._jobs: list[_Job] = []
-        self._bell: SimpleQueue[bool] = SimpleQueue()
+        self._requests: SimpleQueue[bool] = SimpleQueue()  # True to help with all jobs, False to end
         self._count = 0
-        self._starting = threading.Lock()
+        self._start_lock = threading.Lock()
 
     def share(self, job: _Job, helpers: int) -> float:
-        """Do a job with the help of so many threads, as far as they are free; the seconds waited for them."""
+        """Do a job with at most this number of other threads; return the seconds for which the caller waited."""
         self._start(helpers)
         self._jobs.append(job)
         try:
-            for _ in range(min(helpers, self._count) - self._bell.qsize()):
-                self._bell.put(True)
+            for _ in range(min(helpers, self._count) - self._requests.qsize()):
+                self._requests.put(True)
             return job.work()
         finally:
             self._jobs.remove(job)
@@ -167,45 +169,45 @@ class _Helpers:
     def _start(self, count: int) -> None:
         if count <= self._count:
             return
-        with self._starting:
+        with self._start_lock:
             while self._count < count:
                 try:
                     threading.Thread(
-                        target=_help, args=(self._jobs, self._bell), name="neat", daemon=True
+                        target=_help, args=(self._jobs, self._requests), name="neat", daemon=True
                     ).start()
-                except RuntimeError:  # the system gives no more threads, or the interpreter is about to end
+                except RuntimeError:  # the system has no more threads, or the interpreter is about to end
                     return
                 self._count += 1
 
     def __del__(self) -> None:
         for _ in range(self._count):
-            self._bell.put(False)
+            self._requests.put(False)
 
 
-def _help(jobs: list[_Job], bell: SimpleQueue[bool]) -> None:
-    """Help with all jobs whenever the bell rings, until it says that no more will come."""
-    while bell.get():
+def _help(jobs: list[_Job], requests: SimpleQueue[bool]) -> None:
+    """Help with all jobs at each request, until a request is False."""
+    while requests.get():
         for job in tuple(jobs):
             job.help()
 
 
 def _count_cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_shared = Workers(min(_count_cores(), _MOST))
+_shared = Workers(min(_count_cores(), _MAX_THREADS))
 
 
 def get_threads() -> int:
-    """The number of threads of the shared workers, which do the work where no others are given."""
+    """Return the number of threads of the shared workers, which work where no others are given."""
     return _shared.threads
 
 
 def set_threads(count: int) -> None:
-    """Let the shared workers have so many threads (at first: one per core that this process may use).
+    """Set the number of threads of the shared workers (by default, one per core that this process may use).
 
-    Results do not change. Calls in other threads go on with those that they began with.
+    Results do not change. Calls in progress keep their threads.
     """
     global _shared
     _shared = Workers(count)
@@ -214,5 +216,5 @@ def set_threads(count: int) -> None:
 def over(
     kernel: Callable[..., Any], count: int, *arguments: Any, workers: Workers | None = None, **options: Any
 ) -> None:
-    """`Workers.over` of these workers, or of the shared ones."""
+    """Call `Workers.over` of `workers`, or of the shared workers if that is None."""
     (workers or _shared).over(kernel, count, *arguments, **options)

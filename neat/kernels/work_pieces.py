@@ -1,7 +1,7 @@
-"""Pieces of a range of genomes: the threads that share a kernel claim them one after another by an atomic counter.
+"""Divide a range of genomes into pieces, which the threads that run a kernel claim by an atomic counter.
 
-A kernel's loop is `for genome in claimed(pieces)`, so that each thread calls the kernel once, however many pieces it
-takes: a call from Python costs up to 30 µs for a kernel of fifty arrays, and no other thread runs Python meanwhile.
+A kernel loops `for genome in claimed(pieces)`. So each thread calls it once, whatever number of pieces it claims. A
+call from Python takes up to 30 µs for a kernel with fifty arrays, and no other thread runs Python during that time.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from neat.kernels.jit import function, kernel
 
 # The elements of an array of pieces.
 _NEXT, _DONE, _COUNT, _SIZE = range(4)
-_LINGER = 100  # polls, some 3 µs
+_LINGER = 100  # pauses, some 3 µs
 
 IS_COMPILED = not getattr(config, "DISABLE_JIT", False)
 
 
 def pieces_of(count: int, size: int) -> np.ndarray:
-    """The genomes 0 … count in pieces of `size`, none of them claimed: int64 (4,)."""
+    """Return the genomes from 0 to `count` - 1 in pieces of `size`, none of them claimed, as int64 (4,)."""
     return np.array([0, 0, count, size])
 
 
 def all_done(pieces: np.ndarray) -> bool:
-    """Whether all genomes are done."""
+    """Return whether all genomes are done."""
     return bool(pieces[_DONE] >= pieces[_COUNT])
 
 
 def withdraw(pieces: np.ndarray) -> None:
-    """Leave nothing to claim."""
+    """Withdraw the pieces that no thread has claimed."""
     pieces[_NEXT] = pieces[_COUNT]
 
 
 @intrinsic
 def _fetch_add(typing_context, array, index, value):
-    """Add to an element of an int64 array atomically; its value before."""
+    """Add to an element of an int64 array atomically, and return its value before."""
 
     def generate(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -51,7 +51,7 @@ def _fetch_add(typing_context, array, index, value):
 
 @intrinsic
 def _load(typing_context, array, index):
-    """An element of an int64 array, with all that other threads wrote before they added to it."""
+    """Return an element of an int64 array; what other threads wrote before they added to it is visible then."""
 
     def generate(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -62,7 +62,7 @@ def _load(typing_context, array, index):
 
 @intrinsic
 def _pause(typing_context):
-    """Leave the core to its other hardware thread for some cycles, where the processor has an instruction for it."""
+    """Leave the core to its other hardware thread for some cycles, if the processor has an instruction for that."""
 
     def generate(context, builder, signature, arguments):
         if platform.machine() in ("x86_64", "AMD64"):
@@ -99,10 +99,10 @@ def claimed(pieces):
 
 @kernel(allocates=False)
 def await_done(pieces, polls):
-    """Look so many times whether all genomes are done.
+    """Wait until all genomes are done, for at most `polls` polls, and then a little longer.
 
-    The thread that has just done the last of them runs a few lines of Python now, for which it needs the global lock.
-    If this one asked for the lock at the same time it would be put to sleep, so it lingers.
+    The thread that does the last genome runs a few lines of Python afterwards, for which it needs the global lock. If
+    the caller requested the lock at the same time, the system would put it to sleep.
     """
     for _ in range(polls):
         if _load(pieces, _DONE) >= pieces[_COUNT]:

@@ -30,7 +30,7 @@ def threads():
 @every_scheme
 @every_kind
 def test_one_and_two_threads_give_the_same_bytes(scheme, recurrent, threads):
-    config = make_config(**BUSY, **scheme, population_size=4 * parallel.PAYS).updated(
+    config = make_config(**BUSY, **scheme, population_size=4 * parallel.MIN_GENOMES_PER_THREAD).updated(
         genome={"feed_forward": not recurrent}, speciation={"threshold": 1.5}
     )
     states = []

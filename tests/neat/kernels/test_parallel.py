@@ -97,7 +97,7 @@ def test_each_thread_has_scratch_of_its_own():
 def test_little_work_stays_on_the_callers_thread():
     used = set()
     workers = parallel.Workers(5)
-    workers.over(lambda pieces: used.add(threading.get_ident()), 2 * parallel.PAYS - 1)
+    workers.over(lambda pieces: used.add(threading.get_ident()), 2 * parallel.MIN_GENOMES_PER_THREAD - 1)
     workers.over(lambda pieces: used.add(threading.get_ident()), COUNT, cost=0.01)
     assert used == {threading.get_ident()}
 
@@ -180,7 +180,7 @@ def test_calls_that_others_do_not_get_to_leave_nothing_behind():
     workers.over(hold, COUNT)
     for _ in range(100):
         counted(workers)
-    assert workers._helpers._bell.qsize() <= 1
+    assert workers._helpers._requests.qsize() <= 1
     assert not workers._helpers._jobs
     end.set()
 
