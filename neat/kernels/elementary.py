@@ -1,10 +1,10 @@
-"""Elementary functions in float32 without branches, so that LLVM turns a loop over them into vector code.
+"""Compute elementary functions in float32 without branches, so that LLVM can vectorise loops over them.
 
-Each takes and returns one float32. They use only additions, products, divisions, selections and the bits of
-a number: every backend computes them alike, and none calls the machine's libm. Unless a docstring says
-otherwise, the relative error is at most 4e-7 where the result is a normal number; infinities and NaN come out
-as IEEE 754 says (the sign of a zero need not). The polynomials are minimax fits in relative error (by
-Lawson's reweighted least squares) on the interval that the reduction leaves.
+Each takes and returns one float32. They use only additions, products, divisions, selections and the bits of a number,
+and do not call the machine's libm, so all backends use the same formulas. Unless a docstring says otherwise, the
+relative error is at most 4e-7 where the result is a normal number. Infinities and NaN are treated as in IEEE 754, but
+the sign of a zero can differ. The polynomials are minimax fits in relative error (by Lawson's reweighted least squares)
+on the interval to which the argument is reduced.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ _INFINITY = np.float32(np.inf)
 _NAN = np.float32(np.nan)
 _SMALLEST_NORMAL = np.float32(2.0**-126)
 
-# Adding 1.5 · 2^23 to a float32 rounds it to an integer, which then stands in the low bits of the sum.
+# Adding 1.5 · 2^23 to a float32 rounds it to an integer, which is then in the low bits of the sum.
 _ROUNDER = np.float32(12582912.0)
 _ROUNDER_BITS = np.int32(0x4B400000)
 _MANTISSA_BITS = np.int32(23)
 _ONE_BITS = np.int32(0x3F800000)
 
 _LOG2_E = np.float32(1.442695)
-# ln 2 in two parts (Cody and Waite 1980); the product of the first with an exponent is exact.
+# ln 2 as a sum of two parts (Cody and Waite 1980); the product of the first with an exponent is exact.
 _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(-2.1219444e-4)
-# Beyond these, exp is infinity and 0 in float32.
+# Above the first, exp is infinity in float32; below the second, it is 0.
 _EXP_HIGHEST = np.float32(89.0)
 _EXP_LOWEST = np.float32(-104.0)
 
-# 1/sqrt(2) as bits: log brings a mantissa into [1/sqrt(2), sqrt(2)).
+# The bits of 1/sqrt(2); log scales the mantissa to [1/sqrt(2), sqrt(2)).
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)
 _TWO_TO_23 = np.float32(2.0**23)
 _23 = np.float32(23.0)
 
 _TWO_OVER_PI = np.float32(0.63661977)
-# π/2 in three parts; the products of the first two with a quadrant number below 2^16 are exact.
+# π/2 as a sum of three parts; the products of the first two with a quadrant number below 2^16 are exact.
 _HALF_PI_HIGH = np.float32(1.5703125)
 _HALF_PI_MIDDLE = np.float32(4.825592041015625e-4)
 _HALF_PI_LOW = np.float32(1.2675908e-6)
-# A little above π/4: the quadrant's number is rounded from a float32 product.
+# Slightly more than π/4, because the quadrant number is rounded from an inexact product.
 _SIN_LIMIT = np.float32(0.79)
 
 _TANH_LIMIT = np.float32(9.0)
@@ -52,13 +52,13 @@ _TANH_LIMIT = np.float32(9.0)
 
 @inner_function(contract=True)
 def _power_of_two(exponent):
-    """2^exponent for an int32 between -126 and 127."""
+    """Return 2^exponent for an int32 exponent from -126 to 127."""
     return np.int32(_ONE_BITS + np.int32(exponent << _MANTISSA_BITS)).view(np.float32)
 
 
 @inner_function(contract=True)
 def _reduce_exp(x):
-    """(r, q, n) with x = r + n ln 2, |r| <= ln 2 / 2, q = e^r - 1 - r, n an int32; x in exp's limits."""
+    """Return (r, q, n) with x = r + n ln 2, |r| <= ln 2 / 2, q = e^r - 1 - r, n an int32; x is within exp's limits."""
     shifted = x * _LOG2_E + _ROUNDER
     n = shifted - _ROUNDER
     r = x - n * _LN2_HIGH - n * _LN2_LOW
@@ -78,21 +78,21 @@ def _limit_exp(x):
 
 @function(contract=True)
 def exp(x):
-    """e^x."""
+    """Return e^x."""
     r, q, n = _reduce_exp(_limit_exp(x))
-    # 2^n in two factors, since n itself reaches from -150 to 128.
+    # 2^n is split into two factors because n, from -150 to 128, can exceed the exponents of normal numbers.
     half = np.int32(n >> np.int32(1))
     return (q + r + _1) * _power_of_two(half) * _power_of_two(np.int32(n - half))
 
 
 @function(contract=True)
 def expm1(x):
-    """e^x - 1, accurate near 0 too."""
+    """Return e^x - 1, also accurate near 0; infinity from x = 88.38 on."""
     r, q, n = _reduce_exp(_limit_exp(x))
     half = np.int32(n >> np.int32(1))
     first, second = _power_of_two(half), _power_of_two(np.int32(n - half))
     power = first * second
-    # Below ±2^64 both parts are finite; above it the -1 is lost anyway.
+    # e^x - 1 = (q + r) 2^n + (2^n - 1)
     scaled = (q + r) * first * second
     result = scaled + (power - _1)
     return _INFINITY if x > np.float32(88.72284) else result
@@ -100,7 +100,7 @@ def expm1(x):
 
 @function(contract=True)
 def log(x):
-    """The natural logarithm; -infinity at 0, NaN below."""
+    """Return the natural logarithm of x, -infinity for 0 and NaN below 0."""
     subnormal = x < _SMALLEST_NORMAL
     bits = np.float32(x * _TWO_TO_23 if subnormal else x).view(np.int32)
     # The exponent that leaves a mantissa in [1/sqrt(2), sqrt(2)).
@@ -117,28 +117,28 @@ def log(x):
     p = p * f + np.float32(0.33333332)
     square = f * f
     result = (p * f * square + n * _LN2_LOW) - _HALF * square + f + n * _LN2_HIGH
-    result = result if x < _INFINITY else x  # infinity and NaN stay
+    result = result if x < _INFINITY else x  # returns infinity and NaN as they are
     result = -_INFINITY if x == _0 else result
     return _NAN if x < _0 else result
 
 
 @function(contract=True)
 def log1p(x):
-    """log(1 + x) for x > -1, accurate near 0 too."""
+    """Return log(1 + x) for x > -1, also accurate near 0."""
     u = _1 + x
-    # What the rounding of 1 + x lost, to first order (Goldberg 1991, theorem 4, in the form of a correction).
+    # Corrects the rounding of 1 + x, to first order (Goldberg 1991, theorem 4, in the form of a correction).
     correction = (x - (u - _1)) / u
-    # It is NaN where u is 0 or infinite.
+    # The correction is NaN where u is 0 or infinite.
     return log(u) + (correction if correction == correction else _0)
 
 
 @inner_function(contract=True)
 def _sin_of_quadrant(x, shift):
-    """sin(x + shift · π/2)."""
+    """Return sin(x + shift · π/2)."""
     shifted = x * _TWO_OVER_PI + _ROUNDER
     n = shifted - _ROUNDER
     r = x - n * _HALF_PI_HIGH - n * _HALF_PI_MIDDLE - n * _HALF_PI_LOW
-    # Where x is too large for the reduction, the result is still between -1 and 1.
+    # This keeps the result between -1 and 1 where x is too large for the reduction.
     r = _SIN_LIMIT if r > _SIN_LIMIT else r
     r = -_SIN_LIMIT if r < -_SIN_LIMIT else r
     quadrant = np.int32(np.float32(shifted).view(np.int32) + np.int32(shift))
@@ -157,20 +157,20 @@ def _sin_of_quadrant(x, shift):
 
 @function(contract=True)
 def sin(x):
-    """sin x, with an absolute error of at most 2e-7 for |x| <= 100,000; beyond, only |sin x| <= 1 holds."""
+    """Return sin x, with an absolute error of at most 2e-7 for |x| <= 100,000; beyond, only |sin x| <= 1 holds."""
     return _sin_of_quadrant(x, 0)
 
 
 @function(contract=True)
 def cos(x):
-    """cos x, with an absolute error of at most 2e-7 for |x| <= 100,000; beyond, only |cos x| <= 1 holds."""
+    """Return cos x, with an absolute error of at most 2e-7 for |x| <= 100,000; beyond, only |cos x| <= 1 holds."""
     return _sin_of_quadrant(x, 1)
 
 
 @function(contract=True)
 def tanh(x):
-    """The hyperbolic tangent."""
-    # x P(x²) / Q(x²) for |x| <= 9, where tanh is 1 in float32; all terms are positive: nothing cancels.
+    """Return the hyperbolic tangent of x."""
+    # x P(x²) / Q(x²) for |x| <= 9; beyond, tanh is ±1 in float32. All terms are positive, so none cancel.
     limited = _TANH_LIMIT if x > _TANH_LIMIT else x
     limited = -_TANH_LIMIT if limited < -_TANH_LIMIT else limited
     s = limited * limited

@@ -1,4 +1,4 @@
-"""A hash table from pairs of int64 to int64, for compiled code: open addressing, linear probing."""
+"""Map pairs of int64 to int64 in compiled code by a hash table with open addressing and linear probing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 
 from neat.kernels.jit import inner_function, kernel
 
-LONGEST_RUN = 1_000  # of taken places in a table that is half full at most; by chance some tens
+# The most taken places allowed side by side. In a table that is at most half full, chance makes some tens.
+LONGEST_RUN = 1_000
 
 
 class Table(NamedTuple):
-    """A power of two of places, at most half of them taken."""
+    """A hash table. The number of places is a power of two, and at most half of them are taken."""
 
     first: np.ndarray  # int64 (places,)
     second: np.ndarray  # int64 (places,)
@@ -20,12 +21,12 @@ class Table(NamedTuple):
 
 
 def empty_table(places: int) -> Table:
-    """A table without entries; `places` is a power of two."""
+    """Return a table without entries; `places` must be a power of two."""
     return Table(np.zeros(places, np.int64), np.zeros(places, np.int64), np.full(places, -1, np.int64))
 
 
 def with_room(table: Table, entries: int) -> Table:
-    """The table, or a larger one with the same entries, which so many entries fill by half at most."""
+    """Return the table, or a larger copy if this number of entries would fill more than half of it."""
     places = len(table.value)
     if 2 * entries <= places:
         return table
@@ -37,14 +38,14 @@ def with_room(table: Table, entries: int) -> Table:
 
 
 def check_table(name: str, table: Table, entries: int, least: int, limit: int) -> None:
-    """Raise ValueError unless a checkpoint's table finds its entries, of so many different values in a range.
+    """Raise ValueError unless lookups in a checkpoint's table find its entries, and their values are valid.
 
     Args:
         name: "node" or "link", for the message.
         table: Three arrays of the same length.
-        entries: How many it must have.
-        least: The least value.
-        limit: What all values must be below.
+        entries: The number of entries that the table must have, with different values.
+        least: The least value allowed.
+        limit: The least integer above the values allowed.
     """
     places = len(table.value)
     free = np.flatnonzero(table.value < 0)
@@ -65,7 +66,7 @@ def check_table(name: str, table: Table, entries: int, least: int, limit: int) -
 
 @inner_function
 def find_place(table, first, second):
-    """The place of a key, or the free one where it belongs; never ends in a table without a free place."""
+    """Return the place of a key, or else the free place where it belongs. Never ends in a table without free places."""
     mask = np.uint64(len(table.value) - 1)
     mixed = np.uint64(first) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(second)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
@@ -79,7 +80,7 @@ def find_place(table, first, second):
 
 @inner_function
 def put(table, place, first, second, value):
-    """Enter a value at the place that `find_place` gave for its key."""
+    """Store a key and its value at the place that `find_place` returned for the key."""
     table.first[place] = first
     table.second[place] = second
     table.value[place] = value
@@ -95,7 +96,7 @@ def _rehash(table, larger):
 
 @kernel(allocates=False)
 def _first_misplaced(table):
-    """The first place whose entry would not be found; -1 if there is none."""
+    """Return the first place whose entry `find_place` would not find; -1 if there is none."""
     for place in range(len(table.value)):
         if table.value[place] >= 0 and find_place(table, table.first[place], table.second[place]) != place:
             return place

@@ -1,7 +1,7 @@
-"""Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11).
+"""Draw random numbers by Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11).
 
-A number depends only on the seed and on what it is for: (generation, genome, purpose, draw). No generator state
-travels, so a run does not depend on the order of the work.
+A number depends only on the seed, the generation, the genome, the purpose and the draw. No generator state is passed
+on, so a run does not depend on the order of the work.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from neat.kernels import elementary
 from neat.kernels.jit import function, inner_function
 
-# Purposes: the third word of the counter. Evaluators' begin at EVALUATION.
+# Purposes, the third word of the counter. Those of evaluators begin at EVALUATION.
 INITIAL_TOPOLOGY = 0
 INITIAL_WEIGHT = 1
 INITIAL_NODE = 2
@@ -26,10 +26,10 @@ NEW_GENE = 9
 MUTATE_WEIGHT = 10
 MUTATE_BIAS = 11
 MUTATE_RESPONSE = 12
-FURTHER_ATTRIBUTES = 32  # and on, for `neat.genome.schema`
+FURTHER_ATTRIBUTES = 32  # and the following numbers, for `neat.genome.schema`
 EVALUATION = 64
 
-# Salmon et al., table 2 and section 4.3: multipliers, and the Weyl sequence that bumps the key.
+# Salmon et al., table 2 and section 4.3: the multipliers, and the steps of the Weyl sequence of keys.
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
 _W0 = np.uint64(0x9E3779B9)
@@ -45,14 +45,14 @@ _ONE = np.float32(1.0)
 
 
 class Key(NamedTuple):
-    """Whose random numbers are drawn."""
+    """The owner of random numbers: a genome of a generation of a run."""
 
-    seed: np.uint64  # the run's
+    seed: np.uint64  # of the run
     generation: int
     genome: int
 
 
-# A stream's words: key (2), counter (4), the block last computed (4), how many of its words are used.
+# The words of a stream: key (2), counter (4), the last block (4), the number of words of that block that are used (1).
 STREAM_WORDS = 11
 
 
@@ -86,13 +86,13 @@ def _philox(c0, c1, c2, c3, k0, k1):
 
 @function
 def philox(c0, c1, c2, c3, k0, k1):
-    """Four random 32-bit words (held in uint64) for a counter of four and a key of two 32-bit words (uint64)."""
+    """Return four random 32-bit words for a counter of four and a key of two 32-bit words, all as uint64."""
     return _philox(c0, c1, c2, c3, k0, k1)
 
 
 @inner_function(inline="early")
 def inline_block(seed, generation, genome, purpose, draw):
-    """As `block`, for loops over `draw`: they become vector code (1/6 of the time)."""
+    """Return what `block` returns; loops over `draw` are vectorised and take 1/6 of the time."""
     return _philox(
         np.uint64(generation),
         np.uint64(genome),
@@ -105,7 +105,7 @@ def inline_block(seed, generation, genome, purpose, draw):
 
 @function(inline="always")  # one build of `philox` then serves all types of integers
 def block(seed, generation, genome, purpose, draw):
-    """Four random words for one draw; `seed` is a uint64, the others are integers below 2^32."""
+    """Return four random words for one draw; `seed` is a uint64, the others are integers below 2^32."""
     return philox(
         np.uint64(generation),
         np.uint64(genome),
@@ -118,26 +118,26 @@ def block(seed, generation, genome, purpose, draw):
 
 @function
 def to_uniform(word):
-    """A float32 in [0, 1) on a grid of 2^-24, from a random word."""
+    """Return a float32 in [0, 1), a multiple of 2^-24, for a random word."""
     return np.float32(np.int32(word >> np.uint64(8))) * _TWO_TO_MINUS_24
 
 
 @function
 def to_index(word, count):
-    """An integer in [0, count), from a random word; `count` below 2^32 (bias below count / 2^32)."""
+    """Return an integer in [0, count) for a random word; `count` is below 2^32, and the bias below count / 2^32."""
     return np.int64((word * np.uint64(count)) >> _32)
 
 
 @inner_function
 def to_normal(word0, word1):
-    """A standard normal float32 from two random words (Box and Muller 1958)."""
+    """Return a standard normal float32 for two random words (Box and Muller 1958)."""
     radius = np.float32(np.sqrt(_MINUS_TWO * elementary.log(_ONE - to_uniform(word0))))
     return radius * elementary.cos(_TAU * to_uniform(word1))
 
 
 @inner_function
 def start(stream, key, purpose):
-    """Begin a Key's sequence of draws 0, 1, … of a purpose in `stream`, uint64 of shape (STREAM_WORDS,)."""
+    """Set `stream`, uint64 (STREAM_WORDS,), to the beginning of the draws 0, 1, … of a Key for a purpose."""
     stream[0] = np.uint64(key.seed) & _LOW
     stream[1] = np.uint64(key.seed) >> _32
     stream[2] = np.uint64(key.generation)
@@ -149,7 +149,7 @@ def start(stream, key, purpose):
 
 @inner_function(inline="never")
 def next_word(stream):
-    """The stream's next random 32-bit word, as uint64."""
+    """Return the stream's next random 32-bit word as uint64, and advance the stream."""
     used = stream[10]
     if used == np.uint64(4):
         stream[6], stream[7], stream[8], stream[9] = philox(
@@ -163,17 +163,17 @@ def next_word(stream):
 
 @inner_function
 def uniform(stream):
-    """The stream's next number as a float32 in [0, 1)."""
+    """Return the stream's next number as a float32 in [0, 1)."""
     return to_uniform(next_word(stream))
 
 
 @inner_function
 def index(stream, count):
-    """The stream's next number as an integer in [0, count)."""
+    """Return the stream's next number as an integer in [0, count)."""
     return to_index(next_word(stream), count)
 
 
 @inner_function
 def happens(stream, rate):
-    """Whether something of this probability happens; takes a number from the stream unless that is 0 or 1."""
+    """Return whether an event of probability `rate` happens; takes a number from the stream unless `rate` is 0 or 1."""
     return rate > _ZERO and (rate >= _ONE or uniform(stream) < rate)

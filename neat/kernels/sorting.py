@@ -1,4 +1,4 @@
-"""Stable sorting in kernels."""
+"""Sort numbers in kernels."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _BYTE = np.uint64(255)
 
 @inner_function(inline="never", allocates=True)
 def descending(value):
-    """Indices that sort float64 values by falling size, equal ones by index: a radix sort, 8 bits at a time."""
+    """Return the indices that sort float64 values in descending order, equal ones by index (radix sort by bytes)."""
     count = len(value)
     bits = value.view(np.uint64)
     key = np.empty(count, np.uint64)
     order, spare = np.empty(count, np.int64), np.empty(count, np.int64)
     for position in range(count):
-        # As an unsigned number, the key falls as the value rises; -0 counts as 0.
+        # The key, an unsigned number, falls as the value rises. -0 has the key of 0.
         word = bits[position] if value[position] != 0 else np.uint64(0)
         key[position] = word if word & _SIGN else ~(word | _SIGN)
         order[position] = position
