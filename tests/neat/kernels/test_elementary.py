@@ -11,7 +11,7 @@ from numba import njit
 from neat.kernels import elementary
 from tests.support.paths import ROOT
 
-# Name, exact function of float64, range of |x|, whether negative x too, relative and absolute tolerance.
+# Name, exact function of float64, lowest and highest |x|, whether x can be negative, relative and absolute tolerance.
 CASES = [
     ("exp", np.exp, 1e-30, 87.0, True, 4e-7, 0.0),
     ("expm1", np.expm1, 1e-30, 87.0, True, 4e-7, 0.0),
@@ -25,28 +25,30 @@ CASES = [
 
 
 def floats(lowest, highest, negative, count=300_000):
-    """float32 numbers spread evenly over the bit patterns between two positive ones."""
+    """Return float32 numbers spread evenly over the bit patterns between two positive numbers."""
     bits = np.array([lowest, highest], np.float32).view(np.int32).astype(np.int64)
     x = np.linspace(*bits, count).astype(np.int32).view(np.float32)
     return np.concatenate([x, -x]) if negative else x
 
 
-def mapped(function):
+def over_arrays(function):
+    """Return a compiled loop that applies a function to the elements of an array."""
+
     @njit
-    def over(x):
+    def loop(x):
         y = np.empty_like(x)
         for i in range(len(x)):
             y[i] = function(x[i])
         return y
 
-    return over
+    return loop
 
 
 @pytest.mark.parametrize(("name", "exact", "lowest", "highest", "negative", "relative", "absolute"), CASES)
 def test_error_is_bounded_over_the_whole_range(name, exact, lowest, highest, negative, relative, absolute):
     x = floats(lowest, highest, negative)
     expected = exact(x.astype(np.float64))
-    error = np.abs(mapped(getattr(elementary, name))(x) - expected)
+    error = np.abs(over_arrays(getattr(elementary, name))(x) - expected)
     # A result below the normal numbers has fewer digits.
     assert (error <= np.maximum(relative * np.abs(expected) + absolute, 1.5e-45)).all()
 
@@ -80,14 +82,14 @@ def test_subnormal_arguments():
 def test_sin_and_cos_of_huge_arguments_stay_bounded():
     x = floats(1e5, 3e38, True)
     for function in (elementary.sin, elementary.cos):
-        assert (np.abs(mapped(function)(x)) <= 1).all()
+        assert (np.abs(over_arrays(function)(x)) <= 1).all()
 
 
-def test_a_lone_call_and_a_vector_loop_agree():
+def test_a_single_call_and_a_vectorised_loop_agree():
     x = np.linspace(-8, 8, 1001, dtype=np.float32)
     for name in ("exp", "expm1", "sin", "cos", "tanh"):
         function = getattr(elementary, name)
-        np.testing.assert_array_equal(mapped(function)(x), [np.float32(function(v)) for v in x])
+        np.testing.assert_array_equal(over_arrays(function)(x), [np.float32(function(v)) for v in x])
 
 
 PLAIN = """
@@ -99,8 +101,8 @@ json.dump({name: [float(getattr(elementary, name)(v)) for v in x] for name in sy
 """
 
 
-def test_without_the_compiler_the_same_to_rounding():
-    """As in the CUDA simulator: numpy's scalars, whose types follow other rules than numba's."""
+def test_results_without_the_compiler_differ_by_rounding_only():
+    """The CUDA simulator runs them like this, with NumPy's scalars, which promote types by other rules than numba's."""
     environment = {
         **os.environ,
         "NUMBA_DISABLE_JIT": "1",
@@ -115,4 +117,4 @@ def test_without_the_compiler_the_same_to_rounding():
     assert done.returncode == 0, done.stderr
     x = np.linspace(0.01, 8, 101, dtype=np.float32)
     for name, plain in json.loads(done.stdout).items():
-        np.testing.assert_allclose(plain, mapped(getattr(elementary, name))(x), rtol=5e-7, atol=2e-7)
+        np.testing.assert_allclose(plain, over_arrays(getattr(elementary, name))(x), rtol=5e-7, atol=2e-7)

@@ -1,4 +1,4 @@
-"""What a fingerprint covers, and what it refuses."""
+"""A fingerprint changes with all that a function reaches, and raises ValueError for values of unsupported types."""
 
 import collections
 import enum
@@ -15,7 +15,7 @@ from neat.kernels.fingerprint import fingerprint
 
 
 def tag_of(source, tmp_path, monkeypatch, **modules):
-    """The tag of the kernel `f` in this source, next to modules of these names and sources."""
+    """Return the qualified name of the kernel `f` in this source, which can import `modules` (sources by name)."""
     folder = tmp_path / f"case{len(list(tmp_path.iterdir()))}"
     package = folder / "constants_of_a_test"
     package.mkdir(parents=True)
@@ -92,7 +92,7 @@ TABLE = "import numpy as np\nT = np.array({}, np.{})\n@kernel\ndef f(x):\n    re
         "NumPy's function",
         "options",
         "signatures",
-        "which of the functions that it knows",
+        "one of two functions called again",
     ],
 )
 def test_an_edit_that_a_kernel_can_reach_changes_its_tag(before, after, tmp_path, monkeypatch):
@@ -161,13 +161,13 @@ def calls_another(x):
         (reads_a_tuple_with_a_set, "reads_a_tuple_with_a_set reads default, a builtins.tuple, and"),
     ],
 )
-def test_values_of_types_that_are_not_known_are_refused(function, expected):
-    with pytest.raises(ValueError) as told:
+def test_values_of_unsupported_types_are_refused(function, expected):
+    with pytest.raises(ValueError) as error:
         fingerprint(function)
-    assert str(told.value).startswith(expected)
+    assert str(error.value).startswith(expected)
 
 
-def test_attributes_that_are_named_like_a_global_are_not_read():
+def test_attributes_with_the_name_of_a_global_are_not_taken_for_it():
     def compute(array):
         return array.shape[0] * module.GAIN + array.TABLE_OF_NAMES
 
@@ -179,7 +179,7 @@ def test_attributes_that_are_named_like_a_global_are_not_read():
         module.GAIN = 2.0
 
 
-def test_members_of_enumerations_and_named_tuples_are_known_by_value():
+def test_members_of_enumerations_and_named_tuples_count_by_value():
     def compute(value):
         return lambda x: x + value
 
@@ -188,7 +188,7 @@ def test_members_of_enumerations_and_named_tuples_are_known_by_value():
     assert fingerprint(compute(Mode.ON)) == fingerprint(compute(Mode["ON"]))
 
 
-def test_the_order_of_an_array_counts():
+def test_the_memory_order_of_an_array_counts():
     """numba compiles for it."""
 
     def compute(table):

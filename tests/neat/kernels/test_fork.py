@@ -1,4 +1,4 @@
-"""A forked child has none of its parent's threads: it makes its own, and no lock of theirs keeps it waiting."""
+"""A forked child has none of its parent's threads. It starts its own, and does not wait for locks of the others."""
 
 import multiprocessing
 import os
@@ -22,10 +22,10 @@ from neat.kernels.work_pieces import claimed
 if not hasattr(os, "fork"):
     pytest.skip("this system does not fork", allow_module_level=True)
 
-# Python 3.12 and later warn of every fork of a process with threads.
+# Python 3.12 and later warn about every fork of a process with threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
-PATIENCE = 30.0  # seconds for what takes less than two
+PATIENCE = 30.0  # seconds, for steps that take less than two
 COUNT = 10_000  # genomes, enough for several threads
 
 
@@ -73,7 +73,7 @@ def check_threads():
 
 
 def start_threads():
-    """Have all threads at work at once."""
+    """Start all threads by a kernel in which they wait for each other."""
     meeting = threading.Barrier(parallel.get_threads())
 
     def meet(pieces):
@@ -88,7 +88,7 @@ def check_compiler():
 
 
 def return_sum():
-    """What a pool's task does."""
+    """Run the task of a pool's process."""
     check_threads()
     return 42
 
@@ -129,7 +129,7 @@ def test_a_generation_in_a_child():
 
 
 class Busy:
-    """A thread that is in a kernel, with the help of others, from `__enter__` on."""
+    """A context in which another thread runs a kernel with the help of others."""
 
     def __enter__(self):
         self._begun, self._end = threading.Event(), threading.Event()
@@ -165,7 +165,7 @@ def test_threads_that_are_not_needed_end():
     def helpers():
         return [each for each in threading.enumerate() if each.name == "neat" and each not in others]
 
-    others = [each for each in threading.enumerate() if each.name == "neat"]  # other tests'
+    others = [each for each in threading.enumerate() if each.name == "neat"]  # threads of other tests
     for count in (2, 5, 3, 4) * 5:
         parallel.set_threads(count)
         check_threads()
@@ -207,15 +207,15 @@ def run(program):
 # ---------------------------------------------------------------- compilers
 
 
-def takes_long():
-    """In a kernel: compiling it takes a while."""
+def compile_slowly():
+    """Do nothing. A kernel that calls this takes a while to compile."""
 
 
 compiling = threading.Event()
 
 
-@overload(takes_long)
-def _takes_long():
+@overload(compile_slowly)
+def _compile_slowly():
     compiling.set()
     time.sleep(0.3)
     return lambda: None
@@ -223,7 +223,7 @@ def _takes_long():
 
 def test_a_fork_while_another_thread_compiles():
     def slow(x):
-        takes_long()
+        compile_slowly()
         return x
 
     compiling.clear()
@@ -234,8 +234,8 @@ def test_a_fork_while_another_thread_compiles():
     thread.join()
 
 
-def test_a_fork_in_the_midst_of_a_compilation():
-    """As a function that a compiler calls can do it: the locks are this thread's own."""
+def test_a_fork_in_the_middle_of_a_compilation():
+    """A function that the compiler calls forks, in a thread that holds the locks itself."""
     statuses = []
 
     def forks():

@@ -1,4 +1,4 @@
-"""Builds on disk: found again by the next process, and never used for code that has changed."""
+"""The next process finds builds on disk, and never uses them for code that has changed."""
 
 import importlib
 import os
@@ -50,24 +50,24 @@ def changed(x):
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """The module CALLER as a new process would import it, around a HELPER."""
+    """Return a function that imports the module CALLER, which calls a HELPER, as a new process would."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions within a second look alike to Python
     (tmp_path / "caller.py").write_text(CALLER)
 
-    def loaded(step, sign="+"):
+    def import_caller(step, sign="+"):
         (tmp_path / "helper.py").write_text(HELPER.format(step=step, sign=sign))
         importlib.invalidate_caches()
         for name in ("caller", "helper"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         return importlib.import_module("caller")
 
-    return loaded
+    return import_caller
 
 
 @pytest.fixture
 def compute(load):
-    """Its kernel `compute`."""
+    """Return a function that returns the kernel `compute` of CALLER."""
     return lambda **change: load(**change).compute
 
 
@@ -101,7 +101,7 @@ def test_one_build_of_a_kernel_is_kept(compute, tmp_path):
     assert len(list(tmp_path.glob("**/caller.compute-*.nbi"))) == 1
 
 
-def test_a_kept_function_is_found_by_another_kernel(load):
+def test_another_kernel_finds_the_build_of_a_saved_function(load):
     first = load(step=1)
     assert first.compute_half(20) == 10.5 and hits(first.half) == 0
     second = load(step=1)
@@ -113,7 +113,7 @@ def test_a_kept_function_is_found_by_another_kernel(load):
 @pytest.mark.parametrize(
     "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99]
 )
-def test_a_damaged_build_is_made_anew(damage, load, tmp_path):
+def test_a_damaged_build_is_compiled_again(damage, load, tmp_path):
     assert load(step=1).compute_half(20) == 10.5
     files = list(tmp_path.glob("**/*.nb[ic]"))
     assert len(files) == 4
@@ -125,8 +125,8 @@ def test_a_damaged_build_is_made_anew(damage, load, tmp_path):
     assert mended.compute_half(20) == 10.5 and hits(mended.compute_half) == 1
 
 
-def test_a_build_of_another_signature_is_made_anew(load, tmp_path):
-    """As two processes can leave it that write at once."""
+def test_a_build_of_another_signature_is_compiled_again(load, tmp_path):
+    """Two processes that write at once can leave such a build."""
     first = load(step=1)
     assert first.compute_half(20) == 10.5 and first.compute_half(0.5) == 0.75
     whole, fraction = sorted(tmp_path.glob("**/caller.half-*.nbc"))
@@ -140,7 +140,7 @@ from neat.kernels import jit
 
 def namesake(number):
     lines = ["def same_name(x):", "    n = 0"]
-    for k in range(25):  # too much to be made part of a caller
+    for k in range(25):  # too much code to be inlined
         lines += [f"    while x < {k + number}.5 and n < {k * 7 + number}:"]
         lines += [f"        x, n = x * 1.25 + {k * number + 1}.0, n + 1"]
     lines += [f"    return {number}.0 if n >= 0 and x >= -1e30 else x"]
@@ -165,23 +165,23 @@ print(both(0.5), sum(both.stats.cache_hits.values()))
 """
 
 
-def test_functions_of_one_name_are_told_apart_between_processes(tmp_path):
-    """numba numbers them anew in each process, and a build brings those that it calls along."""
+def test_functions_of_the_same_name_are_distinguished_between_processes(tmp_path):
+    """numba numbers functions anew in each process, and a build includes the functions that it calls."""
     script = tmp_path / "namesakes.py"
     script.write_text(NAMESAKES)
-    said = []
+    outputs = []
     for shift in "01":
         done = subprocess.run(
             [sys.executable, script, shift],
             env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
             cwd=os.getcwd(), capture_output=True, text=True, check=True,
         )  # fmt: skip
-        said.append(done.stdout.strip())
-    assert said == ["(1.0, 2.0) 0", "(1.0, 2.0) 1"]
+        outputs.append(done.stdout.strip())
+    assert outputs == ["(1.0, 2.0) 0", "(1.0, 2.0) 1"]
 
 
 def test_an_interruption_while_llvm_works_is_not_lost(compute, monkeypatch):
-    """It arrives where LLVM calls Python, from which no exception comes back."""
+    """Python handles the signal where LLVM calls it, and exceptions are dropped there."""
     notify, seen = registry.cpu_target.target_context.codegen()._engine._ee, []
     before = notify._object_cache_notify
 
@@ -200,10 +200,10 @@ def test_an_interruption_while_llvm_works_is_not_lost(compute, monkeypatch):
     assert built(1) == 36
 
 
-def test_an_interruption_between_compiler_passes_comes_at_once(compute, monkeypatch):
+def test_an_interruption_between_compiler_passes_is_raised_at_once(compute, monkeypatch):
     def interrupted(*arguments, **options):
         os.kill(os.getpid(), signal.SIGINT)
-        raise AssertionError("goes on")
+        raise AssertionError("the compiler continued")
 
     built = compute(step=18)
     monkeypatch.setattr(compiler, "compile_extra", interrupted)
@@ -211,15 +211,15 @@ def test_an_interruption_between_compiler_passes_comes_at_once(compute, monkeypa
         built(1)
 
 
-def test_an_interruption_is_not_lost_where_compiling_fails(monkeypatch):
+def test_an_interruption_is_not_lost_if_compiling_fails(monkeypatch):
     monkeypatch.setattr(jit, "_is_called_by_llvm", lambda frame: True)
     with pytest.raises(KeyboardInterrupt), jit.keeping_interruptions():
         os.kill(os.getpid(), signal.SIGINT)
         raise ValueError("cannot be compiled")
 
 
-def test_a_handler_that_is_installed_meanwhile_stays():
-    """As of a first interruption that lets a second one kill."""
+def test_a_handler_that_is_installed_in_the_context_stays():
+    """A handler can install another one for a second interruption."""
     before, seen = signal.getsignal(signal.SIGINT), []
 
     def later(number, frame):
@@ -241,10 +241,10 @@ def test_a_handler_that_is_installed_meanwhile_stays():
 
 @pytest.mark.parametrize("kernel", ["gradient_range", "score_range"])
 def test_every_process_finds_the_builds(kernel):
-    """Whatever order its sets have."""
+    """Names of builds do not depend on the order of sets, which differs between processes."""
     program = f"import evaluators.cpu.kernels; print(evaluators.cpu.kernels.{kernel}().py_func.__qualname__)"
     names = set()
-    for seed in "04":  # {"contract", "reassoc"} has another order
+    for seed in "04":  # seeds for which {"contract", "reassoc"} has different orders
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True
@@ -253,24 +253,24 @@ def test_every_process_finds_the_builds(kernel):
     assert len(names) == 1 and kernel in names.pop()
 
 
-def lines_told(*told):
-    """An error that tells of these places, innermost first."""
-    return ValueError("".join(f'\nFile "{file}", line {line}:' for file, line in told))
+def error_at(*locations):
+    """Return an error whose message names these files and lines, innermost first."""
+    return ValueError("".join(f'\nFile "{file}", line {line}:' for file, line in locations))
 
 
 def test_where_a_compiler_stopped(tmp_path):
-    def own():
+    def compiled():
         pass
 
-    mine = (__file__, own.__code__.co_firstlineno)
-    for told, expected in (
-        ([], mine),
-        ([("a/helper.py", 3), mine], ("helper.py", 3)),
+    own = (__file__, compiled.__code__.co_firstlineno)
+    for locations, expected in (
+        ([], own),
+        ([("a/helper.py", 3), own], ("helper.py", 3)),
         ([(numba.__file__, 3), (rng.__file__, 5), ("here.py", 8)], ("here.py", 8)),
-        ([(rng.__file__, 5)], mine),
+        ([(rng.__file__, 5)], own),
         ([(tmp_path / "numba" / "here.py", 8)], ("here.py", 8)),
         ([("<string>", 8)], ("<string>", 8)),
         ([("a\0b.py", 8)], ("a\0b.py", 8)),
     ):
         file, line = expected
-        assert jit.where(lines_told(*told), own) == f"{Path(file).name}, line {line}"
+        assert jit.where(error_at(*locations), compiled) == f"{Path(file).name}, line {line}"

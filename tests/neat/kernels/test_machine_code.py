@@ -50,20 +50,20 @@ def recursive(n):
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """The module SOURCE as a new process would import it."""
+    """Return a function that imports the module SOURCE as a new process would."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "kernels_with_helpers.py").write_text(SOURCE)
 
-    def loaded():
+    def import_kernels():
         monkeypatch.delitem(sys.modules, "kernels_with_helpers", raising=False)
         return importlib.import_module("kernels_with_helpers")
 
-    return loaded
+    return import_kernels
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """The names of the modules of which machine code is made."""
+def generated(monkeypatch):
+    """Return the list to which numba adds the name of each module for which it generates machine code."""
     names, add = [], JITCPUCodegen._add_module
     monkeypatch.setattr(
         JITCPUCodegen,
@@ -73,18 +73,18 @@ def made(monkeypatch):
     return names
 
 
-def test_a_kernel_is_the_only_module_with_machine_code(load, made):
+def test_a_kernel_is_the_only_module_with_machine_code(load, generated):
     assert load().only_inner(3) == 12
-    assert len(made) == 1 and "only_inner" in made[0]
+    assert len(generated) == 1 and "only_inner" in generated[0]
 
 
-def test_a_function_that_is_kept_on_disk_is_found_without_machine_code(load, made):
+def test_a_function_that_is_saved_on_disk_is_found_without_machine_code(load, generated):
     load().only_inner(3)
-    made.clear()
+    generated.clear()
     module = load()
     assert module.another(3) == 4
     assert sum(module.kept.stats.cache_hits.values()) == 1
-    assert len(made) == 1 and "another" in made[0]
+    assert len(generated) == 1 and "another" in generated[0]
 
 
 def test_python_can_call_functions_that_a_kernel_has_compiled(load):
@@ -97,11 +97,11 @@ def test_a_recursive_function_works_in_this_process_and_from_disk(load):
     assert [load().recursive(5) for _ in range(2)] == [5, 5]
 
 
-def test_numba_is_as_before_where_no_kernel_is_compiled(load, made):
+def test_numba_is_unchanged_outside_the_compilation_of_kernels(load, generated):
     before = JITCPUCodegen._library_class, JITCPUCodegen.set_env
     load().only_inner(3)
     assert (JITCPUCodegen._library_class, JITCPUCodegen.set_env) == before and before[0] is JITCodeLibrary
     helper = numba.njit(lambda x: x + 1)
-    made.clear()
+    generated.clear()
     assert numba.njit(lambda x: helper(x))(1) == 2
-    assert len(made) == 2
+    assert len(generated) == 2

@@ -1,4 +1,4 @@
-"""What numba says of a user-defined function reaches the user in one line of readable length."""
+"""numba's messages about user-defined functions reach the user as one line of readable length."""
 
 import re
 
@@ -12,7 +12,7 @@ from evaluators.environments import Box, Discrete, Environment
 from neat.activations import register_activation, register_aggregation
 from neat.kernels import jit
 
-MIXED = (1, 2.0, True, np.float32(1)) * 40  # whose type has a name of some 1,200 characters
+MIXED = (1, 2.0, True, np.float32(1)) * 40  # a tuple with a type whose name has some 1,200 characters
 
 
 def mixed(x):
@@ -68,7 +68,7 @@ def check_readable(error, start):
 
 @functions
 @pytest.mark.parametrize("register", [register_activation, register_aggregation])
-def test_a_function_of_the_table(register, function):
+def test_a_registered_function(register, function):
     with pytest.raises(ValueError) as error:
         register("bad", function)
     check_readable(error, "(activation|aggregation) 'bad': ")
@@ -106,7 +106,7 @@ def test_a_function_on_a_gpu(function):
     assert reason or function in (mixed,)
 
 
-def test_the_cause_is_cut_where_it_is_long():
+def test_a_long_cause_is_cut():
     error = TypingError("Failed in nopython mode\n" + "x" * 5_000 + " end\nDuring: typing")
     assert jit.cause(error).startswith("xxx") and jit.cause(error).endswith("x end")
     assert len(jit.cause(error)) < 450

@@ -1,4 +1,4 @@
-"""Threads share pieces: each genome is worked on once, errors reach the caller, and threads that wait do not spin."""
+"""Threads process each genome once, errors reach the caller, and threads that wait do not spin."""
 
 import copy
 import os
@@ -18,7 +18,7 @@ from neat.kernels import parallel
 from neat.kernels.jit import kernel
 from neat.kernels.work_pieces import all_done, claimed, pieces_of, withdraw
 
-PATIENCE = 30.0  # seconds for what takes less than two
+PATIENCE = 30.0  # seconds, for steps that take less than two
 COUNT = 10_000  # genomes, enough for several threads
 
 
@@ -43,14 +43,14 @@ def counted(workers, count=COUNT, **options):
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 11, 100])
-def test_pieces_make_up_the_whole(size):
+def test_pieces_cover_the_range(size):
     pieces = pieces_of(10, size)
     assert list(claimed(pieces)) == list(range(10))
     assert all_done(pieces)
     assert not list(claimed(pieces))
 
 
-def test_what_is_claimed_is_not_done():
+def test_a_claimed_piece_is_done_only_after_its_last_genome():
     pieces = pieces_of(10, 4)
     first = claimed(pieces)
     assert next(first) == 0
@@ -60,7 +60,7 @@ def test_what_is_claimed_is_not_done():
     assert all_done(pieces)
 
 
-def test_nothing_can_be_claimed_once_the_rest_is_withdrawn():
+def test_withdrawn_pieces_cannot_be_claimed():
     pieces = pieces_of(10, 4)
     first = claimed(pieces)
     next(first)
@@ -73,7 +73,7 @@ def test_nothing_can_be_claimed_once_the_rest_is_withdrawn():
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, COUNT])
-def test_each_genome_is_worked_on_once(workers, count):
+def test_each_genome_is_processed_once(workers, count):
     for _ in range(20):
         np.testing.assert_array_equal(counted(workers, count), np.arange(count))
 
@@ -164,8 +164,8 @@ def test_a_kernel_may_call_kernels():
     assert sums == [COUNT * (COUNT - 1) // 2] * 10
 
 
-def test_calls_that_others_do_not_get_to_leave_nothing_behind():
-    """While its only helper is held up, a caller makes many calls."""
+def test_calls_that_no_helper_joins_leave_nothing_behind():
+    """While its only helper is blocked, a caller makes many calls."""
     workers, end = parallel.Workers(2), threading.Event()
     held = threading.Event()
 
@@ -185,8 +185,8 @@ def test_calls_that_others_do_not_get_to_leave_nothing_behind():
     end.set()
 
 
-def test_a_busy_machine_leaves_short_work_to_the_caller():
-    """As soon as it has had to wait for a thread that was suspended, here in a sleep."""
+def test_on_a_busy_machine_the_caller_does_short_work_alone():
+    """This begins after it has waited for a suspended thread, here one that sleeps."""
     workers, used, claims = parallel.Workers(2), set(), threading.Event()
 
     def sleep(pieces):
@@ -212,24 +212,24 @@ def test_a_busy_machine_leaves_short_work_to_the_caller():
 # ---------------------------------------------------------------- errors
 
 
-def fail_beside(pieces):
-    """An error in the thread that is not the caller's."""
-    beside = threading.current_thread() is not threading.main_thread()
+def fail_in_helper(pieces):
+    """Raise an exception in the thread that is not the caller's."""
+    is_helper = threading.current_thread() is not threading.main_thread()
     for place in claimed(pieces):
-        if beside:
+        if is_helper:
             raise ZeroDivisionError(f"{place}")
         time.sleep(0.001)
 
 
-def fail_at_home(pieces):
-    beside = threading.current_thread() is not threading.main_thread()
+def fail_in_caller(pieces):
+    is_helper = threading.current_thread() is not threading.main_thread()
     for place in claimed(pieces):
-        if not beside:
+        if not is_helper:
             raise ZeroDivisionError(f"{place}")
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("kernel", [fail_beside, fail_at_home])
+@pytest.mark.parametrize("kernel", [fail_in_helper, fail_in_caller])
 def test_an_error_reaches_the_caller(kernel):
     workers = parallel.Workers(2)
     for _ in range(5):
@@ -238,7 +238,7 @@ def test_an_error_reaches_the_caller(kernel):
         np.testing.assert_array_equal(counted(workers), np.arange(COUNT))
 
 
-def test_after_an_error_no_thread_works_on():
+def test_after_an_error_no_thread_is_at_work():
     at_work = []
 
     def kernel(pieces):
@@ -265,16 +265,16 @@ def test_scratch_that_does_not_fit_in_memory():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
-@pytest.mark.parametrize("at_home", [True, False], ids=["in the caller's piece", "while the caller waits"])
-def test_control_c_ends_a_call(at_home):
-    workers, left = parallel.Workers(2), threading.Event()
+@pytest.mark.parametrize("in_caller", [True, False], ids=["in the caller's piece", "while the caller waits"])
+def test_control_c_ends_a_call(in_caller):
+    workers, is_sent = parallel.Workers(2), threading.Event()
 
     def kernel(pieces):
-        if (threading.current_thread() is threading.main_thread()) != at_home:
+        if (threading.current_thread() is threading.main_thread()) != in_caller:
             return
         for _ in claimed(pieces):
-            if not left.is_set():
-                left.set()
+            if not is_sent.is_set():
+                is_sent.set()
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0.05)
 
@@ -283,10 +283,10 @@ def test_control_c_ends_a_call(at_home):
     np.testing.assert_array_equal(counted(workers), np.arange(COUNT))
 
 
-# ---------------------------------------------------------------- rest and end
+# ---------------------------------------------------------------- waiting and ending
 
 
-def test_threads_that_wait_take_no_time():
+def test_threads_that_wait_take_no_cpu_time():
     workers = parallel.Workers(4)
     counted(workers)
     time.sleep(0.05)
@@ -296,7 +296,7 @@ def test_threads_that_wait_take_no_time():
 
 
 def started(before):
-    """Threads of workers that did not run then."""
+    """Return the running threads of workers that are not in `before`."""
     return {thread for thread in threading.enumerate() if thread.name == "neat"} - before
 
 
@@ -333,7 +333,7 @@ def test_the_interpreter_ends_while_threads_wait_or_work(program):
 
 
 def test_without_the_compiler_the_caller_works_alone():
-    """The pieces' atomic operations have no counterpart in Python."""
+    """Python has no counterpart to the atomic operations on pieces."""
     done = subprocess.run(
         [sys.executable, "-c", AT_THE_END],
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
@@ -361,7 +361,7 @@ work()
 """
 
 
-# ---------------------------------------------------------------- the shared ones
+# ---------------------------------------------------------------- shared workers
 
 
 def test_the_number_of_threads_changes_for_the_shared_workers_only(monkeypatch):
@@ -371,7 +371,7 @@ def test_the_number_of_threads_changes_for_the_shared_workers_only(monkeypatch):
     assert (workers.threads, parallel.get_threads()) == (3, 4)
 
 
-def test_a_population_works_with_the_workers_that_it_is_given(monkeypatch):
+def test_a_population_uses_the_workers_that_it_is_given(monkeypatch):
     config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=3_000, seed=1)
 
     def evolved(workers):

@@ -1,4 +1,4 @@
-"""Random numbers: known answers, distributions, independence of how they are called."""
+"""Random numbers have the published values and distributions, however they are drawn."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def drawn():
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
-def test_philox_gives_the_published_answers(counter, key, answer):
+def test_philox_returns_the_published_answers(counter, key, answer):
     words = [np.uint64(int(word, 16)) for word in f"{counter} {key}".split()]
     assert [f"{word:08x}" for word in rng.philox(*words)] == answer.split()
 
@@ -78,11 +78,11 @@ def test_words_have_32_bits_and_none_repeats_too_often(drawn):
     words = drawn["word"].ravel()
     assert words.max() < 2**32
     collisions = len(words) - len(np.unique(words))
-    expected = len(words) ** 2 / 2**33  # birthdays
+    expected = len(words) ** 2 / 2**33  # the birthday problem
     assert abs(collisions - expected) < 6 * expected**0.5
 
 
-def test_uniform_has_the_moments_and_lies_below_1(drawn):
+def test_uniform_has_the_right_moments_and_is_below_1(drawn):
     uniform = drawn["uniform"].astype(float)
     assert uniform.min() >= 0
     assert uniform.max() < 1
@@ -103,12 +103,12 @@ def test_index_is_uniform_and_in_bounds(drawn):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 2**20, 2**31 - 1])
-def test_index_reaches_its_ends_and_no_further(count):
+def test_index_reaches_both_ends_of_its_range(count):
     assert rng.to_index(np.uint64(0), count) == 0
     assert rng.to_index(np.uint64(2**32 - 1), count) == count - 1
 
 
-def test_normal_has_the_moments_and_quantiles(drawn):
+def test_normal_has_the_right_moments_and_quantiles(drawn):
     normal = drawn["normal"].astype(float)
     assert abs(normal.mean()) < 5 / COUNT**0.5
     assert abs(normal.var() - 1) < 5 * (2 / COUNT) ** 0.5
@@ -119,7 +119,7 @@ def test_normal_has_the_moments_and_quantiles(drawn):
 
 
 def test_normal_is_finite_for_every_uniform_number():
-    """1 - u lies close to 1 or to 0 at the ends: neither logarithm may give NaN or infinity."""
+    """At the ends, 1 - u is close to 1 or 0, and its logarithm must not be NaN or infinity."""
     ends = np.concatenate([np.arange(100_000), 2**24 - 1 - np.arange(100_000)]).astype(
         np.uint64
     ) << np.uint64(8)
@@ -138,7 +138,7 @@ def test_each_word_of_the_counter_and_the_key_matters(field):
     assert rng.block(*arguments) != rng.block(*changed)
 
 
-def test_what_is_certain_takes_no_number():
+def test_certain_and_impossible_events_take_no_number():
     first = rng.block(np.uint64(9), 0, 0, 0, 0)[0]
     assert _happen(np.uint64(9), np.float32(0), 100) == (0, first)
     assert _happen(np.uint64(9), np.float32(1), 100) == (100, first)

@@ -1,4 +1,4 @@
-"""Functions that users write and numba compiles: constants that change, and indices that are out of range."""
+"""Copies of user-defined functions keep their constants, and indices that are out of range raise an exception."""
 
 import sys
 import types
@@ -33,7 +33,7 @@ def pulled(place):
 
 @dataclass(frozen=True, kw_only=True)
 class Fall(Environment):
-    """Every constant that a step can reach shows in the state."""
+    """The state shows every constant that a step can reach."""
 
     time_limit: int = 400
 
@@ -68,17 +68,17 @@ def place_after_a_step(env):
     [(None, "GAIN", 4 * 2), (None, "PULL", 2 * -1), (module, "PUSH", 2 * 2 + 4)],
     ids=["own", "a helper's", "a module's"],
 )
-def test_a_changed_constant_is_noticed_by_what_is_made_later(owner, name, after, monkeypatch):
+def test_a_changed_constant_affects_only_environments_that_are_made_later(owner, name, after, monkeypatch):
     pytest.importorskip("gymnasium")
     before, late = Fall().to_gymnasium(), Fall().to_gymnasium()
     assert place_after_a_step(before) == 4
     monkeypatch.setattr(owner or THIS, name, np.float32(4.0))
     assert place_after_a_step(Fall().to_gymnasium()) == after
-    # What was made before keeps its constants, compiled or not.
+    # Environments that were made before keep their constants, compiled or not.
     assert place_after_a_step(before) == place_after_a_step(late) == 4
 
 
-def test_a_changed_constant_is_noticed_by_a_new_rollout_and_a_new_policy(monkeypatch):
+def test_a_changed_constant_affects_a_new_rollout_and_a_new_policy(monkeypatch):
     rollout, policy = Rollout(Fall(), device="cpu"), Policy(Fall(), hidden=(2,))
     kernel = play_range(rollout._functions, "argmax")
     monkeypatch.setattr(THIS, "GAIN", np.float32(4.0))
@@ -90,15 +90,15 @@ def test_a_changed_constant_is_noticed_by_a_new_rollout_and_a_new_policy(monkeyp
     assert play_range(Rollout(Fall(), device="cpu")._functions, "argmax") is kernel
 
 
-def test_a_changed_constant_is_noticed_by_the_check(monkeypatch):
+def test_a_changed_constant_affects_the_check(monkeypatch):
     Rollout(Fall(), device="cpu")
     monkeypatch.setattr(THIS, "REWARD", np.float32(np.nan))
     with pytest.raises(ValueError, match=r"^Fall: an observation or a reward is not finite in step 1$"):
         Rollout(Fall(), device="cpu")
 
 
-def test_a_build_with_checks_is_that_of_the_same_lines():
-    """An error from a build on disk would name lines as they were."""
+def test_a_build_with_checks_depends_on_line_numbers():
+    """Otherwise, errors of a build on disk could name lines of an earlier version."""
     source, names = "def step(state, k):\n    return state[k]\n", [{}, {}, {}]
     for space, start in zip(names, ("", "", "\n"), strict=True):
         exec(compile(start + source, "user.py", "exec"), space)
@@ -112,7 +112,7 @@ def test_constants_of_an_environment_cannot_be_changed():
         Fall().time_limit = 3
 
 
-def test_a_copy_reaches_what_the_original_reached():
+def test_a_copy_keeps_what_the_original_reached():
     table = np.array([1.0, 2.0])
     scale = 2.0
 
@@ -183,7 +183,7 @@ def writes_flat(state, k):
         (writes_flat, "writes_flat", 1, "state[…].flat", -9, 4),
     ],
 )
-def test_function_line_array_and_index_are_named(function, name, line, array, index, size):
+def test_the_error_names_function_line_array_and_index(function, name, line, array, index, size):
     checked = numba.njit(freeze(function, check_indices=True), error_model="numpy", **CHECKED)
 
     @numba.njit(nogil=True, _nrt=False)
@@ -212,7 +212,7 @@ def look_up(x, out):
 
 
 @pytest.mark.parametrize(
-    ("swallowing", "decorator"),
+    ("decorated", "decorator"),
     [
         (numba.vectorize(look), "vectorize"),
         (numba.vectorize(["float64(float64)"])(look), "vectorize"),
@@ -220,22 +220,22 @@ def look_up(x, out):
         (numba.cfunc("float64(float64)")(look), "cfunc"),
     ],
 )
-def test_a_helper_that_numba_lets_swallow_errors_is_refused_by_name(swallowing, decorator):
+def test_a_helper_that_would_swallow_errors_is_refused_by_name(decorated, decorator):
     class Looking(Fall):
         @staticmethod
         def step(state, action, constants, random):
-            return swallowing(state[0]), False
+            return decorated(state[0]), False
 
     expected = rf"^look\w*: numba.{decorator} cannot check indices; decorate it with numba.njit instead$"
     with pytest.raises(ValueError, match=expected):
         Rollout(Looking(), device="cpu")
     with pytest.raises(ValueError, match=expected):
-        register_activation("looking", lambda x: swallowing(x))
+        register_activation("looking", lambda x: decorated(x))
 
 
 @pytest.mark.parametrize("rows", ["constant", "variable"])
 def test_a_check_that_cannot_fail_costs_nothing(rows):
-    """Or loops over episodes would not become vector code."""
+    """Otherwise, loops over episodes would not be vectorised."""
 
     @numba.njit(**CHECKED)
     def step(state):
@@ -256,7 +256,7 @@ def test_a_check_that_cannot_fail_costs_nothing(rows):
 
 
 class Far(Fall):
-    """Writes beyond its state in step 301."""
+    """In step 301, it writes beyond its state."""
 
     @staticmethod
     def step(state, action, constants, random):
@@ -281,7 +281,7 @@ def test_an_environment_that_writes_out_of_bounds_after_the_check_is_stopped():
         Policy(Far(), hidden=(2,)).initialise(0).play(2)
 
 
-def test_an_environment_of_gymnasium_writes_nothing_out_of_bounds():
+def test_an_environment_for_gymnasium_cannot_write_out_of_bounds():
     pytest.importorskip("gymnasium")
     env = Far().to_gymnasium()
     env.reset(options={"state": [0.0, 300.0]})
