@@ -18,7 +18,7 @@ from neat import reporting
 from neat.config.config import Config
 from neat.io import checkpoint
 from neat.support.files import Lock
-from tests.support.processes import FEW, SAME, command, contents, largest_file, refused
+from tests.support.processes import FEW, SAME, contents, largest_file, refused, start_command
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_a_run_whose_lock_was_deleted_is_left_alone(capsys):
 
 def test_a_process_that_is_killed_lets_others_go_on(capsys):
     line = ["regression", "--population-size", "20", "--range", "0", "1", "--checkpoint-every", "1"]
-    with command(*line, "--generations", "1000000") as process:
+    with start_command(*line, "--generations", "1000000") as process:
         try:
             deadline = time.monotonic() + 200
             while not Path("runs/regression/checkpoint.npz").exists() and time.monotonic() < deadline:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from experiments.__main__ import main
 from experiments.cli.streams import Stream
-from tests.support.processes import ROOT, command, refused
+from tests.support.processes import ROOT, refused, start_command
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_messages_hold_no_control_characters(capsys):
 def test_a_terminal_that_is_not_utf_8_and_a_name_that_is_not_text(capsys):
     name = b"caf\xe9-\xc2\xb2"
     line = ["regression", "--runs", "2", "--generations", "2", "--population-size", "20", "--output", name]
-    with command(*line, PYTHONIOENCODING="ascii", LANG="C") as process:
+    with start_command(*line, PYTHONIOENCODING="ascii", LANG="C") as process:
         out, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (0, b"")
     assert b"test R\\xb2" in out and b"caf\\udce9-\\xb2: summary.csv" in out

@@ -1,4 +1,4 @@
-"""Helpers for tests of evolution: configs, random evolution, children of given parents, comparisons."""
+"""Helpers for tests of evolution make configs, random evolution, children of given parents, and comparisons."""
 
 from unittest import mock
 
@@ -41,7 +41,7 @@ BUSY = {
     "reproduction": {"interspecies_rate": 0.2},
 }
 NO_VALUES = {"perturb_rate": 0.0, "replace_rate": 0.0}
-STILL = {  # no mutation
+NO_MUTATION = {
     "add_node_rate": 0.0,
     "add_connection_rate": 0.0,
     "weight": NO_VALUES,

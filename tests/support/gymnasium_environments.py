@@ -37,8 +37,8 @@ class Walk(gymnasium.Env):
         return np.float32([self.place, self.time])
 
 
-class Lazy(Walk):
-    """In step 3 it returns what `spoil` makes of the step's result."""
+class Spoiled(Walk):
+    """In step 3, it returns the result of `spoil` for the step's result."""
 
     def __init__(self, spoil):
         self.spoil = spoil
@@ -56,7 +56,7 @@ def without_reward(observation, reward, *rest):
     return observation, float("nan"), *rest
 
 
-def without_sight(observation, *rest):
+def without_observation(observation, *rest):
     return observation * float("nan"), *rest
 
 
@@ -88,7 +88,7 @@ class Stops(Ends):
 
 
 class EndsSlowly(Ends):
-    """Its process closes all its files before it is killed, as the system does, but long before."""
+    """Its process closes all its files 0.3 s before it is killed; the system would close them just before its end."""
 
     def end(self):
         os.closerange(3, 1024)
@@ -109,7 +109,7 @@ class Counts(Walk):
 
 
 class Unmakeable(Walk):
-    """It can be made only in the process with the number `home`."""
+    """It can be made only in the process with the id `home`."""
 
     def __init__(self, home):
         if os.getpid() != home:
@@ -132,7 +132,7 @@ class Gives(gymnasium.Env):
 
 
 class Returns(Walk):
-    """It changes the results of `reset` and `step`, for example to those of Gym's old interface."""
+    """It changes the results of `reset` and `step` by two functions, for example to those of Gym's old interface."""
 
     def __init__(self, reset=None, step=None):
         self.results = reset, step

@@ -1,4 +1,4 @@
-"""Helpers for tests of command lines, their folders and their processes."""
+"""Helpers for tests run command lines, and check their errors and their files."""
 
 import contextlib
 import resource
@@ -15,6 +15,7 @@ SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.s
 
 
 def contents(where):
+    """Return the bytes of the files in a folder, by name."""
     return {path.name: path.read_bytes() for path in Path(where).iterdir() if path.is_file()}
 
 
@@ -38,8 +39,8 @@ def largest_file(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
-def command(*arguments, **environment):
-    """Start a process that runs the command."""
+def start_command(*arguments, **environment):
+    """Start a process that runs `python -m experiments` with these arguments and environment variables."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments", *arguments],
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **environment},

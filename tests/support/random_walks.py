@@ -42,7 +42,7 @@ class Walk(Environment):
 
 @dataclass(frozen=True, kw_only=True)
 class Drift(Walk):
-    """`Walk` with two continuous actions, which are added, in float64."""
+    """`Walk` in float64 with an action of two numbers, which are added."""
 
     actions = Box((-1.0, 0.0), (0.0, 3.0))
     precision = np.float64
@@ -58,7 +58,7 @@ class Drift(Walk):
 
 @dataclass(frozen=True, kw_only=True)
 class Sway(Walk):
-    """`Walk` with NumPy's functions of numbers and of the whole state."""
+    """A walk whose step calls NumPy's functions for numbers and for the whole state."""
 
     @staticmethod
     def step(state, action, constants, random):

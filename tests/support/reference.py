@@ -1,4 +1,4 @@
-"""A forward pass in plain Python, written from the formula with float64, dictionaries and recursion."""
+"""Compute a forward pass in plain Python, straight from the formula with float64, dictionaries and recursion."""
 
 import math
 import statistics
@@ -62,7 +62,7 @@ AGGREGATIONS = {
 
 
 class Reference:
-    """A network from plain data; `activate(inputs)` returns its outputs."""
+    """A network made from a genome's plain data; `activate(inputs)` returns its outputs."""
 
     def __init__(self, data):
         self.feed_forward = data.get("feed_forward", True)

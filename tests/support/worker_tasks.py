@@ -14,7 +14,7 @@ def double(task):
 
 
 def fail_to_save(task):
-    """Report a failed save, like a kernel whose build cannot be saved."""
+    """Report that a build cannot be saved, as a kernel does."""
     disk_cache._report("OSError: the disk is full")
     if task == "raises":
         raise ValueError("no such thing")
@@ -50,7 +50,7 @@ class Stubborn(Exception):
 
 
 def fail(task):
-    """Record the call in a file; then exit or raise."""
+    """Record the call in a file; then end the process or raise an exception."""
     calls, leaves = task
     with Path(calls).open("a") as file:
         file.write("called\n")
@@ -76,6 +76,6 @@ def note_and_stop(network):
 
 
 def note_and_hold(network):
-    """A fitness function that writes a file named after this process and keeps the GIL for ever."""
+    """A fitness function that writes a file named after this process and keeps the GIL forever."""
     (Path(os.environ["NOTES"]) / str(os.getpid())).touch()
     ctypes.PyDLL(None).sleep(10_000)

@@ -314,7 +314,7 @@ def test_bad_arguments_are_refused(monkeypatch):
         lambda: Gymnasium(functools.partial(Reveals, Discrete(2), Dict(a=Discrete(2)))),
         "environment: expected actions of Box, Discrete, MultiDiscrete or MultiBinary, got Dict('a': Discrete(2))",
     )
-    locked = functools.partial(own.Lazy, threading.Lock())
+    locked = functools.partial(own.Spoiled, threading.Lock())
     with pytest.raises(
         ValueError, match=r"^environment: expected a function that can be sent to worker processes \(.*lock"
     ):
@@ -345,13 +345,13 @@ def test_errors_of_an_environment_name_the_place(mode):
 
     place = "step 3 of episode 0 of genome 0"
     with pytest.raises(RuntimeError) as error:
-        failing(functools.partial(own.Lazy, own.raises))
-    assert str(error.value) == f"Lazy: KeyError: 'no such thing', in {place}"
+        failing(functools.partial(own.Spoiled, own.raises))
+    assert str(error.value) == f"Spoiled: KeyError: 'no such thing', in {place}"
     assert "in raises" in error.value.__notes__[0]
-    spoiled = functools.partial(own.Lazy, own.without_reward)
-    refused(lambda: failing(spoiled), f"Lazy: expected finite rewards, got nan in {place}")
-    spoiled = functools.partial(own.Lazy, own.without_sight)
-    refused(lambda: failing(spoiled), f"Lazy: expected finite observations, got nan in {place}")
+    spoiled = functools.partial(own.Spoiled, own.without_reward)
+    refused(lambda: failing(spoiled), f"Spoiled: expected finite rewards, got nan in {place}")
+    spoiled = functools.partial(own.Spoiled, own.without_observation)
+    refused(lambda: failing(spoiled), f"Spoiled: expected finite observations, got nan in {place}")
     message = "Unwilling: OSError: the door is locked, in step 0 of episode 0 of genome 0"
     refused(lambda: failing(own.Unwilling), message, RuntimeError)
     assert not multiprocessing.active_children()

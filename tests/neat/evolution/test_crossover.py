@@ -6,9 +6,9 @@ import pytest
 import neat
 from tests.support.evolving import (
     BUSY,
+    NO_MUTATION,
     SCHEME_NAMES,
     SCHEMES,
-    STILL,
     as_bytes,
     evolve,
     make_children,
@@ -308,7 +308,7 @@ def test_a_genome_mated_with_itself_is_cloned():
     only = int(np.argmax(disabled))
     assert disabled[only] >= 2
     still = config.updated(
-        mutation={**STILL, **{name: 0.0 for name in BUSY["mutation"] if name.endswith("_rate")}},
+        mutation={**NO_MUTATION, **{name: 0.0 for name in BUSY["mutation"] if name.endswith("_rate")}},
         reproduction={"survival_rate": 0.001, "mutate_only_rate": 0.0, "interspecies_rate": 0.0},
         speciation={"threshold": 1e6},
     )

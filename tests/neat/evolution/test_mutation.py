@@ -5,10 +5,10 @@ import pytest
 
 import neat
 from neat.activations import activation_index, aggregation_index
-from tests.support.evolving import BUSY, NO_VALUES, STILL, as_bytes, evolve, make_children, make_config
+from tests.support.evolving import BUSY, NO_MUTATION, NO_VALUES, as_bytes, evolve, make_children, make_config
 
 SIZE = 4000
-ALL_OFF = {**STILL, "delete_node_rate": 0.0, "delete_connection_rate": 0.0}
+ALL_OFF = {**NO_MUTATION, "delete_node_rate": 0.0, "delete_connection_rate": 0.0}
 LIMIT = 5.0  # standard errors
 
 
