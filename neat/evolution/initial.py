@@ -56,9 +56,9 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     seed = np.uint64(config.seed)
     connection_offset = _count_links(size, len(source), np.float32(rate), seed)
     arrays = buffers.empty(size, size * node_count, int(connection_offset[-1]))
-    arrays.node_offset[:] = np.arange(size + 1) * node_count
+    np.multiply(np.arange(size + 1), node_count, out=arrays.node_offset)
     arrays.connection_offset[:] = connection_offset
-    arrays.node_id[:] = np.tile(np.arange(input_count, input_count + node_count), size)
+    arrays.node_id.reshape(size, node_count)[:] = np.arange(input_count, input_count + node_count)
     arrays.connection_enabled[:] = True
     links = _Links(innovation[order], source[order], target[order])
     _fill(arrays, links, np.float32(rate), RunSettings.of(config))

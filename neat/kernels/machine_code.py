@@ -14,9 +14,12 @@ from typing import Any
 import numba
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.environment import lookup_environment
 
 # This file overrides private methods, so other versions of numba generate all machine code.
 IS_SUPPORTED = numba.version_info.short == (0, 68)
+
+_set_env = JITCPUCodegen.set_env
 
 
 class _Library(JITCodeLibrary):
@@ -25,9 +28,11 @@ class _Library(JITCodeLibrary):
     _is_pending = False
 
     def _finalize_final_module(self) -> None:
-        has_machine_code = getattr(self, "_compiled_object", None) is not None  # it was loaded from disk
-        if has_machine_code or self._is_recursive():
+        if getattr(self, "_compiled_object", None) is not None:  # it was loaded from disk
             super()._finalize_final_module()
+            return
+        if self._is_recursive():
+            self._generate()
             return
         self._finalize_dynamic_globals()
         self._verify_declare_only_symbols()
@@ -44,15 +49,24 @@ class _Library(JITCodeLibrary):
             if all(function.name != name for function in self.get_defined_functions()):
                 return 0
             self._is_pending = False
-            super()._finalize_final_module()
+            self._generate()
         return super().get_pointer_to_function(name)
+
+    def _generate(self) -> None:
+        """Generate the machine code, with the environments that linked functions need.
+
+        numba has set them when those were compiled, without machine code. Exceptions with values that are computed at
+        run time use them.
+        """
+        super()._finalize_final_module()
+        for variable in self._final_module.global_variables:
+            environment = lookup_environment(variable.name)
+            if environment is not None:
+                _set_env(self._codegen, variable.name, environment)
 
     def serialize_using_object_code(self) -> Any:
         self._ensure_finalized()
         return self.serialize_using_bitcode() if self._is_pending else super().serialize_using_object_code()
-
-
-_set_env = JITCPUCodegen.set_env
 
 
 def _set_env_if_generated(codegen: Any, name: str, environment: Any) -> None:

@@ -30,6 +30,16 @@ def shared(x):
 def countdown(n):
     return 0 if n < 1 else 1 + countdown(n - 1)
 
+@inner_function(inline="never", allocates=True)
+def refuse(x):
+    if x > 2:
+        raise ValueError("too much", x)
+    return x
+
+@kernel
+def refusing(x):
+    return refuse(x)
+
 @kernel
 def only_inner(x):
     return kept(x) + inner(x)
@@ -105,3 +115,10 @@ def test_numba_is_unchanged_outside_the_compilation_of_kernels(load, generated):
     generated.clear()
     assert numba.njit(lambda x: helper(x))(1) == 2
     assert len(generated) == 2
+
+
+def test_an_exception_of_a_linked_function_has_its_values(load):
+    for _ in range(2):  # compiled, and from disk
+        with pytest.raises(ValueError, match="too much") as caught:
+            load().refusing(5)
+        assert caught.value.args == ("too much", 5)
