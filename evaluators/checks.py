@@ -10,7 +10,7 @@ import numpy as np
 from evaluators.devices import HOST, Arrays
 from neat.genome.genome import Genome, Genomes
 from neat.support.archive import check_arrays
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.validation import check_unmasked
 
 
@@ -75,19 +75,19 @@ def check_size(name: str, dimension: str, got: int, expected: int) -> None:
 def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) -> None:
     """Raise ValueError unless `value` is an integer in this range."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise ValueError(f"{name}: expected an integer from {least} to {most}, got {shown(value)}")
+        raise ValueError(f"{name}: expected an integer from {least} to {most}, got {quote(value)}")
 
 
 def check_seconds(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a number of seconds, above 0 and at most 10⁶."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:
-        raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {shown(value)}")
+        raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {quote(value)}")
 
 
 def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
     """Raise ValueError unless a checkpoint's arrays are finite and have the names, dtypes and shapes of `own`."""
     if arrays.keys() != own.keys():
-        raise ValueError(f"state: expected {cut(', '.join(own))}, got {cut(', '.join(arrays))}")
+        raise ValueError(f"state: expected {shorten(', '.join(own))}, got {shorten(', '.join(arrays))}")
     try:
         check_arrays(arrays, {name: (array.dtype, array.shape) for name, array in own.items()})
     except ValueError as error:
@@ -100,9 +100,9 @@ def check_state(arrays: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray])
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raise ValueError unless `value` is one of the allowed ones."""
     if value not in allowed:
-        raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {shown(value)}")
+        raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {quote(value)}")
 
 
 def summarise_error(error: BaseException) -> str:
     """Return the exception's type and message as one short line."""
-    return cut(f"{type(error).__name__}: {error}", 500)
+    return shorten(f"{type(error).__name__}: {error}", 500)

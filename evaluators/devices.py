@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import config
 
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _logger = logging.getLogger("evaluators")
 
@@ -203,17 +203,17 @@ def resolve_device(
     if device == "cpu":
         return ("cpu",)
     if device != "auto" and (not isinstance(device, str) or not re.fullmatch(r"cuda(:(\d+|\*))?", device)):
-        raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {shown(device)}")
+        raise ValueError(f"device: expected 'auto', 'cpu', 'cuda', 'cuda:1' or 'cuda:*', got {quote(device)}")
     reason = _gpu_unsupported_reason()
     if device == "auto":
         chosen: tuple[str, ...] = ("cpu",) if reason or SIMULATED else (_first_supported(),)
     elif reason:
-        raise ValueError(f"device: {reason}, got {shown(device)}; use 'cpu'")
+        raise ValueError(f"device: {reason}, got {quote(device)}; use 'cpu'")
     else:
         chosen = _expand_name(device, _count())
         reason = next(filter(None, map(_too_old_reason, chosen)), None)
         if reason:
-            raise ValueError(f"device: {reason}, got {shown(device)}")
+            raise ValueError(f"device: {reason}, got {quote(device)}")
     reason = None if chosen == ("cpu",) else unsupported_reason()
     if reason and device != "auto":
         raise ValueError(f"{reason}; use device='cpu'")
@@ -238,7 +238,7 @@ def _expand_name(device: str, count: int) -> tuple[str, ...]:
         return tuple(f"cuda:{k}" for k in range(count))
     if int(index) >= count:
         raise ValueError(
-            f"device: expected cuda:0 to cuda:{count - 1}, which this machine has, got {shown(device)}"
+            f"device: expected cuda:0 to cuda:{count - 1}, which this machine has, got {quote(device)}"
         )
     return (f"cuda:{int(index)}",)
 

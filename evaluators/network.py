@@ -14,7 +14,7 @@ from evaluators.program.program import Programs
 from evaluators.thread_guard import Exclusive
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import check_unmasked
 
 
@@ -181,7 +181,7 @@ class Networks:
         chosen = chosen.astype(np.int64).ravel()
         if chosen.min() < 0 or chosen.max() >= len(self):
             raise ValueError(
-                f"genomes: expected indices from 0 to {len(self) - 1}, got {shown(chosen.tolist())}"
+                f"genomes: expected indices from 0 to {len(self) - 1}, got {quote(chosen.tolist())}"
             )
         times = np.bincount(chosen)
         if times.max() > 1:

@@ -22,7 +22,7 @@ from evaluators.worker_processes import WorkerProcesses, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genomes
 from neat.kernels.work_pieces import pieces_of
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.validation import to_number
 
 
@@ -105,9 +105,9 @@ class PerGenome:
         self, function: Callable[[Network], float], workers: int = 1, timeout: float | None = None
     ) -> None:
         if not callable(function):
-            raise ValueError(f"function: expected a function of a network, got {shown(function)}")
+            raise ValueError(f"function: expected a function of a network, got {quote(function)}")
         if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1:
-            raise ValueError(f"workers: expected an integer of at least 1, got {shown(workers)}")
+            raise ValueError(f"workers: expected an integer of at least 1, got {quote(workers)}")
         if timeout is not None:
             check_seconds("timeout", timeout)
             if workers == 1:
@@ -166,7 +166,7 @@ def _check_importable(function: Callable[[Network], float]) -> None:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(
-            f"function: workers need one that is defined at the top of a module, got {shown(function)} ({error})"
+            f"function: workers need one that is defined at the top of a module, got {quote(function)} ({error})"
         ) from None
     if b"__main__" in pickled and not can_import_main():
         raise ValueError(
@@ -202,7 +202,7 @@ def _evaluate_networks(
     if names != _registered_names():
         missing = sorted(set(names) - set(_registered_names())) or list(names)
         raise RuntimeError(
-            f"a worker does not know {cut(', '.join(missing), 500)}: register at the top of the script"
+            f"a worker does not know {shorten(', '.join(missing), 500)}: register at the top of the script"
         )
     fitness = []
     for index in range(len(networks)):

@@ -10,7 +10,7 @@ import numpy as np
 from evaluators.checks import as_float32, check_current, check_size
 from evaluators.program.loss import LOSSES, Objective
 from neat.genome.genome import Genomes
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _CLASSIFYING = ("cross_entropy", "accuracy")
 
@@ -85,9 +85,9 @@ def as_samples(
     """
     if not callable(fitness) and fitness not in LOSSES:
         known = ", ".join(LOSSES)
-        raise ValueError(f"fitness: expected a function or one of {known}, got {shown(fitness)}")
+        raise ValueError(f"fitness: expected a function or one of {known}, got {quote(fitness)}")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ValueError(f"steps: expected an integer of at least 1, got {shown(steps)}")
+        raise ValueError(f"steps: expected an integer of at least 1, got {quote(steps)}")
     rows = as_float32("inputs", inputs)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(f"inputs: expected shape (samples, inputs), got {rows.shape}")

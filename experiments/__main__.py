@@ -67,9 +67,9 @@ def _print_error(message: str) -> int:
 
 def _in_one_line(message: str) -> str:
     """Return the message on one line, shortened if it is too long to read."""
-    from neat.support.messages import cut
+    from neat.support.messages import shorten
 
-    return cut(message, _MAX_MESSAGE)
+    return shorten(message, _MAX_MESSAGE)
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

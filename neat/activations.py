@@ -21,7 +21,7 @@ from neat.kernels.fingerprint import fingerprint
 from neat.kernels.jit import function
 from neat.kernels.user_functions import freeze
 from neat.node_functions import Activation, Aggregation
-from neat.support.messages import cut, nearest, shown
+from neat.support.messages import find_similar, quote, shorten
 
 # Populations store positions as uint8.
 _MOST_ENTRIES = 256
@@ -110,24 +110,24 @@ def _find_position(kind: str, table: Sequence[Activation | Aggregation], name: s
         if entry.name == name:
             return position
     known = [entry.name for entry in table]
-    meant = nearest(name, known)
+    meant = find_similar(name, known)
     hint = f" (did you mean {meant}?)" if meant else ""
-    raise ValueError(f"{kind} {shown(name)} is not known{hint}; known are: {cut(', '.join(known), 1000)}")
+    raise ValueError(f"{kind} {quote(name)} is not known{hint}; known are: {shorten(', '.join(known), 1000)}")
 
 
 def _check_arguments(
     kind: str, table: Sequence[Activation | Aggregation], name: Any, python_function: Any
 ) -> None:
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"{kind} name: expected letters, digits and underscores, got {shown(name)}")
+        raise ValueError(f"{kind} name: expected letters, digits and underscores, got {quote(name)}")
     if name == "random":
         raise ValueError(f"{kind} 'random': the name is reserved for a draw from the options")
     if any(entry.name == name for entry in table):
-        raise ValueError(f"{kind} {shown(name)} exists already")
+        raise ValueError(f"{kind} {quote(name)} exists already")
     if not inspect.isfunction(python_function) and not hasattr(python_function, "py_func"):
         raise ValueError(
-            f"{kind} {shown(name)}: expected a function written in Python, plain or jitted, "
-            f"got {shown(python_function)}"
+            f"{kind} {quote(name)}: expected a function written in Python, plain or jitted, "
+            f"got {quote(python_function)}"
         )
 
 
@@ -173,11 +173,11 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
         returned = jitted.overloads[arguments].signature.return_type
     except Exception as error:  # numba also raises exceptions that are not its own
         raise ValueError(
-            f"{kind} {shown(name)}: numba cannot compile it as a function of {takes}: {cut(jit.cause(error), 500)}"
+            f"{kind} {quote(name)}: numba cannot compile it as a function of {takes}: {shorten(jit.cause(error), 500)}"
         ) from None
     if not isinstance(returned, types.Float | types.Integer | types.Boolean):
         raise ValueError(
-            f"{kind} {shown(name)}: expected a function that returns a number, not {cut(str(returned), 500)}"
+            f"{kind} {quote(name)}: expected a function that returns a number, not {shorten(str(returned), 500)}"
         )
 
 
@@ -188,5 +188,5 @@ def _check_calls(kind: str, name: str, checked: Any, arguments: Iterable[Any]) -
             checked(argument)
         except Exception as error:
             raise ValueError(
-                f"{kind} {shown(name)}: {type(error).__name__}: {cut(jit.cause(error), 500)}"
+                f"{kind} {quote(name)}: {type(error).__name__}: {shorten(jit.cause(error), 500)}"
             ) from None

@@ -32,7 +32,7 @@ from neat.state.arrays import to_arrays
 from neat.state.run_state import RunState
 from neat.support.archive import write_arrays
 from neat.support.files import lock_if_given, resolve_file
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _log = logging.getLogger("neat")
 
@@ -240,11 +240,11 @@ class Population(RunState):
                 not compare innovation numbers, since it forgets links.)
         """
         if isinstance(generation, bool) or not isinstance(generation, int | np.integer):
-            raise ValueError(f"generation: must be an integer, got {shown(generation)}")
+            raise ValueError(f"generation: must be an integer, got {quote(generation)}")
         if not self.generation <= generation <= MOST_GENERATIONS:
             raise ValueError(
                 f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, "
-                f"got {shown(generation)}"
+                f"got {quote(generation)}"
             )
         batch = self._genomes.with_arrays(genomes)
         batch.check()

@@ -19,7 +19,7 @@ from evaluators.environments.functions import FUNCTIONS, Functions, jitted_funct
 from evaluators.environments.spaces import Box
 from neat.kernels.jit import specialise
 from neat.kernels.rng import EVALUATION
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import check_unmasked
 
 _0 = np.uint64(0)
@@ -140,7 +140,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         given = _to_array(state, self.environment.precision)
         if given.shape != (len(names),) or not np.isfinite(given).all():
             raise ValueError(
-                f"state: expected {len(names)} finite numbers ({', '.join(names)}), got {shown(state)}"
+                f"state: expected {len(names)} finite numbers ({', '.join(names)}), got {quote(state)}"
             )
         return given
 
@@ -149,7 +149,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         space = self.action_space
         if isinstance(space, spaces.Discrete):
             if not space.contains(action):
-                raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {shown(action)}")
+                raise ValueError(f"action: expected an integer from 0 to {space.n - 1}, got {quote(action)}")
             return int(action)
         assert isinstance(space, spaces.Box)
         check_unmasked("action", action)
@@ -158,7 +158,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
             bounds = ", ".join(
                 f"[{low:g}, {high:g}]" for low, high in zip(space.low, space.high, strict=True)
             )
-            raise ValueError(f"action: expected numbers in {bounds}, got {shown(action)}")
+            raise ValueError(f"action: expected numbers in {bounds}, got {quote(action)}")
         return taken
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from evaluators.environments.functions import FUNCTIONS, Functions, intern_functions
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels.user_functions import freeze
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _MAX_STEPS = 2**26
 
@@ -42,9 +42,9 @@ class EnvironmentBase(ABC):
         for constant in dataclasses.fields(self):
             value = getattr(self, constant.name)
             if not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                raise ValueError(f"{self.name}: {constant.name}: must be a finite number, got {shown(value)}")
+                raise ValueError(f"{self.name}: {constant.name}: must be a finite number, got {quote(value)}")
         if isinstance(self.time_limit, bool) or self.time_limit != int(self.time_limit):
-            raise ValueError(f"{self.name}: time_limit: must be an integer, got {shown(self.time_limit)}")
+            raise ValueError(f"{self.name}: time_limit: must be an integer, got {quote(self.time_limit)}")
         if not 1 <= self.time_limit <= _MAX_STEPS:
             raise ValueError(
                 f"{self.name}: time_limit: must be from 1 to {_MAX_STEPS}, got {self.time_limit}"

@@ -15,7 +15,7 @@ from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, 
 from evaluators.environments.spaces import Box, Discrete
 from evaluators.program.intrinsics import column
 from neat.kernels.jit import cause, inner_function, keeping_interruptions, specialise, where
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 
 _STEPS = 200
 _UNSET = -2
@@ -32,7 +32,7 @@ def check(environment: EnvironmentBase) -> None:
     """Raise ValueError unless the environment's description is valid and its functions work for some hundred steps."""
     if not isinstance(environment, EnvironmentBase):
         raise ValueError(
-            f"environment: expected one of evaluators.environments, such as CartPole(), got {shown(environment)}"
+            f"environment: expected one of evaluators.environments, such as CartPole(), got {quote(environment)}"
         )
     _check_description(environment)
     functions = environment.functions()
@@ -77,10 +77,10 @@ def gpu_unsupported_reason(environment: EnvironmentBase) -> str | None:
 def _check_description(environment: EnvironmentBase) -> None:
     name, names = environment.name, getattr(environment, "state_names", None)
     if not isinstance(names, tuple) or not names or not all(isinstance(each, str) for each in names):
-        raise ValueError(f"{name}: state_names: expected a tuple of names, got {shown(names)}")
+        raise ValueError(f"{name}: state_names: expected a tuple of names, got {quote(names)}")
     if environment.precision not in (np.float32, np.float64):
         raise ValueError(
-            f"{name}: precision: expected np.float32 or np.float64, got {shown(environment.precision)}"
+            f"{name}: precision: expected np.float32 or np.float64, got {quote(environment.precision)}"
         )
     for each in FUNCTIONS:
         if not callable(getattr(environment, each, None)):
@@ -89,7 +89,7 @@ def _check_description(environment: EnvironmentBase) -> None:
     actions = environment.actions
     if isinstance(actions, Discrete):
         if not isinstance(actions.count, int | np.integer) or actions.count < 2:
-            raise ValueError(f"{name}: actions: expected at least 2, got {shown(actions.count)}")
+            raise ValueError(f"{name}: actions: expected at least 2, got {quote(actions.count)}")
         return
     _check_box(f"{name}: actions", actions)
     if not all(map(math.isfinite, actions.low + actions.high)):
@@ -98,7 +98,7 @@ def _check_description(environment: EnvironmentBase) -> None:
 
 def _check_box(label: str, box: Any) -> None:
     if not isinstance(box, Box):
-        raise ValueError(f"{label}: expected a Box, got {shown(box)}")
+        raise ValueError(f"{label}: expected a Box, got {quote(box)}")
     bounds = (*box.low, *box.high)
     if not all(isinstance(bound, int | float | np.number) for bound in bounds):
         raise ValueError(f"{label}: expected numbers as bounds, got {box}")
@@ -171,7 +171,8 @@ def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> s
             return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
-            return f"{environment.name}: step: must return (reward, terminated), it returns {cut(str(returned), 500)}"
+            found = shorten(str(returned), 500)
+            return f"{environment.name}: step: must return (reward, terminated), it returns {found}"
     return None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from evaluators.environments.environment import Environment
 from evaluators.environments.spaces import Box
 from neat.kernels.jit import inner_function
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _PHYSICAL = 6  # elements of the state
 _FITNESS, _BALANCED, _WOBBLE, _RING = 6, 7, 8, 9
@@ -95,7 +95,7 @@ class DoublePole(Environment):
         super().__post_init__()
         if not 0 < self.angle_limit <= _STEEPEST:
             raise ValueError(
-                f"{self.name}: angle_limit: must be above 0 and at most {_STEEPEST} rad, got {shown(self.angle_limit)}"
+                f"{self.name}: angle_limit: must be above 0 and at most {_STEEPEST} rad, got {quote(self.angle_limit)}"
             )
 
     @staticmethod

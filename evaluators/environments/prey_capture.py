@@ -12,7 +12,7 @@ from evaluators.environments.random_numbers import uniform
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _0 = np.float32(0.0)
 _QUARTER = np.float32(0.25)
@@ -81,13 +81,13 @@ class PreyCapture(Environment):
         super().__post_init__()
         if self.size != int(self.size) or self.size < _SMALLEST:
             raise ValueError(
-                f"{self.name}: size: must be an integer from {_SMALLEST} up, got {shown(self.size)}"
+                f"{self.name}: size: must be an integer from {_SMALLEST} up, got {quote(self.size)}"
             )
         if not 0 <= self.prey_speed <= 1:
-            raise ValueError(f"{self.name}: prey_speed: must be from 0 to 1, got {shown(self.prey_speed)}")
+            raise ValueError(f"{self.name}: prey_speed: must be from 0 to 1, got {quote(self.prey_speed)}")
         if self.head_start != int(self.head_start) or self.head_start < 0:
             raise ValueError(
-                f"{self.name}: head_start: must be an integer from 0 up, got {shown(self.head_start)}"
+                f"{self.name}: head_start: must be an integer from 0 up, got {quote(self.head_start)}"
             )
 
     @staticmethod

@@ -10,7 +10,7 @@ from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import EPISODES, uniform
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels.jit import inner_function
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
@@ -57,7 +57,7 @@ class TMaze(Environment):
         if self.length != int(self.length) or not 1 <= self.length < self.time_limit:
             raise ValueError(
                 f"{self.name}: length: must be an integer from 1 to time_limit - 1, "
-                f"{self.time_limit - 1}, got {shown(self.length)}"
+                f"{self.time_limit - 1}, got {quote(self.length)}"
             )
 
     @staticmethod

@@ -10,7 +10,7 @@ from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.episodes.episode import Senses
 from evaluators.moments import FLOAT32, exceeds_rounding
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 Observations = Literal["scaled", "raw", "normalised"]
 
@@ -57,11 +57,11 @@ class Normaliser:
         check_count("state: count", int(arrays["count"]), 0, 2**62)
         mean, squares = arrays["mean"], arrays["squares"]
         if np.abs(mean).max(initial=0.0) > np.finfo(np.float32).max:
-            raise ValueError(f"state: mean: expected numbers that float32 can hold, got {shown(mean)}")
+            raise ValueError(f"state: mean: expected numbers that float32 can hold, got {quote(mean)}")
         if (
             squares < -FLOAT32 * int(arrays["count"]) * mean * mean
         ).any():  # rounding can make them slightly negative
-            raise ValueError(f"state: squares: expected sums of squares, got {shown(squares)}")
+            raise ValueError(f"state: squares: expected sums of squares, got {quote(squares)}")
         self.count = int(arrays["count"])
         self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 
 def check_flag(name: str, value: Any) -> bool:
     """Return `value` as Python's bool; ValueError unless it is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name}: expected True or False, got {shown(value)}")
+        raise ValueError(f"{name}: expected True or False, got {quote(value)}")
     return bool(value)
 
 
@@ -21,7 +21,7 @@ def check_fraction(name: str, value: Any) -> float:
     """Return `value` as Python's float; ValueError unless it is a number of at least 0 and below 1."""
     number = _to_float(value)
     if not 0 <= number < 1:
-        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {shown(value)}")
+        raise ValueError(f"{name}: expected a number of at least 0 and below 1, got {quote(value)}")
     return number
 
 
@@ -29,7 +29,7 @@ def check_non_negative(name: str, value: Any, where: str = "") -> float:
     """Return `value` as Python's float; ValueError, whose message ends with `where`, unless it is finite and >= 0."""
     number = _to_float(value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name}: expected a finite number of at least 0, got {shown(value)}{where}")
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {quote(value)}{where}")
     return number
 
 
@@ -37,7 +37,7 @@ def check_positive(name: str, value: Any) -> float:
     """Return `value` as Python's float; ValueError unless it is a finite number above 0."""
     number = _to_float(value)
     if not 0 < number < math.inf:
-        raise ValueError(f"{name}: expected a finite number above 0, got {shown(value)}")
+        raise ValueError(f"{name}: expected a finite number above 0, got {quote(value)}")
     return number
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from neat.kernels import rng
 from neat.kernels.jit import kernel
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 # Purposes. They cannot collide with those of neat.kernels.rng and of trials, which count up from EVALUATION.
 WEIGHT = 2**31
@@ -65,4 +65,4 @@ def permutation(seed: int, index: int, count: int) -> np.ndarray:
 def check_seed(seed: int) -> None:
     """Raise ValueError unless the seed is an integer in [0, 2^64)."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
-        raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {shown(seed)}")
+        raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {quote(seed)}")

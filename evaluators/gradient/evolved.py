@@ -19,7 +19,7 @@ from evaluators.program.derivatives import SLOPES
 from evaluators.samples import Samples, as_samples
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 Trainable = Literal["weight", "bias", "response"]
 
@@ -94,11 +94,11 @@ class Trainer:
     ) -> None:
         if samples.fitness not in _WITH_SLOPES:
             raise ValueError(
-                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {shown(samples.fitness)}"
+                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {quote(samples.fitness)}"
             )
         check_count("steps", steps)
         if isinstance(train, str) or not train:
-            raise ValueError(f"train: expected some of {', '.join(_NAMES)}, got {shown(train)}")
+            raise ValueError(f"train: expected some of {', '.join(_NAMES)}, got {quote(train)}")
         for name in train:
             check_choice("train", name, _NAMES)
         if not callable(optimiser):

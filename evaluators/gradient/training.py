@@ -30,7 +30,7 @@ from evaluators.gradient.tensor.device_arrays import (
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given, resolve_file
-from neat.support.messages import cut
+from neat.support.messages import shorten
 from neat.support.text_files import shorten_path
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -323,7 +323,7 @@ class _Training:
             check_state({name: arrays[name] for name in known}, known)
             if history.dtype != EPOCH or history.ndim != 1:
                 raise ValueError(
-                    f"state: history: expected rows, got {cut(str(history.dtype))} of {history.shape}"
+                    f"state: history: expected rows, got {shorten(str(history.dtype))} of {history.shape}"
                 )
         except ValueError as error:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None

@@ -24,7 +24,7 @@ from evaluators.worker_processes import retry_lost_work
 from neat.genome.genome import Genomes
 from neat.kernels import parallel, rng
 from neat.kernels.jit import kernel
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 
 if TYPE_CHECKING:
     import gymnasium
@@ -243,7 +243,7 @@ class Gymnasium(Episodic):
             return
         slot = int(np.flatnonzero(information["_error"])[0])
         summary, trace = information["error"][slot]
-        message = f"{self.name}: {cut(summary, 500)}, in {_describe_step(task[slot], length, episodes)}"
+        message = f"{self.name}: {shorten(summary, 500)}, in {_describe_step(task[slot], length, episodes)}"
         if not trace:
             raise ValueError(message)
         error = RuntimeError(message)
@@ -300,7 +300,7 @@ def _make_factory(
     else:
         if not callable(environment) or isinstance(environment, gymnasium.Env):
             raise ValueError(
-                f"environment: expected an id or a function, got {shown(environment)}{_suggest_instead(environment)}"
+                f"environment: expected an id or a function, got {quote(environment)}{_suggest_instead(environment)}"
             )
         if arguments:
             raise ValueError(
@@ -320,14 +320,14 @@ def _check_environment(example: Any) -> None:
     if not isinstance(example, gymnasium.Env):
         raise ValueError(
             "environment: expected a function that makes a gymnasium.Env, got one that makes "
-            f"{shown(example)}{_suggest_instead(example)}"
+            f"{quote(example)}{_suggest_instead(example)}"
         )
     for name in ("observation_space", "action_space"):
         space = getattr(example, name, None)
         if not isinstance(space, gymnasium.Space):
             raise ValueError(
                 f"environment: {type(example.unwrapped).__name__}.{name} must be one of gymnasium.spaces, "
-                f"got {shown(space)}"
+                f"got {quote(space)}"
             )
 
 
@@ -358,5 +358,5 @@ def _check_picklable(make: Callable[[], Any]) -> None:
         cloudpickle.dumps(make)
     except Exception as error:
         raise ValueError(
-            f"environment: expected a function that can be sent to worker processes ({cut(str(error), 500)})"
+            f"environment: expected a function that can be sent to worker processes ({shorten(str(error), 500)})"
         ) from None

@@ -36,7 +36,7 @@ from evaluators.worker_processes import (
     describe_end,
 )
 from neat.support import messages, validation
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import to_number
 
 _SEARCH_DEPTH = 2  # nested containers between an environment and one that it holds
@@ -220,7 +220,7 @@ def _as_bool(name: str, value: Any) -> bool:
         array = np.asarray(value)
         if array.shape == () and array.dtype == bool:
             return bool(array)
-    raise InvalidResult(f"expected True or False as {name}, got {shown(value)}")
+    raise InvalidResult(f"expected True or False as {name}, got {quote(value)}")
 
 
 def _describe_types(result: Any) -> str:

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, StringConstraints, create_model
 
 from experiments.cli.flags import typed_fields
 from experiments.tasks.experiment import COMPARE, Experiment
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import Model
 
 RUN = "run.json"
@@ -156,7 +156,7 @@ def build_instance(
         plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         for name, value in plain.items():
             if isinstance(value, str) and "\0" in value:
-                raise ValueError(f"{name}: must hold no NUL, got {shown(value)}")
+                raise ValueError(f"{name}: must hold no NUL, got {quote(value)}")
         return cls(**model(**plain).model_dump())
     except (ValueError, OverflowError) as error:
         raise ValueError(f"resume: {folder / RUN}: {part}.{error}") from None
@@ -184,7 +184,7 @@ def check_files(
         )
     then = kept["files"]
     if then is not None and then.keys() != now.keys():
-        raise ValueError(f"resume: {path}: files: must name {list(now)}, got {shown(list(then))}")
+        raise ValueError(f"resume: {path}: files: must name {list(now)}, got {quote(list(then))}")
     for field, file in now.items():
         digest = None if then is None else then[field]["sha256"]
         if digest is None and (then is None or file["sha256"] is None):
@@ -204,7 +204,7 @@ def check_files(
 def _check_format(description: Description) -> None:
     """Raise ValueError if the format is unknown or a field does not belong to it."""
     if description.format not in (1, FORMAT):
-        raise ValueError(f"format: must be 1 or {FORMAT}, got {shown(description.format)}")
+        raise ValueError(f"format: must be 1 or {FORMAT}, got {quote(description.format)}")
     for name in ("digest", "written", "files"):
         is_given = getattr(description, name) is not None
         if description.format == FORMAT and not is_given:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.gradient import Standardise
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 GREATEST = float(np.finfo(np.float32).max)
 
@@ -162,7 +162,7 @@ def _check_header(header: list[str], target: str, field: str) -> None:
         raise LineError(f"column {header.index('') + 1} has no name")
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:
-        raise LineError(f"there are two columns {shown(min(repeated))}")
+        raise LineError(f"there are two columns {quote(min(repeated))}")
     if len(header) < 2:
         raise LineError("expected a feature beside the target, got one column")
     if target not in header:
@@ -172,19 +172,19 @@ def _check_header(header: list[str], target: str, field: str) -> None:
             else difflib.get_close_matches(target, header, _MAX_LISTED, 0.0)
         )
         names = ", ".join(
-            name if name.isprintable() and len(name) <= _MAX_LISTED_NAME else shown(name) for name in listed
+            name if name.isprintable() and len(name) <= _MAX_LISTED_NAME else quote(name) for name in listed
         )
         rest = f" and {len(header) - _MAX_LISTED} others" if len(header) > _MAX_LISTED else ""
-        raise LineError(f"{field}: must be one of {names}{rest}, got {shown(target)}")
+        raise LineError(f"{field}: must be one of {names}{rest}, got {quote(target)}")
 
 
 def _parse_class(text: str, column: str) -> str:
     if not text:
-        raise LineError(f"column {shown(column)}: must not be empty")
+        raise LineError(f"column {quote(column)}: must not be empty")
     if len(text) > _MAX_CLASS_NAME:
         raise LineError(
-            f"column {shown(column)}: a class's name must have at most {_MAX_CLASS_NAME} characters, "
-            f"got {len(text)}: {shown(text)}"
+            f"column {quote(column)}: a class's name must have at most {_MAX_CLASS_NAME} characters, "
+            f"got {len(text)}: {quote(text)}"
         )
     return text
 
@@ -193,14 +193,14 @@ def _parse_number(text: str, column: str) -> float:
     """Return the number in a cell. Unlike `float`, it rejects underscores and digits of other scripts."""
     text = text.strip()
     if not text:
-        raise LineError(f"column {shown(column)}: must not be empty")
+        raise LineError(f"column {quote(column)}: must not be empty")
     if not _NUMBER.fullmatch(text):
         raise LineError(
-            f"column {shown(column)}: must be a number, got {shown(text)}; numbers look like 1500, -0.25 or 1.5e3"
+            f"column {quote(column)}: must be a number, got {quote(text)}; numbers look like 1500, -0.25 or 1.5e3"
         )
     value = float(text)
     if not abs(value) <= GREATEST:
-        raise LineError(f"column {shown(column)}: must be a finite float32, got {shown(text)}")
+        raise LineError(f"column {quote(column)}: must be a finite float32, got {quote(text)}")
     return value
 
 

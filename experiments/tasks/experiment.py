@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from neat import evaluation
-from neat.support.messages import nearest
+from neat.support.messages import find_similar
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -136,5 +136,5 @@ def find_experiment(name: str) -> type[Experiment]:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """Return the end of a message about an unknown word, which suggests a similar word if there is one."""
-    near = nearest(word.lower().replace("_", "-"), words)
+    near = find_similar(word.lower().replace("_", "-"), words)
     return "" if near is None else f"; did you mean {near}?"

@@ -23,7 +23,7 @@ from neat.config.models import (
     StagnationConfig,
 )
 from neat.evaluation import Task
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 from neat.support.validation import NOT_TEXT, Model
 
@@ -94,7 +94,7 @@ class Config(Settings):
     def preset_settings(name: str) -> dict[str, Any]:
         """Return the settings of a preset as nested dictionaries."""
         if name not in Config.presets():
-            raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {shown(name)}")
+            raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {quote(name)}")
         return tomllib.loads((resources.files("neat.config") / "presets" / f"{name}.toml").read_text("utf-8"))
 
     @staticmethod
@@ -151,7 +151,7 @@ def load_settings(path: str | Path) -> dict[str, Any]:
 
 def _parse_toml(text: str) -> dict[str, Any]:
     if not isinstance(text, str):
-        raise ValueError(f"TOML: must be a string, got {shown(text)}")
+        raise ValueError(f"TOML: must be a string, got {quote(text)}")
     # tomllib needs quadratic time and memory in the number of a key's parts; a key cannot span lines.
     if any(line.count(".") > _MOST_DOTS and not line.lstrip().startswith("#") for line in text.split("\n")):
         raise ValueError(f"not valid TOML for settings: a line has more than {_MOST_DOTS} dots")
@@ -160,7 +160,7 @@ def _parse_toml(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("not valid TOML for settings: it is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"not valid TOML: {cut(str(error))}") from None
+        raise ValueError(f"not valid TOML: {shorten(str(error))}") from None
 
 
 def _read_size(task: Any, name: str) -> Any:
@@ -173,7 +173,7 @@ def _read_size(task: Any, name: str) -> Any:
         raise ValueError(f"{wanted}, got the class {task.__name__}; create an instance: {task.__name__}(…)")
     if not hasattr(task, name):
         instead = "Config(genome={'num_inputs': …, 'num_outputs': …})"
-        raise ValueError(f"{wanted}, got {shown(task)}; without an evaluator, write {instead}")
+        raise ValueError(f"{wanted}, got {quote(task)}; without an evaluator, write {instead}")
     return getattr(task, name)
 
 

@@ -11,7 +11,7 @@ from neat.config.choices import Distribution, EqualFitness, Measure, Normalisati
 from neat.config.neat_python_names import OTHER_NAMES
 from neat.genome.plain_data import ActivationName, AggregationName
 from neat.genome.schema import NUMBERS
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import NOT_TEXT, Model
 
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
@@ -100,7 +100,7 @@ class _GenomeSettings(Settings):
             if not options:
                 object.__setattr__(self, f"{kind}_options", (name,))
             elif name not in options:
-                raise ValueError(f"{kind}_options: must hold {kind} {name!r}, got {shown(options)}")
+                raise ValueError(f"{kind}_options: must hold {kind} {name!r}, got {quote(options)}")
         return self
 
 

@@ -8,7 +8,7 @@ from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.config.models import GenomeConfig
 from neat.genome.gene_arrays import NUMBERS, check_bounds
 from neat.genome.genome import Genomes
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.validation import check_unmasked
 
 
@@ -32,10 +32,10 @@ def validate_fitness(fitness: np.ndarray, population_size: int) -> np.ndarray:
         if fitness.dtype == object:  # NumPy would convert text to numbers, and None to NaN
             others = [value for value in fitness.flat if not hasattr(value, "__float__")]
             if others:
-                raise TypeError(f"got {shown(others[0])}")
+                raise TypeError(f"got {quote(others[0])}")
         fitness = fitness.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"fitness: expected numbers of {expected}: {cut(str(error))}") from None
+        raise ValueError(f"fitness: expected numbers of {expected}: {shorten(str(error))}") from None
     if fitness.shape != (population_size,):
         raise ValueError(f"fitness: expected {expected}, got {fitness.shape}")
     if not np.isfinite(fitness).all():
@@ -100,7 +100,7 @@ def check_values(genomes: Genomes, config: GenomeConfig) -> None:
     ):
         for index in np.flatnonzero(np.bincount(column[where])).tolist():
             if table[index].name not in allowed:
-                names = cut(", ".join(allowed))
+                names = shorten(", ".join(allowed))
                 raise ValueError(
                     f"{table[index].name!r} is no node function that the config allows here: {names}"
                 )

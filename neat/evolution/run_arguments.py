@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations fits into an int64
 _REPORTER_METHODS = ("start", "generation", "finish")
@@ -27,9 +27,9 @@ def check_run(
     _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
     _check_count("generations", generations)
     if generations > MOST_GENERATIONS:
-        raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {shown(generations)}")
+        raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {quote(generations)}")
     if fitness_target is not None and not _is_number(fitness_target):
-        raise ValueError(f"fitness_target: must be a number, got {shown(fitness_target)}")
+        raise ValueError(f"fitness_target: must be a number, got {quote(fitness_target)}")
     if solved is not None:
         _check_callable("solved", solved, "must take a genome and return whether it solves the task")
     _check_reporters(reporters)
@@ -42,16 +42,16 @@ def _check_callable(name: str, value: Any, requirement: str) -> None:
             f"{name}: {requirement}, got the class {value.__name__}; make an instance first: {value.__name__}(…)"
         )
     if not callable(value):
-        raise ValueError(f"{name}: {requirement}, got {shown(value)}")
+        raise ValueError(f"{name}: {requirement}, got {quote(value)}")
 
 
 def _check_count(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
         hint = f"; write {value:.0f}" if is_whole else ""
-        raise ValueError(f"{name}: must be an integer, got {shown(value)}{hint}")
+        raise ValueError(f"{name}: must be an integer, got {quote(value)}{hint}")
     if value < 1:
-        raise ValueError(f"{name}: must be at least 1, got {shown(value)}")
+        raise ValueError(f"{name}: must be at least 1, got {quote(value)}")
 
 
 def _is_number(value: Any) -> bool:
@@ -66,12 +66,12 @@ def _is_number(value: Any) -> bool:
 def _check_reporters(reporters: Any) -> None:
     if not isinstance(reporters, Sequence) or isinstance(reporters, str | bytes):
         hint = f"; write reporters=[{type(reporters).__name__}(…)]" if _is_reporter(reporters) else ""
-        raise ValueError(f"reporters: must be a list of reporters, got {shown(reporters)}{hint}")
+        raise ValueError(f"reporters: must be a list of reporters, got {quote(reporters)}{hint}")
     for reporter in reporters:
         if not _is_reporter(reporter):
             raise ValueError(
                 f"reporters: each must have the methods {', '.join(_REPORTER_METHODS)} of neat.reporting.Reporter, "
-                f"got {shown(reporter)}"
+                f"got {quote(reporter)}"
             )
 
 

@@ -16,7 +16,7 @@ from pydantic import FailFast, Field
 
 from neat import activations
 from neat.genome.rules import GenomeError
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.text_files import read_text, shorten_path
 from neat.support.validation import Model, Switch
 
@@ -84,7 +84,7 @@ class _Document(Model):
 def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
     """Convert a genome of neat-python; see `neat.neat_python.genome` for arguments and errors."""
     config = getattr(config, "genome_config", config)
-    name = f"genome {shown(getattr(genome, 'key', None))}"
+    name = f"genome {quote(getattr(genome, 'key', None))}"
     try:
         inputs, outputs = list(config.input_keys), list(config.output_keys)
         nodes = [
@@ -120,7 +120,7 @@ def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
         }
         return _build_genome(_Document(**content), name, from_dict)
     except AttributeError as error:
-        raise GenomeError(f"{name}: not a genome and config of neat-python: {cut(str(error))}") from None
+        raise GenomeError(f"{name}: not a genome and config of neat-python: {shorten(str(error))}") from None
     except (TypeError, ValueError) as error:
         raise GenomeError(f"{name}: {error}") from None
 
@@ -134,7 +134,7 @@ def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
     try:
         content = json.loads(text)
         if not isinstance(content, dict):
-            raise ValueError(f"expected an object with nodes and connections, got {shown(content)}")
+            raise ValueError(f"expected an object with nodes and connections, got {quote(content)}")
         return _build_genome(_Document(**content), shorten_path(path), from_dict)
     except RecursionError:
         raise GenomeError(
@@ -142,7 +142,7 @@ def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
         ) from None
     except ValueError as error:
         raise GenomeError(
-            f"{shorten_path(path)}: not a network of neat-python's: {cut(str(error), 500)}"
+            f"{shorten_path(path)}: not a network of neat-python's: {shorten(str(error), 500)}"
         ) from None
 
 
@@ -187,8 +187,8 @@ def _check_keys(topology: _Topology) -> None:
     inputs, outputs = topology.input_keys, topology.output_keys
     if (topology.num_inputs, topology.num_outputs) != (len(inputs), len(outputs)):
         raise ValueError(
-            f"topology: must have as many input_keys and output_keys as num_inputs {shown(topology.num_inputs)} and "
-            f"num_outputs {shown(topology.num_outputs)} say, got {len(inputs)} and {len(outputs)}"
+            f"topology: must have as many input_keys and output_keys as num_inputs {quote(topology.num_inputs)} and "
+            f"num_outputs {quote(topology.num_outputs)} say, got {len(inputs)} and {len(outputs)}"
         )
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ValueError("topology: input_keys and output_keys must all be distinct")

@@ -28,7 +28,7 @@ from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
 from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
 from neat.genome.rules import GenomeError as GenomeError
 from neat.genome.rules import check_description, check_genes, check_layout
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import check_unmasked
 
 _PROTECTED = frozenset({*Description._fields, "generation", "seed", "bounds"})
@@ -139,10 +139,10 @@ class Genomes:
         arrays = self.to_kernel()
         if not isinstance(index, int | np.integer):
             raise TypeError(
-                f"genomes: expected an integer as index, got {shown(index)}; take() gives several"
+                f"genomes: expected an integer as index, got {quote(index)}; take() gives several"
             )
         if not -len(self) <= index < len(self):
-            raise IndexError(f"genome {shown(index)} of {len(self)}")
+            raise IndexError(f"genome {quote(index)} of {len(self)}")
         index %= len(self)
         node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
         connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
@@ -219,7 +219,7 @@ class Genomes:
     def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:
         """Return Genomes made of single ones, each a Genome or plain data (see `Genome.from_dict`)."""
         if not isinstance(genomes, Sequence) or isinstance(genomes, str | bytes):
-            raise ValueError(f"genomes: expected a list of Genome or of plain data, got {shown(genomes)}")
+            raise ValueError(f"genomes: expected a list of Genome or of plain data, got {quote(genomes)}")
         singles = [g if isinstance(g, Genome) else Genome.from_dict(g) for g in genomes]
         if not singles:
             raise ValueError("genomes: expected at least one, got an empty list")

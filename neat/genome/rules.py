@@ -10,7 +10,7 @@ from neat import activations
 from neat.genome.gene_arrays import DTYPES, MOST_INPUTS, Description, GenomeArrays
 from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, repeat
 from neat.kernels.jit import inner_function, kernel
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 
 class GenomeError(ValueError):
@@ -48,11 +48,11 @@ def check_description(description: Description) -> None:
             or not isinstance(value, int | np.integer)
             or not 1 <= value <= MOST_INPUTS
         ):
-            raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {shown(value)}")
+            raise GenomeError(f"{name}: expected an integer from 1 to {MOST_INPUTS}, got {quote(value)}")
     for name in ("bias_input", "feed_forward"):
         value = getattr(description, name)
         if not isinstance(value, bool | np.bool_):
-            raise GenomeError(f"{name}: expected True or False, got {shown(value)}")
+            raise GenomeError(f"{name}: expected True or False, got {quote(value)}")
 
 
 def check_layout(arrays: GenomeArrays) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from neat.population import Population
 from neat.state.arrays import from_arrays, to_arrays
 from neat.support.archive import CheckpointError, read_arrays, write_arrays
-from neat.support.messages import cut
+from neat.support.messages import shorten
 from neat.support.text_files import shorten_path
 
 
@@ -36,4 +36,4 @@ def load(path: str | Path) -> Population:
     try:
         return from_arrays(arrays, Population._without_genomes)
     except ValueError as error:
-        raise CheckpointError(f"{shorten_path(path)}: {cut(str(error), 500)}") from None
+        raise CheckpointError(f"{shorten_path(path)}: {shorten(str(error), 500)}") from None

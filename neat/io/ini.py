@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES
 
 TRUE, FALSE = frozenset({"1", "yes", "true", "on"}), frozenset({"0", "no", "false", "off"})
@@ -29,7 +29,7 @@ def parse(text: str) -> configparser.RawConfigParser:
     try:
         parser.read_string(text.removeprefix("\ufeff"))
     except configparser.Error as error:
-        raise ValueError(f"not a configuration file of neat-python: {cut(str(error))}") from None
+        raise ValueError(f"not a configuration file of neat-python: {shorten(str(error))}") from None
     return parser
 
 
@@ -85,7 +85,7 @@ class Section:
         """Return the value in lower case; raise ValueError unless it is one of `choices`."""
         value = self.text(key, default).lower()
         if value not in choices:
-            raise ValueError(f"[{self._name}] {key}: must be one of {', '.join(choices)}, got {shown(value)}")
+            raise ValueError(f"[{self._name}] {key}: must be one of {', '.join(choices)}, got {quote(value)}")
         return value
 
     def names(self, key: str, parse: Callable[[str], str], default: str | None = None) -> list[str]:
@@ -105,14 +105,14 @@ class Section:
         for key in keys:
             self._read.add(key)
             if key in self._values:
-                self._dropped.append(f"[{self._name}] {cut(key)} = {cut(self._values[key])}: {why}")
+                self._dropped.append(f"[{self._name}] {shorten(key)} = {shorten(self._values[key])}: {why}")
 
     def _expand(self, key: str, outer: tuple[str, ...]) -> str:
         """Return the value of a key with its references replaced; `outer` are the keys that refer to it."""
         self._read.add(key)
         if key in self._expanded:
             return self._expanded[key]
-        where, text = f"[{self._name}] {cut(key)}", self._values[key]
+        where, text = f"[{self._name}] {shorten(key)}", self._values[key]
         if key in outer or len(outer) >= configparser.MAX_INTERPOLATION_DEPTH:
             raise ValueError(f"{where}: the references %(…)s run in a circle or are nested too deeply")
 
@@ -122,7 +122,7 @@ class Section:
             name = (reference[1] or "").lower()
             if name not in self._values:
                 raise ValueError(
-                    f"{where}: {shown(reference[0])} names no value here; a plain % is written %%"
+                    f"{where}: {quote(reference[0])} names no value here; a plain % is written %%"
                 )
             return self._expand(name, (*outer, key))
 
@@ -138,7 +138,7 @@ class Section:
         try:
             return parse(text)
         except ValueError:
-            raise ValueError(f"[{self._name}] {key}: must be {kind}, got {shown(text)}") from None
+            raise ValueError(f"[{self._name}] {key}: must be {kind}, got {quote(text)}") from None
 
 
 def _parse_bool(text: str) -> bool:

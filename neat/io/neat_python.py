@@ -29,7 +29,7 @@ from neat.config.config import Config, merge
 from neat.genome.from_neat_python import activation_name, convert, convert_json
 from neat.genome.genome import Genome
 from neat.io.ini import TRUE, Section, parse
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 
 __all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
@@ -184,7 +184,7 @@ def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> 
     kind, _, rate = value.partition(" ")
     if kind not in _CONNECTIVITY or (rate and not kind.startswith("partial")):
         allowed = "unconnected, fs_neat…, full… or partial… with a share"
-        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {shown(value)}")
+        raise ValueError(f"[DefaultGenome] {key}: must be {allowed}, got {quote(value)}")
     if kind == "unconnected":
         return {"initial_connections": "none"}
     if kind.startswith("fs_neat"):
@@ -202,7 +202,7 @@ def _initial_connections(section: Section, num_inputs: int, num_hidden: int) -> 
         return {"initial_connections": "partial", "initial_rate": float(rate)}
     except ValueError:
         raise ValueError(
-            f"[DefaultGenome] {key}: must hold a share after {kind}, got {shown(rate)}"
+            f"[DefaultGenome] {key}: must hold a share after {kind}, got {quote(rate)}"
         ) from None
 
 
@@ -247,7 +247,7 @@ def _initial_value(section: Section, name: str) -> dict[str, Any]:
     if "gauss" in kind or "normal" in kind:
         return {"mean": mean, "spread": deviation, "distribution": "normal", **bounds}
     if "uniform" not in kind:
-        raise ValueError(f"[DefaultGenome] {key}: must be gaussian, normal or uniform, got {shown(kind)}")
+        raise ValueError(f"[DefaultGenome] {key}: must be gaussian, normal or uniform, got {quote(kind)}")
     low, high = max(least, mean - 2 * deviation), min(greatest, mean + 2 * deviation)
     return {"mean": (low + high) / 2, "spread": (high - low) / 2, "distribution": "uniform", **bounds}
 

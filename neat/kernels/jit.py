@@ -33,7 +33,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from neat.kernels import machine_code
 from neat.kernels.disk_cache import make_tolerant
 from neat.kernels.fingerprint import describe_options, fingerprint
-from neat.support.messages import cut
+from neat.support.messages import shorten
 
 Inline = Literal["never", "late", "early"]  # see `inner_function`
 
@@ -247,7 +247,7 @@ def cause(error: Exception) -> str:
     """Return the line of numba's message that says what is wrong, cut to a readable length."""
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
-    return cut(
+    return shorten(
         next((line for line in lines if line and not line.startswith(headings)), repr(error)), _LONGEST
     )
 

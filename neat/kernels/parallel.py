@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from neat.kernels.work_pieces import IS_COMPILED, all_done, await_done, pieces_of, withdraw
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 MIN_GENOMES_PER_THREAD = 250  # with fewer, waking the thread costs more than it saves
 _MAX_THREADS = 1024
@@ -42,9 +42,9 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         if isinstance(threads, bool) or not isinstance(threads, int):
-            raise ValueError(f"threads: must be an integer, got {shown(threads)}")
+            raise ValueError(f"threads: must be an integer, got {quote(threads)}")
         if not 1 <= threads <= _MAX_THREADS:
-            raise ValueError(f"threads: must be from 1 to {_MAX_THREADS}, got {shown(threads)}")
+            raise ValueError(f"threads: must be from 1 to {_MAX_THREADS}, got {quote(threads)}")
         self.threads = threads
         self._helpers = _Helpers()
         self._alone_until = 0.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from neat.evolution.history import History
 from neat.plot.style import BLUE, GREY, INK, ORANGE, check_kind, figure_and_axes, save, style
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,7 +142,7 @@ def runs(
     """
     if not isinstance(curves, Iterable) or getattr(curves, "shape", None) == ():
         one = "; write [history]" if isinstance(curves, History) else ""
-        raise ValueError(f"curves: must be a list of histories or of arrays, got {shown(curves)}{one}")
+        raise ValueError(f"curves: must be a list of histories or of arrays, got {quote(curves)}{one}")
     arrays = [_to_values(f"curves[{number}]", curve) for number, curve in enumerate(curves)]
     if not arrays or min(map(len, arrays)) == 0:
         raise ValueError("curves: expected at least one run, each of at least one generation")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neat.evolution.history import History
 from neat.genome.genome import Genome, Genomes
 from neat.support.files import as_path, write_atomically
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write `figure` in the format of the path's ending, without a date; raise ValueError for another ending."""
     kind = as_path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
-        raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {shown(str(path))}")
+        raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {quote(str(path))}")
     content = io.BytesIO()
     figure.savefig(content, format=kind, dpi=200, metadata=_FORMATS[kind])
     write_atomically(path, content.getvalue())
@@ -75,7 +75,7 @@ def check_kind(name: str, value: Any, kind: type[Genome | History]) -> None:
     """Raise ValueError unless `value` is a `kind`; the message suggests which part of it to pass instead."""
     if isinstance(value, kind):
         return
-    got, instead = shown(value), ""
+    got, instead = quote(value), ""
     part = next((part for part in _PARTS[kind] if hasattr(value, part)), None)
     if part is not None:
         got, instead = f"a {type(value).__name__}", f"; pass its .{part}"

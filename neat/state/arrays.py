@@ -25,7 +25,7 @@ from neat.state.checkpoint_rules import (
 )
 from neat.state.run_state import RunState
 from neat.support.archive import check_arrays, select_group
-from neat.support.messages import cut
+from neat.support.messages import shorten
 
 FORMAT = 3
 
@@ -78,7 +78,7 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     try:
         config = Config.from_toml(arrays["config"].tobytes().decode())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"config: {cut(str(error))}") from None
+        raise ValueError(f"config: {shorten(str(error))}") from None
     check_all_arrays(arrays, config)
     _renumber(arrays, "activation", activation_index)
     _renumber(arrays, "aggregation", aggregation_index)

@@ -18,7 +18,7 @@ from neat.genome.genome import DTYPES, Genome, GenomeArrays
 from neat.kernels.hash_table import Table
 from neat.state.run_state import RunState
 from neat.support.archive import Expected, check_arrays
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 
 class Counters(NamedTuple):
@@ -94,7 +94,7 @@ def check_all_arrays(arrays: dict[str, np.ndarray], config: Config) -> None:
     check_arrays(arrays, table)
     for name in arrays:
         if name not in table and not name.startswith("evaluator."):
-            raise ValueError(f"{shown(name)}: a checkpoint has no array of this name")
+            raise ValueError(f"{quote(name)}: a checkpoint has no array of this name")
 
 
 def kept_genomes(state: RunState) -> dict[str, Genome]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from neat.support.files import write_atomically
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 from neat.support.text_files import read_regular, shorten_path
 
 _DIGEST_LENGTH = 64  # characters of a SHA-256 digest in hexadecimal
@@ -80,13 +80,13 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         if sum(member.file_size for member in members) > len(content):
             raise ValueError(f"claims more than the {len(content)} bytes of the file")
         for member in members:
-            name = shown(member.filename.removesuffix(".npy"))
+            name = quote(member.filename.removesuffix(".npy"))
             _check_member(member)
             if member.filename.removesuffix(".npy") in arrays:
                 raise ValueError("occurs twice")
             arrays[member.filename.removesuffix(".npy")] = _parse_npy(_member_bytes(view, member))
     except Exception as error:  # zipfile and NumPy raise many kinds for a zip or a header made by hand
-        reason = cut(str(error)) or type(error).__name__
+        reason = shorten(str(error)) or type(error).__name__
         raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: {name}: {reason}") from None
     return arrays
 
@@ -152,5 +152,5 @@ def check_arrays(arrays: Mapping[str, np.ndarray], table: Expected) -> None:
         if not fits or (array.dtype.kind != "U" if is_text else array.dtype != dtype):
             kind = "text" if is_text else "rows of the history" if dtype.names else str(dtype)
             sizes = str(shape).replace("None", "any length")
-            got = f"{cut(str(array.dtype))} of {cut(str(array.shape))}"
+            got = f"{shorten(str(array.dtype))} of {shorten(str(array.shape))}"
             raise ValueError(f"{name}: expected {kind} of shape {sizes}, got {got}")

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from neat.support.messages import cut, shown
+from neat.support.messages import quote, shorten
 
 _LONGEST_PATH = 4096  # characters, the limit of Linux
 _TEMPORARY = (".neat-", ".new")
@@ -52,15 +52,15 @@ else:
 def as_path(path: Any, name: str = "path") -> Path:
     """Return `path` as a Path; raise ValueError unless it is text or a Path that the system can look up."""
     if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"{name}: must be a path, got {shown(path)}")
+        raise ValueError(f"{name}: must be a path, got {quote(path)}")
     try:
         os.fsencode(path)
     except UnicodeEncodeError:
-        raise ValueError(f"{name}: must be text that the system can encode, got {shown(str(path))}") from None
+        raise ValueError(f"{name}: must be text that the system can encode, got {quote(str(path))}") from None
     if len(str(path)) > _LONGEST_PATH:
         raise ValueError(f"{name}: must have at most {_LONGEST_PATH:,} characters, got {len(str(path)):,}")
     if "\0" in str(path):
-        raise ValueError(f"{name}: must hold no NUL, got {shown(str(path))}")
+        raise ValueError(f"{name}: must hold no NUL, got {quote(str(path))}")
     return Path(path)
 
 
@@ -75,13 +75,13 @@ def resolve_file(path: Any, name: str) -> Path:
     try:
         mode, has_folder = _mode(file), file.parent.is_dir()
     except OSError as error:  # the name is too long, or the folder may not be searched
-        raise ValueError(f"{name}: {cut(str(error))}") from None
+        raise ValueError(f"{name}: {shorten(str(error))}") from None
     if mode is not None and stat.S_ISDIR(mode):
-        raise ValueError(f"{name}: {cut(str(file))} is a folder; name a file, such as {file / 'run.npz'}")
+        raise ValueError(f"{name}: {shorten(str(file))} is a folder; name a file, such as {file / 'run.npz'}")
     if mode is not None and not stat.S_ISREG(mode):
-        raise ValueError(f"{name}: {cut(str(file))} is not a regular file")
+        raise ValueError(f"{name}: {shorten(str(file))} is not a regular file")
     if not has_folder:
-        raise ValueError(f"{name}: there is no folder {cut(str(file.parent))}")
+        raise ValueError(f"{name}: there is no folder {shorten(str(file.parent))}")
     return file
 
 
@@ -105,7 +105,7 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
         target = resolve_path(path)
         mode = _mode(target)
         if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise ValueError(f"{cut(str(path))}: is not a regular file")
+            raise ValueError(f"{shorten(str(path))}: is not a regular file")
         _delete_leftovers(target.parent)
         file, temporary = _open_temporary(target.parent)
         try:
@@ -345,4 +345,4 @@ def _is_at(file: io.FileIO, path: Path) -> bool:
 def _first_line(file: io.FileIO) -> str:
     file.seek(0)
     line = file.read(200).decode("utf-8", "replace").partition("\n")[0]
-    return line if line.isprintable() else shown(line)
+    return line if line.isprintable() else quote(line)

@@ -43,12 +43,12 @@ class _Short(reprlib.Repr):
 _SHORT = _Short()
 
 
-def shown(value: Any) -> str:
+def quote(value: Any) -> str:
     """Return `repr(value)` on one line, cut to a length that suits a message."""
-    return cut(_SHORT.repr(value))
+    return shorten(_SHORT.repr(value))
 
 
-def cut(text: str, most: int = _MOST) -> str:
+def shorten(text: str, most: int = _MOST) -> str:
     """Return `text` on one line with control characters escaped; cut its middle if it exceeds `most` characters."""
     text = " ".join(line.strip() for line in text.splitlines() if line.strip())
     if not text.isprintable():  # terminals obey control characters, and surrogates cannot be encoded
@@ -56,7 +56,7 @@ def cut(text: str, most: int = _MOST) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def find_similar(name: str, known: Iterable[str]) -> str | None:
     """Return the known name whose spelling is closest to `name`, or None if none is close."""
     close = difflib.get_close_matches(name, known, 1) if len(name) <= _LONGEST_NAME else []
     return close[0] if close else None

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from neat.support.files import as_path
-from neat.support.messages import cut
+from neat.support.messages import shorten
 
 MOST_SETTINGS_BYTES = 2**17
 """Largest allowed size of a settings file; real ones have a few thousand bytes."""
@@ -60,4 +60,4 @@ def read_text(path: str | Path, most: int) -> str:
 
 def shorten_path(path: str | Path) -> str:
     """Return the path as text for a message: on one line, at most 500 characters."""
-    return cut(str(path), 500)
+    return shorten(str(path), 500)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from neat.support.messages import cut, nearest, shown
+from neat.support.messages import find_similar, quote, shorten
 
 _LONGEST_NAME = 60  # characters of a field's name in a message
 
@@ -31,14 +31,14 @@ class Model(BaseModel):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
-            self._refuse_change(name, shown(value))
+            self._refuse_change(name, quote(value))
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         self._refuse_change(name, "…")
 
     def _refuse_change(self, name: str, value: str) -> NoReturn:
-        kind, short = type(self).__name__, cut(name, _LONGEST_NAME)
+        kind, short = type(self).__name__, shorten(name, _LONGEST_NAME)
         if name not in type(self).model_fields:
             raise ValueError(f"{short}: a {kind} has no such field{_suggestion(name, type(self))}")
         raise ValueError(f"{short}: a {kind} cannot be changed; {self._change_hint(name, value)}")
@@ -50,7 +50,7 @@ class Model(BaseModel):
 def _format_error(error: ValidationError, model: type[Model]) -> str:
     """Return pydantic's first complaint on one line: the field, what is allowed, the value."""
     complaint = error.errors()[0]
-    field = ".".join(cut(str(part), _LONGEST_NAME) for part in complaint["loc"])
+    field = ".".join(shorten(str(part), _LONGEST_NAME) for part in complaint["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if complaint["type"] == "value_error":
         text = str(complaint["ctx"]["error"])
@@ -63,14 +63,14 @@ def _format_error(error: ValidationError, model: type[Model]) -> str:
     if complaint["type"] == "missing":
         return f"{field}: must be given{more}"
     return (
-        f"{field}: {complaint['msg'][0].lower()}{complaint['msg'][1:]}, got {shown(complaint['input'])}{more}"
+        f"{field}: {complaint['msg'][0].lower()}{complaint['msg'][1:]}, got {quote(complaint['input'])}{more}"
     )
 
 
 def _suggestion(name: str, model: type[Model]) -> str:
     """Return "; did you mean …?" with the closest field of the model or its sections, or ""."""
     paths = _field_paths(model)
-    meant = model.other_names.get(name) or paths.get(nearest(name, paths) or "")
+    meant = model.other_names.get(name) or paths.get(find_similar(name, paths) or "")
     return f"; did you mean {meant}?" if meant else ""
 
 
@@ -110,20 +110,20 @@ def to_number(name: str, value: Any) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"expected a number as {name}, got {shown(value)}") from None
+        raise ValueError(f"expected a number as {name}, got {quote(value)}") from None
 
 
 def _reject_text(value: Any) -> Any:
     """Return `value` unchanged; raise ValueError for text and bools, which pydantic would convert to numbers."""
     if isinstance(value, str | bytes | bool | np.bool_):
-        raise ValueError(f"must be a number, got {shown(value)}")
+        raise ValueError(f"must be a number, got {quote(value)}")
     return value
 
 
 def _to_bool(value: Any) -> Any:
     """Return a bool or a NumPy bool as a bool; raise ValueError for text and numbers, which pydantic would convert."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"must be true or false, got {shown(value)}")
+        raise ValueError(f"must be true or false, got {quote(value)}")
     return bool(value)
 
 

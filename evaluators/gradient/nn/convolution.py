@@ -12,7 +12,7 @@ from evaluators.gradient.nn.module import Module, Parameter
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.operations.windows import Padding
 from evaluators.gradient.tensor.tensor import Tensor
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
@@ -28,7 +28,7 @@ def _check_padding(padding: Any) -> None:
         if padding in ("same", "valid") and isinstance(padding, str):
             return
         raise ValueError(
-            f"padding: must be 'same', 'valid' or an integer of at least 0, got {shown(padding)}"
+            f"padding: must be 'same', 'valid' or an integer of at least 0, got {quote(padding)}"
         )
 
 

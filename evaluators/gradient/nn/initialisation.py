@@ -21,7 +21,7 @@ import numpy as np
 
 from evaluators.gradient import draws
 from evaluators.gradient.checks import check_positive
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 Initialiser = Callable[[tuple[int, ...], int, int, int], np.ndarray]
 """Takes a shape, a seed, a stream and an index; returns values of that shape."""
@@ -38,7 +38,7 @@ NAMES = tuple(f"{name}_{shape}" for name in _VARIANCES for shape in ("uniform", 
 def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
     """Return the initialiser of this name, for a weight with these connections; ValueError if it is not in NAMES."""
     if name not in NAMES:
-        raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {shown(name)}")
+        raise ValueError(f"initialisation: must be one of {', '.join(NAMES)}, got {quote(name)}")
     rule, _, distribution = name.partition("_")
     deviation = math.sqrt(_VARIANCES[rule](fan_in, fan_out))
     return functools.partial(_draw_normal if distribution == "normal" else _draw_uniform, deviation)

@@ -16,7 +16,7 @@ from evaluators.gradient.checks import check_none_negative
 from evaluators.gradient.optim.schedules import Schedule, check_rate
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 Rate = float | Schedule
 
@@ -76,7 +76,7 @@ class Optimiser:
         if isinstance(parameters, Tensor):
             raise ValueError("parameters: expected a list of tensors, got a Tensor")
         if not isinstance(parameters, Iterable):
-            raise ValueError(f"parameters: expected a list of tensors, got {shown(parameters)}")
+            raise ValueError(f"parameters: expected a list of tensors, got {quote(parameters)}")
         self._parameters = tuple(parameters)
         if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
             raise ValueError("parameters: expected at least one tensor, and nothing else")

@@ -10,7 +10,7 @@ from evaluators.gradient.checks import check_flag, check_fraction, check_non_neg
 from evaluators.gradient.optim.optimiser import Optimiser, Rate, Setting
 from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.tensor import Tensor
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 
 def _values(members: Sequence[Tensor]) -> Any:
@@ -175,7 +175,7 @@ class RMSprop(Optimiser):
 
 def _check_betas(name: str, value: Any) -> tuple[float, float]:
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError(f"{name}: expected two numbers, got {shown(value)}")
+        raise ValueError(f"{name}: expected two numbers, got {quote(value)}")
     return check_fraction(name, value[0]), check_fraction(name, value[1])
 
 

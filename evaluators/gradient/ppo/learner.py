@@ -36,7 +36,7 @@ from evaluators.gradient.tensor.tensor import constant, no_grad
 from evaluators.gradient.training import check_checkpoint
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given
-from neat.support.messages import cut
+from neat.support.messages import shorten
 from neat.support.text_files import shorten_path
 
 UPDATE = np.dtype(
@@ -238,7 +238,7 @@ class Learner:
         """Set the state that `state` returned; ValueError if it belongs to other training."""
         mine = self.state()
         if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
-            other = cut(str(arrays.get("training", "not of PPO")))
+            other = shorten(str(arrays.get("training", "not of PPO")))
             raise ValueError(f"state: is of other training: {other}")
         fixed = mine.keys() - {"training", "history"}
         check_state({name: arrays[name] for name in fixed}, {name: mine[name] for name in fixed})
@@ -246,7 +246,7 @@ class Learner:
         if history.dtype != UPDATE or history.ndim != 1 or len(history) > self.updates:
             raise ValueError(
                 f"state: history: expected at most {self.updates} rows, "
-                f"got {cut(str(history.dtype))} of {history.shape}"
+                f"got {shorten(str(history.dtype))} of {history.shape}"
             )
         of = {
             part: select_group(part, arrays)

@@ -24,7 +24,7 @@ from evaluators.gradient.tensor.operations.activations import check_differentiab
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.kernels import parallel
 from neat.kernels.jit import cause
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 _STEP_COST = 5  # in the units of `parallel.over`
 
@@ -67,7 +67,7 @@ class Policy(Module):
         check_differentiable(activation)
         deviation = check_positive("deviation", deviation)
         if not isinstance(hidden, tuple | list):
-            raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {shown(hidden)}")
+            raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {quote(hidden)}")
         self.environment = environment
         self.functions = environment.functions()
         self.activation = activation

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.devices import HOST, Arrays, arrays_of, resolve_device
-from neat.support.messages import shown
+from neat.support.messages import quote
 from neat.support.validation import check_unmasked
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -42,7 +42,7 @@ def float_dtype(dtype: Any) -> np.dtype:
     with contextlib.suppress(TypeError):
         if dtype is not None and np.dtype(dtype) in DTYPES:  # np.dtype(None) is float64
             return np.dtype(dtype)
-    raise ValueError(f"dtype: must be float32 or float64, got {shown(dtype)}")
+    raise ValueError(f"dtype: must be float32 or float64, got {quote(dtype)}")
 
 
 def to_floats(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from evaluators.environments import CartPole
 from evaluators.gymnasium.evaluator import Gymnasium
 from neat.genome.genome import Genomes
-from neat.support.messages import shown
+from neat.support.messages import quote
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -139,15 +139,15 @@ def test_errors_suggest_the_right_argument():
     ours = "; write Rollout(CartPole(…)), or Gymnasium(CartPole(…).to_gymnasium) for Gymnasium's loop"
     single = "; give a function that makes a single environment: this evaluator steps several side by side"
     for environment, message in (
-        (walk, f"{instance}{shown(walk)}; write Gymnasium(lambda: Walk(…)), which makes a new one each time"),
+        (walk, f"{instance}{quote(walk)}; write Gymnasium(lambda: Walk(…)), which makes a new one each time"),
         (
             cart_pole,
-            f"{instance}{shown(cart_pole)}; write Gymnasium('CartPole-v1'), or a function that makes it",
+            f"{instance}{quote(cart_pole)}; write Gymnasium('CartPole-v1'), or a function that makes it",
         ),
-        (vector, f"{instance}{shown(vector)}{single}"),
-        (lambda: vector, f"{made}{shown(vector)}{single}"),
-        (CartPole(), f"{instance}{shown(CartPole())}{ours}"),
-        (CartPole, f"{made}{shown(CartPole())}{ours}"),
+        (vector, f"{instance}{quote(vector)}{single}"),
+        (lambda: vector, f"{made}{quote(vector)}{single}"),
+        (CartPole(), f"{instance}{quote(CartPole())}{ours}"),
+        (CartPole, f"{made}{quote(CartPole())}{ours}"),
     ):
         refused(lambda environment=environment: Gymnasium(environment), message)
     vector.close()

@@ -11,7 +11,7 @@ import pytest
 
 import neat
 from neat.io.neat_python import config_from_ini, config_from_text, genome_from_json
-from neat.support.messages import cut, nearest, shown
+from neat.support.messages import find_similar, quote, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES
 from tests.support.paths import DATA
 
@@ -38,8 +38,8 @@ class Failing:
 
 
 def test_a_cut_text_holds_no_control_characters():
-    assert cut("a\x1b[31m\x07\u202eb\udce9\n\n  c²") == "a\\x1b[31m\\x07\\u202eb\\udce9 c²"
-    assert len(cut("\x1b" * 10**6)) <= 203
+    assert shorten("a\x1b[31m\x07\u202eb\udce9\n\n  c²") == "a\\x1b[31m\\x07\\u202eb\\udce9 c²"
+    assert len(shorten("\x1b" * 10**6)) <= 203
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ def test_a_cut_text_holds_no_control_characters():
     ids=lambda value: type(value).__name__,
 )
 def test_values_are_shown_on_one_short_line(value):
-    assert len(shown(value)) <= 210
-    assert "\n" not in shown(value)
+    assert len(quote(value)) <= 210
+    assert "\n" not in quote(value)
 
 
 def test_short_values_are_shown_as_they_are():
     for value in (3, -1.5, True, None, "abc", ("relu",), {"a": 1}, [1, 2], 10**20, "two\nlines"):
-        assert shown(value) == repr(value)
-    assert shown(np.zeros((2, 3))) == "an array of shape (2, 3)"
-    assert shown(object()) == "a object"
-    assert shown(10**6000) == "an integer of 6001 digits"
-    assert cut("a" * 50 + "b" * 50, 10) == "aaaaa...bbbbb"
-    assert nearest("poplation_size", ["seed", "population_size"]) == "population_size"
-    assert nearest("x" * 10**6, ["seed"]) is None
+        assert quote(value) == repr(value)
+    assert quote(np.zeros((2, 3))) == "an array of shape (2, 3)"
+    assert quote(object()) == "a object"
+    assert quote(10**6000) == "an integer of 6001 digits"
+    assert shorten("a" * 50 + "b" * 50, 10) == "aaaaa...bbbbb"
+    assert find_similar("poplation_size", ["seed", "population_size"]) == "population_size"
+    assert find_similar("x" * 10**6, ["seed"]) is None
 
 
 @pytest.mark.parametrize(
