@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
 
-.PHONY: demo test smoke lint benchmark fuzz kills gpu python
+.PHONY: demo test smoke long lint benchmark fuzz kills gpu python
 MINUTES ?= 15
 
 demo: $(VENV)/installed  ## Evolve XOR and draw the run
@@ -16,6 +16,9 @@ test: $(VENV)/installed-dev  ## Run the tests
 
 smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the versions of Python, NumPy and numba
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m smoke
+
+long: $(VENV)/installed-dev  ## Run the tests that `make test` leaves out: all kernels of a GPU, compiled and simulated
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long
 
 lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -7,7 +7,12 @@ import evaluators
 from evaluators import devices
 from neat.kernels.jit import inner_function
 from tests.gpu.device_cases import ENVIRONMENTS, check_alike, check_same_champion, genomes
-from tests.gpu.test_kernels import check_compiles, emulated, specialisations  # noqa: F401  skips without a compiler
+from tests.gpu.test_kernels import (  # skips without a compiler
+    check_compiles,
+    emulated,  # noqa: F401
+    mark_long,
+    specialisations,
+)
 from tests.support.random_walks import ONE, Hot, Late, Walk
 
 
@@ -38,7 +43,7 @@ KERNELS = {
 }
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", mark_long(KERNELS, ("play CartPole",)))
 def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
     function, *arguments = KERNELS[name]
     check_compiles(function(*arguments), "device" not in name, cache)

@@ -72,8 +72,20 @@ def ptx(kernel, capabilities):
     }
 
 
+SHORT = ("compile, shared", "score, shared", "copy", "combine")
+
+
+def mark_long(names, short):
+    """Return the names as parameters, of which those that are not in `short` are marked as long."""
+    return [pytest.param(name, marks=() if name in short else pytest.mark.long) for name in names]
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.smoke] * (name == "add")) for name in KERNELS]
+    "name",
+    [
+        pytest.param("add", marks=pytest.mark.smoke),
+        *mark_long([name for name in KERNELS if name != "add"], SHORT),
+    ],
 )
 def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
     function, *arguments = KERNELS[name]

@@ -12,10 +12,27 @@ from tests.gpu.device_cases import CASES, run
 pytest.importorskip("numba_cuda")
 
 
+SHORT = (
+    "learned, recurrent",
+    "squared_error, 4 samples",
+    "cross_entropy, 3 classes",
+    "several threads for a network",
+    "a warp for a network, in pieces",
+    "recurrent networks",
+    "CartPole",
+    "TMaze",
+)
+
+
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
+def simulated(request, tmp_path_factory):
+    """The arrays of all cases that this module is to check."""
+    wanted = [
+        item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")
+    ]
+    names = {item.callspec.params["name"] for item in wanted if "name" in item.callspec.params}
     file = tmp_path_factory.mktemp("simulated") / "arrays.npz"
-    simulate("tests.gpu.device_cases", str(file), *CASES)
+    simulate("tests.gpu.device_cases", str(file), *sorted(names))
     with np.load(file) as arrays:
         return dict(arrays)
 
@@ -27,7 +44,9 @@ def simulate(module, *arguments):
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in CASES]
+)
 def test_a_kernel_computes_what_the_cpu_does(name, simulated):
     for key, expected in run(name, "cpu").items():
         got = simulated[f"{name}/{key}"]
