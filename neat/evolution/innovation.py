@@ -21,6 +21,7 @@ from neat.config.config import Config
 from neat.genome.genome import GenomeArrays
 from neat.kernels.hash_table import Table, check_table, empty_table, find_place, put, with_room
 from neat.kernels.jit import function, inner_function, kernel
+from neat.kernels.sorting import count_below
 
 _COUNT, _SZUDZIK, _CANTOR = range(3)
 
@@ -314,7 +315,7 @@ def _enter_links(genes, input_count, chosen, links, counters):
     """Enter the connections at the positions `chosen`, ascending by number, unless their links are in the table."""
     for k in range(len(chosen)):
         position = chosen[k]
-        genome = np.searchsorted(genes.connection_offset, position, "right") - 1
+        genome = count_below(genes.connection_offset, position + 1) - 1
         node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
         source = _to_id(genes.connection_source[position], node_ids, input_count)
         target = _to_id(genes.connection_target[position], node_ids, input_count)
@@ -335,7 +336,7 @@ def _number_split(innovation, node_ids, nodes, counters):
             counters[0] += 1
             counters[2] += 1
             return nodes.value[place]
-        known = np.searchsorted(node_ids, nodes.value[place])
+        known = count_below(node_ids, nodes.value[place])
         if known == len(node_ids) or node_ids[known] != nodes.value[place]:
             return nodes.value[place]
         ordinal += 1

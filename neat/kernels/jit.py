@@ -29,6 +29,7 @@ from llvmlite.binding import ExecutionEngine, ffi
 from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 
 from neat.kernels import machine_code
 from neat.kernels.disk_cache import make_tolerant
@@ -37,7 +38,19 @@ from neat.support.messages import shorten
 
 Inline = Literal["never", "late", "early"]  # see `inner_function`
 
-_Cache = make_tolerant(FunctionCache)
+
+class _QuickCache(FunctionCache):
+    """numba's cache, without the import of all that numba can compile before the first build is loaded.
+
+    That import takes longer than the builds of a run. A compilation begins with it too.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)  # builds that make arrays need numba's runtime
+        return self._load_overload(sig, target_context)
+
+
+_Cache = make_tolerant(_QuickCache)
 _LONGEST = 400  # characters of numba's message in an error message
 _LLVM_CALLBACKS = tuple(
     getattr(ExecutionEngine, name).__code__
@@ -106,8 +119,10 @@ def inner_function(
         contract: Allow the compiler to round a product and a sum once instead of twice (see `function`).
         reassociate: Allow the compiler to change the order of additions, so that sums can be vectorised. This also
             allows the rounding of `contract`, even if that is False. Use it for gradients only, which nothing compares.
-        allocates: Whether the function makes arrays (see `kernel`). If not, its caller passes scratch. A function that
-            is inlined early must allocate if and only if its caller does.
+        allocates: Whether the function makes arrays (see `kernel`). If not, its caller passes scratch. Of two functions
+            that handle arrays, one can be inlined early into the other only if both allocate or neither does. One that
+            allocates must not call one that does not and returns an array, nor the other way round: the array would be
+            released once too often, or never.
         saved_as: Save the build on disk under this name, as `kernel` does, so that the kernels of all processes share
             it. A newer build of the same name replaces the older one.
         **options: numba's options.

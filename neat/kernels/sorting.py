@@ -38,3 +38,19 @@ def descending(value):
             start[place] += 1
         order, spare = spare, order
     return order
+
+
+@inner_function
+def count_below(values, limit):
+    """Return the number of elements of an ascending array that are less than `limit`.
+
+    `np.searchsorted` does so too, but it makes each process that loads the kernel import SciPy's linear algebra.
+    """
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) >> 1
+        if values[middle] < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low
