@@ -18,7 +18,7 @@ smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the v
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m smoke
 
 long: $(VENV)/installed-dev  ## Run the tests that `make test` leaves out: all kernels of a GPU, compiled and simulated
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .

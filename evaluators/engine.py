@@ -23,7 +23,7 @@ from evaluators.program.compiled import NetworkBatch, Origins
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes
-from neat.kernels.parallel import Workers
+from neat.kernels.parallel import Workers, check_workers
 
 T = TypeVar("T")
 
@@ -173,8 +173,13 @@ def engine_for(devices: tuple[str, ...], workers: Workers | None = None) -> Engi
 
     Args:
         devices: As `evaluators.devices.resolve_device` returned them.
-        workers: The threads of the CPU's engine; None: the shared ones.
+        workers: The threads of the CPU's engine; None: the shared ones, with which a GPU's engine does its work on the
+            host.
+
+    Raises:
+        ValueError: `workers` is something else.
     """
+    check_workers(workers)
     if devices == ("cpu",):
         return CpuEngine(workers)
     from evaluators.gpu.engine import GpuEngine  # which imports numba-cuda

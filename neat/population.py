@@ -78,6 +78,7 @@ class Population(RunState):
 
     def _prepare(self, config: Config, workers: parallel.Workers | None = None) -> None:
         """Set all attributes except the genomes."""
+        parallel.check_workers(workers)
         super().__init__(config)
         self.workers = workers
         size = config.population_size

@@ -163,7 +163,7 @@ def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals)
 
 
 class Criterion(NamedTuple):
-    """What `_differentiate_claimed` differentiates."""
+    """The loss that `_differentiate_claimed` differentiates, its factor, and a constant array."""
 
     objective: Objective
     scale: Any  # float32, the factor of the loss
@@ -215,8 +215,8 @@ def gradient_range() -> Any:
 def _build_range(template: Any, loop: Any, build_pass: Any, activations: int, aggregations: int) -> Any:
     """Specialise a template with a pass over the first activations and aggregations of the tables.
 
-    The template allocates scratch, and `loop` does the work. It is a function of its own that does not allocate, so
-    that the pass can be inlined early: it would else be compiled twice.
+    The template allocates scratch and calls `loop`, which does not allocate. The pass can then be inlined early into
+    `loop`; inlined late, it would be compiled twice.
     """
     passes = [forward_for(activations, aggregations)]
     if build_pass is gradient_pass:

@@ -192,5 +192,5 @@ def _advance(state, action, constants, random, observation):
 def _kernels(functions: Functions) -> tuple[Any, Any]:
     """Return the kernels that start an episode and take a step, built from the environment's functions."""
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
-    begin, advance = (specialise(each, functions.task, bind, _nrt=False) for each in (_begin, _advance))
+    begin, advance = (specialise(each, functions.task, bind, allocates=False) for each in (_begin, _advance))
     return begin, advance

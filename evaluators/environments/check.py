@@ -156,7 +156,8 @@ def _fill_vector(low, high, time, vector):
 def _compile_trial(functions: Functions, discrete: bool) -> Any:
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
     pick_action = _pick_integer if discrete else _fill_vector
-    return specialise(_try_functions, functions.task, {**bind, "pick_action": pick_action}, _nrt=False)
+    bind["pick_action"] = pick_action
+    return specialise(_try_functions, functions.task, bind, allocates=False)
 
 
 def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> str | None:

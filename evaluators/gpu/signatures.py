@@ -8,7 +8,7 @@ import numpy as np
 from numba import from_dtype, types
 
 F4, F8, I4, I8 = types.float32, types.float64, types.int32, types.int64
-U1, B1 = types.uint8, types.boolean
+B1 = types.boolean
 
 
 def array(element: Any, dimensions: int = 1, layout: str = "C") -> Any:

@@ -21,7 +21,7 @@ ACTION = 2**31 + 3
 TRIAL_ACTION = 2**31 + 4
 
 
-@kernel
+@kernel(allocates=False)
 def _fill(seed, generation, genome, purpose, words):
     for draw in range((len(words) + 3) // 4):
         block = rng.inline_block(seed, generation, genome, purpose, draw)

@@ -19,6 +19,7 @@ from evaluators.program.derivatives import SLOPES
 from evaluators.samples import Samples, as_samples
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
+from neat.kernels.parallel import Workers
 from neat.support.messages import quote
 
 Trainable = Literal["weight", "bias", "response"]
@@ -51,6 +52,7 @@ def fit_weights(
     recurrent_steps: int = 5,
     train: Sequence[Trainable] = ("weight", "bias"),
     device: str = "cpu",
+    workers: Workers | None = None,
 ) -> Learned:
     """Train the weights of all genomes at once, each on all samples in each step.
 
@@ -68,6 +70,7 @@ def fit_weights(
         recurrent_steps: The number of steps of recurrent networks, through which the gradient goes back in time.
         train: The attributes to train.
         device: Where to train (see `evaluators.devices.resolve_device`); the optimiser's parameters are there.
+        workers: The threads that train on the CPU; None: the shared ones.
 
     Returns:
         The trained genomes, their fitness before and after, and which of them diverged.
@@ -77,7 +80,7 @@ def fit_weights(
     """
     batch = as_batch(genomes)
     samples = as_samples(inputs, targets, fitness, recurrent_steps)
-    engine = engine_for(resolve_device(device, unsupported_reason))
+    engine = engine_for(resolve_device(device, unsupported_reason), workers)
     return Trainer(samples, engine, optimiser, steps, train)(batch)
 
 

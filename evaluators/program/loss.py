@@ -98,7 +98,7 @@ def _cross_entropy(outputs, sample, targets, target):
 
 @inner_function(contract=True)
 def _is_right(outputs, sample, targets, target):
-    """1.0 where the prediction is right, else 0.0; a tie or a NaN is not right."""
+    """Return 1.0 if the prediction is right, else 0.0; a tie or a NaN is not right."""
     values, slot, network = outputs
     if slot.shape[1] == 1:
         z = values[slot[network, 0], sample]

@@ -1,4 +1,4 @@
-"""A network as a program: its nodes in an order in which they can be computed, each with its links."""
+"""Programs: networks whose nodes are in evaluation order, each with its links."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINK_FIELDS = {"link_source": _I4, **{row.program_field: row.dtype for row in _L
 if TYPE_CHECKING:
 
     class Programs(NamedTuple):
-        """What checkers know of the class below; further rows of the schema need not stand here."""
+        """The fields of the class below for type checkers, which cannot read the schema."""
 
         node_start: np.ndarray
         link_start: np.ndarray
@@ -59,7 +59,7 @@ else:
 
 
 class Shape(NamedTuple):
-    """What networks of one population have in common."""
+    """The properties that all networks of a population share."""
 
     input_count: Any  # int64, inputs, the bias input among them
     recurrent: Any  # bool
@@ -78,7 +78,7 @@ class Scratch(NamedTuple):
 
 @inner_function(inline="never", allocates=True)
 def new_scratch(slots, links):
-    """A Scratch for genomes of up to that size."""
+    """Return a Scratch for genomes with at most this many slots and links."""
     return Scratch(
         np.empty(slots, np.int32),
         np.empty(links, np.int32),
@@ -90,16 +90,16 @@ def new_scratch(slots, links):
 
 
 def _empty(size: str, fields: dict[str, np.dtype[Any]]) -> str:
-    """Arguments for Programs: new arrays."""
+    """Return the source of arguments for Programs: new arrays."""
     return ", ".join(f"{name}=empty({size}, {dtype})" for name, dtype in fields.items())
 
 
 def _part(bounds: str, fields: dict[str, np.dtype[Any]]) -> str:
-    """Arguments for Programs: parts of arrays."""
+    """Return the source of arguments for Programs: parts of arrays."""
     return ", ".join(f"{name}=programs.{name}[{bounds}]" for name in fields)
 
 
-# Room for one network's program.
+# Return uninitialised Programs with room for one network.
 new_programs = inner_function(inline="never", allocates=True)(
     generate(
         "new_programs(nodes, links, outputs)",
@@ -113,8 +113,8 @@ new_programs = inner_function(inline="never", allocates=True)(
     )
 )
 
-# Program number `network` alone, as number 0, if the `link_end` of `programs` count from its first link.
-# `zero`: int64 (1,), the number 0.
+# Return one network of `programs` as Programs of its own. Its `link_end` must count from its first link. `zero` is the
+# number 0, int64 (1,).
 single_program = inner_function(
     generate(
         "single_program(programs, network, zero)",
@@ -140,7 +140,7 @@ _copy_link = inner_function(
     generate("_copy_link(arrays, gene, programs, position)", repeat(_COPY, _LINK), {})
 )
 
-# The same from one place in programs to another.
+# Copy the attributes of a node or a link from one position in programs to another.
 _MOVE = "target.{row.program_field}[position] = source.{row.program_field}[origin]"
 move_node = inner_function(generate("move_node(source, origin, target, position)", repeat(_MOVE, _NODE), {}))
 move_link = inner_function(generate("move_link(source, origin, target, position)", repeat(_MOVE, _LINK), {}))
@@ -148,10 +148,10 @@ move_link = inner_function(generate("move_link(source, origin, target, position)
 
 @inner_function
 def write_program(arrays, genome, input_count, num_outputs, programs, network, scratch):
-    """Write genome number `genome` of `arrays` (a GenomeArrays) as program number `network` of `programs`.
+    """Write the genome at index `genome` of a GenomeArrays as the program at index `network` of `programs`.
 
-    Nodes that no output can see through enabled connections are left out; sources come before their targets
-    where the network is free of loops. A node's links keep the order of their innovation numbers.
+    Nodes on which no output depends through enabled connections are left out. Sources come before their targets if the
+    network has no loops. A node's links keep the order of their innovation numbers.
     """
     first_node = arrays.node_offset[genome]
     first_connection = arrays.connection_offset[genome]
@@ -167,14 +167,14 @@ def write_program(arrays, genome, input_count, num_outputs, programs, network, s
 
 @inner_function
 def write_origins(arrays, genome, input_count, programs, network, scratch, node_origin, link_origin):
-    """Which genes the nodes and links of a program come from; right after `write_program`, with its scratch.
+    """Write which gene each node and link of a program comes from. Call it after `write_program`, with its scratch.
 
     Args:
         arrays: A GenomeArrays.
-        genome: Number in it.
+        genome: The index of the genome in `arrays`.
         input_count: As for `write_program`.
         programs: Programs.
-        network: Number of the program.
+        network: The index of the program.
         scratch: As `write_program` left it.
         node_origin: int64 (nodes,), the positions in `arrays`, written.
         link_origin: int64 (links,).
@@ -192,7 +192,7 @@ def write_origins(arrays, genome, input_count, programs, network, scratch, node_
 
 @inner_function
 def _list_by_target(arrays, begin, end, input_count, slots, scratch):
-    """Every target's enabled connections as a linked list, in order of innovation; and every slot unknown."""
+    """List the enabled connections of each target in order of innovation, and mark all nodes as unseen."""
     for index in range(slots):
         scratch.first[index] = -1
         scratch.cursor[index] = -1
@@ -207,10 +207,9 @@ def _list_by_target(arrays, begin, end, input_count, slots, scratch):
 
 @inner_function
 def _order(connection_source, first_connection, input_count, num_outputs, scratch):
-    """Depth-first search from the outputs along the connections, backwards.
+    """Order the nodes on which an output depends by depth-first search, and return their number.
 
-    A node is numbered once all that it depends on is (post-order), which is a topological order of the nodes
-    that an output can see. Returns how many there are.
+    A node gets its number after all nodes on which it depends (post-order). That is a topological order.
     """
     cursor, slot, order, stack = scratch.cursor, scratch.slot, scratch.order, scratch.stack
     count = np.int32(0)

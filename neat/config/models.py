@@ -165,7 +165,7 @@ class _MutationSettings(Settings):
 def _with_numbers(
     name: str, base: type[Settings], settings: Mapping[str, Settings], texts: Mapping[str, str]
 ) -> Any:
-    """The section `base` with settings for each number that genes have."""
+    """Return the section `base` with settings for each number that genes have."""
     fields: dict[str, Any] = {
         number: (type(default), Field(default=default, description=texts[number]))
         for number, default in settings.items()
@@ -176,14 +176,14 @@ def _with_numbers(
 if TYPE_CHECKING:
 
     class GenomeConfig(_GenomeSettings):
-        """What checkers know of the class below; further rows of the schema need not stand here."""
+        """The fields of the class below for type checkers, which cannot read the schema."""
 
         weight: InitialValue = InitialValue()
         bias: InitialValue = InitialValue()
         response: InitialValue = InitialValue()
 
     class MutationConfig(_MutationSettings):
-        """What checkers know of the class below; further rows of the schema need not stand here."""
+        """The fields of the class below for type checkers, which cannot read the schema."""
 
         weight: ValueMutation = ValueMutation()
         bias: ValueMutation = ValueMutation()

@@ -48,15 +48,15 @@ class _Library(JITCodeLibrary):
         if self._is_pending:
             if all(function.name != name for function in self.get_defined_functions()):
                 return 0
-            self._is_pending = False
             self._generate()
+            self._is_pending = False
         return super().get_pointer_to_function(name)
 
     def _generate(self) -> None:
-        """Generate the machine code, with the environments that linked functions need.
+        """Generate the machine code, and set the environments of the functions in it.
 
-        numba has set them when those were compiled, without machine code. Exceptions with values that are computed at
-        run time use them.
+        numba sets a function's environment when it compiles it. Without machine code, it has no place to write it to.
+        Exceptions whose values are computed at run time need it.
         """
         super()._finalize_final_module()
         for variable in self._final_module.global_variables:
@@ -82,8 +82,8 @@ def on_demand() -> Iterator[None]:
         return
     with global_compiler_lock:
         before = JITCPUCodegen._library_class, JITCPUCodegen.set_env
-        JITCPUCodegen._library_class, JITCPUCodegen.set_env = _Library, _set_env_if_generated
         try:
+            JITCPUCodegen._library_class, JITCPUCodegen.set_env = _Library, _set_env_if_generated
             yield
         finally:
             JITCPUCodegen._library_class, JITCPUCodegen.set_env = before

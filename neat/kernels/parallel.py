@@ -120,7 +120,7 @@ class _Job:
             The seconds for which the caller waited for other threads.
 
         Raises:
-            BaseException: A call raised it, or it is an interruption. No thread is at work when it is raised.
+            BaseException: A call raised it, or it is an interruption. No thread works on a genome when it is raised.
         """
         try:
             self._call()
@@ -187,8 +187,13 @@ class _Helpers:
 def _help(jobs: list[_Job], requests: SimpleQueue[bool]) -> None:
     """Help with all jobs at each request, until a request is False."""
     while requests.get():
-        for job in tuple(jobs):
-            job.help()
+        _help_with_all(jobs)
+
+
+def _help_with_all(jobs: list[_Job]) -> None:
+    # A function of its own, so that a sleeping thread does not keep the last job and its arrays.
+    for job in tuple(jobs):
+        job.help()
 
 
 def _count_cores() -> int:
@@ -197,6 +202,12 @@ def _count_cores() -> int:
 
 
 _shared = Workers(min(_count_cores(), _MAX_THREADS))
+
+
+def check_workers(workers: Any) -> None:
+    """Raise a ValueError unless `workers` is a Workers or None."""
+    if not isinstance(workers, Workers | None):
+        raise ValueError(f"workers: expected neat.parallel.Workers or None, got {quote(workers)}")
 
 
 def get_threads() -> int:

@@ -12,6 +12,7 @@ from evaluators.cpu import engine as cpu
 from evaluators.cpu.compilation import as_compiled
 from evaluators.engine import engine_for
 from evaluators.environments import CartPole
+from evaluators.gradient import fit_weights, optim
 from evaluators.network import Networks
 from evaluators.program.compiled import CompiledNetworks, part_of
 from evaluators.program.loss import LOSSES
@@ -97,6 +98,20 @@ def test_evaluators_work_on_the_threads_that_they_are_given(monkeypatch):
             patched.setattr(parallel, "_shared", None)
             np.testing.assert_array_equal(work(workers, batch), expected)
         assert workers.calls > 0
+
+
+def test_workers_that_are_none_are_refused():
+    config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, seed=0)
+    batch, data = neat.Population(config).ask(), (np.eye(2), np.ones(2))
+    for make in (
+        lambda: neat.Population(config, 4),
+        lambda: evaluators.Supervised(*data, workers=4),
+        lambda: evaluators.Rollout(CartPole(), workers=4),
+        lambda: evaluators.compile(batch, workers=4),
+        lambda: fit_weights(batch, *data, lambda parameters: optim.Adam(parameters, 0.1), 1, workers=4),
+    ):
+        with pytest.raises(ValueError, match=r"^workers: expected neat\.parallel\.Workers or None, got 4$"):
+            make()
 
 
 def _mean(outputs, targets):

@@ -38,7 +38,7 @@ decide: Any = None  # `_categorical` or `_gaussian`
 
 
 class Actor(NamedTuple):
-    """What decides, as the kernels take it."""
+    """The network that chooses actions, as arrays for kernels."""
 
     weight: tuple[np.ndarray, ...]  # float32 (inputs, outputs) of each layer
     bias: tuple[np.ndarray, ...]  # float32 (outputs,) of each layer
@@ -48,7 +48,7 @@ class Actor(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """Episodes that go on from one update to the next, one in each slot."""
+    """Episodes that continue from one update to the next, one in each slot."""
 
     state: np.ndarray  # the environment's precision (slots, state)
     episode: np.ndarray  # int64 (slots,), episodes before this one
@@ -57,10 +57,10 @@ class Slots(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What happened in an update's steps."""
+    """The record of an update's steps."""
 
     inputs: np.ndarray  # float32 (slots, steps + 1, observations), before each step and after the last
-    # What was chosen, before limits; or a choice, (…, 1).
+    # The actions before they are limited to the bounds, or of a discrete space the chosen action, (…, 1).
     drawn: np.ndarray  # float32 (slots, steps, dimensions)
     reward: np.ndarray  # float64 (slots, steps)
     terminated: np.ndarray  # bool (slots, steps)
@@ -72,7 +72,7 @@ class Steps(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """Who acts, and in what."""
+    """An actor and its environment."""
 
     actor: Actor
     constants: Any  # tuple, the environment's
@@ -81,7 +81,7 @@ class Situation(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a thread needs."""
+    """Scratch for one thread."""
 
     state: np.ndarray  # the environment's precision (state,)
     values: np.ndarray  # float32 (2, widest layer)
@@ -93,7 +93,7 @@ class Scratch(NamedTuple):
 
 @inner_function
 def _categorical(outputs, actor, random, greedy, drawn, action):
-    """A choice with probabilities softmax(outputs), or the most likely one."""
+    """Choose an action with probabilities softmax(outputs); if `greedy`, choose the most likely one."""
     best = 0
     for k in range(1, actor.weight[-1].shape[1]):
         best = k if outputs[k] > outputs[best] else best
@@ -117,7 +117,7 @@ def _categorical(outputs, actor, random, greedy, drawn, action):
 
 @inner_function
 def _gaussian(outputs, actor, random, greedy, drawn, action):
-    """Normal around the outputs, or these; -1 … 1 are the actions' bounds, to which they are limited."""
+    """Draw actions, limited to their bounds, from a normal distribution around the outputs; if `greedy`, take these."""
     seed, generation, individual, purpose, time = random
     dimensions = np.uint64(len(actor.deviation))
     for k in range(len(actor.deviation)):
@@ -146,7 +146,7 @@ def _layer(weight, bias, hidden, read, write):
 
 
 def _act(inputs, actor, random, greedy, drawn, scratch):
-    """The action, and what was drawn in `drawn`."""
+    """Return the action, and write what was drawn to `drawn`."""
     last = len(actor.weight) - 1
     layer_pass(actor.weight[0], actor.bias[0], last > 0, inputs, scratch.values[0])
     for layer in range(1, last + 1):
@@ -156,14 +156,14 @@ def _act(inputs, actor, random, greedy, drawn, scratch):
 
 
 def _decision(activate: Any, decide: Any) -> Any:
-    """A jitted `_act` with this activation of hidden layers."""
+    """Return a jitted `_act` with this activation of hidden layers."""
     layer_pass = inner_function(bound(_layer, activate=activate), contract=True)
     return inner_function(bound(_act, layer_pass=layer_pass, decide=decide), inline="early")
 
 
 @inner_function
 def _sense(observation, senses, inputs):
-    """Returns whether all numbers are finite."""
+    """Write an observation as inputs, and return whether all its numbers are finite."""
     doubt = _0
     for k in range(len(observation)):
         doubt += np.float32(observation[k]) * _0
@@ -172,12 +172,12 @@ def _sense(observation, senses, inputs):
 
 
 def _collect(pieces, seed, update, situation, slots, record, scratch):
-    """Go on with the episodes in the slots.
+    """Run further steps of the episode in each slot.
 
     Args:
-        pieces: The slots, to be claimed.
-        seed: uint64, the run's.
-        update: uint64, its number.
+        pieces: The slots to claim.
+        seed: uint64, the seed of the run.
+        update: uint64, the number of the update.
         situation: A Situation.
         slots: Slots.
         record: Steps, written.
@@ -225,7 +225,7 @@ def _play(pieces, trial, greedy, situation, record, sound, scratch):
     """Play the episodes of a trial (see `evaluators.Rollout.play`).
 
     Args:
-        pieces: The episodes, to be claimed.
+        pieces: The episodes to claim.
         trial: int64.
         greedy: Whether to take the most likely actions.
         situation: A Situation.
@@ -254,7 +254,7 @@ def _play(pieces, trial, greedy, situation, record, sound, scratch):
 
 
 def new_scratch(environment: Environment, actor: Actor) -> Scratch:
-    """For one thread."""
+    """Return a Scratch for one thread."""
     return Scratch(
         np.zeros(len(environment.state_names), environment.precision),
         np.empty((2, max(len(bias) for bias in actor.bias)), np.float32),
@@ -267,12 +267,12 @@ def new_scratch(environment: Environment, actor: Actor) -> Scratch:
 
 @functools.cache
 def kernels(functions: Functions, activation: str, discrete: bool) -> tuple[Any, Any]:
-    """Those of `_collect` and of `_play`, for an environment's functions and the activation of hidden layers."""
+    """Return the kernels of `_collect` and `_play` for an environment and the activation of hidden layers."""
     table = activations.ACTIVATIONS
     activate = table[activations.activation_index(activation)].function
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
     bind["act"] = _decision(activate, _categorical if discrete else _gaussian)
     kind = "discrete" if discrete else "continuous"
     name = f"{functions.task}-{kind}-{activation}"
-    collect, play = (specialise(each, name, bind, _nrt=False) for each in (_collect, _play))
+    collect, play = (specialise(each, name, bind, allocates=False) for each in (_collect, _play))
     return collect, play

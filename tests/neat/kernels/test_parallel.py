@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -70,6 +71,17 @@ def test_withdrawn_pieces_cannot_be_claimed():
 
 
 # ---------------------------------------------------------------- work
+
+
+def test_threads_that_wait_keep_no_arrays():
+    workers, out = parallel.Workers(2), np.zeros(COUNT, np.int64)
+    workers.over(count_up, COUNT, out)
+    kept = weakref.ref(out)
+    del out
+    end = time.monotonic() + PATIENCE
+    while kept() is not None and time.monotonic() < end:  # the other thread may still be about to wait
+        time.sleep(0.01)
+    assert kept() is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, COUNT])
