@@ -49,7 +49,7 @@ def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
     check_compiles(function(*arguments), "device" not in name, cache)
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("name", mark_long(ENVIRONMENTS, ("CartPole", "Sway", "TMaze")))
 def test_a_kernel_computes_what_the_cpu_does(name, emulated):  # noqa: F811
     check_alike(name)
 
