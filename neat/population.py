@@ -334,7 +334,13 @@ class Population(RunState):
     def _draw_representatives(self, ranking: Ranking, offspring: np.ndarray) -> None:
         """Keep only species that have offspring, and draw a member of each as its representative."""
         kept, genome, nodes, connections = speciation.draw_representatives(
-            self.species.id, ranking, offspring, self._genes, self._run_settings.seed, self.generation
+            self.species.id,
+            ranking,
+            offspring,
+            self._genes.node_offset,
+            self._genes.connection_offset,
+            self._run_settings.seed,
+            self.generation,
         )
         representative = buffers.empty(len(genome), nodes, connections)
         speciation.gather(self._genes, genome, representative)
@@ -346,13 +352,12 @@ class Population(RunState):
         kept = self.kept if self.config.reproduction.keep_best else -1
         plan = Plan(
             *selection.plan(
-                fitness,
-                self._genes.connection_offset,
-                self.birth,
+                selection.Parents(fitness, self._genes.connection_offset, self.birth),
                 ranking,
                 offspring,
                 kept,
-                self._run_settings,
+                self._run_settings.config,
+                self._run_settings.seed,
                 self.generation + 1,
             )
         )

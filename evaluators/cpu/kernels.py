@@ -29,7 +29,7 @@ from neat.activations import (
     name_tables,
 )
 from neat.kernels.jit import bound, inner_function, kernel, specialise
-from neat.kernels.work_pieces import claimed
+from neat.kernels.work_pieces import claim, claimed
 
 # Samples that go through a network side by side: enough that a row's loop costs more than its start, and few enough
 # that the rows of a network of some dozens of nodes stay in the second-level cache.
@@ -75,8 +75,11 @@ def compile_range(pieces, arrays, input_count, num_outputs, programs):
     """Write the programs of a GenomeArrays into `programs`."""
     nodes, links = _largest(range(len(arrays.node_offset) - 1), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
-    for genome in claimed(pieces):
-        write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+    begin, end = claim(pieces, 0)
+    while begin < end:
+        for genome in range(begin, end):
+            write_program(arrays, genome, input_count, num_outputs, programs, genome, scratch)
+        begin, end = claim(pieces, end - begin)
 
 
 @kernel
@@ -119,10 +122,13 @@ def _score_range(pieces, arrays, shape, objective, totals):
 
 def _score_claimed(pieces, arrays, input_count, objective, programs, scratch, tile, totals):
     num_outputs, fresh = len(objective.targets), True
-    for genome in claimed(pieces):
-        write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
-        totals[genome] = run_network(programs, 0, input_count, objective, fresh, tile)
-        fresh = False
+    begin, end = claim(pieces, 0)
+    while begin < end:
+        for genome in range(begin, end):
+            write_program(arrays, genome, input_count, num_outputs, programs, 0, scratch)
+            totals[genome] = run_network(programs, 0, input_count, objective, fresh, tile)
+            fresh = False
+        begin, end = claim(pieces, end - begin)
 
 
 def _score_programs_range(pieces, programs, shape, objective, totals):
@@ -135,9 +141,12 @@ def _score_programs_range(pieces, programs, shape, objective, totals):
 
 def _score_claimed_programs(pieces, programs, input_count, objective, tile, totals):
     fresh = True
-    for network in claimed(pieces):
-        totals[network] = run_network(programs, network, input_count, objective, fresh, tile)
-        fresh = False
+    begin, end = claim(pieces, 0)
+    while begin < end:
+        for network in range(begin, end):
+            totals[network] = run_network(programs, network, input_count, objective, fresh, tile)
+            fresh = False
+        begin, end = claim(pieces, end - begin)
 
 
 def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals):

@@ -10,7 +10,7 @@ from neat.evolution.child_drafts import Draft
 from neat.genome.copying import copy_genome
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
-from neat.kernels.work_pieces import claimed
+from neat.kernels.work_pieces import claim
 
 _ALONE = int(Structural.ALONE)
 
@@ -87,16 +87,21 @@ def breed(pieces, parents, plan, drafts, run, generation, work):
         generation: The children's generation.
         work: Work.
     """
-    for child in claimed(pieces):
-        _breed(parents, plan, drafts, run, rng.Key(run.seed, generation, child), work)
+    begin, end = claim(pieces, 0)
+    while begin < end:
+        for child in range(begin, end):
+            _breed(parents, plan, drafts, run, rng.Key(run.seed, generation, child), work)
+        begin, end = claim(pieces, end - begin)
 
 
 @kernel(allocates=False)
-def measure(drafts, node_offset, connection_offset):
+def measure(nodes, connections, requests, node_offset, connection_offset):
     """Write the offsets of the finished children, additions included.
 
     Args:
-        drafts: Drafts.
+        nodes: int64 (P,), the number of nodes of each draft.
+        connections: int64 (P,), the number of connections of each draft.
+        requests: Requests of the drafts.
         node_offset: int64 (P+1,), written.
         connection_offset: int64 (P+1,), written.
 
@@ -104,16 +109,13 @@ def measure(drafts, node_offset, connection_offset):
         (nodes, connections, splits, links): the total numbers of nodes and connections, and the numbers of requested
         splits and links.
     """
-    requests = drafts.requests
     node_offset[0], connection_offset[0] = 0, 0
     all_splits, all_links = np.int64(0), np.int64(0)
     for child in range(len(requests.split)):
         splits = np.int64(requests.split[child] >= 0)
         links = np.int64(requests.link_target[child] >= 0)
-        node_offset[child + 1] = node_offset[child] + drafts.nodes[child] + splits
-        connection_offset[child + 1] = (
-            connection_offset[child] + drafts.connections[child] + 2 * splits + links
-        )
+        node_offset[child + 1] = node_offset[child] + nodes[child] + splits
+        connection_offset[child + 1] = connection_offset[child] + connections[child] + 2 * splits + links
         all_splits += splits
         all_links += links
     return node_offset[-1], connection_offset[-1], all_splits, all_links
@@ -130,13 +132,16 @@ def finish(pieces, drafts, children, run, generation):
         run: RunSettings.
         generation: The children's generation.
     """
-    for child in claimed(pieces):
-        nodes, connections = drafts.nodes[child], drafts.connections[child]
-        copy_genome(drafts.genes, child, nodes, connections, children, child)
-        first_node, first_connection = children.node_offset[child], children.connection_offset[child]
-        structural_mutation.grow(
-            Draft(children, first_node, nodes, first_connection, connections),
-            drafts.requests,
-            run,
-            rng.Key(run.seed, generation, child),
-        )
+    begin, end = claim(pieces, 0)
+    while begin < end:
+        for child in range(begin, end):
+            nodes, connections = drafts.nodes[child], drafts.connections[child]
+            copy_genome(drafts.genes, child, nodes, connections, children, child)
+            first_node, first_connection = children.node_offset[child], children.connection_offset[child]
+            structural_mutation.grow(
+                Draft(children, first_node, nodes, first_connection, connections),
+                drafts.requests,
+                run,
+                rng.Key(run.seed, generation, child),
+            )
+        begin, end = claim(pieces, end - begin)

@@ -59,7 +59,11 @@ class OffspringMaker:
         self._breed(parents, plan, generation, workers)
         drafts, input_count = self._drafts, self._run.shape.input_count
         nodes, connections, splits, links = breeding.measure(
-            drafts, self._spare.node_offset, self._spare.connection_offset
+            drafts.nodes,
+            drafts.connections,
+            drafts.requests,
+            self._spare.node_offset,
+            self._spare.connection_offset,
         )
         innovations.next_generation()
         innovations.assign(self.requests, drafts.genes, drafts.nodes, input_count, splits, links)

@@ -25,6 +25,14 @@ class Ranking(NamedTuple):
     mean: np.ndarray  # float64 (S,), the mean of the valid fitness; -inf if no member's is valid
 
 
+class Parents(NamedTuple):
+    """The properties of P genomes by which parents are chosen."""
+
+    fitness: np.ndarray  # float64 (P,), -inf where it is invalid
+    connection_offset: np.ndarray  # int64 (P+1,)
+    birth: np.ndarray  # int64 (P,), the generation in which each was created
+
+
 class Plan(NamedTuple):
     """How each of P children is made, in the order of the first parent."""
 
@@ -189,25 +197,25 @@ def _choose_parents(child, species, elite, ranking, rule, seed, generation):
 
 
 @kernel
-def plan(fitness, connection_offset, birth, ranking, offspring, kept, run, generation):
+def plan(parents, ranking, offspring, kept, config, seed, generation):
     """Choose the parents of each child, and sort the children by their first parent.
 
     Args:
-        fitness: float64 (P,), -inf where it is invalid.
-        connection_offset: int64 (P+1,), that of the parents.
-        birth: int64 (P,), the generation in which each parent was created.
+        parents: Parents.
         ranking: Ranking of S species.
         offspring: int64 (S,), the number of children of each species.
         kept: A genome that replaces the last child, unchanged, or -1.
-        run: RunSettings.
+        config: The record of the config, shape (1,).
+        seed: uint64, the run's seed.
         generation: The children's generation.
 
     Returns:
         (first, second, mutates, both, birth): the fields of Plan.
     """
+    fitness, connection_offset, birth = parents
     population_size = len(fitness)
-    rule = run.config[0].reproduction
-    both_enter = run.config[0].crossover.equal_fitness == _BOTH
+    rule = config[0].reproduction
+    both_enter = config[0].crossover.equal_fitness == _BOTH
     first, second = np.empty(population_size, np.int64), np.empty(population_size, np.int64)
     mutates, both = np.empty(population_size, np.bool_), np.empty(population_size, np.bool_)
     child = 0
@@ -216,7 +224,7 @@ def plan(fitness, connection_offset, birth, ranking, offspring, kept, run, gener
         elites = rule.elites if size > rule.elite_species_size else 0
         for position in range(offspring[species]):
             elite = position if position < min(elites, size) else -1
-            a, b, mutates[child] = _choose_parents(child, species, elite, ranking, rule, run.seed, generation)
+            a, b, mutates[child] = _choose_parents(child, species, elite, ranking, rule, seed, generation)
             both[child] = b >= 0 and both_enter and fitness[a] == fitness[b]
             if b >= 0:
                 a_genes = connection_offset[a + 1] - connection_offset[a]

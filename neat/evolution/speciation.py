@@ -15,7 +15,7 @@ from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, gene
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
 from neat.kernels.sorting import descending
-from neat.kernels.work_pieces import claimed
+from neat.kernels.work_pieces import claim
 
 _MOST_DOUBLINGS = 5.0  # limit of |log2(species / target_species)| in one adjustment of the threshold
 
@@ -186,12 +186,15 @@ def assign(pieces, genes, representative, rule, threshold, species):
         threshold: float32.
         species: int64 (P,), written: the position of each genome's species, or -1 if none is near enough.
     """
-    for genome in claimed(pieces):
-        species[genome] = -1
-        for candidate in range(len(representative.connection_offset) - 1):
-            if distance(genes, genome, representative, candidate, rule[0], threshold) < threshold:
-                species[genome] = candidate
-                break
+    begin, end = claim(pieces, 0)
+    while begin < end:
+        for genome in range(begin, end):
+            species[genome] = -1
+            for candidate in range(len(representative.connection_offset) - 1):
+                if distance(genes, genome, representative, candidate, rule[0], threshold) < threshold:
+                    species[genome] = candidate
+                    break
+        begin, end = claim(pieces, end - begin)
 
 
 @kernel
@@ -314,14 +317,15 @@ def stagnate(improved, record, best, mean, rule, population_stagnates, generatio
 
 
 @kernel
-def draw_representatives(id_, ranking, offspring, genes, seed, generation):
+def draw_representatives(id_, ranking, offspring, node_offset, connection_offset, seed, generation):
     """Draw a random member of each species that has offspring.
 
     Args:
         id_: int64 (S,), the species' ids.
         ranking: Ranking of S species.
         offspring: int64 (S,), the number of offspring of each species.
-        genes: GenomeArrays of P genomes.
+        node_offset: int64 (P+1,), the genomes' node_offset.
+        connection_offset: int64 (P+1,), the genomes' connection_offset.
         seed: uint64, the run's seed.
         generation: The current generation.
 
@@ -337,8 +341,8 @@ def draw_representatives(id_, ranking, offspring, genes, seed, generation):
             word, _, _, _ = rng.block(seed, generation, id_[species], rng.REPRESENTATIVE, 0)
             chosen = ranking.member[first + rng.to_index(word, last - first)]
             kept[count], genome[count] = species, chosen
-            nodes += genes.node_offset[chosen + 1] - genes.node_offset[chosen]
-            connections += genes.connection_offset[chosen + 1] - genes.connection_offset[chosen]
+            nodes += node_offset[chosen + 1] - node_offset[chosen]
+            connections += connection_offset[chosen + 1] - connection_offset[chosen]
             count += 1
     return kept[:count], genome[:count], nodes, connections
 

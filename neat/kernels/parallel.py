@@ -66,9 +66,9 @@ class Workers:
         """Call `kernel(pieces, *arguments, *scratch())` on as many threads as save time.
 
         Args:
-            kernel: A function that loops over `claimed(pieces)`, and writes the results of each genome to separate
-                elements of arrays. Unless it raises, it must claim pieces until none is left; otherwise, the caller
-                waits forever.
+            kernel: A function that loops over `claimed(pieces)`, or over what it gets from `claim`, and writes the
+                results of each genome to separate elements of arrays. Unless it raises, it must claim pieces until none
+                is left; otherwise, the caller waits forever.
             count: The number of genomes.
             *arguments: The kernel's other arguments.
             scratch: Returns the arguments of which each thread needs its own.
