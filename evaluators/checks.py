@@ -78,6 +78,12 @@ def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) ->
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {quote(value)}")
 
 
+def check_share(name: str, value: Any) -> None:
+    """Raise a ValueError unless the value is a number above 0 and at most 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1:
+        raise ValueError(f"{name}: must be above 0 and at most 1, got {quote(value)}")
+
+
 def check_seconds(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a number of seconds, above 0 and at most 10⁶."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.checks import check_count
+from evaluators.checks import check_count, check_share
 from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.samples import as_samples
-from neat.genome.genome import Genomes
+from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
+
+if TYPE_CHECKING:
+    from evaluators.gradient.polishing import Polished
 
 
 class Supervised:
@@ -41,15 +44,17 @@ class Supervised:
             their outputs are read. With n steps, inputs act through at most n - 1 hidden nodes in a row.
             Ignored for feed-forward networks.
         device: See `evaluators.devices.resolve_device`.
-        learn_steps: The number of gradient steps that train each genome before its fitness is computed (see
-            `evaluators.gradient.fit_weights`).
-        optimiser: A function that makes the optimiser from a list of parameters; default: Adam with a rate of 0.01.
+        learn_steps: The number of gradient steps by which genomes learn (see `evaluators.gradient.fit_weights`); 0:
+            none learns. A genome keeps what it has learned if that improves its fitness.
+        learn_best: The share of the genomes that learn, in (0, 1]: those with the highest fitness, at least one.
+        learn_every: The number of generations from one that learns to the next; generation 0 learns.
+        optimiser: A function that makes the optimiser from a list of parameters; default: Adam with a rate of 0.1.
         inherit: Whether offspring inherit learned weights (Lamarck), or learning affects only the fitness (Baldwin).
             The champion of a run has its learned weights in either case.
         workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
 
     Attributes:
-        learned: The genomes of the last call after training; None without training.
+        learned: The genomes of the last call with what they have learned; None if none of them learned.
         inherit: The argument of that name.
         num_inputs: The number of inputs that networks must have.
         num_outputs: The number of outputs that networks must have.
@@ -67,18 +72,28 @@ class Supervised:
         steps: int = 5,
         device: str = "auto",
         learn_steps: int = 0,
+        learn_best: float = 0.1,
+        learn_every: int = 1,
         optimiser: Callable[[list[Any]], Any] | None = None,
         inherit: bool = True,
         workers: Workers | None = None,
     ) -> None:
         self.samples = as_samples(inputs, targets, fitness, steps)
         check_count("learn_steps", learn_steps, 0)
+        check_count("learn_every", learn_every)
+        check_share("learn_best", learn_best)
         self._engine = engine_for(resolve_device(device, unsupported_reason), workers)
         self.devices = self._engine.devices
         self.learned: Genomes | None = None
         self.inherit = inherit
-        self._trainer: Any = self._new_trainer(learn_steps, optimiser) if learn_steps else None
-        self._scorer = None if learn_steps else self._engine.scorer(self.samples)
+        self._scorer = self._engine.scorer(self.samples)
+        self._learner: Any = None
+        if learn_steps:
+            from evaluators.gradient.evolved import Trainer
+            from evaluators.gradient.learning import Learner
+
+            trainer = Trainer(self.samples, self._engine, optimiser or _make_optimiser, learn_steps)
+            self._learner = Learner(self._scorer, trainer, learn_best, learn_every)
 
     @property
     def inputs(self) -> np.ndarray:
@@ -109,15 +124,34 @@ class Supervised:
         if not isinstance(genomes, Genomes):
             raise ValueError(f"genomes: expected neat.Genomes, got {type(genomes).__name__}")
         self.samples.check_genomes(genomes)
-        if self._scorer is not None:
+        if self._learner is None:
             return self._scorer.score(genomes)
-        result = self._trainer(genomes)
-        self.learned = result.genomes
-        return result.fitness
+        scored = self._learner(genomes)
+        self.learned = scored.learned
+        return scored.fitness
 
-    def _new_trainer(self, steps: int, optimiser: Callable[[list[Any]], Any] | None) -> Any:
-        from evaluators.gradient import optim
-        from evaluators.gradient.evolved import Trainer
+    def polish(self, genome: Genome, steps: int = 1_000) -> Polished:
+        """Fit the weights and biases of one genome to the end, usually a run's champion, by L-BFGS-B from SciPy.
 
-        optimiser = optimiser or (lambda parameters: optim.Adam(parameters, 0.01))
-        return Trainer(self.samples, self._engine, optimiser, steps)
+        Args:
+            genome: A genome whose activations and aggregations have slopes; it stays as it is.
+            steps: The most iterations.
+
+        Returns:
+            Polished: its `genome`, `fitness`, `fitness_before` and `steps`.
+
+        Raises:
+            ValueError: The genome has other inputs or outputs, or a function or the fitness has no slope.
+        """
+        from evaluators.gradient.polishing import polish
+
+        if not isinstance(genome, Genome):
+            raise ValueError(f"genome: expected neat.Genome, got {type(genome).__name__}")
+        check_count("steps", steps)
+        return polish(genome, self.samples, self._engine, steps)
+
+
+def _make_optimiser(parameters: list[Any]) -> Any:
+    from evaluators.gradient import optim
+
+    return optim.Adam(parameters, 0.1)

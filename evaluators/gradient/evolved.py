@@ -95,10 +95,7 @@ class Trainer:
         steps: int,
         train: Sequence[Trainable] = ("weight", "bias"),
     ) -> None:
-        if samples.fitness not in _WITH_SLOPES:
-            raise ValueError(
-                f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {quote(samples.fitness)}"
-            )
+        check_loss(samples)
         check_count("steps", steps)
         if isinstance(train, str) or not train:
             raise ValueError(f"train: expected some of {', '.join(_NAMES)}, got {quote(train)}")
@@ -118,7 +115,7 @@ class Trainer:
         """Train genomes, and return the result."""
         samples = self._samples
         samples.check_genomes(genomes)
-        _check_slopes(genomes)
+        check_slopes(genomes)
         parts = self._differentiator.map_parts(genomes, self._fit)
         return parts[0] if len(parts) == 1 else _join(genomes, parts)
 
@@ -143,7 +140,7 @@ class Trainer:
                 namespace(values).clip(values, *getattr(genomes.bounds, name), out=values)
             totals = gradients.differentiate([parameter._data for parameter in parameters])
         trained = Gradient(*(to_host(parameter._data) for parameter in parameters))
-        learned, finite = _replace_numbers(genomes, gradients.origins, trained)
+        learned, finite = replace_finite_numbers(genomes, gradients.origins, trained)
         diverged = ~(finite & np.isfinite(totals))
         fitness = np.where(diverged, before, totals) / divisor
         return Learned(learned, fitness, before / divisor, diverged)
@@ -158,7 +155,9 @@ def _join(genomes: Genomes, parts: list[Learned]) -> Learned:
     return Learned(result, *(np.concatenate([part[k] for part in parts]) for k in range(1, 4)))
 
 
-def _replace_numbers(genomes: Genomes, origins: Origins, numbers: Gradient) -> tuple[Genomes, np.ndarray]:
+def replace_finite_numbers(
+    genomes: Genomes, origins: Origins, numbers: Gradient
+) -> tuple[Genomes, np.ndarray]:
     """Return copies of genomes with new numbers, and which genomes have only finite ones, bool (genomes,).
 
     The other genomes are copied unchanged.
@@ -188,7 +187,16 @@ def _all_finite(values: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return wrong[offset[1:]] == wrong[offset[:-1]]
 
 
-def _check_slopes(genomes: Genomes) -> None:
+def check_loss(samples: Samples) -> None:
+    """Raise a ValueError unless the fitness is a named loss with a slope."""
+    if samples.fitness not in _WITH_SLOPES:
+        raise ValueError(
+            f"fitness: expected one with a slope, {', '.join(_WITH_SLOPES)}, got {quote(samples.fitness)}"
+        )
+
+
+def check_slopes(genomes: Genomes) -> None:
+    """Raise a ValueError unless all activations and aggregations of the genomes have slopes."""
     arrays = genomes.arrays
     for kind, table, used, known in (
         ("activation", ACTIVATIONS, arrays.node_activation, SLOPES),

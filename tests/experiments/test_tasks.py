@@ -129,12 +129,12 @@ def test_names_of_a_settings_files():
 
 @pytest.mark.parametrize("name", ["regression", "classification", "parity"])
 def test_genomes_that_learn(name):
-    """With learning, the mean fitness is better after the same number of generations."""
-    mean = []
+    """With learning, the best fitness is better after the same number of generations."""
+    best = []
     for steps in (0, 25):
         output = f"learn{steps}"
         line = f"{name} --generations 6 --population-size 40 --learn-steps {steps} --output {output} --quiet"
         assert main(line.split()) == 0
         with Path(output, "metrics.csv").open(encoding="utf-8") as file:
-            mean.append(float(list(csv.DictReader(file))[-1]["mean"]))
-    assert mean[1] > mean[0]
+            best.append(float(list(csv.DictReader(file))[-1]["best"]))
+    assert best[1] > best[0]

@@ -345,10 +345,13 @@ def test_learning_in_parts_and_with_scratch_in_device_memory(monkeypatch):
 
 
 def test_learning_within_evolution():
-    evaluator = evaluators.Supervised(numbers(4, 3), numbers(4, 2), device="cuda", learn_steps=2)
+    evaluator = evaluators.Supervised(
+        numbers(4, 3), numbers(4, 2), device="cuda", learn_steps=2, learn_best=1.0
+    )
     batch = genomes(4, (3, 2), activations=["tanh"], aggregations=["sum"], hidden=2)
     before = evaluators.Supervised(numbers(4, 3), numbers(4, 2), device="cuda")(batch)
-    assert (evaluator(batch) > before).all()
+    after = evaluator(batch)
+    assert (after >= before).all() and (after > before).any()
     assert (evaluator.learned.arrays.connection_weight != batch.arrays.connection_weight).any()
 
 

@@ -149,3 +149,87 @@ def test_learned_numbers_must_be_float32_of_the_genomes_shape_and_within_bounds(
     edge = np.float32([-0.5, 0.7]).repeat(count)[count // 2 :][:count]
     population.tell(fitness, genomes.with_arrays(genomes.arrays._replace(connection_weight=edge)))
     assert population.generation == 1
+
+
+def scorer_of(evaluator):
+    return evaluators.Supervised(evaluator.inputs, evaluator.targets, device="cpu")
+
+
+def changed(before, after):
+    """Which genomes have other numbers."""
+    return np.array([one != other for one, other in zip(before, after, strict=True)])
+
+
+@pytest.mark.parametrize(("best", "count"), [(0.1, 3), (0.5, 15), (0.001, 1), (1.0, 30)])
+def test_the_best_learn_and_keep_what_improves_them(best, count):
+    evaluator, population = narrow_bounds_config(5, learn_steps=20, learn_best=best)
+    genomes = population.genomes.take(np.arange(30))
+    plain = scorer_of(evaluator)(genomes)
+    fitness = evaluator(population.genomes)
+    differs = changed(genomes, evaluator.learned)
+    allowed = np.argsort(-plain, kind="stable")[:count]
+    assert set(np.flatnonzero(differs)) <= set(allowed) and differs.any()
+    assert (fitness >= plain).all() and (fitness > plain).sum() == differs.sum()
+    np.testing.assert_allclose(scorer_of(evaluator)(evaluator.learned), fitness, 1e-5)
+    trained = fit_weights(
+        genomes.take(np.sort(allowed)),
+        evaluator.inputs,
+        evaluator.targets,
+        lambda parameters: optim.Adam(parameters, 0.1),
+        20,
+    )
+    expected = np.maximum(plain[np.sort(allowed)], trained.fitness)
+    np.testing.assert_allclose(fitness[np.sort(allowed)], expected, 1e-6)
+
+
+def test_learning_happens_every_so_many_generations():
+    evaluator, population = narrow_bounds_config(6, learn_steps=3, learn_every=3)
+    learned = []
+    for _ in range(7):
+        fitness = evaluator(population.ask())
+        learned.append(evaluator.learned is not None)
+        population.tell(fitness, evaluator.learned)
+    assert learned == [True, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("learn_best", [0, -0.1, 1.1, np.nan, True, "all"])
+def test_the_share_that_learns_is_above_0_and_at_most_1(learn_best):
+    with pytest.raises(ValueError, match=r"^learn_best: must be above 0 and at most 1, got "):
+        evaluators.Supervised(CURVE, CURVE, device="cpu", learn_steps=1, learn_best=learn_best)
+
+
+@pytest.mark.parametrize("feed_forward", [True, False])
+def test_polishing_ends_where_no_weight_improves_the_fitness(feed_forward):
+    targets = np.sin(3 * CURVE)
+    evaluator = evaluators.Supervised(CURVE, targets, device="cpu", steps=3)
+    genome = {"activation": "tanh", "output_activation": "identity", "feed_forward": feed_forward}
+    config = neat.Config.for_task(evaluator, population_size=60, seed=3, genome=genome)
+    champion = neat.Population(config).run(evaluator, 20).champion
+    before = champion.to_dict()
+    polished = evaluator.polish(champion)
+    assert champion.to_dict() == before
+    assert polished.fitness_before == pytest.approx(evaluator(champion.genomes)[0], rel=1e-6)
+    assert polished.fitness == pytest.approx(evaluator(polished.genome.genomes)[0], rel=1e-6)
+    assert polished.fitness > polished.fitness_before and polished.steps > 1
+    further = fit_weights(polished.genome, CURVE, targets, adam, 300, recurrent_steps=3)
+    assert further.fitness[0] < polished.fitness + 0.02 * abs(polished.fitness)
+
+
+def test_polishing_keeps_the_bounds():
+    evaluator, population = narrow_bounds_config(7)
+    champion = population.run(evaluator, 5).champion
+    polished = evaluator.polish(champion)
+    assert is_within_bounds(polished.genome.genomes) and polished.fitness > polished.fitness_before
+
+
+def test_what_cannot_be_polished_is_refused():
+    evaluator = evaluators.Supervised(CURVE, CURVE > 0, fitness="accuracy", device="cpu")
+    config = neat.Config.for_task(evaluator, population_size=5, seed=0)
+    genome = neat.Population(config).genomes[0]
+    with pytest.raises(ValueError, match=r"^fitness: expected one with a slope"):
+        evaluator.polish(genome)
+    evaluator = evaluators.Supervised(CURVE, CURVE, device="cpu")
+    with pytest.raises(ValueError, match=r"^genome: expected neat\.Genome, got Genomes$"):
+        evaluator.polish(genome.genomes)
+    with pytest.raises(ValueError, match=r"^steps: expected an integer from 1"):
+        evaluator.polish(genome, steps=0)
