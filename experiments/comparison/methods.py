@@ -33,7 +33,7 @@ from experiments.tasks.regression import Regression
 if TYPE_CHECKING:
     from neat import Genome
 
-LEARN_STEPS = 10
+LEARN_STEPS = 30
 _GRADIENT_COST = 3  # evaluations
 _NUM_SCORES = 50  # of a policy, while it learns
 
@@ -167,7 +167,8 @@ def _evolve(compared: ComparedTask, seed: int, share: float, learn_steps: int) -
     assert isinstance(experiment, Prediction)
     evaluator = experiment.evaluator("cpu")
     config = build_config(experiment, evaluator, Options(), {"seed": seed})
-    cost = config.population_size * (1 + _GRADIENT_COST * learn_steps)
+    learning = getattr(experiment, "learn_best", 1.0) * learn_steps
+    cost = config.population_size * (1 + _GRADIENT_COST * learning)
     budget = share * experiment.generations * config.population_size
     inputs, targets, _, test = experiment.sets()
     solved = experiment.solved(evaluator)

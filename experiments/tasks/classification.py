@@ -44,7 +44,9 @@ class Classification(Prediction):
     split_seed: int = 0
     """Seed of the division, the same for all runs of a study."""
     learn_steps: int = 0
-    """Gradient steps by which each genome is trained; its offspring inherit the learned weights."""
+    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
+    learn_best: float = 0.1
+    """Share of the genomes that learn, in (0, 1]."""
 
     generations = 200
     loss = "cross_entropy"

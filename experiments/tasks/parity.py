@@ -24,7 +24,9 @@ class Parity(Prediction):
     bits: int = 3
     """Number of bits, 2 to 16."""
     learn_steps: int = 0
-    """Gradient steps by which each genome is trained; its offspring inherit the learned weights."""
+    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
+    learn_best: float = 0.1
+    """Share of the genomes that learn, in (0, 1]."""
 
     generations = 300
     score_name = "share of patterns right"

@@ -57,6 +57,7 @@ class Prediction(Experiment):
             steps=STEPS,
             device=device,
             learn_steps=getattr(self, "learn_steps", 0),
+            learn_best=getattr(self, "learn_best", 1.0),
         )
 
 

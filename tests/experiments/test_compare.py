@@ -170,8 +170,8 @@ def test_the_work_is_counted():
     assert runs["MLP"](0, 0.01).end.work == 10 * 3
     genomes = 300
     assert [point.work for point in runs["NEAT"](0, 0.01).curve] == [genomes, 2 * genomes, *[3 * genomes] * 2]
-    learning = runs["NEAT, learning"](0, 0.2).curve
-    assert [point.work for point in learning] == [31 * genomes, *[2 * 31 * genomes] * 2]
+    learning = runs["NEAT, learning"](0, 0.06).curve
+    assert [point.work for point in learning] == [10 * genomes, *[2 * 10 * genomes] * 2]
     policy = methods.make_methods("cartpole")["PPO"](0, 0.01)
     assert policy.end.work == 3 * 256  # of 1,000 steps, whole updates
     assert policy.parameters == 4 * 64 + 64 + 64 * 64 + 64 + 64 * 2 + 2

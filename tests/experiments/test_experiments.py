@@ -261,7 +261,8 @@ def test_resumed_after_an_interruption(stop, monkeypatch, capsys):
     for name in SAME:
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
     description = json.loads(Path("parts/run.json").read_text())
-    assert len(description["starts"]) == 2 and description["arguments"] == {"bits": 2, "learn_steps": 0}
+    assert len(description["starts"]) == 2
+    assert description["arguments"] == {"bits": 2, "learn_steps": 0, "learn_best": 0.1}
 
 
 def test_more_generations():

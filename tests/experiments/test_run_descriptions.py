@@ -244,7 +244,11 @@ def nested(depth):
 
 
 EDITS = [
-    ('"arguments": {"bits": 2, "learn_steps": 0}', '"arguments": 3', "arguments: input should be a valid dictionary"),
+    (
+        '"arguments": {"bits": 2, "learn_steps": 0, "learn_best": 0.1}',
+        '"arguments": 3',
+        "arguments: input should be a valid dictionary",
+    ),
     ('"arguments": {"bits": 2,', '"arguments": {"bits": "2",', "arguments.bits: input should be a valid integer"),
     ('"arguments": {"bits": 2,', '"arguments": {"bits": true,', "arguments.bits: input should be a valid integer"),
     ('"arguments": {"bits": 2,', '"arguments": {"bits": 99,', "arguments.bits: must be from 2 to 16, got 99"),
@@ -278,8 +282,8 @@ EDITS = [
     ('"digest": "', '"digest": "f', "digest: string should match"),
     ('"digest": "', '"digest": null, "platform": "', "platform: there is no such field"),
     ('"arguments": {"bits": 2,', '"arguments": {"bits": 3,', "digest: does not match experiment, arguments and files"),
-    ('"learn_steps": 0}', '"learn_steps": 1}', "digest: does not match experiment, arguments and files"),
-    ('"learn_steps": 0}', '"learn_steps": "\\u0000"}', "arguments.learn_steps: "),
+    ('"learn_steps": 0,', '"learn_steps": 1,', "digest: does not match experiment, arguments and files"),
+    ('"learn_steps": 0,', '"learn_steps": "\\u0000",', "arguments.learn_steps: "),
     ('"written": [', '"written": [3, ', "written.0: input should be a valid string"),
     ('"files": {}', '"files": {}, "settings": "x"', "settings: input should be a valid list"),
     ('"files": {}', '"files": {}, "settings": ["x"]', "holds a study of many runs"),
