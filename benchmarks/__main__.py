@@ -30,6 +30,7 @@ PARTS = (
     "rollout",
     "control",
     "learns",
+    "learning_within",
     "ppo",
 )
 OPTIONAL_PARTS = ("gpu",)  # need special hardware

@@ -1,0 +1,138 @@
+"""Learning within evolution, beside evolution alone, with the same processor time on one core.
+
+The tasks are those of `python -m experiments compare`, on seeds by which no setting was chosen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import evaluators
+from benchmarks.report import Table, seconds
+from evaluators.gradient import optim
+from experiments.cli.flags import Options
+from experiments.cli.settings import build_config
+from experiments.comparison.methods import TASKS
+from experiments.runs.statistics import bootstrap, wilson
+from experiments.tasks.prediction import STEPS, Prediction, predictions
+from neat import Genome, Population, parallel
+
+FIRST_SEED = 5_000
+WARM_UP = 3  # generations before the clock starts, of another run: they load or compile the kernels
+
+
+class Case(NamedTuple):
+    """A task with a budget."""
+
+    task: str
+    budget: float  # seconds of processor time
+    runs: int
+
+
+CASES = (Case("regression", 0.1, 100), Case("spirals", 0.2, 100), Case("parity", 0.26, 200))
+
+
+def _adam(rate: float) -> Callable[[list[Any]], Any]:
+    return lambda parameters: optim.Adam(parameters, rate)
+
+
+# Arguments of Supervised, and whether the champion is polished at the end.
+ARMS: dict[str, tuple[dict[str, Any], bool]] = {
+    "NEAT": ({}, False),
+    "all learn, 10 steps at 0.01": ({"learn_steps": 10, "learn_best": 1.0, "optimiser": _adam(0.01)}, False),
+    "best tenth, 30 steps at 0.1": ({"learn_steps": 30}, False),
+    "best tenth, then polished": ({"learn_steps": 30}, True),
+}
+
+
+class Run(NamedTuple):
+    """The end of a run."""
+
+    score: float
+    parameters: int
+    generations: int
+
+
+def run(quick: bool) -> dict[str, Any]:
+    threads = parallel.get_threads()
+    parallel.set_threads(1)
+    try:
+        return {case.task: _run_case(case, case.runs // 20 if quick else case.runs) for case in CASES}
+    finally:
+        parallel.set_threads(threads)
+
+
+def _run_case(case: Case, runs: int) -> dict[str, list[Run]]:
+    for arm in ARMS:
+        _evolve(case._replace(budget=np.inf), FIRST_SEED - 1, arm, most=WARM_UP)
+    found: dict[str, list[Run]] = {arm: [] for arm in ARMS}
+    for seed in range(FIRST_SEED, FIRST_SEED + runs):
+        for arm in ARMS:  # in turn, so that a busy machine is busy for all of them
+            found[arm].append(_evolve(case, seed, arm))
+    return found
+
+
+def _evolve(case: Case, seed: int, arm: str, most: int = 2**31) -> Run:
+    """Evolve until the budget is spent; a generation that begins within it is finished."""
+    arguments, polishes = ARMS[arm]
+    task = TASKS[case.task].experiment(seed, 0)
+    assert isinstance(task, Prediction)
+    sets = task.sets()
+    evaluator = evaluators.Supervised(
+        sets.inputs[sets.train],
+        sets.targets[sets.train],
+        fitness=task.loss,
+        steps=STEPS,
+        device="cpu",
+        **arguments,
+    )
+    config = build_config(task, evaluator, Options(), {"seed": seed})
+    begin = time.process_time()
+    population = Population(config)
+    while population.generation < most and time.process_time() - begin < case.budget:
+        fitness = evaluator(population.ask())
+        population.tell(fitness, evaluator.learned)
+    champion = population.best
+    assert champion is not None
+    if polishes:
+        champion = evaluator.polish(champion).genome
+    outputs = predictions(champion, sets.inputs[sets.test])
+    return Run(task.score(outputs, sets.targets[sets.test]), _count(champion), population.generation)
+
+
+def _count(champion: Genome) -> int:
+    return sum(connection["enabled"] for connection in champion.connections) + len(champion.nodes)
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    return [_table(case, result[case.task]) for case in CASES]
+
+
+def _table(case: Case, arms: dict[str, list[Any]]) -> Table:
+    rows = []
+    for arm, found in arms.items():
+        scores, parameters, generations = (np.array(column) for column in zip(*found, strict=True))
+        low, high = bootstrap(scores.tolist())
+        solved = int((scores == 1).sum())
+        least, most = wilson(solved, len(scores))
+        rows.append(
+            [
+                arm,
+                f"{scores.mean():.3f} ({low:.3f} – {high:.3f})",
+                f"{np.median(scores):.4f}",
+                f"{solved} of {len(scores)} ({least:.2f} – {most:.2f})",
+                f"{np.median(parameters):.0f}",
+                f"{np.median(generations):.0f}",
+            ]
+        )
+    name = TASKS[case.task].experiment(0, 0).score_name
+    return Table(
+        f"Learning within evolution: {case.task}, {name}, {seconds(case.budget)} of one core",
+        ["who learns", "mean (95 %)", "median", "score 1 (95 %)", "parameters", "generations"],
+        rows,
+        ["Medians of parameters and generations. Seeds from 5,000. Polishing is not part of the time."],
+    )
