@@ -16,10 +16,10 @@ from benchmarks.report import Table, seconds
 from evaluators.gradient import optim
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
-from experiments.comparison.methods import TASKS
+from experiments.comparison.methods import TASKS, count_parameters
 from experiments.runs.statistics import bootstrap, wilson
 from experiments.tasks.prediction import STEPS, Prediction, predictions
-from neat import Genome, Population, parallel
+from neat import Population, parallel
 
 FIRST_SEED = 5_000
 WARM_UP = 3  # generations before the clock starts, of another run: they load or compile the kernels
@@ -101,11 +101,9 @@ def _evolve(case: Case, seed: int, arm: str, most: int = 2**31) -> Run:
     if polishes:
         champion = evaluator.polish(champion).genome
     outputs = predictions(champion, sets.inputs[sets.test])
-    return Run(task.score(outputs, sets.targets[sets.test]), _count(champion), population.generation)
-
-
-def _count(champion: Genome) -> int:
-    return sum(connection["enabled"] for connection in champion.connections) + len(champion.nodes)
+    return Run(
+        task.score(outputs, sets.targets[sets.test]), count_parameters(champion), population.generation
+    )
 
 
 def tables(result: dict[str, Any]) -> list[Table]:

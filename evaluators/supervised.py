@@ -135,7 +135,7 @@ class Supervised:
 
         Args:
             genome: A genome whose activations and aggregations have slopes; it stays as it is.
-            steps: The most iterations.
+            steps: The maximum number of iterations.
 
         Returns:
             Polished: its `genome`, `fitness`, `fitness_before` and `steps`.

@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluators.engine import Scorer
 from evaluators.gradient.evolved import Trainer
-from neat.genome.gene_arrays import NUMBERS
+from neat.genome import schema
 from neat.genome.genome import Genomes
 
 
@@ -47,9 +47,8 @@ class Learner:
         improved = result.fitness > fitness[chosen]  # False for NaN
         chosen = chosen[improved]
         fitness[chosen] = result.fitness[improved]
-        return Scored(
-            fitness, replace_numbers(genomes, chosen, result.genomes.take(np.flatnonzero(improved)))
-        )
+        learned = result.genomes.take(np.flatnonzero(improved))
+        return Scored(fitness, replace_numbers(genomes, chosen, learned))
 
     def _choose(self, fitness: np.ndarray) -> np.ndarray:
         """Return the indices of the genomes that learn, int64 (n,), ascending."""
@@ -70,10 +69,7 @@ def replace_numbers(genomes: Genomes, indices: np.ndarray, learned: Genomes) -> 
     replaced = np.zeros(len(genomes), bool)
     replaced[indices] = True
     arrays = result.arrays
-    masks = {
-        owner: np.repeat(replaced, np.diff(getattr(arrays, f"{owner}_offset")))
-        for owner in ("node", "connection")
-    }
-    for name in NUMBERS:
-        getattr(arrays, name)[masks[name.partition("_")[0]]] = getattr(learned.arrays, name)
+    for row in schema.NUMBERS:
+        genes = np.repeat(replaced, np.diff(getattr(arrays, f"{row.owner}_offset")))
+        getattr(arrays, row.field)[genes] = getattr(learned.arrays, row.field)
     return result

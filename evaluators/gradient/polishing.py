@@ -39,7 +39,7 @@ def polish(genome: Genome, samples: Samples, engine: Engine, steps: int) -> Poli
         genome: A genome whose activations and aggregations have slopes.
         samples: Samples with a named loss that has a slope.
         engine: Computes the gradients.
-        steps: The most iterations.
+        steps: The maximum number of iterations.
 
     Raises:
         ValueError: The genome or the loss has no slopes.
@@ -61,15 +61,16 @@ def _fit(batch: Genomes, gradients: NetworkGradients, samples: Samples, steps: i
     first = Gradient(*(np.array(getattr(programs, name)) for name in Gradient._fields))
     sizes = [len(getattr(first, name)) for name in _TRAINED]
 
+    # `values`, float64 (weights + biases,), holds the trained numbers of the program one after another.
     def unpack(values: np.ndarray) -> Gradient:
         parts = np.split(values.astype(np.float32), np.cumsum(sizes)[:-1])
         return first._replace(**dict(zip(_TRAINED, parts, strict=True)))
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         total = gradients.differentiate([xp.asarray(each) for each in unpack(values)])[0]
-        slopes = [to_host(getattr(gradients.gradient, name)) for name in _TRAINED]
         if not np.isfinite(total):
             return np.inf, np.zeros(len(values))
+        slopes = [to_host(getattr(gradients.gradient, name)) for name in _TRAINED]
         return -total / samples.divisor, np.concatenate(slopes).astype(np.float64)
 
     start = np.concatenate([getattr(first, name) for name in _TRAINED]).astype(np.float64)
@@ -84,7 +85,7 @@ def _fit(batch: Genomes, gradients: NetworkGradients, samples: Samples, steps: i
         bounds=Bounds(low, high),
         options={"maxiter": steps, "maxcor": 20, "ftol": _TOLERANCE, "gtol": 0.0},
     )
-    fitted, finite = replace_finite_numbers(batch, gradients.origins, unpack(np.clip(found.x, low, high)))
+    fitted, finite = replace_finite_numbers(batch, gradients.origins, unpack(found.x))
     fitness = -loss(found.x)[0]
     if not (finite[0] and fitness > before):
         return Polished(batch[0], before, before, int(found.nit))

@@ -184,7 +184,7 @@ def _evolve(compared: ComparedTask, seed: int, share: float, learn_steps: int) -
             return solved is not None and solved(champion)
 
     champion = population.run(evaluator, generations=max(1, round(budget / cost)), solved=record).champion
-    return Outcome(_count_parameters(champion), curve.finish(lambda: score(champion)))
+    return Outcome(count_parameters(champion), curve.finish(lambda: score(champion)))
 
 
 def _evolve_control(compared: ComparedTask, seed: int, share: float) -> Outcome:
@@ -206,10 +206,11 @@ def _evolve_control(compared: ComparedTask, seed: int, share: float) -> Outcome:
 
     generations = max(1, round(share * experiment.generations))
     champion = Population(config).run(evaluator, generations=generations, solved=record).champion
-    return Outcome(_count_parameters(champion), curve.finish(lambda: score(champion)))
+    return Outcome(count_parameters(champion), curve.finish(lambda: score(champion)))
 
 
-def _count_parameters(champion: Genome) -> int:
+def count_parameters(champion: Genome) -> int:
+    """Return the number of enabled connections and nodes: the weights and biases of the champion."""
     return sum(connection["enabled"] for connection in champion.connections) + len(champion.nodes)
 
 
