@@ -7,7 +7,7 @@ keeps its data on the device between calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from evaluators.episodes.episode import Record
 from evaluators.episodes.request import PlayRequest
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import NetworkBatch, Origins
+from evaluators.program.descent import Descent
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes
@@ -134,6 +135,19 @@ class NetworkGradients(Protocol):
 
         Args:
             numbers: Weights, biases and responses in the programs' order, float32 arrays of the device.
+        """
+
+
+@runtime_checkable
+class Descending(Protocol):
+    """The optional part of NetworkGradients: steps of Adam without Python between them."""
+
+    def descend(self, numbers: Sequence[Any], descent: Descent) -> tuple[np.ndarray, np.ndarray]:
+        """Change `numbers` by steps of Adam, and return the losses before and after, float64 (G,) each.
+
+        Args:
+            numbers: As for `NetworkGradients.differentiate`; changed.
+            descent: The steps.
         """
 
 

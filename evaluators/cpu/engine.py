@@ -24,6 +24,7 @@ from evaluators.episodes.episode import Lanes, Record, Scenario
 from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
+from evaluators.program.descent import NO_DESCENT, Descent
 from evaluators.program.passes import Batch
 from evaluators.program.program import Shape
 from evaluators.samples import Samples
@@ -212,7 +213,14 @@ class NetworkGradients:
         self.gradient = Gradient(*(np.zeros_like(getattr(self.programs, name)) for name in Gradient._fields))
 
     def differentiate(self, numbers: Sequence[Any]) -> np.ndarray:
-        totals = np.empty(len(self.programs.node_count))
+        return self._run(numbers, NO_DESCENT)[:, 1]
+
+    def descend(self, numbers: Sequence[Any], descent: Descent) -> tuple[np.ndarray, np.ndarray]:
+        before, after = self._run(numbers, descent).T
+        return before, after
+
+    def _run(self, numbers: Sequence[Any], descent: Descent) -> np.ndarray:
+        totals = np.empty((len(self.programs.node_count), 2))
         parallel.over(
             gradient_range(),
             len(totals),
@@ -220,10 +228,11 @@ class NetworkGradients:
             self._shape,
             self._objective,
             self._scale,
+            descent,
             self.gradient,
             totals,
             workers=self._workers,
-            cost=self._cost,
+            cost=self._cost * (len(descent.rate) + 1),
         )
         return totals
 

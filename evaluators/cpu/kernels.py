@@ -17,6 +17,7 @@ from evaluators.program.backward import (
     clear_gradient,
     gradient_pass,
 )
+from evaluators.program.descent import Descent, descend
 from evaluators.program.forward import forward_function
 from evaluators.program.loss import Objective
 from evaluators.program.passes import TileScratch, activation_pass, score_pass
@@ -149,17 +150,18 @@ def _score_claimed_programs(pieces, programs, input_count, objective, tile, tota
         begin, end = claim(pieces, end - begin)
 
 
-def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals):
+def _gradient_range(pieces, programs, shape, objective, scale, descent, gradient, totals):
     """Write the gradients and the losses of networks (see `backward._differentiate_network`).
 
     Args:
         pieces: The networks to claim.
-        programs: Programs (see `program.single_program`).
+        programs: Programs (see `program.single_program`). The steps of `descent` change their numbers.
         shape: A Shape.
         objective: An Objective.
         scale: float32, the factor of the loss.
-        gradient: A Gradient of all programs, written.
-        totals: float64 (networks,), the sums of the loss, written.
+        descent: A Descent.
+        gradient: A Gradient of all programs, written: the gradient after the last step.
+        totals: float64 (networks, 2), the sums of the loss before the first step and after the last, written.
     """
     nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     slots, columns = shape.input_count + nodes, min(objective.inputs.shape[3], GRADIENT_TILE)
@@ -167,31 +169,48 @@ def _gradient_range(pieces, programs, shape, objective, scale, gradient, totals)
     adjoints = np.zeros((2 if shape.recurrent else 1, slots, columns), np.float32)
     aggregate, gathered = np.empty((1, columns), np.float32), np.empty(links, np.float32)
     scratch = GradientScratch(values, adjoints, aggregate, gathered, GRADIENT_TILE)
-    criterion = Criterion(objective, scale, np.zeros(1, np.int64))
-    loop(pieces, programs, shape.input_count, criterion, gradient, scratch, totals)
+    criterion = Criterion(objective, scale, descent, np.zeros(1, np.int64))
+    moments = np.empty((3, 2, max(nodes, links) if len(descent.rate) else 0), np.float32)
+    loop(pieces, programs, shape.input_count, criterion, moments, gradient, scratch, totals)
 
 
 class Criterion(NamedTuple):
-    """The loss that `_differentiate_claimed` differentiates, its factor, and a constant array."""
+    """The loss that `_differentiate_claimed` differentiates, its factor, the steps down, and a constant array."""
 
     objective: Objective
     scale: Any  # float32, the factor of the loss
+    descent: Descent
     zero: np.ndarray  # int64 (1,), see `program.single_program`
 
 
-def _differentiate_claimed(pieces, programs, input_count, criterion, gradient, scratch, totals):
+@inner_function
+def _numbers_of(network, programs, numbers):
+    """Return the part of a Gradient, or of the numbers themselves, that belongs to one network."""
+    first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
+    return Gradient(
+        numbers.link_weight[programs.link_start[network] : programs.link_start[network + 1]],
+        numbers.node_bias[first_node:last_node],
+        numbers.node_response[first_node:last_node],
+    )
+
+
+def _differentiate_claimed(pieces, programs, input_count, criterion, moments, gradient, scratch, totals):
+    objective, scale, descent, zero = criterion
     for network in claimed(pieces):
-        first_node, last_node = programs.node_start[network], programs.node_start[network + 1]
-        mine = Gradient(
-            gradient.link_weight[programs.link_start[network] : programs.link_start[network + 1]],
-            gradient.node_bias[first_node:last_node],
-            gradient.node_response[first_node:last_node],
-        )
-        clear_gradient(mine)
-        program = single_program(programs, network, criterion.zero)
-        totals[network] = run_network(
-            program, 0, input_count, criterion.objective, criterion.scale, scratch, mine
-        )
+        slopes, numbers = _numbers_of(network, programs, gradient), _numbers_of(network, programs, programs)
+        program = single_program(programs, network, zero)
+        for kind, moment, k in np.ndindex(moments.shape):
+            moments[kind, moment, k] = np.float32(0.0)
+        for step in range(len(descent.rate) + 1):
+            if step > 0:
+                descend(descent, step - 1, 0, numbers.link_weight, slopes.link_weight, moments)
+                descend(descent, step - 1, 1, numbers.node_bias, slopes.node_bias, moments)
+                descend(descent, step - 1, 2, numbers.node_response, slopes.node_response, moments)
+            clear_gradient(slopes)
+            total = run_network(program, 0, input_count, objective, scale, scratch, slopes)
+            totals[network, 1] = total
+            if step == 0:
+                totals[network, 0] = total
 
 
 def activate_range() -> Any:

@@ -9,13 +9,15 @@ import numpy as np
 
 from evaluators.checks import as_batch, check_choice, check_count
 from evaluators.devices import resolve_device
-from evaluators.engine import Engine, NetworkGradients, engine_for, unsupported_reason
+from evaluators.engine import Descending, Engine, NetworkGradients, engine_for, unsupported_reason
 from evaluators.gradient.optim.optimiser import Optimiser
+from evaluators.gradient.optim.optimisers import Adam
 from evaluators.gradient.tensor.device_arrays import namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.program.compiled import Origins
 from evaluators.program.derivatives import SLOPES
+from evaluators.program.descent import Descent
 from evaluators.samples import Samples, as_samples
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
@@ -64,7 +66,8 @@ def fit_weights(
         genomes: Genomes whose activations and aggregations have slopes.
         inputs: The inputs, as for `evaluators.Supervised`.
         targets: The targets, as for `evaluators.Supervised`.
-        optimiser: Returns an optimiser of a list of parameters, `lambda parameters: optim.Adam(parameters, 0.01)`.
+        optimiser: Returns an optimiser of a list of parameters, `lambda parameters: optim.Adam(parameters, 0.01)`. On
+            the CPU, a kernel takes the steps of a new Adam; the object that was returned then stays as it is.
         steps: The number of steps of the optimiser.
         fitness: The fitness to improve: `squared_error`, `absolute_error` or `cross_entropy`.
         recurrent_steps: The number of steps of recurrent networks, through which the gradient goes back in time.
@@ -129,6 +132,25 @@ class Trainer:
             raise ValueError(
                 f"optimiser: expected a function that returns an Optimiser, it returned {type(optimiser).__name__}"
             )
+        descent = self._as_descent(optimiser, parameters, genomes)
+        if descent is not None and isinstance(gradients, Descending):
+            before, totals = gradients.descend([parameter._data for parameter in parameters], descent)
+        else:
+            before, totals = self._descend(optimiser, parameters, gradients, genomes)
+        trained = Gradient(*(to_host(parameter._data) for parameter in parameters))
+        learned, finite = replace_finite_numbers(genomes, gradients.origins, trained)
+        diverged = ~(finite & np.isfinite(totals))
+        fitness = np.where(diverged, before, totals) / divisor
+        return Learned(learned, fitness, before / divisor, diverged)
+
+    def _descend(
+        self,
+        optimiser: Optimiser,
+        parameters: list[Tensor],
+        gradients: NetworkGradients,
+        genomes: Genomes,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Make the steps of an optimiser, and return the losses before and after."""
         before = totals = gradients.differentiate([parameter._data for parameter in parameters])
         for _ in range(self._steps):
             for parameter, gradient in zip(parameters, gradients.gradient, strict=True):
@@ -139,11 +161,20 @@ class Trainer:
                 values = parameters[_NAMES.index(name)]._data
                 namespace(values).clip(values, *getattr(genomes.bounds, name), out=values)
             totals = gradients.differentiate([parameter._data for parameter in parameters])
-        trained = Gradient(*(to_host(parameter._data) for parameter in parameters))
-        learned, finite = replace_finite_numbers(genomes, gradients.origins, trained)
-        diverged = ~(finite & np.isfinite(totals))
-        fitness = np.where(diverged, before, totals) / divisor
-        return Learned(learned, fitness, before / divisor, diverged)
+        return before, totals
+
+    def _as_descent(self, optimiser: Optimiser, parameters: list[Tensor], genomes: Genomes) -> Descent | None:
+        """Return the steps of an optimiser for kernels; None unless it is an Adam that has made no step."""
+        trained = [any(each is parameter for each in optimiser.parameters) for parameter in parameters]
+        if type(optimiser) is not Adam or optimiser.steps or sum(trained) < len(optimiser.parameters):
+            return None
+        steps = range(1, self._steps + 1)
+        corrected = [optimiser.correct(step, optimiser.rate_at(step - 1)) for step in steps]
+        rate, epsilon = np.array(corrected, np.float32).T.copy()
+        low, high = np.array([getattr(genomes.bounds, name) for name in _NAMES], np.float32).T.copy()
+        keep = np.array(optimiser.betas)
+        take = (1 - keep).astype(np.float32)
+        return Descent(rate, epsilon, keep.astype(np.float32), take, np.array(trained), low, high)
 
 
 def _join(genomes: Genomes, parts: list[Learned]) -> Learned:

@@ -118,8 +118,12 @@ class Optimiser:
     @property
     def rate(self) -> float:
         """The learning rate of the next step; ValueError if a schedule returns one that is not allowed."""
+        return self.rate_at(self.steps)
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate after this number of steps; ValueError if a schedule returns a wrong one."""
         value = self._learning_rate
-        return check_rate(value(self.steps), f" at step {self.steps}") if callable(value) else value
+        return check_rate(value(step), f" at step {step}") if callable(value) else value
 
     def zero_grad(self) -> None:
         """Set the parameters' gradients to None."""

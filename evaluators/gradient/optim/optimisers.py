@@ -223,13 +223,19 @@ class Adam(Optimiser):
         gradient *= 1 - beta2
         square *= beta2
         square += gradient
-        correction = math.sqrt(1 - beta2**self.steps)
-        epsilon_hat = self.epsilon * correction if self.epsilon_hat is None else self.epsilon_hat
+        factor, epsilon_hat = self.correct(self.steps, rate)
         divisor = self._xp.sqrt(square, out=gradient)
         divisor += epsilon_hat
         change = self._xp.divide(mean, divisor, out=divisor)
-        change *= rate * correction / (1 - beta1**self.steps)
+        change *= factor
         return change
+
+    def correct(self, step: int, rate: float) -> tuple[float, float]:
+        """Return η_t and ε̂ of step t, from 1, with the rate η."""
+        beta1, beta2 = self.betas
+        correction = math.sqrt(1 - beta2**step)
+        epsilon_hat = self.epsilon * correction if self.epsilon_hat is None else self.epsilon_hat
+        return rate * correction / (1 - beta1**step), epsilon_hat
 
 
 class AdamW(Adam):
