@@ -67,6 +67,10 @@ class Samples(NamedTuple):
         """Return the number of steps that networks make: 1 if they are feed-forward."""
         return 1 if feed_forward else self.steps
 
+    def take(self, rows: np.ndarray) -> Samples:
+        """Return the samples with these indices, int64 (n,)."""
+        return _as_record(self.inputs[rows], self.targets[rows], self.fitness, self.steps)
+
     def check_genomes(self, genomes: Genomes) -> None:
         """Raise a ValueError unless the genomes are intact and have the data set's inputs and outputs."""
         check_current(genomes)
@@ -93,13 +97,23 @@ def as_samples(
         raise ValueError(f"inputs: expected shape (samples, inputs), got {rows.shape}")
     expected = _class_targets(targets) if fitness in _CLASSIFYING else _targets(targets)
     check_size("targets", "samples", len(expected), len(rows))
+    return _as_record(rows, expected, fitness, int(steps))
+
+
+def _as_record(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    fitness: str | Callable[[np.ndarray, np.ndarray], Any],
+    steps: int,
+) -> Samples:
+    """Return checked arrays as Samples, with copies in the kernels' layout."""
     return Samples(
-        rows,
-        expected,
+        inputs,
+        targets,
         fitness,
-        int(steps),
-        input_rows=np.ascontiguousarray(rows.T)[np.newaxis, np.newaxis],
-        target_rows=np.ascontiguousarray(expected.T),
+        steps,
+        input_rows=np.ascontiguousarray(inputs.T)[np.newaxis, np.newaxis],
+        target_rows=np.ascontiguousarray(targets.T),
     )
 
 

@@ -48,13 +48,19 @@ class Supervised:
             none learns. A genome keeps what it has learned if that improves its fitness.
         learn_best: The share of the genomes that learn, in (0, 1]: those with the highest fitness, at least one.
         learn_every: The number of generations from one that learns to the next; generation 0 learns.
+        learn_batch: The number of samples on which a generation learns, drawn anew for each; None: all samples. The
+            fitness is over all samples in either case.
         optimiser: A function that makes the optimiser from a list of parameters; default: Adam with a rate of 0.1.
         inherit: Whether offspring inherit learned weights (Lamarck), or learning affects only the fitness (Baldwin).
             The champion of a run has its learned weights in either case.
+        polish_champion: If genomes learn, whether `Population.run` polishes the champion of a run that has not met its
+            target (see `polish`).
         workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
 
     Attributes:
         learned: The genomes of the last call with what they have learned; None if none of them learned.
+        gain: float64 (genomes,), by how much learning improved the fitness of each genome of the last call; 0 for those
+            that did not learn; None before the first call, and if `learn_steps` is 0.
         inherit: The argument of that name.
         num_inputs: The number of inputs that networks must have.
         num_outputs: The number of outputs that networks must have.
@@ -74,26 +80,33 @@ class Supervised:
         learn_steps: int = 0,
         learn_best: float = 0.1,
         learn_every: int = 1,
+        learn_batch: int | None = None,
         optimiser: Callable[[list[Any]], Any] | None = None,
         inherit: bool = True,
+        polish_champion: bool = True,
         workers: Workers | None = None,
     ) -> None:
         self.samples = as_samples(inputs, targets, fitness, steps)
         check_count("learn_steps", learn_steps, 0)
         check_count("learn_every", learn_every)
         check_share("learn_best", learn_best)
+        if learn_batch is not None:
+            check_count("learn_batch", learn_batch)
         self._engine = engine_for(resolve_device(device, unsupported_reason), workers)
         self.devices = self._engine.devices
         self.learned: Genomes | None = None
+        self.gain: np.ndarray | None = None
         self.inherit = inherit
+        self._polishes = bool(learn_steps) and polish_champion
         self._scorer = self._engine.scorer(self.samples)
         self._learner: Any = None
         if learn_steps:
-            from evaluators.gradient.evolved import Trainer
-            from evaluators.gradient.learning import Learner
+            from evaluators.gradient.learning import Learner, LearningSettings
 
-            trainer = Trainer(self.samples, self._engine, optimiser or _make_optimiser, learn_steps)
-            self._learner = Learner(self._scorer, trainer, learn_best, learn_every)
+            settings = LearningSettings(
+                learn_steps, learn_best, learn_every, learn_batch, optimiser or _make_optimiser
+            )
+            self._learner = Learner(self.samples, self._engine, self._scorer, settings)
 
     @property
     def inputs(self) -> np.ndarray:
@@ -127,8 +140,15 @@ class Supervised:
         if self._learner is None:
             return self._scorer.score(genomes)
         scored = self._learner(genomes)
-        self.learned = scored.learned
+        self.learned, self.gain = scored.learned, scored.gain
         return scored.fitness
+
+    def refine(self, champion: Genome) -> tuple[Genome, float] | None:
+        """Return the champion of a run after `polish`, with its fitness; None if the evaluator does not polish."""
+        if not self._polishes:
+            return None
+        genome = self.polish(champion).genome
+        return genome, float(self._scorer.score(genome.genomes)[0])
 
     def polish(self, genome: Genome, steps: int = 1_000) -> Polished:
         """Fit the weights and biases of one genome to the end, usually a run's champion, by L-BFGS-B from SciPy.

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from neat.genome.genome import Genomes
+from neat.genome.genome import Genome, Genomes
 
 
 class Task(Protocol):
@@ -85,3 +85,11 @@ class Inheriting(Protocol):
     @property
     def inherit(self) -> bool:
         """True: offspring inherit them (Lamarckian inheritance). False: only the champion has them (Baldwin effect)."""
+
+
+@runtime_checkable
+class Refining(Protocol):
+    """An evaluator that can improve the champion of a run that has not met its target."""
+
+    def refine(self, champion: Genome, /) -> tuple[Genome, float] | None:
+        """Return a better genome with its fitness; None to leave the champion as it is."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from neat.config.config import Config, to_record
-from neat.evaluation import Evaluator, Inheriting, Learning, Restorable, Stateful, Validating
+from neat.evaluation import Evaluator, Inheriting, Learning, Refining, Restorable, Stateful, Validating
 from neat.evolution import selection, speciation
 from neat.evolution.evaluation_results import check_values, merge_learned, validate_fitness
 from neat.evolution.history import GENERATION, make_species_rows
@@ -188,7 +188,7 @@ class Population(RunState):
                 is_last = self.generation >= generations or is_solved
                 if file is not None and (is_last or self.generation % checkpoint_every == 0):
                     self._save(file, evaluator)
-            result = self._make_result(evaluator, is_solved)
+            result = self._make_result(evaluator, target, is_solved)
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
@@ -382,11 +382,15 @@ class Population(RunState):
             reason = f"the champion of generation {self.solution.genome.genomes.generation} meets the target"
         _log.warning("nothing to run: %s", reason)
 
-    def _make_result(self, evaluator: Evaluator, is_solved: bool) -> Result:
+    def _make_result(self, evaluator: Evaluator, target: Target, is_solved: bool) -> Result:
         champion, fitness = self.best, self.best_fitness
         if is_solved and self.solution is not None:
             champion, fitness, _ = self.solution
         elif self.candidates.genomes and isinstance(evaluator, Validating):
             champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)
         assert champion is not None
+        if not is_solved and isinstance(evaluator, Refining) and (refined := evaluator.refine(champion)):
+            _log.info("the champion's fitness after refinement: %g, before: %g", refined[1], fitness)
+            champion, fitness = refined
+            is_solved = target.is_reached_by(champion, fitness)
         return Result(champion, fitness, is_solved, self.generation, self.evaluations, self.history)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.engine import Scorer
+from evaluators.engine import Engine, Scorer
 from evaluators.gradient.evolved import Trainer
+from evaluators.samples import Samples
 from neat.genome import schema
 from neat.genome.genome import Genomes
+
+
+class LearningSettings(NamedTuple):
+    """Which genomes learn, when and how (see `evaluators.Supervised`)."""
+
+    steps: int
+    best: float
+    every: int
+    batch: int | None
+    optimiser: Callable[[list[Any]], Any]
 
 
 class Scored(NamedTuple):
@@ -17,42 +29,64 @@ class Scored(NamedTuple):
 
     fitness: np.ndarray
     """float64 (genomes,), of the learned numbers."""
+    gain: np.ndarray
+    """float64 (genomes,), by how much learning improved each fitness; 0 for a genome that has not learned."""
     learned: Genomes | None
     """All genomes, with the numbers that the fitness belongs to; None if none of them has learned."""
 
 
 class Learner:
-    """Scores genomes, trains the best of them, and keeps what improves their fitness.
+    """Scores genomes, trains the best of them, and keeps what improves their fitness over all samples.
 
     Args:
+        samples: The data set.
+        engine: Trains the genomes that learn.
         scorer: Computes the fitness of all genomes.
-        trainer: Trains those that learn.
-        best: The share of the genomes that learn, in (0, 1]: those with the highest fitness, at least one.
-        every: The number of generations from one that learns to the next; generation 0 learns.
+        settings: Which genomes learn, when and how.
     """
 
-    def __init__(self, scorer: Scorer, trainer: Trainer, best: float, every: int) -> None:
+    def __init__(self, samples: Samples, engine: Engine, scorer: Scorer, settings: LearningSettings) -> None:
+        self._samples = samples
+        self._engine = engine
         self._scorer = scorer
-        self._trainer = trainer
-        self._best = best
-        self._every = every
+        self._settings = settings
+        self._trainer = self._trainer_on(samples)
+        self._has_batches = settings.batch is not None and settings.batch < len(samples.targets)
 
     def __call__(self, genomes: Genomes) -> Scored:
         """Return the fitness of genomes after some have learned."""
         fitness = self._scorer.score(genomes)
-        if genomes.generation % self._every:
-            return Scored(fitness, None)
+        gain = np.zeros(len(fitness))
+        if genomes.generation % self._settings.every:
+            return Scored(fitness, gain, None)
         chosen = self._choose(fitness)
-        result = self._trainer(genomes.take(chosen))
-        improved = result.fitness > fitness[chosen]  # False for NaN
+        trainer = self._trainer_on(self._draw_batch(genomes)) if self._has_batches else self._trainer
+        trained = trainer(genomes.take(chosen)).genomes
+        # Scored like the others, so that the fitness of a champion is the one that a later call returns for it.
+        after = self._scorer.score(trained)
+        improved = after > fitness[chosen]  # False for NaN
         chosen = chosen[improved]
-        fitness[chosen] = result.fitness[improved]
-        learned = result.genomes.take(np.flatnonzero(improved))
-        return Scored(fitness, replace_numbers(genomes, chosen, learned))
+        gain[chosen] = after[improved] - fitness[chosen]
+        fitness[chosen] = after[improved]
+        return Scored(fitness, gain, replace_numbers(genomes, chosen, trained.take(np.flatnonzero(improved))))
+
+    def _trainer_on(self, samples: Samples) -> Trainer:
+        return Trainer(samples, self._engine, self._settings.optimiser, self._settings.steps)
+
+    def _draw_batch(self, genomes: Genomes) -> Samples:
+        """Draw the samples on which a generation learns.
+
+        All steps of a generation see the same batch, so that they need no falling rate. The next generation sees
+        another.
+        """
+        draw = np.random.default_rng([genomes.seed, genomes.generation])
+        return self._samples.take(
+            draw.choice(len(self._samples.targets), self._settings.batch, replace=False)
+        )
 
     def _choose(self, fitness: np.ndarray) -> np.ndarray:
         """Return the indices of the genomes that learn, int64 (n,), ascending."""
-        count = max(1, round(self._best * len(fitness)))
+        count = max(1, round(self._settings.best * len(fitness)))
         ranked = np.where(np.isnan(fitness), -np.inf, fitness)
         return np.sort(np.argsort(-ranked, kind="stable")[:count])
 

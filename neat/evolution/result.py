@@ -14,7 +14,8 @@ class Result:
 
     Attributes:
         champion: The genome that met the target. If none did, the best genome of the run; with an evaluator that has
-            `validate`, the best in new trials of those champions of generations that have the highest fitness.
+            `validate`, the best in new trials of those champions of generations that have the highest fitness. An
+            evaluator that has `refine` improves it: a `Supervised` whose genomes learn polishes it.
         champion_fitness: The fitness of the champion; its fitness in the new trials if these chose it.
         solved: Whether the target was met.
         generations: The number of generations evaluated.

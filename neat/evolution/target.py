@@ -26,12 +26,18 @@ class Target(NamedTuple):
     fitness: float | None
     solved: Callable[[Genome], bool] | None
 
+    def is_reached_by(self, genome: Genome, fitness: float) -> bool:
+        """Whether a genome with this fitness meets the target."""
+        if self.fitness is not None and fitness >= self.fitness:
+            return True
+        return self.solved is not None and bool(self.solved(genome))
+
     def find_solution(self, genomes: Genomes, fitness: np.ndarray) -> Solution | None:
         """Return the generation's champion as a Solution if it meets the target. `fitness` has shape (genomes,)."""
         champion = int(np.argmax(fitness))
-        reached = self.fitness is not None and bool(fitness[champion] >= self.fitness)
-        if not reached and not (self.solved is not None and self.solved(genomes[champion])):
+        if not self.is_reached_by(genomes[champion], fitness[champion]):
             return None
+        reached = self.fitness is not None and bool(fitness[champion] >= self.fitness)
         return Solution(genomes[champion], float(fitness[champion]), self.fitness if reached else None)
 
     def is_met_by(self, solution: Solution | None) -> bool:

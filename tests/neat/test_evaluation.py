@@ -6,9 +6,9 @@ import pytest
 import neat
 from evaluators import PerGenome, Rollout, Supervised
 from evaluators.environments import CartPole
-from neat.evaluation import Inheriting, Learning, Restorable, Stateful, Validating
+from neat.evaluation import Inheriting, Learning, Refining, Restorable, Stateful, Validating
 
-PARTS = (Stateful, Restorable, Validating, Learning, Inheriting)
+PARTS = (Stateful, Restorable, Validating, Learning, Inheriting, Refining)
 
 
 def zeros(genomes):
@@ -20,7 +20,7 @@ def zeros(genomes):
     [
         (zeros, ()),
         (PerGenome(lambda network: 0.0), ()),
-        (Supervised([[0.0]], [[0.0]], device="cpu"), (Learning, Inheriting)),
+        (Supervised([[0.0]], [[0.0]], device="cpu"), (Learning, Inheriting, Refining)),
         (Rollout(CartPole(), device="cpu"), (Stateful, Restorable, Validating)),
     ],
     ids=["function", "PerGenome", "Supervised", "Rollout"],

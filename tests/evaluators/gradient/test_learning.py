@@ -6,6 +6,7 @@ import pytest
 import evaluators
 import neat
 from evaluators.gradient import fit_weights, optim
+from evaluators.gradient.evolved import Trainer
 from neat.genome.genome import Genomes
 from tests.evaluators.gradient.test_evolved import CURVE, adam, one_hidden_node
 
@@ -70,7 +71,7 @@ def test_training_outside_a_population_has_no_bounds():
 
 def test_baldwins_champion_has_its_learned_weights_and_offspring_do_not(tmp_path):
     """The champion has them in the result, in `best`, as the solution, and in a checkpoint."""
-    evaluator, population = narrow_bounds_config(2, learn_steps=20, inherit=False)
+    evaluator, population = narrow_bounds_config(2, learn_steps=20, inherit=False, polish_champion=False)
     alone = evaluators.Supervised(evaluator.inputs, evaluator.targets, device="cpu")
     file = tmp_path / "c.npz"
     result = population.run(evaluator, 4, checkpoint=file)
@@ -103,7 +104,9 @@ def test_the_champion_of_fresh_trials_has_its_learned_weights():
             return scorer(genomes)
 
     scorer = evaluators.Supervised(CURVE, np.sin(3 * CURVE), device="cpu")
-    evaluator = Lucky(CURVE, np.sin(3 * CURVE), device="cpu", learn_steps=10, inherit=False)
+    evaluator = Lucky(
+        CURVE, np.sin(3 * CURVE), device="cpu", learn_steps=10, inherit=False, polish_champion=False
+    )
     population = neat.Population(neat.Config.for_task(evaluator, population_size=20, seed=1))
     result = population.run(evaluator, 4)
     fitness = max(population.candidates.fitness)
@@ -190,6 +193,85 @@ def test_learning_happens_every_so_many_generations():
         learned.append(evaluator.learned is not None)
         population.tell(fitness, evaluator.learned)
     assert learned == [True, False, False, True, False, False, True]
+
+
+def test_a_fitness_is_what_a_later_call_returns_for_the_learned_genomes():
+    evaluator, population = narrow_bounds_config(8, learn_steps=5)
+    fitness = evaluator(population.ask())
+    assert np.array_equal(scorer_of(evaluator)(evaluator.learned), fitness)
+
+
+def test_the_gain_is_what_learning_adds_to_the_fitness():
+    evaluator, population = narrow_bounds_config(9, learn_steps=5, learn_every=2)
+    assert evaluator.gain is None
+    genomes = population.genomes.take(np.arange(30))
+    fitness = evaluator(population.ask())
+    assert np.array_equal(fitness - scorer_of(evaluator)(genomes), evaluator.gain)
+    assert (evaluator.gain > 0).sum() == changed(genomes, evaluator.learned).sum() > 0
+    population.tell(fitness, evaluator.learned)
+    evaluator(population.ask())  # no generation that learns
+    assert not evaluator.gain.any()
+
+
+def test_each_generation_learns_on_a_batch_of_its_own(monkeypatch):
+    seen, original = [], Trainer.__init__
+
+    def spy(self, samples, *rest):
+        seen.append(samples.inputs[:, 0].tolist())
+        original(self, samples, *rest)
+
+    monkeypatch.setattr(Trainer, "__init__", spy)
+    evaluator, population = narrow_bounds_config(10, learn_steps=3, learn_batch=7)
+    for _ in range(3):
+        fitness = evaluator(population.ask())
+        assert np.array_equal(scorer_of(evaluator)(evaluator.learned), fitness), "over all samples"
+        assert (evaluator.gain >= 0).all()
+        population.tell(fitness, evaluator.learned)
+    batches = seen[1:]
+    assert [len(set(batch)) for batch in batches] == [7, 7, 7]
+    assert all(set(batch) <= set(CURVE[:, 0].astype(np.float32).tolist()) for batch in batches)
+    assert len({tuple(sorted(batch)) for batch in batches}) == 3
+    again, other = narrow_bounds_config(10, learn_steps=3, learn_batch=7)
+    again(other.ask())
+    assert seen[5] == batches[0], "a run repeats"
+
+
+def test_a_batch_of_all_samples_is_no_batch():
+    results = []
+    for batch in (None, len(CURVE), 10_000):
+        evaluator, population = narrow_bounds_config(11, learn_steps=3, learn_batch=batch)
+        results.append(evaluator(population.ask()))
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("learn_batch", [0, 1.5, "all", True])
+def test_a_batch_has_at_least_one_sample(learn_batch):
+    with pytest.raises(ValueError, match=r"^learn_batch: expected an integer from 1"):
+        evaluators.Supervised(CURVE, CURVE, device="cpu", learn_steps=1, learn_batch=learn_batch)
+
+
+def test_a_run_ends_with_a_polished_champion_unless_it_is_solved():
+    champions = {}
+    for polishes in (True, False):
+        evaluator, population = narrow_bounds_config(12, learn_steps=5, polish_champion=polishes)
+        champions[polishes] = population.run(evaluator, 4)
+    plain, polished = champions[False], champions[True]
+    assert polished.champion_fitness > plain.champion_fitness and not polished.solved
+    assert polished.champion == evaluator.polish(plain.champion).genome
+    assert polished.champion_fitness == scorer_of(evaluator)(polished.champion.genomes)[0]
+
+    between = (plain.champion_fitness + polished.champion_fitness) / 2
+    for target, expected in ((between, polished), (plain.champion_fitness, plain)):
+        evaluator, population = narrow_bounds_config(12, learn_steps=5)
+        result = population.run(evaluator, 4, fitness_target=target)
+        assert result.solved and result.champion == expected.champion
+        assert result.champion_fitness == expected.champion_fitness
+
+
+def test_a_run_without_learning_is_not_polished():
+    evaluator, population = narrow_bounds_config(13)
+    result = population.run(evaluator, 3)
+    assert result.champion == population.best
 
 
 @pytest.mark.parametrize("learn_best", [0, -0.1, 1.1, np.nan, True, "all"])
