@@ -30,7 +30,9 @@ PARTS = (
     "rollout",
     "control",
     "learns",
+    "learning_screen",
     "learning_within",
+    "friedman1",
     "ppo",
 )
 OPTIONAL_PARTS = ("gpu",)  # need special hardware

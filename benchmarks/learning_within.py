@@ -14,6 +14,7 @@ import numpy as np
 import evaluators
 from benchmarks.report import Table, seconds
 from evaluators.gradient import optim
+from evaluators.gradient.optim.optimiser import Rate
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
 from experiments.comparison.methods import TASKS, count_parameters
@@ -36,16 +37,24 @@ class Case(NamedTuple):
 CASES = (Case("regression", 0.1, 100), Case("spirals", 0.2, 100), Case("parity", 0.26, 200))
 
 
-def _adam(rate: float) -> Callable[[list[Any]], Any]:
+def adam(rate: Rate) -> Callable[[list[Any]], Any]:
+    """Return a function that makes an Adam of parameters."""
     return lambda parameters: optim.Adam(parameters, rate)
 
 
-# Arguments of Supervised, and whether the champion is polished at the end.
-ARMS: dict[str, tuple[dict[str, Any], bool]] = {
-    "NEAT": ({}, False),
-    "all learn, 10 steps at 0.01": ({"learn_steps": 10, "learn_best": 1.0, "optimiser": _adam(0.01)}, False),
-    "best tenth, 30 steps at 0.1": ({"learn_steps": 30}, False),
-    "best tenth, then polished": ({"learn_steps": 30}, True),
+class Arm(NamedTuple):
+    """What a run does."""
+
+    arguments: dict[str, Any]  # of Supervised
+    polishes: bool = False  # whether the champion is polished at the end
+    wrap: Callable[[Population, evaluators.Supervised], Any] = lambda population, evaluator: evaluator
+
+
+ARMS = {
+    "NEAT": Arm({}),
+    "all learn, 10 steps at 0.01": Arm({"learn_steps": 10, "learn_best": 1.0, "optimiser": adam(0.01)}),
+    "best tenth, 30 steps at 0.1": Arm({"learn_steps": 30}),
+    "best tenth, then polished": Arm({"learn_steps": 30}, polishes=True),
 }
 
 
@@ -67,18 +76,17 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def _run_case(case: Case, runs: int) -> dict[str, list[Run]]:
-    for arm in ARMS:
-        _evolve(case._replace(budget=np.inf), FIRST_SEED - 1, arm, most=WARM_UP)
-    found: dict[str, list[Run]] = {arm: [] for arm in ARMS}
+    for arm in ARMS.values():
+        evolve(case._replace(budget=np.inf), FIRST_SEED - 1, arm, most=WARM_UP)
+    found: dict[str, list[Run]] = {name: [] for name in ARMS}
     for seed in range(FIRST_SEED, FIRST_SEED + runs):
-        for arm in ARMS:  # in turn, so that a busy machine is busy for all of them
-            found[arm].append(_evolve(case, seed, arm))
+        for name, arm in ARMS.items():  # in turn, so that a busy machine is busy for all of them
+            found[name].append(evolve(case, seed, arm))
     return found
 
 
-def _evolve(case: Case, seed: int, arm: str, most: int = 2**31) -> Run:
+def evolve(case: Case, seed: int, arm: Arm, most: int = 2**31) -> Run:
     """Evolve until the budget is spent; a generation that begins within it is finished."""
-    arguments, polishes = ARMS[arm]
     task = TASKS[case.task].experiment(seed, 0)
     assert isinstance(task, Prediction)
     sets = task.sets()
@@ -88,17 +96,18 @@ def _evolve(case: Case, seed: int, arm: str, most: int = 2**31) -> Run:
         fitness=task.loss,
         steps=STEPS,
         device="cpu",
-        **arguments,
+        **arm.arguments,
     )
     config = build_config(task, evaluator, Options(), {"seed": seed})
     begin = time.process_time()
     population = Population(config)
+    evaluate = arm.wrap(population, evaluator)
     while population.generation < most and time.process_time() - begin < case.budget:
-        fitness = evaluator(population.ask())
-        population.tell(fitness, evaluator.learned)
+        fitness = evaluate(population.ask())
+        population.tell(fitness, evaluate.learned, evaluator.inherit)
     champion = population.best
     assert champion is not None
-    if polishes:
+    if arm.polishes:
         champion = evaluator.polish(champion).genome
     outputs = predictions(champion, sets.inputs[sets.test])
     return Run(
