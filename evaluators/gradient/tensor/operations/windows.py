@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
+import numpy as np
+
+from evaluators.gradient.tensor import convolution, pooling, unfolding
+from evaluators.gradient.tensor.convolution import Pair
 from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.operations.elementwise import operands
 from evaluators.gradient.tensor.tensor import Tensor, record
 
-Pair = tuple[int, int]
 Padding = int | str
+
+_MIN_DIRECT = 16  # positions; with fewer, the vectors of direct convolution are mostly empty
 
 
 def place_windows(
@@ -42,29 +46,10 @@ def place_windows(
     return (places[0], places[1]), (margins[0], margins[1])
 
 
-def _pad(xp: Any, images: Any, margins: tuple[Pair, Pair], value: float) -> Any:
-    if margins == ((0, 0), (0, 0)):
-        return images
-    return xp.pad(images, ((0, 0), (0, 0), *margins), constant_values=value)
-
-
-def _crop(images: Any, margins: tuple[Pair, Pair]) -> Any:
-    (top, bottom), (left, right) = margins
-    return images[:, :, top : images.shape[2] - bottom, left : images.shape[3] - right]
-
-
-def _window_views(images: Any, window: Pair, stride: Pair, places: Pair) -> Any:
-    """Yield, for each element of the window, its row and column, and the view of `images` that it covers."""
-    for row, column in product(range(window[0]), range(window[1])):
-        rows = slice(row, row + stride[0] * (places[0] - 1) + 1, stride[0])
-        columns = slice(column, column + stride[1] * (places[1] - 1) + 1, stride[1])
-        yield (row, column), images[:, :, rows, columns]
-
-
 def conv2d(
     x: Any, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Padding, exact: bool = False
 ) -> Tensor:
-    """Cross-correlate images with filters, by one matrix product.
+    """Cross-correlate images with filters.
 
     Args:
         x: Shape (samples, channels, height, width).
@@ -83,32 +68,22 @@ def conv2d(
     weight, x = operands("conv2d", weight, x)
     if x.ndim != 4 or x.shape[1] != weight.shape[1]:
         raise ValueError(f"conv2d: input of shape {x.shape} does not fit weight of shape {weight.shape}")
-    samples, channels = x.shape[:2]
-    filters, _, *window = weight.shape
+    window = weight.shape[2:]
     places, margins = place_windows("conv2d", x.shape[2:], (window[0], window[1]), stride, padding, exact)
-    xp = namespace(x._data)
-    images = _pad(xp, x._data, margins, 0.0)
-    column = xp.empty((channels, *window, samples, *places), x.dtype)
-    for (i, j), view in _window_views(images, (window[0], window[1]), stride, places):
-        column[:, i, j] = view.swapaxes(0, 1)
-    column = column.reshape(channels * window[0] * window[1], -1)
-    matrix = weight._data.reshape(filters, -1)
-    result = matrix @ column
-    if bias is not None:
-        result += bias._data[:, None]
-    data = xp.ascontiguousarray(result.reshape(filters, samples, *places).swapaxes(0, 1))
+    is_direct = namespace(x._data) is np and places[0] * places[1] >= _MIN_DIRECT
+    way = convolution if is_direct else unfolding
+    added = None if bias is None else bias._data
+    data = way.correlate(x._data, weight._data, added, stride, margins, places)
 
     def backward(g: Any) -> tuple[Any, ...]:
-        flat = xp.ascontiguousarray(g.swapaxes(0, 1)).reshape(filters, -1)
-        of_x = None
+        of_x, of_weight = None, None
         if x.requires_grad:
-            of_column = (matrix.T @ flat).reshape(channels, *window, samples, *places)
-            whole = xp.zeros(images.shape, x.dtype)
-            for (i, j), view in _window_views(whole, (window[0], window[1]), stride, places):
-                view += of_column[:, i, j].swapaxes(0, 1)
-            of_x = _crop(whole, margins)
-        of_weight = (flat @ column.T).reshape(weight.shape) if weight.requires_grad else None
-        return (of_x, of_weight) if bias is None else (of_x, of_weight, flat.sum(axis=1))
+            of_x = way.gradient_of_images(g, weight._data, x.shape[2:], stride, margins)
+        if weight.requires_grad:
+            of_weight = way.gradient_of_weight(g, x._data, (window[0], window[1]), stride, margins)
+        if bias is None:
+            return of_x, of_weight
+        return of_x, of_weight, g.sum(axis=(0, 2, 3)) if bias.requires_grad else None
 
     return record("conv2d", data, (x, weight) if bias is None else (x, weight, bias), backward)
 
@@ -137,21 +112,11 @@ def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
             f"max_pool2d: expected shape (samples, channels, height, width), got shape {x.shape}"
         )
     places, margins = place_windows("max_pool2d", x.shape[2:], window, stride, padding, exact)
-    xp = namespace(x._data)
-    images = _pad(xp, x._data, margins, -xp.inf)
-    views = _window_views(images, window, stride, places)
-    _, data = next(views)
-    data = data.copy()
-    winner = xp.zeros(data.shape, "int32")
-    for (i, j), view in views:
-        larger = view > data
-        winner[larger] = i * window[1] + j
-        xp.maximum(data, view, out=data)
+    way = pooling if namespace(x._data) is np else unfolding
+    size = x.shape[2:]
+    data, winner = way.take_largest(x._data, window, stride, margins, places)
 
     def backward(g: Any) -> tuple[Any]:
-        whole = xp.zeros(images.shape, x.dtype)
-        for (i, j), view in _window_views(whole, window, stride, places):
-            view += g * (winner == i * window[1] + j)
-        return (_crop(whole, margins),)
+        return (way.gradient_of_winners(g, winner, size, window, stride, margins),)
 
     return record("max_pool2d", data, (x,), backward)

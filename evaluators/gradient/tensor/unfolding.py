@@ -1,0 +1,95 @@
+"""Convolution by one matrix product with unfolded images, and the largest elements of windows; for every device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from evaluators.gradient.tensor.convolution import Margins, Pair
+from evaluators.gradient.tensor.device_arrays import namespace
+
+
+def _pad(images: Any, margins: Margins, value: float) -> Any:
+    """Return images with margins of this value."""
+    if margins == ((0, 0), (0, 0)):
+        return images
+    return namespace(images).pad(images, ((0, 0), (0, 0), *margins), constant_values=value)
+
+
+def _crop(images: Any, margins: Margins) -> Any:
+    """Return a view of images without margins."""
+    (top, bottom), (left, right) = margins
+    return images[:, :, top : images.shape[2] - bottom, left : images.shape[3] - right]
+
+
+def _window_views(images: Any, window: Pair, stride: Pair, places: Pair) -> Iterator[tuple[Pair, Any]]:
+    """Yield, for each element of the window, its row and column, and the view of `images` that it covers."""
+    for row, column in product(range(window[0]), range(window[1])):
+        rows = slice(row, row + stride[0] * (places[0] - 1) + 1, stride[0])
+        columns = slice(column, column + stride[1] * (places[1] - 1) + 1, stride[1])
+        yield (row, column), images[:, :, rows, columns]
+
+
+def _unfold(images: Any, window: Pair, stride: Pair, margins: Margins, places: Pair) -> Any:
+    """Return a matrix with a row for each element of the windows, and a column for each position in each sample."""
+    images = _pad(images, margins, 0.0)
+    samples, channels = images.shape[:2]
+    column = namespace(images).empty((channels, *window, samples, *places), images.dtype)
+    for (i, j), view in _window_views(images, window, stride, places):
+        column[:, i, j] = view.swapaxes(0, 1)
+    return column.reshape(channels * window[0] * window[1], -1)
+
+
+def _flatten(gradient: Any) -> Any:
+    return gradient.swapaxes(0, 1).reshape(gradient.shape[1], -1)
+
+
+def correlate(images: Any, weight: Any, bias: Any, stride: Pair, margins: Margins, places: Pair) -> Any:
+    """See `convolution.correlate`."""
+    filters, _, *window = weight.shape
+    result = weight.reshape(filters, -1) @ _unfold(images, (window[0], window[1]), stride, margins, places)
+    if bias is not None:
+        result += bias[:, None]
+    return namespace(images).ascontiguousarray(result.reshape(filters, -1, *places).swapaxes(0, 1))
+
+
+def gradient_of_images(gradient: Any, weight: Any, size: Pair, stride: Pair, margins: Margins) -> Any:
+    """See `convolution.gradient_of_images`."""
+    (samples, filters, *places), (_, channels, *window) = gradient.shape, weight.shape
+    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
+    whole = namespace(gradient).zeros((samples, channels, *padded), gradient.dtype)
+    column = (weight.reshape(filters, -1).T @ _flatten(gradient)).reshape(channels, *window, samples, *places)
+    for (i, j), view in _window_views(whole, (window[0], window[1]), stride, (places[0], places[1])):
+        view += column[:, i, j].swapaxes(0, 1)
+    return _crop(whole, margins)
+
+
+def gradient_of_weight(gradient: Any, images: Any, window: Pair, stride: Pair, margins: Margins) -> Any:
+    """See `convolution.gradient_of_weight`."""
+    column = _unfold(images, window, stride, margins, gradient.shape[2:])
+    return (_flatten(gradient) @ column.T).reshape(gradient.shape[1], images.shape[1], *window)
+
+
+def take_largest(images: Any, window: Pair, stride: Pair, margins: Margins, places: Pair) -> tuple[Any, Any]:
+    """See `pooling.take_largest`."""
+    xp = namespace(images)
+    views = _window_views(_pad(images, margins, -xp.inf), window, stride, places)
+    largest = next(views)[1].copy()
+    winner = xp.zeros(largest.shape, "int32")
+    for (i, j), view in views:
+        winner[view > largest] = i * window[1] + j
+        xp.maximum(largest, view, out=largest)
+    return largest, winner
+
+
+def gradient_of_winners(
+    gradient: Any, winner: Any, size: Pair, window: Pair, stride: Pair, margins: Margins
+) -> Any:
+    """See `pooling.gradient_of_winners`."""
+    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
+    whole = namespace(gradient).zeros((*gradient.shape[:2], *padded), gradient.dtype)
+    places = gradient.shape[2:]
+    for (i, j), view in _window_views(whole, window, stride, places):
+        view += gradient * (winner == i * window[1] + j)
+    return _crop(whole, margins)
