@@ -195,8 +195,8 @@ class Module:
     def __call__(self, x: Any) -> Tensor:
         """Return the output for a tensor, or for an array, which is converted to the parameters' dtype and device."""
         if not isinstance(x, Tensor):
-            parameters = self.parameters()
-            x = Tensor(x, dtype=parameters[0].dtype, device=parameters[0].device) if parameters else Tensor(x)
+            first = next((p for _, module in self._walk() for _, p in module._own_parameters()), None)
+            x = Tensor(x) if first is None else Tensor(x, dtype=first.dtype, device=first.device)
         output = self.forward(x)
         for observer in _observers:
             observer(self, x, output)
@@ -204,20 +204,26 @@ class Module:
 
     def modules(self) -> list[tuple[str, Module]]:
         """Return this module and all modules in it, each once, with its path, such as "layers.0"."""
-        found: dict[Module, str] = {}
-        waiting: list[tuple[str, Module]] = [("", self)]
+        return list(self._walk())
+
+    def _walk(self) -> Iterator[tuple[str, Module]]:
+        """Yield what `modules` returns, and look for no more of it than is taken."""
+        found: set[Module] = set()
+        waiting = [iter([("", self)])]
         while waiting:
-            path, module = waiting.pop()
-            if module not in found:
-                found[module] = path
-                waiting.extend(reversed(list(module._children(f"{path}." if path else ""))))
-        return [(path, module) for module, path in found.items()]
+            path, module = next(waiting[-1], ("", None))
+            if module is None:
+                waiting.pop()
+            elif module not in found:
+                found.add(module)
+                yield path, module
+                waiting.append(module._children(f"{path}." if path else ""))
 
     def _children(self, prefix: str) -> Iterator[tuple[str, Module]]:
         return ((f"{prefix}{path}", value) for path, value in _parts(vars(self)) if isinstance(value, Module))
 
-    def _own_parameters(self) -> list[tuple[str, Parameter]]:
-        return [(path, value) for path, value in _parts(vars(self)) if isinstance(value, Parameter)]
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((path, value) for path, value in _parts(vars(self)) if isinstance(value, Parameter))
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Return the parameters by path, such as "layers.0.weight", each once."""

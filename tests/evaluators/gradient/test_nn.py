@@ -81,6 +81,18 @@ def test_a_shared_module_shares_parameters_and_statistics():
     assert (shared.running_mean != once.running_mean).any()  # updated by two inputs
 
 
+def test_an_array_takes_the_dtype_of_the_first_parameter():
+    model = nn.Sequential(nn.Activation("tanh"), nn.Sequential(nn.Dense(2, 3), nn.Dense(3, 1)))
+    array = np.ones((4, 2))
+    assert model(array).dtype == np.float32
+    assert model.to(dtype=np.float64)(array).dtype == np.float64
+    model.layers[1] = nn.Dense(2, 1)
+    assert model(array).dtype == np.float32
+    model.layers[1].weight = nn.Dense(2, 1).to(dtype=np.float64).weight
+    model.layers[1].bias = None
+    assert model(array).dtype == np.float64
+
+
 def test_frozen_parameters_stay():
     model = nn.Sequential(nn.Dense(3, 3).freeze(), nn.Dense(3, 2))
     before = model.state()
