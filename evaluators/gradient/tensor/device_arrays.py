@@ -16,6 +16,11 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 # A constant, since every operation uses it: making a union of types at each call takes four times as long.
 _ON_HOST = (np.ndarray, np.generic)
 
+# glibc gives freed memory back to the system as soon as it is more than twice the largest block that was freed before,
+# of blocks below 32 MiB. Each step of training would then get cleared pages again, which can take as long as the step.
+# This block is large and freed at once; its own pages are never used.
+np.empty(31 * 2**20, np.uint8)
+
 
 def arrays_on(device: str) -> Arrays:
     """Return the Arrays of a device, by any name that `evaluators.devices.resolve_device` accepts."""
