@@ -8,6 +8,7 @@ With a stride S, scratch has the S · S images of every S-th pixel, so that view
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +22,7 @@ Pair = tuple[int, int]
 Margins = tuple[Pair, Pair]
 
 _COST = 1e-4  # of a multiplication and an addition, in the unit of `parallel.over`
-_GROUPS = (
-    8  # of samples whose gradients are added first, so that the sum does not depend on the number of threads
-)
+_GROUPS = 8  # of samples, each with its own sum, so that the number of threads does not change the result
 _SCRATCH = 2**18  # bytes that stay in a core's cache
 
 _unsigned = np.uintp
@@ -46,13 +45,6 @@ class Layout(NamedTuple):
         """Return the number of elements of an image."""
         return channels * self.stride[0] * self.stride[1] * self.size[0] * self.size[1]
 
-    def offset(self, channels: int, window: Pair) -> np.ndarray:
-        """Return where the view of each element of the windows begins, int64 (channels · rows · columns,)."""
-        channel, i, j = np.ogrid[:channels, : window[0], : window[1]]
-        (s, t), (rows, columns) = self.stride, self.size
-        image = (channel * s + i % s) * t + j % t
-        return np.ravel((image * rows + i // s) * columns + j // t)
-
 
 class Positions(NamedTuple):
     """The positions of windows, and where they are in the result.
@@ -66,6 +58,15 @@ class Positions(NamedTuple):
     places: Pair
     first: Pair = (0, 0)
     step: Pair = (1, 1)
+
+
+@functools.lru_cache(1024)
+def _offset(layout: Layout, channels: int, window: Pair) -> np.ndarray:
+    """Return where the view of each element of the windows begins, int64 (channels · rows · columns,)."""
+    channel, i, j = np.ogrid[:channels, : window[0], : window[1]]
+    (s, t), (rows, columns) = layout.stride, layout.size
+    image = (channel * s + i % s) * t + j % t
+    return np.ravel((image * rows + i // s) * columns + j // t)
 
 
 @inner_function
@@ -156,7 +157,7 @@ def _run(images: Any, layout: Layout, weight: Any, start: Any, positions: Positi
     filters, channels, *window = weight.shape
     width = _width(positions.places[0], layout, images.dtype)
     matrix = np.ascontiguousarray(weight).reshape(filters, -1)
-    offset = layout.offset(channels, (window[0], window[1]))
+    offset = _offset(layout, channels, (window[0], window[1]))
     parallel.over(
         _correlate,
         len(images),
@@ -223,7 +224,7 @@ def gradient_of_weight(gradient: Any, images: Any, window: Pair, stride: Pair, m
     samples, filters, *places = gradient.shape
     channels, dtype = images.shape[1], images.dtype
     layout = _layout(images.shape[2:], stride, margins, (places[0], places[1]))
-    offset = layout.offset(channels, window)
+    offset = _offset(layout, channels, window)
     length, width = layout.length(channels), _width(places[0], layout, dtype)
     groups = min(samples, _GROUPS)
     total = np.zeros((groups, filters, len(offset)), dtype)
