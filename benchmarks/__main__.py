@@ -33,6 +33,7 @@ PARTS = (
     "learning_screen",
     "learning_within",
     "friedman1",
+    "convolution",
     "ppo",
 )
 OPTIONAL_PARTS = ("gpu",)  # need special hardware
