@@ -27,7 +27,7 @@ from experiments.tasks.control import REPORT_TRIAL, UNSEEN_STARTS, Control
 from experiments.tasks.mountain_car_continuous import MountainCarContinuous
 from experiments.tasks.parity import Parity
 from experiments.tasks.pendulum import Pendulum
-from experiments.tasks.prediction import Prediction, predictions
+from experiments.tasks.prediction import Learnable, Prediction, predictions
 from experiments.tasks.regression import Regression
 
 if TYPE_CHECKING:
@@ -164,10 +164,10 @@ def _evolve(compared: ComparedTask, seed: int, share: float, learn_steps: int) -
     from neat import Population
 
     experiment = compared.experiment(seed, learn_steps)
-    assert isinstance(experiment, Prediction)
+    assert isinstance(experiment, Learnable)
     evaluator = experiment.evaluator("cpu")
     config = build_config(experiment, evaluator, Options(), {"seed": seed})
-    learning = getattr(experiment, "learn_best", 1.0) * learn_steps
+    learning = experiment.learn_best * learn_steps
     cost = config.population_size * (1 + _GRADIENT_COST * learning)
     budget = share * experiment.generations * config.population_size
     inputs, targets, _, test = experiment.sets()

@@ -20,7 +20,7 @@ from experiments.tasks.data import (
     split,
     standardise,
 )
-from experiments.tasks.prediction import Prediction, Sets, accuracy, predictions
+from experiments.tasks.prediction import Learnable, Sets, accuracy, predictions
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -29,7 +29,7 @@ _BUILT_IN = {"iris": iris, "digits": digits, "spirals": spirals}
 
 
 @dataclass(frozen=True)
-class Classification(Prediction):
+class Classification(Learnable):
     """Classify samples; fitness is minus the cross-entropy on the training part.
 
     Features are standardised with the training part's mean and standard deviation. Each class has an output.
@@ -43,10 +43,6 @@ class Classification(Prediction):
     """Share of each class held out for testing."""
     split_seed: int = 0
     """Seed of the division, the same for all runs of a study."""
-    learn_steps: int = 0
-    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
-    learn_best: float = 0.1
-    """Share of the genomes that learn, in (0, 1]."""
 
     generations = 200
     loss = "cross_entropy"

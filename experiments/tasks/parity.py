@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.tasks.prediction import Prediction, Sets, perfect_score_criterion, share_correct
+from experiments.tasks.prediction import Learnable, Sets, perfect_score_criterion, share_correct
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -18,15 +18,11 @@ _MAX_BITS = 16
 
 
 @dataclass(frozen=True)
-class Parity(Prediction):
+class Parity(Learnable):
     """Parity of a number of bits; fitness is minus the mean squared error over all patterns."""
 
     bits: int = 3
     """Number of bits, 2 to 16."""
-    learn_steps: int = 0
-    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
-    learn_best: float = 0.1
-    """Share of the genomes that learn, in (0, 1]."""
 
     generations = 300
     score_name = "share of patterns right"

@@ -45,6 +45,16 @@ class Prediction(Experiment):
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return a score of a network's outputs, where 1 is perfect."""
 
+
+@dataclass(frozen=True)
+class Learnable(Prediction):
+    """Base of the experiments whose loss has a slope, so that genomes can learn by gradients."""
+
+    learn_steps: int = 0
+    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
+    learn_best: float = 0.1
+    """Share of the genomes that learn, in (0, 1]."""
+
     def evaluator(self, device: str) -> evaluators.Supervised:
         """Return the evaluator of the training part."""
         import evaluators
@@ -56,8 +66,8 @@ class Prediction(Experiment):
             fitness=self.loss,
             steps=STEPS,
             device=device,
-            learn_steps=getattr(self, "learn_steps", 0),
-            learn_best=getattr(self, "learn_best", 1.0),
+            learn_steps=self.learn_steps,
+            learn_best=self.learn_best,
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from evaluators.moments import moments
 from experiments.tasks.data import GREATEST, Data, Split, check_split, read_csv, split, standardise
 from experiments.tasks.formula import Formula
-from experiments.tasks.prediction import Prediction, Sets, predictions
+from experiments.tasks.prediction import Learnable, Sets, predictions
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -21,7 +21,7 @@ DEFAULT_FORMULA = "x * sin(x)"
 
 
 @dataclass(frozen=True)
-class Regression(Prediction):
+class Regression(Learnable):
     """Fit a formula or a column of a CSV file; fitness is minus the mean squared error on the training part.
 
     Features and target are standardised with the training part's mean and standard deviation.
@@ -41,10 +41,6 @@ class Regression(Prediction):
     """Share of the samples held out for testing."""
     split_seed: int = 0
     """Seed of the samples and of their division, the same for all runs of a study."""
-    learn_steps: int = 0
-    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
-    learn_best: float = 0.1
-    """Share of the genomes that learn, in (0, 1]."""
 
     generations = 200
     score_name = "test R²"

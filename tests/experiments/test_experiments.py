@@ -262,7 +262,7 @@ def test_resumed_after_an_interruption(stop, monkeypatch, capsys):
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
     description = json.loads(Path("parts/run.json").read_text())
     assert len(description["starts"]) == 2
-    assert description["arguments"] == {"bits": 2, "learn_steps": 0, "learn_best": 0.1}
+    assert description["arguments"] == {"learn_steps": 0, "learn_best": 0.1, "bits": 2}
 
 
 def test_more_generations():
