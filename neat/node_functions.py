@@ -20,7 +20,9 @@ class Activation(NamedTuple):
     Attributes:
         name: What genomes and configs call it.
         function: Jitted scalar function of one float32.
-        formula: The function as a Python expression in `x`, with exp, log, sin, cos, tanh, abs, min and max.
+        formula: The function as a Python expression in `x`, with exp, expm1, log, log1p, sin, cos, tanh, abs, min and
+            max. Exports are made from it, so it must be accurate in float32. `max` and `min` have `x` first, since
+            Python's return NaN only then.
         low: The lower end of the range from which actions are scaled: the function's range if it is bounded, otherwise
             −1 or 0 to 1.
         high: The upper end of that range.
@@ -188,28 +190,29 @@ ACTIVATIONS = (
     Activation("gauss", _gauss, "exp(-(x**2))", low=0.0),
     Activation("sin", elementary.sin, "sin(x)"),
     Activation("cos", elementary.cos, "cos(x)"),
-    Activation("elu", _elu, "x if x > 0 else exp(x) - 1"),
+    Activation("elu", _elu, "x if x > 0 else expm1(x)"),
     Activation("lelu", _lelu, "x if x > 0 else 0.005 * x"),
-    Activation(
-        "selu",
-        _selu,
-        "1.0507009873554805 * x if x > 0 else 1.0507009873554805 * 1.6732632423543772 * (exp(x) - 1)",
-    ),
-    Activation("softplus", _softplus, "log(1 + exp(x))", low=0.0),
+    Activation("selu", _selu, "1.0507009873554805 * x if x > 0 else 1.7580993408473766 * expm1(x)"),
+    Activation("softplus", _softplus, "max(x, 0) + log1p(exp(-abs(x)))", low=0.0),
     Activation("step", _step, "1 if x > 0 else 0", low=0.0),
-    Activation("clamped", _clamped, "max(-1, min(1, x))"),
-    Activation("inv", _inv, "1 / x if x != 0 else 0"),
-    Activation("log", _log, "log(max(1e-7, x))"),
-    Activation("exp", _exp, "exp(max(-60, min(60, x)))", low=0.0),
+    Activation("clamped", _clamped, "max(min(x, 1), -1)"),
+    Activation("inv", _inv, "0 if x == 0 else 1 / x"),
+    Activation("log", _log, "log(max(x, 1e-7))"),
+    Activation("exp", _exp, "exp(max(min(x, 60), -60))", low=0.0),
     Activation("abs", _abs, "abs(x)", low=0.0),
-    Activation("hat", _hat, "max(0, 1 - abs(x))", low=0.0),
+    Activation("hat", _hat, "max(1 - abs(x), 0)", low=0.0),
     Activation("square", _square, "x**2", low=0.0),
     Activation("cube", _cube, "x**3"),
-    Activation("scaled_sigmoid", _scaled_sigmoid, "1 / (1 + exp(-max(-60, min(60, 5 * x))))", low=0.0),
-    Activation("scaled_tanh", _scaled_tanh, "tanh(max(-60, min(60, 2.5 * x)))"),
-    Activation("scaled_sin", _scaled_sin, "sin(max(-60, min(60, 5 * x)))"),
-    Activation("scaled_gauss", _scaled_gauss, "exp(-5 * max(-3.4, min(3.4, x)) ** 2)", low=0.0),
-    Activation("scaled_softplus", _scaled_softplus, "log(1 + exp(max(-60, min(60, 5 * x)))) / 5", low=0.0),
+    Activation("scaled_sigmoid", _scaled_sigmoid, "1 / (1 + exp(-max(min(5 * x, 60), -60)))", low=0.0),
+    Activation("scaled_tanh", _scaled_tanh, "tanh(max(min(2.5 * x, 60), -60))"),
+    Activation("scaled_sin", _scaled_sin, "sin(max(min(5 * x, 60), -60))"),
+    Activation("scaled_gauss", _scaled_gauss, "exp(-5 * min(abs(x), 3.4) ** 2)", low=0.0),
+    Activation(
+        "scaled_softplus",
+        _scaled_softplus,
+        "(max(min(5 * x, 60), 0) + log1p(exp(-min(abs(5 * x), 60)))) / 5",
+        low=0.0,
+    ),
 )
 
 

@@ -120,7 +120,8 @@ def test_softmax_does_not_overflow(tensor, host):
 
 def by_formula(name, x):
     formula = next(entry.formula for entry in ACTIVATIONS if entry.name == name)
-    functions = {k: getattr(np, k) for k in ("exp", "log", "sin", "cos", "tanh", "abs")} | {
+    names = ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "abs")
+    functions = {k: getattr(np, k) for k in names} | {
         "max": max,
         "min": min,
     }
