@@ -1,0 +1,196 @@
+"""Export to C99."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
+from evaluators.export.formulas import Vocabulary, select_with
+from evaluators.export.graph import Graph, Node, build_graph
+from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.target import Target
+from neat.genome.genome import Genome
+
+_SUFFIX = "f"
+_template = calls(_SUFFIX)
+
+# Helpers that an export contains if it calls them; `{name}` is the name of the exported function.
+_HELPERS = {
+    "larger": """static float {name}_larger(float a, float b)
+{{
+    return b > a ? b : a;
+}}""",
+    "smaller": """static float {name}_smaller(float a, float b)
+{{
+    return b < a ? b : a;
+}}""",
+    "max": """static float {name}_max(const float *values, int count)
+{{
+    float result = values[0];
+    for (int i = 1; i < count; i++)
+        result = values[i] > result ? values[i] : result;
+    return result;
+}}""",
+    "min": """static float {name}_min(const float *values, int count)
+{{
+    float result = values[0];
+    for (int i = 1; i < count; i++)
+        result = values[i] < result ? values[i] : result;
+    return result;
+}}""",
+    "maxabs": """static float {name}_maxabs(const float *values, int count)
+{{
+    float result = values[0];
+    for (int i = 1; i < count; i++)
+        result = fabsf(values[i]) > fabsf(result) ? values[i] : result;
+    return result;
+}}""",
+    "median": """static float {name}_median(float *values, int count)
+{{
+    for (int i = 1; i < count; i++) {{
+        const float value = values[i];
+        int j = i;
+        for (; j > 0 && values[j - 1] > value; j--)
+            values[j] = values[j - 1];
+        values[j] = value;
+    }}
+    return 0.5f * (values[(count - 1) / 2] + values[count / 2]);
+}}""",
+}
+
+_WORDS = (
+    "auto break case char const continue default do double else enum extern float for goto if inline int long main "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
+)
+_RESERVED = frozenset(_WORDS.split())
+
+
+def to_c(genome: Genome, interface: Interface = PLAIN, name: str = "activate") -> str:
+    """Return a network as C99 source, which needs only `math.h` and allocates nothing.
+
+    A feed-forward network becomes `void activate(const float *inputs, float *outputs)`, where `inputs` and `outputs`
+    have an element for each input and output. A recurrent network becomes
+    `void activate(activate_state *state, const float *inputs, float *outputs)`: set the struct to zero before the first
+    step, for example with `activate_state state = {0};`. Arithmetic is `float`. Numbers are written so that they are
+    restored exactly. The names of everything in the file begin with `name`, so that files can be concatenated.
+
+    Args:
+        genome: The genome.
+        interface: Names, which comments state, and scales.
+        name: The name of the function.
+
+    Raises:
+        ValueError: The genome has a user-defined function, `interface` does not fit it, or `name` is not a name in C.
+    """
+    check_name(name, _RESERVED)
+    graph = build_graph(genome)
+    interface.check(graph)
+    target = _CSource(name)
+    inputs = [Code(f"inputs[{k}]", _SUFFIX) for k in range(graph.num_inputs)]
+    state = (
+        [] if graph.feed_forward else [Code(f"state->node[{k}]", _SUFFIX) for k in range(len(graph.nodes))]
+    )
+    outputs, nodes = target.run(graph, interface, inputs, state)
+    body = list(target.lines)
+    body.append("")
+    if state:
+        for k, value in enumerate(nodes):
+            body += lines_of(f"state->node[{k}] = ", value, ";")
+    for k, value in enumerate(outputs):
+        body += lines_of(f"outputs[{k}] = ", value, ";")
+    if not any("inputs[" in line for line in body):
+        body.insert(0, "    (void)inputs;")
+    signature = f"void {name}({f'{name}_state *state, ' if state else ''}const float *inputs, float *outputs)"
+    parts = [_comment(graph, interface, name), "#include <math.h>"]
+    if state:
+        parts.append(f"typedef struct {{\n    float node[{len(nodes)}];\n}} {name}_state;")
+    parts += target.functions.values()
+    parts.append("\n".join([f"{signature};", "", signature, "{", *body, "}"]))
+    return "\n\n".join(parts) + "\n"
+
+
+class _CSource(Target):
+    """Writes a constant for each node, and collects the functions that expressions call."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: list[str] = []
+        self.functions: dict[str, str] = {}
+        self.vocabulary = Vocabulary(
+            exp=_template("expf({})"),
+            expm1=_template("expm1f({})"),
+            log=_template("logf({})"),
+            log1p=_template("log1pf({})"),
+            sin=_template("sinf({})"),
+            cos=_template("cosf({})"),
+            tanh=_template("tanhf({})"),
+            abs=_template("fabsf({})"),
+            max=self._helper("larger", "({}, {})"),
+            min=self._helper("smaller", "({}, {})"),
+            greater=_template("{} > {}"),
+            equal=_template("{} == {}"),
+            select=select_with(_template("({} ? {} : {})")),
+        )
+        add = reduce_with(lambda total, value: total + value)
+        self.reductions = {
+            "sum": add,
+            "product": reduce_with(lambda product, value: product * value),
+            "mean": lambda values: add(values) / len(values),
+            **{helper: self._of_array(helper) for helper in ("max", "min", "maxabs", "median")},
+        }
+
+    def constant(self, number: float) -> Code:
+        return Code.number(number, _SUFFIX)
+
+    def activate(self, node: Node, x: Code) -> Code:
+        """Return a call of the activation's function, except for the identity."""
+        activation = node.activation
+        if activation.name == "identity":
+            return x
+        call = self._call(activation.name, "({})")
+        if activation.name not in self.functions:
+            formula = str(super().activate(node, Code("x", _SUFFIX)))
+            head = f"static float {self.name}_{activation.name}(float x)"
+            self.functions[activation.name] = f"{head}\n{{\n    return {formula};\n}}"
+        return call(x)
+
+    def keep_input(self, position: int, value: Code) -> Code:
+        """Write a scaled input as a constant."""
+        self.lines += lines_of(f"const float x{position} = ", value, ";")
+        return Code(f"x{position}", _SUFFIX)
+
+    def keep(self, node: Node, value: Code) -> Code:
+        """Write a node's value as a constant."""
+        self.lines += lines_of(f"const float node_{node.id} = ", value, ";")
+        return Code(f"node_{node.id}", _SUFFIX)
+
+    def _call(self, function: str, arguments: str) -> Callable[..., Code]:
+        return _template(f"{self.name}_{function}{arguments}")
+
+    def _helper(self, helper: str, arguments: str) -> Callable[..., Code]:
+        """Return a function that writes a call of a helper."""
+        call = self._call(helper, arguments)
+
+        def write(*values: Any) -> Code:
+            self.functions.setdefault(f"helper {helper}", _HELPERS[helper].format(name=self.name))
+            return call(*values)
+
+        return write
+
+    def _of_array(self, helper: str) -> Callable[[list[Code]], Code]:
+        """Return a function that writes a call of a helper with an array of values."""
+        return lambda values: self._helper(
+            helper, "((float[]){{" + ", ".join(["{}"] * len(values)) + f"}}}}, {len(values)})"
+        )(*values)
+
+
+def _comment(graph: Graph, interface: Interface, name: str) -> str:
+    lines = [f"{graph.summary[0].upper()}{graph.summary[1:]}; exported by batchneat."]
+    if not graph.feed_forward:
+        lines.append(f"Set the {name}_state to zero before the first step.")
+    for end, names in (("inputs", interface.input_names), ("outputs", interface.output_names)):
+        lines += [f"{end}[{k}]: {text}" for k, text in enumerate(names or ())]
+    # A comment ends at the first */, and compilers warn of /* within one.
+    safe = [line.replace("*/", "* /").replace("/*", "/ *") for line in lines]
+    return "/* " + "\n * ".join(safe) + " */"
