@@ -41,12 +41,17 @@ def _dispatch(command: list[str]) -> None:
         for name in experiment.NAMES:
             print(f"  {name:<16}{(experiment.find_experiment(name).__doc__ or '').splitlines()[0]}")
         print(f"  {experiment.COMPARE:<16}Compare evolution with gradients; --task TASK, --seeds N.")
+        print(f"  {experiment.EXPORT:<16}Write a run's champion as C, NumPy, ONNX, …: RUN --format c.")
         return
     name, *rest = command
     if name == experiment.COMPARE:
         from experiments.comparison.compare import compare
 
         return compare(rest, command)
+    if name == experiment.EXPORT:
+        from experiments.cli.export import export
+
+        return export(rest)
     line = flags.parse(name, experiment.find_experiment(name), rest)
     options = flags.Options(**line.options)
     if options.threads is not None:

@@ -36,7 +36,7 @@ NAMES = (
 
 BEHAVIOUR = "behaviour.svg", "behaviour.gif"
 """Files with the curves and the animation of a champion's episode."""
-COMPARE = "compare"  # a command in place of an experiment's name
+COMPARE, EXPORT = "compare", "export"  # commands in place of an experiment's name
 
 
 class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
@@ -124,7 +124,7 @@ def find_experiment(name: str) -> type[Experiment]:
         ValueError: There is no such experiment.
     """
     if name not in NAMES:
-        names = (*NAMES, COMPARE)
+        names = (*NAMES, COMPARE, EXPORT)
         raise ValueError(
             f"experiment: must be one of {', '.join(names)}, got {name!r}{suggestion(name, names)}"
         )

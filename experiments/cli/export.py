@@ -1,0 +1,83 @@
+"""The command `export`: write the champion of a run as source code or as a model of another library."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluators.export import FORMATS, render, simplify
+from experiments.cli.flags import read
+from experiments.tasks.experiment import EXPORT
+from neat.genome.genome import Genome
+from neat.support.files import resolve_file, write_atomically
+from neat.support.messages import quote
+from neat.support.text_files import read_text, shorten_path
+
+_USAGE = "expected the folder of a run or a genome's JSON file first, such as export runs/xor --format c"
+_MOST_BYTES = 2**28  # of a genome's file
+
+
+@dataclass(frozen=True)
+class Export:
+    """Export the champion of a run: export RUN --format FORMAT. RUN is a run's folder or a genome's JSON file."""
+
+    format: str | None = None
+    """One of c, numpy, onnx, sympy, latex and json; default: what the suffix of the output says."""
+    output: Path | None = None
+    """File to write; default: print the export, except for ONNX, which is binary."""
+    simplify: bool = False
+    """Remove what no output depends on, and fold constants."""
+
+    def __post_init__(self) -> None:
+        if self.format is None and self.output is None:
+            raise ValueError(f"format: expected one of {', '.join(FORMATS)}, or a file as output")
+        if self.chosen not in FORMATS:
+            raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {quote(self.chosen)}")
+        if self.chosen == "onnx" and self.output is None:
+            raise ValueError("output: needed for onnx, which is binary; name a file, such as champion.onnx")
+
+    @property
+    def chosen(self) -> str:
+        """The format, from the output's suffix if need be."""
+        if self.format is not None:
+            return self.format
+        suffix = Path(self.output or "").suffix
+        return next((name for name, entry in FORMATS.items() if entry.suffix == suffix), suffix)
+
+
+def export(arguments: list[str]) -> None:
+    """Write or print the export that the arguments after the command's name describe."""
+    path, rest = (
+        (None, arguments) if arguments[:1] in ([], ["-h"], ["--help"]) else (arguments[0], arguments[1:])
+    )
+    if not arguments or (path is not None and path.startswith("-")):
+        raise ValueError(f"{EXPORT}: {_USAGE}")
+    options = read(Export, EXPORT, rest)
+    genome = _read_champion(Path(path or ""))
+    content = render(simplify(genome) if options.simplify else genome, options.chosen)
+    if options.output is not None:
+        write_atomically(resolve_file(options.output, "output"), content)
+    else:
+        assert isinstance(content, str)
+        sys.stdout.write(content)
+
+
+def _read_champion(path: Path) -> Genome:
+    """Return the genome in a JSON file, or in the champion.json of a run's folder.
+
+    Raises:
+        ValueError: There is none, or it is damaged; the message names the file.
+    """
+    if path.is_dir():
+        found = sorted(file.name for file in path.glob("champion*.json"))
+        if "champion.json" not in found:
+            others = f"; name one of its files: {', '.join(found)}" if found else ""
+            raise ValueError(f"{EXPORT}: {shorten_path(path)} has no champion.json{others}")
+        path = path / "champion.json"
+    text = read_text(path, _MOST_BYTES)
+    try:
+        return Genome.from_dict(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{shorten_path(path)}: {error}") from None
