@@ -191,6 +191,6 @@ def _comment(graph: Graph, interface: Interface, name: str) -> str:
         lines.append(f"Set the {name}_state to zero before the first step.")
     for end, names in (("inputs", interface.input_names), ("outputs", interface.output_names)):
         lines += [f"{end}[{k}]: {text}" for k, text in enumerate(names or ())]
-    # A comment ends at the first */, and compilers warn of /* within one.
-    safe = [line.replace("*/", "* /").replace("/*", "/ *") for line in lines]
+    # A comment ends at the first */, and compilers warn of /* within one and of trigraphs, which begin with ??.
+    safe = [line.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?") for line in lines]
     return "/* " + "\n * ".join(safe) + " */"

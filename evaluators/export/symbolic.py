@@ -42,12 +42,13 @@ def to_sympy(genome: Genome, interface: Interface = PLAIN) -> Expressions:
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: SymPy is not installed.
     """
-    symbol = _import_sympy("to_sympy").Symbol
+    sympy = _import_sympy("to_sympy")
     graph = build_graph(genome)
     interface.check(graph)
     names = interface.input_names or [f"x{k}" for k in range(graph.num_inputs)]
-    inputs = [symbol(name, real=True) for name in names]
-    state = [] if graph.feed_forward else [symbol(f"node_{node.id}", real=True) for node in graph.nodes]
+    inputs = [sympy.Symbol(name, real=True) for name in names]
+    # A Dummy equals no other symbol, not even an input of the same name.
+    state = [] if graph.feed_forward else [sympy.Dummy(f"node_{n.id}", real=True) for n in graph.nodes]
     outputs, nodes = _SymPy().run(graph, interface, inputs, state)
     return Expressions(inputs, outputs, state, nodes if state else [])
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import pickle
 import random
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from evaluators.export import Interface
 from tests.support import exporting
 from tests.support.reference import random_genome
 
-NAMED = Interface(["length*/ \\", 'width"""'], ["big?", "size_2"])
+NAMED = Interface(["length*/ \\", 'width"""'], ["/*big??/", "node_2"])
 SCALED = Interface(
     ["length", "width"],
     ["big", "small"],
@@ -139,6 +140,13 @@ def test_latex_defines_every_name_that_it_uses(feed_forward):
     assert ("\\mathrm{u}" if feed_forward else "\\mathrm{u}_{t}") in left
 
 
+def test_a_symbol_of_the_state_is_no_input_of_the_same_name():
+    pytest.importorskip("sympy")
+    inputs, _, state, _ = export.to_sympy(make_genome(False), Interface(["node_3", "node_4"]))
+    assert {str(symbol).lstrip("_") for symbol in state} >= {str(symbol) for symbol in inputs}
+    assert not set(inputs) & set(state)
+
+
 def test_onnx_model_states_its_opset_and_names():
     onnx = pytest.importorskip("onnx")
     for feed_forward in (True, False):
@@ -171,7 +179,7 @@ def test_a_torch_module_trains_and_returns_its_genome():
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
-    trained = module.to_genome()
+    trained = pickle.loads(pickle.dumps(module)).to_genome()
     assert trained != genome and trained.genomes.description == genome.genomes.description
     with torch.no_grad():
         expected = module(inputs).numpy()
