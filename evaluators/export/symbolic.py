@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from evaluators.export.graph import Graph, Node, build_graph
 from evaluators.export.interface import PLAIN, Interface
 from evaluators.export.target import Target
 from neat.genome.genome import Genome
+from neat.support.messages import quote
 
 if TYPE_CHECKING:
     import sympy
@@ -47,8 +49,9 @@ def to_sympy(genome: Genome, interface: Interface = PLAIN) -> Expressions:
     interface.check(graph)
     names = interface.input_names or [f"x{k}" for k in range(graph.num_inputs)]
     inputs = [sympy.Symbol(name, real=True) for name in names]
-    # A Dummy equals no other symbol, not even an input of the same name.
-    state = [] if graph.feed_forward else [sympy.Dummy(f"node_{n.id}", real=True) for n in graph.nodes]
+    state = [] if graph.feed_forward else [sympy.Symbol(f"node_{n.id}", real=True) for n in graph.nodes]
+    for symbol in set(inputs) & set(state):
+        raise ValueError(f"input_names: {quote(symbol.name)} is the symbol of a node; choose another name")
     outputs, nodes = _SymPy().run(graph, interface, inputs, state)
     return Expressions(inputs, outputs, state, nodes if state else [])
 
@@ -95,7 +98,7 @@ class _SymPy(Target):
         import sympy
         from sympy.codegen.cfunctions import expm1, log1p
 
-        from evaluators.export.sympy_functions import MaxAbs, Median
+        from evaluators.export.sympy_functions import IfPositive, IfZero, MaxAbs, Median
 
         self.vocabulary = Vocabulary(
             exp=sympy.exp,
@@ -108,11 +111,10 @@ class _SymPy(Target):
             abs=sympy.Abs,
             max=lambda a, b: sympy.Max(a, b, evaluate=False),
             min=lambda a, b: sympy.Min(a, b, evaluate=False),
-            greater=lambda a, b: sympy.Gt(a, b, evaluate=False),
-            equal=lambda a, b: sympy.Eq(a, b, evaluate=False),
-            select=select_with(
-                lambda test, first, second: sympy.Piecewise((first, test), (second, True), evaluate=False)
-            ),
+            # Tests are functions of both branches. Formulas compare with 0.
+            greater=lambda x, zero: functools.partial(IfPositive, x - zero),
+            equal=lambda x, zero: functools.partial(IfZero, x - zero),
+            select=select_with(lambda test, first, second: test(first, second)),
         )
         self.reductions = {
             "sum": lambda values: sympy.Add(*values),

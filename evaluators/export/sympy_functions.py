@@ -1,4 +1,4 @@
-"""Aggregations that SymPy lacks. Import this module only where SymPy is needed."""
+"""Functions that SymPy lacks. Import this module only where SymPy is needed."""
 
 from __future__ import annotations
 
@@ -49,6 +49,54 @@ class MaxAbs(sympy.Function):
 
     def _latex(self, printer: Any) -> str:
         return rf"\operatorname{{maxabs}}\left({_list(self, printer)}\right)"
+
+
+class _Choice(sympy.Function):
+    """A choice between its second and third argument by the first, a real.
+
+    SymPy's Piecewise moves pieces out of conditions, which takes exponential time where choices are nested.
+    `rewrite(sympy.Piecewise)` returns one.
+    """
+
+    nargs = 3
+    is_extended_real = True
+    relation: Any
+    operator: str
+
+    @classmethod
+    def eval(cls, x: Any, first: Any, second: Any) -> Any:
+        """Return the chosen argument if the first is a number."""
+        return (first if cls.relation(x, 0) else second) if x.is_Number else None
+
+    def _eval_derivative(self, symbol: Any) -> Any:
+        x, first, second = self.args
+        return self.func(x, first.diff(symbol), second.diff(symbol))
+
+    def _eval_rewrite_as_Piecewise(self, x: Any, first: Any, second: Any, **_: Any) -> Any:
+        return sympy.Piecewise((first, self.relation(x, 0)), (second, True))
+
+    def _pythoncode(self, printer: Any) -> str:
+        x, first, second = map(printer._print, self.args)
+        return f"(({first}) if ({x}) {self.operator} 0 else ({second}))"
+
+    def _numpycode(self, printer: Any) -> str:
+        x, first, second = map(printer._print, self.args)
+        return f"{printer._module_format('numpy.where')}(({x}) {self.operator} 0, {first}, {second})"
+
+    def _latex(self, printer: Any) -> str:
+        return printer._print(self.rewrite(sympy.Piecewise))
+
+
+class IfPositive(_Choice):
+    """The second argument where the first is above 0, and the third elsewhere."""
+
+    relation, operator = sympy.Gt, ">"
+
+
+class IfZero(_Choice):
+    """The second argument where the first is 0, and the third elsewhere."""
+
+    relation, operator = sympy.Eq, "=="
 
 
 def _list(function: sympy.Function, printer: Any) -> str:
