@@ -29,6 +29,7 @@ PARTS = (
     "physics",
     "rollout",
     "control",
+    "export",
     "learns",
     "learning_screen",
     "learning_within",
