@@ -1,5 +1,6 @@
 """The code of the documentation runs."""
 
+import importlib.util
 import json
 import re
 import textwrap
@@ -7,6 +8,7 @@ import textwrap
 import pytest
 
 import evaluators
+import evaluators.export
 import neat
 from tests.support.paths import ROOT
 
@@ -99,3 +101,19 @@ def test_the_page_on_neat_python(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("[DefaultReproduction] min_species_size = 2: ")
     exec(genome, namespace)
     assert namespace["genome"].num_inputs == 2
+
+
+def test_the_page_on_exports(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    sections = (ROOT / "docs" / "export.md").read_text("utf-8").split("\n## ")
+    assert len(sections) == 10
+    needed = {"ONNX": ["onnx", "onnxruntime"], "PyTorch": ["torch"], "SymPy and LaTeX": ["sympy"]}
+    namespace = {}
+    for section in sections:
+        if all(map(importlib.util.find_spec, needed.get(section.partition("\n")[0], []))):
+            for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+                exec(block, namespace)
+    assert (tmp_path / "champion.c").read_text() == evaluators.export.to_c(namespace["champion"])
+    expected = evaluators.compile(namespace["champion"]).activate(namespace["observations"])[0]
+    assert namespace["outputs"] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert "inputs[1]: velocity" in capsys.readouterr().out
