@@ -18,6 +18,7 @@ from benchmarks.xor import Run
 from neat.evolution import breeding, selection, speciation
 from neat.io.neat_python import config_from_ini
 from neat.kernels import parallel
+from neat.kernels.jit import dispatcher_of
 
 POPULATIONS = {150: 200, 1_000: 50, 10_000: 20}  # population size: measured generations
 BEFORE = 20
@@ -61,7 +62,7 @@ def _timed_steps(run_: Run, spent: dict[str, float]) -> Iterator[None]:
         (module, name): kernel
         for module in (speciation, selection, breeding)
         for name, kernel in vars(module).items()
-        if isinstance(kernel, Dispatcher) and "-" in kernel.py_func.__qualname__
+        if isinstance(dispatcher_of(kernel), Dispatcher) and "-" in dispatcher_of(kernel).py_func.__qualname__
     }
     timed = {key: _timed(key[1], kernel, spent) for key, kernel in kernels.items()}
     untimed = {timed[key]: (key[1], kernel) for key, kernel in kernels.items()}

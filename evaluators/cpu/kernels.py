@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.environments.functions import Functions, jitted_functions
 from evaluators.episodes import actions
-from evaluators.episodes.episode import episode_pass
+from evaluators.episodes.episode import Lanes, Record, Scenario, episode_pass
 from evaluators.program.backward import (
     Gradient,
     GradientScratch,
@@ -20,8 +20,16 @@ from evaluators.program.backward import (
 from evaluators.program.descent import Descent, descend
 from evaluators.program.forward import forward_function
 from evaluators.program.loss import Objective
-from evaluators.program.passes import TileScratch, activation_pass, score_pass
-from evaluators.program.program import new_programs, new_scratch, single_program, write_origins, write_program
+from evaluators.program.passes import Batch, TileScratch, activation_pass, score_pass
+from evaluators.program.program import (
+    Programs,
+    Shape,
+    new_programs,
+    new_scratch,
+    single_program,
+    write_origins,
+    write_program,
+)
 from neat.activations import (
     ACTIVATIONS,
     AGGREGATIONS,
@@ -29,6 +37,7 @@ from neat.activations import (
     Aggregation,
     name_tables,
 )
+from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels.jit import bound, inner_function, kernel, specialise
 from neat.kernels.work_pieces import claim, claimed
 
@@ -72,7 +81,9 @@ def _new_values(recurrent, slots, samples):
 
 
 @kernel
-def compile_range(pieces, arrays, input_count, num_outputs, programs):
+def compile_range(
+    pieces: np.ndarray, arrays: GenomeArrays, input_count: int, num_outputs: int, programs: Programs
+) -> None:
     """Write the programs of a GenomeArrays into `programs`."""
     nodes, links = _largest(range(len(arrays.node_offset) - 1), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
@@ -84,7 +95,15 @@ def compile_range(pieces, arrays, input_count, num_outputs, programs):
 
 
 @kernel
-def origins_range(pieces, arrays, input_count, num_outputs, programs, node_origin, link_origin):
+def origins_range(
+    pieces: np.ndarray,
+    arrays: GenomeArrays,
+    input_count: int,
+    num_outputs: int,
+    programs: Programs,
+    node_origin: np.ndarray,
+    link_origin: np.ndarray,
+) -> None:
     """Write programs like `compile_range`, and the genes that they come from (see `program.write_origins`)."""
     nodes, links = _largest(range(len(arrays.node_offset) - 1), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
@@ -93,7 +112,9 @@ def origins_range(pieces, arrays, input_count, num_outputs, programs, node_origi
         write_origins(arrays, genome, input_count, programs, genome, scratch, node_origin, link_origin)
 
 
-def _activate_range(pieces, networks, programs, shape, batch, states):
+def _activate_range(
+    pieces: np.ndarray, networks: np.ndarray, programs: Programs, shape: Shape, batch: Batch, states: States
+) -> None:
     """Activate `networks`, indices of shape (n,) (see `passes._activate_network`)."""
     nodes, links = _largest(networks, programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
@@ -108,7 +129,9 @@ def _activate_claimed(pieces, networks, programs, input_count, batch, states, sc
         run_network(programs, network, input_count, batch, place, states.values, start, scratch)
 
 
-def _score_range(pieces, arrays, shape, objective, totals):
+def _score_range(
+    pieces: np.ndarray, arrays: GenomeArrays, shape: Shape, objective: Objective, totals: np.ndarray
+) -> None:
     """Compile the genomes of a GenomeArrays, and write their losses to `totals` (see `passes._score_network`)."""
     input_count, num_outputs = shape.input_count, len(objective.targets)
     nodes, links = _largest(range(len(totals)), arrays.node_offset, arrays.connection_offset)
@@ -132,7 +155,9 @@ def _score_claimed(pieces, arrays, input_count, objective, programs, scratch, ti
         begin, end = claim(pieces, end - begin)
 
 
-def _score_programs_range(pieces, programs, shape, objective, totals):
+def _score_programs_range(
+    pieces: np.ndarray, programs: Programs, shape: Shape, objective: Objective, totals: np.ndarray
+) -> None:
     """Write the losses of programs to `totals` (see `passes._score_network`)."""
     nodes, links = _largest(range(len(totals)), programs.node_start, programs.link_start)
     gathered = np.empty(links, np.float32)
@@ -150,7 +175,16 @@ def _score_claimed_programs(pieces, programs, input_count, objective, tile, tota
         begin, end = claim(pieces, end - begin)
 
 
-def _gradient_range(pieces, programs, shape, objective, scale, descent, gradient, totals):
+def _gradient_range(
+    pieces: np.ndarray,
+    programs: Programs,
+    shape: Shape,
+    objective: Objective,
+    scale: np.float32,
+    descent: Descent,
+    gradient: Gradient,
+    totals: np.ndarray,
+) -> None:
     """Write the gradients and the losses of networks (see `backward._differentiate_network`).
 
     Args:
@@ -272,7 +306,9 @@ def _with_checks(entry: Any) -> Any:
     return entry if entry.checked is None else entry._replace(function=entry.checked)
 
 
-def _play_range(pieces, programs, input_count, scenario, record, lanes):
+def _play_range(
+    pieces: np.ndarray, programs: Programs, input_count: int, scenario: Scenario, record: Record, lanes: Lanes
+) -> None:
     """Run all episodes of the networks (see `episode._play_episodes`)."""
     for network in claimed(pieces):
         for first in range(0, record.reward.shape[1], len(lanes.total)):

@@ -6,8 +6,12 @@ import numpy as np
 
 from neat.config.choices import Structural
 from neat.evolution import crossover, mutation, structural_mutation
-from neat.evolution.child_drafts import Draft
+from neat.evolution.child_drafts import Draft, Drafts, Work
+from neat.evolution.innovation import Requests
+from neat.evolution.run_settings import RunSettings
+from neat.evolution.selection import Plan
 from neat.genome.copying import copy_genome
+from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
 from neat.kernels.work_pieces import claim
@@ -16,7 +20,13 @@ _ALONE = int(Structural.ALONE)
 
 
 @kernel(allocates=False)
-def reserve(parents_nodes, parents_connections, plan, node_offset, connection_offset):
+def reserve(
+    parents_nodes: np.ndarray,
+    parents_connections: np.ndarray,
+    plan: Plan,
+    node_offset: np.ndarray,
+    connection_offset: np.ndarray,
+) -> tuple[int, int]:
     """Write offsets that give each draft room for all genes that its parents can pass on.
 
     Args:
@@ -75,7 +85,15 @@ def _breed(parents, plan, drafts, run, key, work):
 
 
 @kernel(allocates=False)
-def breed(pieces, parents, plan, drafts, run, generation, work):
+def breed(
+    pieces: np.ndarray,
+    parents: GenomeArrays,
+    plan: Plan,
+    drafts: Drafts,
+    run: RunSettings,
+    generation: int,
+    work: Work,
+) -> None:
     """Make the drafts of children.
 
     Args:
@@ -95,7 +113,13 @@ def breed(pieces, parents, plan, drafts, run, generation, work):
 
 
 @kernel(allocates=False)
-def measure(nodes, connections, requests, node_offset, connection_offset):
+def measure(
+    nodes: np.ndarray,
+    connections: np.ndarray,
+    requests: Requests,
+    node_offset: np.ndarray,
+    connection_offset: np.ndarray,
+) -> tuple[np.int64, np.int64, np.int64, np.int64]:
     """Write the offsets of the finished children, additions included.
 
     Args:
@@ -122,7 +146,9 @@ def measure(nodes, connections, requests, node_offset, connection_offset):
 
 
 @kernel(allocates=False)
-def finish(pieces, drafts, children, run, generation):
+def finish(
+    pieces: np.ndarray, drafts: Drafts, children: GenomeArrays, run: RunSettings, generation: int
+) -> None:
     """Copy drafts to the next generation's arrays, and add the requested genes.
 
     Args:

@@ -175,9 +175,8 @@ class GlobalInnovations:
         self._enter_links(genes, input_count)
         for counter, ids in ((0, genes.node_id), (1, genes.connection_innovation)):
             if self.numbering == _COUNT or counter == 0:
-                self.counters[counter] = max(
-                    self.counters[counter], min(int(ids.max(initial=-1)), self.most_ids) + 1
-                )
+                highest = min(int(ids.max(initial=-1)), self.most_ids)
+                self.counters[counter] = max(self.counters[counter], highest + 1)
         try:
             self.check()
             self.check_genes(genes, input_count)
@@ -358,7 +357,16 @@ def _to_id(index, node_ids, input_count):
 
 
 @kernel(allocates=False)
-def _assign(requests, genes, node_count, input_count, nodes, links, counters, numbering):
+def _assign(
+    requests: Requests,
+    genes: GenomeArrays,
+    node_count: np.ndarray,
+    input_count: int,
+    nodes: Table,
+    links: Table,
+    counters: np.ndarray,
+    numbering: int,
+) -> bool:
     for child in range(len(requests.split)):
         split, link_target = requests.split[child], requests.link_target[child]
         if split < 0 and link_target < 0:

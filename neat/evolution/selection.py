@@ -98,7 +98,7 @@ def _compute_moments(fitness, order, first, last):
 
 
 @kernel
-def allocate(fitness, ranking, allowed, population_size):
+def allocate(fitness: np.ndarray, ranking: Ranking, allowed: np.ndarray, population_size: int) -> np.ndarray:
     """Return the number of offspring of each species, int64 (S,); their sum is `population_size`.
 
     This is explicit fitness sharing (2002, equation 2): the fitness of a genome is divided by the size of its species,

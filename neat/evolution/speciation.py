@@ -9,6 +9,7 @@ import numpy as np
 
 from neat.config.choices import Measure, Normalisation
 from neat.config.config import Config, to_record
+from neat.evolution.selection import Ranking
 from neat.genome.copying import copy_genome
 from neat.genome.genome import Genome, GenomeArrays
 from neat.genome.schema import CONNECTION_NUMBERS, NODE_NUMBERS, Attribute, generate, repeat
@@ -175,7 +176,14 @@ def _distance(a, b, rule, limit):
 
 
 @kernel(allocates=False)
-def assign(pieces, genes, representative, rule, threshold, species):
+def assign(
+    pieces: np.ndarray,
+    genes: GenomeArrays,
+    representative: GenomeArrays,
+    rule: np.ndarray,
+    threshold: np.float32,
+    species: np.ndarray,
+) -> None:
     """Assign genomes to the first species whose representative is nearer than the threshold.
 
     Args:
@@ -198,7 +206,9 @@ def assign(pieces, genes, representative, rule, threshold, species):
 
 
 @kernel
-def found_species(genes, known, rule, threshold, species):
+def found_species(
+    genes: GenomeArrays, known: int, rule: np.ndarray, threshold: np.float32, species: np.ndarray
+) -> int:
     """Found species for the genomes that fit none; the first genome of a new species represents it.
 
     Args:
@@ -228,7 +238,7 @@ def found_species(genes, known, rule, threshold, species):
 
 
 @kernel(allocates=False)
-def gather(genes, genome, gathered):
+def gather(genes: GenomeArrays, genome: np.ndarray, gathered: GenomeArrays) -> None:
     """Copy the genomes at the indices `genome`, int64 (n,), to `gathered`, whose arrays must be large enough."""
     gathered.node_offset[0] = 0
     gathered.connection_offset[0] = 0
@@ -317,7 +327,15 @@ def stagnate(improved, record, best, mean, rule, population_stagnates, generatio
 
 
 @kernel
-def draw_representatives(id_, ranking, offspring, node_offset, connection_offset, seed, generation):
+def draw_representatives(
+    id_: np.ndarray,
+    ranking: Ranking,
+    offspring: np.ndarray,
+    node_offset: np.ndarray,
+    connection_offset: np.ndarray,
+    seed: np.uint64,
+    generation: int,
+) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Draw a random member of each species that has offspring.
 
     Args:

@@ -10,6 +10,7 @@ import evaluators
 import neat
 from evaluators.cpu.kernels import activate_range
 from neat.genome.genome import Genome, Genomes
+from neat.kernels.jit import dispatcher_of
 from tests.support.reference import Reference, random_genome
 
 PLAIN = {
@@ -251,7 +252,7 @@ def test_programs_cannot_be_written_and_kernels_get_others_that_can():
     """For read-only arrays numba would compile every kernel anew."""
     n = networks()
     before = n.activate([[1.0, 10.0]])
-    signatures = len(activate_range().signatures)
+    signatures = len(dispatcher_of(activate_range()).signatures)
     for array in n.programs:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 99
@@ -259,7 +260,7 @@ def test_programs_cannot_be_written_and_kernels_get_others_that_can():
     assert evaluators.PerGenome(lambda network: network.activate([1.0, 10.0])[0])(
         Genome.from_dict(PLAIN).genomes
     ) == [21.0]
-    assert len(activate_range().signatures) == signatures
+    assert len(dispatcher_of(activate_range()).signatures) == signatures
 
 
 @pytest.mark.parametrize("name", ["num_inputs", "num_outputs", "bias_input", "feed_forward"])

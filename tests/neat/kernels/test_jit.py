@@ -242,7 +242,12 @@ def test_a_handler_that_is_installed_in_the_context_stays():
 @pytest.mark.parametrize("kernel", ["gradient_range", "score_range"])
 def test_every_process_finds_the_builds(kernel):
     """Names of builds do not depend on the order of sets, which differs between processes."""
-    program = f"import evaluators.cpu.kernels; print(evaluators.cpu.kernels.{kernel}().py_func.__qualname__)"
+    program = f"""
+from evaluators.cpu.kernels import {kernel}
+from neat.kernels.jit import dispatcher_of
+
+print(dispatcher_of({kernel}()).py_func.__qualname__)
+"""
     names = set()
     for seed in "04":  # seeds for which {"contract", "reassoc"} has different orders
         environment = {**os.environ, "PYTHONHASHSEED": seed}
