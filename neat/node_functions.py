@@ -7,11 +7,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neat.kernels import elementary
+from neat.kernels.elementwise import (
+    ONE,
+    ZERO,
+    clip,
+    compiled,
+    cos,
+    exp,
+    expm1,
+    indicator,
+    log,
+    maximum,
+    number,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    tanh,
+    where,
+)
 from neat.kernels.jit import function
-
-_0 = np.float32(0.0)
-_1 = np.float32(1.0)
 
 
 class Activation(NamedTuple):
@@ -23,6 +38,8 @@ class Activation(NamedTuple):
         formula: The function as a Python expression in `x`, with exp, expm1, log, log1p, sin, cos, tanh, abs, min and
             max. Exports are made from it, so it must be accurate in float32. `max` and `min` have `x` first, since
             Python's return NaN only then.
+        slope: Jitted scalar function of x and of the activation's value y there, which returns its derivative; None if
+            that is useless, or the function is user-defined.
         low: The lower end of the range from which actions are scaled: the function's range if it is bounded, otherwise
             −1 or 0 to 1.
         high: The upper end of that range.
@@ -32,6 +49,7 @@ class Activation(NamedTuple):
     name: str
     function: Callable[[Any], Any]
     formula: str
+    slope: Callable[[Any, Any], Any] | None = None
     low: float = -1.0
     high: float = 1.0
     checked: Callable[[Any], Any] | None = None
@@ -56,160 +74,129 @@ class Aggregation(NamedTuple):
     checked: Callable[..., Any] | None = None
 
 
-@function(contract=True)
-def _clip(x, limit):
-    x = limit if x > limit else x
-    return -limit if x < -limit else x
+# λ and λα (Klambauer et al. 2017, equation 2).
+_SELU = 1.0507009873554805
+_SELU_ALPHA = _SELU * 1.6732632423543772
 
 
-@function(contract=True)
-def _sigmoid(x):
-    return _1 / (_1 + elementary.exp(-x))
+def _activation(
+    name: str,
+    value: Callable[..., Any],
+    slope: Callable[..., Any] | None,
+    formula: str,
+    low: float = -1.0,
+) -> Activation:
+    """Return a row of the table below, from definitions of the value and the slope (see `neat.kernels.elementwise`)."""
+    return Activation(name, compiled(value), formula, slope and compiled(slope), low)
 
 
-@function(contract=True)
-def _steepened_sigmoid(x):  # Stanley and Miikkulainen 2002, section 4.1
-    return _sigmoid(np.float32(4.9) * x)
-
-
-@function(contract=True)
-def _gauss(x):
-    return elementary.exp(-x * x)
-
-
-@function(contract=True)
-def _relu(x):
-    return _0 if x < _0 else x
-
-
-@function(contract=True)
-def _elu(x):
-    return x if x > _0 else elementary.expm1(x)
-
-
-@function(contract=True)
-def _lelu(x):
-    return x if x > _0 else np.float32(0.005) * x
-
-
-@function(contract=True)
-def _selu(x):  # Klambauer et al. 2017, equation 2; the constants are λ and λα
-    return np.float32(1.050701) * x if x > _0 else np.float32(1.7580993) * elementary.expm1(x)
-
-
-@function(contract=True)
-def _softplus(x):
-    # ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), where nothing overflows
-    return _relu(x) + elementary.log1p(elementary.exp(-abs(x)))
-
-
-@function(contract=True)
-def _identity(x):
-    return x
-
-
-@function(contract=True)
-def _clamped(x):
-    return _clip(x, _1)
-
-
-@function(contract=True)
-def _inv(x):
-    return _0 if x == _0 else _1 / x
-
-
-@function(contract=True)
-def _log(x):
-    return elementary.log(np.float32(1e-7) if x < np.float32(1e-7) else x)
-
-
-@function(contract=True)
-def _exp(x):
-    return elementary.exp(_clip(x, np.float32(60.0)))
-
-
-@function(contract=True)
-def _abs(x):
-    return abs(x)
-
-
-@function(contract=True)
-def _hat(x):
-    return _relu(_1 - abs(x))
-
-
-@function(contract=True)
-def _square(x):
-    return x * x
-
-
-@function(contract=True)
-def _cube(x):
-    return x * x * x
-
-
-@function(contract=True)
-def _step(x):
-    result = _1 if x > _0 else _0
-    return result if x == x else x  # NaN is returned
-
-
-@function(contract=True)
-def _scaled_sigmoid(x):
-    return _sigmoid(_clip(np.float32(5.0) * x, np.float32(60.0)))
-
-
-@function(contract=True)
-def _scaled_tanh(x):
-    return elementary.tanh(_clip(np.float32(2.5) * x, np.float32(60.0)))
-
-
-@function(contract=True)
-def _scaled_sin(x):
-    return elementary.sin(_clip(np.float32(5.0) * x, np.float32(60.0)))
-
-
-@function(contract=True)
-def _scaled_gauss(x):
-    z = _clip(x, np.float32(3.4))
-    return elementary.exp(np.float32(-5.0) * z * z)
-
-
-@function(contract=True)
-def _scaled_softplus(x):
-    return np.float32(0.2) * _softplus(_clip(np.float32(5.0) * x, np.float32(60.0)))
-
-
-# Append new entries. Formulas shared with neat-python follow its activations.py, version 2.1.
+# Append new entries. Each has the value y of x, and the slope at x, which may use y; at a kink, the slope is that of
+# one of the sides. Formulas shared with neat-python follow its activations.py, version 2.1.
 ACTIVATIONS = (
-    Activation("sigmoid", _sigmoid, "1 / (1 + exp(-x))", low=0.0),
-    Activation("tanh", elementary.tanh, "tanh(x)"),
-    Activation("relu", _relu, "max(x, 0)", low=0.0),
-    Activation("identity", _identity, "x"),
-    Activation("steepened_sigmoid", _steepened_sigmoid, "1 / (1 + exp(-4.9 * x))", low=0.0),
-    Activation("gauss", _gauss, "exp(-(x**2))", low=0.0),
-    Activation("sin", elementary.sin, "sin(x)"),
-    Activation("cos", elementary.cos, "cos(x)"),
-    Activation("elu", _elu, "x if x > 0 else expm1(x)"),
-    Activation("lelu", _lelu, "x if x > 0 else 0.005 * x"),
-    Activation("selu", _selu, "1.0507009873554805 * x if x > 0 else 1.7580993408473766 * expm1(x)"),
-    Activation("softplus", _softplus, "max(x, 0) + log1p(exp(-abs(x)))", low=0.0),
-    Activation("step", _step, "1 if x > 0 else 0", low=0.0),
-    Activation("clamped", _clamped, "max(min(x, 1), -1)"),
-    Activation("inv", _inv, "0 if x == 0 else 1 / x"),
-    Activation("log", _log, "log(max(x, 1e-7))"),
-    Activation("exp", _exp, "exp(max(min(x, 60), -60))", low=0.0),
-    Activation("abs", _abs, "abs(x)", low=0.0),
-    Activation("hat", _hat, "max(1 - abs(x), 0)", low=0.0),
-    Activation("square", _square, "x**2", low=0.0),
-    Activation("cube", _cube, "x**3"),
-    Activation("scaled_sigmoid", _scaled_sigmoid, "1 / (1 + exp(-max(min(5 * x, 60), -60)))", low=0.0),
-    Activation("scaled_tanh", _scaled_tanh, "tanh(max(min(2.5 * x, 60), -60))"),
-    Activation("scaled_sin", _scaled_sin, "sin(max(min(5 * x, 60), -60))"),
-    Activation("scaled_gauss", _scaled_gauss, "exp(-5 * min(abs(x), 3.4) ** 2)", low=0.0),
-    Activation(
+    _activation("sigmoid", lambda x: sigmoid(x), lambda x, y: y * (ONE - y), "1 / (1 + exp(-x))", low=0.0),
+    _activation("tanh", lambda x: tanh(x), lambda x, y: ONE - y * y, "tanh(x)"),
+    _activation("relu", lambda x: maximum(x, ZERO), lambda x, y: indicator(x > ZERO), "max(x, 0)", low=0.0),
+    _activation("identity", lambda x: x, lambda x, y: ONE, "x"),
+    _activation(  # Stanley and Miikkulainen 2002, section 4.1
+        "steepened_sigmoid",
+        lambda x: sigmoid(number(4.9) * x),
+        lambda x, y: number(4.9) * y * (ONE - y),
+        "1 / (1 + exp(-4.9 * x))",
+        low=0.0,
+    ),
+    _activation("gauss", lambda x: exp(-x * x), lambda x, y: number(-2.0) * x * y, "exp(-(x**2))", low=0.0),
+    _activation("sin", lambda x: sin(x), lambda x, y: cos(x), "sin(x)"),
+    _activation("cos", lambda x: cos(x), lambda x, y: -sin(x), "cos(x)"),
+    _activation(
+        "elu",
+        lambda x: where(x > ZERO, x, expm1(x)),
+        lambda x, y: where(x > ZERO, ONE, y + ONE),
+        "x if x > 0 else expm1(x)",
+    ),
+    _activation(
+        "lelu",
+        lambda x: where(x > ZERO, x, number(0.005) * x),
+        lambda x, y: where(x > ZERO, ONE, number(0.005)),
+        "x if x > 0 else 0.005 * x",
+    ),
+    _activation(
+        "selu",
+        lambda x: where(x > ZERO, number(_SELU) * x, number(_SELU_ALPHA) * expm1(x)),
+        lambda x, y: where(x > ZERO, number(_SELU), y + number(_SELU_ALPHA)),
+        "1.0507009873554805 * x if x > 0 else 1.7580993408473766 * expm1(x)",
+    ),
+    _activation(
+        "softplus", lambda x: softplus(x), lambda x, y: sigmoid(x), "max(x, 0) + log1p(exp(-abs(x)))", low=0.0
+    ),
+    _activation(  # NaN is returned
+        "step",
+        lambda x: where(x == x, indicator(x > ZERO), x),
+        None,
+        "1 if x > 0 else 0",
+        low=0.0,
+    ),
+    _activation(
+        "clamped", lambda x: clip(x, ONE), lambda x, y: indicator(abs(x) <= ONE), "max(min(x, 1), -1)"
+    ),
+    _activation(
+        "inv",
+        lambda x: indicator(x != ZERO) / (x + indicator(x == ZERO)),
+        lambda x, y: -y * y,
+        "0 if x == 0 else 1 / x",
+    ),
+    _activation(
+        "log",
+        lambda x: log(maximum(x, number(1e-7))),
+        lambda x, y: indicator(x > number(1e-7)) / maximum(x, number(1e-7)),
+        "log(max(x, 1e-7))",
+    ),
+    _activation(
+        "exp",
+        lambda x: exp(clip(x, number(60.0))),
+        lambda x, y: y * indicator(abs(x) <= number(60.0)),
+        "exp(max(min(x, 60), -60))",
+        low=0.0,
+    ),
+    _activation("abs", lambda x: abs(x), lambda x, y: sign(x), "abs(x)", low=0.0),
+    _activation(
+        "hat",
+        lambda x: maximum(ONE - abs(x), ZERO),
+        lambda x, y: -sign(x) * indicator(y > ZERO),
+        "max(1 - abs(x), 0)",
+        low=0.0,
+    ),
+    _activation("square", lambda x: x * x, lambda x, y: x + x, "x**2", low=0.0),
+    _activation("cube", lambda x: x * x * x, lambda x, y: number(3.0) * x * x, "x**3"),
+    _activation(
+        "scaled_sigmoid",
+        lambda x: sigmoid(clip(number(5.0) * x, number(60.0))),
+        lambda x, y: number(5.0) * y * (ONE - y),  # nearly 0 where it is clipped
+        "1 / (1 + exp(-max(min(5 * x, 60), -60)))",
+        low=0.0,
+    ),
+    _activation(
+        "scaled_tanh",
+        lambda x: tanh(clip(number(2.5) * x, number(60.0))),
+        lambda x, y: number(2.5) * (ONE - y * y),  # 0 where it is clipped
+        "tanh(max(min(2.5 * x, 60), -60))",
+    ),
+    _activation(
+        "scaled_sin",
+        lambda x: sin(clip(number(5.0) * x, number(60.0))),
+        lambda x, y: number(5.0) * cos(number(5.0) * x) * indicator(abs(x) <= number(12.0)),
+        "sin(max(min(5 * x, 60), -60))",
+    ),
+    _activation(
+        "scaled_gauss",
+        lambda x: exp(number(-5.0) * clip(x, number(3.4)) * clip(x, number(3.4))),
+        lambda x, y: number(-10.0) * x * y * indicator(abs(x) <= number(3.4)),
+        "exp(-5 * min(abs(x), 3.4) ** 2)",
+        low=0.0,
+    ),
+    _activation(
         "scaled_softplus",
-        _scaled_softplus,
+        lambda x: number(0.2) * softplus(clip(number(5.0) * x, number(60.0))),
+        lambda x, y: sigmoid(number(5.0) * x) * indicator(abs(x) <= number(12.0)),
         "(max(min(5 * x, 60), 0) + log1p(exp(-min(abs(5 * x), 60)))) / 5",
         low=0.0,
     ),
@@ -259,7 +246,7 @@ def _median(values):
 
 @function(contract=True)
 def _mean(values):
-    total = _0
+    total = ZERO
     for value in values:
         total += value
     return total / np.float32(len(values))

@@ -16,7 +16,6 @@ from evaluators.gradient.tensor.device_arrays import namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.program.compiled import Origins
-from evaluators.program.derivatives import SLOPES
 from evaluators.program.descent import Descent
 from evaluators.samples import Samples, as_samples
 from neat.activations import ACTIVATIONS, AGGREGATIONS
@@ -229,8 +228,9 @@ def check_loss(samples: Samples) -> None:
 def check_slopes(genomes: Genomes) -> None:
     """Raise a ValueError unless all activations and aggregations of the genomes have slopes."""
     arrays = genomes.arrays
+    activations = [entry.name for entry in ACTIVATIONS if entry.slope is not None]
     for kind, table, used, known in (
-        ("activation", ACTIVATIONS, arrays.node_activation, SLOPES),
+        ("activation", ACTIVATIONS, arrays.node_activation, activations),
         ("aggregation", AGGREGATIONS, arrays.node_aggregation, AGGREGATIONS_WITH_SLOPES),
     ):
         for position in np.unique(used):

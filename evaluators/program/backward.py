@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.program.derivatives import SLOPES
 from evaluators.program.forward import aggregate_function, switch
 from evaluators.program.loss import Outputs, tile_loss, tile_slopes
 from evaluators.program.node import Links, Node, Row, slope_with
@@ -192,7 +191,7 @@ def backward_function(
     {keyword} index == {index}:
         for sample in range(width):
             adjoint[place, sample] *= case_{index}(node, aggregate[0, sample], values[place, sample])""",
-        [slope_with(SLOPES.get(entry.name, _no_slope)) for entry in activation_table],
+        [slope_with(entry.slope or _no_slope) for entry in activation_table],
         before="\n    adjoint, place, width = row",
     )
     parameters = "read, links, row, factor, sources"

@@ -14,7 +14,7 @@ from neat.kernels.jit import bound, inner_function
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
 activation: Any = None  # activation(x), float32
-slope: Any = None  # slope(x, y), float32 (see `evaluators.program.derivatives`)
+slope: Any = None  # slope(x, y), float32 (see `neat.activations.Activation`)
 
 
 class Node(NamedTuple):

@@ -191,7 +191,7 @@ def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **opt
 
 
 def bound(template: Callable[..., Any], **values: Any) -> Any:
-    """Return a copy of a plain function in which these global names have these values, functions or constants.
+    """Return a plain copy of a function, plain or jitted, in which these global names have these values.
 
     Decorate the copy with `inner_function`, so that kernels can call it; their fingerprints cover it. numba's cache
     finds the build of a kernel that calls such a copy in a new process, but not of one that calls a closure.
@@ -309,6 +309,7 @@ def prune(python_function: Any, folder: Path) -> None:
 
 
 def _clone(template: Any, bind: dict[str, Any]) -> Any:
+    template = getattr(template, "py_func", template)
     clone = types.FunctionType(
         template.__code__, {**template.__globals__, **bind}, template.__name__, template.__defaults__
     )

@@ -1,0 +1,134 @@
+"""Elementwise functions that are defined once, for one float32 in a kernel and for arrays of numpy or cupy.
+
+A definition is a plain function that imports the names below, which are placeholders. `compiled` binds them to
+functions of one float32, for kernels; `on_arrays` binds them to functions of arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neat.kernels import elementary
+from neat.kernels.jit import bound, function
+
+# Exact in any precision; other constants are written `number(0.1)`.
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+
+exp: Any = None
+expm1: Any = None
+log: Any = None
+log1p: Any = None
+sin: Any = None
+cos: Any = None
+tanh: Any = None
+number: Any = None  # number(constant), in the precision of the arguments
+where: Any = None  # where(condition, a, b), of which one can be a number
+maximum: Any = None  # maximum(x, low), for a number `low`
+clip: Any = None  # clip(x, limit): x between -limit and limit, two numbers
+sign: Any = None
+indicator: Any = None  # indicator(condition): 1 where it is true, else 0
+sigmoid: Any = None
+softplus: Any = None
+
+_contracted = function(contract=True)
+
+
+@_contracted
+def _where(condition, a, b):
+    return a if condition else b
+
+
+@_contracted
+def _maximum(x, low):
+    return low if x < low else x
+
+
+@_contracted
+def _clip(x, limit):
+    x = limit if x > limit else x
+    return -limit if x < -limit else x
+
+
+@_contracted
+def _sign(x):
+    return ONE if x > ZERO else -ONE if x < ZERO else ZERO
+
+
+@_contracted
+def _indicator(condition):
+    return ONE if condition else ZERO
+
+
+def _sigmoid(x):
+    return ONE / (ONE + exp(-x))
+
+
+def _softplus(x):
+    # ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), where nothing overflows
+    return maximum(x, ZERO) + log1p(exp(-abs(x)))
+
+
+_DEFINED: dict[str, Callable[..., Any]] = {"sigmoid": _sigmoid, "softplus": _softplus}
+
+_SCALAR: dict[str, Any] = {
+    **{name: getattr(elementary, name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh")},
+    "number": np.float32,
+    "where": _where,
+    "maximum": _maximum,
+    "clip": _clip,
+    "sign": _sign,
+    "indicator": _indicator,
+}
+_SCALAR |= {name: _contracted(bound(definition, **_SCALAR)) for name, definition in _DEFINED.items()}
+
+
+def compiled(definition: Callable[..., Any]) -> Any:
+    """Return a definition as a jitted function of float32 numbers, which Python and kernels can call."""
+    return _contracted(bound(definition, **_SCALAR))
+
+
+def on_arrays(definition: Callable[..., Any], xp: Any, dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """Return a definition as a function of arrays.
+
+    What it returns can be multiplied by an array of this dtype, but it can be one of the arguments, a number, or, from
+    `indicator`, an array of booleans, by which numpy multiplies faster.
+
+    Args:
+        definition: A definition, plain or from `compiled`.
+        xp: numpy or cupy.
+        dtype: The dtype of the arrays, float32 or float64.
+    """
+    return bound(definition, **_array_names(xp, dtype))
+
+
+@functools.cache
+def _array_names(xp: Any, dtype: np.dtype[Any]) -> dict[str, Any]:
+    def maximum(x: Any, low: Any) -> Any:
+        limit = xp.full_like(x, low)  # numpy takes twice as long with a number
+        return xp.maximum(x, limit, out=limit)
+
+    def without_overflow_warning(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        # A definition can overflow on the side that it does not select, or take the reciprocal of infinity.
+        @functools.wraps(f)
+        def apply(x: Any) -> Any:
+            with np.errstate(over="ignore"):
+                return f(x)
+
+        return apply
+
+    names = {
+        **{name: without_overflow_warning(getattr(xp, name)) for name in ("exp", "expm1")},
+        **{name: getattr(xp, name) for name in ("log", "log1p", "sin", "cos", "tanh")},
+        "number": dtype.type,
+        "where": xp.where,
+        "maximum": maximum,
+        "clip": lambda x, limit: xp.clip(x, -limit, limit),
+        "sign": xp.sign,
+        "indicator": lambda condition: condition,
+    }
+    return names | {name: bound(definition, **names) for name, definition in _DEFINED.items()}
