@@ -10,6 +10,7 @@ from neat.config.config import Config  # noqa: E402
 from neat.config.models import GenomeConfig  # noqa: E402
 from neat.evolution.result import Result  # noqa: E402
 from neat.genome.genome import Genome, GenomeError, Genomes  # noqa: E402
+from neat.genome.layers import Layer  # noqa: E402
 from neat.io import checkpoint, neat_python  # noqa: E402
 from neat.kernels import parallel  # noqa: E402
 from neat.population import Population  # noqa: E402
@@ -20,6 +21,7 @@ __all__ = [
     "GenomeConfig",
     "GenomeError",
     "Genomes",
+    "Layer",
     "Population",
     "Result",
     "activations",

@@ -17,6 +17,7 @@ from neat.evolution.run_settings import RunSettings
 from neat.genome import buffers, schema
 from neat.genome.gene_arrays import Bounds, Description
 from neat.genome.genome import Genomes
+from neat.genome.layers import list_links
 from neat.kernels import rng
 from neat.kernels.jit import kernel
 
@@ -137,16 +138,7 @@ def _list_links(config: Config) -> tuple[np.ndarray, np.ndarray]:
     """Return (source, target) of all links from each layer to the next, int64 (n,) each; ids equal indices here."""
     if not _are_links_numbered(config):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    genome = config.genome
-    input_count = genome.num_inputs + genome.bias_input
-    outputs = np.arange(input_count, input_count + genome.num_outputs)
-    layers = [np.arange(input_count)]
-    for size in genome.hidden_layers:
-        first = max(outputs[-1], layers[-1][-1]) + 1
-        layers.append(np.arange(first, first + size))
-    layers.append(outputs)
-    pairs = [np.meshgrid(source, target) for source, target in pairwise(layers)]
-    return np.concatenate([s.ravel() for s, _ in pairs]), np.concatenate([t.ravel() for _, t in pairs])
+    return list_links(_layer_sizes(config))
 
 
 @kernel

@@ -8,6 +8,7 @@ import numpy as np
 
 from neat.genome import schema
 from neat.genome.schema import Role
+from neat.support.validation import check_unmasked
 
 OFFSETS = ("node_offset", "connection_offset")
 
@@ -123,6 +124,23 @@ def select(
 def make_writable(arrays: GenomeArrays) -> GenomeArrays:
     """Return the arrays, with copies of those that are read-only, not aligned or not contiguous."""
     return GenomeArrays(*(np.require(array, requirements=("C", "A", "W")) for array in arrays))
+
+
+def as_indices(indices: Any, count: int) -> np.ndarray:
+    """Return the indices of some of `count` genomes as int64 (n,); see `Genomes.take` for the errors."""
+    check_unmasked("indices", indices)
+    try:
+        array = np.asarray(indices)
+    except ValueError:
+        raise IndexError("indices: expected integers of shape (n,), got rows of different lengths") from None
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array) > 0):
+        raise IndexError(
+            f"indices: expected integers of shape (n,), got {array.dtype} of shape {array.shape}"
+        )
+    array = array.astype(np.int64)
+    if len(array) > 0 and (array.min() < 0 or array.max() >= count):
+        raise IndexError(f"indices: must lie from 0 to {count - 1}, got {array.min()} to {array.max()}")
+    return array
 
 
 def ragged_indices(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

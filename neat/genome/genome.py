@@ -19,17 +19,18 @@ from neat.genome.gene_arrays import (
     UNBOUNDED,
     WRITABLE_FIELDS,
     Description,
+    as_indices,
     make_writable,
     ragged_indices,
     select,
 )
 from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
+from neat.genome.layers import Layer, from_layers, to_layers
 from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
 from neat.genome.rules import GenomeError as GenomeError
 from neat.genome.rules import check_description, check_genes, check_layout
 from neat.support.messages import quote
-from neat.support.validation import check_unmasked
 
 _PROTECTED = frozenset({*Description._fields, "generation", "seed", "bounds"})
 
@@ -180,22 +181,7 @@ class Genomes:
         """
         if self._genes is None:
             check_layout(self._arrays)
-        check_unmasked("indices", indices)
-        try:
-            indices = np.asarray(indices)
-        except ValueError:
-            raise IndexError(
-                "indices: expected integers of shape (n,), got rows of different lengths"
-            ) from None
-        if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
-            raise IndexError(
-                f"indices: expected integers of shape (n,), got {indices.dtype} of shape {indices.shape}"
-            )
-        indices = indices.astype(np.int64)
-        if len(indices) > 0 and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(
-                f"indices: must lie from 0 to {len(self) - 1}, got {indices.min()} to {indices.max()}"
-            )
+        indices = as_indices(indices, len(self))
         arrays = self.arrays
         node_offset, node = ragged_indices(arrays.node_offset, indices)
         connection_offset, connection = ragged_indices(arrays.connection_offset, indices)
@@ -237,6 +223,20 @@ class Genomes:
                 *map(np.concatenate, zip(*(b[len(OFFSETS) :] for b in batches), strict=True)),
             )
         )
+
+    @classmethod
+    def from_layers(cls, models: Any) -> Genomes:
+        """Return layered models as feed-forward genomes, whose connections have the same innovation numbers.
+
+        Args:
+            models: A model or a list of models with layers of the same sizes. A model is a list of Layer, or has a
+                method `to_layers` that returns one, such as `evaluators.gradient.nn.Sequential` and Genome.
+
+        Raises:
+            GenomeError: A model is not as described; the message names the model and the layer.
+        """
+        arrays, description = from_layers(models)
+        return cls(arrays, *description)
 
 
 class Genome:
@@ -353,6 +353,17 @@ class Genome:
         genome = cls(Genomes(to_arrays(parsed), *Description.of(parsed)))
         genome.genomes.check()
         return genome
+
+    def to_layers(self) -> list[Layer]:
+        """Return the genome as layers, of which each has the nodes that are as far from the inputs as the others.
+
+        A missing or disabled connection has the weight 0; responses and the bias input become part of the others.
+
+        Raises:
+            ValueError: The genome is recurrent, a connection skips a layer, or the nodes of a layer differ in their
+                activation or do not add; the message names the first such connection or node.
+        """
+        return to_layers(self.genomes.to_kernel(), self.genomes.description)
 
     @classmethod
     def from_neat_python(cls, genome: Any, config: Any) -> Genome:

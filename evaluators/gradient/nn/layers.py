@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from evaluators.gradient.checks import check_fraction, check_non_negative, check
 from evaluators.gradient.nn.initialisation import Initialiser, filled, scaled
 from evaluators.gradient.nn.module import Module, Parameter
 from evaluators.gradient.tensor import operations
-from evaluators.gradient.tensor.device_arrays import arrays_holding
+from evaluators.gradient.tensor.device_arrays import arrays_holding, to_host
 from evaluators.gradient.tensor.operations.activations import check_differentiable
 from evaluators.gradient.tensor.operations.normalisation import batch_moments, normalise
 from evaluators.gradient.tensor.tensor import Tensor, constant
+from neat.genome.layers import Layer
 
 
 class Sequential(Module):
@@ -41,6 +43,46 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def to_layers(self) -> list[Layer]:
+        """Return the Dense layers, each with the activation that follows it, for `neat.Genomes.from_layers`.
+
+        Their numbers are copies, rounded to float32. Dropout is left out, as in evaluation.
+
+        Raises:
+            ValueError: A module is not Dense, an Activation after a Dense layer, Dropout or a Sequential of these.
+        """
+        found: list[Layer] = []
+        after_dense = False
+        for module in self._flattened():
+            if isinstance(module, Dense):
+                found.append(module.to_layer())
+            elif isinstance(module, Activation) and after_dense:
+                found[-1] = found[-1]._replace(activation=module.name)
+            elif not isinstance(module, Dropout):
+                kind = type(module).__name__
+                raise ValueError(f"layers: expected Dense, an Activation after it, or Dropout, got {kind}")
+            after_dense = isinstance(module, Dense) or (after_dense and isinstance(module, Dropout))
+        return found
+
+    def _flattened(self) -> Iterator[Module]:
+        for layer in self.layers:
+            yield from layer._flattened() if isinstance(layer, Sequential) else (layer,)
+
+    @classmethod
+    def from_layers(cls, layers: Sequence[Layer]) -> Sequential:
+        """Return a model of Dense layers and activations, such as from the layers of `neat.Genome.to_layers`.
+
+        Raises:
+            ValueError: There is no layer, or an activation has no derivative.
+        """
+        modules: list[Module] = []
+        for layer in layers:
+            dense = Dense(*layer.weight.shape)
+            assert dense.bias is not None
+            dense.weight.data, dense.bias.data = layer.weight, layer.bias
+            modules += [dense] if layer.activation == "identity" else [dense, Activation(layer.activation)]
+        return cls(*modules)
 
 
 class Dense(Module):
@@ -73,6 +115,11 @@ class Dense(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map shape (samples, inputs) to (samples, outputs)."""
         return operations.dense(x, self.weight, self.bias)
+
+    def to_layer(self) -> Layer:
+        """Return the layer with the activation identity; its numbers are copies, rounded to float32."""
+        bias = np.zeros(self.weight.shape[1]) if self.bias is None else to_host(self.bias._data)
+        return Layer(to_host(self.weight._data).astype(np.float32), bias.astype(np.float32), "identity")
 
     def multiplications(self, output: tuple[int, ...]) -> int:
         """Return the multiplications for one sample, from the output's shape."""

@@ -22,6 +22,7 @@ from evaluators.gradient.ppo.distributions import Categorical, Gaussian
 from evaluators.gradient.tensor.device_arrays import arrays_holding, to_host
 from evaluators.gradient.tensor.operations.activations import check_differentiable
 from evaluators.gradient.tensor.tensor import Tensor
+from neat.genome.layers import Layer
 from neat.kernels import parallel
 from neat.kernels.jit import cause
 from neat.support.messages import quote
@@ -105,13 +106,18 @@ class Policy(Module):
         """Return how observations become inputs, in the form that the kernels take."""
         return Senses(to_host(self.offset), to_host(self.factor), np.float32(to_host(self.limit)[0]))
 
+    def to_layers(self) -> list[Layer]:
+        """Return the actor's layers, for `neat.Genomes.from_layers`.
+
+        `evaluators.Rollout` plays such a genome as `play` does greedily, if observations become the same inputs.
+        """
+        return self.actor.to_layers()
+
     def as_actor(self) -> Actor:
         """Return the actor in the form that the kernels take."""
-        layers = [layer for layer in self.actor.layers if isinstance(layer, Dense)]
-        weights = tuple(np.ascontiguousarray(to_host(layer.weight._data), np.float32) for layer in layers)
-        biases = tuple(
-            to_host(layer.bias._data).astype(np.float32) for layer in layers if layer.bias is not None
-        )
+        layers = self.to_layers()
+        weights = tuple(np.ascontiguousarray(layer.weight) for layer in layers)
+        biases = tuple(layer.bias for layer in layers)
         actions = self.environment.actions
         low, high = np.array(actions if isinstance(actions, Box) else [[0], [1]], np.float32)
         log_deviation = np.zeros(1) if self.log_deviation is None else to_host(self.log_deviation._data)

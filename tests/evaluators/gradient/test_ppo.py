@@ -128,50 +128,14 @@ def same_rows(first, second):
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
-def as_genome(policy):
-    """Return the actor as a genome, and the observation scaling that Rollout needs for it."""
-    environment = policy.environment
-    layers = [layer for layer in policy.actor.layers if hasattr(layer, "weight")]
-    inputs, outputs = environment.num_observations, layers[-1].weight.shape[1]
-    before = list(range(inputs))
-    nodes, connections, free = [], [], inputs + outputs
-    for layer in layers:
-        last = layer is layers[-1]
-        count = layer.weight.shape[1]
-        ids = list(range(inputs, inputs + outputs)) if last else list(range(free, free + count))
-        free += 0 if last else count
-        activation = "tanh" if not last else "identity" if policy.discrete else "clamped"
-        nodes += [
-            {"id": node, "bias": float(b), "response": 1.0, "activation": activation, "aggregation": "sum"}
-            for node, b in zip(ids, layer.bias.data, strict=True)
-        ]
-        connections += [
-            {
-                "innovation": 0,
-                "source": s,
-                "target": t,
-                "weight": float(layer.weight.data[i, k]),
-                "enabled": True,
-            }
-            for i, s in enumerate(before)
-            for k, t in enumerate(ids)
-        ]
-        before = ids
-    for innovation, connection in enumerate(connections):
-        connection["innovation"] = innovation
-    nodes.sort(key=lambda node: node["id"])
-    return neat.Genome.from_dict(
-        {"num_inputs": inputs, "num_outputs": outputs, "nodes": nodes, "connections": connections}
-    )
-
-
 @pytest.mark.parametrize("environment", [CartPole(), Acrobot(time_limit=50), MountainCar(), Pendulum()])
 def test_greedy_episodes_match_those_of_rollout(environment):
     wanted = quick(steps=256, observations="scaled" if environment.name == "MountainCar" else "raw")
     policy = ppo.train(environment, wanted, seed=3).policy
     rollout = Rollout(environment, observations=wanted.observations, device="cpu")
+    genomes = neat.Genomes.from_layers(policy)
     for trial in (0, 5):
-        theirs = rollout.play(as_genome(policy), episodes=20, trial=trial)
+        theirs = rollout.play(genomes, episodes=20, trial=trial)
         mine = policy.play(episodes=20, trial=trial)
         np.testing.assert_array_equal(mine.length, theirs.length)
         np.testing.assert_array_equal(mine.terminated, theirs.terminated)
