@@ -37,7 +37,7 @@ ROOMS = (
 )
 GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "numba_patches"}  # files of evaluators/gpu
 # Files that hold an engine (evaluators/engine.py), which alone knows where networks are.
-ON_ANY_DEVICE = ("supervised", "rollout", "network", "gradient/evolved")
+ON_ANY_DEVICE = ("supervised", "rollout", "network", "gradient/evolved", "gradient/differentiation")
 EVALUATORS_MAY = {"activations", "config", "evaluation", "genome", "kernels", "support"}  # rooms of neat
 
 
