@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.checks import as_float32, check_current, check_size
+from evaluators.class_targets import check_probabilities, one_hot
 from evaluators.program.loss import LOSSES, Objective
 from neat.genome.genome import Genomes
 from neat.support.messages import quote
@@ -136,11 +137,9 @@ def _class_targets(targets: Any) -> np.ndarray:
             raise ValueError(f"targets: expected integer labels from 0, got {wrong}")
         classes = int(labels.max()) + 1
         if classes > 2:
-            return np.eye(classes, dtype=np.float32)[labels.astype(np.int64)]
+            return one_hot(labels, classes, np, np.float32)
         return array
-    if array.min() < 0 or array.max() > 1:
-        wrong = array[(array < 0) | (array > 1)][0]
-        raise ValueError(f"targets: expected probabilities from 0 to 1, got {wrong}")
+    check_probabilities("targets", array)
     if array.shape[1] > 1 and (np.abs(array.sum(axis=1) - 1) > 1e-4).any():
         row = int(np.flatnonzero(np.abs(array.sum(axis=1) - 1) > 1e-4)[0])
         raise ValueError(f"targets: expected every row to sum to 1, got {array[row].sum()} in row {row}")

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.class_targets import check_probabilities, one_hot
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.device_arrays import arrays_holding, check_finite, namespace, to_numbers
 from evaluators.gradient.tensor.operations.shaping import check_index
 from evaluators.gradient.tensor.tensor import Tensor, record
+from evaluators.program.loss import ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HUBER, SQUARED_ERROR, Definition
+from neat.kernels.elementwise import on_arrays
 
 
 def mean_squared(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
@@ -28,12 +31,12 @@ def mean_squared(outputs: Tensor, targets: Any, sample_weights: Any = None) -> T
     Raises:
         ValueError: The shapes do not fit, the batch is empty, or a target or weight is not allowed.
     """
-    return _error_loss("mean_squared", outputs, targets, sample_weights, lambda xp, e: (e * e, 2 * e))
+    return _error_loss("mean_squared", outputs, targets, sample_weights, SQUARED_ERROR)
 
 
 def mean_absolute(outputs: Tensor, targets: Any, sample_weights: Any = None) -> Tensor:
     """Return the mean of |z − t| over samples and outputs; takes and raises what `mean_squared` does."""
-    return _error_loss("mean_absolute", outputs, targets, sample_weights, lambda xp, e: (abs(e), xp.sign(e)))
+    return _error_loss("mean_absolute", outputs, targets, sample_weights, ABSOLUTE_ERROR)
 
 
 def huber(outputs: Tensor, targets: Any, delta: float = 1.0, sample_weights: Any = None) -> Tensor:
@@ -44,21 +47,15 @@ def huber(outputs: Tensor, targets: Any, delta: float = 1.0, sample_weights: Any
     Raises:
         ValueError: `delta` is not above 0.
     """
-    delta = check_positive("delta", delta)
-
-    def value_and_slope(xp: Any, e: Any) -> tuple[Any, Any]:
-        slope = xp.clip(e, -delta, delta)
-        return slope * (e - slope / 2), slope
-
-    return _error_loss("huber", outputs, targets, sample_weights, value_and_slope)
+    return _error_loss("huber", outputs, targets, sample_weights, HUBER, check_positive("delta", delta))
 
 
 def _error_loss(
-    name: str, outputs: Tensor, targets: Any, sample_weights: Any, value_and_slope: Callable[[Any, Any], Any]
+    name: str, outputs: Tensor, targets: Any, sample_weights: Any, definition: Definition, *arguments: float
 ) -> Tensor:
     z = _data(name, outputs)
     error = z - _targets(name, targets, z, z.shape)
-    value, slope = value_and_slope(namespace(z), error)
+    value, slope = (function(error, *arguments) for function in _on_arrays(definition, z))
     weight = _sample_weights(name, sample_weights, z)
     if weight is None:
         return record(name, value.mean(), (outputs,), lambda g: (slope * (g / z.size),))
@@ -135,9 +132,8 @@ def binary_cross_entropy(
     """
     name = "binary_cross_entropy"
     z = _data(name, logits)
-    xp = namespace(z)
     t = _targets(name, targets, z, z.shape)
-    _check_probabilities(name, t)
+    check_probabilities(f"{name}: targets", t)
     positive, negative = t, 1 - t
     if class_weights is not None:
         both = _weights(name, "class_weights", class_weights, z, (2,))
@@ -147,14 +143,12 @@ def binary_cross_entropy(
         weight = weight.reshape(-1, *(1,) * (z.ndim - 1))
         positive, negative = positive * weight, negative * weight
     total = z.size if weight is None and class_weights is None else (positive + negative).sum()
-    tail = xp.log1p(xp.exp(-abs(z)))
-    value = positive * (tail + xp.maximum(-z, 0)) + negative * (tail + xp.maximum(z, 0))
+    value, slope = _on_arrays(BINARY_CROSS_ENTROPY, z)
 
     def backward(g: Any) -> tuple[Any]:
-        of_one = xp.exp(xp.minimum(z, 0)) / (1 + xp.exp(-abs(z)))  # σ(z)
-        return ((negative * of_one - positive * (1 - of_one)) * (g / total),)
+        return (slope(z, positive, negative) * (g / total),)
 
-    return record(name, value.sum() / total, (logits,), backward)
+    return record(name, value(z, positive, negative).sum() / total, (logits,), backward)
 
 
 def l1(parameters: Iterable[Tensor], strength: float) -> Tensor:
@@ -178,6 +172,11 @@ def _penalty(
     for one in sizes[1:]:
         total = total + one
     return total * strength
+
+
+def _on_arrays(definition: Definition, z: Any) -> list[Callable[..., Any]]:
+    """Return the value and the slope of a loss as functions of arrays like `z`."""
+    return [on_arrays(each, namespace(z), z.dtype) for each in definition]
 
 
 def _data(name: str, outputs: Any) -> Any:
@@ -209,16 +208,10 @@ def _class_targets(name: str, targets: Any, z: Any) -> Any:
     given = targets._data if isinstance(targets, Tensor) else targets
     if np.shape(given) != z.shape[:-1]:
         t = _targets(name, targets, z, z.shape)
-        _check_probabilities(name, t)
+        check_probabilities(f"{name}: targets", t)
         return t
     labels = check_index(f"{name}: labels", given, z.shape[:-1], z.shape[-1], z)
-    return (labels[..., np.newaxis] == namespace(z).arange(z.shape[-1])).astype(z.dtype)
-
-
-def _check_probabilities(name: str, t: Any) -> None:
-    if not 0 <= float(t.min()) <= float(t.max()) <= 1:
-        wrong = float(t.min()) if float(t.min()) < 0 else float(t.max())
-        raise ValueError(f"{name}: expected targets from 0 to 1, got {wrong}")
+    return one_hot(labels, z.shape[-1], namespace(z), z.dtype)
 
 
 def _sample_weights(name: str, weights: Any, like: Any, shape: tuple[int, ...] | None = None) -> Any:

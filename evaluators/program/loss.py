@@ -1,12 +1,17 @@
-"""The named losses of `Supervised`, added up over samples in float64."""
+"""The named losses of `Supervised`, added up over samples in float64.
+
+`evaluators.gradient.losses` takes the definitions of the losses from here (see `neat.kernels.elementwise`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from neat.kernels import elementary
+from neat.kernels.elementwise import clip, compiled, exp, log1p, maximum, number, sigmoid, sign
 from neat.kernels.jit import inner_function
 
 # Kernels identify a loss by its position.
@@ -14,7 +19,32 @@ LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
 _SQUARED_ERROR, _ABSOLUTE_ERROR, _CROSS_ENTROPY, _ACCURACY = range(len(LOSSES))
 
 _0 = np.float32(0.0)
+_1 = np.float32(1.0)
 _HALF = np.float32(0.5)
+
+
+class Definition(NamedTuple):
+    """The loss of an output, and its derivative with respect to the output."""
+
+    value: Callable[..., Any]
+    slope: Callable[..., Any]
+
+
+# Of the error e = z - t.
+SQUARED_ERROR = Definition(lambda e: e * e, lambda e: e + e)
+ABSOLUTE_ERROR = Definition(lambda e: abs(e), lambda e: sign(e))
+HUBER = Definition(
+    lambda e, delta: clip(e, delta) * (e - clip(e, delta) / number(2.0)), lambda e, delta: clip(e, delta)
+)
+# Of an output z, and the weights of the two classes: -p ln σ(z) - n ln σ(-z), without overflow.
+BINARY_CROSS_ENTROPY = Definition(
+    lambda z, p, n: p * maximum(-z, _0) + n * maximum(z, _0) + (p + n) * log1p(exp(-abs(z))),
+    lambda z, p, n: (p + n) * sigmoid(z) - p,
+)
+
+_square, _slope_of_square = map(compiled, SQUARED_ERROR)
+_magnitude, _slope_of_magnitude = map(compiled, ABSOLUTE_ERROR)
+_binary, _slope_of_binary = map(compiled, BINARY_CROSS_ENTROPY)
 
 
 class Objective(NamedTuple):
@@ -78,7 +108,7 @@ def _error(loss, values, row, targets, output, begin, width):
 @inner_function(contract=True)
 def _distance(square, values, row, sample, targets, output, begin):
     error = np.float64(values[row, np.uintp(sample)]) - targets[output, np.uintp(begin + sample)]
-    return error * error if square else abs(error)
+    return _square(error) if square else _magnitude(error)
 
 
 @inner_function(contract=True)
@@ -86,9 +116,8 @@ def _cross_entropy(outputs, sample, targets, target):
     """Return -Σ t ln softmax(z), or with one output -t ln σ(z) - (1 - t) ln σ(-z), without overflow."""
     values, slot, network = outputs
     if slot.shape[1] == 1:
-        z = values[slot[network, 0], sample]
-        softplus = (z if z > _0 else _0) + elementary.log1p(elementary.exp(-abs(z)))
-        return np.float64(softplus - targets[0, target] * z)
+        t = targets[0, target]
+        return np.float64(_binary(values[slot[network, 0], sample], t, _1 - t))
     highest, total = _softmax(outputs, sample)
     expected = _0
     for output in range(slot.shape[1]):
@@ -136,11 +165,11 @@ def tile_slopes(loss, outputs, targets, begin, width, scale, adjoint):
         for output in range(slot.shape[1]):
             z, t = values[slot[network, output], sample], targets[output, target]
             if loss == _SQUARED_ERROR:
-                slope = z - t + (z - t)
+                slope = _slope_of_square(z - t)
             elif loss == _ABSOLUTE_ERROR:
-                slope = np.float32(1.0) if z > t else np.float32(-1.0) if z < t else _0
+                slope = _slope_of_magnitude(z - t)
             elif slot.shape[1] == 1:
-                slope = np.float32(1.0) / (np.float32(1.0) + elementary.exp(-z)) - t
+                slope = _slope_of_binary(z, t, _1 - t)
             else:
                 slope = elementary.exp(z - highest) / total - t
             adjoint[slot[network, output], sample] += scale * slope

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evaluators.class_targets import one_hot
 from experiments.tasks.data import (
     Data,
     Split,
@@ -64,7 +65,7 @@ class Classification(Learnable):
 
     def sets(self) -> Sets:
         """Return standardised features, and targets of 1 for a sample's class and 0 for the others."""
-        targets = np.eye(len(self._classes), dtype=np.float32)[self._truth]
+        targets = one_hot(self._truth, len(self._classes), np, np.float32)
         return Sets(self._features, targets, *self._split)
 
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:

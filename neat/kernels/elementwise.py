@@ -92,6 +92,7 @@ def compiled(definition: Callable[..., Any]) -> Any:
     return _contracted(bound(definition, **_SCALAR))
 
 
+@functools.cache
 def on_arrays(definition: Callable[..., Any], xp: Any, dtype: np.dtype[Any]) -> Callable[..., Any]:
     """Return a definition as a function of arrays.
 

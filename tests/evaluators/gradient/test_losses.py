@@ -206,7 +206,7 @@ MISTAKES = [
     ),
     (
         lambda: losses.softmax_cross_entropy(Z(1, 2), [[0.5, 1.5]]),
-        "softmax_cross_entropy: expected targets from 0 to 1, got 1.5",
+        "softmax_cross_entropy: targets: expected probabilities from 0 to 1, got 1.5",
     ),
     (
         lambda: losses.softmax_cross_entropy(Z(1, 2), [0], class_weights=[1]),
@@ -214,7 +214,7 @@ MISTAKES = [
     ),
     (
         lambda: losses.binary_cross_entropy(Z(2), [0, -1]),
-        "binary_cross_entropy: expected targets from 0 to 1, got -1",
+        "binary_cross_entropy: targets: expected probabilities from 0 to 1, got -1",
     ),
     (lambda: losses.l2([], 1.0), "l2: expected at least one parameter, got none"),
     (lambda: losses.l1([Z(1)], -1.0), "strength: expected a finite number of at least 0, got -1.0"),
