@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
 import inspect
 import io
 import itertools
-import textwrap
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -21,6 +18,7 @@ from pydantic import BaseModel
 
 from experiments.tasks.experiment import Experiment, suggestion
 from neat.config.config import Config, merge
+from neat.config.explanation import read_field_texts
 
 _SET_BY_TASK = ("num_inputs", "num_outputs")
 _MAX_WORKERS = 1024
@@ -157,7 +155,7 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
 
     It leaves out the checks of `cls`. They run later, and their messages say more than tyro's.
     """
-    texts = _field_texts(cls) if explained else {}
+    texts = read_field_texts(cls) if explained else {}
     fields: list[tuple[str, Any, Any]] = []
     for name, kind, default in typed_fields(cls):
         if _is_section(kind):
@@ -210,24 +208,6 @@ def _drop_constraints(kind: Any) -> Any:
     if origin in (types.UnionType, Union):
         return Union[tuple(map(_drop_constraints, arguments))]  # noqa: UP007
     return kind
-
-
-def _field_texts(cls: type) -> dict[str, str]:
-    """Return the texts of a class's fields: descriptions, or the docstrings under them, of its base classes too."""
-    texts = {}
-    for owner in itertools.takewhile(lambda owner: owner not in (BaseModel, object), cls.__mro__):
-        try:
-            source = inspect.getsource(owner)
-        except OSError:  # the class was not written out
-            continue
-        body = ast.parse(textwrap.dedent(source)).body[0].body  # type: ignore[attr-defined]
-        for field, text in pairwise(body):
-            match field, text:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                    texts[name] = " ".join(words.split())
-    if issubclass(cls, BaseModel):
-        texts |= {name: info.description for name, info in cls.model_fields.items() if info.description}
-    return texts
 
 
 def _find_given(arguments: list[str], flags: dict[str, str]) -> set[str]:

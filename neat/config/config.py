@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from collections.abc import Mapping
 from enum import IntEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 import numpy as np
 import tomli_w
 from pydantic import Field, model_validator
 
+from neat.config.explanation import extend_docstring, format_table, list_settings
 from neat.config.models import (
     CrossoverConfig,
     GenomeConfig,
@@ -23,6 +25,7 @@ from neat.config.models import (
     SpeciationConfig,
     StagnationConfig,
 )
+from neat.config.section_dicts import SettingsDict
 from neat.evaluation import Task
 from neat.support.messages import quote, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
@@ -55,6 +58,10 @@ class Config(Settings):
     reproduction: ReproductionConfig = ReproductionConfig()
     """Reproduction."""
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **settings: Unpack[SettingsDict]) -> None: ...
+
     def _change_hint(self, name: str, value: str) -> str:
         return f"use config.updated({name}={value})"
 
@@ -69,7 +76,7 @@ class Config(Settings):
         return self
 
     @classmethod
-    def for_task(cls, task: Task, **settings: Any) -> Config:
+    def for_task(cls, task: Task, **settings: Unpack[SettingsDict]) -> Config:
         """Return a config with the task's numbers of inputs and outputs; `settings` are those of Config.
 
         Raises:
@@ -79,7 +86,7 @@ class Config(Settings):
         return cls(**merge({"genome": sizes}, settings))
 
     @classmethod
-    def preset(cls, name: str, **settings: Any) -> Config:
+    def preset(cls, name: str, **settings: Unpack[SettingsDict]) -> Config:
         """Return a published configuration with `settings` merged into its sections.
 
         Args:
@@ -106,9 +113,24 @@ class Config(Settings):
             file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
         )
 
-    def updated(self, **settings: Any) -> Config:
+    def updated(self, **settings: Unpack[SettingsDict]) -> Config:
         """Return a copy of this config with `settings` merged into its sections."""
         return Config(**merge(self.model_dump(exclude_unset=True), settings))
+
+    def describe(self, width: int = 120) -> str:
+        """Return a table of all settings: name, value, its default where it differs, and meaning.
+
+        `help(neat.Config)` also tells the allowed values.
+
+        Args:
+            width: The number of characters of a line.
+
+        Raises:
+            ValueError: The width is not an integer from 100 to 1000.
+        """
+        if isinstance(width, bool) or not isinstance(width, int) or not 100 <= width <= 1000:
+            raise ValueError(f"width: must be an integer from 100 to 1000, got {quote(width)}")
+        return format_table(list_settings(Config), self, width)
 
     def to_toml(self) -> str:
         """Return all settings as TOML, from which `from_toml` makes an equal config."""
@@ -135,6 +157,9 @@ class Config(Settings):
             return cls(**settings)
         except ValueError as error:
             raise ValueError(f"{shorten_path(path)}: {error}") from None
+
+
+extend_docstring(Config)
 
 
 def load_settings(path: str | Path) -> dict[str, Any]:
@@ -178,7 +203,7 @@ def _read_size(task: Any, name: str) -> Any:
     return getattr(task, name)
 
 
-def merge(base: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `settings` merged into it section by section; `settings` take precedence."""
     merged = dict(base)
     for name, value in settings.items():
