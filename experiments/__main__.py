@@ -1,4 +1,7 @@
-"""The command `python -m experiments EXPERIMENT …` runs an experiment. Without a name, it lists the experiments."""
+"""The command `batchneat EXPERIMENT …`, or `python -m experiments EXPERIMENT …`, runs an experiment.
+
+Without a name, it lists the experiments.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 _MAX_MESSAGE = 1900  # characters
 
@@ -32,27 +35,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(command: list[str]) -> None:
-    from experiments.cli import flags
+    from experiments.cli import flags, help
     from experiments.tasks import experiment
     from neat.kernels import parallel
 
-    if not command or command[0] in ("-h", "--help"):
-        print("usage: python -m experiments EXPERIMENT [OPTIONS]; EXPERIMENT --help lists its options\n")
-        for name in experiment.NAMES:
-            print(f"  {name:<16}{(experiment.find_experiment(name).__doc__ or '').splitlines()[0]}")
-        print(f"  {experiment.COMPARE:<16}Compare evolution with gradients; --task TASK, --seeds N.")
-        print(f"  {experiment.EXPORT:<16}Write a run's champion as C, NumPy, ONNX, …: RUN --format c.")
-        return
+    if not command or help.asks_for_help(command[:1]):
+        return help.show_overview(command)
     name, *rest = command
     if name == experiment.COMPARE:
         from experiments.comparison.compare import compare
 
-        return compare(rest, command)
+        return compare([help.SHORT if word == help.ALL else word for word in rest], command)
     if name == experiment.EXPORT:
         from experiments.cli.export import export
 
         return export(rest)
-    line = flags.parse(name, experiment.find_experiment(name), rest)
+    task = experiment.find_experiment(name)
+    if help.asks_for_help(rest):
+        return help.show(name, task, rest)
+    line = flags.parse(name, task, rest)
     options = flags.Options(**line.options)
     if options.threads is not None:
         parallel.set_threads(options.threads)
@@ -81,9 +82,17 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"warning: {_in_one_line(str(message))}", file=sys.stderr)
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
+    """Run the command line of this process, and exit. The installed script `batchneat` calls this too."""
     from experiments.cli import streams
 
     streams.protect()
     warnings.showwarning = _print_warning
+    # A script does not search the current folder, which can have a module that --env names. It is last here, so that
+    # no folder of the user's hides a package of ours.
+    sys.path.append("")
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_
 import tyro
 from pydantic import BaseModel
 
+from experiments.cli.program import program_name
 from experiments.tasks.experiment import Experiment, suggestion
 from neat.config.config import Config, merge
 from neat.config.explanation import read_field_texts
@@ -39,7 +40,7 @@ class Options:
     timeout: float | None = None
     """Seconds that a run may take in a worker process. A process that takes longer is replaced as if it had died."""
     preset: str | None = None
-    """Name of published settings, for example stanley2002."""
+    """Published settings:"""
     config: Path | None = None
     """TOML file of settings. It overrides a preset, and flags override it."""
     output: Path | None = None
@@ -51,7 +52,7 @@ class Options:
     checkpoint_every: int = 10
     """Generations between checkpoints."""
     device: str = "auto"
-    """Device that evaluates networks: cpu, cuda, cuda:1, cuda:* for all GPUs, or auto for a GPU if there is one."""
+    """Device that evaluates networks: cpu, cuda, cuda:1, cuda:* for all GPUs, or auto; auto prefers a GPU."""
     threads: int | None = None
     """Threads that share the genomes; default: one per core. The number does not change the results."""
     lineage: bool = True
@@ -106,28 +107,27 @@ def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> Comm
 
     Raises:
         ValueError: An argument is unknown or has the wrong type.
-        SystemExit: The arguments asked for help, which was printed.
     """
-    classes: dict[str, type] = {"options": Options, "experiment": experiment, "settings": Config}
-    known = {form: path for cls in classes.values() for path in _paths(cls) for form in _flag_forms(path)}
+    known = {
+        form: path
+        for cls in _parts(experiment).values()
+        for path in _paths(cls)
+        for form in _flag_forms(path)
+    }
     given = _find_given(arguments, known)
-    # tyro is slow for each flag that it knows. It gets all flags only to print the help, otherwise just those given.
-    wants_help = bool({"-h", "--help"} & set(arguments))
-    shown = set(known.values()) if wants_help else given
-    prototype = experiment()
-    defaults = {"settings": merge(prototype.needs, prototype.settings)}
-    parts = {part: _mirror(cls, defaults.get(part, {}), shown, wants_help) for part, cls in classes.items()}
-    fields = [
-        (part, Annotated[mirror, tyro.conf.arg(name="", help="")], dataclasses.field(default_factory=mirror))
-        for part, mirror in parts.items()
-    ]
-    whole = dataclasses.make_dataclass("Arguments", fields)
-    description = inspect.getdoc(experiment) or ""
-    parsed = _run_tyro(
-        lambda: tyro.cli(whole, prog=f"experiments {name}", description=description, args=arguments)
-    )
-    chosen = {part: _select_given(getattr(parsed, part), given) for part in parts}
+    # tyro is slow for each flag that it knows, so it gets just those given.
+    mirror = _mirror_parts(experiment, given, False)
+    parsed = _run_tyro(lambda: tyro.cli(mirror, prog=f"{program_name()} {name}", args=arguments))
+    chosen = {part: _select_given(getattr(parsed, part), given) for part in CommandLine._fields}
     return CommandLine(**chosen)
+
+
+def print_all(name: str, experiment: type[Experiment] | None, description: str) -> None:
+    """Print the help of every option of an experiment, or without one, of the options that all experiments share."""
+    shown = {path for cls in _parts(experiment).values() for path in _paths(cls)}
+    mirror = _mirror_parts(experiment, shown, True)
+    with contextlib.suppress(SystemExit):
+        tyro.cli(mirror, prog=f"{program_name()} {name}", description=description, args=["--help"])
 
 
 def read(cls: type[Any], name: str, arguments: list[str]) -> Any:
@@ -139,10 +139,39 @@ def read(cls: type[Any], name: str, arguments: list[str]) -> Any:
     """
     _find_given(arguments, {form: path for path in _paths(cls) for form in _flag_forms(path)})
     whole = _mirror(cls, {}, set(_paths(cls)), True)
-    parsed = _run_tyro(
-        lambda: tyro.cli(whole, prog=f"experiments {name}", description=inspect.getdoc(cls), args=arguments)
-    )
+    prog, description = f"{program_name()} {name}", inspect.getdoc(cls)
+    parsed = _run_tyro(lambda: tyro.cli(whole, prog=prog, description=description, args=arguments))
     return cls(**vars(parsed))
+
+
+def _parts(experiment: type[Experiment] | None) -> dict[str, type]:
+    """Return the classes whose fields are flags, by the names of CommandLine."""
+    own = {} if experiment is None else {"experiment": experiment}
+    return {"options": Options, **own, "settings": Config}
+
+
+def _mirror_parts(experiment: type[Experiment] | None, shown: set[str], explained: bool) -> Any:
+    """Return a dataclass of the mirrors of all parts. Its settings have the experiment's defaults."""
+    settings = {} if experiment is None else default_settings(experiment())
+    fields = []
+    for part, cls in _parts(experiment).items():
+        mirror = _mirror(cls, settings if cls is Config else {}, shown, explained)
+        annotated: Any = Annotated[mirror, tyro.conf.arg(name="", help="")]
+        fields.append((part, annotated, dataclasses.field(default_factory=mirror)))
+    return dataclasses.make_dataclass("Arguments", fields)
+
+
+def default_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return the settings of an experiment that differ from the config's defaults, as nested dictionaries."""
+    return merge(experiment.settings, experiment.needs)
+
+
+def read_option_texts(cls: type) -> dict[str, str]:
+    """Return the texts of a class's fields for help. That of `Options.preset` lists the presets."""
+    texts = read_field_texts(cls)
+    if cls is Options:
+        texts["preset"] += f" {' or '.join(Config.presets())}."
+    return texts
 
 
 def flag(path: str) -> str:
@@ -155,7 +184,7 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
 
     It leaves out the checks of `cls`. They run later, and their messages say more than tyro's.
     """
-    texts = read_field_texts(cls) if explained else {}
+    texts = read_option_texts(cls) if explained else {}
     fields: list[tuple[str, Any, Any]] = []
     for name, kind, default in typed_fields(cls):
         if _is_section(kind):
@@ -165,7 +194,7 @@ def _mirror(cls: type, own: dict[str, Any], shown: set[str], explained: bool, pr
             annotated: Any = Annotated[section, tyro.conf.arg(help="")]
             fields.append((name, annotated, dataclasses.field(default_factory=section)))
         elif prefix + name in shown:
-            annotation: Any = Annotated[_drop_constraints(kind), tyro.conf.arg(help=texts.get(name, ""))]
+            annotation: Any = Annotated[drop_constraints(kind), tyro.conf.arg(help=texts.get(name, ""))]
             fields.append((name, annotation, dataclasses.field(default=own.get(name, default))))
     return dataclasses.make_dataclass(cls.__name__, fields, frozen=True)
 
@@ -198,15 +227,15 @@ def typed_fields(cls: Any) -> list[tuple[str, Any, Any]]:
     return [(field.name, kinds[field.name], field.default) for field in dataclasses.fields(cls)]
 
 
-def _drop_constraints(kind: Any) -> Any:
+def drop_constraints(kind: Any) -> Any:
     """Return a type without pydantic's constraints. They are checked later, with better messages."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _drop_constraints(arguments[0])
+        return drop_constraints(arguments[0])
     if origin is tuple:
-        return tuple.__class_getitem__(tuple(a if a is Ellipsis else _drop_constraints(a) for a in arguments))
+        return tuple.__class_getitem__(tuple(a if a is Ellipsis else drop_constraints(a) for a in arguments))
     if origin in (types.UnionType, Union):
-        return Union[tuple(map(_drop_constraints, arguments))]  # noqa: UP007
+        return Union[tuple(map(drop_constraints, arguments))]  # noqa: UP007
     return kind
 
 

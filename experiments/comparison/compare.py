@@ -62,7 +62,7 @@ class Compare:
 
 def compare(arguments: list[str], command: Sequence[str]) -> None:
     """Do all the runs, and print and write their table and figure. An interruption keeps the finished runs."""
-    options = read(Compare, "compare", arguments)
+    options = read(Compare, COMPARE, arguments)
     if options.threads is not None:
         parallel.set_threads(options.threads)
     methods = make_methods(options.task)

@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import shlex
-import sys
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import ConfigDict, StringConstraints, create_model
 
 from experiments.cli.flags import typed_fields
+from experiments.cli.program import program_words
 from experiments.tasks.experiment import COMPARE, Experiment
 from neat.support.messages import quote
 from neat.support.validation import Model
@@ -264,7 +264,7 @@ def start_entry(command: Sequence[str]) -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return {
-        "command": shlex.join([Path(sys.executable).name, "-m", "experiments", *command]),
+        "command": shlex.join([*program_words(), *command]),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions,
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",

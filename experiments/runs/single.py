@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.cli.first_start import compile_ahead, print_device
 from experiments.cli.flags import CommandLine, Options, flag
+from experiments.cli.program import program_name
 from experiments.cli.settings import build_config, find_contradiction
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
@@ -197,5 +198,5 @@ def resume_hint(name: str, folder: Path) -> str:
     """Return the message of an interrupted run: its newest checkpoint, and the command that resumes it."""
     path = folder / folders.CHECKPOINT
     state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-    command = f"python -m experiments {name} {flag('resume')} {shlex.quote(str(folder))}"
+    command = f"{program_name()} {name} {flag('resume')} {shlex.quote(str(folder))}"
     return f"interrupted; {state}; resume with: {command}"

@@ -42,7 +42,7 @@ class Config(Settings):
     population_size: Annotated[int, Field(ge=2, lt=2**31), NOT_TEXT] = 150
     """Number of genomes in each generation."""
     seed: Annotated[int, Field(ge=0, lt=2**63), NOT_TEXT] = 0
-    """Seed of all random numbers: the same config and seed give the same run."""
+    """Seed of all random numbers; the same config and seed give the same run."""
     innovation: Literal["global", "generation", "pairing"] = "global"
     """Scheme that assigns innovation numbers."""
     pairing: Literal["szudzik", "cantor"] = "szudzik"
