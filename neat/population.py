@@ -11,25 +11,19 @@ from typing import Protocol
 
 import numpy as np
 
-from neat.config.config import Config, to_record
+from neat.config.config import Config
 from neat.evaluation import Evaluator, Inheriting, Learning, Refining, Restorable, Stateful, Validating
-from neat.evolution import selection, speciation
-from neat.evolution.evaluation_results import check_values, merge_learned, validate_fitness
-from neat.evolution.history import GENERATION, make_species_rows
+from neat.evolution.evaluation_results import check_values, validate_fitness
+from neat.evolution.given_genomes import first_generation
 from neat.evolution.initial import check_memory, initial_genomes
-from neat.evolution.offspring import OffspringMaker
 from neat.evolution.result import Result
-from neat.evolution.run_arguments import MOST_GENERATIONS, check_run
-from neat.evolution.run_settings import RunSettings
-from neat.evolution.selection import Plan, Ranking
-from neat.evolution.speciation import Species
+from neat.evolution.run_arguments import MOST_GENERATIONS, check_limits, check_run
+from neat.evolution.stopping import Ending, StoppedBy
 from neat.evolution.target import Target
-from neat.genome import buffers
-from neat.genome.gene_arrays import NUMBERS
 from neat.genome.genome import Genome, GenomeArrays, Genomes
 from neat.kernels import parallel
 from neat.state.arrays import to_arrays
-from neat.state.run_state import RunState
+from neat.state.generation_step import GenerationStep
 from neat.support.archive import write_arrays
 from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import quote
@@ -53,40 +47,39 @@ class ReporterLike(Protocol):
         """Handle the result after the last generation."""
 
 
-class Population(RunState):
+class Population(GenerationStep):
     """Evolves genomes. It has the attributes of `neat.state.run_state.RunState`, and `workers`.
 
     Args:
         config: The settings.
         workers: The threads that make the offspring; None for the shared threads. They do not change the results.
+        genomes: The genomes of generation 0; None for initial ones as the config says. If there are fewer than
+            population_size, they are repeated in their order. Later ids are above theirs. With `innovation` "pairing",
+            their connections are numbered anew.
 
     Raises:
-        ValueError: The first population does not fit into memory.
+        ValueError: The first population does not fit into memory; or the genomes do not fit the config, or cannot be
+            aligned: an innovation number means two links, or a link has two numbers in the scheme "global".
     """
 
-    def __init__(self, config: Config, workers: parallel.Workers | None = None) -> None:
-        check_memory(config)
-        self._prepare(config, workers)
-        self._set_genomes(0, initial_genomes(config, self.innovations).arrays)
+    def __init__(
+        self, config: Config, workers: parallel.Workers | None = None, genomes: Genomes | None = None
+    ) -> None:
+        if genomes is None:
+            check_memory(config)
+        super().__init__(config, workers)
+        if genomes is None:
+            first = initial_genomes(config, self.innovations).arrays
+        else:
+            first = first_generation(genomes, config, self.innovations)
+        self._set_genomes(0, first)
 
     @classmethod
     def _without_genomes(cls, config: Config) -> Population:
         """Return a population without genomes, whose state a checkpoint will set."""
         population = cls.__new__(cls)
-        population._prepare(config)
+        GenerationStep.__init__(population, config)
         return population
-
-    def _prepare(self, config: Config, workers: parallel.Workers | None = None) -> None:
-        """Set all attributes except the genomes."""
-        parallel.check_workers(workers)
-        super().__init__(config)
-        self.workers = workers
-        size = config.population_size
-        self._run_settings = RunSettings.of(config)
-        self._speciation = to_record(config.speciation)
-        self._stagnation = to_record(config.stagnation)
-        self._offspring_maker = OffspringMaker(self._run_settings, size)
-        self._species_of = np.empty(size, np.int64)
 
     def ask(self) -> Genomes:
         """Return the current generation, read-only. Its arrays are overwritten two generations later."""
@@ -109,30 +102,6 @@ class Population(RunState):
         valid = validate_fitness(fitness, self.config.population_size)
         self._finish_generation(valid, self._merge_learned(learned, inherit))
 
-    def _merge_learned(self, learned: Genomes | None, inherit: bool) -> Genomes:
-        """Return the genomes that were scored; with `inherit`, write their learned values to the population."""
-        if learned is None:
-            return self._genomes
-        scored = merge_learned(self._genomes, learned)
-        if inherit:
-            for name in NUMBERS:
-                getattr(self._genes, name)[:] = getattr(scored.arrays, name)
-        return scored
-
-    def _finish_generation(self, valid_fitness: np.ndarray, scored: Genomes) -> None:
-        ranking, summary = self._speciate(valid_fitness)
-        champion = ranking.member[ranking.offset[np.argmax(ranking.best)]]
-        if valid_fitness[champion] > self.best_fitness:
-            self.best = scored[champion]
-            self.best_fitness = float(valid_fitness[champion])
-            self.best_generation = self.improved_generation = self.generation
-            self.kept = int(champion)
-        offspring = self._allocate_offspring(valid_fitness, ranking)
-        self._append_history(ranking, valid_fitness[champion], summary, offspring)
-        self.threshold = speciation.adjusted_threshold(self.threshold, len(ranking.best), self.config)
-        self._draw_representatives(ranking, offspring)
-        self._reproduce(valid_fitness, ranking, offspring)
-
     def run(
         self,
         evaluator: Evaluator,
@@ -142,8 +111,14 @@ class Population(RunState):
         reporters: Sequence[ReporterLike] = (),
         checkpoint: str | Path | None = None,
         checkpoint_every: int = 10,
+        max_evaluations: int | None = None,
+        max_seconds: float | None = None,
+        stop: Callable[[Population], bool] | None = None,
     ) -> Result:
         """Evolve until the target is met, or until `generations` generations have been evaluated since generation 0.
+
+        Other limits can end the run earlier, and `result.stopped_by` names the one that did. All are checked between
+        generations.
 
         Use a population for one task only: it keeps the best genome and the candidates of earlier calls. It keeps the
         solution of an earlier call if that reached the same `fitness_target`, or if `solved` returns True for it. If
@@ -159,36 +134,54 @@ class Population(RunState):
                 each generation.
             checkpoint: The file to which the newest state is written.
             checkpoint_every: Generations between checkpoints. The last generation is always written.
+            max_evaluations: The most genomes to evaluate in total, those before a checkpoint included. A generation
+                that would exceed it does not begin.
+            max_seconds: After these seconds of this call, no further generation begins. Where the run ends then depends
+                on the speed of the machine.
+            stop: Takes the population after each generation, whose row is `population.history.last`; the run ends if
+                it returns True.
 
         Raises:
             ValueError: An argument is invalid, or `tell` refuses the fitness.
             LockedError: Another process is writing the checkpoint or a reporter's files.
         """
         check_run(evaluator, generations, fitness_target, solved, reporters, checkpoint_every)
+        check_limits(self.config.population_size, max_evaluations, max_seconds, stop)
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
+        target = Target(fitness_target, solved)
+        ending = Ending.from_now(target, generations, max_evaluations, max_seconds, stop)
+        return self._evolve(evaluator, ending, reporters, file, checkpoint_every)
+
+    def _evolve(
+        self,
+        evaluator: Evaluator,
+        ending: Ending,
+        reporters: Sequence[ReporterLike],
+        file: Path | None,
+        checkpoint_every: int,
+    ) -> Result:
+        """Do what `run` says, with checked arguments."""
         if self.evaluator_state and not isinstance(evaluator, Restorable):
             raise ValueError(
                 "evaluator: the checkpoint has the state of an evaluator, but this evaluator has no restore()"
             )
-        target = Target(fitness_target, solved)
-        is_solved = target.is_met_by(self.solution)
-        if is_solved or self.generation >= generations:
-            self._warn_nothing_to_run(is_solved, generations)
+        stopped_by = ending.find_at_start(self)
+        if stopped_by is not None:
+            self._warn_nothing_to_run(stopped_by, ending)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock_if_given(file))
-            self._start_reporters(reporters, generations, stack)
+            self._start_reporters(reporters, ending.generations, stack)
             if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)
-            while self.generation < generations and not is_solved:
+            while stopped_by is None:
                 genomes, fitness, timings = self._run_generation(evaluator)
-                self.solution = target.find_solution(genomes, fitness)
-                is_solved = self.solution is not None
+                self.solution = ending.target.find_solution(genomes, fitness)
+                stopped_by = ending.find_after(self)
                 for reporter in reporters:
                     reporter.generation(self, timings)
-                is_last = self.generation >= generations or is_solved
-                if file is not None and (is_last or self.generation % checkpoint_every == 0):
+                if file is not None and (stopped_by is not None or self.generation % checkpoint_every == 0):
                     self._save(file, evaluator)
-            result = self._make_result(evaluator, target, is_solved)
+            result = self._make_result(evaluator, ending.target, stopped_by)
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
@@ -261,136 +254,33 @@ class Population(RunState):
         self.birth = np.full(len(batch), generation)
         self.kept = -1
 
-    def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
-        super()._set_genomes(generation, genes)
-        self._buffer = genes  # the arrays, which may have room to spare, of which the genes are views
-
-    def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
-        """Assign genomes to species and rank them. `species.representative` then still has the order of the old ids.
-
-        Returns the Ranking, and the (mean, standard deviation, median, number) of all valid fitness values.
-        """
-        arrays, species_of = self._genes, self._species_of
-        id_, founded, improved, record, representative = self.species
-        rule, threshold = self._speciation, speciation.threshold_as_float32(self.threshold)
-        arguments = arrays, representative, rule, threshold, species_of
-        parallel.over(speciation.assign, len(species_of), *arguments, workers=self.workers)
-        founders = speciation.found_species(arrays, len(id_), rule, threshold, species_of)
-        living = speciation.update_species(
-            species_of, id_, founded, improved, record, founders, self.next_species, self.generation
-        )
-        self.next_species += founders
-        self.species = self.species._replace(
-            id=living[0], founded=living[1], improved=living[2], record=living[3]
-        )
-        *ranking, summary = selection.rank(fitness, species_of, len(living[0]))
-        return Ranking(*ranking), summary
-
-    def _allocate_offspring(self, fitness: np.ndarray, ranking: Ranking) -> np.ndarray:
-        """Apply stagnation; return the number of offspring of each species, int64 (S,)."""
-        stagnates = (
-            self.generation - self.improved_generation >= self.config.stagnation.population_generations
-        )
-        allowed = speciation.stagnate(
-            self.species.improved,
-            self.species.record,
-            ranking.best,
-            ranking.mean,
-            self._stagnation,
-            stagnates,
-            self.generation,
-        )
-        if stagnates:
-            self.improved_generation = self.generation
-            _log.info("generation %d: no improvement; only the two best species reproduce", self.generation)
-        return selection.allocate(fitness, ranking, allowed, self.config.population_size)
-
-    def _append_history(
-        self, ranking: Ranking, best: float, summary: tuple[float, float, float, int], offspring: np.ndarray
-    ) -> None:
-        """Add this generation to the history."""
-        size = self.config.population_size
-        mean, std, median, valid = summary
-        arrays = self._genes
-        row = (
-            self.generation,
-            self.evaluations + size,
-            best,
-            mean,
-            std,
-            median,
-            self.best_fitness,
-            size - valid,
-            len(ranking.best),
-            self.threshold,
-            len(arrays.node_id) / size - self.config.genome.num_outputs,
-            len(arrays.connection_enabled) / size,
-            np.count_nonzero(arrays.connection_enabled) / size,
-            self.innovations.count,
-        )
-        species = make_species_rows(self.generation, self.species, ranking, offspring)
-        self.history.append(np.array([row], GENERATION), species)
-
-    def _draw_representatives(self, ranking: Ranking, offspring: np.ndarray) -> None:
-        """Keep only species that have offspring, and draw a member of each as its representative."""
-        kept, genome, nodes, connections = speciation.draw_representatives(
-            self.species.id,
-            ranking,
-            offspring,
-            self._genes.node_offset,
-            self._genes.connection_offset,
-            self._run_settings.seed,
-            self.generation,
-        )
-        representative = buffers.empty(len(genome), nodes, connections)
-        speciation.gather(self._genes, genome, representative)
-        id_, founded, improved, record, _ = self.species
-        self.species = Species(id_[kept], founded[kept], improved[kept], record[kept], representative)
-
-    def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
-        """Make the offspring, which become the current generation."""
-        kept = self.kept if self.config.reproduction.keep_best else -1
-        plan = Plan(
-            *selection.plan(
-                selection.Parents(fitness, self._genes.connection_offset, self.birth),
-                ranking,
-                offspring,
-                kept,
-                self._run_settings.config,
-                self._run_settings.seed,
-                self.generation + 1,
-            )
-        )
-        self._genes, self._buffer = self._offspring_maker.make(
-            self._genes, self._buffer, plan, self.innovations, self.generation + 1, self.workers
-        )
-        self.generation += 1
-        self._update_view()
-        self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
-        if kept >= 0:
-            self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
-
-    def _warn_nothing_to_run(self, is_solved: bool, generations: int) -> None:
+    def _warn_nothing_to_run(self, stopped_by: StoppedBy, ending: Ending) -> None:
         """Log why there is nothing to run; raise ValueError if there is no champion to return either."""
+        limit, done = ending.generations, f"{self.generation} generations are done"
+        if stopped_by == "max_evaluations" and ending.max_evaluations is not None:
+            limit, done = ending.max_evaluations, f"{self.evaluations} evaluations are done"
         if self.best is None:
             raise ValueError(
-                f"generations: must be above {self.generation}, the current generation, whose fitness is unknown, "
-                f"got {generations}"
+                f"{stopped_by}: must allow to evaluate generation {self.generation}, the current one, whose fitness is "
+                f"unknown, got {limit}"
             )
-        reason = f"{self.generation} generations are done, {generations} were asked for"
-        if is_solved and self.solution is not None:
+        reason = f"{done}, {limit} were asked for"
+        if stopped_by == "target" and self.solution is not None:
             reason = f"the champion of generation {self.solution.genome.genomes.generation} meets the target"
         _log.warning("nothing to run: %s", reason)
 
-    def _make_result(self, evaluator: Evaluator, target: Target, is_solved: bool) -> Result:
+    def _make_result(self, evaluator: Evaluator, target: Target, stopped_by: StoppedBy) -> Result:
         champion, fitness = self.best, self.best_fitness
-        if is_solved and self.solution is not None:
+        if stopped_by == "target" and self.solution is not None:
             champion, fitness, _ = self.solution
         elif self.candidates.genomes and isinstance(evaluator, Validating):
             champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)
         assert champion is not None
+        is_solved = stopped_by == "target"
         if not is_solved and isinstance(evaluator, Refining) and (refined := evaluator.refine(champion)):
             _log.info("the champion's fitness after refinement: %g, before: %g", refined[1], fitness)
             champion, fitness = refined
             is_solved = target.is_reached_by(champion, fitness)
-        return Result(champion, fitness, is_solved, self.generation, self.evaluations, self.history)
+        return Result(
+            champion, fitness, is_solved, self.generation, self.evaluations, self.history, stopped_by
+        )

@@ -44,6 +44,18 @@ def test_the_page_on_reliability(tmp_path, monkeypatch):
     assert namespace["result"].champion == uninterrupted.champion
 
 
+def test_the_page_on_going_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first, second = blocks("docs/going-on.md")
+    namespace = {}
+    exec(first, namespace)
+    assert capsys.readouterr().out.split() == ["max_evaluations", "1950"]
+    exec(second, namespace)
+    assert namespace["result"].stopped_by == "stop"
+    population = neat.Population(namespace["config"], genomes=namespace["genomes"])
+    assert {len(population.genomes), population.config.genome.num_inputs} == {150, 3}
+
+
 def test_the_page_on_gpus():
     anywhere, on_a_gpu = blocks("docs/gpu.md")
     namespace = {}

@@ -21,6 +21,7 @@ CALLED_BY_KEYWORD = {
     "evaluators.gradient.training.fit",
     "evaluators.gymnasium.evaluator.Gymnasium.__init__",
     "evaluators.supervised.Supervised.__init__",
+    "neat.population.Population.run",
 }
 
 # The rooms of neat, lowest first: a file imports from its own room and from lower ones.

@@ -31,6 +31,10 @@ class Options:
 
     generations: int | None = None
     """Total number of generations; default: the experiment's own. You may give a resumed run more."""
+    max_evaluations: int | None = None
+    """Most genomes to evaluate in a run, including those before it was resumed."""
+    max_seconds: float | None = None
+    """Seconds after which a run begins no further generation. It then depends on the speed of the machine."""
     runs: int = 1
     """Number of runs, with the seeds seed, seed + 1, …; with more than one, write a table and a figure of all runs."""
     schemes: bool = False
@@ -65,14 +69,16 @@ class Options:
     """Print the species during the run too."""
 
     def __post_init__(self) -> None:
-        for name in ("generations", "runs", "workers", "checkpoint_every", "threads"):
+        for name in ("generations", "max_evaluations", "runs", "workers", "checkpoint_every", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: must be at least 1, got {value}")
-            if value is not None and value >= 2**31:
+            if value is not None and value >= 2**31 and name != "max_evaluations":
                 raise ValueError(f"{name}: must be less than {2**31}, got {value}")
         if self.workers > _MAX_WORKERS:
             raise ValueError(f"workers: must be at most {_MAX_WORKERS}, got {self.workers}")
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise ValueError(f"max_seconds: must be above 0, got {self.max_seconds}")
         if self.timeout is not None and not 0 < self.timeout <= 1e6:
             raise ValueError(f"timeout: must be above 0 and at most 1e6 seconds, got {self.timeout}")
         if self.timeout is not None and self.workers == 1:
@@ -84,6 +90,11 @@ class Options:
         for name in ("runs", "schemes", "preset", "config", "output", "overwrite"):
             if getattr(self, name) not in (None, False, 1):
                 raise ValueError(f"{name}: cannot be combined with resume, which keeps the run's settings")
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The arguments of `Population.run` that end a run early."""
+        return {"max_evaluations": self.max_evaluations, "max_seconds": self.max_seconds}
 
     @property
     def is_study(self) -> bool:

@@ -90,7 +90,7 @@ def describe_resumed(
     description: Description,
     experiment: Experiment,
     files: dict[str, dict[str, str | None]],
-    generations: int,
+    options: dict[str, Any],
     command: Sequence[str],
 ) -> dict[str, Any]:
     """Return the content of run.json for a resumed run.
@@ -99,11 +99,11 @@ def describe_resumed(
         description: Content of run.json so far.
         experiment: The run's experiment, with absolute paths.
         files: Path and digest of its files, from `check_files`.
-        generations: Total number of generations.
+        options: The options that the resumed run may change.
         command: Arguments of the command line.
     """
     content = description.model_dump(exclude_unset=True)
-    content["options"]["generations"] = generations
+    content["options"] |= options
     content["starts"].append(start_entry(command))
     return {**content, "format": FORMAT, **_task_fields(description.experiment, experiment, files)}
 

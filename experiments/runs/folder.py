@@ -139,10 +139,10 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_champion(folder: Path, champion: Genome, end: str = "") -> None:
-    """Write champion.json, which `Genome.from_dict` reads, and champion.svg."""
+    """Write champion.json, which `Genome.load` reads, and champion.svg."""
     from neat import plot
 
-    write_json(folder / f"champion{end}.json", champion.to_dict())
+    champion.save(folder / f"champion{end}.json")
     plot.topology(champion, folder / f"champion{end}.svg")
 
 

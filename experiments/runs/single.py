@@ -18,7 +18,7 @@ from experiments.tasks.experiment import Evaluator, Experiment, find_experiment
 from neat import Population, Result, plot, reporting
 from neat.config.config import Config
 
-_KEPT_OPTIONS = ("generations", "device", "checkpoint_every", "lineage", "tensorboard")
+_KEPT_OPTIONS = ("generations", "max_evaluations", "device", "checkpoint_every", "lineage", "tensorboard")
 
 
 def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
@@ -70,7 +70,8 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         evaluator = experiment.evaluator(options.device)
         population = _load_population(folder)
         _check_population(population, options.generations, line.settings)
-        content = descriptions.describe_resumed(description, experiment, files, options.generations, command)
+        changed = {"generations": options.generations, "max_evaluations": options.max_evaluations}
+        content = descriptions.describe_resumed(description, experiment, files, changed, command)
         names = folders.run_files(experiment.pictures, options.lineage)
         if description.written is not None:
             folders.refuse_foreign_files("resume", folder, names - set(description.written))
@@ -140,6 +141,7 @@ def _run(
             reporters=reporters,
             checkpoint=folder / folders.CHECKPOINT,
             checkpoint_every=options.checkpoint_every,
+            **options.limits,
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(resume_hint(name, folder)) from None
@@ -172,6 +174,7 @@ class _Results(reporting.Reporter):
         self.measures = self._experiment.measures(result.champion, self._evaluator)
         content: dict[str, Any] = {
             "solved": result.solved,
+            "stopped_by": result.stopped_by,
             "generations": result.generations,
             "evaluations": result.evaluations,
             "champion_fitness": result.champion_fitness,

@@ -39,7 +39,12 @@ def run_study(name: str, line: CommandLine, command: Sequence[str]) -> None:
     options = Options(**line.options)
     experiment = find_experiment(name)(**line.experiment)
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
-    kept = {"generations": options.generations, "runs": options.runs, "device": options.device}
+    kept = {
+        "generations": options.generations,
+        "runs": options.runs,
+        "device": options.device,
+        **options.limits,
+    }
     content = descriptions.describe(name, experiment, kept, command)
     settings = _settings(experiment, options, line.settings)
     labels = [setting.label for setting in settings]
@@ -95,13 +100,13 @@ def _cache_experiment(experiment: Experiment) -> Experiment:
     return experiment
 
 
-def run_seed(experiment: Experiment, config: Config, generations: int, device: str) -> Run:
-    """Do one run, in this process or in a worker."""
+def run_seed(experiment: Experiment, config: Config, generations: int, device: str, **limits: Any) -> Run:
+    """Do one run, in this process or in a worker; `limits` are further arguments of `Population.run`."""
     experiment = _cache_experiment(experiment)
     evaluator = experiment.evaluator(device)
     try:
         solved = experiment.solved(evaluator)
-        result = Population(config).run(evaluator, generations=generations, solved=solved)
+        result = Population(config).run(evaluator, generations=generations, solved=solved, **limits)
         measures = experiment.measures(result.champion, evaluator)
     finally:
         close_evaluator(evaluator)
@@ -124,7 +129,9 @@ def _runs(experiment: Experiment, setting: Setting, options: Options, file: CsvF
     """Yield the runs of a setting in order of their seeds. Each adds its row to `file` when it ends."""
     assert options.generations is not None
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
-    run_one = functools.partial(run_seed, experiment, generations=options.generations, device=options.device)
+    run_one = functools.partial(
+        run_seed, experiment, generations=options.generations, device=options.device, **options.limits
+    )
     columns = Run._fields[:-4]
     for count, run in enumerate(_run_all(run_one, configs, options), 1):
         header = [["setting", *columns, *run.measures]] if file.is_empty else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neat.evolution.history import History
+from neat.evolution.stopping import StoppedBy
 from neat.genome.genome import Genome
 
 
@@ -21,6 +22,8 @@ class Result:
         generations: The number of generations evaluated.
         evaluations: The number of genomes evaluated.
         history: The rows of every generation.
+        stopped_by: What ended the run: "target", or the argument of `run`, "generations", "max_evaluations",
+            "max_seconds" or "stop".
     """
 
     champion: Genome
@@ -29,3 +32,4 @@ class Result:
     generations: int
     evaluations: int
     history: History
+    stopped_by: StoppedBy

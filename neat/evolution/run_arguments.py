@@ -36,6 +36,20 @@ def check_run(
     _check_count("checkpoint_every", checkpoint_every)
 
 
+def check_limits(population_size: int, max_evaluations: Any, max_seconds: Any, stop: Any) -> None:
+    """Raise ValueError for the first invalid argument of `Population.run` that ends a run early."""
+    if max_evaluations is not None:
+        _check_count("max_evaluations", max_evaluations)
+        if max_evaluations < population_size:
+            raise ValueError(
+                f"max_evaluations: must be at least the population_size {population_size}, got {max_evaluations}"
+            )
+    if max_seconds is not None and not (_is_number(max_seconds) and max_seconds > 0):
+        raise ValueError(f"max_seconds: must be a number above 0, got {quote(max_seconds)}")
+    if stop is not None:
+        _check_callable("stop", stop, "must take a population and return whether to stop")
+
+
 def _check_callable(name: str, value: Any, requirement: str) -> None:
     if isinstance(value, type):
         raise ValueError(

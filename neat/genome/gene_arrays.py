@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -126,23 +127,6 @@ def make_writable(arrays: GenomeArrays) -> GenomeArrays:
     return GenomeArrays(*(np.require(array, requirements=("C", "A", "W")) for array in arrays))
 
 
-def as_indices(indices: Any, count: int) -> np.ndarray:
-    """Return the indices of some of `count` genomes as int64 (n,); see `Genomes.take` for the errors."""
-    check_unmasked("indices", indices)
-    try:
-        array = np.asarray(indices)
-    except ValueError:
-        raise IndexError("indices: expected integers of shape (n,), got rows of different lengths") from None
-    if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array) > 0):
-        raise IndexError(
-            f"indices: expected integers of shape (n,), got {array.dtype} of shape {array.shape}"
-        )
-    array = array.astype(np.int64)
-    if len(array) > 0 and (array.min() < 0 or array.max() >= count):
-        raise IndexError(f"indices: must lie from 0 to {count - 1}, got {array.min()} to {array.max()}")
-    return array
-
-
 def ragged_indices(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the offsets of the chosen rows when concatenated, and the original positions of their elements.
 
@@ -153,3 +137,54 @@ def ragged_indices(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np
     size = offset[rows + 1] - offset[rows]
     new_offset = np.concatenate([[0], np.cumsum(size)])
     return new_offset, np.arange(new_offset[-1]) + np.repeat(offset[rows] - new_offset[:-1], size)
+
+
+def as_indices(indices: Any, count: int) -> np.ndarray:
+    """Return indices of genomes as int64 (n,).
+
+    Raises:
+        IndexError: An index is not an integer, is negative, or is not below `count`.
+        ValueError: Some indices are masked.
+    """
+    check_unmasked("indices", indices)
+    try:
+        indices = np.asarray(indices)
+    except ValueError:
+        raise IndexError("indices: expected integers of shape (n,), got rows of different lengths") from None
+    if indices.ndim != 1 or (indices.dtype.kind not in "iu" and len(indices) > 0):
+        raise IndexError(
+            f"indices: expected integers of shape (n,), got {indices.dtype} of shape {indices.shape}"
+        )
+    indices = indices.astype(np.int64)
+    if len(indices) > 0 and (indices.min() < 0 or indices.max() >= count):
+        raise IndexError(f"indices: must lie from 0 to {count - 1}, got {indices.min()} to {indices.max()}")
+    return indices
+
+
+def join_arrays(batches: Sequence[GenomeArrays]) -> GenomeArrays:
+    """Return the genes of several batches, one batch after the other."""
+    genes = zip(*(batch[_FIRST_NODE_ARRAY:] for batch in batches), strict=True)
+    return GenomeArrays(
+        *(_join_offsets([getattr(batch, name) for batch in batches]) for name in OFFSETS),
+        *map(np.concatenate, genes),
+    )
+
+
+def _join_offsets(offsets: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.concatenate([np.diff(each) for each in offsets]))])
+
+
+def end_ids(arrays: GenomeArrays, input_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids of the sources and the targets of all connections, int64 (C,) each.
+
+    Args:
+        arrays: Genomes that obey the rules of `Genomes.check`.
+        input_count: The number of inputs, with the bias input.
+    """
+    genome = np.repeat(np.arange(len(arrays.node_offset) - 1), np.diff(arrays.connection_offset))
+    first = arrays.node_offset[genome] - input_count
+
+    def to_ids(index: np.ndarray) -> np.ndarray:
+        return np.where(index < input_count, index, arrays.node_id[np.maximum(first + index, 0)])
+
+    return to_ids(arrays.connection_source), to_ids(arrays.connection_target)

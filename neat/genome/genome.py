@@ -8,34 +8,33 @@ dense: its inputs come first (the bias input last among them), then its nodes in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neat.genome import from_neat_python as neat_python_genome
+from neat.genome.checked_genes import CheckedGenes, attribute_error
+from neat.genome.enlarging import add_inputs, add_outputs
+from neat.genome.files import read_batch, read_single, write_batch, write_single
 from neat.genome.gene_arrays import DTYPES as DTYPES
+from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import (
-    OFFSETS,
-    UNBOUNDED,
-    WRITABLE_FIELDS,
     Description,
     as_indices,
-    make_writable,
+    join_arrays,
     ragged_indices,
     select,
 )
-from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
 from neat.genome.layers import Layer, from_layers, to_layers
 from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
 from neat.genome.rules import GenomeError as GenomeError
-from neat.genome.rules import check_description, check_genes, check_layout
+from neat.genome.rules import check_layout
 from neat.support.messages import quote
 
-_PROTECTED = frozenset({*Description._fields, "generation", "seed", "bounds"})
 
-
-class Genomes:
+class Genomes(CheckedGenes):
     """A batch of genomes in arrays (see GenomeArrays), such as a population's.
 
     `check` runs once for each object, before compiled code reads the arrays. After that, you can still change biases,
@@ -53,88 +52,6 @@ class Genomes:
         seed: The seed of the run.
         bounds: The bounds of the config, which training obeys too.
     """
-
-    _is_protected = False
-
-    def __init__(
-        self,
-        arrays: GenomeArrays,
-        num_inputs: int,
-        num_outputs: int,
-        bias_input: bool = False,
-        feed_forward: bool = True,
-        generation: int = 0,
-        seed: int = 0,
-        bounds: Bounds = UNBOUNDED,
-    ) -> None:
-        if not isinstance(arrays, GenomeArrays):
-            raise GenomeError(f"arrays: expected GenomeArrays, got {type(arrays).__name__}")
-        self.num_inputs = num_inputs
-        self.num_outputs = num_outputs
-        self.bias_input = bias_input
-        self.feed_forward = feed_forward
-        self.generation = generation
-        self.seed = seed
-        self.bounds = bounds
-        self._arrays = arrays
-        self._genes: GenomeArrays | None = None  # writable views of the arrays, set by the first check
-        self._checked_description: tuple[Any, ...] | None = None  # the description at the last check
-
-    @property
-    def arrays(self) -> GenomeArrays:
-        """The genes, in GenomeArrays."""
-        return self._arrays
-
-    @property
-    def description(self) -> Description:
-        """The Description: `num_inputs`, `num_outputs`, `bias_input` and `feed_forward`."""
-        return Description.of(self)
-
-    def to_kernel(self) -> GenomeArrays:
-        """Return the genes for kernels: checked, and writable, since numba compiles kernels again for read-only arrays.
-
-        Raises:
-            GenomeError: A genome breaks a rule of `check`.
-        """
-        if self._genes is None or self._checked_description != self.description:
-            self.check()
-            if self._genes is None:
-                self._arrays = make_writable(self._arrays)
-                self._genes = GenomeArrays(*(array[:] for array in self._arrays))
-                for name, array in self._arrays._asdict().items():
-                    if name not in WRITABLE_FIELDS:
-                        array.flags.writeable = False
-            self._checked_description = self.description
-        return self._genes
-
-    def protect(self) -> Genomes:
-        """Make this object read-only, skip the check, and return it. Use this only for arrays that the library made."""
-        self._genes, self._checked_description = self._arrays, self.description
-        self._arrays = GenomeArrays(*(array[:] for array in self._genes))
-        for array in self._arrays:
-            array.flags.writeable = False
-        self._is_protected = True
-        return self
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if self._is_protected and name in _PROTECTED:
-            raise AttributeError(
-                f"{name}: a population's genomes cannot be changed; change a copy: genomes.take(range(len(genomes)))"
-            )
-        super().__setattr__(name, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Copies are writable. Views of the same memory would not share it any more after unpickling.
-        arrays = GenomeArrays(*(array if array.flags.writeable else array.copy() for array in self._arrays))
-        return type(self), (arrays, *self.description, self.generation, self.seed, self.bounds)
-
-    @property
-    def input_count(self) -> int:
-        """The number of inputs, with the bias input."""
-        return self.num_inputs + self.bias_input
-
-    def __len__(self) -> int:
-        return len(self.arrays.node_offset) - 1
 
     def __getitem__(self, index: int) -> Genome:
         arrays = self.to_kernel()
@@ -156,20 +73,11 @@ class Genomes:
         self.to_kernel()  # checks the genomes before `len` reads their offsets
         return (self[index] for index in range(len(self)))
 
-    if not TYPE_CHECKING:  # otherwise type checkers would accept any attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise _attribute_error(self, name)
-
     def __repr__(self) -> str:
         return (
             f"Genomes({len(self)} genomes, {len(self.arrays.node_id)} nodes, "
             f"{len(self.arrays.connection_innovation)} connections, generation {self.generation})"
         )
-
-    def with_arrays(self, arrays: GenomeArrays) -> Genomes:
-        """Return Genomes with these genes and the other attributes of this object."""
-        return Genomes(arrays, *self.description, self.generation, self.seed, self.bounds)
 
     def take(self, indices: np.ndarray) -> Genomes:
         """Return copies of the genomes at `indices`, integers of shape (n,), in this order.
@@ -187,20 +95,6 @@ class Genomes:
         connection_offset, connection = ragged_indices(arrays.connection_offset, indices)
         return self.with_arrays(select(arrays, node_offset, connection_offset, node, connection))
 
-    def check(self) -> None:
-        """Raise GenomeError, which names the genome and the rule, if a genome breaks one of these rules.
-
-        - Offsets start at 0, never fall, and end with the arrays. Dtypes are those of GenomeArrays.
-        - Node ids ascend. They begin with the outputs' ids, and none is the id of an input.
-        - Biases, responses and weights are finite. Activations and aggregations are in the tables.
-        - Innovation numbers ascend and are not negative.
-        - Sources and targets are existing indices, and no target is an input. No (source, target) pair occurs twice.
-        - Feed-forward networks have no loops, even through disabled connections.
-        """
-        check_description(self.description)
-        check_layout(self._arrays)
-        check_genes(self._genes or make_writable(self._arrays), self.description)
-
     @classmethod
     def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:
         """Return Genomes made of single ones, each a Genome or plain data (see `Genome.from_dict`)."""
@@ -209,20 +103,82 @@ class Genomes:
         singles = [g if isinstance(g, Genome) else Genome.from_dict(g) for g in genomes]
         if not singles:
             raise ValueError("genomes: expected at least one, got an empty list")
-        first = singles[0].genomes
-        for position, single in enumerate(singles):
-            pairs = zip(single.genomes.description, first.description, strict=True)
-            for name, (own, expected) in zip(Description._fields, pairs, strict=True):
-                if own != expected:
-                    raise GenomeError(f"genome {position}: {name} is {own}, genome 0 has {expected}")
-        batches = [single.genomes.arrays for single in singles]
-        return first.with_arrays(
-            GenomeArrays(
-                np.cumsum([0] + [len(b.node_id) for b in batches]),
-                np.cumsum([0] + [len(b.connection_innovation) for b in batches]),
-                *map(np.concatenate, zip(*(b[len(OFFSETS) :] for b in batches), strict=True)),
-            )
-        )
+        batches = [single.genomes for single in singles]
+        _check_descriptions("genome", batches)
+        return batches[0].with_arrays(join_arrays([batch.arrays for batch in batches]))
+
+    @classmethod
+    def concatenate(cls, batches: Sequence[Genomes]) -> Genomes:
+        """Return the genomes of several batches, one batch after the other, with the first one's seed and bounds.
+
+        Genomes can be mated if the same innovation number means the same connection in all of them. This holds for
+        genomes of one run. `Population` checks it for the genomes that it is given.
+
+        Raises:
+            ValueError: There is no batch, or one is not Genomes.
+            GenomeError: The batches have different inputs, outputs or kinds of networks.
+        """
+        if not isinstance(batches, Sequence) or not all(isinstance(batch, Genomes) for batch in batches):
+            raise ValueError(f"batches: expected a list of Genomes, got {quote(batches)}")
+        if not batches:
+            raise ValueError("batches: expected at least one, got an empty list")
+        _check_descriptions("batch", batches)
+        return batches[0].with_arrays(join_arrays([batch.to_kernel() for batch in batches]))
+
+    def with_inputs(self, num_inputs: int) -> Genomes:
+        """Return copies with more inputs, which have no connections yet. The bias input stays the last.
+
+        The ids of the other nodes rise by the number of new inputs in all genomes of the batch, so that these can
+        still be mated with one another, but not with genomes outside of it. Innovation numbers stay.
+
+        Args:
+            num_inputs: The new number of inputs, at least the present one.
+
+        Raises:
+            GenomeError: The number is no integer, or too small or large; or an id would exceed int64.
+        """
+        arrays = add_inputs(self.to_kernel(), self.description, num_inputs)
+        return self._with_description(arrays, num_inputs=int(num_inputs))
+
+    def with_outputs(self, num_outputs: int) -> Genomes:
+        """Return copies with more outputs, which have no connections yet; ids change as `with_inputs` says.
+
+        New outputs have bias 0 and response 1, or the nearest values within the bounds, and the activation and
+        aggregation of their genome's first output.
+
+        Args:
+            num_outputs: The new number of outputs, at least the present one.
+
+        Raises:
+            GenomeError: The number is no integer, or too small or large; or an id would exceed int64.
+        """
+        arrays = add_outputs(self.to_kernel(), self.description, num_outputs, self.bounds)
+        return self._with_description(arrays, num_outputs=int(num_outputs))
+
+    def _with_description(self, arrays: GenomeArrays, **changes: Any) -> Genomes:
+        description = self.description._replace(**changes)
+        return Genomes(arrays, *description, self.generation, self.seed, self.bounds)
+
+    def save(self, path: str | Path) -> None:
+        """Write the genomes to a file of arrays, atomically. It holds no code.
+
+        Args:
+            path: The file, replaced if it exists.
+
+        Raises:
+            GenomeError: A genome breaks a rule of `check`.
+        """
+        self.check()
+        write_batch(path, self)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Genomes:
+        """Return the genomes that `save` wrote.
+
+        Raises:
+            GenomeError: The file cannot be read, is damaged, or holds something else; the message names the file.
+        """
+        return read_batch(path, cls)
 
     @classmethod
     def from_layers(cls, models: Any) -> Genomes:
@@ -306,7 +262,7 @@ class Genome:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise _attribute_error(self, name)
+            raise attribute_error(self, name)
 
     def __repr__(self) -> str:
         arrays = self.genomes.to_kernel()
@@ -365,6 +321,23 @@ class Genome:
         """
         return to_layers(self.genomes.to_kernel(), self.genomes.description)
 
+    def save(self, path: str | Path) -> None:
+        """Write the genome as JSON (see `to_dict`), atomically.
+
+        Args:
+            path: The file, replaced if it exists.
+        """
+        write_single(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Genome:
+        """Return the genome in a JSON file that `save`, or a run of the command line, wrote.
+
+        Raises:
+            GenomeError: The file cannot be read, is not JSON, or holds no valid genome; the message names the file.
+        """
+        return read_single(path, cls.from_dict)
+
     @classmethod
     def from_neat_python(cls, genome: Any, config: Any) -> Genome:
         """Return a genome of neat-python as a Genome.
@@ -379,13 +352,10 @@ class Genome:
         return neat_python_genome.convert(genome, config, cls.from_dict)
 
 
-def _attribute_error(owner: object, name: str) -> AttributeError:
-    """Return Python's usual error; for `activate`, the message adds how to get a network."""
-    hint = (
-        ": a run's evaluator gets all genomes at once; wrap a function of one network in evaluators.PerGenome, "
-        "or compile genomes to networks with evaluators.compile"
-        if name == "activate"
-        else ""
-    )
-    message = f"{type(owner).__name__!r} object has no attribute {name!r}{hint}"
-    return AttributeError(message, name=name, obj=owner)
+def _check_descriptions(name: str, batches: Sequence[Genomes]) -> None:
+    """Raise GenomeError for the first batch whose description differs from that of batch 0."""
+    for position, batch in enumerate(batches):
+        pairs = zip(batch.description, batches[0].description, strict=True)
+        for field, (own, expected) in zip(Description._fields, pairs, strict=True):
+            if own != expected:
+                raise GenomeError(f"{name} {position}: {field} is {own}, {name} 0 has {expected}")

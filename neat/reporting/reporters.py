@@ -96,7 +96,9 @@ class Terminal(Reporter):
         assert self._console is not None
         if self._species and len(population.history):
             self._console.print(species_table(population.history))
-        ending = "solved" if result.solved else "ended"
+        ending = {"target": "solved", "generations": "ended"}.get(
+            result.stopped_by, f"ended by {result.stopped_by}"
+        )
         self._console.print(
             f"{ending} after {result.generations} generations and {result.evaluations:,} evaluations, "
             f"best fitness {result.champion_fitness:.6g}"

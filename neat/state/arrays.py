@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
 from neat.config.config import Config
 from neat.evolution.champions import MOST_CANDIDATES
 from neat.evolution.history import History
 from neat.evolution.speciation import Species
 from neat.evolution.target import Solution
+from neat.genome.files import function_names, restore_functions
 from neat.genome.genome import Genome, GenomeArrays
 from neat.state.checkpoint_rules import (
     HEAD,
@@ -38,8 +38,7 @@ def to_arrays(state: RunState) -> dict[str, np.ndarray]:
     representative = species.pop("representative")
     arrays = {
         "format": np.array(FORMAT),
-        "activations": np.array([entry.name for entry in ACTIVATIONS]),
-        "aggregations": np.array([entry.name for entry in AGGREGATIONS]),
+        **function_names(),
         "config": np.frombuffer(state.config.to_toml().encode(), np.uint8),
         "counters": np.array([getattr(state, name) for name in Counters._fields]),
         "numbers": _pack_numbers(state),
@@ -80,8 +79,7 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     except (ValueError, RecursionError) as error:
         raise ValueError(f"config: {shorten(str(error))}") from None
     check_all_arrays(arrays, config)
-    _renumber(arrays, "activation", activation_index)
-    _renumber(arrays, "aggregation", aggregation_index)
+    restore_functions(arrays)
 
     state = new(config)
     counters = Counters(*arrays["counters"].tolist())
@@ -110,20 +108,6 @@ def _pack_numbers(state: RunState) -> np.ndarray:
     _, fitness, target = state.solution or (None, -np.inf, None)
     known = Numbers(state.threshold, state.best_fitness, fitness, np.nan if target is None else target)
     return np.array(known, np.float64)
-
-
-def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], int]) -> None:
-    """Replace the positions of activations or aggregations by those of this process's table."""
-    names = arrays[f"{kind}s"].tolist()
-    columns = [n for n in arrays if n.endswith(f".node_{kind}") and not n.startswith("evaluator.")]
-    position = np.zeros(256, np.uint8)
-    for name in columns:
-        for old in np.flatnonzero(np.bincount(arrays[name], minlength=1)).tolist():
-            if old >= len(names):
-                raise ValueError(f"{name}: must be below {len(names)}, the number of {kind}s, got {old}")
-            position[old] = index(names[old])
-    for name in columns:
-        arrays[name] = position[arrays[name]]
 
 
 def _restore_kept_genomes(state: RunState, numbers: Numbers, arrays: dict[str, np.ndarray]) -> None:

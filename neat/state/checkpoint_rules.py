@@ -14,7 +14,8 @@ from neat.evolution.champions import MOST_CANDIDATES
 from neat.evolution.evaluation_results import check_values
 from neat.evolution.history import GENERATION, SPECIES
 from neat.evolution.run_arguments import MOST_GENERATIONS
-from neat.genome.genome import DTYPES, Genome, GenomeArrays
+from neat.genome.files import FUNCTION_NAMES, expected_arrays
+from neat.genome.genome import Genome
 from neat.kernels.hash_table import Table
 from neat.state.run_state import RunState
 from neat.support.archive import Expected, check_arrays
@@ -40,13 +41,12 @@ class Numbers(NamedTuple):
     solution_target: float
 
 
-_INTEGER, _REAL, _BYTE, _TEXT = map(np.dtype, ("i8", "f8", "u1", "U"))
+_INTEGER, _REAL, _BYTE = map(np.dtype, ("i8", "f8", "u1"))
 _MOST_SPECIES = 2**62
 
 HEAD: Expected = {  # needed to read the other arrays
     "format": (_INTEGER, ()),
-    "activations": (_TEXT, (None,)),
-    "aggregations": (_TEXT, (None,)),
+    **FUNCTION_NAMES,
     "config": (_BYTE, (None,)),
 }
 
@@ -74,18 +74,12 @@ def _expected_arrays(arrays: dict[str, np.ndarray], population_size: int) -> Exp
     table |= {f"innovations.node_{name}": (_INTEGER, (nodes,)) for name in Table._fields}
     table |= {f"innovations.link_{name}": (_INTEGER, (links,)) for name in Table._fields}
     for group in ("genomes", "representative"):
-        table |= _genome_arrays(group)
+        table |= expected_arrays(group)
     table["genomes.node_offset"] = (_INTEGER, (population_size + 1,))
     for group in ("best", "solution", *(f"candidate{k}" for k in range(MOST_CANDIDATES))):
         if any(name.startswith(f"{group}.") for name in arrays):
-            table |= {**_genome_arrays(group), f"{group}.generation": (_INTEGER, ())}
+            table |= {**expected_arrays(group), f"{group}.generation": (_INTEGER, ())}
     return table
-
-
-def _genome_arrays(group: str) -> Expected:
-    """Return the dtypes of the arrays of genomes; `Genomes.check` compares their lengths."""
-    pairs = zip(GenomeArrays._fields, DTYPES, strict=True)
-    return {f"{group}.{name}": (dtype, (None,)) for name, dtype in pairs}
 
 
 def check_all_arrays(arrays: dict[str, np.ndarray], config: Config) -> None:

@@ -170,7 +170,7 @@ def check_device_programs(genomes, networks):
 def main(device):
     with (
         mock.patch("neat.evolution.run_settings.to_record", lambda s: [namespace(to_record(s)[0])]),
-        mock.patch("neat.population.to_record", lambda s: [namespace(to_record(s)[0])]),
+        mock.patch("neat.state.generation_step.to_record", lambda s: [namespace(to_record(s)[0])]),
         mock.patch("neat.evolution.speciation.to_record", lambda s: [namespace(to_record(s)[0])]),
     ):
         print(digest(evolved()))
