@@ -16,7 +16,7 @@ import numpy as np
 import evaluators
 from benchmarks.report import Table
 from evaluators.gradient import optim
-from experiments.comparison.methods import count_parameters
+from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap
 from neat import Config, Genome, Population, parallel
 

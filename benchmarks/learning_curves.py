@@ -62,7 +62,7 @@ def _draw_quartiles(axes: Axes, curves: np.ndarray, colour: str, label: str | No
 
 def _evolve(task: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the best fitness so far, and the mean gain of the genomes that gained, both float64 (generations,)."""
-    experiment = TASKS[task].experiment(seed, 0)
+    experiment = TASKS[task].experiment(seed)
     assert isinstance(experiment, Prediction)
     sets = experiment.sets()
     evaluator = evaluators.Supervised(

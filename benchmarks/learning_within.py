@@ -17,7 +17,8 @@ from evaluators.gradient import losses, optim
 from evaluators.gradient.optim.optimiser import Rate
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
-from experiments.comparison.methods import TASKS, count_parameters
+from experiments.comparison.evolving import count_parameters
+from experiments.comparison.methods import TASKS, score_name
 from experiments.runs.statistics import bootstrap, wilson
 from experiments.tasks.prediction import STEPS, Prediction, predictions
 from neat import Population, parallel
@@ -96,7 +97,7 @@ def _run_case(case: Case, runs: int) -> dict[str, list[Run]]:
 
 def evolve(case: Case, seed: int, arm: Arm, most: int = 2**31) -> Run:
     """Evolve until the budget is spent; a generation that begins within it is finished."""
-    task = TASKS[case.task].experiment(seed, 0)
+    task = TASKS[case.task].experiment(seed)
     assert isinstance(task, Prediction)
     sets = task.sets()
     evaluator = evaluators.Supervised(
@@ -125,7 +126,7 @@ def evolve(case: Case, seed: int, arm: Arm, most: int = 2**31) -> Run:
 
 def train_mlp(case: Case, seed: int) -> Run:
     """Train the task's MLP by AdamW until the budget is spent, at a rate that falls to 0 along a cosine."""
-    task, baseline = TASKS[case.task].experiment(seed, 0), TASKS[case.task].baselines["MLP"]
+    task, baseline = TASKS[case.task].experiment(seed), TASKS[case.task].baselines["MLP"]
     assert isinstance(task, Prediction)
     inputs, targets, train, test = task.sets()
     model = baseline.model(inputs.shape[1], targets.shape[1]).initialise(seed)
@@ -184,7 +185,7 @@ def _table(case: Case, arms: dict[str, list[Any]]) -> Table:
                 f"{np.median(generations):.0f}",
             ]
         )
-    name = TASKS[case.task].experiment(0, 0).score_name
+    name = score_name(case.task)
     return Table(
         f"Learning within evolution: {case.task}, {name}, {seconds(case.budget)} of one core",
         ["who learns", "mean (95 %)", "median", "score 1 (95 %)", "parameters", "generations"],

@@ -14,34 +14,41 @@ if TYPE_CHECKING:
 class Baseline:
     """A network and its training by AdamW, with a learning rate that falls to 0 along a cosine."""
 
-    model: Callable[[int, int], Module]
-    """Builds the network for a number of inputs and a number of outputs."""
+    build: Callable[[int, int, int], Module]
+    """Builds the network for a width, a number of inputs and a number of outputs."""
+    width: int
+    """Size of a hidden layer, or number of channels of the first convolution."""
     epochs: int
+    """Number of epochs where no budget decides it."""
     learning_rate: float = 0.01
     batch_size: int = 32
     weight_decay: float = 0.0
     shape: tuple[int, ...] = (-1,)
     """Shape of a sample's features, as the network takes them."""
 
+    def model(self, inputs: int, outputs: int) -> Module:
+        """Build the network."""
+        return self.build(self.width, inputs, outputs)
 
-def mlp(*hidden: int, activation: str = "relu", dropout: float = 0.0) -> Callable[[int, int], Module]:
-    """Return a function that builds a network with hidden dense layers of these sizes."""
 
-    def make(inputs: int, outputs: int) -> Module:
+def mlp(layers: int, activation: str = "relu", dropout: float = 0.0) -> Callable[[int, int, int], Module]:
+    """Return a function that builds a network with this number of hidden dense layers."""
+
+    def make(width: int, inputs: int, outputs: int) -> Module:
         from evaluators.gradient import nn
 
         initialisation = "he_normal" if activation == "relu" else "glorot_normal"
-        layers: list[Module] = [nn.Flatten()]
-        for size in hidden:
-            layers += [nn.Dense(inputs, size, initialisation=initialisation), nn.Activation(activation)]
-            layers += [nn.Dropout(dropout)] if dropout else []
-            inputs = size
-        return nn.Sequential(*layers, nn.Dense(inputs, outputs))
+        parts: list[Module] = [nn.Flatten()]
+        for _ in range(layers):
+            parts += [nn.Dense(inputs, width, initialisation=initialisation), nn.Activation(activation)]
+            parts += [nn.Dropout(dropout)] if dropout else []
+            inputs = width
+        return nn.Sequential(*parts, nn.Dense(inputs, outputs))
 
     return make
 
 
-def digits_cnn(inputs: int, outputs: int) -> Module:
+def digits_cnn(channels: int, inputs: int, outputs: int) -> Module:
     """Build a network of two convolutions, a pooling and two dense layers, for images of 8 × 8 pixels."""
     from evaluators.gradient import nn
 
@@ -50,21 +57,21 @@ def digits_cnn(inputs: int, outputs: int) -> Module:
         return [layer, nn.BatchNorm(after), nn.Activation("relu")]
 
     return nn.Sequential(
-        *convolution(1, 16),
-        *convolution(16, 32),
+        *convolution(1, channels),
+        *convolution(channels, 2 * channels),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Dropout(0.3),
-        nn.Dense(32 * 4 * 4, 64, initialisation="he_normal"),
+        nn.Dense(2 * channels * 4 * 4, 64, initialisation="he_normal"),
         nn.Activation("relu"),
         nn.Dense(64, outputs),
     )
 
 
-XOR_MLP = Baseline(mlp(8, activation="tanh"), 200, 0.05)
-PARITY_MLP = Baseline(mlp(32, 32, activation="tanh"), 1000, 0.01)
-REGRESSION_MLP = Baseline(mlp(64, 64, activation="tanh"), 400, 5e-3)
-IRIS_MLP = Baseline(mlp(32), 100, 1e-2, weight_decay=1e-2)
-SPIRALS_MLP = Baseline(mlp(64, 64), 200, 1e-2, 64)
-DIGITS_MLP = Baseline(mlp(128, 128, dropout=0.3), 60, 2e-3, 64, 1e-2)
-DIGITS_CNN = Baseline(digits_cnn, 20, 2e-3, 64, 1e-2, (1, 8, 8))
+XOR_MLP = Baseline(mlp(1, activation="tanh"), 8, 200, 0.05)
+PARITY_MLP = Baseline(mlp(2, activation="tanh"), 32, 1000, 0.01)
+REGRESSION_MLP = Baseline(mlp(2, activation="tanh"), 64, 400, 5e-3)
+IRIS_MLP = Baseline(mlp(1), 32, 100, 1e-2, weight_decay=1e-2)
+SPIRALS_MLP = Baseline(mlp(2), 64, 200, 1e-2, 64)
+DIGITS_MLP = Baseline(mlp(2, dropout=0.3), 128, 60, 2e-3, 64, 1e-2)
+DIGITS_CNN = Baseline(digits_cnn, 16, 20, 2e-3, 64, 1e-2, (1, 8, 8))

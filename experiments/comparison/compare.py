@@ -1,180 +1,238 @@
-"""The command `compare`: evolution and gradients on the same task, data or environment, and machine."""
+"""The command `compare`: evolution and gradients on the same task, with the same work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import contextlib
+import csv
+import dataclasses
+import itertools
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Literal
 
 from experiments.cli.flags import read
-from experiments.comparison.curves import draw, first_reaching
+from experiments.cli.program import program_name
+from experiments.comparison.curves import Labels, draw
+from experiments.comparison.meter import Outcome, Point, PricedMeter, TimedMeter
 from experiments.comparison.methods import (
-    TASKS,
     Method,
-    Outcome,
+    check_run_length,
+    check_task,
     make_methods,
     score_name,
     target_score,
-    work_name,
 )
+from experiments.comparison.plan import Plan, parse_plan, read_plan, shipped_path
+from experiments.comparison.results import print_results, summarise
+from experiments.comparison.tuning import tune
+from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
-from experiments.runs.description import start_entry
-from experiments.runs.statistics import bootstrap
-from experiments.runs.table import format_number, print_table
-from experiments.tasks.experiment import COMPARE, suggestion
+from experiments.tasks.experiment import COMPARE
 from neat.kernels import parallel
 from neat.support.files import CsvFile
+from neat.support.text_files import read_text
 
-Outcomes = dict[str, list[Outcome]]
+Row = list[Any]
+"""A row of curves.csv: the fields of a point, and whether the run ends with it."""
 
-_WARM_UP = 0.02  # share of a run that compiles everything before the measured runs
+_HEADER = ["method", "seed", "parameters", "work", "score", "ends"]
+_KEPT = ("task", "seeds", "share", "equal")
+_MOST_BYTES = 2**30
+_WARM_UP = 1e-9  # share of the budget
+_WORK = {"work": "work (s at the plan's prices)", "time": "processor time (s, not repeatable)"}
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare NEAT, NEAT with learning and networks trained by gradients on a data set, or NEAT and PPO."""
+    """Compare NEAT with random search, with learning by gradients, and with networks trained by gradients.
+
+    `compare tune` writes the plan: the settings of each method and the prices of its work.
+    """
 
     task: str = "xor"
     """One of xor, parity, spirals, iris, digits, regression, cartpole, acrobot, mountain-car-continuous, pendulum."""
     seeds: int = 10
     """Runs of each method, with the seeds 0, 1, …; a seed divides the data too."""
     share: float = 1.0
-    """Share of the usual length of all runs, in generations, epochs or environment steps."""
+    """Share of the plan's budget that each run has."""
+    equal: Literal["work", "time"] = "work"
+    """What all methods get the same of: work at the plan's prices, which repeats, or processor time, which does not."""
+    plan: Path | None = None
+    """Plan to follow; default: the one that comes with the package."""
     output: Path | None = None
     """Output folder; default: runs/compare-<task>, with a number if that exists."""
     overwrite: bool = False
     """Write into the output folder even if it is not empty. An earlier run's files are deleted; other files stay."""
+    resume: Path | None = None
+    """Folder of a comparison to resume after its last finished run."""
     threads: int | None = None
-    """Threads that share the genomes; default: one per core."""
+    """Threads that share the genomes; default: one per core, or one with equal time."""
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            known = ", ".join(TASKS)
-            raise ValueError(f"task: must be one of {known}, got {self.task!r}{suggestion(self.task, TASKS)}")
-        if not 1 <= self.seeds < 2**31:
-            raise ValueError(f"seeds: must be at least 1, got {self.seeds}")
-        if not 0 < self.share <= 1000:
-            raise ValueError(f"share: must be above 0 and at most 1000, got {self.share}")
+        check_task(self.task)
+        check_run_length(self.seeds, self.share)
+        if self.resume is None:
+            return
+        for field in dataclasses.fields(self):
+            if field.name not in ("resume", "threads") and getattr(self, field.name) != field.default:
+                raise ValueError(
+                    f"{field.name}: cannot be combined with resume, which keeps the comparison's settings"
+                )
 
 
 def compare(arguments: list[str], command: Sequence[str]) -> None:
     """Do all the runs, and print and write their table and figure. An interruption keeps the finished runs."""
+    if arguments[:1] == ["tune"]:
+        tune(arguments[1:], command)
+        return
     options = read(Compare, COMPARE, arguments)
     if options.threads is not None:
         parallel.set_threads(options.threads)
+    if options.resume is not None:
+        _resume(options, command)
+    else:
+        _start(options, command)
+
+
+def _start(options: Compare, command: Sequence[str]) -> None:
     methods = make_methods(options.task)
-    name = f"{COMPARE}-{options.task}"
-    content = {"experiment": COMPARE, "options": asdict(options), "starts": [start_entry(command)]}
+    plan = read_plan(options.plan or shipped_path(options.task), options.task, methods)
+    task = {**{name: getattr(options, name) for name in _KEPT}, "plan": plan.model_dump(mode="json")}
+    content = descriptions.describe_task(COMPARE, task, {}, {}, command)
     names = folders.COMPARISON_FILES
     with (
-        folders.create(name, options.output, options.overwrite, names) as folder,
+        folders.create(f"{COMPARE}-{options.task}", options.output, options.overwrite, names) as folder,
         folders.write_description(folder, content, names),
     ):
-        outcomes: Outcomes = {}
-        try:
-            with CsvFile(folder / "curves.csv", [_header(options.task)]) as file:
-                for name, seed, outcome in _run_methods(methods, options, file):
-                    outcomes.setdefault(name, []).append(outcome)
-                    end = f"{outcome.end.work:,.0f} {work_name(options.task)}, {outcome.end.seconds:.3g} s"
-                    print(f"  seed {seed}: {outcome.end.score:.4g} after {end}", flush=True)
-        except KeyboardInterrupt:
-            done = f"; {folder} has the finished runs" if outcomes else ""
-            raise KeyboardInterrupt(f"interrupted{done}") from None
-        finally:
-            if outcomes:
-                _write_results(options.task, outcomes, folder)
+        _run(options, plan, methods, folder)
 
 
-def _header(task: str) -> list[str]:
-    return ["method", "seed", "parameters", work_name(task).replace(" ", "_"), "seconds", "score"]
+def _resume(given: Compare, command: Sequence[str]) -> None:
+    """Resume the comparison in a folder.
+
+    Raises:
+        ValueError: There is no such comparison, or its description is damaged.
+        LockedError: Another process is running it.
+    """
+    assert given.resume is not None
+    with folders.reopen(given.resume) as folder:
+        description = descriptions.read(folder)
+        if description.experiment != COMPARE:
+            raise ValueError(f"resume: {folder} holds an experiment {description.experiment}, got {COMPARE}")
+        descriptions.check_digest(description, folder)
+        task = dict(description.arguments)
+        content = task.pop("plan", None)
+        options = descriptions.build_instance(Compare, folder, "arguments", task, _KEPT)
+        methods = make_methods(options.task)
+        plan = parse_plan(
+            content, f"resume: {folder / descriptions.RUN}: arguments.plan", options.task, methods
+        )
+        content = description.model_dump(exclude_unset=True)
+        content["starts"].append(descriptions.start_entry(command))
+        names = folders.COMPARISON_FILES
+        folders.refuse_foreign_files("resume", folder, names - set(description.written or ()))
+        with folders.write_description(folder, content, names):
+            _run(dataclasses.replace(options, threads=given.threads), plan, methods, folder)
 
 
-def _run_methods(
-    methods: dict[str, Method], options: Compare, file: CsvFile
-) -> Iterator[tuple[str, int, Outcome]]:
-    """Yield method, seed and outcome of all runs, one after the other. Write the points of each when it ends."""
-    for name, run in methods.items():
-        print(f"{name}: compiling, then {options.seeds} runs", flush=True)
-        run(0, _WARM_UP)
-        for seed in range(options.seeds):
-            outcome = run(seed, options.share)
-            file.append([name, seed, outcome.parameters, *point] for point in outcome.curve)
-            yield name, seed, outcome
+def _run(options: Compare, plan: Plan, methods: Mapping[str, Method], folder: Path) -> None:
+    """Do the runs that the folder does not hold yet, and write everything."""
+    if options.equal == "time" and options.threads is None:
+        parallel.set_threads(1)
+    folders.write_json(folder / "plan.json", plan.model_dump())
+    path = folder / "curves.csv"
+    order = [(name, seed) for seed in range(options.seeds) for name in methods]
+    finished = _read_finished(path, order)
+    outcomes: dict[str, list[Outcome]] = {}
+    print(
+        f"{len(order) - len(finished)} runs; the first of each method compiles on a new machine", flush=True
+    )
+    try:
+        with CsvFile(path, [_HEADER, *itertools.chain(*finished)]) as file:
+            for (name, _), rows in zip(order, finished, strict=False):
+                outcomes.setdefault(name, []).append(_to_outcome(rows))
+            _warm_up(options, plan, methods)
+            for name, seed in order[len(finished) :]:
+                outcome = _do_run(options, plan, methods, name, seed)
+                file.append(_to_rows(name, seed, outcome))
+                outcomes.setdefault(name, []).append(outcome)
+                end = outcome.end
+                print(f"  seed {seed}, {name}: {end.score:.4g} after {end.work:.3g} s", flush=True)
+    except KeyboardInterrupt:
+        line = f"{program_name()} {COMPARE} --resume {shlex.quote(str(folder))}"
+        raise KeyboardInterrupt(f"interrupted; resume with: {line}") from None
+    finally:
+        if outcomes:
+            _write_results(options, plan, outcomes, folder)
 
 
-def _write_results(task: str, outcomes: Outcomes, folder: Path) -> None:
+def _do_run(options: Compare, plan: Plan, methods: Mapping[str, Method], name: str, seed: int) -> Outcome:
+    """Do a run with what the plan says about its method."""
+    own, budget = plan.methods[name], plan.budget * options.share
+    kind = TimedMeter if options.equal == "time" else PricedMeter
+    meter = kind(budget, own.prices)
+    methods[name].run(own.settings, seed, meter)
+    return meter.outcome
+
+
+def _warm_up(options: Compare, plan: Plan, methods: Mapping[str, Method]) -> None:
+    """Load or compile the kernels, whose time must not count."""
+    if options.equal == "time":
+        for name in methods:
+            _do_run(dataclasses.replace(options, share=_WARM_UP), plan, methods, name, 0)
+
+
+def _to_rows(name: str, seed: int, outcome: Outcome) -> list[Row]:
+    """Return the rows of curves.csv for a run."""
+    last = len(outcome.curve) - 1
+    return [
+        [name, seed, outcome.parameters, *point, int(number == last)]
+        for number, point in enumerate(outcome.curve)
+    ]
+
+
+def _to_outcome(rows: Sequence[Row]) -> Outcome:
+    return Outcome(int(rows[0][2]), [Point(float(row[3]), float(row[4])) for row in rows])
+
+
+def _read_finished(path: Path, order: Sequence[tuple[str, int]]) -> list[list[Row]]:
+    """Return the rows of each finished run, in order. A kill leaves whole runs and perhaps a part of another."""
+    finished: list[list[Row]] = []
+    if not path.exists():
+        return finished
+    text = read_text(path, _MOST_BYTES)
+    rows: list[Row] = []
+    # What cannot be read was not finished.
+    with contextlib.suppress(ValueError, csv.Error):
+        for name, seed, *point, ends in itertools.islice(csv.reader(text.splitlines()), 1, None):
+            if len(finished) == len(order) or (name, int(seed)) != order[len(finished)]:
+                break
+            rows.append([name, seed, *point, ends])
+            if int(ends):
+                _to_outcome(rows)
+                finished.append(rows)
+                rows = []
+    return finished
+
+
+def _write_results(options: Compare, plan: Plan, outcomes: dict[str, list[Outcome]], folder: Path) -> None:
+    task, work = options.task, _WORK[options.equal]
+    budget = plan.budget * options.share
     statistics = summarise(outcomes, target_score(task))
-    about = {"task": task, "work": work_name(task), "score": score_name(task)}
+    about = {
+        "task": task,
+        "score": score_name(task),
+        "work": work,
+        "budget": budget,
+        "repeatable": options.equal == "work",
+    }
     folders.write_json(folder / "summary.json", {**about, **statistics})
     picture = folder / "compare.svg"
-    curves = {name: [run.curve for run in runs] for name, runs in outcomes.items()}
-    draw(curves, picture, work_name(task), score_name(task), target_score(task))
-    _print_table(task, statistics)
+    draw(outcomes, statistics, budget, Labels(work, score_name(task)), picture)
+    print_results(statistics, score_name(task), work)
     print(
-        f"{picture}: the learning curves; {folder / 'curves.csv'}: their points; "
-        f"{folder / 'summary.json'}: the table"
+        f"{picture}: the figure; {folder / 'curves.csv'}: its points; {folder / 'summary.json'}: the table; "
+        f"{folder / 'plan.json'}: settings and prices"
     )
-
-
-def summarise(outcomes: Outcomes, target: float | None) -> dict[str, Any]:
-    """Return statistics of each method's runs, among them the work and the seconds until they reach a level.
-
-    The level is `target` or, if that is None, the least of the methods' median final scores.
-    """
-    finals = {name: [run.end.score for run in runs] for name, runs in outcomes.items()}
-    level = min(float(np.median(scores)) for scores in finals.values()) if target is None else target
-    methods = {}
-    for name, runs in outcomes.items():
-        scores = finals[name]
-        points = [first_reaching(run.curve, level) for run in runs]
-        reached = [point for point in points if point is not None]
-        low, high = bootstrap(scores)
-        methods[name] = {
-            "runs": len(runs),
-            "parameters": float(np.median([run.parameters for run in runs])),
-            "work": float(np.median([run.end.work for run in runs])),
-            "seconds": float(np.median([run.end.seconds for run in runs])),
-            "score": float(np.mean(scores)),
-            "low": low,
-            "high": high,
-            "worst": min(scores),
-            "best": max(scores),
-            "end_at_level": sum(score >= level for score in scores),
-            "reached_level": len(reached),
-            "work_to_level": float(np.median([point.work for point in reached])) if reached else None,
-            "seconds_to_level": float(np.median([point.seconds for point in reached])) if reached else None,
-        }
-    return {"target": target, "level": level, "methods": methods}
-
-
-def _print_table(task: str, statistics: dict[str, Any]) -> None:
-    work, level = work_name(task), statistics["level"]
-    headers = ("", "parameters", work, "seconds", score_name(task), "95 % interval", "worst")
-    to_level = (f"{work} to {level:.4g}", f"seconds to {level:.4g}", "runs that do")
-    rows = []
-    for name, values in statistics["methods"].items():
-        interval = "–" if values["runs"] < 2 else f"{values['low']:.4g} – {values['high']:.4g}"
-        seconds = values["seconds_to_level"]
-        rows.append([
-            name,
-            format_number(values["parameters"]),
-            format_number(values["work"]),
-            f"{values['seconds']:.3g}",
-            f"{values['score']:.4g}",
-            interval,
-            f"{values['worst']:.4g}",
-            format_number(values["work_to_level"]),
-            "–" if seconds is None else f"{seconds:.3g}",
-            f"{values['reached_level']} of {values['runs']}",
-        ])  # fmt: skip
-    what = (
-        "the target" if statistics["target"] is not None else "the least of the methods' median final scores"
-    )
-    caption = (
-        f"Medians of parameters, {work} and seconds, in all and until a run first reaches {level:.4g}, {what}; "
-        "means of final scores, with bootstrap intervals."
-    )
-    print_table((*headers, *to_level), rows, caption)

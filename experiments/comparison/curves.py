@@ -1,25 +1,39 @@
-"""Learning curves of several methods, and their figure."""
+"""The figure of a comparison: learning curves, and scores against parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from experiments.comparison.meter import Outcome, Point
 from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
-_COLOURS = {"NEAT": BLUE, "NEAT, learning": "#4d9221", "CNN": "#762a83"}  # other methods are orange
-_COLUMNS = 1000
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Outcomes = Mapping[str, Sequence[Outcome]]
+"""The results of each method's runs."""
+
+_COLOURS = {
+    "NEAT": BLUE,
+    "NEAT, learning": "#4d9221",
+    "generation 0 learns": "#a6d96a",
+    "random search": GREY,
+    "CNN": "#762a83",
+}  # other methods are orange
+_TICKS = 400
+_SUBDIVISIONS = (1.0, 3.0)  # of a decade that have a number
+_SPAN = 1e-3  # the first tick's share of the last
 
 
-class Point(NamedTuple):
-    """A point of a learning curve."""
+class Labels(NamedTuple):
+    """The labels of the axes."""
 
-    work: float
-    seconds: float
-    score: float
+    work: str
+    score: str
 
 
 def first_reaching(curve: Sequence[Point], level: float) -> Point | None:
@@ -27,33 +41,39 @@ def first_reaching(curve: Sequence[Point], level: float) -> Point | None:
     return next((point for point in curve if point.score >= level), None)
 
 
-def scores_on_grid(curves: Sequence[Sequence[Point]], key: str, grid: np.ndarray) -> np.ndarray:
-    """Return each run's score at the points of the grid, (runs, points). After its end, a run keeps its last score."""
-    result = np.empty((len(curves), len(grid)))
-    for row, curve in zip(result, curves, strict=True):
-        x = np.array([getattr(point, key) for point in curve])
-        scores = np.array([np.nan, *(point.score for point in curve)])
-        row[:] = scores[np.searchsorted(x, grid * (1 + 1e-12), side="right")]
+def common_ticks(outcomes: Outcomes, budget: float) -> np.ndarray:
+    """Return the ticks at which all runs are read, float64 (ticks,), of which the last is the end of every run."""
+    last = max(budget, *(run.end.work for runs in outcomes.values() for run in runs))
+    return last * np.geomspace(_SPAN, 1, _TICKS)
+
+
+def scores_at(runs: Sequence[Outcome], ticks: np.ndarray) -> np.ndarray:
+    """Return the score of each run at the ticks where all of them have one, float64 (runs, ticks); before that, NaN.
+
+    So the median does not change because a run begins. After its end, a run keeps its last score.
+    """
+    result = np.empty((len(runs), len(ticks)))
+    for row, run in zip(result, runs, strict=True):
+        work, scores = np.array(run.curve).T
+        row[:] = np.append(np.nan, scores)[np.searchsorted(work, ticks * (1 + 1e-12), side="right")]
+    result[:, np.isnan(result).any(axis=0)] = np.nan
     return result
 
 
-def draw(
-    curves: dict[str, list[list[Point]]], path: Path, work: str, score: str, target: float | None
-) -> None:
-    """Draw median and middle half of each method's runs against work and against time, with a dot at the median end.
-
-    Curves begin where half of the runs have a score.
+def draw(outcomes: Outcomes, statistics: dict[str, Any], budget: float, labels: Labels, path: Path) -> None:
+    """Draw the scores of each method's runs against their work, and the final ones against the number of parameters.
 
     Args:
-        curves: For each method, its runs' points.
+        outcomes: The results of each method's runs.
+        statistics: What `results.summarise` returned.
+        budget: The work that a run may do.
+        labels: The labels of the axes.
         path: File to write.
-        work: Label of the horizontal axis of work.
-        score: Label of the vertical axis.
-        target: A score to mark with a line.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    width, height, left, right, below, above, between = 7.2, 2.9, 0.6, 0.1, 0.4, 0.3, 0.2
+    width, height, left, right, below, above, between = 7.2, 3.1, 0.6, 0.1, 0.4, 0.45, 0.2
     with style():
         figure = Figure(figsize=(width, height))
         share = (width - left - right - between) / 2
@@ -61,24 +81,45 @@ def draw(
             figure.add_axes((x / width, below / height, share / width, 1 - (below + above) / height))
             for x in (left, left + share + between)
         ]
-        for axes, key, label in zip(panels, ("work", "seconds"), (work, "time (s)"), strict=True):
-            for name, runs in curves.items():
-                colour = _COLOURS.get(name, ORANGE)
-                first = np.median([getattr(run[0], key) for run in runs])
-                ends = [getattr(run[-1], key) for run in runs]
-                grid = np.geomspace(first, max(*ends, first * 1.01), _COLUMNS)
-                lower, median, upper = np.nanpercentile(scores_on_grid(runs, key, grid), [25, 50, 75], axis=0)
-                axes.fill_between(grid, lower, upper, color=colour, alpha=0.18, linewidth=0)
-                axes.plot(grid, median, color=colour, linewidth=1.6, label=name)
-                final = np.median([run[-1].score for run in runs])
-                axes.plot(np.median(ends), final, "o", color=colour, markersize=3.5)
+        _draw_curves(panels[0], outcomes, common_ticks(outcomes, budget))
+        front = [name for name, values in statistics["methods"].items() if values["on_front"]]
+        _draw_front(panels[1], outcomes, front)
+        target = statistics["target"]
+        for axes, label in zip(panels, (labels.work, "parameters"), strict=True):
             if target is not None:
-                axes.axhline(target, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), label="target")
+                axes.axhline(target, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), label="target")
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=_SUBDIVISIONS))
+            axes.xaxis.set_major_formatter("{x:,g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(label)
-        panels[0].set_ylabel(score)
+        panels[0].set_ylabel(labels.score)
         panels[1].sharey(panels[0])
         panels[1].tick_params(labelleft=False)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper center", ncols=5, handlelength=1.6, labelcolor=INK)
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="upper center", ncols=4, handlelength=1.6, labelcolor=INK)
         save(figure, path)
+
+
+def _draw_curves(axes: Axes, outcomes: Outcomes, ticks: np.ndarray) -> None:
+    """Draw the median and the middle half of each method's runs at the common ticks."""
+    for name, runs in outcomes.items():
+        colour = _COLOURS.get(name, ORANGE)
+        scores = scores_at(runs, ticks)
+        lower, median, upper = np.percentile(scores, [25, 50, 75], axis=0)
+        axes.fill_between(ticks, lower, upper, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(ticks, median, color=colour, linewidth=1.6, label=name)
+
+
+def _draw_front(axes: Axes, outcomes: Outcomes, front: Collection[str]) -> None:
+    """Draw a dot for each run and a larger one for a method's medians, and a line through those on the front."""
+    corners = []
+    for name, runs in outcomes.items():
+        colour = _COLOURS.get(name, ORANGE)
+        parameters = [run.parameters for run in runs]
+        scores = [run.end.score for run in runs]
+        axes.plot(parameters, scores, "o", color=colour, markersize=2.5, alpha=0.4, markeredgewidth=0)
+        middle = float(np.median(parameters)), float(np.median(scores))
+        axes.plot(*middle, "o", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.6)
+        corners += [middle] if name in front else []
+    axes.step(*zip(*sorted(corners), strict=True), where="post", color=INK, linewidth=0.7, zorder=0)

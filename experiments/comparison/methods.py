@@ -1,279 +1,234 @@
-"""The methods that `compare` compares. Each solves a task and returns a learning curve.
-
-Work is counted in environment steps or, on data sets, in evaluations. An evaluation is one pass of a network over the
-training data. A gradient counts as three: one forward pass, and a backward pass that costs two. Work and time exclude
-compilation, and the test sets and fresh episodes that score runs or decide when they end.
-"""
+"""The tasks of `compare`, and the methods that it compares on each of them."""
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
-from experiments.comparison import baselines
+from experiments.comparison import baselines, evolving, training
 from experiments.comparison.baselines import Baseline
-from experiments.comparison.curves import Point
+from experiments.comparison.meter import Meter, Spent
 from experiments.tasks.acrobot import Acrobot
 from experiments.tasks.cartpole import Cartpole
 from experiments.tasks.classification import Classification
-from experiments.tasks.control import REPORT_TRIAL, UNSEEN_STARTS, Control
+from experiments.tasks.control import UNSEEN_STARTS, Control
+from experiments.tasks.experiment import suggestion
 from experiments.tasks.mountain_car_continuous import MountainCarContinuous
 from experiments.tasks.parity import Parity
 from experiments.tasks.pendulum import Pendulum
-from experiments.tasks.prediction import Learnable, Prediction, predictions
+from experiments.tasks.prediction import Learnable
 from experiments.tasks.regression import Regression
-
-if TYPE_CHECKING:
-    from neat import Genome
+from neat.config.config import Config, merge
 
 LEARN_STEPS = 30
-_GRADIENT_COST = 3  # evaluations
-_NUM_SCORES = 50  # of a policy, while it learns
 
-
-@dataclass
-class Curve:
-    """The scores of a run over work and time, without the time that scoring takes."""
-
-    points: list[Point] = field(default_factory=list)
-    _begin: float = field(default_factory=time.perf_counter)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[float]:
-        """Stop the clock inside the block; yield the seconds so far."""
-        begin = time.perf_counter()
-        yield begin - self._begin
-        self._begin += time.perf_counter() - begin
-
-    def add(self, work: float, score: Callable[[], float]) -> None:
-        """Compute the score and add it as a point."""
-        with self.paused() as seconds:
-            self.points.append(Point(work, seconds, score()))
-
-    def finish(self, score: Callable[[], float]) -> list[Point]:
-        """Add the score of the run's final network, and return all points."""
-        self.add(self.points[-1].work, score)
-        return self.points
-
-
-class Outcome(NamedTuple):
-    """The result of a run."""
-
-    parameters: int
-    """Number of weights and biases of the final network."""
-    curve: list[Point]
-    """The last point is that of the final network."""
-
-    @property
-    def end(self) -> Point:
-        """The last point of the curve."""
-        return self.curve[-1]
+Settings = Mapping[str, float]
+"""What is tuned of a method, by name."""
 
 
 class ComparedTask(NamedTuple):
-    """A task and the networks that are compared with evolution on it."""
+    """A task, the work that each method may spend on it, and the networks that are compared with evolution."""
 
-    experiment: Callable[[int, int], Prediction | Control]
-    """Makes the task from a seed, which divides its data, and a number of learning steps."""
+    experiment: Callable[[int], Learnable | Control]
+    """Makes the task from a seed, which divides its data."""
+    budget: float
+    """Seconds of one core."""
     baselines: dict[str, Baseline]
     """Networks for a data set; empty for an environment, where PPO is compared."""
 
 
 TASKS = {
-    "xor": ComparedTask(lambda seed, learn: Parity(bits=2, learn_steps=learn), {"MLP": baselines.XOR_MLP}),
-    "parity": ComparedTask(
-        lambda seed, learn: Parity(bits=4, learn_steps=learn), {"MLP": baselines.PARITY_MLP}
-    ),
+    "xor": ComparedTask(lambda seed: Parity(bits=2), 0.1, {"MLP": baselines.XOR_MLP}),
+    "parity": ComparedTask(lambda seed: Parity(bits=4), 0.5, {"MLP": baselines.PARITY_MLP}),
     "spirals": ComparedTask(
-        lambda seed, learn: Classification(split_seed=seed, learn_steps=learn),
-        {"MLP": baselines.SPIRALS_MLP},
+        lambda seed: Classification(split_seed=seed), 0.5, {"MLP": baselines.SPIRALS_MLP}
     ),
     "iris": ComparedTask(
-        lambda seed, learn: Classification(data="iris", split_seed=seed, learn_steps=learn),
-        {"MLP": baselines.IRIS_MLP},
+        lambda seed: Classification(data="iris", split_seed=seed), 0.3, {"MLP": baselines.IRIS_MLP}
     ),
     "digits": ComparedTask(
-        lambda seed, learn: Classification(data="digits", split_seed=seed, learn_steps=learn),
+        lambda seed: Classification(data="digits", split_seed=seed),
+        3.0,
         {"MLP": baselines.DIGITS_MLP, "CNN": baselines.DIGITS_CNN},
     ),
     "regression": ComparedTask(
-        lambda seed, learn: Regression(split_seed=seed, learn_steps=learn), {"MLP": baselines.REGRESSION_MLP}
+        lambda seed: Regression(split_seed=seed), 0.5, {"MLP": baselines.REGRESSION_MLP}
     ),
-    "cartpole": ComparedTask(lambda seed, learn: Cartpole(), {}),
-    "acrobot": ComparedTask(lambda seed, learn: Acrobot(), {}),
-    "mountain-car-continuous": ComparedTask(lambda seed, learn: MountainCarContinuous(), {}),
-    "pendulum": ComparedTask(lambda seed, learn: Pendulum(), {}),
+    "cartpole": ComparedTask(lambda seed: Cartpole(), 3.0, {}),
+    "acrobot": ComparedTask(lambda seed: Acrobot(), 8.0, {}),
+    "mountain-car-continuous": ComparedTask(lambda seed: MountainCarContinuous(), 2.0, {}),
+    "pendulum": ComparedTask(lambda seed: Pendulum(), 12.0, {}),
 }
 
 
-Method = Callable[[int, float], Outcome]
-"""A function that runs a method with a seed and a share of the usual length."""
+class Method(NamedTuple):
+    """A method for a task."""
+
+    choices: dict[str, tuple[float, ...]]
+    """The values that tuning tries in all combinations, by setting. The first of each is the usual one."""
+    units: tuple[str, ...]
+    """The units of its work."""
+    work: Callable[[Settings, int, Meter], None]
+    """Does the work of a run with a seed, and may raise Spent."""
+
+    def run(self, settings: Settings, seed: int, meter: Meter) -> None:
+        """Do a run until it has solved the task or the meter's budget is spent."""
+        with contextlib.suppress(Spent):
+            self.work(settings, seed, meter)
+
+    @property
+    def combinations(self) -> Iterator[dict[str, float]]:
+        """All settings that tuning tries."""
+        for values in itertools.product(*self.choices.values()):
+            yield dict(zip(self.choices, values, strict=True))
 
 
 def make_methods(task: str) -> dict[str, Method]:
     """Return the methods for a task, by name. Raises ImportError if its data is not installed."""
     compared = TASKS[task]
-    experiment = compared.experiment(0, 0)
-    if isinstance(experiment, Control):
-        return {
-            "NEAT": lambda seed, share: _evolve_control(compared, seed, share),
-            "PPO": lambda seed, share: _train_policy(compared, seed, share),
-        }
-    experiment.sets()  # raises ImportError before anything is written
+    experiment = compared.experiment(0)
+    usual = build_config(experiment, experiment.evaluator("cpu"), Options(), {})
+    return _on_episodes(compared, usual) if isinstance(experiment, Control) else _on_data(compared, usual)
 
-    def training(baseline: Baseline) -> Method:
-        return lambda seed, share: _train_network(compared, baseline, seed, share)
 
+def _on_data(compared: ComparedTask, usual: Config) -> dict[str, Method]:
+    size, node_rate = usual.population_size, usual.mutation.add_node_rate
+
+    def task(seed: int, settings: Settings) -> Any:
+        fields: dict[str, Any] = {name: settings[name] for name in _LEARNING if name in settings}
+        return dataclasses.replace(compared.experiment(seed), **fields)
+
+    def evolve(settings: Settings, seed: int, meter: Meter) -> None:
+        judge = evolving.DataJudge(task(seed, settings))
+        evolving.evolve(judge, _config(compared, settings, seed), meter)
+
+    def learn(settings: Settings, seed: int, meter: Meter) -> None:
+        learner = dataclasses.replace(task(seed, settings), learn_best=1.0)
+        unlearned = dataclasses.replace(task(seed, settings), learn_steps=0)
+        evolving.learn_only(unlearned, learner, _config(compared, settings, seed), meter)
+
+    def search(settings: Settings, seed: int, meter: Meter) -> None:
+        judge = evolving.DataJudge(task(seed, settings))
+        config = _config(compared, settings, seed, evolving.random_settings(settings["spread"]))
+        evolving.search(judge, config, int(settings["restart"]), meter)
+
+    def train(baseline: Baseline, settings: Settings, seed: int, meter: Meter) -> None:
+        tuned: dict[str, Any] = {**settings}
+        training.train_network(task(seed, {}), dataclasses.replace(baseline, **tuned), seed, meter)
+
+    learning = {"learn_steps": (LEARN_STEPS, 10), "learn_best": (0.1, 0.3)}
     return {
-        "NEAT": lambda seed, share: _evolve(compared, seed, share, 0),
-        "NEAT, learning": lambda seed, share: _evolve(compared, seed, share, LEARN_STEPS),
-        **{name: training(baseline) for name, baseline in compared.baselines.items()},
+        "NEAT": Method(_structure(size, node_rate), _EVOLUTION, evolve),
+        "NEAT, learning": Method({"population_size": (size, size // 3), **learning}, _EVOLUTION, evolve),
+        "generation 0 learns": Method({"population_size": (size, size // 3), **learning}, ("round",), learn),
+        "random search": Method(_RANDOM, _EVOLUTION, search),
+        **{
+            name: Method(_training(baseline), ("epoch",), functools.partial(train, baseline))
+            for name, baseline in compared.baselines.items()
+        },
     }
+
+
+def _on_episodes(compared: ComparedTask, usual: Config) -> dict[str, Method]:
+    from evaluators.gradient import ppo
+
+    size, node_rate = usual.population_size, usual.mutation.add_node_rate
+    policy = ppo.settings_for(_control(compared, 0).environment())
+
+    def evolve(settings: Settings, seed: int, meter: Meter) -> None:
+        judge = evolving.EpisodeJudge(_control(compared, seed))
+        evolving.evolve(judge, _config(compared, settings, seed), meter)
+
+    def search(settings: Settings, seed: int, meter: Meter) -> None:
+        judge = evolving.EpisodeJudge(_control(compared, seed))
+        config = _config(compared, settings, seed, evolving.random_settings(settings["spread"]))
+        evolving.search(judge, config, int(settings["restart"]), meter)
+
+    def train(settings: Settings, seed: int, meter: Meter) -> None:
+        changes = {"learning_rate": settings["learning_rate"], "hidden": (settings["width"],) * 2}
+        training.train_policy(_control(compared, seed), changes, seed, meter)
+
+    rates = _multiples(policy.learning_rate, 1, 0.3, 3, 0.1)
+    units = (*_EVOLUTION, "environment step")
+    return {
+        "NEAT": Method(_structure(size, node_rate), units, evolve),
+        "random search": Method(_RANDOM, units, search),
+        "PPO": Method({"learning_rate": rates, "width": (policy.hidden[0], 16)}, ("update",), train),
+    }
+
+
+_EVOLUTION = ("generation", "gene")
+_LEARNING = ("learn_steps", "learn_best")
+
+
+def _structure(size: int, node_rate: float) -> dict[str, tuple[float, ...]]:
+    return {
+        "population_size": (size, size // 3, size * 2, size * 4),
+        "add_node_rate": _multiples(node_rate, 1, 3),
+    }
+
+
+_RANDOM: dict[str, tuple[float, ...]] = {"spread": (1.0, 0.5, 2.0, 4.0), "restart": (100, 30)}
+
+
+def _training(baseline: Baseline) -> dict[str, tuple[float, ...]]:
+    rates = _multiples(baseline.learning_rate, 1, 0.3, 3, 0.1)
+    return {"learning_rate": rates, "width": (baseline.width, baseline.width // 4)}
+
+
+def _multiples(value: float, *factors: float) -> tuple[float, ...]:
+    return tuple(float(f"{value * factor:.3g}") for factor in factors)
+
+
+def _control(compared: ComparedTask, seed: int) -> Control:
+    task = compared.experiment(seed)
+    assert isinstance(task, Control)
+    return task
+
+
+def _config(compared: ComparedTask, settings: Settings, seed: int, more: Any = None) -> Config:
+    """Return the config of a run: the experiment's, with what was tuned."""
+    task = compared.experiment(seed)
+    changes: dict[str, Any] = {"seed": seed}
+    if "population_size" in settings:
+        changes["population_size"] = settings["population_size"]
+    if "add_node_rate" in settings:
+        changes["mutation"] = {"add_node_rate": settings["add_node_rate"]}
+    return build_config(task, task.evaluator("cpu"), Options(), merge(changes, more or {}))
+
+
+def check_task(task: str) -> None:
+    """Raise ValueError unless this is a task of `compare`."""
+    if task not in TASKS:
+        known = ", ".join(TASKS)
+        raise ValueError(f"task: must be one of {known}, got {task!r}{suggestion(task, TASKS)}")
+
+
+def check_run_length(seeds: int, share: float) -> None:
+    """Raise ValueError unless this is a number of runs, and a share of their usual length."""
+    if not 1 <= seeds < 2**31:
+        raise ValueError(f"seeds: must be at least 1, got {seeds}")
+    if not 0 < share <= 1000:
+        raise ValueError(f"share: must be above 0 and at most 1000, got {share}")
 
 
 def score_name(task: str) -> str:
     """Return the name of a task's score."""
-    experiment = TASKS[task].experiment(0, 0)
-    return (
-        experiment.score_name
-        if isinstance(experiment, Prediction)
-        else f"reward over {UNSEEN_STARTS} fresh starts"
-    )
-
-
-def work_name(task: str) -> str:
-    """Return the unit in which a task's work is counted."""
-    return "evaluations" if isinstance(TASKS[task].experiment(0, 0), Prediction) else "environment steps"
+    experiment = TASKS[task].experiment(0)
+    if isinstance(experiment, Control):
+        return f"reward over {UNSEEN_STARTS} fresh starts"
+    return experiment.score_name
 
 
 def target_score(task: str) -> float | None:
     """Return the score at which a task counts as solved; None if there is no criterion."""
-    experiment = TASKS[task].experiment(0, 0)
-    return experiment.target if isinstance(experiment, Control) else 1.0 if experiment.has_criterion else None
-
-
-def _evolve(compared: ComparedTask, seed: int, share: float, learn_steps: int) -> Outcome:
-    """Evolve on a data set. The number of evaluations is the same with and without learning."""
-    from neat import Population
-
-    experiment = compared.experiment(seed, learn_steps)
-    assert isinstance(experiment, Learnable)
-    evaluator = experiment.evaluator("cpu")
-    config = build_config(experiment, evaluator, Options(), {"seed": seed})
-    learning = experiment.learn_best * learn_steps
-    cost = config.population_size * (1 + _GRADIENT_COST * learning)
-    budget = share * experiment.generations * config.population_size
-    inputs, targets, _, test = experiment.sets()
-    solved = experiment.solved(evaluator)
-
-    def score(champion: Genome) -> float:
-        return experiment.score(predictions(champion, inputs[test]), targets[test])
-
-    population, curve = Population(config), Curve()
-
-    def record(champion: Genome) -> bool:
-        curve.add(population.generation * cost, lambda: score(champion))
-        with curve.paused():
-            return solved is not None and solved(champion)
-
-    champion = population.run(evaluator, generations=max(1, round(budget / cost)), solved=record).champion
-    return Outcome(count_parameters(champion), curve.finish(lambda: score(champion)))
-
-
-def _evolve_control(compared: ComparedTask, seed: int, share: float) -> Outcome:
-    from neat import Population
-
-    experiment = compared.experiment(seed, 0)
-    assert isinstance(experiment, Control)
-    evaluator = experiment.evaluator("cpu")
-    config = build_config(experiment, evaluator, Options(), {"seed": seed})
-    solved, curve = experiment.solved(evaluator), Curve()
-
-    def score(champion: Genome) -> float:
-        return float(evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward.mean())
-
-    def record(champion: Genome) -> bool:
-        curve.add(evaluator.steps, lambda: score(champion))
-        with curve.paused():
-            return solved is not None and solved(champion)
-
-    generations = max(1, round(share * experiment.generations))
-    champion = Population(config).run(evaluator, generations=generations, solved=record).champion
-    return Outcome(count_parameters(champion), curve.finish(lambda: score(champion)))
-
-
-def count_parameters(champion: Genome) -> int:
-    """Return the number of enabled connections and nodes: the weights and biases of the champion."""
-    return sum(connection["enabled"] for connection in champion.connections) + len(champion.nodes)
-
-
-def _train_network(compared: ComparedTask, baseline: Baseline, seed: int, share: float) -> Outcome:
-    from evaluators.gradient import fit, losses, optim, reporting
-    from evaluators.gradient.optim import schedules
-
-    experiment = compared.experiment(seed, 0)
-    assert isinstance(experiment, Prediction)
-    inputs, targets, train, test = experiment.sets()
-    inputs = inputs.reshape(len(inputs), *baseline.shape)
-    model = baseline.model(inputs[0].size, targets.shape[1]).initialise(seed)
-    epochs = max(1, round(share * baseline.epochs))
-    steps = epochs * -(-len(train) // baseline.batch_size)
-    rate = schedules.cosine(baseline.learning_rate, steps)
-    optimiser = optim.AdamW(model.parameters(), rate, weight_decay=baseline.weight_decay)
-    loss: dict[str, Any] = {
-        "squared_error": losses.mean_squared,
-        "cross_entropy": losses.softmax_cross_entropy,
-    }
-    curve = Curve()
-
-    class Scores(reporting.Reporter):
-        def epoch(self, history: np.ndarray) -> None:
-            curve.add(_GRADIENT_COST * len(history), score)
-
-    def score() -> float:
-        return experiment.score(model.eval()(inputs[test]).data, targets[test])
-
-    fit(
-        model,
-        (inputs[train], targets[train]),
-        loss[experiment.loss],
-        optimiser,
-        epochs,
-        baseline.batch_size,
-        seed=seed,
-        reporters=[Scores()],
-    )
-    return Outcome(_count_weights(model), curve.finish(score))
-
-
-def _train_policy(compared: ComparedTask, seed: int, share: float) -> Outcome:
-    from evaluators.gradient import ppo
-
-    experiment = compared.experiment(seed, 0)
-    assert isinstance(experiment, Control)
-    environment = experiment.environment()
-    settings = ppo.settings_for(environment)
-    steps = max(settings.slots * settings.rollout, round(share * settings.steps))
-    learner = ppo.Learner(environment, settings.updated(steps=steps), seed)
-    curve = Curve()
-
-    def score() -> float:
-        return float(learner.policy.play(UNSEEN_STARTS, trial=REPORT_TRIAL).reward.mean())
-
-    while len(learner.history) < learner.updates:
-        learner.update()
-        done = len(learner.history)
-        if done * _NUM_SCORES // learner.updates > (done - 1) * _NUM_SCORES // learner.updates:
-            curve.add(int(learner.history["steps"][-1]), score)
-    return Outcome(_count_weights(learner.policy.actor), curve.finish(score))
-
-
-def _count_weights(model: Any) -> int:
-    return sum(parameter.data.size for parameter in model.parameters())
+    experiment = TASKS[task].experiment(0)
+    if isinstance(experiment, Control):
+        return experiment.target
+    return 1.0 if experiment.has_criterion else None

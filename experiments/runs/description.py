@@ -19,7 +19,7 @@ from pydantic import ConfigDict, StringConstraints, create_model
 
 from experiments.cli.flags import typed_fields
 from experiments.cli.program import program_words
-from experiments.tasks.experiment import COMPARE, Experiment
+from experiments.tasks.experiment import Experiment
 from neat.support.messages import quote
 from neat.support.validation import Model
 
@@ -38,7 +38,9 @@ class _Strict(Model):
     model_config = ConfigDict(strict=True)
 
 
-class _Start(_Strict):
+class Start(_Strict):
+    """A start of a command."""
+
     command: str
     time: str
     versions: dict[str, str]
@@ -68,7 +70,7 @@ class Description(_Strict):
     """Labels of a study's settings, which are the rows of its table; empty for a single run."""
     written: list[str] | None = None
     """Names of the files that the run has written or, until it ends, may write; None in format 1."""
-    starts: list[_Start]
+    starts: list[Start]
     """Command, time and versions of the first start and of each resumption."""
 
 
@@ -82,7 +84,19 @@ def describe(
     Raises:
         ValueError: A file cannot be read.
     """
-    task = _task_fields(name, experiment.with_absolute_paths(), _file_digests(experiment))
+    arguments = dataclasses.asdict(experiment.with_absolute_paths())
+    return describe_task(name, arguments, _file_digests(experiment), options, command)
+
+
+def describe_task(
+    name: str,
+    arguments: dict[str, Any],
+    files: dict[str, dict[str, str | None]],
+    options: dict[str, Any],
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Return the content of run.json for a new run with these arguments, and with paths and digests of these files."""
+    task = _task_fields(name, arguments, files)
     return {"format": FORMAT, **task, "options": options, "starts": [start_entry(command)]}
 
 
@@ -105,32 +119,30 @@ def describe_resumed(
     content = description.model_dump(exclude_unset=True)
     content["options"] |= options
     content["starts"].append(start_entry(command))
-    return {**content, "format": FORMAT, **_task_fields(description.experiment, experiment, files)}
+    task = _task_fields(description.experiment, dataclasses.asdict(experiment), files)
+    return {**content, "format": FORMAT, **task}
 
 
 def read(folder: Path) -> Description:
     """Read the description of the run in a folder.
 
     Raises:
-        ValueError: The file is missing or damaged, describes a comparison, or has a wrong field. The message names the
-            file and the field.
+        ValueError: The file is missing or damaged, or has a wrong field. The message names the file and the field.
     """
     path = folder / RUN
     try:
         content = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
         if not isinstance(content, dict):
             raise ValueError("expected an object")
-        if content.get("experiment") != COMPARE:
-            description = Description(**content)
-            _check_format(description)
-            return description
+        description = Description(**content)
+        _check_format(description)
+        return description
     except OSError as error:
         raise ValueError(f"resume: {path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"resume: {path}: no description of a run: {error}") from None
     except RecursionError:
         raise ValueError(f"resume: {path}: no description of a run: nested too deeply") from None
-    raise ValueError(f"resume: {folder} holds a comparison, which cannot be resumed")
 
 
 def build_instance(
@@ -176,13 +188,8 @@ def check_files(
         ValueError: A file has changed or cannot be read, or the run's description was edited.
     """
     path, now = folder / RUN, _file_digests(experiment)
-    kept = description.model_dump(include={"arguments", "files"})
-    if description.digest not in (None, _digest_of_task(description.experiment, **kept)):
-        raise ValueError(
-            f"resume: {path}: digest: does not match experiment, arguments and files, which were edited after the run "
-            "wrote them; a resumed run keeps its task"
-        )
-    then = kept["files"]
+    check_digest(description, folder)
+    then = description.model_dump(include={"files"})["files"]
     if then is not None and then.keys() != now.keys():
         raise ValueError(f"resume: {path}: files: must name {list(now)}, got {quote(list(then))}")
     for field, file in now.items():
@@ -201,6 +208,16 @@ def check_files(
     return now
 
 
+def check_digest(description: Description, folder: Path) -> None:
+    """Raise ValueError if the fields that define the task were edited after the run wrote them."""
+    kept = description.model_dump(include={"arguments", "files"})
+    if description.digest not in (None, _digest_of_task(description.experiment, **kept)):
+        raise ValueError(
+            f"resume: {folder / RUN}: digest: does not match experiment, arguments and files, which were edited after "
+            "the run wrote them; a resumed run keeps its task"
+        )
+
+
 def _check_format(description: Description) -> None:
     """Raise ValueError if the format is unknown or a field does not belong to it."""
     if description.format not in (1, FORMAT):
@@ -214,10 +231,10 @@ def _check_format(description: Description) -> None:
 
 
 def _task_fields(
-    name: str, experiment: Experiment, files: dict[str, dict[str, str | None]]
+    name: str, arguments: dict[str, Any], files: dict[str, dict[str, str | None]]
 ) -> dict[str, Any]:
     """Return the fields of run.json that define the task, and their digest."""
-    task: dict[str, Any] = {"experiment": name, "arguments": dataclasses.asdict(experiment), "files": files}
+    task: dict[str, Any] = {"experiment": name, "arguments": arguments, "files": files}
     return {**task, "digest": _digest_of_task(**task)}
 
 

@@ -22,7 +22,7 @@ _RUN_FILES = {
     *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "result.json"),
     *("champion.json", "champion.svg", "fitness.svg", "species.svg"),
 }
-COMPARISON_FILES = {RUN, "curves.csv", "summary.json", "compare.svg"}
+COMPARISON_FILES = {RUN, "plan.json", "curves.csv", "summary.json", "compare.svg"}
 """Names of the files that `compare` may write."""
 
 

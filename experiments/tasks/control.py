@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from evaluators.moments import moments
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
@@ -60,18 +62,20 @@ class Control(Experiment):
             device=device,
         )
 
+    def exceeds_target(self, reward: np.ndarray) -> bool:
+        """Whether the mean of these rewards, float64 (episodes,), exceeds the target by two standard errors."""
+        if self.target is None:
+            return False
+        mean, deviation = moments(reward, ddof=1)
+        return bool(mean - 2 * deviation / len(reward) ** 0.5 >= self.target)
+
     def solved(self, evaluator: Rollout) -> Callable[[Genome], bool] | None:
         """Return a criterion: the champion exceeds the target over fresh starts by two standard errors."""
-        target = self.target
-        if target is None:
+        if self.target is None:
             return None
-
-        def is_solved(champion: Genome) -> bool:
-            reward = evaluator.play(champion, UNSEEN_STARTS, trial=STOP_TRIAL).reward[0]
-            mean, deviation = moments(reward, ddof=1)
-            return bool(mean - 2 * deviation / len(reward) ** 0.5 >= target)
-
-        return is_solved
+        return lambda champion: self.exceeds_target(
+            evaluator.play(champion, UNSEEN_STARTS, trial=STOP_TRIAL).reward[0]
+        )
 
     def measures(self, champion: Genome, evaluator: Rollout) -> dict[str, float]:
         """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""

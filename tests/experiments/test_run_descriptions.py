@@ -153,10 +153,10 @@ def test_the_digest_is_of_what_was_read_or_older(options, monkeypatch):
     assert json.loads(Path("run/run.json").read_text())["files"]["data"]["sha256"] == expected
 
 
-def test_a_comparison_cannot_go_on(monkeypatch, capsys):
+def test_a_comparison_is_no_run_of_an_experiment(monkeypatch, capsys):
     monkeypatch.setattr("experiments.comparison.compare.draw", lambda *_, **__: None)
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "out"]) == 0
-    refused(["xor", "--resume", "out"], capsys, "resume: out holds a comparison, which cannot be resumed")
+    refused(["xor", "--resume", "out"], capsys, "resume: out holds an experiment compare, got xor")
 
 
 def test_data_from_a_pipe_can_be_read_once():

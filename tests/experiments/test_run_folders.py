@@ -124,7 +124,7 @@ def test_overwriting_deletes_what_the_earlier_run_wrote_and_nothing_else():
     assert main(line) == 0
     assert not {"checkpoint.npz", "metrics.csv", "champion.json"} & contents("out").keys()
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "out", "--overwrite"]) == 0
-    assert contents("out").keys() == {"run.json", "curves.csv", "summary.json", "compare.svg", *theirs}
+    assert contents("out").keys() == {*folder.COMPARISON_FILES, *theirs}
     assert all(Path("out", name).read_text() == "mine" for name in theirs)
 
 
@@ -289,7 +289,7 @@ def test_results_are_on_the_disk_before_they_are_printed(monkeypatch):
 
     monkeypatch.setattr(reporting.Terminal, "finish", fail)
     monkeypatch.setattr("experiments.runs.table.print_table", fail)
-    monkeypatch.setattr("experiments.comparison.compare.print_table", fail)
+    monkeypatch.setattr("experiments.comparison.results.print_table", fail)
     assert main(["xor", *FEW[:-1], "--output", "run"]) == 2
     assert contents("run").keys() == folder.run_files((), lineage=True)
     assert main(["xor", "--runs", "2", *FEW, "--output", "study"]) == 2
