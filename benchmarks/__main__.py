@@ -35,6 +35,7 @@ PARTS = (
     "learning_within",
     "friedman1",
     "convolution",
+    "layers",
     "ppo",
 )
 OPTIONAL_PARTS = ("gpu",)  # need special hardware
