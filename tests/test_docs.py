@@ -100,6 +100,17 @@ def test_the_pages_on_gradients(capsys, tmp_path, monkeypatch):
     assert (tmp_path / "metrics.csv").read_text().startswith("update,steps,episodes,reward,")
 
 
+def test_the_page_on_the_backend():
+    namespace = {}
+    convert, climb = blocks("docs/backend.md")
+    exec(convert, namespace)
+    assert namespace["learned"].fitness.mean() > namespace["fitness"].mean()
+    assert len(namespace["model"].layers) == 3
+    exec(climb, namespace)
+    after = evaluators.differentiate(*(namespace[name] for name in ("genomes", "inputs", "targets"))).fitness
+    assert (after > namespace["found"].fitness).all()
+
+
 def test_the_page_on_neat_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     data = ROOT / "tests" / "data"
