@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import evaluators
-from benchmarks.learning_within import CASES, WARM_UP, Arm, Case, Run, adam, evolve
+from benchmarks.learning_within import CASES, WARM_UP, Arm, Case, adam, evolve
 from benchmarks.report import Table, seconds
 from experiments.runs.statistics import bootstrap
 from neat import Genomes, Population, parallel
@@ -102,15 +102,16 @@ def run(quick: bool) -> dict[str, Any]:
         parallel.set_threads(threads)
 
 
-def _run_case(case: Case, factor: int, runs: int) -> dict[str, list[Run]]:
+def _run_case(case: Case, factor: int, runs: int) -> dict[str, tuple[float, float, float]]:
+    """Return the mean score of each arm, with its 95 % interval."""
     for arm in ARMS.values():
         evolve(case._replace(budget=np.inf), FIRST_SEED - 1, arm, most=WARM_UP)
     budget = case._replace(budget=factor * case.budget)
-    found: dict[str, list[Run]] = {name: [] for name in ARMS}
+    scores: dict[str, list[float]] = {name: [] for name in ARMS}
     for seed in range(FIRST_SEED, FIRST_SEED + runs):
         for name, arm in ARMS.items():  # in turn, so that a busy machine is busy for all of them
-            found[name].append(evolve(budget, seed, arm))
-    return found
+            scores[name].append(evolve(budget, seed, arm).score)
+    return {name: (float(np.mean(found)), *bootstrap(found)) for name, found in scores.items()}
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
@@ -122,9 +123,8 @@ def _table(factor: int, result: dict[str, Any]) -> Table:
     for arm in ARMS:
         row = [arm]
         for case in CASES:
-            scores = [score for score, *_ in result[f"{case.task} {factor}"][arm]]
-            low, high = bootstrap(scores)
-            row.append(f"{np.mean(scores):.3f} ({low:.3f} – {high:.3f})")
+            mean, low, high = result[f"{case.task} {factor}"][arm]
+            row.append(f"{mean:.3f} ({low:.3f} – {high:.3f})")
         rows.append(row)
     heads = [f"{case.task}, {seconds(factor * case.budget)}" for case in CASES]
     note = f"Means of the test score with 95 % intervals over {RUNS[factor]} runs; seeds from {FIRST_SEED:,}."

@@ -88,11 +88,10 @@ def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
 def test_the_pages_on_gradients(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {}
-    *through_networks, layers, policy = blocks("docs/gradient.md")
-    for block in through_networks:
-        exec(block, namespace)
+    through_networks, layers, policy = blocks("docs/gradient.md")
+    exec(through_networks, namespace)
     assert namespace["population"].generation == 12
-    assert namespace["result"].champion_fitness > namespace["learned"].fitness_before.max()
+    assert namespace["learned"].fitness.max() > namespace["learned"].fitness_before.max()
     exec(layers, {})
     assert capsys.readouterr().out
     exec(policy, {})
@@ -109,6 +108,16 @@ def test_the_page_on_the_backend():
     exec(climb, namespace)
     after = evaluators.differentiate(*(namespace[name] for name in ("genomes", "inputs", "targets"))).fitness
     assert (after > namespace["found"].fitness).all()
+
+
+def test_the_page_on_learning(capsys):
+    namespace = {}
+    evolution, polishing = blocks("docs/learning.md")
+    exec(evolution, namespace)
+    assert namespace["result"].champion_fitness > -1e-3
+    assert float(capsys.readouterr().out) == pytest.approx(namespace["result"].champion_fitness, rel=0.1)
+    exec(polishing, namespace)
+    assert namespace["polished"].fitness >= namespace["polished"].fitness_before
 
 
 def test_the_page_on_neat_python(tmp_path, monkeypatch, capsys):
