@@ -1,11 +1,20 @@
-"""Draw figures of runs and networks."""
+"""Draw figures of runs, networks, predictions and training."""
 
+from neat.plot.classification import confusion
+from neat.plot.comparison import compare, runs
+from neat.plot.gradients import ppo, training
 from neat.plot.network import topology
-from neat.plot.run import fitness, runs, species
+from neat.plot.run import fitness, species
+from neat.plot.trade_offs import pareto
 
 __all__ = [
+    "compare",
+    "confusion",
     "fitness",
+    "pareto",
+    "ppo",
     "runs",
     "species",
     "topology",
+    "training",
 ]

@@ -2,88 +2,214 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from neat.genome.genome import Genome
+from neat.plot.canvas import Canvas, canvas, check_names, check_place, measure_text, show_name
+from neat.plot.edges import arrow_head, connection_curve, extreme_point
 from neat.plot.graph_layout import GraphLayout, lay_out
-from neat.plot.style import BLUE, GREY, INK, ORANGE, check_kind, save, style
+from neat.plot.network_legend import draw_legend, plan_legend, weight_colours
+from neat.plot.style import GREY, INK, check_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Curve
 
-Point = tuple[float, float]
-
-_INPUT, _HIDDEN, _OUTPUT = "#dddddd", "#ffffff", "#ffffff"
+_INPUT, _NODE = "#dddddd", "#ffffff"
 _PALETTE = ("#fdd49e", "#a8ddb5", "#c6b5e0", "#fbb4c4", "#9fd3e6", "#e6e29a", "#d9b38c", "#b8c4cc")
-_SPACING_FOR_TEXT = 0.4  # inches between nodes; text does not fit below this
+_LINE = 0.08  # inches of a line of text under a node
+_SMALL = 5.5  # points of that text
 
 
-def topology(genome: Genome, path: str | Path) -> None:
-    """Draw a network in layers from left to right: inputs `x0 …` and `bias`, outputs `y0 …`, hidden nodes with ids.
+class _Labels(NamedTuple):
+    """What is written at nodes, by their ids."""
 
-    The colour and width of a connection show its weight; disabled connections are dashed. The label of a node shows
-    its activation, and its aggregation unless that is the sum. Nodes that are too close for labels have colours
-    instead. Connections that do not go from left to right are arcs with an arrowhead.
+    name: dict[int, str]
+    """Names of inputs and outputs."""
+    function: dict[int, str]
+    """Activation, and aggregation unless it is the sum, of all nodes but inputs."""
+    bias: dict[int, str]
+    """Biases of all nodes but inputs; empty unless they are shown."""
+
+    @property
+    def functions(self) -> list[str]:
+        """The distinct functions."""
+        return sorted(set(self.function.values()))
+
+    def text(self, node: int) -> str:
+        """Return the lines under a node; a function that all nodes share is in the legend instead."""
+        lines = self.function[node].split(", ") if len(self.functions) > 1 else []
+        return "\n".join([*lines, *([self.bias[node]] if self.bias else [])])
+
+    @property
+    def lines(self) -> int:
+        """The largest number of lines under a node."""
+        return max(len(self.text(node).splitlines()) for node in self.function)
+
+    @property
+    def width(self) -> float:
+        """The width of the longest line under a node in inches."""
+        lines = {line for node in self.function for line in self.text(node).splitlines()}
+        return max((measure_text(line, _SMALL) for line in lines), default=0.0)
+
+
+class _Drawing(NamedTuple):
+    """A network on its way into axes, whose data are inches, y downwards."""
+
+    plan: GraphLayout
+    labels: _Labels
+    radius: float
+    """Radius of a node."""
+    with_text: bool
+    """Whether functions and biases are written; else colours show the functions."""
+
+
+def topology(
+    genome: Genome,
+    path: str | Path | None = None,
+    *,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    biases: bool = False,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw a network in layers from left to right: inputs, hidden nodes with their ids, outputs.
+
+    The colour and width of a connection show its weight; disabled connections are dashed. The text under a node shows
+    its activation, and its aggregation unless that is the sum; if all nodes share them, they are in the legend. Nodes
+    that are too close for text have colours instead. Connections that do not go from left to right are arcs with an
+    arrowhead.
 
     Args:
         genome: The genome to draw.
-        path: The file to write; its ending (svg, pdf, png) selects the format.
+        path: The file to write, if any; its ending (svg, pdf, png) selects the format.
+        input_names: A name for each input, without the bias input; by default `x0`, `x1`, ….
+        output_names: A name for each output, such as those of classes; by default `y0`, `y1`, ….
+        biases: Whether to write the biases under the nodes, if there is room.
+        ax: Axes to draw into, instead of a new figure. The network is laid out for the size that they have.
+
+    Returns:
+        The figure.
 
     Raises:
-        ValueError: `genome` is not a genome, or the path has another ending.
+        ValueError: `genome` is not a genome, the names are not text or not as many as inputs or outputs, the path has
+            another ending, or `ax` is not a matplotlib Axes or is given together with a path.
     """
     check_kind("genome", genome, Genome)
-    with style():
-        save(_draw(genome), path)
-
-
-def _draw(genome: Genome) -> Figure:
-    from matplotlib.figure import Figure
-
+    check_place(path, ax)
+    labels = _Labels(_name_ends(genome, input_names, output_names), *_describe_nodes(genome, biases))
     connections = sorted(genome.connections, key=lambda c: (c["enabled"], abs(c["weight"])))
     plan = lay_out(genome, [(c["source"], c["target"]) for c in connections])
-    rows = plan.highest - plan.lowest + 1
-    unit = float(np.clip(7.0 / rows, 0.22, 0.6))  # inches between nodes of a layer, then between layers
-    step = float(np.clip(6.0 / (plan.layer_count - 1), max(0.9, 1.2 * unit), 1.6))
-    radius = 0.27 * unit
+    available = None if ax is None else np.array(ax.get_window_extent().size) / ax.figure.dpi
+    step, unit = _choose_distances(plan, available)
+    radius = 0.27 * min(unit, 0.8 * step)
     plan = plan.scale(step, unit)
-    curves = [_curve(plan, c["source"], c["target"], radius) for c in connections]
+    curves = [connection_curve(plan, c["source"], c["target"], radius) for c in connections]
 
-    top = min([plan.lowest - radius, *(_highest_point(curve) for curve in curves)]) - 0.1
-    bottom = plan.highest + 0.5 * unit + 0.5
-    width = step * (plan.layer_count - 1) + 1.3
-    figure = Figure(figsize=(width, bottom - top))
-    axes = figure.add_axes((0, 0, 1, 1))
+    left, right = (_margin(labels, ids, radius) for ids in (genome.input_ids, genome.output_ids))
+    x, y = _find_limits(plan, curves, (left, step * (plan.layer_count - 1) + right))
+    with_text = labels.lines * _LINE <= 0.406 * unit and labels.width <= 1.1 * step
+    legend = plan_legend(connections, _legend_entries(labels, with_text), x[1] - x[0])
+    y[0] += 0.5 * unit + 0.5 + legend.further_height  # the texts of the lowest node, and the legend
+    # The network lies in the middle if the legend or the axes of the caller are larger.
+    least = (legend.width, 0) if available is None else np.maximum(available, (legend.width, 0))
+    x += np.array([-0.5, 0.5]) * max(0.0, least[0] - (x[1] - x[0]))
+    y += np.array([0.5, -0.5]) * max(0.0, least[1] - (y[0] - y[1]))
+    size = float(x[1] - x[0]), float(y[0] - y[1])
+    with canvas(path, ax, size, (0, 0, 0, 0)) as result:
+        _set_up_axes(result, x, y)
+        drawing = _Drawing(plan, labels, radius, with_text)
+        _draw_connections(result.axes, drawing, connections, curves)
+        _draw_nodes(result.axes, drawing, genome)
+        draw_legend(result.axes, legend, size)
+    return result.figure
+
+
+def _find_limits(
+    plan: GraphLayout, curves: list[Curve], ends: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the left and right limit, and the lower and upper one; `ends` are how far names reach to both sides."""
+    extremes = np.array([extreme_point(curve) for curve in curves]).reshape(-1, 2)
+    right = max([ends[1], *(extremes[:, 0] + 0.1)])
+    top = min([plan.lowest - 0.2, *extremes[:, 1]]) - 0.1
+    return np.array([-ends[0], right]), np.array([plan.highest, top])
+
+
+def _choose_distances(plan: GraphLayout, available: np.ndarray | None) -> tuple[float, float]:
+    """Return the inches between layers, and between nodes of a layer; `available` is the size of given axes."""
+    rows, gaps = plan.highest - plan.lowest + 1, plan.layer_count - 1
+    if available is not None:
+        width, height = available
+        return float(np.clip((width - 1.3) / gaps, 0.2, 1.6)), float(
+            np.clip((height - 0.6) / rows, 0.08, 0.6)
+        )
+    unit = float(np.clip(7.0 / rows, 0.22, 0.6))
+    return float(np.clip(6.0 / gaps, max(0.9, 1.2 * unit), 1.6)), unit
+
+
+def _name_ends(genome: Genome, input_names: Any, output_names: Any) -> dict[int, str]:
+    """Return the names of inputs and outputs by id."""
+    inputs = [f"x{k}" for k in range(genome.num_inputs)]
+    if input_names is not None:
+        inputs = check_names("input_names", input_names, genome.num_inputs, "inputs")
+    outputs = [f"y{k}" for k in range(genome.num_outputs)]
+    if output_names is not None:
+        outputs = check_names("output_names", output_names, genome.num_outputs, "outputs")
+    names = [*inputs, *(["bias"] if genome.bias_input else []), *outputs]
+    return dict(zip([*genome.input_ids, *genome.output_ids], map(show_name, names), strict=True))
+
+
+def _describe_nodes(genome: Genome, biases: bool) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the functions and the biases of nodes as text, by id."""
+    nodes = genome.nodes
+    functions = {
+        node["id"]: node["activation"] + ("" if node["aggregation"] == "sum" else f", {node['aggregation']}")
+        for node in nodes
+    }
+    shown = {node["id"]: f"bias {node['bias']:.2g}".replace("-", "−") for node in nodes} if biases else {}
+    return functions, shown
+
+
+def _margin(labels: _Labels, ids: list[int], radius: float) -> float:
+    """Return the inches beside a layer of inputs or outputs that hold their names."""
+    longest = max(measure_text(labels.name[node], _font_size(radius) + 1.5) for node in ids)
+    return max(0.65, longest + 1.35 * radius + 0.1)
+
+
+def _font_size(radius: float) -> float:
+    return float(np.clip(72 * radius * 0.62, 3.0, 7.5))
+
+
+def _legend_entries(labels: _Labels, with_text: bool) -> dict[str, str | None]:
+    """Return the legend's texts, each with the colour of nodes that it explains."""
+    if len(labels.functions) == 1:
+        return {f"all nodes: {labels.functions[0]}": None}
+    return {} if with_text else {name: _PALETTE[k % len(_PALETTE)] for k, name in enumerate(labels.functions)}
+
+
+def _set_up_axes(result: Canvas, x: np.ndarray, y: np.ndarray) -> None:
+    axes = result.axes
     axes.set_axis_off()
-    axes.set_xlim(-0.65, width - 0.65)  # data are inches, y downwards
-    axes.set_ylim(bottom, top)
-
-    greatest = max((abs(c["weight"]) for c in connections), default=0.0) or 1.0
-    _draw_connections(axes, connections, curves, plan, radius, greatest)
-    entries = _draw_nodes(axes, genome, plan, radius, unit >= _SPACING_FOR_TEXT)
-    _draw_legend(figure, entries, connections, greatest)
-    return figure
+    axes.set_xlim(*x)
+    axes.set_ylim(*y)
+    if not result.is_new:
+        axes.set_aspect("equal")
 
 
 def _draw_connections(
-    axes: Axes,
-    connections: list[dict[str, Any]],
-    curves: list[Curve],
-    plan: GraphLayout,
-    radius: float,
-    greatest: float,
+    axes: Axes, drawing: _Drawing, connections: list[dict[str, Any]], curves: list[Curve]
 ) -> None:
     from matplotlib.collections import PathCollection, PolyCollection
 
+    greatest = max((abs(c["weight"]) for c in connections), default=0.0) or 1.0
     thin = 1.0 if len(connections) <= 60 else 0.6 if len(connections) <= 250 else 0.4
-    colours = _weight_colours()(np.array([0.5 + 0.5 * c["weight"] / greatest for c in connections]))
+    thin *= min(1.0, drawing.radius / 0.08)
+    colours = weight_colours()(np.array([0.5 + 0.5 * c["weight"] / greatest for c in connections]))
     heads, head_colours = [], []
     for enabled in (False, True):
         chosen = [k for k, c in enumerate(connections) if c["enabled"] is enabled]
@@ -100,168 +226,53 @@ def _draw_connections(
         )
         axes.add_collection(collection, autolim=False)
         for k, width, stroke in zip(chosen, widths, strokes, strict=True):
-            if (connections[k]["source"], connections[k]["target"]) not in plan.route:
-                heads.append(_arrow_head(curves[k], 0.4 * radius + 0.012 * width))
+            if (connections[k]["source"], connections[k]["target"]) not in drawing.plan.route:
+                heads.append(arrow_head(curves[k], 0.4 * drawing.radius + 0.012 * width))
                 head_colours.append(stroke)
     axes.add_collection(
         PolyCollection(heads, facecolors=head_colours, linewidths=0, zorder=2.5), autolim=False
     )
 
 
-def _draw_nodes(
-    axes: Axes, genome: Genome, plan: GraphLayout, radius: float, with_text: bool
-) -> dict[str, str]:
-    """Draw nodes and labels; return the legend's colours by function, or {} if text replaces them."""
+def _draw_nodes(axes: Axes, drawing: _Drawing, genome: Genome) -> None:
+    """Draw nodes and what is written at them."""
     from matplotlib.collections import EllipseCollection
-    from matplotlib.patheffects import withStroke
 
+    plan, labels, radius, with_text = drawing
     outputs = genome.output_ids
-    labels = {node: f"x{k}" for k, node in enumerate(genome.input_ids)}
-    if genome.bias_input:
-        labels[genome.input_ids[-1]] = "bias"
-    functions = {
-        node["id"]: node["activation"] + ("" if node["aggregation"] == "sum" else f"\n{node['aggregation']}")
-        for node in genome.nodes
-    }
-    distinct = sorted(set(functions.values()))
-    colour_of = {name: _PALETTE[k % len(_PALETTE)] for k, name in enumerate(distinct)}
-    face = {node: colour_of[name] for node, name in functions.items()}
-    if with_text:
-        face = dict.fromkeys(functions, _HIDDEN)
+    colour_of = _legend_entries(labels, with_text)
     nodes = list(plan.position)
-    diameters = [2 * radius] * len(nodes)
+    faces = [
+        (colour_of.get(labels.function[node]) or _NODE) if node in labels.function else _INPUT
+        for node in nodes
+    ]
     circles = EllipseCollection(
-        diameters,
-        diameters,
+        [2 * radius] * len(nodes),
+        [2 * radius] * len(nodes),
         [0.0] * len(nodes),
         units="xy",
         offsets=[plan.position[node] for node in nodes],
         offset_transform=axes.transData,
-        facecolors=[face.get(node, _INPUT) for node in nodes],
+        facecolors=faces,
         edgecolors=INK,
         linewidths=[(1.2 if node in outputs else 0.7) * min(1.0, radius / 0.1) for node in nodes],
         zorder=3,
     )
     axes.add_collection(circles, autolim=False)
 
-    size = float(np.clip(72 * radius * 0.62, 3.0, 7.5))
+    size = _font_size(radius)
     for node, (x, y) in plan.position.items():
-        if node in labels:
-            axes.text(x - 1.35 * radius, y, labels[node], ha="right", va="center", fontsize=size + 1.5)
-            continue
-        if node in outputs:
-            name = f"y{outputs.index(node)}"
-            axes.text(x + 1.35 * radius, y, name, ha="left", va="center", fontsize=size + 1.5)
+        if node in labels.name:
+            end, side = (1, "left") if node in outputs else (-1, "right")
+            look: Any = {"ha": side, "va": "center", "fontsize": size + 1.5, "parse_math": False}
+            axes.text(x + end * 1.35 * radius, y, labels.name[node], **look)
         else:
             small = size if node < 1000 else size * 3.2 / len(str(node))
             axes.text(x, y, str(node), ha="center", va="center", fontsize=small, zorder=4)
-        if with_text:
-            halo = [withStroke(linewidth=1.6, foreground="white")]
+        if with_text and node in labels.function and (text := labels.text(node)):
+            # A halo around the letters would turn the text of an SVG into curves.
+            back = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3}
             axes.text(
-                x, y + 1.2 * radius, functions[node],
-                ha="center", va="top", fontsize=5.5, linespacing=0.95, zorder=4, path_effects=halo,
+                x, y + 1.2 * radius, text,
+                ha="center", va="top", fontsize=_SMALL, linespacing=0.95, zorder=4, bbox=back,
             )  # fmt: skip
-    return {} if with_text else colour_of
-
-
-def _draw_legend(
-    figure: Figure, entries: dict[str, str], connections: list[dict[str, Any]], greatest: float
-) -> None:
-    """Draw the legend in a line under the network: weights, disabled connections, functions by colour."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-    from matplotlib.lines import Line2D
-
-    width, height = figure.get_size_inches()
-    if connections:
-        bar = figure.add_axes((0.55 / width, 0.27 / height, 0.9 / width, 0.07 / height))
-        figure.colorbar(
-            ScalarMappable(Normalize(-greatest, greatest), _weight_colours()), bar, orientation="horizontal"
-        )
-        bar.set_xticks([-greatest, 0, greatest], [f"−{greatest:.3g}", "0", f"{greatest:.3g}"], fontsize=5.5)
-        bar.tick_params(length=1.5, pad=1)
-        figure.text(0.5 / width, 0.3 / height, "weight", fontsize=6, ha="right", va="center")
-    dot: dict[str, Any] = {
-        "marker": "o",
-        "color": "none",
-        "markeredgecolor": INK,
-        "markeredgewidth": 0.5,
-        "markersize": 5,
-    }
-    handles = [
-        Line2D([], [], **dot, markerfacecolor=colour, label=name.replace("\n", ", "))
-        for name, colour in entries.items()
-    ]
-    if not all(c["enabled"] for c in connections):
-        handles.insert(0, Line2D([], [], color=GREY, linewidth=0.7, linestyle=(0, (3, 2)), label="disabled"))
-    columns = max(1, int((width - 1.7) / 0.75))
-    figure.legend(
-        handles=handles,
-        loc="center left",
-        bbox_to_anchor=(1.65 / width, 0.3 / height),
-        ncols=columns,
-        fontsize=6,
-        borderpad=0,
-        handlelength=1.6,
-        columnspacing=1.0,
-    )
-
-
-def _weight_colours() -> Colormap:
-    """Return a map from orange (negative) over a grey that is visible on white to blue (positive)."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("weight", [ORANGE, "#c9c9c9", BLUE])
-
-
-def _curve(plan: GraphLayout, source: int, target: int, radius: float) -> Curve:
-    if (source, target) in plan.route:
-        return _forward_curve(plan.route[source, target], radius)
-    return _arc(plan.position[source], plan.position[target], radius)
-
-
-def _highest_point(curve: Curve) -> float:
-    """Return the least y of a curve: it stays within three quarters of the way to its control points."""
-    heights = np.asarray(curve.vertices)[:, 1]
-    return float(heights[0] + 0.75 * (heights.min() - heights[0]))
-
-
-def _forward_curve(points: list[Point], radius: float) -> Curve:
-    """Return a smooth curve through the points, horizontal at each, between the edges of the end nodes."""
-    from matplotlib.path import Path as Curve
-
-    (x0, y0), (x1, y1) = points[0], points[-1]
-    points = [(x0 + radius, y0), *points[1:-1], (x1 - radius, y1)]
-    vertices = [points[0]]
-    for (xa, ya), (xb, yb) in pairwise(points):
-        reach = 0.45 * (xb - xa)
-        vertices += [(xa + reach, ya), (xb - reach, yb), (xb, yb)]
-    return Curve(vertices, [Curve.MOVETO] + [Curve.CURVE4] * (len(vertices) - 1))
-
-
-def _arc(source: Point, target: Point, radius: float) -> Curve:
-    """Return an arc over the nodes, for a self-loop or a connection within a layer or backwards."""
-    from matplotlib.path import Path as Curve
-
-    (xs, ys), (xt, yt) = source, target
-    if source == target:
-        side, top = 0.7 * radius, 0.72 * radius
-        vertices = [(xs - side, ys - top), (xs - 3 * side, ys - 4 * top), (xs + 3 * side, ys - 4 * top),
-                    (xs + side, ys - top)]  # fmt: skip
-    elif abs(xs - xt) < radius:
-        bulge = 0.25 + 0.25 * abs(yt - ys)
-        lean = 0.7 * radius * np.sign(yt - ys)
-        vertices = [(xs + 0.7 * radius, ys + lean), (xs + bulge, ys + 2 * lean), (xt + bulge, yt - 2 * lean),
-                    (xt + 0.7 * radius, yt - lean)]  # fmt: skip
-    else:
-        rise = 0.25 + 0.22 * abs(xs - xt)
-        vertices = [(xs, ys - radius), (xs, ys - rise), (xt, yt - rise), (xt, yt - radius)]
-    return Curve(vertices, [Curve.MOVETO] + [Curve.CURVE4] * 3)
-
-
-def _arrow_head(curve: Curve, size: float) -> np.ndarray:
-    """Return the three corners of an arrowhead at the end of `curve`."""
-    before, end = np.asarray(curve.vertices)[-2:]
-    along = (end - before) / max(float(np.hypot(*(end - before))), 1e-9) * size
-    across = np.array([-along[1], along[0]]) * 0.6
-    return np.array([end, end - 1.8 * along + across, end - 1.8 * along - across])

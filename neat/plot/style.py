@@ -14,14 +14,21 @@ from neat.support.files import as_path, write_atomically
 from neat.support.messages import quote
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY, INK = "#2166ac", "#d6604d", "#8c8c8c", "#222222"
+PALE_BLUE = "#a6c8e4"
+_SERIES = (BLUE, ORANGE, "#4d9221", "#762a83", "#b8860b", "#35978f", INK, "#c51b7d")
+_DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1)))
+
+# DejaVu Sans comes with matplotlib, so figures are the same everywhere. Browsers without it take the next; Verdana's
+# letters are as wide.
+_FONTS = ["DejaVu Sans", "Verdana"]
+_FAMILIES = ", ".join([*map(repr, _FONTS), "sans-serif"])  # as matplotlib writes them
 
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so figures are the same everywhere
+    "font.sans-serif": _FONTS,
     "font.size": 8.0,
     "axes.linewidth": 0.6,
     "axes.labelpad": 2.0,
@@ -31,6 +38,7 @@ _STYLE: dict[str, Any] = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # text is text, which can be searched, copied and edited
     "svg.hashsalt": "batchneat",  # otherwise, ids in an SVG are random
 }
 _FORMATS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
@@ -50,25 +58,32 @@ def style() -> Iterator[None]:
         yield
 
 
-def figure_and_axes() -> tuple[Figure, Axes]:
-    """Return an empty figure as wide as a column of a paper, with room for a line of legend."""
-    from matplotlib.figure import Figure
-
-    # The margins are fixed, because matplotlib's layout engines draw everything twice.
-    width, height, left, right, below, above = 4.6, 2.9, 0.66, 0.1, 0.4, 0.3
-    figure = Figure(figsize=(width, height))
-    box = (left / width, below / height, 1 - (left + right) / width, 1 - (below + above) / height)
-    return figure, figure.add_axes(box)
+def series_look(number: int) -> dict[str, Any]:
+    """Return the colour and the dashes of the line of series 0, 1, …; the first 24 differ."""
+    return {"color": _SERIES[number % 8], "linestyle": _DASHES[number // 8 % 3]}
 
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write `figure` in the format of the path's ending, without a date; raise ValueError for another ending."""
+    write_atomically(path, render(figure, select_format(path)))
+
+
+def select_format(path: str | Path) -> str:
+    """Return the format that the path's ending names, such as "svg"; raise ValueError for another ending."""
     kind = as_path(path).suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
         raise ValueError(f"path: must end in .{', .'.join(_FORMATS)}, got {quote(str(path))}")
+    return kind
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """Return `figure` as a file of a format, without a date. Call it within `style`."""
     content = io.BytesIO()
     figure.savefig(content, format=kind, dpi=200, metadata=_FORMATS[kind])
-    write_atomically(path, content.getvalue())
+    if kind != "svg":
+        return content.getvalue()
+    # matplotlib names a single font for the powers on logarithmic axes.
+    return content.getvalue().replace(b"font-family: 'DejaVu Sans'\"", f'font-family: {_FAMILIES}"'.encode())
 
 
 def check_kind(name: str, value: Any, kind: type[Genome | History]) -> None:

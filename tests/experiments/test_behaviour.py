@@ -24,6 +24,7 @@ from tests.support.random_walks import Drift, Walk
 
 OURS = sorted(scenes._DEPICTIONS, key=lambda cls: cls.__name__)
 FILES = ["behaviour.svg", "behaviour.gif"]
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def episode(environment, steps=30, terminated=False, seed=0):
@@ -69,10 +70,8 @@ def artist(artists, label):
 
 
 def texts(path):
-    """Return the texts of an SVG. matplotlib writes the text of each label as a comment."""
-    parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
-    tree = ElementTree.parse(path, parser)
-    return [node.text.strip() for node in tree.iter() if node.tag is ElementTree.Comment]
+    """Return the texts of an SVG."""
+    return [node.text.strip() for node in ElementTree.parse(path).iter(f"{SVG}text") if node.text]
 
 
 def test_every_environment_has_a_scene():

@@ -10,59 +10,7 @@ import neat
 from neat import Genome, plot
 from neat.evolution.history import GENERATION, SPECIES, History
 from neat.plot.graph_layout import _fit_nondecreasing, lay_out
-
-
-def genome(num_inputs=2, num_outputs=1, steps=5, feed_forward=True, seed=0, **options):
-    """Return a random network."""
-    generator = np.random.default_rng(seed)
-    first = num_inputs + options.get("bias_input", False)
-    order = {node: 0.0 for node in range(first)} | {first + k: 1.0 for k in range(num_outputs)}
-    edges = {(s, t): True for s in range(first) for t in range(first, first + num_outputs)}
-    for _ in range(steps):
-        s, t = list(edges)[generator.integers(len(edges))]
-        if generator.random() < 0.5 and order[s] < order[t]:
-            new = len(order)
-            order[new] = (order[s] + order[t]) / 2
-            edges |= {(s, t): False, (s, new): True, (new, t): True}
-            continue
-        s, t = int(generator.integers(len(order))), int(generator.integers(first, len(order)))
-        if not feed_forward or order[s] < order[t]:
-            edges.setdefault((s, t), True)
-    functions = options.get("functions", [("tanh", "sum")])
-    nodes = [
-        {
-            "id": node,
-            "activation": functions[node % len(functions)][0],
-            "aggregation": functions[node % len(functions)][1],
-        }
-        for node in order
-        if node >= first
-    ]
-    connections = [
-        {"innovation": k, "source": s, "target": t, "weight": float(generator.normal()), "enabled": enabled}
-        for k, ((s, t), enabled) in enumerate(edges.items())
-    ]
-    return Genome.from_dict({
-        "num_inputs": num_inputs, "num_outputs": num_outputs, "bias_input": options.get("bias_input", False),
-        "feed_forward": feed_forward, "nodes": nodes, "connections": connections,
-    })  # fmt: skip
-
-
-def history(best, species=((0, 100),)):
-    """Return a history with these best values; `species` are (id, size) in every generation."""
-    best = np.asarray(best, float)
-    result = History()
-    with np.errstate(all="ignore"):
-        ever = np.fmax.accumulate(best)
-    for k, value in enumerate(best):
-        row, rows = np.zeros(1, GENERATION), np.zeros(len(species), SPECIES)
-        row["generation"] = rows["generation"] = k
-        for name in ("best", "mean", "median"):
-            row[name] = value
-        row["std"], row["best_ever"] = abs(value), ever[k]
-        rows["id"], rows["size"] = zip(*species, strict=True)
-        result.append(row, rows)
-    return result
+from tests.support.drawn import genome, history
 
 
 def drawn(path):
@@ -89,7 +37,7 @@ def test_a_number_is_refused_as_curves(tmp_path):
         plot.runs(np.array(3.0), tmp_path / "runs.svg")
 
 
-@pytest.mark.parametrize("path", [3, None, True, "a\0b.svg"])
+@pytest.mark.parametrize("path", [3, True, "a\0b.svg"])
 def test_invalid_paths(path):
     with pytest.raises(ValueError, match=r"^path: must (be a path|hold no NUL), got "):
         plot.runs([np.zeros(3)], path)
