@@ -2,14 +2,19 @@
 
 from evaluators.gradient.differentiation import Differentiated, differentiate
 from evaluators.gymnasium.evaluator import Gymnasium
+from evaluators.models.model import Model
 from evaluators.network import Networks, compile
 from evaluators.per_genome import Network, PerGenome
 from evaluators.rollout import Rollout
 from evaluators.supervised import Supervised
 
+load = Model.load
+"""Return the model in a file that `Model.save` wrote (see `evaluators.models.Model.load`)."""
+
 __all__ = [
     "Differentiated",
     "Gymnasium",
+    "Model",
     "Network",
     "Networks",
     "PerGenome",
@@ -17,4 +22,5 @@ __all__ = [
     "Supervised",
     "compile",
     "differentiate",
+    "load",
 ]

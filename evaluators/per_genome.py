@@ -13,6 +13,9 @@ import numpy as np
 from evaluators.checks import as_float32, check_seconds, summarise_error
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
+from evaluators.models.inputs import Rows
+from evaluators.models.model import Model
+from evaluators.models.outputs import Raw
 from evaluators.network import Networks, compile, writable_programs
 from evaluators.program.compiled import CompiledNetworks
 from evaluators.program.passes import Batch
@@ -20,7 +23,7 @@ from evaluators.program.program import Shape
 from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import WorkerProcesses, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
-from neat.genome.genome import Genomes
+from neat.genome.genome import Genome, Genomes
 from neat.kernels.work_pieces import pieces_of
 from neat.support.messages import quote, shorten
 from neat.support.validation import to_number
@@ -147,6 +150,13 @@ class PerGenome:
             for chunk in chunks
         ]
         return np.concatenate(list(self._pool.map(tasks, [_describe_genomes(chunk) for chunk in chunks])))
+
+    def model(self, champion: Genome) -> Model:
+        """Return a model of a genome, whose `predict` and `act` return the outputs of its network.
+
+        Only the function knows what the outputs mean. A feed-forward model predicts and acts; a recurrent one acts.
+        """
+        return Model(champion, Rows(), Raw())
 
     def close(self) -> None:
         """End the worker processes."""

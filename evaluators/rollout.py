@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import as_float64, check_choice, check_current, check_size
+from evaluators.checks import as_float64, check_choice
 from evaluators.devices import resolve_device
 from evaluators.engine import Outcome, engine_for, unsupported_reason
-from evaluators.environments import Box, Environment
+from evaluators.environments import Box, Discrete, Environment
 from evaluators.environments.check import check
 from evaluators.episodes.actions import Reach
 from evaluators.episodes.base import (
@@ -22,12 +22,16 @@ from evaluators.episodes.base import (
     Episodes,
     Episodic,
     Starts,
+    as_champion,
     as_genomes,
     check_trial,
 )
 from evaluators.episodes.episode import Play, Record, Senses
 from evaluators.episodes.observations import Normaliser, Observations, senses_for
 from evaluators.episodes.request import PlayRequest
+from evaluators.models import inputs
+from evaluators.models.actions import Choices, Continuous
+from evaluators.models.model import Model
 from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genome, Genomes
@@ -140,12 +144,12 @@ class Rollout(Episodic):
         return actions.count if self.actions == "argmax" else 1
 
     def play(
-        self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0, states: Any = None
+        self, genomes: Genomes | Genome | Model, episodes: int = 100, trial: int = 0, states: Any = None
     ) -> Episodes:
         """Run episodes from starts that training does not use, the same for all genomes, or from given states.
 
         Args:
-            genomes: The genomes.
+            genomes: The genomes; or a model, which acts on observations that are scaled as when it was made.
             episodes: The number of episodes of each genome.
             trial: Selects the starts, which depend on this number only and are the same in every run.
             states: First states, of shape (episodes, k): the first k elements of the state; `reset` sets the others.
@@ -161,15 +165,16 @@ class Rollout(Episodic):
         start, most = as_float64("states", states), self._functions.states
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
-        batch = as_genomes(genomes)
-        request = self._request(batch, len(start), TRIAL + trial, start.copy())
+        batch, senses = self._players(genomes)
+        request = self._request(batch, len(start), TRIAL + trial, start.copy(), senses=senses)
         return _episodes(self._player.play(batch, request).record())
 
-    def trace(self, genome: Genome, trial: int = 0) -> Trace:
+    def trace(self, genome: Genome | Model, trial: int = 0) -> Trace:
         """Run the first episode of `play` with this trial, and return it step by step."""
         check_trial(trial)
-        batch = as_genomes(genome)
-        record = self._player.play(batch, self._request(batch, 1, TRIAL + trial, traced=True)).record()
+        batch, senses = self._players(genome)
+        request = self._request(batch, 1, TRIAL + trial, traced=True, senses=senses)
+        record = self._player.play(batch, request).record()
         steps, states = int(record.length[0, 0]), self._functions.states
         return Trace(
             record.trace[: steps + 1, :states],
@@ -217,6 +222,39 @@ class Rollout(Episodic):
         super()._forget_last()
         self._outcome = None
 
+    def model(self, champion: Genome) -> Model:
+        """Return a model that acts with a genome as this evaluator lets it act.
+
+        It takes observations as the environment returns them. If they are normalised, the model keeps the statistics
+        that this evaluator has now.
+
+        Raises:
+            ValueError: The genome has other inputs or outputs, or observations are normalised and none has been seen.
+        """
+        self._check_genomes(as_champion(champion).genomes)
+        self._check_statistics()
+        return Model(champion, self._observation_part(), self._action_part())
+
+    def _observation_part(self) -> inputs.Observations:
+        offset, factor, limit = self.senses()
+        return inputs.Observations(
+            offset=tuple(offset.tolist()), factor=tuple(factor.tolist()), limit=float(limit)
+        )
+
+    def _action_part(self) -> Choices | Continuous:
+        space = self.environment.actions
+        if isinstance(space, Discrete):
+            return Choices(
+                counts=(space.count,),
+                starts=(0,),
+                shape=(),
+                dtype="int64",
+                decision=self.actions,
+                precision="float32",
+            )
+        low, high = (tuple(np.array(bounds, np.float32).tolist()) for bounds in space)
+        return Continuous(low=low, high=high, shape=(len(low),), dtype="float32", precision="float32")
+
     def _evaluate(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         with self._in_use:
             outcome = self._player.play(genomes, self._request(genomes, episodes, trial))
@@ -225,6 +263,23 @@ class Rollout(Episodic):
             elif trial == TRAINING:
                 self._last = self._add_to_normaliser(outcome.record())
         return outcome.fitness, outcome.steps
+
+    def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
+        batch, senses = self._players(model)
+        return _episodes(
+            self._player.play(batch, self._request(batch, episodes, trial, senses=senses)).record()
+        )
+
+    def _players(self, genomes: Genomes | Genome | Model) -> tuple[Genomes, Senses | None]:
+        """Return genomes with the Senses of a model, whose statistics are its own; None for this evaluator's."""
+        if not isinstance(genomes, Model):
+            return as_genomes(genomes), None
+        self._check_part("outputs", genomes.outputs, self._action_part())
+        if not isinstance(genomes.inputs, inputs.Observations) or genomes.num_inputs != self.num_inputs:
+            raise ValueError(
+                f"model: expected one that observes {self.num_inputs} numbers, as {self.name} has, got {genomes!r}"
+            )
+        return genomes.genome.genomes, Senses(*genomes.inputs.arrays)
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
         with self._in_use:
@@ -244,16 +299,12 @@ class Rollout(Episodic):
         trial: int,
         start: np.ndarray | None = None,
         traced: bool = False,
+        senses: Senses | None = None,
     ) -> PlayRequest:
         """Return the request for episodes of these genomes; raises a ValueError if they do not fit the environment."""
-        check_current(genomes)
-        check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
-        check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
-        if self._normaliser is not None and self._normaliser.count == 0 and trial != TRAINING:
-            raise ValueError(
-                f"{self.name}: observations are normalised by those of a run, but this evaluator has seen none: use "
-                "the evaluator of the run, or restore(neat.checkpoint.load(file).evaluator_state)"
-            )
+        self._check_genomes(genomes)
+        if trial != TRAINING and senses is None:
+            self._check_statistics()
         play = Play(
             start=_NO_START if start is None else start,
             given=0 if start is None else start.shape[1],
@@ -266,7 +317,18 @@ class Rollout(Episodic):
             measured=self._normaliser is not None and trial == TRAINING,
             traced=traced,
         )
-        return PlayRequest(episodes, self._decision, play, self.senses(), self.reach(), *self._combination())
+        return PlayRequest(
+            episodes, self._decision, play, senses or self.senses(), self.reach(), *self._combination()
+        )
+
+    def _check_statistics(self) -> None:
+        """Raise a ValueError if observations are normalised and none has been seen."""
+        if self._normaliser is not None and self._normaliser.count == 0:
+            raise ValueError(
+                f"{self.name}: observations are normalised by those of a run, but this evaluator has seen none: use "
+                "the evaluator of the run or a model that it made, or "
+                "restore(neat.checkpoint.load(file).evaluator_state)"
+            )
 
     def senses(self) -> Senses:
         """Return how observations become inputs, in the kernels' form."""

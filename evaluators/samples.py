@@ -13,7 +13,8 @@ from evaluators.program.loss import LOSSES, Objective
 from neat.genome.genome import Genomes
 from neat.support.messages import quote
 
-_CLASSIFYING = ("cross_entropy", "accuracy")
+CLASSIFYING = ("cross_entropy", "accuracy")
+"""The fitness functions whose targets are classes."""
 
 
 class Samples(NamedTuple):
@@ -41,6 +42,11 @@ class Samples(NamedTuple):
     def num_outputs(self) -> int:
         """The number of outputs that networks must have."""
         return self.targets.shape[1]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the targets are classes."""
+        return self.fitness in CLASSIFYING
 
     @property
     def loss(self) -> int:
@@ -96,7 +102,7 @@ def as_samples(
     rows = as_float32("inputs", inputs)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(f"inputs: expected shape (samples, inputs), got {rows.shape}")
-    expected = _class_targets(targets) if fitness in _CLASSIFYING else _targets(targets)
+    expected = _class_targets(targets) if fitness in CLASSIFYING else _targets(targets)
     check_size("targets", "samples", len(expected), len(rows))
     return _as_record(rows, expected, fitness, int(steps))
 

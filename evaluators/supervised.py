@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from evaluators.checks import check_count, check_share
 from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
+from evaluators.models.model import Model
+from evaluators.models.preparation import model_parts, prepare
 from evaluators.samples import as_samples
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
@@ -56,6 +58,16 @@ class Supervised:
         polish_champion: If genomes learn, whether `Population.run` polishes the champion of a run that has not met its
             target (see `polish`).
         workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
+        standardise: Whether networks see inputs with mean 0 and deviation 1 in each column and, if the fitness is
+            `squared_error` or `absolute_error`, targets alike. The fitness is then that of standardised targets.
+            `model(champion)` takes and returns data in their own unit.
+        classes: For `cross_entropy` and `accuracy`: the labels of the classes. Targets of shape (samples,) are then
+            labels instead of indices. Without this argument, text and bools are labels, in sorted order.
+        input_names: Names of the inputs; default: those of the columns, if `inputs` is a table, such as a frame of
+            pandas.
+        output_names: Names of the outputs; default: those of the columns, if `targets` is a table or a series. If the
+            targets are classes in one column, the name of that column.
+
 
     Attributes:
         learned: The genomes of the last call with what they have learned; None if none of them learned.
@@ -85,8 +97,14 @@ class Supervised:
         inherit: bool = True,
         polish_champion: bool = True,
         workers: Workers | None = None,
+        standardise: bool = False,
+        classes: Sequence[Any] | None = None,
+        input_names: Sequence[str] | None = None,
+        output_names: Sequence[str] | None = None,
     ) -> None:
-        self.samples = as_samples(inputs, targets, fitness, steps)
+        prepared = prepare(inputs, targets, fitness, standardise, classes, (input_names, output_names))
+        self.samples = as_samples(prepared.inputs, prepared.targets, fitness, steps)
+        self._parts = model_parts(prepared, self.samples)
         check_count("learn_steps", learn_steps, 0)
         check_count("learn_every", learn_every)
         check_share("learn_best", learn_best)
@@ -169,6 +187,17 @@ class Supervised:
             raise ValueError(f"genome: expected neat.Genome, got {type(genome).__name__}")
         check_count("steps", steps)
         return polish(genome, self.samples, self._engine, steps)
+
+    def model(self, champion: Genome) -> Model:
+        """Return a model that predicts with a genome, in the names and units of the data set.
+
+        Raises:
+            ValueError: The genome has other inputs or outputs.
+        """
+        if not isinstance(champion, Genome):
+            raise ValueError(f"champion: expected neat.Genome, got {type(champion).__name__}")
+        self.samples.check_genomes(champion.genomes)
+        return Model(champion, *self._parts, self.samples.steps)
 
 
 def _make_optimiser(parameters: list[Any]) -> Any:

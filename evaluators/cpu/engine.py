@@ -19,9 +19,9 @@ from evaluators.cpu.kernels import (
 from evaluators.devices import HOST
 from evaluators.environments import Environment
 from evaluators.environments.functions import Functions
-from evaluators.episodes.base import combine_rewards
 from evaluators.episodes.episode import Lanes, Record, Scenario
 from evaluators.episodes.request import PlayRequest, check_finite
+from evaluators.episodes.rewards import combine_rewards
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
 from evaluators.program.descent import NO_DESCENT, Descent

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from evaluators.checks import as_batch, check_choice, check_count, check_state
-from evaluators.episodes.episode import combined
+from evaluators.checks import as_batch, check_choice, check_count, check_current, check_size, check_state
+from evaluators.episodes.rewards import combine_rewards
+from evaluators.models.model import Model
 from neat.genome.genome import Genome, Genomes
-from neat.kernels.jit import kernel
+from neat.support.messages import shorten
 
 Starts = Literal["generation", "genome"]
 Combine = Literal["mean", "min", "sum"]
@@ -65,8 +66,16 @@ class Episodic(ABC):
         """The number of outputs that networks must have."""
 
     @abstractmethod
+    def model(self, champion: Genome) -> Model:
+        """Return a model that acts with a genome as this evaluator lets it act."""
+
+    @abstractmethod
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
         """Run this number of episodes of each genome."""
+
+    @abstractmethod
+    def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
+        """Run this number of episodes of a model. Raises a ValueError if it is not for this environment."""
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
         """Return the fitness of every genome, float64 of shape (genomes,).
@@ -86,11 +95,11 @@ class Episodic(ABC):
         """The Episodes of the last call; None before the first call, and after a failed one."""
         return self._last
 
-    def play(self, genomes: Genomes | Genome, episodes: int = 100, trial: int = 0) -> Episodes:
+    def play(self, genomes: Genomes | Genome | Model, episodes: int = 100, trial: int = 0) -> Episodes:
         """Run episodes from starts that training does not use, the same for all genomes.
 
         Args:
-            genomes: The genomes.
+            genomes: The genomes; or a model, which acts on observations that are scaled as when it was made.
             episodes: The number of episodes of each genome.
             trial: Selects the starts, which depend on this number only and are the same in every run.
 
@@ -100,6 +109,8 @@ class Episodic(ABC):
         """
         check_count("episodes", episodes)
         check_trial(trial)
+        if isinstance(genomes, Model):
+            return self._play_model(genomes, episodes, TRIAL + trial)
         return self._play(as_genomes(genomes), episodes, TRIAL + trial)
 
     def validate(self, genomes: Genomes | Genome, episodes: int = 100) -> np.ndarray:
@@ -131,6 +142,20 @@ class Episodic(ABC):
         check_count("state: steps", int(arrays["steps"]), 0, 2**62)
         self.steps = int(arrays["steps"])
 
+    def _check_genomes(self, genomes: Genomes) -> None:
+        """Raise a ValueError unless the genomes are intact and fit the environment."""
+        check_current(genomes)
+        check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
+        check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+
+    def _check_part(self, name: str, part: Any, own: Any) -> None:
+        """Raise a ValueError unless a part of a model is that of this evaluator."""
+        if part != own:
+            raise ValueError(
+                f"model: its {name} differ from those of {self.name}: expected {shorten(repr(own))}, got "
+                f"{shorten(repr(part))}"
+            )
+
     def _forget_last(self) -> None:
         self._last = None
 
@@ -148,22 +173,19 @@ class Episodic(ABC):
         return self.combine == "min", float(self.episodes if self.combine == "sum" else 1)
 
 
-@kernel(allocates=False)
-def combine_rewards(reward, length, least, factor, fitness):
-    """Fill `fitness`, float64 (genomes,), from arrays (genomes, episodes), and return the number of all steps."""
-    total = 0
-    for genome in range(len(fitness)):
-        fitness[genome], steps = combined(reward[genome], length[genome], least, factor)
-        total += steps
-    return total
-
-
 def as_genomes(genomes: Genomes | Genome) -> Genomes:
     """Return genomes, or a single genome, as Genomes; raise a ValueError for any other type or for no genomes."""
     batch = as_batch(genomes)
     if len(batch) == 0:
         raise ValueError("genomes: expected at least one, got none")
     return batch
+
+
+def as_champion(genome: Genome) -> Genome:
+    """Return a single genome; raise a ValueError for anything else."""
+    if not isinstance(genome, Genome):
+        raise ValueError(f"champion: expected neat.Genome, got {type(genome).__name__}")
+    return genome
 
 
 def check_trial(trial: int) -> None:

@@ -12,16 +12,25 @@ import numpy as np
 from evaluators.checks import (
     check_choice,
     check_count,
-    check_current,
     check_seconds,
-    check_size,
 )
-from evaluators.episodes.base import TRAINING, TRIAL, Actions, Combine, Episodes, Episodic, Starts
-from evaluators.gymnasium.spaces import Inputs, Outputs, output_ranges
+from evaluators.episodes.base import (
+    TRAINING,
+    TRIAL,
+    Actions,
+    Combine,
+    Episodes,
+    Episodic,
+    Starts,
+    as_champion,
+)
+from evaluators.gymnasium.spaces import read_actions, read_observations
+from evaluators.models.actions import output_ranges
+from evaluators.models.model import Model
 from evaluators.network import compile
 from evaluators.thread_guard import Exclusive
 from evaluators.worker_processes import retry_lost_work
-from neat.genome.genome import Genomes
+from neat.genome.genome import Genome, Genomes
 from neat.kernels import parallel, rng
 from neat.kernels.jit import kernel
 from neat.support.messages import quote, shorten
@@ -120,8 +129,8 @@ class Gymnasium(Episodic):
         self._in_use = Exclusive(
             f"{self.name}: another thread is using this evaluator's environments; make an evaluator for each thread"
         )
-        self._inputs = Inputs(example.observation_space, observations == "scaled")
-        self._outputs = Outputs(example.action_space, actions)
+        self._inputs = read_observations(example.observation_space, observations == "scaled")
+        self._outputs = read_actions(example.action_space, actions)
         self._check_makes_new(example)
         if vectorization_mode == "async":
             _check_picklable(self._make)
@@ -129,12 +138,24 @@ class Gymnasium(Episodic):
     @property
     def num_inputs(self) -> int:
         """Inputs that the networks must have."""
-        return self._inputs.num_inputs
+        return len(self._inputs.offset)
 
     @property
     def num_outputs(self) -> int:
         """Outputs that the networks must have."""
         return self._outputs.num_outputs
+
+    def model(self, champion: Genome) -> Model:
+        """Return a model that acts with a genome as this evaluator lets it act. It needs no Gymnasium.
+
+        It takes flat observations: those of a Box of any shape as one row of numbers, others as
+        `gymnasium.spaces.flatten` returns them.
+
+        Raises:
+            ValueError: The genome has other inputs or outputs.
+        """
+        self._check_genomes(as_champion(champion).genomes)
+        return Model(champion, self._inputs, self._outputs)
 
     def close(self) -> None:
         """Close the environments and end the worker processes; another call makes new ones."""
@@ -149,9 +170,7 @@ class Gymnasium(Episodic):
         self.close()
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        check_current(genomes)
-        check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
-        check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+        self._check_genomes(genomes)
         seeds = np.empty((len(genomes), episodes), np.int64)
         training = trial == TRAINING
         common = self.starts == "generation" or not training
@@ -164,6 +183,11 @@ class Gymnasium(Episodic):
         )
         with self._in_use:
             return retry_lost_work(lambda: self._play_or_close(genomes, seeds), self.name)
+
+    def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
+        self._check_part("inputs", model.inputs, self._inputs)
+        self._check_part("outputs", model.outputs, self._outputs)
+        return self._play(model.genome.genomes, episodes, trial)
 
     def _play_or_close(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
         try:
@@ -191,10 +215,10 @@ class Gymnasium(Episodic):
                 starting = [int(seeds.flat[t]) if t < tasks else None for t in task]
                 observations, information = vector.reset(seed=starting, options={"reset_mask": ended})
                 self._check_error(information, task, record.length, episodes)
-            inputs = self._inputs(observations[busy])
+            inputs = self._inputs.scale(observations[busy].reshape(len(acting), -1))
             self._check_finite("observations", inputs, acting, record.length, episodes)
             outputs = networks.activate(inputs[:, np.newaxis], acting)[:, 0]
-            actions[busy] = self._outputs(outputs, low[acting], high[acting])
+            actions[busy] = self._outputs.act(outputs, low[acting], high[acting])
             observations, rewards, terminated, truncated, information = vector.step(actions)
             record.length[acting] += 1
             rounds += 1

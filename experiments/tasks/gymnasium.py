@@ -190,12 +190,13 @@ class Gymnasium(Experiment):
 
         import evaluators
         from evaluators.gymnasium.observations import convert_to_space
-        from evaluators.gymnasium.spaces import Inputs, Outputs, output_ranges
+        from evaluators.gymnasium.spaces import read_actions, read_observations
 
-        sees = Inputs(env.observation_space, self.observations == "scaled")
-        acts = Outputs(env.action_space, self.actions)
-        ranges = output_ranges(champion.genomes)
-        networks = evaluators.compile(champion, device="cpu")
+        model = evaluators.Model(
+            champion,
+            read_observations(env.observation_space, self.observations == "scaled"),
+            read_actions(env.action_space, self.actions),
+        )
         observations: list[np.ndarray] = []
         actions: list[np.ndarray] = []
         rewards: list[float] = []
@@ -211,8 +212,7 @@ class Gymnasium(Experiment):
                 observations.append(np.asarray(flat, float).ravel())
                 if ended or (rendered and len(rewards) == max(rendered)):
                     break
-                outputs = networks.activate(sees(observations[-1][np.newaxis]))[:, 0]
-                action = acts(outputs, *ranges)[0]
+                action = model.act(observations[-1])
                 seen, reward, terminated, truncated, _ = env.step(action)
                 actions.append(np.ravel(action).astype(float))
                 rewards.append(float(reward))

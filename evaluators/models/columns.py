@@ -1,0 +1,77 @@
+"""Data as rows of an array, or as a table with named columns, such as a frame of pandas or Polars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluators.checks import as_float64, check_size
+from neat.support.messages import quote, shorten
+
+_LONGEST_LIST = 300  # characters of names in a message
+
+
+def column_names(table: Any) -> list[str] | None:
+    """Return the names of a table's columns; None for anything else, and for a table whose columns have numbers.
+
+    Raises:
+        ValueError: Some names are not text, or a name occurs twice.
+    """
+    if not hasattr(table, "columns") or not hasattr(table, "__getitem__"):
+        return None
+    names = list(table.columns)
+    if not any(isinstance(name, str) for name in names):
+        return None
+    check_names("columns", names)
+    return names
+
+
+def check_names(field: str, names: Any) -> None:
+    """Raise a ValueError unless these are different names, a sequence of text."""
+    if isinstance(names, str) or not isinstance(names, Sequence | np.ndarray):
+        raise ValueError(f"{field}: expected a list of names, got {quote(names)}")
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ValueError(f"{field}: expected names, got {quote(wrong[0])}")
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise ValueError(f"{field}: expected different names, got {quote(twice[0])} twice")
+
+
+def read_rows(field: str, data: Any, names: Sequence[str] | None, count: int) -> np.ndarray:
+    """Return data as float64 (samples, count). Columns of a table are taken by their names, if these are known.
+
+    Args:
+        field: The name of the data in messages.
+        data: An array of shape (samples, count), or a table with these columns in any order.
+        names: The names of the columns, if they are known.
+        count: The number of columns.
+
+    Raises:
+        ValueError: A column is missing or unknown, the shape differs, or a number is not finite.
+    """
+    given = column_names(data)
+    if given is not None and names is not None:
+        check_columns(field, given, names)
+        return np.stack([as_float64(f"{field}: column {quote(name)}", data[name]) for name in names], axis=1)
+    rows = as_float64(field, data)
+    if rows.ndim != 2:
+        raise ValueError(f"{field}: expected shape (samples, {count}), got {rows.shape}")
+    check_size(field, "columns", rows.shape[1], count)
+    return rows
+
+
+def check_columns(field: str, given: Sequence[str], names: Sequence[str]) -> None:
+    """Raise a ValueError that names all missing and unknown columns, if there are any."""
+    parts = [
+        f"{kind} columns {shorten(', '.join(map(quote, found)), _LONGEST_LIST)}"
+        for kind, found in (
+            ("missing", [name for name in names if name not in given]),
+            ("unknown", [name for name in given if name not in names]),
+        )
+        if found
+    ]
+    if parts:
+        raise ValueError(f"{field}: {' and '.join(parts)}")
