@@ -12,7 +12,6 @@ from pydantic import Field
 from evaluators.models.actions import Choices, Continuous
 from evaluators.models.inputs import Observations, Rows
 from evaluators.models.outputs import Classes, Raw, Values
-from neat.genome.genome import Genome
 from neat.support import validation
 from neat.support.files import write_atomically
 from neat.support.messages import quote, shorten
@@ -47,7 +46,7 @@ def write(path: str | Path, parts: Parts) -> None:
     write_atomically(path, json.dumps(parts.model_dump(mode="json"), indent=1, allow_nan=False) + "\n")
 
 
-def read(path: str | Path, build: Callable[[Genome, Parts], _Result]) -> _Result:
+def read(path: str | Path, build: Callable[[Parts], _Result]) -> _Result:
     """Return what `build` makes of a model's file.
 
     Raises:
@@ -62,8 +61,7 @@ def read(path: str | Path, build: Callable[[Genome, Parts], _Result]) -> _Result
         version = content.get("version")
         if version != VERSION:
             raise ValueError(f"version: is {quote(version)}, and this version of batchneat reads {VERSION}")
-        parts = Parts(**content)
-        return build(Genome.from_dict(parts.genome), parts)
+        return build(Parts(**content))
     except RecursionError:
         raise ValueError(f"{shorten_path(path)}: holds no model: it is nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -60,7 +60,8 @@ class Model:
         self._ranges = output_ranges(self.genome.genomes)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Model, (self.genome, self.inputs, self.outputs, self.steps)
+        # Plain data, since joblib can replace arrays by files in memory, which kernels do not take.
+        return Model._from_parts, (self._to_parts(),)
 
     def __repr__(self) -> str:
         kind = "feed-forward" if self.genome.feed_forward else "recurrent"
@@ -156,10 +157,7 @@ class Model:
             ValueError: `path` is not that of a regular file.
             OSError: The file cannot be written.
         """
-        parts = Parts(
-            genome=self.genome.to_dict(), inputs=self.inputs, outputs=self.outputs, steps=self.steps
-        )
-        file_format.write(path, parts)
+        file_format.write(path, self._to_parts())
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
@@ -170,9 +168,14 @@ class Model:
         Raises:
             ValueError: The file cannot be read, is no model, or is damaged; the message names the file.
         """
-        return file_format.read(
-            path, lambda genome, parts: cls(genome, parts.inputs, parts.outputs, parts.steps)
-        )
+        return file_format.read(path, cls._from_parts)
+
+    def _to_parts(self) -> Parts:
+        return Parts(genome=self.genome.to_dict(), inputs=self.inputs, outputs=self.outputs, steps=self.steps)
+
+    @classmethod
+    def _from_parts(cls, parts: Parts) -> Model:
+        return cls(Genome.from_dict(parts.genome), parts.inputs, parts.outputs, parts.steps)
 
     def _classes(self) -> Classes:
         if not isinstance(self.outputs, Classes):

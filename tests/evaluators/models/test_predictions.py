@@ -55,6 +55,24 @@ def test_columns_are_taken_by_name():
         np.testing.assert_array_equal(model.predict(Table(NAMED)), expected)
 
 
+def test_frames_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+    evaluator = evaluators.Supervised(frame, pandas.Series(Y, name="price"), standardise=True)
+    model = evaluator.model(linear_genome([1.0, 2.0, 3.0], 0.5))
+    assert (model.inputs.names, model.outputs.names) == (("a", "b", "c"), ("price",))
+    np.testing.assert_array_equal(model.predict(frame[["c", "a", "b"]]), model.predict(X))
+    with pytest.raises(ValueError, match=r"^X: missing columns 'a' and unknown columns 'A'$"):
+        model.predict(frame.rename(columns={"a": "A"}))
+    kinds = pandas.Series(["u", "v"] * 25, dtype="category", name="kind")
+    classes = evaluators.Supervised(frame, kinds, fitness="cross_entropy").model(
+        linear_genome([1.0, 2, 3], 0.5)
+    )
+    assert classes.classes.tolist() == ["u", "v"] and classes.outputs.name == "kind"
+    without_names = pandas.DataFrame(X)
+    assert evaluators.Supervised(without_names, Y).model(linear_genome([1.0, 2, 3], 0.5)).inputs.names is None
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_classes_and_probabilities(outputs):
     labels = ["no", "yes"] if outputs == 1 else ["ape", "bee", "cow"]
