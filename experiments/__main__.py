@@ -50,6 +50,10 @@ def _dispatch(command: list[str]) -> None:
         from experiments.cli.export import export
 
         return export(rest)
+    if name in (experiment.PREDICT, experiment.PLAY):
+        from experiments.cli.models import run
+
+        return run(name, rest)
     task = experiment.find_experiment(name)
     if help.asks_for_help(rest):
         return help.show(name, task, rest)

@@ -19,7 +19,15 @@ from experiments.cli.flags import (
     typed_fields,
 )
 from experiments.cli.program import program_name
-from experiments.tasks.experiment import COMPARE, EXPORT, NAMES, Experiment, find_experiment
+from experiments.tasks.experiment import (
+    COMPARE,
+    EXPORT,
+    NAMES,
+    PLAY,
+    PREDICT,
+    Experiment,
+    find_experiment,
+)
 from neat.config.config import Config
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ SHORT, ALL = "--help", "--help-all"
 COMMANDS = {
     COMPARE: "Compare evolution with gradients",
     EXPORT: "Write the champion of a run as C, NumPy, ONNX and more",
+    PREDICT: "Predict with the model of a run",
+    PLAY: "Run episodes with the model of a run",
 }
 _COMMON = {
     Config: ("population_size", "seed"),

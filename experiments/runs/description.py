@@ -123,8 +123,8 @@ def describe_resumed(
     return {**content, "format": FORMAT, **task}
 
 
-def read(folder: Path) -> Description:
-    """Read the description of the run in a folder.
+def read(folder: Path, field: str = "resume") -> Description:
+    """Read the description of the run in a folder; `field` begins the messages.
 
     Raises:
         ValueError: The file is missing or damaged, or has a wrong field. The message names the file and the field.
@@ -138,15 +138,20 @@ def read(folder: Path) -> Description:
         _check_format(description)
         return description
     except OSError as error:
-        raise ValueError(f"resume: {path}: cannot be read: {error.strerror}") from None
+        raise ValueError(f"{field}: {path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"resume: {path}: no description of a run: {error}") from None
+        raise ValueError(f"{field}: {path}: no description of a run: {error}") from None
     except RecursionError:
-        raise ValueError(f"resume: {path}: no description of a run: nested too deeply") from None
+        raise ValueError(f"{field}: {path}: no description of a run: nested too deeply") from None
 
 
 def build_instance(
-    cls: type[Class], folder: Path, part: str, values: dict[str, Any], names: Collection[str] | None = None
+    cls: type[Class],
+    folder: Path,
+    part: str,
+    values: dict[str, Any],
+    names: Collection[str] | None = None,
+    field: str = "resume",
 ) -> Class:
     """Return an instance of the dataclass that a part of run.json describes. Missing fields have their defaults.
 
@@ -156,6 +161,7 @@ def build_instance(
         part: "arguments" or "options".
         values: Content of the part.
         names: Fields that the part may have; default: all.
+        field: The beginning of messages.
 
     Raises:
         ValueError: A field is unknown, or its value has the wrong type or is not allowed.
@@ -171,7 +177,7 @@ def build_instance(
                 raise ValueError(f"{name}: must hold no NUL, got {quote(value)}")
         return cls(**model(**plain).model_dump())
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"resume: {folder / RUN}: {part}.{error}") from None
+        raise ValueError(f"{field}: {folder / RUN}: {part}.{error}") from None
 
 
 def check_files(

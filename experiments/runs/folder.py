@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.toml"
+MODEL = "model.json"
 _RUN_FILES = {
     *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "result.json"),
-    *("champion.json", "champion.svg", "fitness.svg", "species.svg"),
+    *("champion.json", "champion.svg", MODEL, "fitness.svg", "species.svg"),
 }
 COMPARISON_FILES = {RUN, "plan.json", "curves.csv", "summary.json", "compare.svg"}
 """Names of the files that `compare` may write."""
@@ -47,6 +48,7 @@ def study_files(pictures: Iterable[str], labels: Sequence[str]) -> set[str]:
     for label in labels:
         end = setting_suffix(label, labels)
         names |= {f"config{end}.toml", f"runs{end}.svg", f"champion{end}.json", f"champion{end}.svg"}
+        names.add(f"model{end}.json")
         names |= {add_suffix(Path(picture), end).name for picture in pictures}
     return names
 

@@ -182,6 +182,7 @@ class _Results(reporting.Reporter):
         }
         folders.write_json(folder / "result.json", content)
         folders.write_champion(folder, result.champion)
+        self._evaluator.model(result.champion).save(folder / folders.MODEL)
         plot.fitness(result.history, folder / "fitness.svg")
         plot.species(result.history, folder / "species.svg")
         shown = self._experiment.show(result.champion, self._evaluator, folder)

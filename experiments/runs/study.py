@@ -159,12 +159,13 @@ def _draw(folder: Path, runs: list[Run], suffix: str) -> None:
 
 
 def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:
-    """Draw the behaviour of the best run's champion, with the evaluator's state at that run's end."""
+    """Write a model of the best run's champion and draw its behaviour, with the evaluator's state at that run's end."""
     run = _best(runs)
     champion, evaluator = Genome.from_dict(run.champion), experiment.evaluator(device)
     champion.genomes.seed = run.seed  # the seed decides the episodes' starts
     if run.state:
         evaluator.restore(run.state)  # type: ignore[attr-defined]
+    evaluator.model(champion).save(folders.add_suffix(folder / folders.MODEL, suffix))
     for picture in experiment.show(champion, evaluator, folder):
         picture.replace(folders.add_suffix(picture, suffix))
     close_evaluator(evaluator)

@@ -68,6 +68,18 @@ class Classification(Learnable):
         targets = one_hot(self._truth, len(self._classes), np, np.float32)
         return Sets(self._features, targets, *self._split)
 
+    def training_data(self) -> dict[str, Any]:
+        """Return the features in their own unit, and the names of columns and classes."""
+        _, targets, train, _ = self.sets()  # which also checks that float32 can hold the test part
+        return {
+            "inputs": self._data.features[train],
+            "targets": targets[train],
+            "standardise": True,
+            "classes": self._classes.tolist(),
+            "input_names": self._data.names,
+            "output_names": [self.label or "class"],
+        }
+
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return the share of samples whose class has the greatest output."""
         return accuracy(outputs, targets)

@@ -7,14 +7,14 @@ import csv
 import difflib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from evaluators.gradient import Standardise
-from neat.support.messages import quote
+from neat.support.messages import quote, shorten
 
 GREATEST = float(np.finfo(np.float32).max)
 
@@ -24,6 +24,7 @@ _NUMBER = re.compile(
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LISTED_NAME = 60  # characters of a column's name in a list
 _MAX_LISTED = 20  # columns in a message
+_Result = TypeVar("_Result")
 _MAX_CLASS_NAME = 256  # characters; each name takes as much memory as the longest
 
 
@@ -36,6 +37,17 @@ class Data(NamedTuple):
     """Numbers, float64 (n,), or names of classes, (n,)."""
     names: list[str]
     """Names of the features."""
+
+
+class Table(NamedTuple):
+    """The inputs of a model for n samples, and the other columns of their file."""
+
+    inputs: np.ndarray
+    """float64 (n, inputs)."""
+    other_names: list[str]
+    """Names of the columns that are not inputs."""
+    others: list[list[str]]
+    """The text of these columns, one list for each sample."""
 
 
 class Split(NamedTuple):
@@ -57,13 +69,42 @@ def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
     Raises:
         ValueError: The file cannot be read or is not such a table. The message names the line.
     """
+    return _read_lines(
+        path,
+        lambda first: _check_separator(first, target),
+        lambda rows: _parse_rows(rows, target, field, classes),
+    )
+
+
+def read_table(path: str | Path, names: Sequence[str] | None, count: int) -> Table:
+    """Read the inputs of a model from a CSV file with a header.
+
+    Args:
+        path: UTF-8 text, separated by commas.
+        names: Names of the columns that are inputs, in the model's order; None: all columns are inputs.
+        count: The number of inputs.
+
+    Raises:
+        ValueError: The file cannot be read, is not such a table, or lacks an input. The message names the line.
+    """
+    return _read_lines(
+        path,
+        lambda first: _check_separator(first, names[0] if names else ""),
+        lambda rows: _parse_table(rows, names, count),
+    )
+
+
+def _read_lines(
+    path: str | Path, check_first: Callable[[str], None], parse: Callable[[_Rows], _Result]
+) -> _Result:
+    """Return what `parse` makes of the rows of a file; errors name the file and the line."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             first = file.readline()
             rows = _Rows(itertools.chain([first], file))  # not seek(), because the file may be a pipe
             try:
-                _check_separator(first, target)
-                return _parse_rows(rows, target, field, classes)
+                check_first(first)
+                return parse(rows)
             except LineError as error:
                 raise ValueError(f"{path}: line {rows.line}: {error}") from None
     except OSError as error:
@@ -105,15 +146,33 @@ class _Rows:
         return row
 
 
+def _parse_table(rows: _Rows, names: Sequence[str] | None, count: int) -> Table:
+    header = _read_header(rows)
+    if names is None and len(header) != count:
+        raise LineError(f"expected {count} columns, the inputs of the model, got {len(header)}")
+    names = header if names is None else names
+    missing = [name for name in names if name not in header]
+    if missing:
+        raise LineError(f"missing columns {shorten(', '.join(map(quote, missing)))}")
+    at = [header.index(name) for name in names]
+    others = [k for k in range(len(header)) if k not in at]
+    inputs, rest = [], []
+    for row in rows:
+        _check_length(row, len(header))
+        inputs.append([_parse_number(row[k], header[k]) for k in at])
+        rest.append([row[k] for k in others])
+    if not inputs:
+        raise LineError("expected samples after the header, found none")
+    return Table(np.array(inputs), [header[k] for k in others], rest)
+
+
 def _parse_rows(rows: _Rows, target: str, field: str, classes: bool) -> Data:
-    header = [name.strip() for name in next(rows, [])]
-    _check_header(header, target, field)
+    header = _read_header(rows)
+    _check_target(header, target, field)
     at = header.index(target)
     features, targets = [], []
     for row in rows:
-        if len(row) != len(header):
-            _check_row_separator(row, len(header))
-            raise LineError(f"expected {len(header)} values, got {len(row)}")
+        _check_length(row, len(header))
         text = row[at].strip()
         targets.append(_parse_class(text, target) if classes else _parse_number(text, target))
         features.append(
@@ -153,7 +212,14 @@ def _separator_error(found: str) -> LineError:
     )
 
 
-def _check_header(header: list[str], target: str, field: str) -> None:
+def _check_length(row: list[str], count: int) -> None:
+    if len(row) != count:
+        _check_row_separator(row, count)
+        raise LineError(f"expected {count} values, got {len(row)}")
+
+
+def _read_header(rows: _Rows) -> list[str]:
+    header = [name.strip() for name in next(rows, [])]
     if not any(header):
         raise LineError("expected a header, found nothing")
     if all(_NUMBER.fullmatch(name) for name in header):
@@ -163,6 +229,10 @@ def _check_header(header: list[str], target: str, field: str) -> None:
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:
         raise LineError(f"there are two columns {quote(min(repeated))}")
+    return header
+
+
+def _check_target(header: list[str], target: str, field: str) -> None:
     if len(header) < 2:
         raise LineError("expected a feature beside the target, got one column")
     if target not in header:
@@ -220,7 +290,7 @@ def _import_datasets(name: str) -> Any:
     try:
         from sklearn import datasets
     except ImportError:
-        raise ImportError(f"data: {name} needs scikit-learn: pip install 'batchneat[datasets]'") from None
+        raise ImportError(f"data: {name} needs scikit-learn: pip install 'batchneat[sklearn]'") from None
     return datasets
 
 

@@ -14,6 +14,7 @@ from neat import evaluation
 from neat.support.messages import find_similar
 
 if TYPE_CHECKING:
+    from evaluators import Model
     from neat import Genome
 
 STEPS = 5  # time steps of a recurrent network before its outputs are read
@@ -36,11 +37,15 @@ NAMES = (
 
 BEHAVIOUR = "behaviour.svg", "behaviour.gif"
 """Files with the curves and the animation of a champion's episode."""
-COMPARE, EXPORT = "compare", "export"  # commands in place of an experiment's name
+# Commands in place of an experiment's name.
+COMPARE, EXPORT, PREDICT, PLAY = "compare", "export", "predict", "play"
 
 
 class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
-    """An evaluator that knows its task's numbers of inputs and outputs."""
+    """An evaluator that knows its task's numbers of inputs and outputs, and makes models."""
+
+    def model(self, champion: Genome, /) -> Model:
+        """Return a model of a genome."""
 
 
 class Published(NamedTuple):
@@ -124,7 +129,7 @@ def find_experiment(name: str) -> type[Experiment]:
         ValueError: There is no such experiment.
     """
     if name not in NAMES:
-        names = (*NAMES, COMPARE, EXPORT)
+        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY)
         raise ValueError(
             f"experiment: must be one of {', '.join(names)}, got {name!r}{suggestion(name, names)}"
         )

@@ -41,6 +41,11 @@ class Prediction(Experiment):
     def sets(self) -> Sets:
         """Return the samples. Raises ValueError if a field or a data file is wrong."""
 
+    def training_data(self) -> dict[str, Any]:
+        """Return the arguments of `evaluators.Supervised` that describe the training part."""
+        sets = self.sets()
+        return {"inputs": sets.inputs[sets.train], "targets": sets.targets[sets.train]}
+
     @abstractmethod
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return a score of a network's outputs, where 1 is perfect."""
@@ -59,10 +64,8 @@ class Learnable(Prediction):
         """Return the evaluator of the training part."""
         import evaluators
 
-        sets = self.sets()
         return evaluators.Supervised(
-            sets.inputs[sets.train],
-            sets.targets[sets.train],
+            **self.training_data(),
             fitness=self.loss,
             steps=STEPS,
             device=device,

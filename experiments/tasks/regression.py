@@ -71,6 +71,17 @@ class Regression(Learnable):
         targets = standardise(self._data.target[:, None], train, [self.target or "formula"])
         return Sets(features, targets, *self._split)
 
+    def training_data(self) -> dict[str, Any]:
+        """Return features and targets in their own unit, and the names of the columns."""
+        train = self.sets().train  # which also checks that float32 can hold the test part
+        return {
+            "inputs": self._data.features[train],
+            "targets": self._data.target[train],
+            "standardise": True,
+            "input_names": self._data.names,
+            "output_names": [self.target or "formula"],
+        }
+
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return R², the share of the variance that is explained; NaN if the variance is 0."""
         truth = targets.astype(np.float64)

@@ -213,7 +213,7 @@ def test_tensorboard_missing(monkeypatch, capsys):
 def test_scikit_learn_missing(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     assert main(["classification", "--data", "iris"]) == 2
-    assert "pip install 'batchneat[datasets]'" in capsys.readouterr().err
+    assert "pip install 'batchneat[sklearn]'" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- resuming

@@ -1,0 +1,183 @@
+"""The commands `predict` and `play`, which use the model of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import evaluators
+from evaluators.episodes.base import Episodes, Episodic
+from evaluators.models.outputs import Classes, Values
+from evaluators.moments import moments
+from experiments.cli.flags import read
+from experiments.runs import description as descriptions
+from experiments.runs.folder import MODEL
+from experiments.runs.single import close_evaluator
+from experiments.tasks.data import Table, read_table
+from experiments.tasks.experiment import PLAY, PREDICT, find_experiment
+from neat.support.files import resolve_file, write_atomically
+from neat.support.messages import quote, shorten
+from neat.support.text_files import shorten_path
+
+_FRESH_TRIAL = 2  # starts that decided nothing in the run (see `experiments.tasks.control`)
+_HELP = ["--help"]
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Predict with the model of a run: predict RUN FILE.csv. RUN is a run's folder or a model's file.
+
+    The file needs a header with the names of the model's inputs. Other columns are copied to the output.
+    """
+
+    output: Path | None = None
+    """CSV file to write; default: print the predictions."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """Run episodes of the model of a run: play RUN. RUN is a run's folder, or a model's file in it.
+
+    The starts of the episodes are not those that decided in the run.
+    """
+
+    episodes: int = 100
+    """Number of episodes."""
+    device: str = "auto"
+    """Device that runs the episodes, as for the run."""
+    output: Path | None = None
+    """CSV file to write, with a row for each episode."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.episodes < 2**24:
+            raise ValueError(f"episodes: must be from 1 to {2**24 - 1}, got {self.episodes}")
+
+
+def run(name: str, arguments: list[str]) -> None:
+    """Run one of the commands with the arguments that follow its name."""
+    if "-h" in arguments or "--help" in arguments:
+        read({PREDICT: Predict, PLAY: Play}[name], name, _HELP)
+    count = 2 if name == PREDICT else 1
+    given, rest = arguments[:count], arguments[count:]
+    if len(given) < count or any(word.startswith("-") for word in given):
+        example = "predict runs/iris new.csv" if name == PREDICT else "play runs/cartpole"
+        wanted = "a run and a CSV file" if name == PREDICT else "the folder of a run"
+        raise ValueError(f"{name}: expected {wanted} first, such as {example}")
+    if name == PREDICT:
+        predict(Path(given[0]), Path(given[1]), read(Predict, name, rest))
+    else:
+        play(Path(given[0]), read(Play, name, rest))
+
+
+def predict(model_path: Path, data: Path, options: Predict) -> None:
+    """Write the predictions of a model for the rows of a CSV file.
+
+    Raises:
+        ValueError: The model or the data cannot be read or do not fit, or the model acts.
+    """
+    output = None if options.output is None else resolve_file(options.output, "output")
+    file = _model_file(model_path, PREDICT)
+    model = evaluators.load(file)
+    if not isinstance(model.outputs, Values | Classes):
+        raise ValueError(f"{PREDICT}: {shorten_path(file)} acts in an environment; use {PLAY}")
+    table = read_table(data, getattr(model.inputs, "names", None), model.num_inputs)
+    names, columns = _predictions(model, table)
+    taken = sorted(set(names) & set(table.other_names))
+    if taken:
+        raise ValueError(
+            f"{PREDICT}: {shorten_path(data)}: column {quote(taken[0])}: rename it, since the output has such a column"
+        )
+    rows = [[*other, *row] for other, row in zip(table.others, zip(*columns, strict=True), strict=True)]
+    _write(output, [[*table.other_names, *names], *rows])
+    if output is None:
+        return
+    if table.other_names:
+        listed = shorten(", ".join(map(quote, table.other_names)))
+        print(f"columns that are not inputs were copied: {listed}")
+    print(f"predictions: {options.output}, {len(rows):,} rows")
+
+
+def _predictions(model: evaluators.Model, table: Table) -> tuple[list[str], list[list[Any]]]:
+    """Return the names and the values of the columns that a model predicts."""
+    predicted = model.predict(table.inputs)
+    if predicted.ndim == 2:
+        assert isinstance(model.outputs, Values)
+        names = model.outputs.names or [str(k + 1) for k in range(predicted.shape[1])]
+        return [f"prediction of {name}" for name in names], predicted.T.tolist()
+    columns = [predicted.tolist()]
+    if not isinstance(model.outputs, Classes) or not model.outputs.logits:
+        return ["prediction"], columns
+    columns += model.predict_proba(table.inputs).T.tolist()
+    return ["prediction", *(f"probability of {label}" for label in model.outputs.labels)], columns
+
+
+def play(path: Path, options: Play) -> None:
+    """Run episodes of a run's model, and print their rewards.
+
+    Raises:
+        ValueError: The folder holds no run with a model that acts, or the environment cannot be made.
+    """
+    output = None if options.output is None else resolve_file(options.output, "output")
+    model = evaluators.load(_model_file(path, PLAY))
+    folder = path if path.is_dir() else path.parent
+    description = descriptions.read(folder, PLAY)
+    experiment = descriptions.build_instance(
+        find_experiment(description.experiment), folder, "arguments", description.arguments, field=PLAY
+    )
+    evaluator = experiment.evaluator(options.device)
+    try:
+        if not isinstance(evaluator, Episodic):
+            raise ValueError(f"{PLAY}: {shorten_path(folder)} holds a model that predicts; use {PREDICT}")
+        played = evaluator.play(model, options.episodes, _FRESH_TRIAL)
+    finally:
+        close_evaluator(evaluator)
+    _print_episodes(played)
+    if output is not None:
+        columns = (played.reward[0], played.length[0], played.terminated[0])
+        _write(
+            output,
+            [
+                ["episode", "reward", "length", "terminated"],
+                *([k, *row] for k, row in enumerate(zip(*(c.tolist() for c in columns), strict=True))),
+            ],
+        )
+
+
+def _print_episodes(played: Episodes) -> None:
+    reward, length = played.reward[0], played.length[0]
+    mean, deviation = moments(reward)
+    print(
+        f"reward {mean:.6g} on average of {len(reward):,} episodes, deviation {deviation:.4g}, "
+        f"from {reward.min():.6g} to {reward.max():.6g}"
+    )
+    ended = int(np.count_nonzero(played.terminated[0]))
+    print(
+        f"steps {length.mean():.1f} on average; the task ended {ended:,} episodes, the time limit the others"
+    )
+
+
+def _model_file(path: Path, command: str) -> Path:
+    """Return the file of a model: `path`, or the one in a run's folder."""
+    if not path.is_dir():
+        return path
+    if not (path / MODEL).exists():
+        others = sorted(file.name for file in path.glob("model*.json"))
+        hint = f"; name one of its files: {', '.join(others)}" if others else ""
+        raise ValueError(f"{command}: {shorten_path(path)} has no {MODEL}{hint}")
+    return path / MODEL
+
+
+def _write(path: Path | None, rows: list[list[Any]]) -> None:
+    """Write rows as CSV to a file, or print them."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    if path is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        write_atomically(path, text.getvalue())

@@ -1,0 +1,124 @@
+"""The commands `predict` and `play`, with the model that a run writes."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+
+import evaluators
+from experiments.__main__ import main
+
+RUN = ["--generations", "2", "--population-size", "10", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write_fruit(path, columns=("id", "width", "height", "kind"), count=12):
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(count):
+        width, height = rng.uniform(10, 60, 2)
+        row = {"id": f"n{k}", "width": width, "height": height, "kind": "plum" if width > height else "pear"}
+        rows.append([row[column] for column in columns])
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_predict(tmp_path, capsys):
+    write_fruit(tmp_path / "fruit.csv", ("width", "height", "kind"))
+    main(["classification", "--data", "fruit.csv", "--label", "kind", "--output", "out", *RUN])
+    write_fruit(tmp_path / "new.csv", ("height", "id", "width"))
+    capsys.readouterr()
+    assert main(["predict", "out", "new.csv", "--output", "predicted.csv"]) == 0
+    assert capsys.readouterr().out == (
+        "columns that are not inputs were copied: 'id'\npredictions: predicted.csv, 12 rows\n"
+    )
+    rows = read("predicted.csv")
+    model = evaluators.load("out/model.json")
+    inputs = np.array([[float(row["width"]), float(row["height"])] for row in read("new.csv")])
+    assert [row["prediction"] for row in rows] == model.predict(inputs).tolist()
+    assert [row["id"] for row in rows] == [f"n{k}" for k in range(12)]
+    plum = [float(row["probability of plum"]) for row in rows]
+    np.testing.assert_array_equal(plum, model.predict_proba(inputs)[:, 1])
+    assert main(["predict", "out/model.json", "new.csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "id,prediction,probability of pear,probability of plum"
+
+
+def test_a_regression_predicts_in_the_unit_of_the_target(tmp_path, capsys):
+    write_fruit(tmp_path / "fruit.csv", ("width", "height"))
+    main(["regression", "--data", "fruit.csv", "--target", "height", "--output", "out", *RUN])
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert main(["predict", "out", "fruit.csv", "--output", "predicted.csv"]) == 0
+    rows = read("predicted.csv")
+    assert list(rows[0]) == ["height", "prediction"]
+    error = np.array([float(row["prediction"]) - float(row["height"]) for row in rows])
+    measures = result["measures"]
+    whole = np.mean(error**2)
+    parts = [measures[f"{part} RMSE"] ** 2 * count for part, count in (("train", 9), ("test", 3))]
+    assert whole == pytest.approx(sum(parts) / 12, rel=1e-4)
+
+
+def test_play(tmp_path, capsys):
+    main(["pendulum", "--observations", "normalised", "--output", "out", *RUN])
+    capsys.readouterr()
+    assert main(["play", "out", "--episodes", "5", "--output", "episodes.csv"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    rows = read("episodes.csv")
+    rewards = [float(row["reward"]) for row in rows]
+    assert first.startswith(f"reward {np.mean(rewards):.6g} on average of 5 episodes, deviation ")
+    assert second == "steps 200.0 on average; the task ended 0 episodes, the time limit the others"
+    assert [row["length"] for row in rows] == ["200"] * 5
+
+
+def test_a_study_writes_the_model_of_its_best_run(tmp_path, capsys):
+    assert main(["xor", "--runs", "2", "--output", "out", *RUN]) == 0
+    model = evaluators.load("out/model.json")
+    assert model.genome.to_dict() == json.loads((tmp_path / "out" / "champion.json").read_text())
+    assert model.predict([[0, 1], [1, 1]]).shape == (2,)
+
+
+MISTAKES = [
+    ("predict", r"predict: expected a run and a CSV file first, such as predict runs/iris new.csv"),
+    ("predict out", r"predict: expected a run and a CSV file first"),
+    ("predict out --output a.csv", r"predict: expected a run and a CSV file first"),
+    ("predict out new.csv --outptu a.csv", r"--outptu: there is no such option; did you mean --output\?"),
+    ("predict out new.csv --output folder/a.csv", r"output: there is no folder .*folder"),
+    ("predict out missing.csv", r"missing.csv: cannot be read: No such file or directory"),
+    ("predict out narrow.csv", r"narrow.csv: line 1: missing columns 'height'"),
+    ("predict out word.csv", r"word.csv: line 2: column 'height': must be a number, got 'tall'"),
+    ("predict out taken.csv", r"predict: taken.csv: column 'prediction': rename it"),
+    ("predict empty new.csv", r"predict: empty has no model.json"),
+    ("predict missing new.csv", r"missing: cannot be read: No such file"),
+    ("predict bad.json new.csv", r"bad.json: must be JSON"),
+    ("play", r"play: expected the folder of a run first, such as play runs/cartpole"),
+    ("play out", r"play: out holds a model that predicts; use predict"),
+    ("play out --episodes 0", r"episodes: must be from 1 to 16777215, got 0"),
+    ("play empty", r"play: empty has no model.json"),
+]
+
+
+def test_mistakes(tmp_path, capsys):
+    write_fruit(tmp_path / "fruit.csv", ("width", "height", "kind"))
+    main(["classification", "--data", "fruit.csv", "--label", "kind", "--output", "out", *RUN])
+    write_fruit(tmp_path / "new.csv", ("height", "width"))
+    (tmp_path / "narrow.csv").write_text("width,size\n1,2\n")
+    (tmp_path / "word.csv").write_text("width,height\n1,tall\n")
+    (tmp_path / "taken.csv").write_text("width,height,prediction\n1,2,3\n")
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    for command, message in MISTAKES:
+        assert main(command.split()) == 2, command
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert re.search(f"^error: {message}", error), (command, error)
