@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_current, check_size
+from evaluators.checks import as_float32, as_float64, check_current, check_size
 from evaluators.class_targets import check_probabilities, one_hot
-from evaluators.program.loss import LOSSES, Objective
+from evaluators.program.loss import LOSSES, WEIGHTED, Objective
 from neat.genome.genome import Genomes
 from neat.support.messages import quote
 
@@ -31,7 +31,9 @@ class Samples(NamedTuple):
     input_rows: np.ndarray
     """The inputs in the kernels' layout, float32 (1, 1, inputs, samples)."""
     target_rows: np.ndarray
-    """The targets in the kernels' layout, float32 (outputs, samples)."""
+    """The targets in the kernels' layout, float32 (outputs, samples); with weights, these are one more row."""
+    weights: np.ndarray | None
+    """The weights of the samples, float32 (samples,), 1 on average; None if all samples count alike."""
 
     @property
     def num_inputs(self) -> int:
@@ -50,9 +52,9 @@ class Samples(NamedTuple):
 
     @property
     def loss(self) -> int:
-        """The position of a named fitness in `evaluators.program.loss.LOSSES`."""
+        """The named fitness as kernels identify it (see `evaluators.program.loss.Objective`)."""
         assert isinstance(self.fitness, str)
-        return LOSSES.index(self.fitness)
+        return LOSSES.index(self.fitness) + (0 if self.weights is None else WEIGHTED)
 
     @property
     def divisor(self) -> int:
@@ -76,7 +78,8 @@ class Samples(NamedTuple):
 
     def take(self, rows: np.ndarray) -> Samples:
         """Return the samples with these indices, int64 (n,)."""
-        return _as_record(self.inputs[rows], self.targets[rows], self.fitness, self.steps)
+        weights = None if self.weights is None else self.weights[rows]
+        return _as_record(self.inputs[rows], self.targets[rows], self.fitness, self.steps, weights)
 
     def check_genomes(self, genomes: Genomes) -> None:
         """Raise a ValueError unless the genomes are intact and have the data set's inputs and outputs."""
@@ -86,7 +89,11 @@ class Samples(NamedTuple):
 
 
 def as_samples(
-    inputs: Any, targets: Any, fitness: str | Callable[[np.ndarray, np.ndarray], Any], steps: int
+    inputs: Any,
+    targets: Any,
+    fitness: str | Callable[[np.ndarray, np.ndarray], Any],
+    steps: int,
+    sample_weight: Any = None,
 ) -> Samples:
     """Check the arguments of `evaluators.Supervised` that describe the data set, and return them as a record.
 
@@ -104,7 +111,8 @@ def as_samples(
         raise ValueError(f"inputs: expected shape (samples, inputs), got {rows.shape}")
     expected = _class_targets(targets) if fitness in CLASSIFYING else _targets(targets)
     check_size("targets", "samples", len(expected), len(rows))
-    return _as_record(rows, expected, fitness, int(steps))
+    weights = None if sample_weight is None else _weights(sample_weight, len(rows), fitness)
+    return _as_record(rows, expected, fitness, int(steps), weights)
 
 
 def _as_record(
@@ -112,6 +120,7 @@ def _as_record(
     targets: np.ndarray,
     fitness: str | Callable[[np.ndarray, np.ndarray], Any],
     steps: int,
+    weights: np.ndarray | None,
 ) -> Samples:
     """Return checked arrays as Samples, with copies in the kernels' layout."""
     return Samples(
@@ -120,8 +129,24 @@ def _as_record(
         fitness,
         steps,
         input_rows=np.ascontiguousarray(inputs.T)[np.newaxis, np.newaxis],
-        target_rows=np.ascontiguousarray(targets.T),
+        target_rows=np.ascontiguousarray(targets.T) if weights is None else np.vstack([targets.T, weights]),
+        weights=weights,
     )
+
+
+def _weights(sample_weight: Any, samples: int, fitness: Any) -> np.ndarray:
+    """Return the weights with a mean of 1, float32 (samples,)."""
+    if callable(fitness):
+        raise ValueError("sample_weight: is for a named fitness; let the function weight its samples itself")
+    weights = as_float64("sample_weight", sample_weight)
+    if weights.shape != (samples,):
+        raise ValueError(f"sample_weight: expected shape ({samples},), got {weights.shape}")
+    if weights.min() < 0:
+        raise ValueError(f"sample_weight: expected no negative numbers, got {weights.min()}")
+    if not weights.any():
+        raise ValueError("sample_weight: expected a weight above 0, got zeros only")
+    weights = weights / weights.max()  # so that the sum stays finite
+    return (weights / weights.mean()).astype(np.float32)
 
 
 def _targets(targets: Any) -> np.ndarray:

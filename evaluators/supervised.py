@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.checks import check_count, check_share
+from evaluators.checks import as_batch, as_float64, check_count, check_share, check_size
 from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.models.model import Model
+from evaluators.models.outputs import Classes
 from evaluators.models.preparation import model_parts, prepare
 from evaluators.samples import as_samples
 from neat.genome.genome import Genome, Genomes
@@ -68,6 +69,8 @@ class Supervised:
         output_names: Names of the outputs; default: those of the columns, if `targets` is a table or a series. If the
             targets are classes in one column, the name of that column.
 
+        sample_weight: How much each sample counts in a named fitness, shape (samples,), not negative; only ratios
+            matter. None: all alike.
 
     Attributes:
         learned: The genomes of the last call with what they have learned; None if none of them learned.
@@ -101,15 +104,17 @@ class Supervised:
         classes: Sequence[Any] | None = None,
         input_names: Sequence[str] | None = None,
         output_names: Sequence[str] | None = None,
+        sample_weight: Any = None,
     ) -> None:
         prepared = prepare(inputs, targets, fitness, standardise, classes, (input_names, output_names))
-        self.samples = as_samples(prepared.inputs, prepared.targets, fitness, steps)
+        self.samples = as_samples(prepared.inputs, prepared.targets, fitness, steps, sample_weight)
         self._parts = model_parts(prepared, self.samples)
         check_count("learn_steps", learn_steps, 0)
         check_count("learn_every", learn_every)
         check_share("learn_best", learn_best)
         if learn_batch is not None:
             check_count("learn_batch", learn_batch)
+        self._device, self._workers = device, workers
         self._engine = engine_for(resolve_device(device, unsupported_reason), workers)
         self.devices = self._engine.devices
         self.learned: Genomes | None = None
@@ -166,7 +171,16 @@ class Supervised:
         if not self._polishes:
             return None
         genome = self.polish(champion).genome
-        return genome, float(self._scorer.score(genome.genomes)[0])
+        return genome, self.score(genome)
+
+    def score(self, genome: Genome) -> float:
+        """Return the fitness of one genome, which does not learn.
+
+        Raises:
+            ValueError: The genome has other inputs or outputs.
+        """
+        self.samples.check_genomes(as_batch(genome))
+        return float(self._scorer.score(genome.genomes)[0])
 
     def polish(self, genome: Genome, steps: int = 1_000) -> Polished:
         """Fit the weights and biases of one genome to the end, usually a run's champion, by L-BFGS-B from SciPy.
@@ -187,6 +201,40 @@ class Supervised:
             raise ValueError(f"genome: expected neat.Genome, got {type(genome).__name__}")
         check_count("steps", steps)
         return polish(genome, self.samples, self._engine, steps)
+
+    def with_samples(self, inputs: Any, targets: Any, sample_weight: Any = None) -> Supervised:
+        """Return an evaluator of other samples in the same units, such as samples held out for validation.
+
+        It scales inputs and targets as this evaluator does, and numbers the classes alike. Genomes do not learn in it.
+
+        Args:
+            inputs: Inputs of the other samples, as for the constructor.
+            targets: Their targets; for classes, labels of shape (samples,) or one column for each class.
+            sample_weight: Their weights.
+
+        Raises:
+            ValueError: An array has the wrong shape or is not finite, or a label is unknown.
+        """
+        rows, outputs = self._parts
+        labels = None
+        if isinstance(outputs, Classes):
+            labels = outputs.labels
+        elif outputs.scaling is not None:
+            columns = as_float64("targets", targets).reshape(len(targets), -1)
+            check_size("targets", "outputs", columns.shape[1], self.num_outputs)
+            targets = outputs.scaling.apply("targets", columns)
+        other = Supervised(
+            rows.read("inputs", inputs, self.num_inputs),
+            targets,
+            self.samples.fitness,
+            self.samples.steps,
+            self._device,
+            workers=self._workers,
+            classes=labels,
+            sample_weight=sample_weight,
+        )
+        other._parts = self._parts
+        return other
 
     def model(self, champion: Genome) -> Model:
         """Return a model that predicts with a genome, in the names and units of the data set.

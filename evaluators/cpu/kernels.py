@@ -19,7 +19,7 @@ from evaluators.program.backward import (
 )
 from evaluators.program.descent import Descent, descend
 from evaluators.program.forward import forward_function
-from evaluators.program.loss import Objective
+from evaluators.program.loss import Objective, output_count
 from evaluators.program.passes import Batch, TileScratch, activation_pass, score_pass
 from evaluators.program.program import (
     Programs,
@@ -133,7 +133,7 @@ def _score_range(
     pieces: np.ndarray, arrays: GenomeArrays, shape: Shape, objective: Objective, totals: np.ndarray
 ) -> None:
     """Compile the genomes of a GenomeArrays, and write their losses to `totals` (see `passes._score_network`)."""
-    input_count, num_outputs = shape.input_count, len(objective.targets)
+    input_count, num_outputs = shape.input_count, output_count(objective)
     nodes, links = _largest(range(len(totals)), arrays.node_offset, arrays.connection_offset)
     scratch = new_scratch(input_count + nodes, links)
     programs = new_programs(nodes, links, num_outputs)
@@ -145,7 +145,7 @@ def _score_range(
 
 
 def _score_claimed(pieces, arrays, input_count, objective, programs, scratch, tile, totals):
-    num_outputs, fresh = len(objective.targets), True
+    num_outputs, fresh = output_count(objective), True
     begin, end = claim(pieces, 0)
     while begin < end:
         for genome in range(begin, end):

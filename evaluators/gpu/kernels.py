@@ -152,7 +152,7 @@ def score(networks, inputs, targets, loss, steps, piece, totals, part):
     Args:
         networks: An InterleavedPrograms.
         inputs: float32 (1, 1, inputs, samples).
-        targets: float32 (outputs, samples).
+        targets: As in `evaluators.program.loss.Objective`.
         loss: The position of the loss in `loss.LOSSES`.
         steps: The number of steps of recurrent networks.
         piece: The number of samples in each piece but the last.

@@ -17,6 +17,8 @@ from neat.kernels.jit import inner_function
 # Kernels identify a loss by its position.
 LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
 _SQUARED_ERROR, _ABSOLUTE_ERROR, _CROSS_ENTROPY, _ACCURACY = range(len(LOSSES))
+WEIGHTED = len(LOSSES)
+"""Added to the position if the samples have weights, which are then the last row of the targets."""
 
 _0 = np.float32(0.0)
 _1 = np.float32(1.0)
@@ -51,8 +53,8 @@ class Objective(NamedTuple):
     """The data set and the loss that score networks."""
 
     inputs: np.ndarray  # float32 (1, 1, inputs, samples)
-    targets: np.ndarray  # float32 (outputs, samples)
-    loss: Any  # int64, position in LOSSES
+    targets: np.ndarray  # float32 (outputs, samples), or (outputs + 1, samples) with weights
+    loss: Any  # int64, position in LOSSES, plus WEIGHTED if there are weights
     steps: Any  # int64, steps of a recurrent network with the same inputs; 1 for others
 
 
@@ -64,20 +66,31 @@ class Outputs(NamedTuple):
     network: Any  # int64, the index of the network
 
 
+@inner_function
+def output_count(objective):
+    """Return the number of outputs that networks must have."""
+    return len(objective.targets) - (1 if objective.loss >= WEIGHTED else 0)
+
+
 @inner_function(contract=True)
 def tile_loss(loss, outputs, targets, begin, width):
     """Return the sum of a loss over a tile, float64; for accuracy, the number of correct samples.
 
     Args:
-        loss: Position in LOSSES.
+        loss: As in Objective.
         outputs: Outputs.
-        targets: float32 (outputs, samples of the data set).
+        targets: As in Objective.
         begin: Sample at which the tile begins.
         width: Samples in the tile.
     """
     values, slot, network = outputs
     total = 0.0
-    if loss in (_SQUARED_ERROR, _ABSOLUTE_ERROR):
+    if loss >= WEIGHTED:
+        weight = slot.shape[1]  # the row
+        for sample in range(width):
+            target = np.uintp(begin + sample)
+            total += targets[weight, target] * _sample_loss(loss - WEIGHTED, outputs, sample, targets, target)
+    elif loss in (_SQUARED_ERROR, _ABSOLUTE_ERROR):
         for output in range(slot.shape[1]):
             total += _error(loss, values, slot[network, output], targets, output, begin, width)
     elif loss == _CROSS_ENTROPY:
@@ -86,6 +99,21 @@ def tile_loss(loss, outputs, targets, begin, width):
     else:
         for sample in range(width):
             total += _is_right(outputs, sample, targets, begin + sample)
+    return total
+
+
+@inner_function(contract=True)
+def _sample_loss(loss, outputs, sample, targets, target):
+    """Return the loss of one sample, float64, summed over outputs; `loss` is a position in LOSSES."""
+    if loss == _CROSS_ENTROPY:
+        return _cross_entropy(outputs, sample, targets, target)
+    if loss == _ACCURACY:
+        return _is_right(outputs, sample, targets, target)
+    values, slot, network = outputs
+    total = 0.0
+    for output in range(slot.shape[1]):
+        error = np.float64(values[slot[network, output], sample]) - targets[output, target]
+        total += _square(error) if loss == _SQUARED_ERROR else _magnitude(error)
     return total
 
 
@@ -148,17 +176,20 @@ def tile_slopes(loss, outputs, targets, begin, width, scale, adjoint):
     """Add `scale` times ∂loss/∂z to the outputs' rows of `adjoint`. For cross entropy, the targets must sum to 1.
 
     Args:
-        loss: Position in LOSSES, not that of accuracy.
+        loss: As in Objective, but not accuracy.
         outputs: Outputs.
-        targets: float32 (outputs, samples of the data set).
+        targets: As in Objective.
         begin: Sample at which the tile begins.
         width: Samples in the tile.
         scale: float32.
         adjoint: float32, of the shape of the outputs' `values`.
     """
     values, slot, network = outputs
+    weighted = loss >= WEIGHTED
+    loss = loss - WEIGHTED if weighted else loss
     for sample in range(width):
         target = np.uintp(begin + sample)
+        factor = scale * targets[slot.shape[1], target] if weighted else scale
         highest, total = _0, _0
         if loss == _CROSS_ENTROPY:
             highest, total = _softmax(outputs, sample)
@@ -172,7 +203,7 @@ def tile_slopes(loss, outputs, targets, begin, width, scale, adjoint):
                 slope = _slope_of_binary(z, t, _1 - t)
             else:
                 slope = elementary.exp(z - highest) / total - t
-            adjoint[slot[network, output], sample] += scale * slope
+            adjoint[slot[network, output], sample] += factor * slope
 
 
 @inner_function(contract=True)

@@ -79,6 +79,24 @@ def supervised(device, fitness, samples, feed_forward=True, bias_input=False, ou
     return {"fitness": evaluator(batch), "again": evaluator(batch)}
 
 
+def weighted(device, fitness, samples):
+    """Return the fitness over samples with weights, and that after two steps of learning."""
+    targets = np.arange(samples) % 3 if fitness == "cross_entropy" else numbers(samples, 3)
+    batch = genomes(5, (3, 3), activations=["tanh", "sigmoid", "identity"], aggregations=["sum", "mean"])
+    result = {}
+    for name, options in (("fitness", {}), ("learned", {"learn_steps": 2, "learn_best": 1.0})):
+        evaluator = evaluators.Supervised(
+            numbers(samples, 3),
+            targets,
+            fitness=fitness,
+            device=device,
+            sample_weight=np.arange(samples),
+            **options,
+        )
+        result[name] = evaluator(batch)
+    return result
+
+
 def own_function(device):
     evaluator = evaluators.Supervised(
         numbers(9, 3), numbers(9, 2), fitness=lambda z, t: -((z - t) ** 2).sum(axis=(1, 2)), device=device
@@ -202,6 +220,8 @@ CASES = {
     "several threads for a network": (supervised, "squared_error", 60, True, True),
     "a warp for a network, in pieces": (supervised, "squared_error", 290, True, False, 2, 5),
     "a single genome": (supervised, "squared_error", 5, True, False, 2, 1),
+    "weighted squared_error": (weighted, "squared_error", 60),
+    "weighted cross_entropy": (weighted, "cross_entropy", 9),
     "a user-defined function": (own_function,),
     "programs": (programs, True, 5),
     "recurrent programs": (programs, False, 60),

@@ -19,6 +19,7 @@ SHORT = (
     "several threads for a network",
     "a warp for a network, in pieces",
     "recurrent networks",
+    "weighted cross_entropy",
     "CartPole",
     "TMaze",
 )
