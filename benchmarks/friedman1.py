@@ -19,6 +19,7 @@ from evaluators.gradient import optim
 from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap
 from neat import Config, Genome, Population, parallel
+from neat.config.suggestions import settings_for_data
 
 SECONDS, SAMPLES, FOLDS, SEEDS = 1.5, 500, 5, range(10)
 VALIDATION = 0.15
@@ -72,19 +73,8 @@ def evolve(inputs: np.ndarray, targets: np.ndarray, seed: int) -> Fitted:
         learn_steps=30,
         optimiser=lambda parameters: optim.Adam(parameters, 0.03),
     )
-    spread = inputs.shape[1] ** -0.5  # weights by fan-in, and mutation steps that are small beside them
-    config = Config.for_task(
-        evaluator,
-        population_size=150,
-        seed=seed,
-        genome={
-            "activation": "tanh",
-            "output_activation": "identity",
-            "weight": {"spread": spread},
-            "bias": {"spread": spread},
-        },
-        mutation={"weight": {"power": 0.2}, "bias": {"power": 0.2}},
-    )
+    settings = settings_for_data(inputs.shape[1])
+    config = Config.for_task(evaluator, population_size=150, seed=seed, **settings)
     population, best, champion = Population(config), -np.inf, None
     while time.process_time() - begin < SECONDS:
         fitness = evaluator(population.ask())

@@ -56,6 +56,19 @@ def test_the_page_on_going_on(tmp_path, monkeypatch, capsys):
     assert {len(population.genomes), population.config.genome.num_inputs} == {150, 3}
 
 
+def test_the_page_on_models(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks("docs/models.md"):
+        exec(block, namespace)
+    printed = capsys.readouterr().out
+    assert "['plum' 'pear']" in printed
+    assert namespace["action"] in (0, 1) and namespace["actions"].shape == (8,)
+    assert float(printed.splitlines()[-1]) > 0.85
+    assert evaluators.load("iris.json").classes.tolist() == [0, 1, 2]
+
+
 def test_the_page_on_gpus():
     anywhere, on_a_gpu = blocks("docs/gpu.md")
     namespace = {}

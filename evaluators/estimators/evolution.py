@@ -1,0 +1,94 @@
+"""The evolution of an estimator: generations, the champion of the validation samples, and the end of a fit."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from evaluators.supervised import Supervised
+from neat.genome.genome import Genome
+from neat.population import Population
+
+_log = logging.getLogger("evaluators")
+
+_ROWS = 10  # of the progress of a whole fit
+
+
+class Limits(NamedTuple):
+    """What ends a fit."""
+
+    generations: int
+    patience: int
+    """Generations without a better champion of the validation samples."""
+    seconds: float | None
+
+
+@dataclass
+class Evolved:
+    """The state of an evolution, with which another fit can go on.
+
+    Attributes:
+        population: The population.
+        champion: The best champion so far; None before the first generation.
+        score: Its fitness on the validation samples, or on the training samples if there are none.
+        scores: The scores of the champions of all generations.
+    """
+
+    population: Population
+    champion: Genome | None = None
+    score: float = -np.inf
+    scores: list[float] = field(default_factory=list)
+
+
+def evolve(
+    evolved: Evolved, training: Supervised, validation: Supervised | None, limits: Limits, verbose: int
+) -> None:
+    """Evolve for some generations, and keep the champion of a generation that scores best.
+
+    Args:
+        evolved: The state, which changes.
+        training: The evaluator of the training samples.
+        validation: The evaluator of the validation samples; None: the fitness in training chooses the champion.
+        limits: What ends the fit.
+        verbose: Above 0: write a line to the standard output for every tenth of the generations; above 1: for each.
+    """
+    population = evolved.population
+    if evolved.champion is not None:  # an earlier fit's, on other samples maybe
+        evolved.score = (validation or training).score(evolved.champion)
+    begin, improved = time.perf_counter(), 0
+    for generation in range(1, limits.generations + 1):
+        genomes = population.ask()
+        fitness = training(genomes)
+        scored = genomes if training.learned is None else training.learned
+        best = int(np.argmax(np.where(np.isnan(fitness), -np.inf, fitness)))
+        candidate = scored[best]
+        score = float(fitness[best]) if validation is None else validation.score(candidate)
+        evolved.scores.append(score)
+        if score > evolved.score or evolved.champion is None:
+            evolved.champion, evolved.score, improved = candidate, score, generation
+        population.tell(fitness, training.learned)
+        if verbose > 1 or (verbose > 0 and generation % max(1, limits.generations // _ROWS) == 0):
+            _write_progress(population.generation, float(fitness[best]), evolved, validation is not None)
+        if validation is not None and generation - improved >= limits.patience:
+            _log.info("no better champion in %d generations: stopped after %d", limits.patience, generation)
+            return
+        if limits.seconds is not None and time.perf_counter() - begin >= limits.seconds:
+            _log.warning(
+                "max_seconds ended the fit after %d generations; a repetition can end after another number",
+                generation,
+            )
+            return
+
+
+def _write_progress(generation: int, fitness: float, evolved: Evolved, is_validated: bool) -> None:
+    assert evolved.champion is not None
+    kind = "validation" if is_validated else "training"
+    sys.stdout.write(
+        f"generation {generation}: fitness {fitness:.6g}, best in {kind} {evolved.score:.6g}, "
+        f"{len(evolved.champion.hidden_ids)} hidden nodes\n"
+    )

@@ -1,0 +1,164 @@
+"""The estimators in scikit-learn's tools, and what they find."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import evaluators
+import neat
+
+sklearn = pytest.importorskip("sklearn")
+import joblib  # noqa: E402
+from joblib.externals import loky  # noqa: E402
+from sklearn.base import clone  # noqa: E402
+from sklearn.datasets import load_iris, make_friedman1  # noqa: E402
+from sklearn.metrics import roc_auc_score  # noqa: E402
+from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import PolynomialFeatures  # noqa: E402
+
+from evaluators.estimators import NEATClassifier, NEATRegressor, base  # noqa: E402
+from neat.kernels.parallel import Workers  # noqa: E402
+
+IRIS = load_iris(return_X_y=True)
+SMALL = {"generations": 12, "population_size": 40, "random_state": 0}
+X, Y = make_friedman1(200, noise=0.5, random_state=0)
+
+
+def test_classes_and_probabilities():
+    inputs, codes = IRIS
+    labels = np.array(["setosa", "versicolor", "virginica"])[codes]
+    classifier = NEATClassifier(**SMALL).fit(inputs, labels)
+    assert classifier.score(inputs, labels) > 0.93
+    assert roc_auc_score(labels, classifier.predict_proba(inputs), multi_class="ovr") > 0.97
+    assert classifier.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    np.testing.assert_array_equal(classifier.model_.predict(inputs), classifier.predict(inputs))
+    assert len(classifier.history_.generations) == classifier.n_iter_ == len(classifier.validation_scores_)
+    assert isinstance(classifier.config_, neat.Config)
+
+
+def test_a_regression_of_several_targets_in_their_units():
+    targets = np.stack([Y, 1000 - 50 * Y], axis=1)
+    regressor = NEATRegressor(**{**SMALL, "generations": 40}).fit(X, targets)
+    predicted = regressor.predict(X)
+    assert predicted.shape == (200, 2)
+    assert regressor.score(X, targets) > 0.8
+    single = NEATRegressor(**SMALL).fit(X, Y)
+    assert single.predict(X).shape == (200,)
+
+
+def test_the_tools_of_scikit_learn():
+    pipeline = make_pipeline(PolynomialFeatures(2, include_bias=False), NEATRegressor(**SMALL))
+    assert cross_val_score(pipeline, X, Y, cv=2).mean() > 0.3
+    search = GridSearchCV(NEATClassifier(**SMALL), {"learn_steps": [0, 10]}, cv=2, n_jobs=2).fit(*IRIS)
+    loky.get_reusable_executor().shutdown(wait=True)
+    alone = GridSearchCV(NEATClassifier(**SMALL), {"learn_steps": [0, 10]}, cv=2).fit(*IRIS)
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+
+
+def test_copies_and_repetitions_are_the_same(tmp_path):
+    regressor = NEATRegressor(**SMALL).fit(X, Y)
+    expected = regressor.predict(X)
+    joblib.dump(regressor, tmp_path / "regressor.joblib")
+    for other in (
+        pickle.loads(pickle.dumps(regressor)),
+        joblib.load(tmp_path / "regressor.joblib"),
+        clone(regressor).fit(X, Y),
+        clone(regressor).set_params(n_jobs=2).fit(X, Y),
+    ):
+        np.testing.assert_array_equal(other.predict(X), expected)
+    regressor.model_.save(tmp_path / "model.json")
+    np.testing.assert_array_equal(evaluators.load(tmp_path / "model.json").predict(X), expected)
+
+
+def test_threads_in_an_outer_loop(monkeypatch):
+    used = []
+
+    def record(threads):
+        used.append(threads)
+        return Workers(threads)
+
+    monkeypatch.setattr(base, "Workers", record)
+    quick = {**SMALL, "generations": 1}
+    NEATRegressor(**quick).fit(X, Y)
+    NEATRegressor(**quick, n_jobs=2).fit(X, Y)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        NEATRegressor(**quick).fit(X, Y)
+        joblib.Parallel()(joblib.delayed(NEATRegressor(**quick, n_jobs=k).fit)(X, Y) for k in (1, 2))
+    assert used[:3] == [1, 2, 2] and sorted(used[3:]) == [1, 2]
+
+
+def test_weights_of_samples_and_classes_move_the_boundary():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(200, 1))
+    labels = (points[:, 0] + rng.normal(size=200) > 0).astype(int)
+    share = {}
+    for name, options, weight in (
+        ("plain", {}, None),
+        ("class", {"class_weight": {0: 1, 1: 20}}, None),
+        ("sample", {}, np.where(labels == 1, 20.0, 1.0)),
+    ):
+        fitted = NEATClassifier(**SMALL, **options).fit(points, labels, sample_weight=weight)
+        share[name] = fitted.predict(points).mean()
+    assert share["plain"] < 0.65 < 0.8 < share["class"]
+    assert share["class"] == share["sample"]
+
+
+def test_the_end_of_a_fit(caplog, capsys):
+    regressor = NEATRegressor(**{**SMALL, "generations": 60, "patience": 3}, verbose=1).fit(X, Y)
+    assert regressor.n_iter_ < 60
+    scores = regressor.validation_scores_
+    assert len(scores) - 1 - scores.argmax() == 3
+    assert capsys.readouterr().out.startswith("generation 6: fitness -")
+    caplog.clear()
+    timed = NEATRegressor(**SMALL, max_seconds=1e-6).fit(X, Y)
+    assert timed.n_iter_ == 1
+    assert "max_seconds ended the fit after 1 generations; a repetition can end after another" in caplog.text
+    without = NEATRegressor(**SMALL, validation_fraction=None).fit(X, Y)
+    assert without.validation_scores_ is None and without.n_iter_ == 12
+
+
+def test_a_warm_start_goes_on():
+    whole = NEATRegressor(**{**SMALL, "generations": 8}, validation_fraction=None).fit(X, Y)
+    half = NEATRegressor(**{**SMALL, "generations": 4}, validation_fraction=None, warm_start=True)
+    half.fit(X, Y)
+    half = pickle.loads(pickle.dumps(half))
+    half.fit(X, Y)
+    assert half.n_iter_ == 8
+    np.testing.assert_array_equal(half.predict(X), whole.predict(X))
+    with pytest.raises(
+        ValueError, match=r"^warm_start: the earlier fit has 10 inputs of networks, this one 9$"
+    ):
+        half.fit(X[:, :9], Y)
+
+
+def test_settings_of_the_run():
+    regressor = NEATRegressor(**SMALL, config={"genome": {"activation": "sin"}}).fit(X, Y)
+    genome = regressor.config_.genome
+    assert (genome.activation, genome.output_activation) == ("sin", "identity")
+    assert genome.weight.spread == pytest.approx(10**-0.5)
+
+
+BAD = [
+    ({"generations": 0}, r"^generations: expected an integer from 1 to \d+, got 0$"),
+    ({"population_size": 1}, r"^population_size: expected an integer from 2 to \d+, got 1$"),
+    ({"learn_steps": -1}, r"^learn_steps: expected an integer from 0 to \d+, got -1$"),
+    ({"learning_rate": 0}, r"^learning_rate: expected a number above 0, got 0$"),
+    ({"validation_fraction": 1.0}, r"^validation_fraction: expected a number above 0 and below 1, got 1.0$"),
+    ({"max_seconds": -3}, r"^max_seconds: expected seconds above 0 and at most 1e6, got -3$"),
+    ({"config": [1]}, r"^config: expected a dictionary of settings, got \[1\]$"),
+    (
+        {"config": {"genome": {"activaton": "sin"}}},
+        r"^genome.activaton: there is no such field; did you mean",
+    ),
+    ({"device": "tpu"}, r"^device: "),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD, ids=[message for _, message in BAD])
+def test_bad_parameters(options, message):
+    with pytest.raises(ValueError, match=message):
+        NEATRegressor(**{**SMALL, **options}).fit(X, Y)
+    with pytest.raises(ValueError, match=r"^y: expected at least two classes, got one class, "):
+        NEATClassifier(**SMALL).fit(X, np.ones(200))
