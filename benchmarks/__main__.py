@@ -37,6 +37,7 @@ PARTS = (
     "convolution",
     "layers",
     "ppo",
+    "policy_gradients",
 )
 OPTIONAL_PARTS = ("gpu",)  # need special hardware
 HERE = Path(__file__).parent
