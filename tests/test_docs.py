@@ -162,3 +162,15 @@ def test_the_page_on_exports(tmp_path, monkeypatch, capsys):
     expected = evaluators.compile(namespace["champion"]).activate(namespace["observations"])[0]
     assert namespace["outputs"] == pytest.approx(expected, rel=1e-4, abs=1e-5)
     assert "inputs[1]: velocity" in capsys.readouterr().out
+
+
+def test_the_page_on_plots(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks("docs/plots.md"):
+        exec(block, namespace)
+    drawn = {path.name for path in tmp_path.iterdir()}
+    shown = re.findall(r'<img src="plots/(.*?)"', (ROOT / "docs" / "plots.md").read_text("utf-8"))
+    assert drawn == set(shown) == {path.name for path in (ROOT / "docs" / "plots").iterdir()}
+    called = re.findall(r"plot\.(\w+)\(", "".join(blocks("docs/plots.md")))
+    assert set(called) == set(neat.plot.__all__)
