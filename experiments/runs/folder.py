@@ -13,6 +13,7 @@ from experiments.runs.description import RUN
 from neat.support.files import Lock, is_auxiliary, write_atomically
 
 if TYPE_CHECKING:
+    from experiments.tasks.experiment import Experiment
     from neat import Genome
     from neat.config.config import Config
 
@@ -140,12 +141,17 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def write_champion(folder: Path, champion: Genome, end: str = "") -> None:
-    """Write champion.json, which `Genome.load` reads, and champion.svg."""
+def write_champion(folder: Path, champion: Genome, experiment: Experiment, end: str = "") -> None:
+    """Write champion.json, which `Genome.load` reads, and champion.svg, with the names of the experiment."""
     from neat import plot
 
     champion.save(folder / f"champion{end}.json")
-    plot.topology(champion, folder / f"champion{end}.svg")
+    plot.topology(
+        champion,
+        folder / f"champion{end}.svg",
+        input_names=experiment.input_names,
+        output_names=experiment.output_names,
+    )
 
 
 def _next_free(experiment: str) -> Path:

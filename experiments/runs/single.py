@@ -181,7 +181,7 @@ class _Results(reporting.Reporter):
             "measures": self.measures,
         }
         folders.write_json(folder / "result.json", content)
-        folders.write_champion(folder, result.champion)
+        folders.write_champion(folder, result.champion, self._experiment)
         self._evaluator.model(result.champion).save(folder / folders.MODEL)
         plot.fitness(result.history, folder / "fitness.svg")
         plot.species(result.history, folder / "species.svg")

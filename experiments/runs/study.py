@@ -69,7 +69,7 @@ def run_study(name: str, line: CommandLine, command: Sequence[str]) -> None:
         for setting in settings:
             end = folders.setting_suffix(setting.label, labels)
             folders.write_config(folder, setting.config, end)
-            _draw(folder, done[setting.label], end)
+            _draw(folder, experiment, done[setting.label], end)
             _show(folder, experiment, done[setting.label], options.device, end)
         write_tables(folder / "summary.json", experiment, done)
     print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
@@ -152,10 +152,10 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
         yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
 
 
-def _draw(folder: Path, runs: list[Run], suffix: str) -> None:
+def _draw(folder: Path, experiment: Experiment, runs: list[Run], suffix: str) -> None:
     """Draw the figure of all runs, and write the champion of the best run."""
     plot.runs([run.best for run in runs], folder / f"runs{suffix}.svg")
-    folders.write_champion(folder, Genome.from_dict(_best(runs).champion), suffix)
+    folders.write_champion(folder, Genome.from_dict(_best(runs).champion), experiment, suffix)
 
 
 def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:

@@ -63,6 +63,16 @@ class Classification(Learnable):
         """The CSV file."""
         return {} if self.data in _BUILT_IN else {"data": Path(self.data)}
 
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the features."""
+        return self._data.names
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the classes."""
+        return [str(name) for name in self._classes]
+
     def sets(self) -> Sets:
         """Return standardised features, and targets of 1 for a sample's class and 0 for the others."""
         targets = one_hot(self._truth, len(self._classes), np, np.float32)

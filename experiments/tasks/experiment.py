@@ -91,6 +91,16 @@ class Experiment(ABC):
         return {}
 
     @property
+    def input_names(self) -> list[str] | None:
+        """Names of the inputs, which the champion's picture shows; None if they have none."""
+        return None
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Names of the outputs, which the champion's picture shows; None if they have none."""
+        return None
+
+    @property
     def pictures(self) -> tuple[str, ...]:
         """Names of the files that `show` may write."""
         return ()

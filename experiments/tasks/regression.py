@@ -64,6 +64,16 @@ class Regression(Learnable):
         """The CSV file."""
         return {} if self.data is None else {"data": Path(self.data)}
 
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the features."""
+        return self._data.names
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the target, or the formula."""
+        return [self.target or self.formula or DEFAULT_FORMULA]
+
     def sets(self) -> Sets:
         """Return standardised features and targets."""
         train = self._split.train

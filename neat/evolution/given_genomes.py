@@ -45,7 +45,10 @@ def first_generation(genomes: Any, config: Config, innovations: GlobalInnovation
         _check_numbers(own.arrays, own.input_count)
     own.bounds = bounds_of(config.genome)
     check_values(own, config.genome)
-    innovations.adopt(own.arrays, own.input_count)
+    try:
+        innovations.adopt(own.arrays, own.input_count)
+    except ValueError as error:
+        raise ValueError(f"genomes: {error}") from None
     return own.take(np.arange(size) % len(own)).arrays
 
 
