@@ -14,6 +14,7 @@ from neat.genome.layers import Layer  # noqa: E402
 from neat.io import checkpoint, neat_python  # noqa: E402
 from neat.kernels import parallel  # noqa: E402
 from neat.population import Population  # noqa: E402
+from neat.reporting import notebook  # noqa: E402, F401  it defines what notebooks show of our objects
 
 __all__ = [
     "Config",

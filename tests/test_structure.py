@@ -189,6 +189,7 @@ def test_optional_dependencies_are_imported_where_used():
     optional = (
         "tensorboardX",
         "sklearn",
+        "pandas",
         "cupy",
         "cupyx",
         "ray",

@@ -77,6 +77,20 @@ class History:
         rows = self._species[-1]
         return rows[rows["generation"] == self.last["generation"]]
 
+    def to_pandas(self) -> Any:
+        """Return `generations` as a pandas DataFrame with a row for each generation.
+
+        `pandas.DataFrame(history.species)` is that of the species.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("to_pandas needs pandas: pip install 'batchneat[pandas]'") from None
+        return pandas.DataFrame(self.generations).set_index("generation")
+
     def __len__(self) -> int:
         return len(self.generations)
 
