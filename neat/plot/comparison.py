@@ -10,7 +10,7 @@ import numpy as np
 
 from neat.evolution.history import History
 from neat.plot.canvas import canvas, legend_grid
-from neat.plot.curves import clip, set_integer_ticks, set_value_limits
+from neat.plot.curves import clip, set_integer_ticks, set_value_limits, to_reals
 from neat.plot.style import BLUE, GREY, ORANGE, check_kind, series_look
 from neat.support.messages import quote
 
@@ -156,12 +156,10 @@ def _to_values(name: str, curve: Any) -> np.ndarray:
     """Return the numbers of a run, float64 (generations,)."""
     if isinstance(curve, History):
         return np.asarray(curve.generations["best_ever"], float)
-    try:
-        values = np.asarray(curve, float)
-    except (TypeError, ValueError):
-        values = np.empty(())
-    if values.ndim != 1:
+    values = to_reals(curve, 1)
+    if values is None:
         check_kind(name, curve, History)
+    assert values is not None
     return values
 
 

@@ -17,6 +17,15 @@ def clip(values: Any) -> np.ndarray:
     return np.clip(np.asarray(values, float), -_LIMIT, _LIMIT)
 
 
+def to_reals(values: Any, ndim: int) -> np.ndarray | None:
+    """Return values as a float64 array of `ndim` dimensions; None if they are no such array of real numbers."""
+    try:
+        array = np.asarray(values)
+        return array.astype(float) if array.ndim == ndim and array.dtype.kind in "biufO" else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def set_integer_ticks(axes: Axes, x: np.ndarray) -> None:
     """Set ticks of the horizontal axis at whole numbers, without margins; `x` ascends."""
     from matplotlib.ticker import MaxNLocator

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat.plot.canvas import canvas, check_names, show_name
+from neat.plot.curves import to_reals
 from neat.plot.style import BLUE, GREY
 from neat.support.messages import quote
 
@@ -93,11 +94,8 @@ def find_front(points: np.ndarray) -> np.ndarray:
 
 
 def _check_points(objectives: Any) -> np.ndarray:
-    try:
-        points = np.asarray(objectives, float)
-    except (TypeError, ValueError):
-        points = np.empty(())
-    if points.ndim != 2 or points.shape[1] != 2:
+    points = to_reals(objectives, 2)
+    if points is None or points.shape[1] != 2:
         raise ValueError(f"objectives: must be numbers of shape (points, 2), got {quote(objectives)}")
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) == 0:

@@ -253,9 +253,12 @@ def _files(draw: random.Random) -> Use:
 def _plot(draw: random.Random) -> Use:
     population = samples.population(draw.randrange(4))
     subject = draw.choice((population.genomes[0], population.history, population, value(draw), array(draw)))
-    draw.choice((plot.topology, plot.fitness, plot.species, plot.runs))(
-        subject, draw.choice(("x.svg", "x.png", value(draw)))
-    )
+    function = draw.choice([getattr(plot, name) for name in plot.__all__ if name != "confusion"])
+    path = draw.choice(("x.svg", "x.png", value(draw)))
+    if draw.random() < 0.2:
+        plot.confusion(array(draw), draw.choice((array(draw), value(draw))), path, class_names=value(draw))
+    else:
+        function(subject, path)
     return _do_nothing
 
 

@@ -209,6 +209,7 @@ def test_many_arms_look_different_and_fit():
         ([[1.0]], r"^runs_by_arm: must be a dictionary of lists of runs, .* got \[\[1\.0\]\]$"),
         ({"a": []}, r"^runs_by_arm\['a'\]: expected at least one run, each of at least one generation$"),
         ({"a": 3}, r"^runs_by_arm\['a'\]: must be a list of histories or of arrays, got 3$"),
+        ({"a": [[1j]]}, r"^runs_by_arm\['a'\]\[0\]: must be a History, got \[1j\]$"),
         ({"a": [[1.0], "x"]}, r"^runs_by_arm\['a'\]\[1\]: must be a History, got 'x'$"),
     ],
 )
@@ -323,6 +324,10 @@ def test_objectives_are_named():
     ("given", "message"),
     [
         ({"objectives": [1, 2]}, r"^objectives: must be numbers of shape \(points, 2\), got \[1, 2\]$"),
+        (
+            {"objectives": [[1j, 2]]},
+            r"^objectives: must be numbers of shape \(points, 2\), got \[\[1j, 2\]\]$",
+        ),
         ({"objectives": [["a", "b"]]}, r"^objectives: must be numbers of shape \(points, 2\), got \[\['a',"),
         ({"objectives": [(1, np.nan)]}, r"^objectives: expected at least one finite point, got none$"),
         ({"objectives": [(1, 2)], "names": ["a"]}, r"^names: must name each of 2 objectives, got 1 names$"),
