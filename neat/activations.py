@@ -59,7 +59,7 @@ def register_activation(name: str, python_function: Callable[[Any], Any]) -> Non
     _check_arguments("activation", ACTIVATIONS[:BUILT_IN_ACTIVATIONS], name, python_function)
     jitted = _jit(python_function)
     checked = freeze(jitted, check_indices=True)
-    entry = Activation(name, _return_float32(jitted), f"{name}(x)", checked=_return_float32(checked))
+    entry = Activation(name, _return_float32(jitted), checked=_return_float32(checked))
     if _is_new("activation", ACTIVATIONS[BUILT_IN_ACTIVATIONS:], entry):
         _check_compiles("activation", name, jitted, (types.float32,), "one float32")
         _check_calls("activation", name, checked, np.array([-1000, -1, -0.3, 0, 0.3, 1, 1000], np.float32))
@@ -84,7 +84,7 @@ def register_aggregation(name: str, python_function: Callable[[Any], Any]) -> No
     _check_arguments("aggregation", AGGREGATIONS[:BUILT_IN_AGGREGATIONS], name, python_function)
     jitted = _jit(python_function)
     checked = freeze(jitted, check_indices=True)
-    entry = Aggregation(name, _return_float32(jitted), f"{name}(values)", False, _return_float32(checked))
+    entry = Aggregation(name, _return_float32(jitted), False, _return_float32(checked))
     if _is_new("aggregation", AGGREGATIONS[BUILT_IN_AGGREGATIONS:], entry):
         _check_compiles("aggregation", name, jitted, (types.float32[::1],), "a float32 array")
         _check_calls(

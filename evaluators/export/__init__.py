@@ -1,6 +1,6 @@
 """Exports of genomes: source code, symbolic expressions, and models of other libraries.
 
-Every target computes what `evaluators.compile(genome).activate` computes. The formulas of activations are those of
+Every target computes what `evaluators.compile(genome).activate` computes. Activations are defined in
 `neat.node_functions`, and a node's value is `evaluators.program.node.node_update`.
 """
 

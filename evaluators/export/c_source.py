@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
-from evaluators.export.formulas import Vocabulary, select_with
 from evaluators.export.graph import Graph, Node, build_graph
 from evaluators.export.interface import PLAIN, Interface
 from evaluators.export.target import Target
 from neat.genome.genome import Genome
+from neat.kernels.elementwise import ELEMENTARY
 
 _SUFFIX = "f"
 _template = calls(_SUFFIX)
@@ -21,9 +21,9 @@ _HELPERS = {
 {{
     return b > a ? b : a;
 }}""",
-    "smaller": """static float {name}_smaller(float a, float b)
+    "clip": """static float {name}_clip(float x, float limit)
 {{
-    return b < a ? b : a;
+    return x > limit ? limit : x < -limit ? -limit : x;
 }}""",
     "max": """static float {name}_max(const float *values, int count)
 {{
@@ -117,21 +117,15 @@ class _CSource(Target):
         self.name = name
         self.lines: list[str] = []
         self.functions: dict[str, str] = {}
-        self.vocabulary = Vocabulary(
-            exp=_template("expf({})"),
-            expm1=_template("expm1f({})"),
-            log=_template("logf({})"),
-            log1p=_template("log1pf({})"),
-            sin=_template("sinf({})"),
-            cos=_template("cosf({})"),
-            tanh=_template("tanhf({})"),
-            abs=_template("fabsf({})"),
-            max=self._helper("larger", "({}, {})"),
-            min=self._helper("smaller", "({}, {})"),
-            greater=_template("{} > {}"),
-            equal=_template("{} == {}"),
-            select=select_with(_template("({} ? {} : {})")),
-        )
+        self.vocabulary = {
+            **{name: _template(f"{name}f({{}})") for name in ELEMENTARY},
+            "abs": _template("fabsf({})"),
+            "maximum": self._helper("larger", "({}, {})"),
+            "clip": self._helper("clip", "({}, {})"),
+            "if_positive": _template("({} > 0.0f ? {} : {})"),
+            "step": _template("({} > 0.0f ? 1.0f : 0.0f)"),
+            "reciprocal": lambda x: _template("({} == 0.0f ? 0.0f : {})")(x, 1 / x),
+        }
         add = reduce_with(lambda total, value: total + value)
         self.reductions = {
             "sum": add,
@@ -150,9 +144,9 @@ class _CSource(Target):
             return x
         call = self._call(activation.name, "({})")
         if activation.name not in self.functions:
-            formula = str(super().activate(node, Code("x", _SUFFIX)))
+            value = super().activate(node, Code("x", _SUFFIX))
             head = f"static float {self.name}_{activation.name}(float x)"
-            self.functions[activation.name] = f"{head}\n{{\n    return {formula};\n}}"
+            self.functions[activation.name] = f"{head}\n{{\n    return {value};\n}}"
         return call(x)
 
     def keep_input(self, position: int, value: Code) -> Code:

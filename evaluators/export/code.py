@@ -72,13 +72,9 @@ class Code:
         return self.lift(other) / self
 
     def __neg__(self) -> Code:
-        return Code(f"-{self._inside(_ATOM)}", self.suffix, _PRODUCT)
-
-    def __pow__(self, exponent: int) -> Code:
-        result = self
-        for _ in range(exponent - 1):
-            result = result * self
-        return result
+        if self.text.startswith("-"):
+            return Code(f"-({self.text})", self.suffix, _PRODUCT)
+        return Code(f"-{self._inside(_PRODUCT)}", self.suffix, _PRODUCT)  # -(a * b) is -a * b
 
     def _inside(self, least: int) -> str:
         return self.text if self.rank >= least else f"({self.text})"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import keyword
 
 from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
-from evaluators.export.formulas import Vocabulary, select_with
 from evaluators.export.graph import Graph, Node, build_graph
 from evaluators.export.interface import PLAIN, Interface
 from evaluators.export.target import Target
 from neat.genome.genome import Genome
+from neat.kernels.elementwise import ELEMENTARY
 
 _template = calls("")
 _RESERVED = frozenset([*keyword.kwlist, "np"])
@@ -59,21 +59,15 @@ class _NumpySource(Target):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.vocabulary = Vocabulary(
-            exp=_template("np.exp({})"),
-            expm1=_template("np.expm1({})"),
-            log=_template("np.log({})"),
-            log1p=_template("np.log1p({})"),
-            sin=_template("np.sin({})"),
-            cos=_template("np.cos({})"),
-            tanh=_template("np.tanh({})"),
-            abs=_template("np.abs({})"),
-            max=_template("np.maximum({}, {})"),
-            min=_template("np.minimum({}, {})"),
-            greater=_template("{} > {}"),
-            equal=_template("{} == {}"),
-            select=select_with(_select),
-        )
+        self.vocabulary = {
+            **{name: _template(f"np.{name}({{}})") for name in (*ELEMENTARY, "abs")},
+            "maximum": _template("np.maximum({}, {})"),
+            "clip": _template("np.clip({0}, -{1}, {1})"),
+            "if_positive": _template("np.where({} > 0.0, {}, {})"),
+            "step": _template("np.float32({} > 0.0)"),
+            # np.where would make two numbers of Python a float64 array.
+            "reciprocal": lambda x: _template("np.where({} == 0.0, np.float32(0.0), {})")(x, 1 / x),
+        }
         add = reduce_with(lambda total, value: total + value)
         self.reductions = {
             "sum": add,
@@ -108,12 +102,6 @@ class _NumpySource(Target):
     def _assign(self, variable: str, value: Code) -> Code:
         self.lines += lines_of(f"{variable} = ", value, brackets=("(", ")"))
         return Code(variable, "")
-
-
-def _select(test: Code, first: Code | float, second: Code | float) -> Code:
-    # np.where would make two Python numbers a float64 array.
-    branches = [b if isinstance(b, Code) else f"np.float32({Code.number(b, '')})" for b in (first, second)]
-    return Code(f"np.where({test}, {branches[0]}, {branches[1]})", "")
 
 
 def _list(values: list[Code]) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.export.formulas import Vocabulary, select_with
 from evaluators.export.graph import Node, build_graph
 from evaluators.export.interface import PLAIN, Interface
 from evaluators.export.target import Target
@@ -94,12 +93,6 @@ class _Tensor:
     def __neg__(self) -> _Tensor:
         return self.target.call("Neg", self)
 
-    def __pow__(self, exponent: int) -> _Tensor:
-        result = self
-        for _ in range(exponent - 1):
-            result = result * self
-        return result
-
     __radd__, __rmul__ = __add__, __mul__
 
 
@@ -116,19 +109,21 @@ class _Onnx(Target):
         self._numbers: dict[float, str] = {}
         self._count = itertools.count()
         self._ones: _Tensor | None = None
-        self.vocabulary = Vocabulary(
-            # ONNX lacks expm1 and log1p. Both forms are exact identities that cancel nothing.
-            expm1=lambda x: self.call("Tanh", x * 0.5) * (self.call("Exp", x) + 1.0),
-            log1p=lambda x: self.call("Atanh", x / (x + 2.0)) * 2.0,
-            select=select_with(lambda test, first, second: self.call("Where", test, first, second)),
+        self.vocabulary = {
             **{
-                function: self._operation(operator)
-                for function, operator in {
-                    **{"exp": "Exp", "log": "Log", "sin": "Sin", "cos": "Cos", "tanh": "Tanh"},
-                    **{"abs": "Abs", "max": "Max", "min": "Min", "greater": "Greater", "equal": "Equal"},
-                }.items()
+                name: self._operation(name.capitalize())
+                for name in ("exp", "log", "sin", "cos", "tanh", "abs")
             },
-        )
+            # ONNX lacks expm1 and log1p. Both forms are exact identities that cancel nothing. Its Sigmoid and Softplus
+            # lose the digits of small results in onnxruntime.
+            "expm1": lambda x: self.call("Tanh", x * 0.5) * (self.call("Exp", x) + 1.0),
+            "log1p": lambda x: self.call("Atanh", x / (x + 2.0)) * 2.0,
+            "maximum": self._operation("Max"),
+            "clip": lambda x, limit: self.call("Clip", x, -limit, limit),
+            "if_positive": lambda x, a, b: self.call("Where", self.call("Greater", x, 0), a, b),
+            "step": lambda x: self.call("Where", self.call("Greater", x, 0), 1, 0),
+            "reciprocal": lambda x: self.call("Where", self.call("Equal", x, 0), 0, 1 / x),
+        }
         axis = {"axes": [1], "keepdims": 1}
         self.reductions = {
             "sum": lambda row: self.call("ReduceSum", row, self._integers([1]), keepdims=1),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evaluators.export.formulas import Vocabulary, evaluate, select_with
 from evaluators.export.graph import Graph, Node, build_graph
 from evaluators.export.interface import PLAIN, Interface
 from evaluators.export.target import Target
@@ -100,22 +98,17 @@ class _SymPy(Target):
 
         from evaluators.export.sympy_functions import IfPositive, IfZero, MaxAbs, Median
 
-        self.vocabulary = Vocabulary(
-            exp=sympy.exp,
-            expm1=expm1,
-            log=sympy.log,
-            log1p=log1p,
-            sin=sympy.sin,
-            cos=sympy.cos,
-            tanh=sympy.tanh,
-            abs=sympy.Abs,
-            max=lambda a, b: sympy.Max(a, b, evaluate=False),
-            min=lambda a, b: sympy.Min(a, b, evaluate=False),
-            # Tests are functions of both branches. Formulas compare with 0.
-            greater=lambda x, zero: functools.partial(IfPositive, x - zero),
-            equal=lambda x, zero: functools.partial(IfZero, x - zero),
-            select=select_with(lambda test, first, second: test(first, second)),
-        )
+        self.vocabulary: dict[str, Any] = {
+            **{name: getattr(sympy, name) for name in ("exp", "log", "sin", "cos", "tanh")},
+            "expm1": expm1,
+            "log1p": log1p,
+            "number": _exact,
+            "maximum": lambda x, low: sympy.Max(x, low, evaluate=False),
+            "clip": lambda x, limit: sympy.Max(sympy.Min(x, limit, evaluate=False), -limit, evaluate=False),
+            "if_positive": IfPositive,
+            "step": lambda x: IfPositive(x, 1, 0),
+            "reciprocal": lambda x: IfZero(x, 0, 1 / x),
+        }
         self.reductions = {
             "sum": lambda values: sympy.Add(*values),
             "product": lambda values: sympy.Mul(*values),
@@ -146,7 +139,14 @@ class _Latex(_SymPy):
     """Writes an equation for each node, which stands for itself in the equations of other nodes."""
 
     def __init__(self, graph: Graph, interface: Interface) -> None:
+        import sympy
+
         super().__init__()
+        # People read equations, so that they do not have to be accurate in floating point.
+        self.vocabulary |= {
+            "expm1": lambda x: sympy.exp(x) - 1,
+            "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
+        }
         self.equations: list[tuple[Any, Any]] = []
         self.has_output_equations = not (interface.output_shift is None and interface.output_scale is None)
         self._definitions: dict[str, Any] = {}
@@ -173,14 +173,12 @@ class _Latex(_SymPy):
     def activate(self, node: Node, x: Any) -> Any:
         """Return the activation as a named function, which the text defines once."""
         import sympy
-        from sympy.codegen.cfunctions import expm1, log1p
 
-        formula, name = node.activation.formula, _roman(node.activation.name)
+        name = _roman(node.activation.name)
         if node.activation.name == "identity":
             return x
         if name not in self._definitions:
-            value = evaluate(formula, self.vocabulary, sympy.Symbol("x", real=True))
-            self._definitions[name] = value.rewrite(log1p, sympy.log).rewrite(expm1, sympy.exp)
+            self._definitions[name] = super().activate(node, sympy.Symbol("x", real=True))
         return sympy.Function(name)(x)
 
     def keep(self, node: Node, value: Any) -> Any:
@@ -194,7 +192,7 @@ class _Latex(_SymPy):
         import sympy
 
         lines = [f"{sympy.latex(left)} &= {sympy.latex(right)}" for left, right in self.equations]
-        lines += [f"{name}(x) &= {sympy.latex(formula)}" for name, formula in self._definitions.items()]
+        lines += [f"{name}(x) &= {sympy.latex(value)}" for name, value in self._definitions.items()]
         joined = " \\\\\n".join(lines)
         return f"\\begin{{aligned}}\n{joined}\n\\end{{aligned}}\n"
 

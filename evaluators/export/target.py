@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evaluators.export.formulas import Vocabulary, evaluate
 from evaluators.export.graph import Graph, Node
 from evaluators.export.interface import Interface
 from evaluators.program.node import node_update
+from neat.kernels.elementwise import with_names
 from neat.kernels.jit import bound
 
 _TIME_STEP = 1.0
@@ -28,14 +28,15 @@ class Results(NamedTuple):
 class Target(ABC):
     """A kind of export, which knows how its values are computed.
 
-    Values are of any type with the operators that Vocabulary lists.
+    Values are of any type with the operators +, -, *, / and unary -, also of a value and a number.
 
     Attributes:
-        vocabulary: The functions of formulas.
+        vocabulary: What the names in the definitions of activations stand for: `abs` and the placeholders of
+            `neat.kernels.elementwise`. Arguments can be numbers.
         reductions: For the name of each aggregation, its function of what `weigh` returns.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: Mapping[str, Callable[..., Any]]
     reductions: Mapping[str, Callable[[Any], Any]]
 
     @abstractmethod
@@ -52,7 +53,8 @@ class Target(ABC):
 
     def activate(self, node: Node, x: Any) -> Any:
         """Return the node's activation of x."""
-        return evaluate(node.activation.formula, self.vocabulary, x)
+        names = {"ZERO": 0, "ONE": 1, "number": float, **self.vocabulary}
+        return with_names(node.activation.function, names)(x)
 
     def keep_input(self, position: int, value: Any) -> Any:
         """Return the value that stands for a scaled input in the values that depend on it."""

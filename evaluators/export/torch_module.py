@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from evaluators.export.formulas import Vocabulary
 from evaluators.export.graph import Graph, Node
 from evaluators.export.interface import Interface
 from evaluators.export.target import Target
@@ -51,21 +50,6 @@ class NetworkModule(torch.nn.Module):
         return genome
 
 
-def _select(test: torch.Tensor, first: Any, second: Any, x: torch.Tensor) -> torch.Tensor:
-    """Return first(x) where the test holds, and second(x) elsewhere.
-
-    Each branch sees 1 in place of the other's arguments. Otherwise a branch with an infinite slope there would make the
-    gradient NaN.
-    """
-    one = torch.ones_like(x)
-    branches = (first(torch.where(test, x, one)), second(torch.where(test, one, x)))
-    return torch.where(test, *(_lift(branch, x) for branch in branches))
-
-
-def _lift(value: Any, like: torch.Tensor) -> torch.Tensor:
-    return value if isinstance(value, torch.Tensor) else torch.full_like(like, value)
-
-
 def _median(values: torch.Tensor) -> torch.Tensor:
     count, ordered = values.shape[-1], values.sort(-1).values
     return 0.5 * (ordered[..., (count - 1) // 2] + ordered[..., count // 2])
@@ -75,21 +59,16 @@ def _farthest_from_zero(values: torch.Tensor) -> torch.Tensor:
     return values.gather(-1, values.abs().argmax(-1, keepdim=True)).squeeze(-1)
 
 
-_VOCABULARY = Vocabulary(
-    exp=lambda x: torch.exp(x.clamp(max=_LARGEST_EXPONENT)),
-    expm1=torch.expm1,
-    log=torch.log,
-    log1p=torch.log1p,
-    sin=torch.sin,
-    cos=torch.cos,
-    tanh=torch.tanh,
-    abs=torch.abs,
-    max=lambda x, low: torch.maximum(x, _lift(low, x)),
-    min=lambda x, high: torch.minimum(x, _lift(high, x)),
-    greater=torch.gt,
-    equal=torch.eq,
-    select=_select,
-)
+_VOCABULARY: dict[str, Any] = {
+    **{name: getattr(torch, name) for name in ("exp", "log", "sin", "cos", "tanh", "abs", "sigmoid")},
+    "expm1": lambda x: torch.expm1(x.clamp(max=_LARGEST_EXPONENT)),
+    "softplus": torch.nn.functional.softplus,
+    "maximum": lambda x, low: torch.maximum(x, torch.full_like(x, low)),
+    "clip": lambda x, limit: x.clamp(-limit, limit),
+    "if_positive": lambda x, a, b: torch.where(x > 0, a, b),
+    "step": lambda x: (x > 0).to(x.dtype),
+    "reciprocal": lambda x: 1 / x.masked_fill(x == 0, torch.inf),
+}
 _REDUCTIONS: dict[str, Any] = {
     "sum": lambda values: values.sum(-1),
     "product": lambda values: values.prod(-1),

@@ -1,19 +1,24 @@
-"""Elementwise functions that are defined once, for one float32 in a kernel and for arrays of numpy or cupy.
+"""Elementwise functions that are defined once, for kernels, arrays, and the targets of exports.
 
 A definition is a plain function that imports the names below, which are placeholders. `compiled` binds them to
-functions of one float32, for kernels; `on_arrays` binds them to functions of arrays.
+functions of one float32, for kernels; `on_arrays` binds them to functions of arrays. `with_names` binds them, and
+Python's `abs`, to functions of any values that have +, -, * and /, such as the source text of an export. What is
+exported must not compare values by `>` or `==`, which those values lack: use `if_positive`, `step` and `reciprocal`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from neat.kernels import elementary
 from neat.kernels.jit import bound, function
+
+# Placeholders that have these names in `elementary`, numpy and C too.
+ELEMENTARY = ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh")
 
 # Exact in any precision; other constants are written `number(0.1)`.
 ZERO = np.float32(0.0)
@@ -27,7 +32,9 @@ sin: Any = None
 cos: Any = None
 tanh: Any = None
 number: Any = None  # number(constant), in the precision of the arguments
-where: Any = None  # where(condition, a, b), of which one can be a number
+if_positive: Any = None  # if_positive(x, a, b): a where x > 0, else b; one of them can be a number
+step: Any = None  # 1 where x > 0, else 0; kernels and arrays return NaN for NaN
+reciprocal: Any = None  # 1 / x, and 0 for 0
 maximum: Any = None  # maximum(x, low), for a number `low`
 clip: Any = None  # clip(x, limit): x between -limit and limit, two numbers
 sign: Any = None
@@ -39,8 +46,13 @@ _contracted = function(contract=True)
 
 
 @_contracted
-def _where(condition, a, b):
-    return a if condition else b
+def _if_positive(x, a, b):
+    return a if x > ZERO else b
+
+
+@_contracted
+def _step(x):
+    return ONE if x > ZERO else ZERO if x == x else x
 
 
 @_contracted
@@ -73,12 +85,21 @@ def _softplus(x):
     return maximum(x, ZERO) + log1p(exp(-abs(x)))
 
 
-_DEFINED: dict[str, Callable[..., Any]] = {"sigmoid": _sigmoid, "softplus": _softplus}
+def _reciprocal(x):
+    return indicator(x != ZERO) / (x + indicator(x == ZERO))
+
+
+_DEFINED: dict[str, Callable[..., Any]] = {
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "reciprocal": _reciprocal,
+}
 
 _SCALAR: dict[str, Any] = {
-    **{name: getattr(elementary, name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh")},
+    **{name: getattr(elementary, name) for name in ELEMENTARY},
     "number": np.float32,
-    "where": _where,
+    "if_positive": _if_positive,
+    "step": _step,
     "maximum": _maximum,
     "clip": _clip,
     "sign": _sign,
@@ -90,6 +111,20 @@ _SCALAR |= {name: _contracted(bound(definition, **_SCALAR)) for name, definition
 def compiled(definition: Callable[..., Any]) -> Any:
     """Return a definition as a jitted function of float32 numbers, which Python and kernels can call."""
     return _contracted(bound(definition, **_SCALAR))
+
+
+def with_names(definition: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return a definition in which placeholders have these values.
+
+    `sigmoid`, `softplus` and `reciprocal` are made from the other names if they are not given.
+
+    Args:
+        definition: A definition, plain or from `compiled`.
+        names: Values for the placeholders that the definition can reach; also for ONE and ZERO, if values have no
+            arithmetic with numbers of numpy.
+    """
+    defined = {name: bound(each, **names) for name, each in _DEFINED.items()}
+    return bound(definition, **{**defined, **names})
 
 
 @functools.cache
@@ -104,7 +139,7 @@ def on_arrays(definition: Callable[..., Any], xp: Any, dtype: np.dtype[Any]) -> 
         xp: numpy or cupy.
         dtype: The dtype of the arrays, float32 or float64.
     """
-    return bound(definition, **_array_names(xp, dtype))
+    return with_names(definition, _array_names(xp, dtype))
 
 
 @functools.cache
@@ -122,14 +157,14 @@ def _array_names(xp: Any, dtype: np.dtype[Any]) -> dict[str, Any]:
 
         return apply
 
-    names = {
+    return {
+        **{name: getattr(xp, name) for name in ELEMENTARY},
         **{name: without_overflow_warning(getattr(xp, name)) for name in ("exp", "expm1")},
-        **{name: getattr(xp, name) for name in ("log", "log1p", "sin", "cos", "tanh")},
         "number": dtype.type,
-        "where": xp.where,
+        "if_positive": lambda x, a, b: xp.where(x > 0, a, b),
+        "step": lambda x: xp.where(x == x, x > 0, x),
         "maximum": maximum,
         "clip": lambda x, limit: xp.clip(x, -limit, limit),
         "sign": xp.sign,
         "indicator": lambda condition: condition,
     }
-    return names | {name: bound(definition, **names) for name, definition in _DEFINED.items()}

@@ -1,6 +1,5 @@
 import math
 import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,6 @@ def print_nothing(x):
 
 BUILT_IN = activations.ACTIVATIONS[: activations.BUILT_IN_ACTIVATIONS]
 BUILT_IN_AGGREGATIONS = activations.AGGREGATIONS[: activations.BUILT_IN_AGGREGATIONS]
-FORMULA_NAMES = {**vars(math), "median": statistics.median, "mean": statistics.fmean, "abs": abs}
 # Rounding an argument moves the result by as much as the function is steep there.
 ARGUMENTS = np.concatenate([np.linspace(-12, 12, 481), [-300.0, -60.0, 60.0, 300.0, 1e-8, -1e-8]]).astype(
     np.float32
@@ -41,15 +39,6 @@ def test_activation_is_what_its_name_says(entry):
 
 
 @pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
-def test_formula_says_the_same(entry):
-    for x in ARGUMENTS[np.abs(ARGUMENTS) < 100]:
-        value = eval(
-            entry.formula, {"__builtins__": {}, "max": max, "min": min, **FORMULA_NAMES}, {"x": float(x)}
-        )
-        assert value == pytest.approx(REFERENCE[entry.name](float(x)), rel=1e-9, abs=1e-12)
-
-
-@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
 def test_nan_stays_nan(entry):
     assert math.isnan(entry.function(np.float32(np.nan)))
 
@@ -66,15 +55,6 @@ def test_aggregation_is_what_its_name_says(entry, count):
     else:
         result = entry.function(values.copy())
     assert result == pytest.approx(expected, rel=1e-4, abs=1e-5)
-    scope = {
-        "__builtins__": {},
-        "sum": sum,
-        "max": max,
-        "min": min,
-        **FORMULA_NAMES,
-        "values": values.tolist(),
-    }
-    assert eval(entry.formula, scope) == pytest.approx(expected, rel=1e-6)
 
 
 def test_index():

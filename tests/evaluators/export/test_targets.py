@@ -120,6 +120,26 @@ def test_long_statements_are_wrapped():
         assert max(map(len, source.splitlines())) < 130
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "equation"),
+    [
+        ("steepened_sigmoid", "1.0f / (1.0f + expf(-4.9f * x))", r"\frac{1}{1 + e^{- 4.9 x}}"),
+        ("gauss", "expf(-x * x)", r"e^{- x^{2}}"),
+        ("softplus", "activate_larger(x, 0.0f) + log1pf(expf(-fabsf(x)))", r"\log{\left(e^{x} + 1 \right)}"),
+        (
+            "inv",
+            "(x == 0.0f ? 0.0f : 1.0f / x)",
+            r"\begin{cases} 0 & \text{for}\: x = 0 \\\frac{1}{x} & \text{otherwise} \end{cases}",
+        ),
+    ],
+)
+def test_people_can_read_activations(name, source, equation):
+    pytest.importorskip("sympy")
+    genome = make_genome(activations=[name], hidden=0)
+    assert f"    return {source};\n" in export.to_c(genome)
+    assert f"(x) &= {equation}\n" in export.to_latex(genome)
+
+
 def test_json_restores_the_genome():
     genome = make_genome(False)
     assert neat.Genome.from_dict(json.loads(export.to_json(genome))) == genome

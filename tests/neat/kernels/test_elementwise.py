@@ -5,7 +5,7 @@ import pytest
 
 from neat.activations import ACTIVATIONS, BUILT_IN_ACTIVATIONS
 from neat.kernels import elementwise
-from neat.kernels.elementwise import ONE, exp, indicator, number, softplus, where
+from neat.kernels.elementwise import ONE, exp, if_positive, indicator, number, softplus
 
 BUILT_IN = ACTIVATIONS[:BUILT_IN_ACTIVATIONS]
 FLOAT32 = np.dtype(np.float32)
@@ -37,7 +37,7 @@ def test_all_but_the_step_have_a_slope():
 
 
 def definition(x):
-    return where(x > ONE, number(0.1) * softplus(x), indicator(x > -ONE) / exp(x))
+    return if_positive(x - ONE, number(0.1) * softplus(x), indicator(x > -ONE) / exp(x))
 
 
 def test_a_constant_has_the_precision_of_the_arguments():
