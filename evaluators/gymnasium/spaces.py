@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from evaluators.episodes.base import Actions
 
-_UNBOUNDED = np.finfo(np.float32).max  # some environments use this number for "no bound"
+_UNBOUNDED = float(np.finfo(np.float32).max)  # some environments use this number for "no bound"
 
 
 def read_observations(space: gymnasium.Space[Any], scaled: bool) -> Observations:
@@ -37,7 +37,7 @@ def read_observations(space: gymnasium.Space[Any], scaled: bool) -> Observations
         low, high = _bounds(space)
         bounded = (low > -_UNBOUNDED) & (high < _UNBOUNDED) & (low < high)
         offset[bounded] = (low[bounded] + high[bounded]) / 2
-        factor[bounded] = 2 / (high[bounded] - low[bounded])
+        factor[bounded] = np.minimum(2 / (high[bounded] - low[bounded]), _UNBOUNDED)
     return Observations(offset=tuple(offset.tolist()), factor=tuple(factor.tolist()))
 
 

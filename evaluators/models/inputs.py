@@ -15,6 +15,7 @@ from neat.support.validation import NOT_TEXT, Model
 
 Number = Annotated[float, NOT_TEXT]
 Numbers = Annotated[tuple[Number, ...], FailFast()]
+_Float32 = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
 Positive = Annotated[float, Field(gt=0), NOT_TEXT]
 Names = tuple[str, ...]
 
@@ -98,9 +99,9 @@ class Observations(Part):
     """Inputs are observations of an environment: (observation - offset) * factor, in float32, within ±limit."""
 
     kind: Literal["observations"] = "observations"
-    offset: Numbers
-    factor: Numbers
-    limit: Positive | None = None
+    offset: Annotated[tuple[_Float32, ...], FailFast()]
+    factor: Annotated[tuple[_Float32, ...], FailFast()]
+    limit: Annotated[float, Field(gt=0, le=3.4028235e38), NOT_TEXT] | None = None
 
     def check(self, num_inputs: int) -> None:
         """Raise a ValueError unless the scales fit a network with this number of inputs."""

@@ -101,7 +101,7 @@ def _names(field: str, given: Any, data: Any) -> tuple[str, ...] | None:
         given = column_names(data)
     if given is None:
         name = getattr(data, "name", None)
-        given = [name] if isinstance(name, str) else None
+        given = [name] if isinstance(name, str) and getattr(data, "ndim", 0) == 1 else None
     if given is None:
         return None
     check_names(field, given)

@@ -1,5 +1,7 @@
 """Models of environments: they act as their evaluator lets genomes act."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,40 @@ def test_gymnasium(decision, tmp_path):
             pytest.raises(ValueError, match=r"^model: its (inputs|outputs) differ from those of CartPole-v1"),
         ):
             other.play(model)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("inputs", "factor", [1, 1, 1], r"inputs.factor: expected 4 numbers, one for each input, got 3$"),
+        (
+            "inputs",
+            "factor",
+            [1, 1, 1, 1e39],
+            r"factor.3: input should be less than or equal to \d+, got 1e\+39$",
+        ),
+        ("inputs", "limit", 0, r"inputs.observations.limit: input should be greater than 0, got 0$"),
+        ("outputs", "counts", [3], r"outputs.counts: expected 3 outputs, got 2$"),
+        ("outputs", "counts", [1, 1], r"outputs.choices.starts: expected 2 integers, as counts has, got 1$"),
+        (
+            "outputs",
+            "shape",
+            [2],
+            r"outputs.choices.counts: expected 2 integers, as shape \(2,\) has, got 1$",
+        ),
+        ("outputs", "dtype", "object", r"outputs.choices.dtype: input should be 'int8', .*, got 'object'$"),
+        ("outputs", "decision", "code", r"outputs.choices.decision: input should be 'argmax' or 'threshold'"),
+    ],
+)
+def test_damaged_files(part, name, value, message, tmp_path):
+    file = tmp_path / "model.json"
+    rollout = Rollout(CartPole(), device="cpu")
+    rollout.model(linear_genome(np.ones((2, 4)), [0.0, 0.0])).save(file)
+    content = json.loads(file.read_text("utf-8"))
+    content[part][name] = value
+    file.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(ValueError, match=rf"^{file}: .*{message}"):
+        evaluators.load(file)
 
 
 def test_per_genome():
