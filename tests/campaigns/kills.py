@@ -57,10 +57,19 @@ _RUN = (
     "lineage.npy",
     "config.toml",
     "champion.json",
+    "model.json",
     "fitness.svg",
     "species.svg",
 )
-_STUDY = ("summary.csv", "summary.json", "config.toml", "champion.json", "champion.svg", "runs.svg")
+_STUDY = (
+    "summary.csv",
+    "summary.json",
+    "config.toml",
+    "champion.json",
+    "champion.svg",
+    "model.json",
+    "runs.svg",
+)
 _COMPARISON = ("curves.csv", "summary.json", "plan.json", "compare.svg")
 COMMANDS = {
     "run": Command("parity --bits 4 --generations 60 --checkpoint-every 2", True, "metrics.csv", _RUN),

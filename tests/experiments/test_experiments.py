@@ -32,6 +32,7 @@ SAME = (
     "lineage.npy",
     "champion.json",
     "champion.svg",
+    "model.json",
     "fitness.svg",
     "species.svg",
 )
@@ -361,7 +362,7 @@ def test_workers_change_nothing():
     line = ["xor", "--runs", "3", *FEW, "--quiet"]
     assert main([*line, "--output", "one"]) == 0
     assert main([*line, "--output", "two", "--workers", "2"]) == 0
-    for name in ("summary.csv", "summary.json", "runs.svg", "champion.json"):
+    for name in ("summary.csv", "summary.json", "runs.svg", "champion.json", "model.json"):
         assert Path("one", name).read_bytes() == Path("two", name).read_bytes()
 
 

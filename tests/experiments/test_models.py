@@ -9,6 +9,8 @@ import pytest
 
 import evaluators
 from experiments.__main__ import main
+from experiments.tasks.classification import Classification
+from experiments.tasks.regression import Regression
 
 RUN = ["--generations", "2", "--population-size", "10", "--quiet"]
 
@@ -87,6 +89,14 @@ def test_a_study_writes_the_model_of_its_best_run(tmp_path, capsys):
     assert model.predict([[0, 1], [1, 1]]).shape == (2,)
 
 
+@pytest.mark.parametrize("command", ["predict", "play"])
+def test_help(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"experiments {command}" in capsys.readouterr().out
+
+
 MISTAKES = [
     ("predict", r"predict: expected a run and a CSV file first, such as predict runs/iris new.csv"),
     ("predict out", r"predict: expected a run and a CSV file first"),
@@ -122,3 +132,10 @@ def test_mistakes(tmp_path, capsys):
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert re.search(f"^error: {message}", error), (command, error)
+
+
+@pytest.mark.parametrize("task", [Regression(), Classification(data="iris")], ids=["regression", "iris"])
+def test_evaluators_standardise_as_the_task_does(task):
+    evaluator, sets = task.evaluator("cpu"), task.sets()
+    np.testing.assert_array_equal(evaluator.inputs, sets.inputs[sets.train])
+    np.testing.assert_array_equal(evaluator.targets, sets.targets[sets.train])

@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 
 # Options of a short run, and the files that have the same bytes in each such run.
 FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
-SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "fitness.svg")
+SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "model.json", "fitness.svg")
 
 
 def contents(where):
