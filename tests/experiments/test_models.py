@@ -94,7 +94,7 @@ def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
-    assert f"experiments {command}" in capsys.readouterr().out
+    assert f"{command}" in capsys.readouterr().out
 
 
 MISTAKES = [
