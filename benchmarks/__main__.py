@@ -34,6 +34,7 @@ PARTS = (
     "learning_screen",
     "learning_within",
     "friedman1",
+    "tabular",
     "convolution",
     "layers",
     "ppo",

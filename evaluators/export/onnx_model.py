@@ -114,8 +114,8 @@ class _Onnx(Target):
                 name: self._operation(name.capitalize())
                 for name in ("exp", "log", "sin", "cos", "tanh", "abs")
             },
-            # ONNX lacks expm1 and log1p. Both forms are exact identities that cancel nothing. Its Sigmoid and Softplus
-            # lose the digits of small results in onnxruntime.
+            # ONNX lacks expm1 and log1p. Both forms are exact identities that cancel nothing. Its Sigmoid loses the
+            # digits of small results in onnxruntime 1.32.
             "expm1": lambda x: self.call("Tanh", x * 0.5) * (self.call("Exp", x) + 1.0),
             "log1p": lambda x: self.call("Atanh", x / (x + 2.0)) * 2.0,
             "maximum": self._operation("Max"),
