@@ -24,7 +24,8 @@ _COLOURS = {
     "random search": GREY,
     "CNN": "#762a83",
 }  # other methods are orange
-_TICKS = 400
+_TICKS = 200
+_FIRST_ON_TOP = 20  # order of drawing of the first method; that of all bands and small dots is lower
 _SUBDIVISIONS = (1.0, 3.0)  # of a decade that have a number
 _SPAN = 1e-3  # the first tick's share of the last
 
@@ -103,23 +104,28 @@ def draw(outcomes: Outcomes, statistics: dict[str, Any], budget: float, labels: 
 
 def _draw_curves(axes: Axes, outcomes: Outcomes, ticks: np.ndarray) -> None:
     """Draw the median and the middle half of each method's runs at the common ticks."""
-    for name, runs in outcomes.items():
+    for place, (name, runs) in enumerate(outcomes.items()):
         colour = _COLOURS.get(name, ORANGE)
         scores = scores_at(runs, ticks)
         lower, median, upper = np.percentile(scores, [25, 50, 75], axis=0)
         axes.fill_between(ticks, lower, upper, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(ticks, median, color=colour, linewidth=1.6, label=name)
+        axes.plot(ticks, median, color=colour, linewidth=1.6, label=name, zorder=_FIRST_ON_TOP - place)
 
 
 def _draw_front(axes: Axes, outcomes: Outcomes, front: Collection[str]) -> None:
     """Draw a dot for each run and a larger one for a method's medians, and a line through those on the front."""
     corners = []
-    for name, runs in outcomes.items():
+    for place, (name, runs) in enumerate(outcomes.items()):
         colour = _COLOURS.get(name, ORANGE)
         parameters = [run.parameters for run in runs]
         scores = [run.end.score for run in runs]
         axes.plot(parameters, scores, "o", color=colour, markersize=2.5, alpha=0.4, markeredgewidth=0)
         middle = float(np.median(parameters)), float(np.median(scores))
-        axes.plot(*middle, "o", color=colour, markersize=6, markeredgecolor="white", markeredgewidth=0.6)
+        around: Any = {
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.6,
+            "zorder": _FIRST_ON_TOP - place,
+        }
+        axes.plot(*middle, "o", color=colour, markersize=6, **around)
         corners += [middle] if name in front else []
     axes.step(*zip(*sorted(corners), strict=True), where="post", color=INK, linewidth=0.7, zorder=0)
