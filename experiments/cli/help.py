@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SHORT, ALL = "--help", "--help-all"
 COMMANDS = {
     COMPARE: "Compare evolution with gradients",
-    EXPORT: "Write the champion of a run as C, NumPy, ONNX and more",
+    EXPORT: "Write a champion as C, NumPy, ONNX and more",
     PREDICT: "Predict with the model of a run",
     PLAY: "Run episodes with the model of a run",
 }
@@ -65,7 +65,7 @@ def show_overview(arguments: Collection[str]) -> None:
         "options of every experiment:",
         _make_table(_common_rows({})),
         "",
-        "EXPERIMENT --help adds the experiment's own options, --help-all every option and setting.",
+        "EXPERIMENT --help adds its own options, --help-all every option and setting.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import difflib
+import importlib
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -288,10 +289,9 @@ def digits() -> Data:
 
 def _import_datasets(name: str) -> Any:
     try:
-        from sklearn import datasets
+        return importlib.import_module("sklearn.datasets")
     except ImportError:
         raise ImportError(f"data: {name} needs scikit-learn: pip install 'batchneat[sklearn]'") from None
-    return datasets
 
 
 def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data:
