@@ -12,12 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-import evaluators
-from benchmarks.learning_within import CASES, FIRST_SEED
-from experiments.cli.flags import Options
-from experiments.cli.settings import build_config
-from experiments.comparison.methods import TASKS
-from experiments.tasks.prediction import STEPS, Prediction
+from benchmarks.learning_within import CASES, FIRST_SEED, find_task, prepare
 from neat import Population
 from neat.plot import style
 
@@ -62,18 +57,8 @@ def _draw_quartiles(axes: Axes, curves: np.ndarray, colour: str, label: str | No
 
 def _evolve(task: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the best fitness so far, and the mean gain of the genomes that gained, both float64 (generations,)."""
-    experiment = TASKS[task].experiment(seed)
-    assert isinstance(experiment, Prediction)
-    sets = experiment.sets()
-    evaluator = evaluators.Supervised(
-        sets.inputs[sets.train],
-        sets.targets[sets.train],
-        fitness=experiment.loss,
-        steps=STEPS,
-        device="cpu",
-        learn_steps=steps,
-    )
-    population = Population(build_config(experiment, evaluator, Options(), {"seed": seed}))
+    evaluator, config = prepare(find_task(task, seed), seed, {"learn_steps": steps})
+    population = Population(config)
     best, gains = np.empty(GENERATIONS), np.zeros(GENERATIONS)
     for generation in range(GENERATIONS):
         fitness = evaluator(population.ask())

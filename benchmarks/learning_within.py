@@ -21,7 +21,7 @@ from experiments.comparison.evolving import count_parameters
 from experiments.comparison.methods import TASKS, score_name
 from experiments.runs.statistics import bootstrap, wilson
 from experiments.tasks.prediction import STEPS, Prediction, predictions
-from neat import Population, parallel
+from neat import Config, Population, parallel
 
 FIRST_SEED = 5_000
 WARM_UP = 3  # generations before the clock starts, of another run: they load or compile the kernels
@@ -95,20 +95,27 @@ def _run_case(case: Case, runs: int) -> dict[str, list[Run]]:
     return found
 
 
+def find_task(name: str, seed: int) -> Prediction:
+    """Return a task of `compare`, whose data the seed divides."""
+    task = TASKS[name].experiment(seed)
+    assert isinstance(task, Prediction)
+    return task
+
+
+def prepare(task: Prediction, seed: int, arguments: dict[str, Any]) -> tuple[evaluators.Supervised, Config]:
+    """Return the evaluator of a task's training samples, with further arguments, and the config."""
+    inputs, targets, train, _ = task.sets()
+    evaluator = evaluators.Supervised(
+        inputs[train], targets[train], fitness=task.loss, steps=STEPS, device="cpu", **arguments
+    )
+    return evaluator, build_config(task, evaluator, Options(), {"seed": seed})
+
+
 def evolve(case: Case, seed: int, arm: Arm, most: int = 2**31) -> Run:
     """Evolve until the budget is spent; a generation that begins within it is finished."""
-    task = TASKS[case.task].experiment(seed)
-    assert isinstance(task, Prediction)
+    task = find_task(case.task, seed)
     sets = task.sets()
-    evaluator = evaluators.Supervised(
-        sets.inputs[sets.train],
-        sets.targets[sets.train],
-        fitness=task.loss,
-        steps=STEPS,
-        device="cpu",
-        **arm.arguments,
-    )
-    config = build_config(task, evaluator, Options(), {"seed": seed})
+    evaluator, config = prepare(task, seed, arm.arguments)
     begin = time.process_time()
     population = Population(config)
     evaluate = arm.wrap(population, evaluator)
@@ -126,8 +133,7 @@ def evolve(case: Case, seed: int, arm: Arm, most: int = 2**31) -> Run:
 
 def train_mlp(case: Case, seed: int) -> Run:
     """Train the task's MLP by AdamW until the budget is spent, at a rate that falls to 0 along a cosine."""
-    task, baseline = TASKS[case.task].experiment(seed), TASKS[case.task].baselines["MLP"]
-    assert isinstance(task, Prediction)
+    task, baseline = find_task(case.task, seed), TASKS[case.task].baselines["MLP"]
     inputs, targets, train, test = task.sets()
     model = baseline.model(inputs.shape[1], targets.shape[1]).initialise(seed)
     optimiser = optim.AdamW(model.parameters(), baseline.learning_rate, weight_decay=baseline.weight_decay)
