@@ -7,8 +7,9 @@ from typing import Any
 
 from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
 from evaluators.export.graph import Graph, Node, build_graph
-from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.interface import Interface, take_apart
 from evaluators.export.target import Target
+from evaluators.models.model import Model
 from neat.genome.genome import Genome
 from neat.kernels.elementwise import ELEMENTARY
 
@@ -66,7 +67,7 @@ _WORDS = (
 _RESERVED = frozenset(_WORDS.split())
 
 
-def to_c(genome: Genome, interface: Interface = PLAIN, name: str = "activate") -> str:
+def to_c(source: Genome | Model, interface: Interface | None = None, name: str = "activate") -> str:
     """Return a network as C99 source, which needs only `math.h` and allocates nothing.
 
     A feed-forward network becomes `void activate(const float *inputs, float *outputs)`, where `inputs` and `outputs`
@@ -76,13 +77,14 @@ def to_c(genome: Genome, interface: Interface = PLAIN, name: str = "activate") -
     restored exactly. The names of everything in the file begin with `name`, so that files can be concatenated.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model, whose names and scales are exported too.
         interface: Names, which comments state, and scales.
         name: The name of the function.
 
     Raises:
         ValueError: The genome has a user-defined function, `interface` does not fit it, or `name` is not a name in C.
     """
+    genome, interface = take_apart(source, interface)
     check_name(name, _RESERVED)
     graph = build_graph(genome)
     interface.check(graph)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evaluators.export.c_source import to_c
-from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.interface import Interface, take_apart
 from evaluators.export.json_text import to_json
 from evaluators.export.numpy_source import to_numpy
 from evaluators.export.onnx_model import to_onnx
 from evaluators.export.symbolic import to_latex, to_sympy
+from evaluators.models.model import Model
 from neat.genome.genome import Genome
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import quote, shorten
@@ -44,13 +45,13 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def render(genome: Genome, format: str, interface: Interface = PLAIN) -> str | bytes:
+def render(source: Genome | Model, format: str, interface: Interface | None = None) -> str | bytes:
     """Return the content of a file with an export: bytes for ONNX, text for the other formats.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model.
         format: A key of FORMATS.
-        interface: Names and scales; JSON holds the genome alone.
+        interface: Names and scales; default: those of the model. JSON holds the genome alone.
 
     Raises:
         ValueError: There is no such format, or the genome cannot be exported.
@@ -58,10 +59,10 @@ def render(genome: Genome, format: str, interface: Interface = PLAIN) -> str | b
     """
     if not isinstance(format, str) or format not in FORMATS:
         raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {quote(format)}")
-    return FORMATS[format].render(genome, interface)
+    return FORMATS[format].render(*take_apart(source, interface))
 
 
-def export(genome: Genome, path: str | Path, interface: Interface = PLAIN) -> None:
+def export(source: Genome | Model, path: str | Path, interface: Interface | None = None) -> None:
     """Write an export to a file, in the format that the end of its name says: .c, .py, .onnx, .txt, .tex or .json.
 
     Raises:
@@ -74,4 +75,4 @@ def export(genome: Genome, path: str | Path, interface: Interface = PLAIN) -> No
         raise ValueError(
             f"path: expected a name that ends with {', '.join(formats)}, got {shorten(file.name)}"
         )
-    write_atomically(file, render(genome, formats[file.suffix], interface))
+    write_atomically(file, render(source, formats[file.suffix], interface))

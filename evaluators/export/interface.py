@@ -10,6 +10,10 @@ import numpy as np
 
 from evaluators.checks import as_float32, check_size
 from evaluators.export.graph import Graph
+from evaluators.models.inputs import Observations, Scaling
+from evaluators.models.model import Model
+from evaluators.models.outputs import Classes, Values
+from neat.genome.genome import Genome
 from neat.support.messages import quote
 
 
@@ -35,6 +39,32 @@ class Interface:
     input_scale: Any = None
     output_shift: Any = None
     output_scale: Any = None
+
+    @classmethod
+    def of(cls, model: Model) -> Interface:
+        """Return the names and scales of a model.
+
+        Outputs of a model that classifies or acts stay those of the network: logits, or what an action is read from.
+
+        Raises:
+            ValueError: The model clips scaled observations, which an export does not.
+        """
+        known: dict[str, Any] = {}
+        if isinstance(model.inputs, Observations):
+            offset, factor, limit = model.inputs.arrays
+            if limit < np.finfo(np.float32).max:
+                raise ValueError(
+                    f"model: clips scaled observations at ±{limit:g}, which an export does not; to export "
+                    "the network alone, pass interface=Interface()"
+                )
+            known |= {"input_shift": offset, "input_scale": 1 / factor}
+        else:
+            known |= {"input_names": model.inputs.names, **_scales("input", model.inputs.scaling)}
+        if isinstance(model.outputs, Values):
+            known |= {"output_names": model.outputs.names, **_scales("output", model.outputs.scaling)}
+        elif isinstance(model.outputs, Classes) and model.num_outputs > 1:
+            known["output_names"] = [str(label) for label in model.outputs.labels]
+        return cls(**known)
 
     def check(self, graph: Graph) -> None:
         """Raise ValueError, which names the field, unless the fields fit a network."""
@@ -78,6 +108,17 @@ class Interface:
 
 
 PLAIN = Interface()
+
+
+def take_apart(source: Genome | Model, interface: Interface | None) -> tuple[Genome, Interface]:
+    """Return the genome to export, and its interface: the given one or, if it is None, the model's."""
+    if isinstance(source, Model):
+        return source.genome, Interface.of(source) if interface is None else interface
+    return source, PLAIN if interface is None else interface
+
+
+def _scales(end: str, scaling: Scaling | None) -> dict[str, Any]:
+    return {} if scaling is None else {f"{end}_shift": scaling.shift, f"{end}_scale": scaling.scale}
 
 
 def _numbers(given: Any, default: float, values: list[Any]) -> list[float]:

@@ -6,8 +6,9 @@ import keyword
 
 from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
 from evaluators.export.graph import Graph, Node, build_graph
-from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.interface import Interface, take_apart
 from evaluators.export.target import Target
+from evaluators.models.model import Model
 from neat.genome.genome import Genome
 from neat.kernels.elementwise import ELEMENTARY
 
@@ -15,7 +16,7 @@ _template = calls("")
 _RESERVED = frozenset([*keyword.kwlist, "np"])
 
 
-def to_numpy(genome: Genome, interface: Interface = PLAIN, name: str = "activate") -> str:
+def to_numpy(source: Genome | Model, interface: Interface | None = None, name: str = "activate") -> str:
     """Return a network as Python source: one function, which needs only NumPy.
 
     The function of a feed-forward network is `activate(inputs)`. It takes an array of shape (…, inputs) and returns a
@@ -24,13 +25,14 @@ def to_numpy(genome: Genome, interface: Interface = PLAIN, name: str = "activate
     that they are restored exactly.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model, whose names and scales are exported too.
         interface: Names, which the docstring states, and scales.
         name: The name of the function.
 
     Raises:
         ValueError: The genome has a user-defined function, `interface` does not fit it, or `name` is not a name.
     """
+    genome, interface = take_apart(source, interface)
     check_name(name, _RESERVED)
     graph = build_graph(genome)
     interface.check(graph)

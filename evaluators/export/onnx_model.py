@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evaluators.export.graph import Node, build_graph
-from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.interface import Interface, take_apart
 from evaluators.export.target import Target
+from evaluators.models.model import Model
 from neat.genome.genome import Genome
 
 if TYPE_CHECKING:
@@ -20,20 +21,21 @@ OPSET = 17
 _IR_VERSION = 8  # the oldest for this opset, so that old runtimes read it
 
 
-def to_onnx(genome: Genome, interface: Interface = PLAIN) -> onnx.ModelProto:
+def to_onnx(source: Genome | Model, interface: Interface | None = None) -> onnx.ModelProto:
     """Return a network as an ONNX model of opset 17.
 
     The model maps `inputs`, float32 (batch, inputs), to `outputs`, float32 (batch, outputs). That of a recurrent
     network also maps `state` to `next_state`, both float32 (batch, nodes); the state before the first step is 0.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model, whose names and scales are exported too.
         interface: Scales, and names, which the model's metadata hold as JSON: `input_names` and `output_names`.
 
     Raises:
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: onnx is not installed.
     """
+    genome, interface = take_apart(source, interface)
     try:
         from onnx import TensorProto, helper
     except ImportError:

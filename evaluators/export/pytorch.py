@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evaluators.export.graph import build_graph
-from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.interface import Interface, take_apart
+from evaluators.models.model import Model
 from neat.genome.genome import Genome
 
 if TYPE_CHECKING:
     from evaluators.export.torch_module import NetworkModule
 
 
-def to_torch(genome: Genome, interface: Interface = PLAIN) -> NetworkModule:
+def to_torch(source: Genome | Model, interface: Interface | None = None) -> NetworkModule:
     """Return a network as a `torch.nn.Module` whose weights and biases can be trained further.
 
     The module of a feed-forward network maps inputs, float32 (…, inputs), to outputs, float32 (…, outputs). That of a
@@ -23,13 +24,14 @@ def to_torch(genome: Genome, interface: Interface = PLAIN) -> NetworkModule:
     After training, `module.to_genome()` returns the genome with the new weights and biases.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model, whose names and scales are exported too.
         interface: Scales; names are ignored.
 
     Raises:
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: PyTorch is not installed.
     """
+    genome, interface = take_apart(source, interface)
     try:
         from evaluators.export.torch_module import NetworkModule
     except ImportError as error:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evaluators.export.graph import Graph, Node, build_graph
-from evaluators.export.interface import PLAIN, Interface
+from evaluators.export.interface import Interface, take_apart
 from evaluators.export.target import Target
+from evaluators.models.model import Model
 from neat.genome.genome import Genome
 from neat.support.messages import quote
 
@@ -28,20 +29,21 @@ class Expressions(NamedTuple):
     """For recurrent networks, an expression for the value of each node; otherwise empty."""
 
 
-def to_sympy(genome: Genome, interface: Interface = PLAIN) -> Expressions:
+def to_sympy(source: Genome | Model, interface: Interface | None = None) -> Expressions:
     """Return a network as SymPy's expressions, of the inputs and, for a recurrent network, of its state.
 
     The expression of a node is repeated wherever the node is read. It is thus long for a network with many paths, as
     `to_latex` is not, which has an equation for each node. Call `sympy.lambdify` with `cse=True` to compute with it.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model, whose names and scales are exported too.
         interface: Names of the symbols, and scales.
 
     Raises:
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: SymPy is not installed.
     """
+    genome, interface = take_apart(source, interface)
     sympy = _import_sympy("to_sympy")
     graph = build_graph(genome)
     interface.check(graph)
@@ -54,20 +56,21 @@ def to_sympy(genome: Genome, interface: Interface = PLAIN) -> Expressions:
     return Expressions(inputs, outputs, state, nodes if state else [])
 
 
-def to_latex(genome: Genome, interface: Interface = PLAIN) -> str:
+def to_latex(source: Genome | Model, interface: Interface | None = None) -> str:
     """Return a network as LaTeX for math mode: an equation for each node, and one for each activation in use.
 
     Inputs are x₀, x₁, …, outputs y₀, y₁, …, and the other nodes h with their id. Names of the interface replace those
     of inputs and outputs. In recurrent networks, values have the time t as a second index. It needs amsmath.
 
     Args:
-        genome: The genome.
+        source: The genome, or a model, whose names and scales are exported too.
         interface: Names and scales.
 
     Raises:
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: SymPy is not installed.
     """
+    genome, interface = take_apart(source, interface)
     _import_sympy("to_latex")
     graph = build_graph(genome)
     interface.check(graph)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluators.export import FORMATS, render, simplify
+from evaluators.models.model import Model
 from experiments.cli.flags import read
+from experiments.runs.folder import MODEL
 from experiments.tasks.experiment import EXPORT
 from neat.genome.genome import Genome
 from neat.support.files import resolve_file, write_atomically
@@ -27,6 +29,8 @@ class Export:
     """One of c, numpy, onnx, sympy, latex and json; default: what the suffix of the output says."""
     output: Path | None = None
     """File to write; default: print the export, except for ONNX, which is binary."""
+    scales: bool = True
+    """Export the names and scales of the data too, which a run's folder holds."""
     simplify: bool = False
     """Remove what no output depends on, and fold constants."""
 
@@ -55,13 +59,25 @@ def export(arguments: list[str]) -> None:
     if not arguments or (path is not None and path.startswith("-")):
         raise ValueError(f"{EXPORT}: {_USAGE}")
     options = read(Export, EXPORT, rest)
-    genome = _read_champion(Path(path or ""))
-    content = render(simplify(genome) if options.simplify else genome, options.chosen)
+    source = _read(Path(path or ""), options.scales)
+    content = render(_simplify(source) if options.simplify else source, options.chosen)
     if options.output is not None:
         write_atomically(resolve_file(options.output, "output"), content)
     else:
         assert isinstance(content, str)
         sys.stdout.write(content)
+
+
+def _read(path: Path, scales: bool) -> Genome | Model:
+    """Return the model in a run's folder, or the genome alone."""
+    model = path / MODEL
+    return Model.load(model) if scales and model.exists() else _read_champion(path)
+
+
+def _simplify(source: Genome | Model) -> Genome | Model:
+    if isinstance(source, Genome):
+        return simplify(source)
+    return Model(simplify(source.genome), source.inputs, source.outputs, source.steps)
 
 
 def _read_champion(path: Path) -> Genome:
