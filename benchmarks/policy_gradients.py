@@ -22,7 +22,7 @@ from evaluators.gradient import fit_weights, optim
 from evaluators.gradient.ppo.objective import estimate_advantages
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
-from experiments.comparison.methods import count_parameters
+from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap
 from experiments.tasks.control import REPORT_TRIAL, UNSEEN_STARTS
 from experiments.tasks.pendulum import Pendulum
