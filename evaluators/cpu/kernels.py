@@ -209,7 +209,7 @@ def _gradient_range(
 
 
 class Criterion(NamedTuple):
-    """The loss that `_differentiate_claimed` differentiates, its factor, the steps down, and a constant array."""
+    """What `_differentiate_claimed` does with each network: the loss that it differentiates, and the steps of Adam."""
 
     objective: Objective
     scale: Any  # float32, the factor of the loss

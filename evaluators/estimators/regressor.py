@@ -29,7 +29,7 @@ class NEATRegressor(RegressorMixin, NEATEstimator):
         random_state: Seed of the evolution and of the held-out samples.
         n_jobs: The number of threads.
         device: Where networks are evaluated.
-        verbose: How much progress is written.
+        verbose: 1: write ten lines of progress to the standard output; 2: one for each generation.
 
     Attributes:
         model_: The `evaluators.Model`, which can be saved to a JSON file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
+from evaluators.export.code import ARITHMETIC, Code, calls, check_name, lines_of
 from evaluators.export.graph import Graph, Node, build_graph
 from evaluators.export.interface import Interface, take_apart
 from evaluators.export.target import Target
@@ -128,11 +128,8 @@ class _CSource(Target):
             "step": _template("({} > 0.0f ? 1.0f : 0.0f)"),
             "reciprocal": lambda x: _template("({} == 0.0f ? 0.0f : {})")(x, 1 / x),
         }
-        add = reduce_with(lambda total, value: total + value)
         self.reductions = {
-            "sum": add,
-            "product": reduce_with(lambda product, value: product * value),
-            "mean": lambda values: add(values) / len(values),
+            **ARITHMETIC,
             **{helper: self._of_array(helper) for helper in ("max", "min", "maxabs", "median")},
         }
 

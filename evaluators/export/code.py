@@ -96,7 +96,7 @@ def calls(suffix: str) -> Callable[[str], Callable[..., Code]]:
     return template
 
 
-def reduce_with(operator: Callable[[Code, Code], Code]) -> Callable[[list[Code]], Code]:
+def _reduce_with(operator: Callable[[Code, Code], Code]) -> Callable[[list[Code]], Code]:
     """Return a function that joins values by an operator, from left to right."""
 
     def reduce(values: list[Code]) -> Code:
@@ -106,6 +106,15 @@ def reduce_with(operator: Callable[[Code, Code], Code]) -> Callable[[list[Code]]
         return result
 
     return reduce
+
+
+_add = _reduce_with(lambda total, value: total + value)
+ARITHMETIC: dict[str, Callable[[list[Code]], Code]] = {
+    "sum": _add,
+    "product": _reduce_with(lambda product, value: product * value),
+    "mean": lambda values: _add(values) / len(values),
+}
+"""The aggregations that operators of source code compute, by name."""
 
 
 def lines_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 
-from evaluators.export.code import Code, calls, check_name, lines_of, reduce_with
+from evaluators.export.code import ARITHMETIC, Code, calls, check_name, lines_of
 from evaluators.export.graph import Graph, Node, build_graph
 from evaluators.export.interface import Interface, take_apart
 from evaluators.export.target import Target
@@ -70,11 +70,8 @@ class _NumpySource(Target):
             # np.where would make two numbers of Python a float64 array.
             "reciprocal": lambda x: _template("np.where({} == 0.0, np.float32(0.0), {})")(x, 1 / x),
         }
-        add = reduce_with(lambda total, value: total + value)
         self.reductions = {
-            "sum": add,
-            "product": reduce_with(lambda product, value: product * value),
-            "mean": lambda values: add(values) / len(values),
+            **ARITHMETIC,
             "max": lambda values: Code(f"np.max([{_list(values)}], axis=0)", ""),
             "min": lambda values: Code(f"np.min([{_list(values)}], axis=0)", ""),
             "median": lambda values: Code(f"np.median([{_list(values)}], axis=0)", ""),
