@@ -37,6 +37,7 @@ ROOMS = (
     {"state"},
     {"population"},
     {"io", "reporting", "plot"},
+    {"study"},
 )
 GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "numba_patches"}  # files of evaluators/gpu
 # Files that hold an engine (evaluators/engine.py), which alone knows where networks are.

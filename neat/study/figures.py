@@ -1,0 +1,129 @@
+"""Draw the figures of a study: when runs find a solution, and how far arms differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neat.plot.canvas import canvas, legend_grid, measure_text, show_name
+from neat.plot.style import BLUE, GREY, PALE_BLUE, series_look
+from neat.study.report import Comparison
+from neat.study.statistics import Outcomes, survival
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ROW = 0.22  # inches of a row of the forest plot
+_WIDTH, _PLOT = 4.6, 2.4  # inches of the forest plot, and at least of its part with intervals
+
+
+def solved(
+    outcomes: Mapping[str, Outcomes], path: str | Path | None = None, *, ax: Axes | None = None
+) -> Figure:
+    """Draw the share of each arm's runs that have found a solution, by evaluations, with its pointwise interval.
+
+    It is one minus the Kaplan–Meier curve, and the empirical distribution of the evaluations up to the limit.
+
+    Args:
+        outcomes: The outcomes of each arm on a task, by the arm's name.
+        path: The file to write, if any; its ending (svg, pdf, png) selects the format.
+        ax: Axes to draw into, instead of a new figure.
+    """
+    labels = [f"{arm} ({sum(each.solved)} of {len(each.solved)})" for arm, each in outcomes.items()]
+    grid = legend_grid(labels)
+    left, _, below, above = grid.room["margins"]
+    margins = left, 0.2, below, above  # the last tick's label is wide
+    with canvas(path, ax, grid.room["size"], margins) as drawing:
+        axes, handles = drawing.axes, []
+        for number, (each, label) in enumerate(zip(outcomes.values(), labels, strict=True)):
+            x, share, low, high = _solved_steps(each)
+            look = series_look(number)
+            axes.fill_between(x, low, high, step="post", color=look["color"], alpha=0.15, linewidth=0)
+            handles += axes.plot(x, share, **look, drawstyle="steps-post", linewidth=1.4, label=label)
+        axes.set_xlim(0, max(each.limit for each in outcomes.values()))
+        axes.set_ylim(0, 1.02)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlabel("evaluations")
+        axes.set_ylabel("share of runs solved")
+        drawing.add_legend(handles, grid.columns)
+    return drawing.figure
+
+
+def forest(
+    comparisons: Sequence[Comparison], path: str | Path | None = None, *, ax: Axes | None = None
+) -> Figure:
+    """Draw the ratio of the restricted means of each comparison with its interval, grouped by task.
+
+    The thick part of a line covers 90 %, which decides about equivalence; the thin line covers 95 %. The shaded area is
+    the margin of equivalence. Points to the left of 1 need fewer evaluations than the control.
+
+    Args:
+        comparisons: Comparisons that have a ratio.
+        path: The file to write, if any; its ending (svg, pdf, png) selects the format.
+        ax: Axes to draw into, instead of a new figure.
+    """
+    tasks = list(dict.fromkeys(row.task for row in comparisons))
+    labels, rows, place = [], [], 0.0
+    for task in tasks:
+        labels.append((place, task, True))
+        for row in (row for row in comparisons if row.task == task):
+            place += 1
+            labels.append((place, f"{row.arm} / {row.control}", False))
+            rows.append((place, row))
+        place += 1.3
+    left = max(measure_text(show_name(text), 8) for _, text, _ in labels) + 0.25
+    size = max(_WIDTH, left + _PLOT), 0.75 + _ROW * place
+    with canvas(path, ax, size, (left, 0.15, 0.4, 0.15)) as drawing:
+        axes = drawing.axes
+        for position, row in rows:
+            _draw_interval(axes, position, row)
+        axes.axvline(1, color=GREY, linewidth=0.8)
+        _set_ratio_axis(axes, [row for _, row in rows])
+        axes.set_ylim(place - 0.3, -0.8)
+        ticks = axes.set_yticks([at for at, _, _ in labels], [show_name(text) for _, text, _ in labels])
+        for tick, (_, _, is_task) in zip(ticks, labels, strict=True):
+            tick.label1.set(parse_math=False, fontweight="bold" if is_task else "normal")
+        axes.tick_params("y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("evaluations, as a multiple of the control's")
+    return drawing.figure
+
+
+def _solved_steps(outcomes: Outcomes) -> np.ndarray:
+    """Return evaluations, share solved, and the ends of its interval from 0 to the limit, float64 (4, steps)."""
+    curve = survival(outcomes)
+    ends = [np.where(np.isnan(end), curve.share, end) for end in (curve.high, curve.low)]
+    steps = np.array([curve.evaluations, *(1 - each for each in (curve.share, *ends))])
+    return np.column_stack([np.zeros(4), steps, [outcomes.limit, *steps[1:, -1]]])
+
+
+def _draw_interval(axes: Axes, place: float, row: Comparison) -> None:
+    assert row.ratio is not None
+    low, high = 1 / (1 + row.margin), 1 + row.margin
+    axes.fill_betweenx([place - 0.5, place + 0.5], low, high, color=PALE_BLUE, alpha=0.35, linewidth=0)
+    for interval, width in ((row.ratio.ratio, 1.0), (row.ratio.narrow, 2.6)):
+        axes.plot(interval[1:], [place, place], color=BLUE, linewidth=width, solid_capstyle="butt")
+    axes.plot(row.ratio.ratio.estimate, place, "o", color=BLUE, markersize=4.5)
+
+
+def _set_ratio_axis(axes: Axes, rows: Sequence[Comparison]) -> None:
+    """Make the axis logarithmic and symmetric about 1, with ticks that can be read."""
+    ends: list[Any] = [abs(math.log(end)) for row in rows if row.ratio for end in row.ratio.ratio]
+    widest = math.exp(1.05 * max([*ends, *(math.log1p(row.margin) for row in rows)]))
+    axes.set_xscale("log")
+    axes.set_xlim(1 / widest, widest)
+    steps = (0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.4) if widest < 1.6 else (0.1, 0.2, 0.5, 0.7, 1, 1.4, 2, 5, 10)
+    axes.set_xticks([step for step in steps if 1 / widest <= step <= widest])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(_no_ticks())
+
+
+def _no_ticks() -> Any:
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()

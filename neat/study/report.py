@@ -1,0 +1,226 @@
+"""Report what a study shows: each arm on each task, and comparisons of arms."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neat.study import statistics
+from neat.study.statistics import Interval, Outcomes, Ratio, Verdict
+
+
+class Cell(NamedTuple):
+    """The runs of an arm on a task, in the order of their seeds.
+
+    Attributes:
+        outcomes: How they ended; None if the task has no criterion of a solution.
+        measures: Measures of the champions, by name, float64 (runs,) each. "fitness" must be among them.
+    """
+
+    outcomes: Outcomes | None
+    measures: Mapping[str, np.ndarray]
+
+
+class ArmResult(NamedTuple):
+    """What an arm reaches on a task; None where the task has no criterion of a solution."""
+
+    task: str
+    arm: str
+    runs: int
+    success: Interval | None
+    """Share of the runs with a solution, with Wilson's interval."""
+    median: Interval | None
+    """Median of the evaluations to the solution, failures censored."""
+    restricted_mean: Interval | None
+    """Mean of the evaluations, failures counted with the limit."""
+    measures: dict[str, Interval]
+    """Means of the champions' measures; of the solutions' if the task has a criterion and any run meets it."""
+
+
+class Comparison(NamedTuple):
+    """An arm beside its control on a task: by evaluations to the solution, or by fitness without a criterion."""
+
+    task: str
+    arm: str
+    control: str
+    p_logrank: float | None
+    p_brunner_munzel: float
+    p_holm: float
+    """The one before, adjusted for the comparisons of the task; NaN if there is no test."""
+    cliffs_delta: float
+    ratio: Ratio | None
+    """Ratio of the restricted means, arm over control."""
+    margin: float
+    verdict: Verdict
+
+
+class Report(NamedTuple):
+    """The tables of a study."""
+
+    arms: list[ArmResult]
+    comparisons: list[Comparison]
+
+    def to_json(self) -> str:
+        """Return both tables as JSON; null stands for what is unknown or infinite."""
+        content = {
+            "level": statistics.LEVEL,
+            "arms": [_plain(row) for row in self.arms],
+            "comparisons": [_plain(row) for row in self.comparisons],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return both tables, for each task."""
+        parts = []
+        for task in dict.fromkeys(row.task for row in self.arms):
+            parts += [f"## {task}", "", *_arm_table([row for row in self.arms if row.task == task]), ""]
+            compared = [row for row in self.comparisons if row.task == task]
+            if compared:
+                parts += [*_comparison_table(compared), ""]
+        return "\n".join(parts)
+
+
+def make_report(
+    cells: Mapping[tuple[str, str], Cell],
+    pairs: Sequence[tuple[str, str]],
+    margins: Mapping[str, float],
+    resamples: int = statistics.RESAMPLES,
+) -> Report:
+    """Return the report of a study.
+
+    Args:
+        cells: The runs by task and arm.
+        pairs: The primary comparisons: an arm and its control, each.
+        margins: For each task, the relative difference of the means up to which two arms are equivalent.
+        resamples: Resamples of each bootstrap.
+    """
+    arms = [_describe(task, arm, cell, resamples) for (task, arm), cell in cells.items()]
+    comparisons: list[Comparison] = []
+    for task, margin in margins.items():
+        known = [pair for pair in pairs if all((task, arm) in cells for arm in pair)]
+        comparisons += _compare(task, cells, known, margin, resamples)
+    return Report(arms, comparisons)
+
+
+def _describe(task: str, arm: str, cell: Cell, resamples: int) -> ArmResult:
+    outcomes = cell.outcomes
+    chosen = slice(None) if outcomes is None or not outcomes.solved.any() else outcomes.solved
+    measures = {name: statistics.mean(values[chosen]) for name, values in cell.measures.items()}
+    runs = len(cell.measures["fitness"])
+    if outcomes is None:
+        return ArmResult(task, arm, runs, None, None, None, measures)
+    success = statistics.wilson(int(outcomes.solved.sum()), runs)
+    means = statistics.restricted_mean(outcomes, resamples)
+    return ArmResult(task, arm, runs, success, statistics.median(outcomes), means, measures)
+
+
+def _compare(
+    task: str,
+    cells: Mapping[tuple[str, str], Cell],
+    pairs: Sequence[tuple[str, str]],
+    margin: float,
+    resamples: int,
+) -> list[Comparison]:
+    tests = [_test(cells[task, arm], cells[task, control], resamples) for arm, control in pairs]
+    adjusted = statistics.holm([test[1] for test in tests])
+    result = []
+    for (arm, control), (p_logrank, p, delta, ratio), p_holm in zip(pairs, tests, adjusted, strict=True):
+        verdict = statistics.verdict(p_holm, ratio, margin)
+        result.append(
+            Comparison(task, arm, control, p_logrank, p, float(p_holm), delta, ratio, margin, verdict)
+        )
+    return result
+
+
+def _test(arm: Cell, control: Cell, resamples: int) -> tuple[float | None, float, float, Ratio | None]:
+    """Return the p values of both tests, Cliff's delta, and the ratio."""
+    if arm.outcomes is None or control.outcomes is None:
+        values = arm.measures["fitness"], control.measures["fitness"]
+        return None, statistics.brunner_munzel(*values), statistics.cliffs_delta(*values), None
+    values = arm.outcomes.evaluations, control.outcomes.evaluations
+    return (
+        statistics.logrank(arm.outcomes, control.outcomes),
+        statistics.brunner_munzel(*values),
+        statistics.cliffs_delta(*values),
+        statistics.mean_ratio(arm.outcomes, control.outcomes, resamples),
+    )
+
+
+def _arm_table(rows: Sequence[ArmResult]) -> list[str]:
+    header = ["", "runs"]
+    has_criterion = any(row.success for row in rows)
+    if has_criterion:
+        header += ["solved", "median evaluations", "restricted mean"]
+    names = list(dict.fromkeys(name for row in rows for name in row.measures))
+    body = []
+    for row in rows:
+        line = [row.arm, str(row.runs)]
+        if has_criterion:
+            line += [
+                _share(row.success),
+                _interval(row.median, _count),
+                _interval(row.restricted_mean, _count),
+            ]
+        body.append(line + [_interval(row.measures.get(name), _digits) for name in names])
+    return _table([*header, *names], body)
+
+
+def _comparison_table(rows: Sequence[Comparison]) -> list[str]:
+    header = ["", "ratio of means", "p (Holm)", "p (log-rank)", "Cliff's δ", "verdict"]
+    body = []
+    for row in rows:
+        verdict = row.verdict if row.ratio is None else f"{row.verdict} (margin {row.margin:.0%})"
+        ratio = None if row.ratio is None else row.ratio.ratio
+        body.append([
+            f"{row.arm} / {row.control}",
+            _interval(ratio, lambda x: f"{x:.2f}"),
+            _probability(row.p_holm),
+            _probability(row.p_logrank),
+            f"{row.cliffs_delta:+.2f}",
+            verdict,
+        ])  # fmt: skip
+    return _table(header, body)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in [header, *rows]]
+    lines = ["| " + " | ".join(line) + " |" for line in cells]
+    return [lines[0], "|---|" + "---:|" * (len(header) - 1), *lines[1:]]
+
+
+def _interval(value: Interval | None, form: Any) -> str:
+    if value is None or math.isnan(value.estimate):
+        return "–"
+    ends = [form(end) if not math.isnan(end) else "?" for end in value[1:]]
+    return form(value.estimate) + ("" if ends == ["?", "?"] else f" ({ends[0]}–{ends[1]})")
+
+
+def _share(value: Interval | None) -> str:
+    return _interval(value, lambda x: f"{100 * x:.1f} %")
+
+
+def _count(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:,.0f}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _probability(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a record as dictionaries, and numbers that JSON lacks as None."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

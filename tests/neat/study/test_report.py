@@ -1,0 +1,103 @@
+"""The tables and figures of a study."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from neat.study import figures, statistics
+from neat.study.report import Cell, make_report
+from neat.study.statistics import Outcomes
+
+
+def cell(evaluations, solved, limit=100, **measures):
+    values = {
+        "fitness": np.zeros(len(solved)),
+        **{name: np.asarray(v, float) for name, v in measures.items()},
+    }
+    return Cell(Outcomes.of(evaluations, solved, limit), values)
+
+
+@pytest.fixture
+def cells():
+    random = np.random.default_rng(0)
+    slow, fast = random.integers(40, 140, 400), random.integers(20, 60, 400)
+    return {
+        ("xor", "slow"): cell(slow, slow <= 100, nodes=random.normal(3, 1, 400)),
+        ("xor", "fast"): cell(fast, fast <= 100, nodes=random.normal(2, 1, 400)),
+        ("xor", "same"): cell(fast, fast <= 100, nodes=random.normal(2, 1, 400)),
+        ("walk", "slow"): Cell(None, {"fitness": random.normal(0, 1, 20)}),
+        ("walk", "fast"): Cell(None, {"fitness": random.normal(2, 1, 20)}),
+    }
+
+
+PAIRS = [("slow", "fast"), ("same", "fast")]
+MARGINS = {"xor": 0.1, "walk": 0.1}
+
+
+def test_arms_are_compared_with_their_controls(cells):
+    report = make_report(cells, PAIRS, MARGINS, resamples=500)
+    slow, same, walk = report.comparisons
+    assert (slow.task, slow.arm, slow.control, slow.verdict) == ("xor", "slow", "fast", "different")
+    assert slow.ratio.ratio.estimate > 1.5
+    assert slow.cliffs_delta > 0.8
+    assert slow.p_holm == pytest.approx(2 * slow.p_brunner_munzel)
+    assert (same.verdict, same.ratio.ratio.estimate, same.p_holm) == ("equivalent", 1, 1)
+    # Without a criterion, fitness is compared; an arm that is missing on a task is left out.
+    assert (walk.task, walk.ratio, walk.p_logrank, walk.verdict) == ("walk", None, None, "different")
+
+
+def test_measures_are_those_of_solutions(cells):
+    cells = {("xor", "a"): cell([10, 20, 1, 1], [True, True, False, False], nodes=[1, 2, 9, 9])}
+    (row,) = make_report(cells, [], {"xor": 0.1}, resamples=10).arms
+    assert row.measures["nodes"].estimate == 1.5
+    assert row.success.estimate == 0.5
+    assert row.restricted_mean.estimate == (10 + 20 + 100 + 100) / 4
+    failed = {("xor", "a"): cell([1, 1], [False, False], nodes=[8, 9])}
+    (row,) = make_report(failed, [], {"xor": 0.1}, resamples=10).arms
+    assert row.measures["nodes"].estimate == 8.5
+    assert math.isinf(row.median.estimate)
+
+
+def test_json_has_null_for_what_json_lacks(cells):
+    cells["xor", "never"] = cell([1, 1], [False, False])
+    report = make_report(cells, [*PAIRS, ("never", "fast")], MARGINS, resamples=100)
+    content = json.loads(report.to_json(), parse_constant=pytest.fail)
+    never = next(row for row in content["arms"] if row["arm"] == "never")
+    assert never["median"]["estimate"] is None
+    assert content["comparisons"][0]["ratio"]["narrow"]["low"] > 1
+    assert content["level"] == statistics.LEVEL
+
+
+def test_markdown_has_both_tables_of_each_task(cells):
+    cells["xor", "a|b"] = cell([1, 1], [False, False])
+    text = make_report(cells, PAIRS, MARGINS, resamples=100).to_markdown()
+    assert text.count("\n## ") == 1 and text.startswith("## xor")
+    for line in text.splitlines():
+        assert "nan" not in line
+    assert "| a\\|b | 2 | 0.0 % (0.0 %–65.8 %) | ∞ " in text  # Wilson's interval of 0 of 2
+    assert "| same / fast | 1.00 (" in text
+    assert "| equivalent (margin 10%) |" in text
+
+
+def test_solved_curves_end_at_the_share_of_success(cells, tmp_path):
+    arms = {arm: each.outcomes for (task, arm), each in cells.items() if task == "xor"}
+    figure = figures.solved(arms, tmp_path / "solved.svg")
+    lines = figure.axes[0].get_lines()
+    for line, outcomes in zip(lines, arms.values(), strict=True):
+        x, y = line.get_data()
+        assert (x[0], y[0], x[-1]) == (0, 0, 100)
+        assert y[-1] == pytest.approx(outcomes.solved.mean())
+        assert y[x <= 50][-1] == pytest.approx((outcomes.evaluations <= 50).mean())
+    assert f"slow ({arms['slow'].solved.sum()} of 400)" in (tmp_path / "solved.svg").read_text()
+
+
+def test_forests_draw_each_ratio_with_its_margin(cells, tmp_path):
+    comparisons = [row for row in make_report(cells, PAIRS, MARGINS, resamples=100).comparisons if row.ratio]
+    axes = figures.forest(comparisons, tmp_path / "forest.svg").axes[0]
+    points = [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "o"]
+    assert points == [row.ratio.ratio.estimate for row in comparisons]
+    low, high = axes.get_xlim()
+    assert low < 1 / 1.1 and max(row.ratio.ratio.high for row in comparisons) < high
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["xor", "slow / fast", "same / fast"]
