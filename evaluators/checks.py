@@ -107,8 +107,3 @@ def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raise ValueError unless `value` is one of the allowed ones."""
     if value not in allowed:
         raise ValueError(f"{name}: must be one of {', '.join(map(repr, allowed))}, got {quote(value)}")
-
-
-def summarise_error(error: BaseException) -> str:
-    """Return the exception's type and message as one short line."""
-    return shorten(f"{type(error).__name__}: {error}", 500)

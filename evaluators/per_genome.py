@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_seconds, summarise_error
+from evaluators.checks import as_float32, check_seconds
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
 from evaluators.models.inputs import Rows
@@ -21,11 +21,11 @@ from evaluators.program.compiled import CompiledNetworks
 from evaluators.program.passes import Batch
 from evaluators.program.program import Shape
 from evaluators.thread_guard import Exclusive
-from evaluators.worker_processes import WorkerProcesses, can_import_main
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.work_pieces import pieces_of
-from neat.support.messages import quote, shorten
+from neat.processes.worker_processes import WorkerProcesses, can_import_main
+from neat.support.messages import quote, shorten, summarise_error
 from neat.support.validation import to_number
 
 
@@ -87,7 +87,7 @@ class PerGenome:
     """Fitness from a function of one network, `f(network) -> float`, called once for every genome.
 
     A worker process that dies is replaced, and its genomes are evaluated again, at most
-    `evaluators.worker_processes.RETRIES` times. The fitness depends neither on this nor on the number of workers. A
+    `neat.processes.worker_processes.RETRIES` times. The fitness depends neither on this nor on the number of workers. A
     function that raises an exception is not called again.
 
     Args:

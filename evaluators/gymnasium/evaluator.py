@@ -29,10 +29,10 @@ from evaluators.models.actions import output_ranges
 from evaluators.models.model import Model
 from evaluators.network import compile
 from evaluators.thread_guard import Exclusive
-from evaluators.worker_processes import retry_lost_work
 from neat.genome.genome import Genome, Genomes
 from neat.kernels import parallel, rng
 from neat.kernels.jit import kernel
+from neat.processes.worker_processes import retry_lost_work
 from neat.support.messages import quote, shorten
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Gymnasium(Episodic):
             pays off if a step takes longer than a message to a process and back (about 0.3 ms). The processes start
             with the first call. They end with `close`, with the `with` block, or with this process. If one dies or
             takes too long, all are replaced and the call's episodes are repeated, at most
-            `evaluators.worker_processes.RETRIES` times; the rewards do not depend on this. For a fast environment on
-            many cores, a `PerGenome` whose function runs whole episodes is faster.
+            `neat.processes.worker_processes.RETRIES` times; the rewards do not depend on this. For a fast environment
+            on many cores, a `PerGenome` whose function runs whole episodes is faster.
         timeout: With "async", seconds that a process may take for a step or a reset. By default 300.
         **arguments: Further arguments of `gymnasium.make`, such as `continuous=True`.
 

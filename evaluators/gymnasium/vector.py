@@ -25,11 +25,11 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from evaluators import process_lifetime
 from evaluators.gymnasium import observations
 from evaluators.gymnasium.observations import InvalidResult, convert_to_space
-from evaluators.process_lifetime import call_in_permanent_thread, end_with_parent
-from evaluators.worker_processes import (
+from neat.processes import process_lifetime
+from neat.processes.process_lifetime import call_in_permanent_thread, end_with_parent
+from neat.processes.worker_processes import (
     END_TIMEOUT,
     START_TIMEOUT,
     WorkerLost,

@@ -9,12 +9,12 @@ import signal
 import numpy as np
 
 from evaluators.devices import describe
-from evaluators.process_lifetime import end_with_parent
-from evaluators.worker_processes import START_TIMEOUT
 from experiments.tasks.experiment import Evaluator, Experiment
 from neat import Config, Population
 from neat.evolution import breeding
 from neat.kernels import disk_cache, jit, parallel
+from neat.processes.process_lifetime import end_with_parent
+from neat.processes.worker_processes import START_TIMEOUT
 
 
 def print_device(evaluator: Evaluator) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evaluators.worker_processes import WorkerProcesses
 from experiments.cli.first_start import compile_ahead, print_device
 from experiments.cli.flags import CommandLine, Options
 from experiments.cli.settings import build_config
@@ -22,6 +21,7 @@ from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
 from neat.kernels import parallel
+from neat.processes.worker_processes import WorkerProcesses
 from neat.support.files import CsvFile
 
 SCHEMES = ("global", "generation", "pairing")

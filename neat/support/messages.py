@@ -56,6 +56,11 @@ def shorten(text: str, most: int = _MOST) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
 
 
+def summarise_error(error: BaseException) -> str:
+    """Return the exception's type and message as one short line."""
+    return shorten(f"{type(error).__name__}: {error}", 500)
+
+
 def find_similar(name: str, known: Iterable[str]) -> str | None:
     """Return the known name whose spelling is closest to `name`, or None if none is close."""
     close = difflib.get_close_matches(name, known, 1) if len(name) <= _LONGEST_NAME else []

@@ -94,7 +94,7 @@ def test_an_error_in_a_worker_names_the_genome(two_workers):
 
 
 def test_a_worker_that_dies_raises_and_the_next_call_starts_new_ones(two_workers, monkeypatch):
-    monkeypatch.setattr("evaluators.worker_processes.RETRIES", 0)
+    monkeypatch.setattr("neat.processes.worker_processes.RETRIES", 0)
     evaluator = two_workers(dies)
     message = r"^genomes [02] to [13]: a worker process ended with status 3 before its work was done$"
     for _ in range(2):

@@ -376,7 +376,7 @@ def test_episodes_are_repeated_when_a_worker_was_killed(tmp_path, caplog):
 
 @pytest.mark.parametrize("environment", [own.Ends, own.EndsSlowly])
 def test_episodes_are_repeated_a_limited_number_of_times(environment, tmp_path, monkeypatch):
-    monkeypatch.setattr("evaluators.worker_processes.RETRIES", 1)
+    monkeypatch.setattr("neat.processes.worker_processes.RETRIES", 1)
     with Gymnasium(
         functools.partial(environment, tmp_path), slots=2, vectorization_mode="async"
     ) as evaluator:

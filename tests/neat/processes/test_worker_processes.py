@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from evaluators import worker_processes
-from evaluators.process_lifetime import call_in_permanent_thread
-from evaluators.worker_processes import WorkerProcesses
 from experiments.__main__ import main
 from neat.kernels import disk_cache
+from neat.processes import worker_processes
+from neat.processes.process_lifetime import call_in_permanent_thread
+from neat.processes.worker_processes import WorkerProcesses
 from tests.support import worker_tasks
 from tests.support.paths import ROOT
 

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from evaluators.checks import summarise_error
-from evaluators.process_lifetime import call_in_permanent_thread, end_with_parent
 from neat.kernels import disk_cache
+from neat.processes.process_lifetime import call_in_permanent_thread, end_with_parent
+from neat.support.messages import summarise_error
 
-_log = logging.getLogger("evaluators")
+_log = logging.getLogger("neat")
 
 RETRIES = 2  # repetitions of work whose worker process died or took too long
 START_TIMEOUT = 300.0  # seconds that a worker process may take to start, including its imports

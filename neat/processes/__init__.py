@@ -1,0 +1,1 @@
+"""Worker processes that share work, and that end with their parent."""
