@@ -15,6 +15,7 @@ from neat.io import checkpoint, neat_python  # noqa: E402
 from neat.kernels import parallel  # noqa: E402
 from neat.population import Population  # noqa: E402
 from neat.reporting import notebook  # noqa: E402, F401  it defines what notebooks show of our objects
+from neat.study import Study, StudyTask  # noqa: E402
 
 __all__ = [
     "Config",
@@ -25,6 +26,8 @@ __all__ = [
     "Layer",
     "Population",
     "Result",
+    "Study",
+    "StudyTask",
     "activations",
     "checkpoint",
     "neat_python",

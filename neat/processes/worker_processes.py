@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
 from neat.kernels import disk_cache
@@ -128,6 +128,15 @@ class WorkerProcesses:
             RuntimeError: A task lost its worker process in every attempt, or no process can start.
             Exception: The exception of the first task, in their order, whose function raised.
         """
+        return self._results(tasks, names, iter)
+
+    def map_unordered(self, tasks: Sequence[Any], names: Sequence[str]) -> Iterator[Any]:
+        """Yield the function's results in the order in which they become known; otherwise as `map`."""
+        return self._results(tasks, names, as_completed)
+
+    def _results(
+        self, tasks: Sequence[Any], names: Sequence[str], in_order: Callable[[list[Any]], Iterator[Any]]
+    ) -> Iterator[Any]:
         if os.getpid() != self._owner:  # a fork owns neither the processes nor the locks
             for worker in self._workers:
                 worker.drop_process()
@@ -139,7 +148,7 @@ class WorkerProcesses:
                 for task, name in zip(tasks, names, strict=True)
             ]
             try:
-                for job in jobs:
+                for job in in_order(jobs):
                     succeeded, result, unsaved_reason = job.result()
                     if unsaved_reason is not None:
                         disk_cache.warn_once(unsaved_reason)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat.plot.canvas import canvas, legend_grid, measure_text, show_name
+from neat.plot.comparison import compare
 from neat.plot.style import BLUE, GREY, PALE_BLUE, series_look
-from neat.study.report import Comparison
+from neat.study.report import Cell, Comparison, Report
 from neat.study.statistics import Outcomes, survival
 
 if TYPE_CHECKING:
@@ -92,6 +93,36 @@ def forest(
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("evaluations, as a multiple of the control's")
     return drawing.figure
+
+
+def draw(
+    folder: Path,
+    report: Report,
+    cells: Mapping[tuple[str, str], Cell],
+    curves: Mapping[tuple[str, str], Sequence[np.ndarray]],
+) -> dict[str, list[str]]:
+    """Write all figures of a study, and return their file names by task; those of all tasks under "".
+
+    Args:
+        folder: The folder to write to.
+        report: The report of the study.
+        cells: The runs by task and arm.
+        curves: By task and arm, the best fitness so far of each run, float64 (generations,).
+    """
+    names: dict[str, list[str]] = {}
+    for task in dict.fromkeys(task for task, _ in cells):
+        slug = "".join(letter if letter.isalnum() else "-" for letter in task)
+        arms = {arm: cell for (of, arm), cell in cells.items() if of == task}
+        outcomes = {arm: cell.outcomes for arm, cell in arms.items() if cell.outcomes is not None}
+        if outcomes:
+            solved(outcomes, folder / f"solved-{slug}.svg")
+        compare({arm: curves[task, arm] for arm in arms}, folder / f"curves-{slug}.svg")
+        names[task] = [f"solved-{slug}.svg"] * bool(outcomes) + [f"curves-{slug}.svg"]
+    compared = [row for row in report.comparisons if row.ratio is not None]
+    if compared:
+        forest(compared, folder / "effects.svg")
+        names[""] = ["effects.svg"]
+    return names
 
 
 def _solved_steps(outcomes: Outcomes) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,15 +74,36 @@ class Report(NamedTuple):
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
-    def to_markdown(self) -> str:
-        """Return both tables, for each task."""
-        parts = []
+    def to_markdown(self, figures: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
+        """Return both tables for each task.
+
+        Args:
+            figures: File names of the figures to show, by task; "" for those of all tasks.
+        """
+        parts = [f"![effects]({name})\n" for name in figures.get("", ())]
         for task in dict.fromkeys(row.task for row in self.arms):
             parts += [f"## {task}", "", *_arm_table([row for row in self.arms if row.task == task]), ""]
+            parts += [f"![{task}]({name})\n" for name in figures.get(task, ())]
             compared = [row for row in self.comparisons if row.task == task]
             if compared:
                 parts += [*_comparison_table(compared), ""]
         return "\n".join(parts)
+
+
+def make_cell(rows: Sequence[Mapping[str, Any]], limit: float | None) -> Cell:
+    """Return the cell of runs with these results.
+
+    Args:
+        rows: For each run, "solved", "evaluations", "fitness" and other measures.
+        limit: The evaluations after which a run fails; None if the task has no criterion.
+    """
+    names = [name for name in rows[0] if name not in ("solved", "evaluations", "generations")]
+    measures = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
+    if limit is None:
+        return Cell(None, measures)
+    evaluations = np.array([row["evaluations"] for row in rows])
+    solved = np.array([row["solved"] for row in rows]) & (evaluations <= limit)
+    return Cell(Outcomes.of(evaluations, solved, limit), measures)
 
 
 def make_report(

@@ -1,0 +1,152 @@
+"""Do the runs of a study, here or in worker processes, or by an executor of the user."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neat.kernels import parallel
+from neat.population import Population
+from neat.processes.worker_processes import WorkerProcesses
+from neat.study.plan import Plan, Recorder, StudyTask, build_config, close_evaluator
+
+CURVES = ("best_ever", "mean", "species", "hidden_nodes", "enabled_connections")
+"""Columns of a run's history that a study keeps for each generation."""
+
+
+class Key(NamedTuple):
+    """What names a run."""
+
+    task: str
+    arm: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"the run of arm {self.arm!r} on task {self.task!r} with seed {self.seed}"
+
+
+class RunSpec(NamedTuple):
+    """All that a worker needs for a run."""
+
+    key: Key
+    arm: dict[str, Any]
+    task: StudyTask
+    recorder: Recorder | None
+
+
+class RunRecord(NamedTuple):
+    """What a study keeps of a run; JSON can hold all of it."""
+
+    task: str
+    arm: str
+    seed: int
+    row: dict[str, Any]
+    """Results: solved, generations, evaluations and fitness, then measures of the champion."""
+    curves: dict[str, list[float]]
+    """A number for each generation, by name."""
+    champion: dict[str, Any]
+    """The champion, as `Genome.to_dict` returns it."""
+    seconds: float
+
+    @property
+    def key(self) -> Key:
+        """What names the run."""
+        return Key(self.task, self.arm, self.seed)
+
+
+def specs(plan: Plan, seeds: Sequence[int]) -> Iterator[RunSpec]:
+    """Yield all runs, seed by seed, so that an interrupted study has as many runs of each arm."""
+    for seed in seeds:
+        for task_name, task in plan.tasks.items():
+            for arm_name, arm in plan.arms.items():
+                yield RunSpec(Key(task_name, arm_name, seed), arm, task, plan.recorder)
+
+
+def do_run(spec: RunSpec) -> RunRecord:
+    """Do one run."""
+    start, task = time.perf_counter(), spec.task
+    evaluator = task.make_evaluator()
+    try:
+        config = build_config(spec.arm, task, spec.key.seed, evaluator)
+        recorders = [] if spec.recorder is None else [spec.recorder()]
+        assert task.generations is not None
+        result = Population(config).run(
+            evaluator,
+            generations=task.generations,
+            fitness_target=task.fitness_target,
+            solved=None if task.solved is None else task.solved(evaluator),
+            reporters=recorders,
+        )
+        measures = {} if task.measures is None else task.measures(result.champion, evaluator)
+    finally:
+        close_evaluator(evaluator)
+    champion, history = result.champion, result.history.generations
+    row = {
+        "solved": result.solved,
+        "generations": result.generations,
+        "evaluations": result.evaluations,
+        "fitness": result.champion_fitness,
+        "hidden_nodes": len(champion.hidden_ids),
+        "enabled_connections": sum(connection["enabled"] for connection in champion.connections),
+        "species": float(history["species"].mean()),
+    }
+    curves = {name: history[name] for name in CURVES}
+    for recorder in recorders:
+        curves |= recorder.columns
+        row |= {name: _mean(values) for name, values in recorder.columns.items()}
+    row |= {name: float(value) for name, value in measures.items()}
+    rounded = {name: [_rounded(value) for value in values] for name, values in curves.items()}
+    return RunRecord(*spec.key, row, rounded, champion.to_dict(), time.perf_counter() - start)
+
+
+def do_runs(
+    todo: Sequence[RunSpec], workers: int, executor: concurrent.futures.Executor | None, timeout: float | None
+) -> Iterator[RunRecord]:
+    """Yield the records of runs as they become known.
+
+    Raises:
+        RuntimeError: A worker process was lost three times in a row by one run.
+        Exception: What a run raised; a note names the run.
+    """
+    if executor is not None:
+        yield from _do_by_executor(todo, executor)
+    elif workers == 1:
+        yield from map(_do_named_run, todo)
+    else:
+        threads = max(1, parallel.get_threads() // workers)  # the workers share them
+        prepare = functools.partial(parallel.set_threads, threads)
+        with WorkerProcesses(_do_named_run, workers, timeout, prepare) as processes:
+            yield from processes.map_unordered(todo, [str(spec.key) for spec in todo])
+
+
+def _do_by_executor(todo: Sequence[RunSpec], executor: concurrent.futures.Executor) -> Iterator[RunRecord]:
+    futures = [executor.submit(_do_named_run, spec) for spec in todo]
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _do_named_run(spec: RunSpec) -> RunRecord:
+    try:
+        return do_run(spec)
+    except Exception as error:
+        error.add_note(f"in {spec.key}")
+        raise
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _rounded(value: Any) -> float:
+    """Return a number with seven significant digits, as float32 has; more only make files larger."""
+    return float(f"{value:.7g}")

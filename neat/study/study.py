@@ -1,0 +1,149 @@
+"""Define `Study`, which compares arms on tasks over many seeds."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from neat.config.config import Config
+from neat.study.plan import Recorder, StudyTask, make_plan
+from neat.study.runs import Key, do_runs, specs
+from neat.study.store import Store
+from neat.support.files import as_path, write_atomically
+from neat.support.messages import quote
+
+if TYPE_CHECKING:
+    from neat.study.report import Report
+
+
+class StudyProgress(NamedTuple):
+    """How far a study is."""
+
+    done: int
+    """Finished runs, those of earlier calls included."""
+    total: int
+    seconds: float
+    """Since this call began."""
+    remaining: float
+    """Expected seconds until the end; NaN before the first run of this call ends."""
+
+
+class Study:
+    """Runs every arm on every task with every seed, and compares the arms.
+
+    Args:
+        arms: Settings by the arm's name: a `Config`, or a dictionary of settings, of which "preset" names a preset.
+        tasks: By the task's name, a function that returns a new evaluator, or a `StudyTask`.
+        seeds: The seeds. Two arms part at once, so equal seeds do not make their runs similar.
+        generations: The most generations of a run, where a task has none of its own.
+        fitness_target: A run is solved when its best fitness reaches this, where a task is just a function.
+        pairs: The primary comparisons, each an arm and its control; None for all arms beside the first.
+        margin: The relative difference of the mean evaluations up to which two arms are equivalent.
+        recorder: Makes a reporter for each run whose `columns` a study keeps, such as
+            `neat.study.MatingRecorder`; see `neat.study.plan.Recorder`.
+
+    Raises:
+        ValueError: An argument is wrong, or an arm's settings do not fit a task.
+    """
+
+    def __init__(
+        self,
+        arms: Mapping[str, Config | Mapping[str, Any]],
+        tasks: Mapping[str, Callable[[], Any] | StudyTask],
+        seeds: Iterable[int],
+        generations: int = 100,
+        fitness_target: float | None = None,
+        pairs: Sequence[tuple[str, str]] | None = None,
+        margin: float = 0.1,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.plan = make_plan(arms, tasks, seeds, generations, fitness_target, pairs, margin, recorder)
+
+    def run(
+        self,
+        folder: str | Path,
+        workers: int = 1,
+        executor: concurrent.futures.Executor | None = None,
+        share: float = 1.0,
+        timeout: float | None = None,
+        progress: Callable[[StudyProgress], object] | None = None,
+    ) -> Report:
+        """Do the runs that the folder lacks, and write its tables, report and figures.
+
+        Every finished run is kept at once, so that a later call goes on after an interruption. It can have more seeds,
+        arms and tasks. Files other than times.csv and the journal do not depend on the number of workers.
+
+        Args:
+            folder: The folder of the study. It gets runs.csv, curves.csv.gz, champions.jsonl.gz, times.csv, plan.json,
+                report.md, report.json and figures.
+            workers: Processes that share the runs. One that dies is replaced, and its run is repeated, at most twice.
+            executor: Does the runs instead, such as one of Dask or mpi4py.
+            share: Do only this share of the seeds, the first ones, at least one.
+            timeout: Seconds that a run may take in a worker process.
+            progress: Called after each run.
+
+        Returns:
+            The tables of the report.
+
+        Raises:
+            ValueError: An argument is wrong, or the folder holds another study.
+            RuntimeError: A run lost its worker process three times in a row. Finished runs are kept.
+        """
+        _check_run_arguments(workers, executor, share, timeout)
+        seeds = list(self.plan.seeds)[: max(1, math.ceil(share * len(self.plan.seeds) - 1e-9))]
+        with Store(as_path(folder, "folder"), self.plan) as store:
+            todo = [spec for spec in specs(self.plan, seeds) if spec.key not in store]
+            total, start = len(seeds) * len(self.plan.arms) * len(self.plan.tasks), time.perf_counter()
+            for count, record in enumerate(do_runs(todo, workers, executor, timeout), 1):
+                store.add(record)
+                if progress is not None:
+                    seconds = time.perf_counter() - start
+                    remaining = seconds / count * (len(todo) - count)
+                    progress(StudyProgress(total - len(todo) + count, total, seconds, remaining))
+            return self._write(store, seeds)
+
+    def _write(self, store: Store, seeds: Sequence[int]) -> Report:
+        """Write everything that follows from the runs, and return the report."""
+        # SciPy's statistics take half a second to import.
+        from neat.study.figures import draw
+        from neat.study.report import make_cell, make_report
+
+        store.write_tables([Key(task, arm, seed) for task, arm in self._cells() for seed in seeds])
+        cells, curves = {}, {}
+        for task, arm in self._cells():
+            records = list(store.records(Key(task, arm, seed) for seed in seeds))
+            limit = self.plan.limits[task] if self.plan.tasks[task].has_criterion else None
+            cells[task, arm] = make_cell([record.row for record in records], limit)
+            curves[task, arm] = [np.array(record.curves["best_ever"]) for record in records]
+        margins = {name: task.margin or 0.0 for name, task in self.plan.tasks.items()}
+        report = make_report(cells, self.plan.pairs, margins)
+        figures = draw(store.folder, report, cells, curves)
+        write_atomically(store.folder / "report.json", report.to_json())
+        write_atomically(store.folder / "report.md", report.to_markdown(figures))
+        return report
+
+    def _cells(self) -> list[tuple[str, str]]:
+        return [(task, arm) for task in self.plan.tasks for arm in self.plan.arms]
+
+
+def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any) -> None:
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers: must be an integer from 1, got {quote(workers)}")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor: must be a concurrent.futures.Executor, got {quote(executor)}")
+    if executor is not None and workers > 1:
+        raise ValueError(f"workers: cannot be given with executor, got {workers}")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise ValueError(f"share: must be above 0 and at most 1, got {quote(share)}")
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0
+    ):
+        raise ValueError(f"timeout: must be a number of seconds above 0, got {quote(timeout)}")
+    if timeout is not None and workers == 1:
+        raise ValueError("timeout: needs workers of at least 2, since only processes can be ended, got 1")
