@@ -11,8 +11,8 @@ import numpy as np
 
 import neat
 from benchmarks.report import Table
+from experiments.runs.repeated import run_seed
 from experiments.runs.statistics import summary
-from experiments.runs.study import run_seed
 from experiments.tasks.xor import Xor
 
 FIRST_SEED, RUNS, GENERATIONS = 1000, 150, 300

@@ -54,6 +54,10 @@ def _dispatch(command: list[str]) -> None:
         from experiments.cli.models import run
 
         return run(name, rest)
+    if name == experiment.STUDY:
+        from experiments.studies.command import study
+
+        return study(rest)
     task = experiment.find_experiment(name)
     if help.asks_for_help(rest):
         return help.show(name, task, rest)
@@ -64,7 +68,7 @@ def _dispatch(command: list[str]) -> None:
     if options.resume is not None:
         from experiments.runs.single import resume as work
     elif options.is_study:
-        from experiments.runs.study import run_study as work
+        from experiments.runs.repeated import run_repeatedly as work
     else:
         from experiments.runs.single import start as work
     work(name, line, command)

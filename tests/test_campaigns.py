@@ -17,7 +17,7 @@ def test_damaged_and_absurd_input_is_refused_or_works():
     assert all(campaign.counts[kind, "accepted"] + campaign.counts[kind, "refused"] for kind in fuzz.KINDS)
 
 
-@pytest.mark.parametrize("name", ["run", "study"])
+@pytest.mark.parametrize("name", ["run", "runs", "study by workers"])
 def test_a_killed_command_loses_nothing(name):
     assert kills.trial(name, seed=1, kills=1) == 1
 

@@ -25,6 +25,7 @@ from experiments.tasks.experiment import (
     NAMES,
     PLAY,
     PREDICT,
+    STUDY,
     Experiment,
     find_experiment,
 )
@@ -39,6 +40,7 @@ COMMANDS = {
     EXPORT: "Write a champion as C, NumPy, ONNX and more",
     PREDICT: "Predict with the model of a run",
     PLAY: "Run episodes with the model of a run",
+    STUDY: "Compare settings over many seeds",
 }
 _COMMON = {
     Config: ("population_size", "seed"),

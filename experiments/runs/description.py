@@ -85,7 +85,7 @@ def describe(
         ValueError: A file cannot be read.
     """
     arguments = dataclasses.asdict(experiment.with_absolute_paths())
-    return describe_task(name, arguments, _file_digests(experiment), options, command)
+    return describe_task(name, arguments, file_digests(experiment), options, command)
 
 
 def describe_task(
@@ -193,7 +193,7 @@ def check_files(
     Raises:
         ValueError: A file has changed or cannot be read, or the run's description was edited.
     """
-    path, now = folder / RUN, _file_digests(experiment)
+    path, now = folder / RUN, file_digests(experiment)
     check_digest(description, folder)
     then = description.model_dump(include={"files"})["files"]
     if then is not None and then.keys() != now.keys():
@@ -250,7 +250,7 @@ def _digest_of_task(experiment: str, arguments: dict[str, Any], files: Any) -> s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_digests(experiment: Experiment) -> dict[str, dict[str, str | None]]:
+def file_digests(experiment: Experiment) -> dict[str, dict[str, str | None]]:
     """Return path and digest of the files that define the task, by field."""
     return {
         field: {"path": str(path.absolute()), "sha256": _digest(path)}

@@ -38,7 +38,7 @@ NAMES = (
 BEHAVIOUR = "behaviour.svg", "behaviour.gif"
 """Files with the curves and the animation of a champion's episode."""
 # Commands in place of an experiment's name.
-COMPARE, EXPORT, PREDICT, PLAY = "compare", "export", "predict", "play"
+COMPARE, EXPORT, PREDICT, PLAY, STUDY = "compare", "export", "predict", "play", "study"
 
 
 class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
@@ -139,7 +139,7 @@ def find_experiment(name: str) -> type[Experiment]:
         ValueError: There is no such experiment.
     """
     if name not in NAMES:
-        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY)
+        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY, STUDY)
         raise ValueError(
             f"experiment: must be one of {', '.join(names)}, got {name!r}{suggestion(name, names)}"
         )

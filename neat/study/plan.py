@@ -29,7 +29,7 @@ class StudyTask:
         fitness_target: A run is solved by a generation whose best fitness reaches this.
         solved: Takes the evaluator and returns a function that tells whether a champion solves the task.
         measures: Takes the champion and the evaluator, and returns further measures by name.
-        settings: Settings of every arm on this task; an arm's own settings override them.
+        settings: Settings of the arms without a preset on this task; their own settings override them.
         needs: Settings that the task needs, such as recurrent networks. They override those of the arms.
         margin: The relative difference up to which two arms are equivalent; None for that of the study.
         identity: Anything that JSON can hold and that tells this task from another, beside the functions' names.
@@ -81,13 +81,12 @@ class Plan(NamedTuple):
 def build_config(arm: Mapping[str, Any], task: StudyTask, seed: int, evaluator: Any) -> Config:
     """Return the config of a run.
 
-    The settings of the arm override its preset and those of the task; the task's needs override all.
+    The settings of the arm override those of its preset or, without one, of the task; the task's needs override all.
     """
     preset = arm.get("preset")
-    base = Config.preset_settings(preset) if preset is not None else {}
+    base = dict(task.settings) if preset is None else Config.preset_settings(preset)
     own = {name: value for name, value in arm.items() if name != "preset"}
-    settings = functools.reduce(merge, (task.settings, own, task.needs), base)
-    return Config.for_task(evaluator, **merge(settings, {"seed": seed}))
+    return Config.for_task(evaluator, **merge(merge(base, own), {**task.needs, "seed": seed}))
 
 
 def make_plan(

@@ -82,7 +82,7 @@ class Report(NamedTuple):
         """
         parts = [f"![effects]({name})\n" for name in figures.get("", ())]
         for task in dict.fromkeys(row.task for row in self.arms):
-            parts += [f"## {task}", "", *_arm_table([row for row in self.arms if row.task == task]), ""]
+            parts += [f"## {task}", "", *_arm_tables([row for row in self.arms if row.task == task]), ""]
             parts += [f"![{task}]({name})\n" for name in figures.get(task, ())]
             compared = [row for row in self.comparisons if row.task == task]
             if compared:
@@ -172,23 +172,25 @@ def _test(arm: Cell, control: Cell, resamples: int) -> tuple[float | None, float
     )
 
 
-def _arm_table(rows: Sequence[ArmResult]) -> list[str]:
-    header = ["", "runs"]
-    has_criterion = any(row.success for row in rows)
-    if has_criterion:
-        header += ["solved", "median evaluations", "restricted mean"]
+def _arm_tables(rows: Sequence[ArmResult]) -> list[str]:
+    """Return the table of outcomes, if the task has a criterion, and that of measures."""
+    outcomes = [
+        [row.arm, _solved(row), _interval(row.median, _count), _interval(row.restricted_mean, _count)]
+        for row in rows
+        if row.success is not None
+    ]
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
-    body = []
-    for row in rows:
-        line = [row.arm, str(row.runs)]
-        if has_criterion:
-            line += [
-                _share(row.success),
-                _interval(row.median, _count),
-                _interval(row.restricted_mean, _count),
-            ]
-        body.append(line + [_interval(row.measures.get(name), _digits) for name in names])
-    return _table([*header, *names], body)
+    measures = [[row.arm, *(_interval(row.measures.get(name), _digits) for name in names)] for row in rows]
+    parts = (
+        [*_table(["", "solved", "median evaluations", "restricted mean"], outcomes), ""] if outcomes else []
+    )
+    return [*parts, *_table(["mean", *(name.replace("_", " ") for name in names)], measures)]
+
+
+def _solved(row: ArmResult) -> str:
+    assert row.success is not None
+    share, low, high = (100 * end for end in row.success)
+    return f"{round(share * row.runs / 100):,} of {row.runs:,} ({low:.3g}–{high:.3g} %)"
 
 
 def _comparison_table(rows: Sequence[Comparison]) -> list[str]:
@@ -217,12 +219,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def _interval(value: Interval | None, form: Any) -> str:
     if value is None or math.isnan(value.estimate):
         return "–"
+    if math.isinf(value.low):
+        return form(value.estimate)
     ends = [form(end) if not math.isnan(end) else "?" for end in value[1:]]
     return form(value.estimate) + ("" if ends == ["?", "?"] else f" ({ends[0]}–{ends[1]})")
-
-
-def _share(value: Interval | None) -> str:
-    return _interval(value, lambda x: f"{100 * x:.1f} %")
 
 
 def _count(value: float) -> str:

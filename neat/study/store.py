@@ -127,9 +127,7 @@ class Store:
             _check_same(path, content)
         elif any(not name.startswith(".") for name in os.listdir(self.folder)):
             raise ValueError(f"folder: {self.folder} is not empty and holds no study")
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        if not path.exists() or path.read_text("utf-8") != text:
-            write_atomically(path, text)
+        write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def _read_journal(self) -> None:
         """Find the place of each run, and cut off a last line that was not written to its end."""

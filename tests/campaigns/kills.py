@@ -1,7 +1,8 @@
 """`python -m tests.campaigns.kills` kills runs, studies and comparisons at random moments.
 
 Each trial starts a command, kills it with SIGKILL after a random time, and continues it: a run or a comparison resumes,
-a study starts again. It repeats this several times, then lets the command end. A trial passes if
+a study goes on, and repeated runs (`--runs`) start again. It repeats this several times, then lets the command end. A
+trial passes if
 
 - every checkpoint left by a kill can be loaded and is no older than the one before,
 - what a command without a checkpoint has written is the beginning of what an undisturbed one writes,
@@ -40,15 +41,17 @@ class Command(NamedTuple):
 
     Attributes:
         line: Arguments of `python -m experiments`.
-        resumes: Whether it can resume; otherwise it starts again.
-        growing: File to which it appends its progress.
+        resumes: Whether `--resume` continues it; otherwise the same arguments do, or start it again.
+        growing: File to which it appends its progress; None if that differs from time to time.
         same: Files that must have the same bytes at the end.
+        first: File that it writes at its start.
     """
 
     line: str
     resumes: bool
-    growing: str
+    growing: str | None
     same: tuple[str, ...]
+    first: str = "run.json"
 
 
 _RUN = (
@@ -61,7 +64,7 @@ _RUN = (
     "fitness.svg",
     "species.svg",
 )
-_STUDY = (
+_RUNS = (
     "summary.csv",
     "summary.json",
     "config.toml",
@@ -70,6 +73,17 @@ _STUDY = (
     "model.json",
     "runs.svg",
 )
+_STUDY = (
+    "runs.csv",
+    "curves.csv.gz",
+    "champions.jsonl.gz",
+    "plan.json",
+    "report.md",
+    "report.json",
+    "effects.svg",
+    "solved-xor.svg",
+)
+_GRID = "study xor --vary innovation=global,generation,pairing --seeds 20 --generations 30"
 _COMPARISON = ("curves.csv", "summary.json", "plan.json", "compare.svg")
 COMMANDS = {
     "run": Command("parity --bits 4 --generations 60 --checkpoint-every 2", True, "metrics.csv", _RUN),
@@ -79,7 +93,9 @@ COMMANDS = {
         "metrics.csv",
         _RUN,
     ),
-    "study": Command("xor --runs 8 --workers 2 --generations 20", False, "summary.csv", _STUDY),
+    "runs": Command("xor --runs 8 --workers 2 --generations 20", False, "summary.csv", _RUNS),
+    "study": Command(_GRID, False, None, _STUDY, "plan.json"),
+    "study by workers": Command(f"{_GRID} --workers 2", False, None, _STUDY, "plan.json"),
     "comparison": Command("compare --task xor --seeds 12", True, "curves.csv", _COMPARISON),
 }
 
@@ -91,9 +107,10 @@ class Fault(Exception):
 class Process:
     """A running command, with all processes that it starts."""
 
-    def __init__(self, arguments: tuple[str, ...], folder: Path) -> None:
+    def __init__(self, command: Command, folder: Path) -> None:
+        arguments = _arguments(command, folder)
         self._mark = uuid.uuid4().hex
-        self._description = folder / "run.json"
+        self._description = folder / command.first
         self._before = _stamp(self._description)
         self._errors = folder.with_suffix(".errors").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
@@ -105,10 +122,10 @@ class Process:
         )
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill the command some time after it has written run.json, and check that all its processes end.
+        """Kill the command some time after it has written its first file, and check that all its processes end.
 
         Args:
-            seconds: Time after run.json was written; a negative number counts from the start instead.
+            seconds: Time after its first file was written; a negative number counts from the start instead.
 
         Returns:
             Whether the command was killed before it ended.
@@ -126,7 +143,7 @@ class Process:
         return False
 
     def finish(self) -> float:
-        """Wait for the end of the command; return the seconds since it wrote run.json."""
+        """Wait for the end of the command; return the seconds since it wrote its first file."""
         self._wait_for_description()
         start = time.monotonic()
         self._expect_success(self.process.wait(300))
@@ -175,15 +192,16 @@ def _arguments(command: Command, folder: Path) -> tuple[str, ...]:
     quiet = () if name == "compare" else ("--quiet",)
     if command.resumes and (folder / "run.json").exists():
         return (name, "--resume", str(folder), *quiet)
-    return (name, *own, *quiet, "--output", str(folder), "--overwrite")
+    overwrite = () if name == "study" else ("--overwrite",)
+    return (name, *own, *quiet, "--output", str(folder), *overwrite)
 
 
 @functools.cache
 def undisturbed(name: str) -> tuple[Path, float]:
-    """Return the folder of a command that was not killed, and the seconds that it took after it wrote run.json."""
+    """Return the folder of a command that was not killed, and the seconds after its first file."""
     folder = Path(_folders.name) / name
     command = COMMANDS[name]
-    return folder, Process(_arguments(command, folder), folder).finish()
+    return folder, Process(command, folder).finish()
 
 
 def trial(name: str, seed: int, kills: int = _KILLS) -> int:
@@ -198,13 +216,13 @@ def trial(name: str, seed: int, kills: int = _KILLS) -> int:
     with tempfile.TemporaryDirectory(prefix="killed-") as place:
         folder = Path(place) / name
         for _ in range(kills):
-            process = Process(_arguments(command, folder), folder)
+            process = Process(command, folder)
             early = draw.random() < 0.1
             if not process.kill_after(-draw.uniform(0.1, 1.0) if early else draw.uniform(0.0, 0.7 * seconds)):
                 break
             done += 1
             generation = _check_files(command, folder, expected, generation)
-        Process(_arguments(command, folder), folder).finish()
+        Process(command, folder).finish()
         for file in command.same:
             if (folder / file).read_bytes() != (expected / file).read_bytes():
                 raise Fault(f"{file} differs from that of an undisturbed command")
@@ -221,10 +239,9 @@ def _check_files(command: Command, folder: Path, expected: Path, generation: int
         return reached
     if generation:
         raise Fault(f"the checkpoint of generation {generation} is gone")
-    growing = folder / command.growing
-    if growing.exists():
+    if command.growing is not None and (folder / command.growing).exists():
         whole = (expected / command.growing).read_bytes()
-        if not whole.startswith(growing.read_bytes()):
+        if not whole.startswith((folder / command.growing).read_bytes()):
             raise Fault(f"{command.growing} is not the beginning of what an undisturbed command writes")
     return 0
 

@@ -18,7 +18,7 @@ from evaluators.rollout import Trace
 from experiments.__main__ import main
 from experiments.pictures import animation, behaviour, scenes, shapes
 from experiments.pictures.behaviour import Span
-from experiments.runs.study import SCHEMES
+from experiments.runs.repeated import SCHEMES
 from tests.support.paths import ROOT
 from tests.support.random_walks import Drift, Walk
 

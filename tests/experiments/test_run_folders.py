@@ -12,7 +12,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.pictures import animation
-from experiments.runs import folder, study
+from experiments.runs import folder, repeated
 from experiments.tasks.experiment import BEHAVIOUR
 from neat import reporting
 from neat.config.config import Config
@@ -91,7 +91,7 @@ def test_every_kind_of_work_locks_its_folder_to_its_end(kind, capsys, monkeypatc
 
     line, place = {
         "run": (["xor", *FEW], "neat.plot.species"),
-        "study": (["xor", "--runs", "2", *FEW], "experiments.runs.study.write_tables"),
+        "study": (["xor", "--runs", "2", *FEW], "experiments.runs.repeated.write_tables"),
         "comparison": (["compare", "--seeds", "1", "--share", "0.01"], "experiments.comparison.compare.draw"),
     }[kind]
     monkeypatch.setattr(place, look)
@@ -135,14 +135,14 @@ def test_what_a_run_writes_can_be_deleted_by_name(monkeypatch):
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "run"]) == 0
     assert contents("run").keys() == folder.run_files(BEHAVIOUR, lineage=True)
     assert main(["xor", "--schemes", *FEW, "--output", "study"]) == 0
-    names = folder.study_files((), [f"default, {scheme}" for scheme in study.SCHEMES])
+    names = folder.study_files((), [f"default, {scheme}" for scheme in repeated.SCHEMES])
     assert contents("study").keys() == names
     assert main(["cartpole", "--episodes", "1", "--runs", "2", *FEW, "--output", "films"]) == 0
     assert contents("films").keys() == folder.study_files(BEHAVIOUR, ["default, global"])
 
 
 def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkeypatch, capsys):
-    films = {f"behaviour-default-{scheme}.gif" for scheme in study.SCHEMES}
+    films = {f"behaviour-default-{scheme}.gif" for scheme in repeated.SCHEMES}
     for options, names in (
         ([], {"behaviour.gif", "summary.csv"}),
         (["--no-lineage"], {"lineage.npy"}),

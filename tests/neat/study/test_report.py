@@ -76,7 +76,7 @@ def test_markdown_has_both_tables_of_each_task(cells):
     assert text.count("\n## ") == 1 and text.startswith("## xor")
     for line in text.splitlines():
         assert "nan" not in line
-    assert "| a\\|b | 2 | 0.0 % (0.0 %–65.8 %) | ∞ " in text  # Wilson's interval of 0 of 2
+    assert "| a\\|b | 0 of 2 (0–65.8 %) | ∞ | 100 (100–100) |" in text  # Wilson's interval of 0 of 2
     assert "| same / fast | 1.00 (" in text
     assert "| equivalent (margin 10%) |" in text
 

@@ -1,4 +1,4 @@
-"""Studies: runs with the seeds seed, seed + 1, …, and their table and figures."""
+"""Repeated runs, with the seeds seed, seed + 1, …, and their table and figures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Setting(NamedTuple):
     config: Config
 
 
-def run_study(name: str, line: CommandLine, command: Sequence[str]) -> None:
+def run_repeatedly(name: str, line: CommandLine, command: Sequence[str]) -> None:
     """Do all the runs; print and write their table, and write figures and a row for each run."""
     options = Options(**line.options)
     experiment = find_experiment(name)(**line.experiment)

@@ -1,0 +1,1 @@
+"""The command `study`, which compares settings on experiments over many seeds."""
