@@ -16,13 +16,18 @@ import numpy as np
 
 from benchmarks.report import Table, seconds
 from evaluators import Rollout
+from evaluators.cpu.compilation import as_compiled
+from evaluators.cpu.kernels import forward_for
 from evaluators.environments import CartPole
-from evaluators.gradient import Tensor, fit_weights, losses, nn, optim, ppo
-from neat import Genomes, parallel
+from evaluators.gradient import Tensor, fit_weights, losses, nn, no_grad, optim, ppo
+from evaluators.gradient.ppo import acting
+from neat import Genomes, activations, parallel
+from neat.kernels.jit import bound, inner_function, kernel
 
 SAMPLES, STEPS, RATE = 256, 50, 0.01
 EPISODES = 2_000
 HIDDEN = ((4,), (16, 16), (64, 64))  # layers of policies
+PASSES = 20_000
 
 
 class Case(NamedTuple):
@@ -44,6 +49,7 @@ def run(quick: bool) -> dict[str, Any]:
         return {
             "cases": [_measure(case, rounds) for case in CASES],
             "policies": [_measure_policy(hidden, rounds) for hidden in HIDDEN],
+            "passes": [_measure_pass(hidden, rounds) for hidden in HIDDEN],
         }
     finally:
         parallel.set_threads(threads)
@@ -105,17 +111,76 @@ def _measure_policy(hidden: tuple[int, ...], rounds: int) -> dict[str, Any]:
     policy = ppo.Policy(CartPole(), hidden).initialise(0)
     genomes, rollout = Genomes.from_layers(policy), Rollout(CartPole(), observations="raw", device="cpu")
     plays = {
-        "nn": lambda: policy.play(EPISODES),
-        "genomes": lambda: rollout.play(genomes, EPISODES),
+        "nn": lambda: int(policy.play(EPISODES).length.sum()),
+        "genomes": lambda: int(rollout.play(genomes, EPISODES).length.sum()),
     }
-    times: dict[str, list[float]] = {name: [] for name in plays}
+    return {"hidden": hidden, **_seconds_of_a_step(plays, rounds)}
+
+
+def _seconds_of_a_step(calls: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of a step of each call; a call returns its number of steps."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
-        for name, play in plays.items():
+        for name, call in calls.items():
             begin = time.perf_counter()
-            steps = int(play().length.sum())
-            if turn:
+            steps = call()
+            if turn:  # the first call loads or compiles kernels
                 times[name].append((time.perf_counter() - begin) / steps)
-    return {"hidden": hidden, **{name: statistics.median(each) for name, each in times.items()}}
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def _measure_pass(hidden: tuple[int, ...], rounds: int) -> dict[str, Any]:
+    """Return the seconds in which one state passes through a policy: in PPO's loop, a program, and a model of `nn`."""
+    policy = ppo.Policy(CartPole(), hidden).initialise(0)
+    actor, network = policy.as_actor(), as_compiled(Genomes.from_layers(policy))
+    state = np.full(4, 0.1, np.float32)
+    values = np.zeros((2, max(hidden)), np.float32)
+    slots = np.zeros((4 + sum(hidden) + 2, 1), np.float32)
+    gathered = np.zeros(max(hidden), np.float32)
+    x = Tensor(state[np.newaxis])
+
+    def dense() -> int:
+        _pass_densely(PASSES, actor.weight, actor.bias, state.copy(), values)
+        return PASSES
+
+    def program() -> int:
+        _pass_programs(PASSES, network.programs, state.copy(), slots, gathered)
+        return PASSES
+
+    def model() -> int:
+        with no_grad():
+            for _ in range(PASSES // 100):
+                policy.actor(x)
+        return PASSES // 100
+
+    calls = {"dense": dense, "program": program, "nn": model}
+    return {"hidden": hidden, **_seconds_of_a_step(calls, rounds)}
+
+
+_activations = activations.ACTIVATIONS
+_tanh = _activations[activations.activation_index("tanh")].function
+_layer = inner_function(bound(acting._layer, activate=_tanh), contract=True)
+_forward = forward_for(len(_activations), len(activations.AGGREGATIONS))
+
+
+# Each pass changes the next one's state a little, so that none is left out.
+@kernel(allocates=False)
+def _pass_densely(count, weight, bias, state, values):
+    last = len(weight) - 1
+    for _ in range(count):
+        _layer(weight[0], bias[0], last > 0, state, values[0])
+        for k in range(1, last + 1):
+            _layer(weight[k], bias[k], k < last, values[(k - 1) % 2], values[k % 2])
+        state[0] += values[last % 2, 0] * np.float32(1e-3)
+
+
+@kernel(allocates=False)
+def _pass_programs(count, programs, state, slots, gathered):
+    for _ in range(count):
+        for k in range(len(state)):
+            slots[k, 0] = state[k]
+        _forward(programs, 0, len(state), slots, slots, 1, gathered)
+        state[0] += slots[programs.output_slot[0, 0], 0] * np.float32(1e-3)
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
@@ -150,6 +215,20 @@ def tables(result: dict[str, Any]) -> list[Table]:
             ],
             [
                 "Medians. `Policy.play` multiplies by dense matrices, `Rollout.play` follows the links of a program."
+            ],
+        ),
+        Table(
+            "One state through a tanh policy with 4 inputs and 2 outputs",
+            ["hidden layers", "dense loop of PPO", "program", "`nn`"],
+            [
+                [
+                    "-".join(map(str, each["hidden"])),
+                    *(seconds(each[way]) for way in ("dense", "program", "nn")),
+                ]
+                for each in result["passes"]
+            ],
+            [
+                "Medians. The first two are compiled loops over many passes; `nn` is called from Python each time."
             ],
         ),
     ]
