@@ -59,6 +59,10 @@ def layers():
         ours = nn.MaxPool2d(window, stride, padding)(x[0])
         theirs = functional.max_pool2d(x[1], window, stride, padding)
         yield f"max_pool2d, {window}, {stride}, {padding}", compare(ours, theirs, (x,))
+        x = both(normal(3, 4, 9, 8))
+        ours = nn.AveragePool2d(window, stride, padding)(x[0])
+        theirs = functional.avg_pool2d(x[1], window, stride, padding, count_include_pad=False)
+        yield f"average_pool2d, {window}, {stride}, {padding}", compare(ours, theirs, (x,))
     x, w, b = both(normal(6, 4)), both(normal(4, 3)), both(normal(3))
     yield "dense", compare(operations.dense(x[0], w[0], b[0]), x[1] @ w[1] + b[1], (x, w, b))
     for name in ("sigmoid", "tanh", "relu", "elu", "selu", "softplus", "identity"):
@@ -164,7 +168,15 @@ def optimisers():
             lambda p, e: optim.RMSprop(p, 0.01, 0.99, e),
             lambda p, e: torch.optim.RMSprop(p, 0.01, 0.99, e),
         ),
+        "RMSprop, momentum": (
+            lambda p, e: optim.RMSprop(p, 0.01, 0.99, e, momentum=0.5),
+            lambda p, e: torch.optim.RMSprop(p, 0.01, 0.99, e, momentum=0.5),
+        ),
         "Adam": (lambda p, e: optim.Adam(p, 0.05, epsilon=e), lambda p, e: torch.optim.Adam(p, 0.05, eps=e)),
+        "AMSGrad": (
+            lambda p, e: optim.Adam(p, 0.05, epsilon=e, amsgrad=True),
+            lambda p, e: torch.optim.Adam(p, 0.05, eps=e, amsgrad=True),
+        ),
         "AdamW": (
             lambda p, e: optim.AdamW(p, 0.05, epsilon=e, weight_decay=0.1),
             lambda p, e: torch.optim.AdamW(p, 0.05, eps=e, weight_decay=0.1),
@@ -191,10 +203,13 @@ def optimisers():
                 yield f"{name}, epsilon {epsilon:g}, {kind}", max(difference(a.data, b) for a, b in pairs)
 
 
+GROUPS = (layers, batch_norm, all_losses, optimisers)
+
+
 def main():
     """Print a line for each comparison."""
     worst = 0.0
-    for group in (layers, batch_norm, all_losses, optimisers):
+    for group in GROUPS:
         for name, value in group():
             worst = max(worst, value)
             print(f"{value:.1e}  {name}")

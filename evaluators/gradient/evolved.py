@@ -163,9 +163,11 @@ class Trainer:
         return before, totals
 
     def _as_descent(self, optimiser: Optimiser, parameters: list[Tensor], genomes: Genomes) -> Descent | None:
-        """Return the steps of an optimiser for kernels; None unless it is an Adam that has made no step."""
+        """Return the steps of an optimiser for kernels; None unless it is a plain Adam that has made no step."""
         trained = [any(each is parameter for each in optimiser.parameters) for parameter in parameters]
-        if type(optimiser) is not Adam or optimiser.steps or sum(trained) < len(optimiser.parameters):
+        if type(optimiser) is not Adam or optimiser.amsgrad or optimiser.steps:
+            return None
+        if sum(trained) < len(optimiser.parameters):
             return None
         steps = range(1, self._steps + 1)
         corrected = [optimiser.correct(step, optimiser.rate_at(step - 1)) for step in steps]

@@ -79,15 +79,8 @@ class Conv2d(Module):
         return int(np.prod(self.weight.shape)) * output[2] * output[3]
 
 
-class MaxPool2d(Module):
-    """A layer that takes the largest element of each window.
-
-    Args:
-        window: Rows and columns, or one integer for both.
-        stride: Steps along height and width, or one integer for both; by default the window.
-        padding: See Conv2d; at most half the window. Padding is never the largest element.
-        exact: See Conv2d.
-    """
+class _Pool2d(Module):
+    """The base of layers that reduce each window to one element."""
 
     def __init__(
         self,
@@ -105,6 +98,32 @@ class MaxPool2d(Module):
                 f"padding: expected at most half the window of {min(self.window)}, got {padding}"
             )
 
+
+class MaxPool2d(_Pool2d):
+    """A layer that takes the largest element of each window.
+
+    Args:
+        window: Rows and columns, or one integer for both.
+        stride: Steps along height and width, or one integer for both; by default the window.
+        padding: See Conv2d; at most half the window. Padding is never the largest element.
+        exact: See Conv2d.
+    """
+
     def forward(self, x: Tensor) -> Tensor:
         """Map shape (samples, channels, height, width) to (samples, channels, …)."""
         return operations.max_pool2d(x, self.window, self.stride, self.padding, self.exact)
+
+
+class AveragePool2d(_Pool2d):
+    """A layer that takes the mean of each window, or of the part of the window that is inside the image.
+
+    Args:
+        window: Rows and columns, or one integer for both.
+        stride: Steps along height and width, or one integer for both; by default the window.
+        padding: See Conv2d; at most half the window. Padding does not count.
+        exact: See Conv2d.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map shape (samples, channels, height, width) to (samples, channels, …)."""
+        return operations.average_pool2d(x, self.window, self.stride, self.padding, self.exact)

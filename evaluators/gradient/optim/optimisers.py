@@ -137,20 +137,24 @@ class Adadelta(Optimiser):
 class RMSprop(Optimiser):
     """RMSprop: v ← ρ v + (1 − ρ) g², w ← w − η g / (sqrt(v) + ε) (Tieleman and Hinton 2012, lecture 6.5).
 
+    With momentum, b ← μ b + g / (sqrt(v) + ε) and w ← w − η b, as in PyTorch.
+
     Args:
         parameters: See Optimiser.
         learning_rate: η.
         decay: ρ.
         epsilon: ε.
         epsilon_inside: Whether to divide by sqrt(v + ε) instead.
+        momentum: μ, at least 0 and below 1. Setting it to 0 deletes b.
     """
 
     __slots__ = ()
 
-    squares = averages = ("square",)
+    squares = ("square",)
     decay = Setting(check_fraction)
     epsilon = Setting(check_non_negative)
     epsilon_inside = Setting(check_flag)
+    momentum = Setting(check_fraction)
 
     def __init__(
         self,
@@ -159,16 +163,27 @@ class RMSprop(Optimiser):
         decay: float = 0.99,
         epsilon: float = 1e-8,
         epsilon_inside: bool = False,
+        momentum: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
         self.decay, self.epsilon, self.epsilon_inside = decay, epsilon, epsilon_inside
+        self.momentum = momentum
+
+    @property
+    def averages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the mean square, and of the buffer if there is momentum."""
+        return ("square", "buffer") if self._settings.get("momentum") else ("square",)
 
     def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
-        (square,) = vectors
+        square, *buffers = vectors
         square *= self.decay
         square += (1 - self.decay) * gradient * gradient
         sqrt = self._xp.sqrt
         gradient /= sqrt(square + self.epsilon) if self.epsilon_inside else sqrt(square) + self.epsilon
+        for buffer in buffers:
+            buffer *= self.momentum
+            buffer += gradient
+            gradient[...] = buffer
         gradient *= rate
         return gradient
 
@@ -193,13 +208,14 @@ class Adam(Optimiser):
         betas: β1 and β2.
         epsilon: ε of Algorithm 1.
         epsilon_hat: ε̂ of the other formulation, which then replaces Algorithm 1.
+        amsgrad: Whether to divide by the greatest v so far (Reddi, Kale and Kumar 2018, Algorithm 2), with the bias
+            corrections, as in PyTorch.
     """
 
     __slots__ = ()
 
-    averages = ("mean", "square")
-    squares = ("square",)
     betas = Setting(_check_betas)
+    amsgrad = Setting(check_flag)
     epsilon = Setting(check_non_negative)
     epsilon_hat = Setting(lambda name, value: None if value is None else check_non_negative(name, value))
 
@@ -210,12 +226,24 @@ class Adam(Optimiser):
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         epsilon_hat: float | None = None,
+        amsgrad: bool = False,
     ) -> None:
         super().__init__(parameters, learning_rate)
         self.betas, self.epsilon, self.epsilon_hat = betas, epsilon, epsilon_hat
+        self.amsgrad = amsgrad
+
+    @property
+    def squares(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the mean square, and of its greatest value so far with `amsgrad`."""
+        return ("square", "greatest") if self._settings.get("amsgrad") else ("square",)
+
+    @property
+    def averages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the mean and of `squares`."""
+        return ("mean", *self.squares)
 
     def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
-        mean, square = vectors
+        mean, square, *greatest = vectors
         beta1, beta2 = self.betas
         mean *= beta1
         mean += (1 - beta1) * gradient
@@ -223,6 +251,8 @@ class Adam(Optimiser):
         gradient *= 1 - beta2
         square *= beta2
         square += gradient
+        for peak in greatest:
+            square = self._xp.maximum(peak, square, out=peak)
         factor, epsilon_hat = self.correct(self.steps, rate)
         divisor = self._xp.sqrt(square, out=gradient)
         divisor += epsilon_hat
@@ -249,6 +279,7 @@ class AdamW(Adam):
         betas: See Adam.
         epsilon: See Adam.
         weight_decay: λ.
+        amsgrad: See Adam.
     """
 
     __slots__ = ()
@@ -262,8 +293,9 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(parameters, learning_rate, betas, epsilon)
+        super().__init__(parameters, learning_rate, betas, epsilon, amsgrad=amsgrad)
         self.weight_decay = weight_decay
 
     def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:

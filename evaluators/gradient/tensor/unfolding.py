@@ -1,4 +1,4 @@
-"""Convolution by one matrix product with unfolded images, and the largest elements of windows; for every device."""
+"""Convolution by one matrix product with unfolded images, and windows' largest elements and means; for every device."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from evaluators.gradient.tensor.convolution import Margins, Pair
-from evaluators.gradient.tensor.device_arrays import namespace
+from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace
 
 
 def _pad(images: Any, margins: Margins, value: float) -> Any:
@@ -69,6 +71,35 @@ def gradient_of_weight(gradient: Any, images: Any, window: Pair, stride: Pair, m
     """See `convolution.gradient_of_weight`."""
     column = _unfold(images, window, stride, margins, gradient.shape[2:])
     return (_flatten(gradient) @ column.T).reshape(gradient.shape[1], images.shape[1], *window)
+
+
+def mean_of_windows(images: Any, window: Pair, stride: Pair, margins: Margins, places: Pair) -> Any:
+    """Return the mean of the elements of each window that are no margin; the arguments are those of `correlate`."""
+    views = _window_views(_pad(images, margins, 0.0), window, stride, places)
+    total = next(views)[1].copy()
+    for _, view in views:
+        total += view
+    return total / _count_inside(images, images.shape[2:], window, stride, margins, places)
+
+
+def gradient_of_means(gradient: Any, size: Pair, window: Pair, stride: Pair, margins: Margins) -> Any:
+    """Return the gradient of images of this size, from that of the means of their windows."""
+    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
+    whole = namespace(gradient).zeros((*gradient.shape[:2], *padded), gradient.dtype)
+    places = gradient.shape[2:]
+    share = gradient / _count_inside(gradient, size, window, stride, margins, places)
+    for _, view in _window_views(whole, window, stride, places):
+        view += share
+    return _crop(whole, margins)
+
+
+def _count_inside(like: Any, size: Pair, window: Pair, stride: Pair, margins: Margins, places: Pair) -> Any:
+    """Return how many elements of each window are no margin: an array (*places) with the dtype and device of `like`."""
+    counts = []
+    for k in range(2):
+        begin = np.arange(places[k]) * stride[k] - margins[k][0]
+        counts.append(np.minimum(begin + window[k], size[k]) - np.maximum(begin, 0))
+    return arrays_holding(like).to_device(np.multiply.outer(*counts).astype(like.dtype))
 
 
 def take_largest(images: Any, window: Pair, stride: Pair, margins: Margins, places: Pair) -> tuple[Any, Any]:

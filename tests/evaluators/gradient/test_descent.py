@@ -105,6 +105,10 @@ def test_the_result_does_not_depend_on_threads():
     assert_same(*results)
 
 
+def test_kernels_do_not_take_the_steps_of_amsgrad():
+    assert_same(*both_ways(grown(), lambda kind, parameters: kind(parameters, 0.1, amsgrad=True)))
+
+
 def test_adam_makes_no_step_in_python(monkeypatch):
     monkeypatch.setattr(optim.Adam, "step", lambda self: pytest.fail("a step in Python"))
     fit_weights(grown(), INPUTS, TARGETS, optim.Adam, 2)

@@ -208,6 +208,18 @@ def test_max_pool2d(case, tensor, host):
     check_gradients(lambda x: operations.max_pool2d(x, *arguments), [x])
 
 
+@pytest.mark.parametrize("case", WINDOWS, ids=str)
+def test_average_pool2d(case, tensor, host):
+    x = tensor((2, 3, *case["size"]))
+    _, margins = place_windows("", case["size"], case["window"], case["stride"], case["padding"])
+    arguments = case["window"], case["stride"], case["padding"]
+    result = host(operations.average_pool2d(x, *arguments))
+    for a, b, part, places in loop_windows(host(x), case["window"], case["stride"], margins, np.nan):
+        assert result.shape == (2, 3, *places)
+        np.testing.assert_allclose(result[:, :, a, b], np.nanmean(part, axis=(2, 3)), rtol=1e-13)
+    check_gradients(lambda x: operations.average_pool2d(x, *arguments), [x])
+
+
 def test_the_first_of_equal_elements_has_the_gradient(tensor, host):
     x = tensor(np.ones((1, 1, 2, 2)))
     operations.max_pool2d(x, (2, 2), (2, 2), "valid").sum().backward()
@@ -295,6 +307,10 @@ MISTAKES = [
     (
         lambda: operations.max_pool2d(X(4, 4), (2, 2), (2, 2), 0),
         "max_pool2d: expected shape (samples, channels, height, width), got shape (4, 4)",
+    ),
+    (
+        lambda: operations.average_pool2d(X(4, 4), (2, 2), (2, 2), 0),
+        "average_pool2d: expected shape (samples, channels, height, width), got shape (4, 4)",
     ),
 ]
 

@@ -62,12 +62,25 @@ def plain_adadelta(w, rate, epsilon):
     return w
 
 
-def plain_rmsprop(w, rate, epsilon, inside=False):
-    v = np.zeros_like(w)
+def plain_rmsprop(w, rate, epsilon, inside=False, mu=0.0):
+    v, b = np.zeros_like(w), np.zeros_like(w)
     for t in range(STEPS):
         g = slope(w, t)
         v = 0.99 * v + 0.01 * g**2
-        w = w - rate(t) * g / (np.sqrt(v + epsilon) if inside else np.sqrt(v) + epsilon)
+        b = mu * b + g / (np.sqrt(v + epsilon) if inside else np.sqrt(v) + epsilon)
+        w = w - rate(t) * b
+    return w
+
+
+def plain_amsgrad(w, rate, epsilon, decay=0.0):
+    m, v, greatest = np.zeros_like(w), np.zeros_like(w), np.zeros_like(w)
+    for t in range(1, STEPS + 1):
+        g = slope(w, t - 1)
+        w = w - rate(t - 1) * decay * w
+        m = 0.9 * m + (1 - 0.9) * g
+        v = 0.999 * v + (1 - 0.999) * g**2
+        greatest = np.maximum(greatest, v)
+        w = w - rate(t - 1) * (m / (1 - 0.9**t)) / (np.sqrt(greatest / (1 - 0.999**t)) + epsilon)
     return w
 
 
@@ -103,7 +116,16 @@ OPTIMISERS = {
         lambda p, r, e: optim.RMSprop(p, r, epsilon=e, epsilon_inside=True),
         lambda w, r, e: plain_rmsprop(w, r, e, True),
     ),
+    "RMSprop, momentum": (
+        lambda p, r, e: optim.RMSprop(p, r, epsilon=e, momentum=0.5),
+        lambda w, r, e: plain_rmsprop(w, r, e, mu=0.5),
+    ),
     "Adam": (lambda p, r, e: optim.Adam(p, r, epsilon=e), plain_adam),
+    "AMSGrad": (lambda p, r, e: optim.Adam(p, r, epsilon=e, amsgrad=True), plain_amsgrad),
+    "AMSGrad, decay": (
+        lambda p, r, e: optim.AdamW(p, r, epsilon=e, weight_decay=0.1, amsgrad=True),
+        lambda w, r, e: plain_amsgrad(w, r, e, 0.1),
+    ),
     "Adam, epsilon hat": (
         lambda p, r, e: optim.Adam(p, r, epsilon_hat=e),
         lambda w, r, e: plain_adam(w, r, None, hat=e),

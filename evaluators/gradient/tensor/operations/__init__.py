@@ -21,13 +21,14 @@ from evaluators.gradient.tensor.operations.normalisation import normalise
 from evaluators.gradient.tensor.operations.products import dense, matmul
 from evaluators.gradient.tensor.operations.reductions import log_softmax, max, mean, min, softmax, sum
 from evaluators.gradient.tensor.operations.shaping import broadcast_to, concatenate, pick, reshape, transpose
-from evaluators.gradient.tensor.operations.windows import conv2d, max_pool2d
+from evaluators.gradient.tensor.operations.windows import average_pool2d, conv2d, max_pool2d
 
 __all__ = [
     "DIFFERENTIABLE",
     "absolute",
     "activate",
     "add",
+    "average_pool2d",
     "broadcast_to",
     "clip",
     "concatenate",

@@ -1,4 +1,4 @@
-"""Convolution and maximum over windows of images, arrays of shape (samples, channels, height, width)."""
+"""Convolution, and maximum and mean over windows of images, arrays of shape (samples, channels, height, width)."""
 
 from __future__ import annotations
 
@@ -106,12 +106,7 @@ def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
     Raises:
         ValueError: The shapes do not fit.
     """
-    (x,) = operands("max_pool2d", x)
-    if x.ndim != 4:
-        raise ValueError(
-            f"max_pool2d: expected shape (samples, channels, height, width), got shape {x.shape}"
-        )
-    places, margins = place_windows("max_pool2d", x.shape[2:], window, stride, padding, exact)
+    x, places, margins = _place_on_images("max_pool2d", x, window, stride, padding, exact)
     way = pooling if namespace(x._data) is np else unfolding
     size = x.shape[2:]
     data, winner = way.take_largest(x._data, window, stride, margins, places)
@@ -120,3 +115,28 @@ def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
         return (way.gradient_of_winners(g, winner, size, window, stride, margins),)
 
     return record("max_pool2d", data, (x,), backward)
+
+
+def average_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool = False) -> Tensor:
+    """Return the mean of each window. Padding does not count.
+
+    The arguments, the result and the errors are those of `max_pool2d`.
+    """
+    x, places, margins = _place_on_images("average_pool2d", x, window, stride, padding, exact)
+    size = x.shape[2:]
+    data = unfolding.mean_of_windows(x._data, window, stride, margins, places)
+
+    def backward(g: Any) -> tuple[Any]:
+        return (unfolding.gradient_of_means(g, size, window, stride, margins),)
+
+    return record("average_pool2d", data, (x,), backward)
+
+
+def _place_on_images(
+    name: str, x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
+) -> tuple[Tensor, Pair, tuple[Pair, Pair]]:
+    """Return the images as a tensor, and what `place_windows` returns."""
+    (x,) = operands(name, x)
+    if x.ndim != 4:
+        raise ValueError(f"{name}: expected shape (samples, channels, height, width), got shape {x.shape}")
+    return x, *place_windows(name, x.shape[2:], window, stride, padding, exact)
