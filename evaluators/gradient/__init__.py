@@ -5,6 +5,7 @@ from evaluators.gradient.data import Standardise
 from evaluators.gradient.evolved import Learned, fit_weights
 from evaluators.gradient.finite_differences import check_gradients
 from evaluators.gradient.nn import initialisation
+from evaluators.gradient.operation_checks import check_operations
 from evaluators.gradient.optim import schedules
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
@@ -18,6 +19,7 @@ __all__ = [
     "Standardise",
     "Tensor",
     "check_gradients",
+    "check_operations",
     "fit",
     "fit_weights",
     "initialisation",

@@ -154,7 +154,7 @@ class Trainer:
         for _ in range(self._steps):
             for parameter, gradient in zip(parameters, gradients.gradient, strict=True):
                 parameter.grad = gradient
-            optimiser.step()
+            optimiser.step(check_finite=False)  # one genome may diverge; see `_fit`
             for name in self._train:
                 # The fitness that is returned must be that of weights which the config allows.
                 values = parameters[_NAMES.index(name)]._data

@@ -28,6 +28,7 @@ from evaluators.gradient.tensor.device_arrays import (
     to_numbers,
 )
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
+from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import shorten
@@ -104,7 +105,7 @@ def fit(
     _check_arguments(model, optimiser, epochs, batch_size, validation, patience, seed)
     checkpoint = check_checkpoint(checkpoint, resume)
     like = optimiser.parameters[0]
-    with arrays_on(like.device).current():
+    with arrays_on(like.device).current(), warnings_at_user_lines():
         data = _load("data", data, like)
         validation = None if validation is None else _load("validation", validation, like)
         test = None if test is None else _load("test", test, like)

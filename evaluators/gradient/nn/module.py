@@ -74,9 +74,10 @@ class Parameter(Tensor):
         initialiser: Draws the initial values.
     """
 
-    __slots__ = ("_device", "_dtype", "_initialiser", "_place", "_shape")
+    __slots__ = ("_device", "_dtype", "_initialiser", "_place", "_shape", "name")
 
     def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
+        self.name = ""
         self.grad = None
         self.requires_grad = True
         self._node = None
@@ -235,6 +236,10 @@ class Module:
         once: dict[int, tuple[str, Parameter]] = {}
         for name, parameter in named.items():
             once.setdefault(id(parameter), (name, parameter))
+        for name, parameter in once.values():
+            parameter.name = max(
+                name, parameter.name, key=len
+            )  # the path in the whole model, not in a part of it
         return dict(once.values())
 
     def parameters(self) -> list[Parameter]:

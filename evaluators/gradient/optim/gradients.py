@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.gradient.checks import check_positive
+from evaluators.gradient.tensor.device_arrays import check_finite
 from evaluators.gradient.tensor.tensor import Tensor
 
 
@@ -24,16 +25,24 @@ def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
     limit = check_positive("limit", limit)
     if isinstance(parameters, Tensor):  # iterating it would give its rows
         parameters = [parameters]
+    parameters = list(parameters)
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = _norm(gradients)
     if not math.isfinite(norm):  # the sum of squares may exceed float32 where the norm does not
         norm = _norm([g.astype(np.float64) for g in gradients])
     if not math.isfinite(norm):
-        raise ValueError(f"clip_by_norm: expected finite gradients, got norm {norm}")
+        check_gradients_finite("clip_by_norm", parameters)
     if norm > limit:
         for gradient in gradients:
             gradient *= limit / norm
     return norm
+
+
+def check_gradients_finite(label: str, parameters: Iterable[Tensor]) -> None:
+    """Raise ValueError, whose message begins with `label`, for the first gradient that is not finite."""
+    for k, parameter in enumerate(parameters):
+        if parameter.grad is not None:
+            check_finite(f"{label}: the gradient of {parameter.name or f'parameter {k}'}", parameter.grad)
 
 
 def _norm(gradients: Sequence[Any]) -> float:

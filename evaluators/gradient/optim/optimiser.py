@@ -13,8 +13,10 @@ import numpy as np
 
 from evaluators.checks import check_state
 from evaluators.gradient.checks import check_none_negative
+from evaluators.gradient.optim.gradients import check_gradients_finite
 from evaluators.gradient.optim.schedules import Schedule, check_rate
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host
+from evaluators.gradient.tensor.tape import mode
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.messages import quote
 
@@ -127,15 +129,23 @@ class Optimiser:
 
     def zero_grad(self) -> None:
         """Set the parameters' gradients to None."""
+        self._tell_step()
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self) -> None:
+    def _tell_step(self) -> None:
+        if mode.inspector is not None:
+            mode.inspector.step = self.steps
+
+    def step(self, check_finite: bool = True) -> None:
         """Change the parameters once, in place.
 
+        Args:
+            check_finite: Refuse gradients that are not finite.
+
         Raises:
-            ValueError: No parameter has a gradient, one has another shape or dtype, or the rate is not allowed. The
-                optimiser is then unchanged.
+            ValueError: No parameter has a gradient, one has another shape or dtype or is not finite, or the rate is not
+                allowed. The optimiser is then unchanged.
         """
         rate = self.rate
         runs = list(self._ranges_with_gradient())
@@ -154,12 +164,20 @@ class Optimiser:
                     f"step: expected gradients of dtype {self._dtype}, got {gradient.dtype}; "
                     "make the optimiser after the parameters have their dtype"
                 )
+        gradients = [
+            self._xp.concatenate([p.grad.ravel() for p in self.parameters[first:last]])
+            for first, last in runs
+        ]
+        if check_finite and not all(
+            map(_has_finite_norm, gradients)
+        ):  # where the norm is not finite, numbers may be
+            check_gradients_finite(f"step {self.steps}", self.parameters)
         averages = self._current_averages()
         self.steps += 1
-        for first, last in runs:
+        self._tell_step()
+        for (first, last), gradient in zip(runs, gradients, strict=True):
             members, begin = self.parameters[first:last], self._end[first]
             vectors = [vector[begin : self._end[last]] for vector in averages]
-            gradient = self._xp.concatenate([p.grad.ravel() for p in members])
             change = self._change(gradient, members, rate, *vectors)
             for k, parameter in enumerate(members, first):
                 part = change[self._end[k] - begin : self._end[k + 1] - begin]
@@ -221,3 +239,8 @@ class Optimiser:
         self.steps = int(rounded["steps"])
         for name, vector in self._vectors.items():
             vector[...] = arrays_holding(vector).to_device(rounded[name])
+
+
+def _has_finite_norm(vector: Any) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(vector.dot(vector))

@@ -7,6 +7,7 @@ is newer than those that produced its inputs.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,21 @@ from evaluators.gradient.tensor.device_arrays import namespace
 Backward = Callable[[Any], tuple[Any, ...]]
 
 _serial = itertools.count()
+
+
+class _Mode(threading.local):
+    """How this thread computes.
+
+    Attributes:
+        recording: Whether operations are recorded.
+        inspector: What checks each operation, or None (see `operation_checks`).
+    """
+
+    recording = True
+    inspector: Any = None
+
+
+mode = _Mode()
 
 
 class Version:
@@ -41,9 +57,10 @@ class Node:
         version: Version of the result, whose values `backward` may use. A reference to the result would be a cycle.
         count: Number of changes of the result when it was computed.
         serial: A number that grows from one operation to the next.
+        place: Where the operation took place, if operations are checked.
     """
 
-    __slots__ = ("backward", "count", "counts", "inputs", "operation", "serial", "version")
+    __slots__ = ("backward", "count", "counts", "inputs", "operation", "place", "serial", "version")
 
     def __init__(self, operation: str, inputs: tuple[Any, ...], backward: Backward, version: Version) -> None:
         self.operation = operation
@@ -52,6 +69,7 @@ class Node:
         self.counts = [tensor._version.count for tensor in inputs]
         self.version, self.count = version, version.count
         self.serial = next(_serial)
+        self.place = ""
 
 
 def undo_broadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
@@ -101,7 +119,10 @@ def propagate(node: Node, pending: dict[Node, Any]) -> None:
     gradient = pending.pop(node, None)
     if gradient is not None:
         assert node.backward is not None
-        for tensor, part in zip(node.inputs, node.backward(gradient), strict=True):
+        parts = node.backward(gradient)
+        if mode.inspector is not None:
+            mode.inspector.inspect_gradients(node, parts)
+        for tensor, part in zip(node.inputs, parts, strict=True):
             if part is None or not tensor.requires_grad:
                 continue
             if part.shape != tensor.shape:

@@ -11,7 +11,6 @@ the table is complete before a tensor is used.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -31,9 +30,11 @@ from evaluators.gradient.tensor.tape import (
     Node,
     Version,
     check_usable,
+    mode,
     propagate,
     sort_newest_first,
 )
+from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
 
 Operation = TypeVar("Operation", bound=Callable[..., "Tensor"])
 
@@ -46,22 +47,15 @@ def tensor_method(operation: Operation) -> Operation:
     return operation
 
 
-class _Mode(threading.local):
-    recording = True
-
-
-_mode = _Mode()
-
-
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
     """Record no operations within the `with` block, or within a function that this decorates."""
-    before = _mode.recording
-    _mode.recording = False
+    before = mode.recording
+    mode.recording = False
     try:
         yield
     finally:
-        _mode.recording = before
+        mode.recording = before
 
 
 class Tensor:
@@ -80,6 +74,7 @@ class Tensor:
         grad: The sum of the gradients of all calls of `backward` since it was None, an array like `data`; always None
             for results of operations.
         requires_grad: The argument; for the result of an operation, whether one of its inputs requires gradients.
+        name: Path of a parameter in its model, for messages; otherwise empty.
 
     Raises:
         ValueError: `data` is not an array of finite numbers.
@@ -90,6 +85,7 @@ class Tensor:
 
     _data: Any
     grad: Any
+    name = ""
 
     def __init__(
         self, data: Any, requires_grad: bool = False, dtype: Any = np.float32, device: str | None = None
@@ -251,8 +247,9 @@ class Tensor:
         for node in order:
             check_usable(node)
         pending: dict[Node, Any] = {self._node: gradient}
-        for node in order:
-            propagate(node, pending)
+        with warnings_at_user_lines():
+            for node in order:
+                propagate(node, pending)
 
     def _accumulate(self, part: Any, passed: Any) -> None:
         if self.grad is not None:
@@ -347,10 +344,12 @@ def record(
     result = constant(np.asarray(data) if isinstance(data, np.generic) else data)
     if is_view:
         result._version = inputs[0]._version
-    if _mode.recording:
+    if mode.recording:
         for tensor in inputs:
             if tensor.requires_grad:
                 result.requires_grad = True
                 result._node = Node(operation, inputs, backward, result._version)
                 break
+    if mode.inspector is not None:
+        mode.inspector.inspect(operation, inputs, result)
     return result

@@ -11,6 +11,7 @@ import numpy as np
 
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_floats, to_numbers
 from evaluators.gradient.tensor.tensor import Tensor, constant, record, tensor_method
+from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
 
 
 def operands(operation: str, *values: Any) -> list[Tensor]:
@@ -71,6 +72,7 @@ def multiply(a: Any, b: Any) -> Tensor:
 
 
 @tensor_method
+@warnings_at_user_lines()
 def divide(a: Any, b: Any) -> Tensor:
     """Return a / b."""
     a, b = operands("divide", a, b)
@@ -91,6 +93,7 @@ def negative(x: Any) -> Tensor:
 
 
 @tensor_method
+@warnings_at_user_lines()
 def power(x: Any, exponent: float) -> Tensor:
     """Return x^exponent; the exponent is a number."""
     if not isinstance(exponent, numbers.Real):
@@ -100,6 +103,7 @@ def power(x: Any, exponent: float) -> Tensor:
     return record("power", x._data**n, (x,), lambda g: (g * (n * x._data ** (n - 1)) if n else 0 * g,))
 
 
+@warnings_at_user_lines()
 def exp(x: Any) -> Tensor:
     """Return e^x."""
     (x,) = operands("exp", x)
@@ -107,12 +111,14 @@ def exp(x: Any) -> Tensor:
     return record("exp", y, (x,), lambda g: (g * y,))
 
 
+@warnings_at_user_lines()
 def log(x: Any) -> Tensor:
     """Return the natural logarithm."""
     (x,) = operands("log", x)
     return record("log", namespace(x._data).log(x._data), (x,), lambda g: (g / x._data,))
 
 
+@warnings_at_user_lines()
 def sqrt(x: Any) -> Tensor:
     """Return the square root."""
     (x,) = operands("sqrt", x)
