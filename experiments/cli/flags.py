@@ -125,6 +125,9 @@ def parse(name: str, experiment: type[Experiment], arguments: list[str]) -> Comm
         for path in _paths(cls)
         for form in _flag_forms(path)
     }
+    for former, now in experiment.former_names.items():
+        if any(argument.split("=")[0] == flag(former) for argument in arguments):
+            raise ValueError(f"{flag(former)}: is now called {flag(now)}")
     given = _find_given(arguments, known)
     # tyro is slow for each flag that it knows, so it gets just those given.
     mirror = _mirror_parts(experiment, given, False)

@@ -170,8 +170,12 @@ def build_instance(
         name: (kind, default) for name, kind, default in typed_fields(cls) if names is None or name in names
     }
     model = create_model(cls.__name__, __base__=_Strict, **known)
+    former = getattr(cls, "former_names", {})
     try:
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        plain = {
+            former.get(name, name): tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
         for name, value in plain.items():
             if isinstance(value, str) and "\0" in value:
                 raise ValueError(f"{name}: must hold no NUL, got {quote(value)}")

@@ -38,7 +38,7 @@ class Classification(Learnable):
 
     data: str = "spirals"
     """CSV file with a header, or "iris", "digits" or "spirals"."""
-    label: str | None = None
+    target: str | None = None
     """Column of the file with the classes; all other columns are inputs."""
     test_share: float = 0.25
     """Share of each class held out for testing."""
@@ -49,12 +49,13 @@ class Classification(Learnable):
     loss = "cross_entropy"
     score_name = "test accuracy"
     needs = {"genome": {"output_activation": "identity"}}
+    former_names = {"label": "target"}
 
     def __post_init__(self) -> None:
-        if (self.data in _BUILT_IN) != (self.label is None):
+        if (self.data in _BUILT_IN) != (self.target is None):
             raise ValueError(
-                f"label: must name a column of a CSV file, and cannot be combined with {', '.join(_BUILT_IN)}; "
-                f"got {self.label!r} with data {self.data}"
+                f"target: must name a column of a CSV file, and cannot be combined with {', '.join(_BUILT_IN)}; "
+                f"got {self.target!r} with data {self.data}"
             )
         check_split(self.test_share, self.split_seed)
 
@@ -87,7 +88,7 @@ class Classification(Learnable):
             "standardise": True,
             "classes": self._classes.tolist(),
             "input_names": self._data.names,
-            "output_names": [self.label or "class"],
+            "output_names": [self.target or "class"],
         }
 
     def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
@@ -106,12 +107,12 @@ class Classification(Learnable):
         if self.data in _BUILT_IN:
             loaded = _BUILT_IN[self.data]()
         else:
-            assert self.label is not None
-            loaded = read_csv(self.data, self.label, "label", classes=True)
+            assert self.target is not None
+            loaded = read_csv(self.data, self.target, classes=True)
         count = len(np.unique(loaded.target))
         if not 2 <= count <= len(loaded.target) // 2:
             raise ValueError(
-                f"label: must hold at least 2 classes, of 2 samples on average, got {count} in "
+                f"target: must hold at least 2 classes, of 2 samples on average, got {count} in "
                 f"{len(loaded.target)} samples"
             )
         return loaded

@@ -58,13 +58,12 @@ class Split(NamedTuple):
     test: np.ndarray
 
 
-def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
+def read_csv(path: str | Path, target: str, classes: bool) -> Data:
     """Read a CSV file with a header. All columns but `target` are features.
 
     Args:
         path: UTF-8 text, separated by commas.
         target: Name of the column to predict.
-        field: Name of the field that holds `target`, for error messages.
         classes: Whether the target holds names of classes rather than numbers.
 
     Raises:
@@ -73,7 +72,7 @@ def read_csv(path: str | Path, target: str, field: str, classes: bool) -> Data:
     return _read_lines(
         path,
         lambda first: _check_separator(first, target),
-        lambda rows: _parse_rows(rows, target, field, classes),
+        lambda rows: _parse_rows(rows, target, classes),
     )
 
 
@@ -167,9 +166,9 @@ def _parse_table(rows: _Rows, names: Sequence[str] | None, count: int) -> Table:
     return Table(np.array(inputs), [header[k] for k in others], rest)
 
 
-def _parse_rows(rows: _Rows, target: str, field: str, classes: bool) -> Data:
+def _parse_rows(rows: _Rows, target: str, classes: bool) -> Data:
     header = _read_header(rows)
-    _check_target(header, target, field)
+    _check_target(header, target)
     at = header.index(target)
     features, targets = [], []
     for row in rows:
@@ -233,7 +232,7 @@ def _read_header(rows: _Rows) -> list[str]:
     return header
 
 
-def _check_target(header: list[str], target: str, field: str) -> None:
+def _check_target(header: list[str], target: str) -> None:
     if len(header) < 2:
         raise LineError("expected a feature beside the target, got one column")
     if target not in header:
@@ -246,7 +245,7 @@ def _check_target(header: list[str], target: str, field: str) -> None:
             name if name.isprintable() and len(name) <= _MAX_LISTED_NAME else quote(name) for name in listed
         )
         rest = f" and {len(header) - _MAX_LISTED} others" if len(header) > _MAX_LISTED else ""
-        raise LineError(f"{field}: must be one of {names}{rest}, got {quote(target)}")
+        raise LineError(f"target: must be one of {names}{rest}, got {quote(target)}")
 
 
 def _parse_class(text: str, column: str) -> str:

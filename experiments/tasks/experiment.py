@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from neat import evaluation
 from neat.support.messages import find_similar
@@ -64,6 +64,9 @@ class Published(NamedTuple):
 @dataclass(frozen=True)
 class Experiment(ABC):
     """Base class of experiments, which are frozen dataclasses. Their fields have defaults and become flags."""
+
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """Names of fields since they were renamed, by the names that runs of old versions have."""
 
     @property
     def generations(self) -> int:

@@ -114,7 +114,7 @@ class Regression(Learnable):
     def _data(self) -> Data:
         if self.data is not None:
             assert self.target is not None
-            return read_csv(self.data, self.target, "target", classes=False)
+            return read_csv(self.data, self.target, classes=False)
         formula = Formula(DEFAULT_FORMULA if self.formula is None else self.formula)
         generator = np.random.default_rng(self.split_seed)
         values = {name: generator.uniform(*self.range, self.samples) for name in formula.variables}

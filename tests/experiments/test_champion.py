@@ -26,5 +26,5 @@ def test_names_of_features_classes_and_targets(tmp_path):
     table.write_text("width,height,price\n1,2,3\n2,4,5\n3,1,4\n0,2,1\n2,2,2\n")
     assert {"width", "height", "price"} <= texts(Regression(data=str(table), target="price"), 2, 1, tmp_path)
     table.write_text("width,height,kind\n1,2,apple\n2,4,pear\n3,1,apple\n0,2,pear\n2,2,pear\n")
-    said = texts(Classification(data=str(table), label="kind"), 2, 2, tmp_path)
+    said = texts(Classification(data=str(table), target="kind"), 2, 2, tmp_path)
     assert {"width", "height", "apple", "pear"} <= said

@@ -14,7 +14,7 @@ from experiments.tasks.data import read_csv
 def read(tmp_path, content, target="b", classes=False):
     path = tmp_path / "a.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_csv(path, target, "label" if classes else "target", classes)
+    return read_csv(path, target, classes)
 
 
 def refusal(tmp_path, content, target="b", classes=False):
@@ -194,7 +194,7 @@ def test_a_pipe(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=("a,b\n1,2\n",))
     writer.start()
-    data = read_csv(pipe, "b", "target", False)
+    data = read_csv(pipe, "b", False)
     writer.join(10)
     assert data.target.tolist() == [2] and not writer.is_alive()
 

@@ -110,12 +110,13 @@ BAD = [
     ("regression --samples 2", r"samples: must be from 4 to 10000000, got 2"),
     ("regression --test-share 1", r"test_share: must lie between 0 and 1, got 1.0"),
     ("regression --split-seed -1", r"split_seed: must be at least 0, got -1"),
-    ("classification --data good.csv", r"label: must name a column of a CSV file, and cannot be combined with iris, digits, spirals; got None"),
-    ("classification --data spirals --label a", r"label: must name a column of a CSV file, .* got 'a' with data spirals"),
-    ("classification --data good.csv --label a", r"column 'kind': must be a number, got 'u'"),
-    ("classification --data lonely.csv --label kind", r"expected at least 2 samples of class 'v', .* got 1"),
-    ("classification --data blank.csv --label kind", r"blank.csv: line 3: column 'kind': must not be empty"),
-    ("classification --data one.csv --label b", r"label: must hold at least 2 classes, .* got 1 in 1 samples"),
+    ("classification --data good.csv", r"target: must name a column of a CSV file, and cannot be combined with iris, digits, spirals; got None"),
+    ("classification --data spirals --target a", r"target: must name a column of a CSV file, .* got 'a' with data spirals"),
+    ("classification --data good.csv --target a", r"column 'kind': must be a number, got 'u'"),
+    ("classification --data good.csv --label kind", r"--label: is now called --target$"),
+    ("classification --data lonely.csv --target kind", r"expected at least 2 samples of class 'v', .* got 1"),
+    ("classification --data blank.csv --target kind", r"blank.csv: line 3: column 'kind': must not be empty"),
+    ("classification --data one.csv --target b", r"target: must hold at least 2 classes, .* got 1 in 1 samples"),
 ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def read(path):
 
 def test_predict(tmp_path, capsys):
     write_fruit(tmp_path / "fruit.csv", ("width", "height", "kind"))
-    main(["classification", "--data", "fruit.csv", "--label", "kind", "--output", "out", *RUN])
+    main(["classification", "--data", "fruit.csv", "--target", "kind", "--output", "out", *RUN])
     write_fruit(tmp_path / "new.csv", ("height", "id", "width"))
     capsys.readouterr()
     assert main(["predict", "out", "new.csv", "--output", "predicted.csv"]) == 0
@@ -119,7 +119,7 @@ MISTAKES = [
 
 def test_mistakes(tmp_path, capsys):
     write_fruit(tmp_path / "fruit.csv", ("width", "height", "kind"))
-    main(["classification", "--data", "fruit.csv", "--label", "kind", "--output", "out", *RUN])
+    main(["classification", "--data", "fruit.csv", "--target", "kind", "--output", "out", *RUN])
     write_fruit(tmp_path / "new.csv", ("height", "width"))
     (tmp_path / "narrow.csv").write_text("width,size\n1,2\n")
     (tmp_path / "word.csv").write_text("width,height\n1,tall\n")

@@ -29,7 +29,7 @@ def table(seed):
     return "a,b,kind\n" + "".join(f"{a:.4f},{b:.4f},{'u' if a > b else 'v'}\n" for a, b in draw)
 
 
-DATA = [("classification", "--label", "kind"), ("regression", "--target", "b")]
+DATA = [("classification", "--target", "kind"), ("regression", "--target", "b")]
 
 
 @pytest.mark.parametrize(("name", "flag", "column"), DATA)
@@ -58,13 +58,14 @@ def test_a_run_goes_on_with_its_own_data_only(name, flag, column, capsys, monkey
 
 def test_a_run_of_the_version_before_goes_on_with_a_warning():
     Path("my.csv").write_text(table(0))
-    line = ["classification", "--data", "my.csv", "--label", "kind", *FEW, "--output", "run"]
+    line = ["classification", "--data", "my.csv", "--target", "kind", *FEW, "--output", "run"]
     assert main(line) == 0
     path = Path("run/run.json")
     old = json.loads(path.read_text())
     for name in ("files", "format", "digest", "written"):
         del old[name]
     old["arguments"]["data"] = "my.csv"
+    old["arguments"]["label"] = old["arguments"].pop("target")  # as the field was called
     path.write_text(json.dumps(old))
     with pytest.warns(
         UserWarning, match="data: run/run.json has no digest of .*my.csv from when the run began"
@@ -80,9 +81,9 @@ FILES = [
         7,
         "digest: does not match experiment, arguments and files, which were edited",
     ),
-    (["arguments", "label"], "a", "digest: does not match"),
+    (["arguments", "target"], "a", "digest: does not match"),
     (["arguments", "data"], "a\0b", "arguments.data: must hold no NUL, got 'a\\x00b'"),
-    (["arguments", "data"], "iris", "arguments.label: must name a column of a CSV file"),
+    (["arguments", "data"], "iris", "arguments.target: must name a column of a CSV file"),
     (["files", "data", "sha256"], None, "digest: does not match"),
     (["files", "data", "sha256"], 64 * "0", "digest: does not match"),
     (["files"], {}, "digest: does not match"),
@@ -95,7 +96,7 @@ FILES = [
 @pytest.mark.parametrize("data", ["same", "other"])
 def test_an_edited_description_does_not_change_the_task(data, capsys):
     Path("my.csv").write_text(table(0))
-    assert main(["classification", "--data", "my.csv", "--label", "kind", *FEW, "--output", "run"]) == 0
+    assert main(["classification", "--data", "my.csv", "--target", "kind", *FEW, "--output", "run"]) == 0
     path = Path("run/run.json")
     text = path.read_text()
     resume = ["classification", "--resume", "run", "--quiet"]
@@ -147,7 +148,7 @@ def test_the_digest_is_of_what_was_read_or_older(options, monkeypatch):
         return read(path, *rest, **options)
 
     monkeypatch.setattr(classification, "read_csv", change_then_read)
-    line = ["classification", "--data", "my.csv", "--label", "kind", *FEW, *options, "--output", "run"]
+    line = ["classification", "--data", "my.csv", "--target", "kind", *FEW, *options, "--output", "run"]
     assert main(line) == 0
     expected = hashlib.sha256(table(0).encode()).hexdigest()
     assert json.loads(Path("run/run.json").read_text())["files"]["data"]["sha256"] == expected

@@ -39,7 +39,7 @@ def test_formula():
 def test_csv_with_quotes_blank_lines_and_a_byte_order_mark(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes('\ufeff"a, b",kind, c\r\n1,"u ""v""",2\r\n\r\n3,w,-4e2\r\n'.encode())
-    read = data.read_csv(path, "kind", "label", classes=True)
+    read = data.read_csv(path, "kind", classes=True)
     assert read.names == ["a, b", "c"]
     assert read.features.tolist() == [[1, 2], [3, -400]] and read.target.tolist() == ['u "v"', "w"]
 

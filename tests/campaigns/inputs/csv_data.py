@@ -38,7 +38,7 @@ def attempt(draw: random.Random, folder: Path) -> Callable[[], None]:
     encoding = draw.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16"))
     path.write_bytes(damaged_text(draw, sound, _PIECES).encode(encoding, "replace"))
     classes = draw.random() < 0.3
-    data = read_csv(path, "kind" if classes else "price", "target", classes)
+    data = read_csv(path, "kind" if classes else "price", classes)
 
     def use() -> None:
         assert data.features.shape == (len(data.target), len(data.names))
