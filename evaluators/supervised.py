@@ -20,6 +20,8 @@ from neat.kernels.parallel import Workers
 if TYPE_CHECKING:
     from evaluators.gradient.polishing import Polished
 
+LEARNING_RATE = 0.1  # `python -m benchmarks learning_screen` compares rates
+
 
 class Supervised:
     """Fitness of genomes as predictors of targets: minus the mean loss over a data set.
@@ -127,7 +129,7 @@ class Supervised:
             from evaluators.gradient.learning import Learner, LearningSettings
 
             settings = LearningSettings(
-                learn_steps, learn_best, learn_every, learn_batch, optimiser or _make_optimiser
+                learn_steps, learn_best, learn_every, learn_batch, optimiser or make_adam
             )
             self._learner = Learner(self.samples, self._engine, self._scorer, settings)
 
@@ -248,7 +250,8 @@ class Supervised:
         return Model(champion, *self._parts, self.samples.steps)
 
 
-def _make_optimiser(parameters: list[Any]) -> Any:
+def make_adam(parameters: list[Any], learning_rate: float = LEARNING_RATE) -> Any:
+    """Return the optimiser by which genomes learn, unless another one is given."""
     from evaluators.gradient import optim
 
-    return optim.Adam(parameters, 0.1)
+    return optim.Adam(parameters, learning_rate)

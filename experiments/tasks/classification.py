@@ -43,7 +43,7 @@ class Classification(Learnable):
     test_share: float = 0.25
     """Share of each class held out for testing."""
     split_seed: int = 0
-    """Seed of the division, the same for all runs of a study."""
+    """Seed of the division; all runs of a study share it."""
 
     generations = 200
     loss = "cross_entropy"

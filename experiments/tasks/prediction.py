@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from evaluators.supervised import LEARNING_RATE, make_adam
 from experiments.tasks.experiment import STEPS, Experiment
 
 if TYPE_CHECKING:
@@ -56,14 +58,24 @@ class Learnable(Prediction):
     """Base of the experiments whose loss has a slope, so that genomes can learn by gradients."""
 
     learn_steps: int = 0
-    """Gradient steps by which the best genomes of each generation learn; offspring inherit the learned weights."""
+    """Gradient steps of the best genomes of each generation."""
     learn_best: float = 0.1
     """Share of the genomes that learn, in (0, 1]."""
+    learn_every: int = 1
+    """Generations from one that learns to the next."""
+    learn_batch: int | None = None
+    """Samples on which a generation learns; all by default."""
+    learn_rate: float = LEARNING_RATE
+    """Rate of Adam, which takes the steps."""
+    inherit: bool = True
+    """Offspring inherit what was learned; --no-inherit: learning affects only the fitness (Baldwin)."""
 
     def evaluator(self, device: str) -> evaluators.Supervised:
         """Return the evaluator of the training part."""
         import evaluators
 
+        if not 0 < self.learn_rate < float("inf"):
+            raise ValueError(f"learn_rate: must be above 0, got {self.learn_rate}")
         return evaluators.Supervised(
             **self.training_data(),
             fitness=self.loss,
@@ -71,6 +83,10 @@ class Learnable(Prediction):
             device=device,
             learn_steps=self.learn_steps,
             learn_best=self.learn_best,
+            learn_every=self.learn_every,
+            learn_batch=self.learn_batch,
+            optimiser=functools.partial(make_adam, learning_rate=self.learn_rate),
+            inherit=self.inherit,
         )
 
 

@@ -28,9 +28,9 @@ class Regression(Learnable):
     """
 
     formula: str | None = None
-    """Formula of one or more variables, for example "x * sin(x)" (the default) or "x ** 2 - y"."""
+    """Formula such as "x ** 2 - y", "x * sin(x)" by default."""
     range: tuple[float, float] = (-5.0, 5.0)
-    """Bounds between which each variable is drawn uniformly."""
+    """Bounds of the variables, drawn uniformly."""
     samples: int = 200
     """Number of samples of the formula."""
     data: str | None = None
@@ -40,7 +40,7 @@ class Regression(Learnable):
     test_share: float = 0.25
     """Share of the samples held out for testing."""
     split_seed: int = 0
-    """Seed of the samples and of their division, the same for all runs of a study."""
+    """Seed of the samples and their division; all runs of a study share it."""
 
     generations = 200
     score_name = "test R²"

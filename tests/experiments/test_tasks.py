@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import evaluators
 import neat
+from evaluators.gradient import optim
 from experiments.__main__ import main
 from experiments.runs import folder, statistics
 from experiments.tasks import data, xor
@@ -138,3 +140,23 @@ def test_genomes_that_learn(name):
         with Path(output, "metrics.csv").open(encoding="utf-8") as file:
             best.append(float(list(csv.DictReader(file))[-1]["best"]))
     assert best[1] > best[0]
+
+
+def test_the_flags_of_learning_are_those_of_supervised():
+    """The evaluator that the flags describe gives the same run as one that is made by hand."""
+    flags = "--learn-steps 4 --learn-best 0.3 --learn-every 2 --learn-batch 20 --learn-rate 0.02 --no-inherit"
+    assert main(f"regression --samples 60 {flags} --generations 4 --output run --quiet".split()) == 0
+    sets = find_experiment("regression")(samples=60).sets()
+    options = {"learn_steps": 4, "learn_best": 0.3, "learn_every": 2, "learn_batch": 20, "inherit": False}
+    by_hand = evaluators.Supervised(
+        sets.inputs[sets.train],
+        sets.targets[sets.train],
+        optimiser=lambda parameters: optim.Adam(parameters, 0.02),
+        **options,
+    )
+    result = neat.Population(Config.load("run/config.toml")).run(by_hand, generations=4)
+    assert neat.Genome.load("run/champion.json") == result.champion
+    other = evaluators.Supervised(sets.inputs[sets.train], sets.targets[sets.train], **options)
+    assert (
+        neat.Population(Config.load("run/config.toml")).run(other, generations=4).champion != result.champion
+    )
