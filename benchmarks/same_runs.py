@@ -140,7 +140,10 @@ def _three_classes() -> Any:
 
 
 def _run(evaluator: Any, generations: int, **settings: Any) -> Run:
-    return Run(evaluator, neat.Config.for_task(evaluator, **settings), generations)
+    # Not `for_task`, which also chooses settings for data sets.
+    sizes = {"num_inputs": evaluator.num_inputs, "num_outputs": evaluator.num_outputs}
+    config = neat.Config(**{**settings, "genome": {**sizes, **settings.get("genome", {})}})
+    return Run(evaluator, config, generations)
 
 
 def _preset(name: str, evaluator: Any, generations: int, **settings: Any) -> Run:

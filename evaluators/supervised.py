@@ -153,6 +153,15 @@ class Supervised:
         """The number of outputs that networks must have."""
         return self.samples.num_outputs
 
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """The least and the greatest right output; −inf and inf for logits; None for a user-defined fitness."""
+        if not isinstance(self.samples.fitness, str):
+            return None
+        if self.samples.fitness == "cross_entropy":
+            return -np.inf, np.inf
+        return float(self.targets.min()), float(self.targets.max())
+
     def __call__(self, genomes: Genomes) -> np.ndarray:
         """Return the fitness of every genome, float64 of shape (genomes,).
 

@@ -27,6 +27,19 @@ class Task(Protocol):
         """The number of outputs of a network."""
 
 
+@runtime_checkable
+class Predicting(Protocol):
+    """A `Task` that is a data set. `Config.for_task` chooses settings by what the outputs must be."""
+
+    @property
+    def num_inputs(self) -> int:
+        """The number of inputs of a network, without the bias input."""
+
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """The least and the greatest right output; −inf and inf for logits; None if the right outputs are unknown."""
+
+
 class Evaluator(Protocol):
     """A function, or an object with `__call__`, that computes the fitness of genomes."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neat.config.config import Config, load_settings, merge
+from neat.config.data_settings import check_outputs, choose_settings
 
 if TYPE_CHECKING:
     from experiments.cli.flags import Options
@@ -15,18 +16,22 @@ if TYPE_CHECKING:
 def build_config(experiment: Experiment, task: Task, options: Options, flags: dict[str, Any]) -> Config:
     """Return the config of a run. Flags override a file, and both override a preset or the experiment's settings.
 
+    For data of the user's and without a preset, further settings are chosen as `Config.for_task` does. The built-in
+    tasks keep the settings by which they were tuned and measured.
+
     Raises:
         ValueError: A setting is not allowed or contradicts the task.
     """
     base = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
     settings = merge(base, experiment.needs)
+    build = _choose_for_task if experiment.has_own_data and options.preset is None else _build_for_task
     if options.config is not None:
         settings = merge(settings, load_settings(options.config))
         try:
-            _build_for_task(task, settings)
+            build(task, settings)
         except ValueError as error:
             raise ValueError(f"{options.config}: {error}") from None
-    return _build_for_task(task, merge(settings, flags))
+    return build(task, merge(settings, flags))
 
 
 def find_contradiction(config: Config, flags: dict[str, Any], prefix: str = "") -> str | None:
@@ -42,12 +47,18 @@ def find_contradiction(config: Config, flags: dict[str, Any], prefix: str = "") 
     return None
 
 
+def _choose_for_task(task: Task, settings: dict[str, Any]) -> Config:
+    """Return a config whose other settings suit the task's data."""
+    return _build_for_task(task, merge(choose_settings(task, settings), settings))
+
+
 def _build_for_task(task: Task, settings: dict[str, Any]) -> Config:
-    config = Config.for_task(task, **settings)
-    for name in ("num_inputs", "num_outputs"):
-        if getattr(config.genome, name) != getattr(task, name):
+    sizes = {name: getattr(task, name) for name in ("num_inputs", "num_outputs")}
+    config = Config(**merge({"genome": sizes}, settings))
+    for name, size in sizes.items():
+        if getattr(config.genome, name) != size:
             raise ValueError(
-                f"genome.{name}: must be {getattr(task, name)}, as the task has, "
-                f"got {getattr(config.genome, name)}"
+                f"genome.{name}: must be {size}, as the task has, got {getattr(config.genome, name)}"
             )
+    check_outputs(task, config.genome)
     return config

@@ -65,6 +65,11 @@ class Classification(Learnable):
         return {} if self.data in _BUILT_IN else {"data": Path(self.data)}
 
     @property
+    def has_own_data(self) -> bool:
+        """Whether the data are from a CSV file."""
+        return bool(self.files)
+
+    @property
     def input_names(self) -> list[str]:
         """The names of the features."""
         return self._data.names

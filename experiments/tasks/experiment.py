@@ -94,6 +94,11 @@ class Experiment(ABC):
         return {}
 
     @property
+    def has_own_data(self) -> bool:
+        """Whether the task is a data set of the user's."""
+        return False
+
+    @property
     def input_names(self) -> list[str] | None:
         """Names of the inputs, which the champion's picture shows; None if they have none."""
         return None

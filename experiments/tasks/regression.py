@@ -65,6 +65,11 @@ class Regression(Learnable):
         return {} if self.data is None else {"data": Path(self.data)}
 
     @property
+    def has_own_data(self) -> bool:
+        """Whether the data are from a CSV file."""
+        return bool(self.files)
+
+    @property
     def input_names(self) -> list[str]:
         """The names of the features."""
         return self._data.names

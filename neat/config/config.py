@@ -14,6 +14,7 @@ import numpy as np
 import tomli_w
 from pydantic import Field, model_validator
 
+from neat.config.data_settings import check_outputs, choose_settings
 from neat.config.explanation import extend_docstring, format_table, list_settings
 from neat.config.models import (
     CrossoverConfig,
@@ -79,11 +80,18 @@ class Config(Settings):
     def for_task(cls, task: Task, **settings: Unpack[SettingsDict]) -> Config:
         """Return a config with the task's numbers of inputs and outputs; `settings` are those of Config.
 
+        For a data set whose targets the default activation cannot return, such as logits or values outside 0 to 1,
+        the activations, the initial weights and biases and the steps of their mutation are chosen to suit it, unless
+        they are among `settings`. The log tells what was chosen (`logging.getLogger("neat.settings")`).
+
         Raises:
-            ValueError: The task is not an evaluator with `num_inputs` and `num_outputs`, or a setting is wrong.
+            ValueError: The task is not an evaluator with `num_inputs` and `num_outputs`, a setting is wrong, or the
+                output activation cannot return the targets of the task.
         """
         sizes = {"num_inputs": _read_size(task, "num_inputs"), "num_outputs": _read_size(task, "num_outputs")}
-        return cls(**merge({"genome": sizes}, settings))
+        config = cls(**merge(merge({"genome": sizes}, choose_settings(task, settings)), settings))
+        check_outputs(task, config.genome)
+        return config
 
     @classmethod
     def preset(cls, name: str, **settings: Unpack[SettingsDict]) -> Config:

@@ -10,6 +10,8 @@ import evaluators
 import neat
 from evaluators.gradient import optim
 from experiments.__main__ import main
+from experiments.cli.flags import Options
+from experiments.cli.settings import build_config
 from experiments.runs import folder, statistics
 from experiments.tasks import data, xor
 from experiments.tasks.experiment import find_experiment
@@ -160,3 +162,27 @@ def test_the_flags_of_learning_are_those_of_supervised():
     assert (
         neat.Population(Config.load("run/config.toml")).run(other, generations=4).champion != result.champion
     )
+
+
+def test_settings_are_chosen_for_files_of_the_user_only(tmp_path):
+    """The built-in tasks keep the settings of the published tables, and a preset stays what it is."""
+    rows = np.random.default_rng(0).normal(size=(20, 4))
+    np.savetxt(tmp_path / "a.csv", rows, delimiter=",", header="a,b,c,d", comments="")
+    formula = find_experiment("regression")()
+    own = find_experiment("regression")(data=str(tmp_path / "a.csv"), target="d")
+
+    def build(task, settings, **options):
+        return build_config(task, task.evaluator("cpu"), Options(**options), settings)
+
+    plain = {"genome": {"num_inputs": 1, "num_outputs": 1, "output_activation": "identity"}}
+    assert build(formula, {}) == Config(**plain)
+    chosen = build(own, {"mutation": {"weight": {"power": 0.5}}})
+    assert chosen.genome.weight.spread == pytest.approx(3**-0.5)
+    assert (chosen.genome.activation, chosen.mutation.weight.power) == ("tanh", 0.5)
+    genome = {**plain["genome"], "num_inputs": 3}
+    assert build(own, {}, preset="stanley2002") == Config.preset("stanley2002", genome=genome)
+    for task, options in ((own, {}), (formula, {}), (own, {"preset": "stanley2002"})):
+        with pytest.raises(
+            ValueError, match=r"^genome.output_activation: cannot be 'sigmoid', which returns"
+        ):
+            build(task, {"genome": {"output_activation": "sigmoid"}}, **options)
