@@ -12,7 +12,7 @@ from evaluators.checks import as_float32, check_size
 from evaluators.export.graph import Graph
 from evaluators.models.inputs import Observations, Scaling
 from evaluators.models.model import Model
-from evaluators.models.outputs import Classes, Values
+from evaluators.models.outputs import Values
 from neat.genome.genome import Genome
 from neat.support.messages import quote
 
@@ -49,7 +49,7 @@ class Interface:
         Raises:
             ValueError: The model clips scaled observations, which an export does not.
         """
-        known: dict[str, Any] = {}
+        known: dict[str, Any] = {"input_names": model.input_names, "output_names": model.output_names}
         if isinstance(model.inputs, Observations):
             offset, factor, limit = model.inputs.arrays
             if limit < np.finfo(np.float32).max:
@@ -59,11 +59,9 @@ class Interface:
                 )
             known |= {"input_shift": offset, "input_scale": 1 / factor}
         else:
-            known |= {"input_names": model.inputs.names, **_scales("input", model.inputs.scaling)}
+            known |= _scales("input", model.inputs.scaling)
         if isinstance(model.outputs, Values):
-            known |= {"output_names": model.outputs.names, **_scales("output", model.outputs.scaling)}
-        elif isinstance(model.outputs, Classes) and model.num_outputs > 1:
-            known["output_names"] = [str(label) for label in model.outputs.labels]
+            known |= _scales("output", model.outputs.scaling)
         return cls(**known)
 
     def check(self, graph: Graph) -> None:

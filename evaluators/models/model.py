@@ -11,9 +11,11 @@ from evaluators.checks import check_count
 from evaluators.models import file_format
 from evaluators.models.actions import Choices, Continuous, output_ranges
 from evaluators.models.file_format import Inputs, Outputs, Parts
+from evaluators.models.inputs import Rows
 from evaluators.models.outputs import Classes, Raw, Values
 from evaluators.network import compile
 from neat.genome.genome import Genome
+from neat.support.html import table_of_facts
 from neat.support.messages import quote
 
 
@@ -70,6 +72,19 @@ class Model:
             f"{self.num_outputs} outputs of kind {self.outputs.kind})"
         )
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the parts, and the topology with the names that the model knows."""
+        facts = {
+            "inputs": f"{self.num_inputs} of kind {self.inputs.kind}",
+            "input names": ", ".join(self.input_names or ()),
+            "network": repr(self.genome),
+            "outputs": f"{self.num_outputs} of kind {self.outputs.kind}",
+            "output names": ", ".join(self.output_names or ()),
+        }
+        # neat.reporting.notebook defines what draws a genome.
+        drawing = self.genome._repr_svg_(self.input_names, self.output_names)  # type: ignore[attr-defined]
+        return table_of_facts("Model", {name: text for name, text in facts.items() if text}) + drawing
+
     @property
     def num_inputs(self) -> int:
         """The number of inputs, without the bias input."""
@@ -79,6 +94,19 @@ class Model:
     def num_outputs(self) -> int:
         """The number of outputs of the network."""
         return self.genome.num_outputs
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """The names of the inputs, or None if they are unknown."""
+        return self.inputs.names if isinstance(self.inputs, Rows) else None
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """The names of the network's outputs, such as those of classes, or None if they are unknown."""
+        if isinstance(self.outputs, Classes):
+            labels = self.outputs.labels
+            return tuple(map(str, labels)) if len(labels) == self.num_outputs else None
+        return self.outputs.names if isinstance(self.outputs, Values) else None
 
     @property
     def classes(self) -> np.ndarray:

@@ -5,7 +5,7 @@ The classes get their `_repr_svg_` and `_repr_html_` here, because the rooms tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -15,6 +15,7 @@ from neat.evolution.result import Result
 from neat.genome.genome import Genome
 from neat.plot.network import topology
 from neat.population import Population
+from neat.support.html import table_of_facts, table_of_rows
 
 _LAST = 5  # generations of a history that are shown
 _SHOWN = (
@@ -29,8 +30,11 @@ _SHOWN = (
 )
 
 
-def _draw_genome(genome: Genome) -> str:
-    return topology(genome)._repr_svg_()  # type: ignore[attr-defined]
+def _draw_genome(
+    genome: Genome, input_names: Sequence[str] | None = None, output_names: Sequence[str] | None = None
+) -> str:
+    """Return the topology as SVG. A notebook gives no names; those of a model are given by `evaluators.Model`."""
+    return topology(genome, input_names=input_names, output_names=output_names)._repr_svg_()  # type: ignore[attr-defined]
 
 
 def _show_config(config: Config) -> str:
@@ -39,18 +43,15 @@ def _show_config(config: Config) -> str:
 
 def _show_history(history: History) -> str:
     rows = history.generations[-_LAST:]
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in _SHOWN)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{_number(row[name])}</td>" for name in _SHOWN) + "</tr>" for row in rows
-    )
     caption = f"History of {len(history)} generations" + (
         f", the last {_LAST}" if len(history) > _LAST else ""
     )
-    return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
+    names = [name.replace("_", " ") for name in _SHOWN]
+    return table_of_rows(caption, names, [[_number(row[name]) for name in _SHOWN] for row in rows])
 
 
 def _show_result(result: Result) -> str:
-    return _table(
+    return table_of_facts(
         "Result",
         {
             "solved": "yes" if result.solved else "no",
@@ -71,15 +72,7 @@ def _show_population(population: Population) -> str:
             "species": _number(len(history.last_species)),
             "best genome": repr(population.best),
         }
-    return _table("Population", rows)
-
-
-def _table(caption: str, rows: Mapping[str, str]) -> str:
-    """Return a table of names and values."""
-    body = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items()
-    )
-    return f"<table><caption>{caption}</caption>{body}</table>"
+    return table_of_facts("Population", rows)
 
 
 def _number(value: Any) -> str:
