@@ -170,7 +170,7 @@ class Population(GenerationStep):
             self._warn_nothing_to_run(stopped_by, ending)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock_if_given(file))
-            self._start_reporters(reporters, ending.generations, stack)
+            self._start_reporters(reporters, ending.count_generations(self.config.population_size), stack)
             if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)
             while stopped_by is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from typing import Any
@@ -21,6 +22,7 @@ from neat.config.suggestions import settings_for_data
 from neat.kernels.parallel import Workers
 from neat.population import Population
 from neat.support.messages import quote
+from neat.support.progress_display import ProgressDisplay
 
 _log = logging.getLogger("evaluators")
 
@@ -108,7 +110,12 @@ class NEATEstimator(BaseEstimator):
             validation = training.with_samples(X[held], y[held], weights)
         evolved = self._start(training, random, workers)
         limits = Limits(self.generations, self.patience, self.max_seconds)
-        evolve(evolved, training, validation, limits, self.verbose)
+        with contextlib.ExitStack() as stack:
+            display = None
+            if self.verbose:
+                display = ProgressDisplay("generation", limits.generations, max_seconds=limits.seconds)
+                stack.callback(display.close)
+            evolve(evolved, training, validation, limits, display)
         assert evolved.champion is not None
         self.model_ = training.model(evolved.champion)
         self.history_ = evolved.population.history

@@ -36,7 +36,7 @@ class NEATClassifier(ClassifierMixin, NEATEstimator):
         n_jobs: The number of threads, as joblib understands it: None is 1, or what an outer `parallel_config` says. The
             network does not depend on it.
         device: Where networks are evaluated (see `evaluators.devices.resolve_device`).
-        verbose: 1: write ten lines of progress to the standard output; 2: one for each generation.
+        verbose: 1: show the progress, in place on a terminal and in a notebook, else as lines; 0: show nothing.
 
     Attributes:
         classes_: The labels of the classes, shape (classes,).

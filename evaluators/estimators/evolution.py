@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from evaluators.supervised import Supervised
-from neat.genome.genome import Genome
+from neat.genome.genome import Genome, describe_size
 from neat.population import Population
+from neat.support.progress_display import ProgressDisplay, show_number
 
 _log = logging.getLogger("evaluators")
-
-_ROWS = 10  # of the progress of a whole fit
 
 
 class Limits(NamedTuple):
@@ -46,7 +45,11 @@ class Evolved:
 
 
 def evolve(
-    evolved: Evolved, training: Supervised, validation: Supervised | None, limits: Limits, verbose: int
+    evolved: Evolved,
+    training: Supervised,
+    validation: Supervised | None,
+    limits: Limits,
+    display: ProgressDisplay | None,
 ) -> None:
     """Evolve for some generations, and keep the champion of a generation that scores best.
 
@@ -55,7 +58,7 @@ def evolve(
         training: The evaluator of the training samples.
         validation: The evaluator of the validation samples; None: the fitness in training chooses the champion.
         limits: What ends the fit.
-        verbose: Above 0: write a line to the standard output for every tenth of the generations; above 1: for each.
+        display: Where to show the progress; None to show nothing.
     """
     population = evolved.population
     if evolved.champion is not None:  # an earlier fit's, on other samples maybe
@@ -72,8 +75,9 @@ def evolve(
         if score > evolved.score or evolved.champion is None:
             evolved.champion, evolved.score, improved = candidate, score, generation
         population.tell(fitness, training.learned)
-        if verbose > 1 or (verbose > 0 and generation % max(1, limits.generations // _ROWS) == 0):
-            _write_progress(population.generation, float(fitness[best]), evolved, validation is not None)
+        if display is not None:
+            described = functools.partial(_describe, float(fitness[best]), evolved, validation is not None)
+            display.update(generation, described)
         if validation is not None and generation - improved >= limits.patience:
             _log.info("no better champion in %d generations: stopped after %d", limits.patience, generation)
             return
@@ -85,10 +89,12 @@ def evolve(
             return
 
 
-def _write_progress(generation: int, fitness: float, evolved: Evolved, is_validated: bool) -> None:
+def _describe(fitness: float, evolved: Evolved, is_validated: bool) -> dict[str, str]:
+    """Return what the progress display shows of a generation whose best fitness this is."""
     assert evolved.champion is not None
     kind = "validation" if is_validated else "training"
-    sys.stdout.write(
-        f"generation {generation}: fitness {fitness:.6g}, best in {kind} {evolved.score:.6g}, "
-        f"{len(evolved.champion.hidden_ids)} hidden nodes\n"
-    )
+    return {
+        "best": show_number(fitness),
+        f"best in {kind}": show_number(evolved.score),
+        "champion": describe_size(evolved.champion),
+    }

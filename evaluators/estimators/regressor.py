@@ -29,7 +29,7 @@ class NEATRegressor(RegressorMixin, NEATEstimator):
         random_state: Seed of the evolution and of the held-out samples.
         n_jobs: The number of threads.
         device: Where networks are evaluated.
-        verbose: 1: write ten lines of progress to the standard output; 2: one for each generation.
+        verbose: 1: show the progress, in place on a terminal and in a notebook, else as lines; 0: show nothing.
 
     Attributes:
         model_: The `evaluators.Model`, which can be saved to a JSON file.

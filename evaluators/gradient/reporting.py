@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neat.support.files import CsvFile, resolve_path
+from neat.support.progress_display import ProgressDisplay, show_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,8 +29,7 @@ EPOCH = np.dtype(
 `training_loss` is the mean over the epoch's batches, each before its step. The validation columns are measured after
 the epoch; without a validation set they are NaN."""
 
-_SHOWN = ("training_loss", "validation_loss", "reward")
-_REDRAW_INTERVAL = 0.1  # seconds between two changes of the bar within an epoch: rich redraws no more often
+_SHOWN = ("training_loss", "validation_loss", "validation_score", "steps", "episodes", "reward", "entropy")
 
 
 class Reporter:
@@ -98,48 +97,50 @@ class Metrics(Reporter):
             self._rows = None
 
 
-class Terminal(Reporter):
-    """Shows a progress bar with both losses, or with the mean reward; within a long epoch, it follows the batches.
+class Progress(Reporter):
+    """Shows the progress of a training with its losses and score, or with the reward and entropy of PPO.
+
+    A terminal and a notebook show it in place, and follow the batches within a long epoch. Elsewhere, such as in a log,
+    it is a line for each tenth of the epochs, and after a minute of silence.
 
     Args:
-        console: Console to write to; by default standard output.
+        console: The output; None for standard output, or the notebook.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console
 
     def start(self, history: np.ndarray, epochs: int) -> None:
-        """Open the bar."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            MofNCompleteColumn(),
-            BarColumn(bar_width=10),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}{task.fields[batch]}"),
-            console=self._console,
-        )
-        self._task = self._progress.add_task("", total=epochs, completed=len(history), batch="")
-        self._epochs, self._changed = len(history), time.monotonic()
-        self._progress.start()
+        """Open the display."""
+        unit = (history.dtype.names or ())[0]
+        self._display = ProgressDisplay(unit, epochs, len(history), self._console)
+        self._done = len(history)
+        self._batch: dict[str, str] = {}
+        self._values = _describe(history[-1]) if len(history) else {}
 
     def batch(self, done: int, total: int) -> None:
         """Show the progress within the epoch."""
-        if time.monotonic() - self._changed >= _REDRAW_INTERVAL:
-            self._change(completed=self._epochs + done / total, batch=f"  batch {done}/{total}")
+        self._batch = {"batch": f"{done}/{total}"}
+        self._display.update(self._done + done / total, self._describe)
 
     def epoch(self, history: np.ndarray) -> None:
-        """Show the losses."""
-        row = history[-1]
-        shown = [name for name in _SHOWN if name in row.dtype.names and not np.isnan(row[name])]
-        text = "  ".join(f"{name.removesuffix('_loss')} {row[name]:.4g}" for name in shown)
-        self._epochs = len(history)
-        self._change(completed=self._epochs, description=text, batch="")
+        """Show the losses, or what PPO measured."""
+        self._done, self._values = len(history), _describe(history[-1])
+        self._display.update(self._done, self._describe)
 
     def finish(self, history: np.ndarray) -> None:
-        """Stop the bar."""
-        self._progress.stop()
+        """Release the terminal."""
+        self._display.close()
 
-    def _change(self, **shown: Any) -> None:
-        self._progress.update(self._task, **shown)
-        self._changed = time.monotonic()
+    def _describe(self) -> dict[str, str]:
+        return self._values | self._batch
+
+
+def _describe(row: np.void) -> dict[str, str]:
+    """Return what a progress display shows of a row of the history."""
+    values = {name: row[name].item() for name in _SHOWN if name in (row.dtype.names or ())}
+    return {
+        name.replace("_", " "): f"{value:,}" if isinstance(value, int) else show_number(value)
+        for name, value in values.items()
+        if not np.isnan(value)
+    }

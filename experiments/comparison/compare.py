@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import itertools
 import shlex
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ from experiments.runs import folder as folders
 from experiments.tasks.experiment import COMPARE
 from neat.kernels import parallel
 from neat.support.files import CsvFile
+from neat.support.progress_display import ProgressDisplay, show_number
 from neat.support.text_files import read_text
 
 Row = list[Any]
@@ -150,22 +152,30 @@ def _run(options: Compare, plan: Plan, methods: Mapping[str, Method], folder: Pa
         f"{len(order) - len(finished)} runs; the first of each method compiles on a new machine", flush=True
     )
     try:
-        with CsvFile(path, [_HEADER, *itertools.chain(*finished)]) as file:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(CsvFile(path, [_HEADER, *itertools.chain(*finished)]))
             for (name, _), rows in zip(order, finished, strict=False):
                 outcomes.setdefault(name, []).append(_to_outcome(rows))
             _warm_up(options, plan, methods)
-            for name, seed in order[len(finished) :]:
+            display = stack.enter_context(
+                contextlib.closing(ProgressDisplay("run", len(order), len(finished)))
+            )
+            for count, (name, seed) in enumerate(order[len(finished) :], len(finished) + 1):
                 outcome = _do_run(options, plan, methods, name, seed)
                 file.append(_to_rows(name, seed, outcome))
                 outcomes.setdefault(name, []).append(outcome)
-                end = outcome.end
-                print(f"  seed {seed}, {name}: {end.score:.4g} after {end.work:.3g} s", flush=True)
+                display.update(count, functools.partial(_describe, f"{name}, seed {seed}", outcome.end))
     except KeyboardInterrupt:
         line = f"{program_name()} {COMPARE} --resume {shlex.quote(str(folder))}"
         raise KeyboardInterrupt(f"interrupted; resume with: {line}") from None
     finally:
         if outcomes:
             _write_results(options, plan, outcomes, folder)
+
+
+def _describe(run: str, end: Point) -> dict[str, str]:
+    """Return what the progress display shows of the last finished run."""
+    return {"last run": run, "score": show_number(end.score), "work": f"{end.work:.3g} s"}
 
 
 def _do_run(options: Compare, plan: Plan, methods: Mapping[str, Method], name: str, seed: int) -> Outcome:

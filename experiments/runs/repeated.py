@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
 from experiments.runs.run import Run
 from experiments.runs.single import close_evaluator
+from experiments.runs.study_progress import GenerationProgress, StudyProgress
 from experiments.runs.table import write_tables
 from experiments.tasks.experiment import Experiment, find_experiment
 from neat import Genome, Population, plot
@@ -23,6 +25,7 @@ from neat.evaluation import Stateful
 from neat.kernels import parallel
 from neat.processes.worker_processes import WorkerProcesses
 from neat.support.files import CsvFile
+from neat.support.progress_display import ProgressDisplay
 
 SCHEMES = ("global", "generation", "pairing")
 
@@ -60,9 +63,10 @@ def run_repeatedly(name: str, line: CommandLine, command: Sequence[str]) -> None
         compile_ahead(experiment, settings[0].config, options.device, options.quiet)
         rows = folder / "summary.csv"
         try:
-            with CsvFile(rows) as file:
+            with CsvFile(rows) as file, _show_progress(experiment, settings, options) as progress:
                 done = {
-                    setting.label: list(_runs(experiment, setting, options, file)) for setting in settings
+                    setting.label: list(_runs(experiment, setting, options, file, progress))
+                    for setting in settings
                 }
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"interrupted; {rows} has the finished runs") from None
@@ -73,6 +77,14 @@ def run_repeatedly(name: str, line: CommandLine, command: Sequence[str]) -> None
             _show(folder, experiment, done[setting.label], options.device, end)
         write_tables(folder / "summary.json", experiment, done)
     print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
+
+
+def _show_progress(
+    experiment: Experiment, settings: list[Setting], options: Options
+) -> contextlib.closing[StudyProgress]:
+    """Return what shows the progress of a study until its `with` block ends."""
+    display = None if options.quiet else ProgressDisplay("run", len(settings) * options.runs)
+    return contextlib.closing(StudyProgress(display, experiment.has_criterion, len(settings) > 1))
 
 
 def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -> list[Setting]:
@@ -125,19 +137,22 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
     )
 
 
-def _runs(experiment: Experiment, setting: Setting, options: Options, file: CsvFile) -> Iterator[Run]:
+def _runs(
+    experiment: Experiment, setting: Setting, options: Options, file: CsvFile, progress: StudyProgress
+) -> Iterator[Run]:
     """Yield the runs of a setting in order of their seeds. Each adds its row to `file` when it ends."""
     assert options.generations is not None
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
     run_one = functools.partial(
         run_seed, experiment, generations=options.generations, device=options.device, **options.limits
     )
+    if options.workers == 1:
+        run_one = functools.partial(run_one, reporters=[GenerationProgress(progress)])
     columns = Run._fields[:-4]
-    for count, run in enumerate(_run_all(run_one, configs, options), 1):
+    for run in _run_all(run_one, configs, options):
         header = [["setting", *columns, *run.measures]] if file.is_empty else []
         file.append([*header, [setting.label, *run[:-4], *run.measures.values()]])
-        if not options.quiet and (count % max(1, options.runs // 10) == 0):
-            print(f"{setting.label}: {count} of {options.runs} runs", flush=True)
+        progress.add(setting.label, run)
         yield run
 
 

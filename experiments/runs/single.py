@@ -17,6 +17,7 @@ from experiments.runs import folder as folders
 from experiments.tasks.experiment import Evaluator, Experiment, find_experiment
 from neat import Population, Result, plot, reporting
 from neat.config.config import Config
+from neat.genome.genome import describe_size
 
 _KEPT_OPTIONS = ("generations", "max_evaluations", "device", "checkpoint_every", "lineage", "tensorboard")
 
@@ -132,7 +133,7 @@ def _run(
     reporters.append(results)
     if not options.quiet:
         print_device(evaluator)
-        reporters.append(reporting.Terminal(verbose=options.verbose))
+        reporters.append(reporting.Progress(options.verbose, max_seconds=options.max_seconds))
     try:
         result = population.run(
             evaluator,
@@ -156,7 +157,7 @@ def close_evaluator(evaluator: Evaluator) -> None:
 
 
 class _Results(reporting.Reporter):
-    """A reporter that writes the results of a run. It must precede the terminal's, whose output may fail.
+    """A reporter that writes the results of a run. It must precede the one that shows progress, whose output may fail.
 
     Attributes:
         measures: Measures of the champion, by name.
@@ -190,9 +191,7 @@ class _Results(reporting.Reporter):
 
 
 def _print_result(result: Result, results: _Results, folder: Path) -> None:
-    champion = result.champion
-    enabled = sum(c["enabled"] for c in champion.connections)
-    print(f"champion: {len(champion.hidden_ids)} hidden nodes, {enabled} enabled connections")
+    print(f"champion: {describe_size(result.champion)}")
     if results.measures:
         print(", ".join(f"{measure} {value:.4g}" for measure, value in results.measures.items()))
     print(f"pictures: {'  '.join(map(str, results.pictures))}\nnumbers:  {folder / 'metrics.csv'}")

@@ -36,6 +36,12 @@ class Ending(NamedTuple):
         seconds = float("inf") if max_seconds is None else float(max_seconds)
         return cls(target, generations, max_evaluations, time.perf_counter() + seconds, stop)
 
+    def count_generations(self, population_size: int) -> int:
+        """Return the number of generations after which a count ends the run, if nothing else does earlier."""
+        if self.max_evaluations is None:
+            return self.generations
+        return min(self.generations, self.max_evaluations // population_size)
+
     def find_at_start(self, population: Any) -> StoppedBy | None:
         """Return what keeps the first generation of the call from being evaluated, or None."""
         return "target" if self.target.is_met_by(population.solution) else self._find_count(population)

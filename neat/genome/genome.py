@@ -352,6 +352,12 @@ class Genome:
         return neat_python_genome.convert(genome, config, cls.from_dict)
 
 
+def describe_size(genome: Genome) -> str:
+    """Return the numbers of a genome's hidden nodes and enabled connections, as text."""
+    enabled = int(genome.genomes.arrays.connection_enabled.sum())
+    return f"{len(genome.hidden_ids)} hidden nodes, {enabled} connections"
+
+
 def _check_descriptions(name: str, batches: Sequence[Genomes]) -> None:
     """Raise GenomeError for the first batch whose description differs from that of batch 0."""
     for position, batch in enumerate(batches):

@@ -1,12 +1,13 @@
-"""Report the progress of a run to a terminal or to files."""
+"""Report the progress of a run to a terminal, a notebook or files."""
 
-from neat.reporting.reporters import Lineage, Metrics, Reporter, TensorBoard, Terminal, species_table
+from neat.reporting.progress import Progress, species_table
+from neat.reporting.reporters import Lineage, Metrics, Reporter, TensorBoard
 
 __all__ = [
     "Lineage",
     "Metrics",
+    "Progress",
     "Reporter",
     "TensorBoard",
-    "Terminal",
     "species_table",
 ]

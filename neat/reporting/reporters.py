@@ -1,4 +1,4 @@
-"""Define reporters, which write the progress of a run to a terminal or to files.
+"""Define reporters, which write a run to files.
 
 When a run is resumed, its files are cut back to the generation of its checkpoint. In the end, they are the same as if
 it had never stopped.
@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from neat.evolution.history import GENERATION, History
-from neat.support.files import CsvFile, Lock, name_in_errors, resolve_path, write_atomically
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-    from rich.table import Table
-
+from neat.evolution.history import GENERATION
 from neat.evolution.result import Result
 from neat.population import Population
+from neat.support.files import CsvFile, Lock, name_in_errors, resolve_path, write_atomically
 
 _TIMED = ("evaluate", "reproduce")
 
@@ -43,116 +36,6 @@ class Reporter:
 
     def close(self) -> None:
         """Release resources when the run ends, also by an exception, and even if `start` was not called."""
-
-
-class Terminal(Reporter):
-    """Shows progress and, at the end, the species: a bar on a terminal, about ten lines elsewhere.
-
-    Args:
-        verbose: Also show the species after each tenth of the run.
-        species: Show the species at the end.
-        console: The output; None for standard output.
-    """
-
-    def __init__(self, verbose: bool = False, species: bool = True, console: Console | None = None) -> None:
-        self._verbose = verbose
-        self._species = species
-        self._console = console
-        self._progress: Progress | None = None
-
-    def start(self, population: Population, generations: int) -> None:
-        """Show the progress bar."""
-        from rich.console import Console
-
-        self._console = self._console or Console(highlight=False, soft_wrap=True)
-        self._generations = generations
-        self._every = max(1, generations // 10)
-        self._evaluations = int(population.history.last["evaluations"]) if len(population.history) else 0
-        self._started = time.perf_counter()
-        if self._console.is_terminal:
-            self._progress = _make_bar(self._console)
-            self._task = self._progress.add_task("", total=generations, completed=population.generation)
-            self._progress.start()
-
-    def generation(self, population: Population, timings: Mapping[str, float]) -> None:
-        """Show the progress of the run."""
-        row = population.history.last
-        text = self._describe(row)
-        done = int(row["generation"]) + 1
-        milestone = done % self._every == 0
-        assert self._console is not None
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, description=text)
-        elif milestone or done == 1:
-            self._console.print(
-                f"generation {done:>{len(str(self._generations))}}/{self._generations}  {text}"
-            )
-        if self._verbose and milestone:
-            self._console.print(species_table(population.history))
-
-    def finish(self, population: Population, result: Result) -> None:
-        """Show the species and the result."""
-        self.close()
-        assert self._console is not None
-        if self._species and len(population.history):
-            self._console.print(species_table(population.history))
-        ending = {"target": "solved", "generations": "ended"}.get(
-            result.stopped_by, f"ended by {result.stopped_by}"
-        )
-        self._console.print(
-            f"{ending} after {result.generations} generations and {result.evaluations:,} evaluations, "
-            f"best fitness {result.champion_fitness:.6g}"
-        )
-
-    def close(self) -> None:
-        """Remove the progress bar."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-    def _describe(self, row: np.void) -> str:
-        elapsed = max(time.perf_counter() - self._started, 1e-9)
-        rate = (int(row["evaluations"]) - self._evaluations) / elapsed
-        return (
-            f"best {row['best']:.4g}  mean {row['mean']:.4g}  {row['species']} species  "
-            f"{_abbreviate(rate)} evaluations/s"
-        )
-
-
-def _make_bar(console: Console) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        MofNCompleteColumn(),
-        BarColumn(bar_width=10),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.description}"),
-        console=console,
-        refresh_per_second=8,
-    )
-
-
-def _abbreviate(value: float) -> str:
-    """Format a number with three digits and a unit, such as 12.3k."""
-    power = min(int(np.log10(max(value, 1.0) * 1.0005)) // 3, 3)
-    return f"{value / 1000**power:.3g}{('', 'k', 'M', 'G')[power]}"
-
-
-def species_table(history: History, most: int = 12) -> Table:
-    """Return a rich table of the last generation's species, the largest first."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    rows = history.last_species
-    rows = rows[np.lexsort((rows["id"], -rows["size"]))]
-    rest = f"; {len(rows) - most} smaller ones not shown" if len(rows) > most else ""
-    table = Table(box=SIMPLE_HEAD, caption=f"species in generation {history.last['generation']}{rest}")
-    columns = ("id", "size", "age", "best", "mean", "stagnation")
-    for name in columns:
-        table.add_column(name, justify="right")
-    for row in rows[list(columns)][:most].tolist():
-        table.add_row(*(f"{value:.6g}" if isinstance(value, float) else str(value) for value in row))
-    return table
 
 
 class Metrics(Reporter):

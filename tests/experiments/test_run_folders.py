@@ -287,7 +287,7 @@ def test_results_are_on_the_disk_before_they_are_printed(monkeypatch):
     def fail(*_, **__):
         raise UnicodeEncodeError("ascii", "R²", 1, 2, "ordinal not in range(128)")
 
-    monkeypatch.setattr(reporting.Terminal, "finish", fail)
+    monkeypatch.setattr(reporting.Progress, "finish", fail)
     monkeypatch.setattr("experiments.runs.table.print_table", fail)
     monkeypatch.setattr("experiments.comparison.results.print_table", fail)
     assert main(["xor", *FEW[:-1], "--output", "run"]) == 2

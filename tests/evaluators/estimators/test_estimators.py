@@ -110,7 +110,10 @@ def test_the_end_of_a_fit(caplog, capsys):
     assert regressor.n_iter_ < 60
     scores = regressor.validation_scores_
     assert len(scores) - 1 - scores.argmax() == 3
-    assert capsys.readouterr().out.startswith("generation 6: fitness -")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("generation  1/60  best -") and "  best in validation -" in lines[0]
+    assert lines[1].startswith("generation  6/60  ") and "  champion " in lines[1]
+    assert lines[-1].startswith(f"generation {regressor.n_iter_:2}/60  ")
     caplog.clear()
     timed = NEATRegressor(**SMALL, max_seconds=1e-6).fit(X, Y)
     assert timed.n_iter_ == 1

@@ -350,7 +350,7 @@ def test_metrics_and_terminal(tmp_path, capsys):
             rows = list(csv.DictReader(file))
     assert [int(row["steps"]) for row in rows] == history["steps"].tolist()
     assert float(rows[1]["entropy"]) == history["entropy"][1]
-    ppo.train(CartPole(), quick(steps=512), reporters=[reporting.Terminal()])
+    ppo.train(CartPole(), quick(steps=512), reporters=[reporting.Progress()])
     assert "reward" in capsys.readouterr().out
 
 

@@ -1,8 +1,10 @@
+import io
 import re
 import time
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from evaluators.gradient import (
     CheckpointError,
@@ -220,32 +222,33 @@ def test_reporters_are_called(tmp_path):
     assert told == [("start", 0, 1), ("finish", 0)]
 
 
-def test_a_bar_on_the_terminal():
-    import io
-
-    from rich.console import Console
-
+def progress(is_terminal):
     text = io.StringIO()
-    train(2, reporters=[reporting.Terminal(Console(file=text, force_terminal=True, width=120))])
-    assert "2/2" in text.getvalue()
-    assert "validation" in text.getvalue()
+    console = Console(file=text, force_terminal=is_terminal, width=120, color_system=None)
+    return reporting.Progress(console), text
 
 
-def test_the_bar_moves_within_a_long_epoch():
-    import io
+def test_the_progress_of_training():
+    for is_terminal in (False, True):
+        reporter, text = progress(is_terminal)
+        _, fitted = train(2, reporters=[reporter])
+        shown = text.getvalue()
+        row = fitted.history[-1]
+        assert "epoch 2/2" in shown
+        for name in ("training_loss", "validation_loss", "validation_score"):
+            assert name.replace("_", " ") in shown and f"{row[name]:.4g}" in shown
 
-    from rich.console import Console
 
-    text = io.StringIO()
-    console = Console(file=text, force_terminal=True, width=120, color_system=None)
-    terminal, history = reporting.Terminal(console), np.zeros(1, reporting.EPOCH)
-    terminal.start(history, 2)
-    terminal.batch(1, 4)  # not shown: too soon after the last change
+def test_the_display_moves_within_a_long_epoch():
+    reporter, text = progress(True)
+    reporter.start(np.zeros(1, reporting.EPOCH), 2)
+    reporter.batch(1, 4)
+    reporter.batch(2, 4)  # not shown: too soon after the last change
     time.sleep(0.11)
-    terminal.batch(3, 4)
-    terminal.finish(history)
-    assert re.search(r"1/2 ━{8}╸ .* batch 3/4", text.getvalue())
-    assert "batch 1/4" not in text.getvalue()
+    reporter.batch(3, 4)
+    reporter.finish(np.zeros(1, reporting.EPOCH))
+    assert re.search(r"epoch 1/2 ━+╸? .* 3/4\n", text.getvalue(), re.DOTALL)
+    assert "2/4" not in text.getvalue()
 
 
 def test_metrics_csv(tmp_path):

@@ -135,7 +135,7 @@ def test_what_was_done_before_an_interruption_is_shown_and_kept(monkeypatch, cap
     assert main([*SHORT, "--plan", str(finished / "plan.json"), "--output", "my run"]) == 130
     out, error = capsys.readouterr()
     assert "interrupted; resume with: python -m experiments compare --resume 'my run'" in error
-    assert "seed 1, NEAT:" in out
+    assert "last run NEAT, seed 1  score " in out
     methods = json.loads(Path("my run/summary.json").read_text())["methods"]
     assert [of["runs"] for of in methods.values()] == [2, 2, 2, 1, 1]
     monkeypatch.setattr(compare, "_do_run", original)

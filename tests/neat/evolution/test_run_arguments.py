@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neat
-from neat.reporting.reporters import Reporter, Terminal
+from neat.reporting import Progress, Reporter
 
 
 class Evaluator:
@@ -38,17 +38,17 @@ class Evaluator:
         ({"fitness_target": 10**400}, "fitness_target: must be a number, got an integer of 401 digits"),
         ({"solved": 0.9}, "solved: must take a genome and return whether it solves the task, got 0.9"),
         (
-            {"reporters": Terminal()},
-            r"reporters: .* list .*, got a Terminal; write reporters=\[Terminal\(…\)\]",
+            {"reporters": Progress()},
+            r"reporters: .* list .*, got a Progress; write reporters=\[Progress\(…\)\]",
         ),
-        ({"reporters": Terminal}, "reporters: must be a list of reporters, got <class"),
-        ({"reporters": [Terminal]}, "reporters: each must have the methods start, generation, finish"),
+        ({"reporters": Progress}, "reporters: must be a list of reporters, got <class"),
+        ({"reporters": [Progress]}, "reporters: each must have the methods start, generation, finish"),
         ({"reporters": None}, "reporters: must be a list of reporters, got None"),
         (
             {"reporters": (reporter for reporter in ())},
             "reporters: must be a list of reporters, got <generator",
         ),
-        ({"reporters": "Terminal"}, "reporters: must be a list of reporters, got 'Terminal'"),
+        ({"reporters": "Progress"}, "reporters: must be a list of reporters, got 'Progress'"),
         ({"reporters": [print]}, "reporters: each must have the methods .*, got <built-in function print>"),
         ({"checkpoint": "/"}, "checkpoint: / is a folder; name a file, such as /run.npz"),
         ({"checkpoint": Path("/none/run.npz")}, "checkpoint: there is no folder /none"),

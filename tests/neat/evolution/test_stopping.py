@@ -137,6 +137,6 @@ def test_numbers_of_numpy_are_taken():
 def test_the_terminal_names_the_limit(capsys):
     population = new()
     population.run(
-        evaluator(population), 9, max_evaluations=SIZE, reporters=[neat.reporting.Terminal(species=False)]
+        evaluator(population), 9, max_evaluations=SIZE, reporters=[neat.reporting.Progress(species=False)]
     )
     assert "ended by max_evaluations after 1 generations and 20 evaluations" in capsys.readouterr().out

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from neat import Config, GenomeConfig, Population, reporting
 from neat.evolution.history import History
-from neat.reporting.reporters import _abbreviate
 
 
 def fitness(genomes):
@@ -23,8 +22,8 @@ def population(size=20, seed=0):
     return Population(Config(genome=genome, population_size=size, seed=seed))
 
 
-def run(reporters, generations=5, of=None):
-    return (of or population()).run(fitness, generations=generations, reporters=reporters)
+def run(reporters, generations=5, of=None, **arguments):
+    return (of or population()).run(fitness, generations=generations, reporters=reporters, **arguments)
 
 
 def rows(path):
@@ -163,48 +162,72 @@ def test_a_missing_or_damaged_lineage(tmp_path, damage):
     assert (lineage[:4] == -1).all() and (lineage[5] >= -1).all() and (lineage[5, :, 0] >= 0).all()
 
 
-def terminal(is_terminal, **options):
+def progress(is_terminal, **options):
     text = io.StringIO()
-    console = Console(file=text, force_terminal=is_terminal, width=120, highlight=False)
-    return reporting.Terminal(console=console, **options), text
+    console = Console(file=text, force_terminal=is_terminal, width=80, highlight=False)
+    return reporting.Progress(console=console, **options), text
 
 
 def test_plain_lines_where_there_is_no_terminal():
-    reporter, text = terminal(False)
-    run([reporter], generations=30)
+    reporter, text = progress(False)
+    result = run([reporter], generations=30)
     lines = text.getvalue().splitlines()
-    progress = [line for line in lines if line.startswith("generation")]
-    assert len(progress) == 11
-    assert progress[-1].startswith("generation 30/30  best ")
-    assert "evaluations/s" in progress[-1] and "\x1b" not in text.getvalue()
+    shown = [line for line in lines if line.startswith("generation")]
+    assert [line.split()[1] for line in shown] == ["1/30", *(f"{k}/30" for k in range(3, 31, 3))]
+    last = result.history.last
+    assert f"  best {last['best']:.4g}  mean {last['mean']:.4g}  species {last['species']}  " in shown[-1]
+    enabled = sum(connection["enabled"] for connection in result.champion.connections)
+    hidden = len(result.champion.hidden_ids)
+    assert f"  champion {hidden} hidden nodes, {enabled} connections  evaluations/s " in shown[-1]
+    assert "\x1b" not in text.getvalue()
     assert lines[-1].startswith("ended after 30 generations and 600 evaluations, best fitness ")
     assert any("stagnation" in line for line in lines)
 
 
-def test_a_bar_on_a_terminal():
-    reporter, text = terminal(True)
+def test_a_display_in_place_on_a_terminal():
+    reporter, text = progress(True)
     run([reporter])
-    assert "5/5" in text.getvalue() and "species in generation 4" in text.getvalue()
+    assert "generation 5/5" in text.getvalue() and "species in generation 4" in text.getvalue()
+    assert "evaluations/s" in text.getvalue()
 
 
-def test_the_bar_is_removed_when_a_run_fails():
+def test_the_terminal_is_released_when_a_run_fails():
     def fail(genomes):
         raise ValueError("mine")
 
-    reporter, text = terminal(True)
+    reporter, text = progress(True)
     with pytest.raises(ValueError, match="mine"):
         population().run(fail, 5, reporters=[reporter])
     assert text.getvalue().endswith("\x1b[?25h"), "the cursor is shown again"
 
 
+def test_a_run_that_ends_early_shows_its_last_generation():
+    reporter, text = progress(False, species=False)
+    run([reporter], generations=100, fitness_target=-100.0)
+    assert [line.split()[:2] for line in text.getvalue().splitlines()] == [
+        ["generation", "1/100"],
+        ["solved", "after"],
+    ]
+    reporter, text = progress(False, species=False)
+    run([reporter], generations=100, stop=lambda population: population.generation == 7)
+    assert [line.split()[1] for line in text.getvalue().splitlines()[:2]] == ["1/100", "7/100"]
+
+
+def test_the_generations_of_a_run_that_max_evaluations_ends():
+    reporter, text = progress(False, species=False)
+    run([reporter], generations=100, max_evaluations=65)
+    shown = text.getvalue().splitlines()
+    assert [line.split()[1] for line in shown if line.startswith("generation")] == ["1/3", "2/3", "3/3"]
+
+
 def test_verbose_shows_the_species_during_the_run():
-    reporter, text = terminal(False, verbose=True, species=False)
+    reporter, text = progress(False, verbose=True, species=False)
     run([reporter], generations=4)
     assert text.getvalue().count("species in generation") == 4
 
 
 def test_close_without_start():
-    terminal(True)[0].close()
+    progress(True)[0].close()
 
 
 def test_long_tables_are_cut():
@@ -216,14 +239,6 @@ def test_long_tables_are_cut():
     text = io.StringIO()
     Console(file=text, width=100).print(reporting.species_table(history))
     assert "28 smaller ones not shown" in text.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (0.5, "0.5"), (999.4, "999"), (999.9, "1k"), (12345, "12.3k"), (3e9, "3G"), (5e12, "5e+03G")],
-)
-def test_short_numbers(value, text):
-    assert _abbreviate(value) == text
 
 
 def test_tensorboard(tmp_path):
