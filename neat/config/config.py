@@ -41,13 +41,16 @@ class Config(Settings):
     genome: GenomeConfig
     """Possible genomes and the first population."""
     population_size: Annotated[int, Field(ge=2, lt=2**31), NOT_TEXT] = 150
-    """Number of genomes in each generation."""
+    """Number of genomes in each generation. Raise it for hard tasks; lower it if an evaluation takes long."""
     seed: Annotated[int, Field(ge=0, lt=2**63), NOT_TEXT] = 0
-    """Seed of all random numbers; the same config and seed give the same run."""
+    """Seed of all random numbers; the same config and seed give the same run. Change it to repeat a run with other
+    random numbers. Compare settings over many seeds."""
     innovation: Literal["global", "generation", "pairing"] = "global"
-    """Scheme that assigns innovation numbers."""
+    """Scheme that assigns innovation numbers. Use "generation" to repeat the paper; on XOR, all three need about as
+    many evaluations."""
     pairing: Literal["szudzik", "cantor"] = "szudzik"
-    """Pairing function for `innovation` "pairing"."""
+    """Pairing function for `innovation` "pairing". Keep "szudzik", which allows larger node ids, unless you compare the
+    two."""
     mutation: MutationConfig = MutationConfig()
     """Mutation."""
     crossover: CrossoverConfig = CrossoverConfig()

@@ -83,7 +83,7 @@ def format_table(settings: Iterator[Setting], values: Any, width: int) -> str:
         for name in setting.path.split("."):
             value = getattr(value, name)
         is_changed = setting.default is not ... and value != setting.default
-        shown = f"{_plain(value)} (default {_plain(setting.default)})" if is_changed else _plain(value)
+        shown = f"{plain(value)} (default {plain(setting.default)})" if is_changed else plain(value)
         table.add_row(*map(Text, (setting.path, shown, setting.text.partition(". ")[0].removesuffix("."))))
     output = io.StringIO()
     Console(file=output, width=width, color_system=None).print(table)
@@ -155,7 +155,7 @@ def _describe_range(kind: type, metadata: Sequence[Any]) -> str:
     return text if most > _LARGE else f"{text} to {most}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """Return a value as text, and a list as its elements."""
     return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 

@@ -40,6 +40,13 @@ def test_help_explains_every_setting():
     assert all(len(line) <= 100 for line in inspect.getdoc(neat.Config).splitlines())
 
 
+def test_every_setting_has_its_meaning_first_and_then_advice():
+    """The page on every setting shows the first sentence as the meaning, and the others as advice."""
+    for setting in list_settings(neat.Config):
+        meaning, _, advice = setting.text.partition(". ")
+        assert len(meaning) > 8 and advice[-1:] == ".", setting.path
+
+
 @pytest.mark.parametrize(
     ("path", "values"),
     [
