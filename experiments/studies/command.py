@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from experiments.cli.flags import read
 from experiments.studies.plan_file import StudyPlan, load_plan, make_study, parse_factor
 from experiments.tasks.experiment import NAMES, STUDY, suggestion
 from neat.study import StudyProgress
+from neat.support.progress_display import ProgressDisplay
 from neat.support.text_files import shorten_path
 
 _EXAMPLE = f"{STUDY} plan.toml, or {STUDY} xor parity --vary innovation=global,pairing"
@@ -61,10 +62,11 @@ def study(arguments: list[str]) -> None:
     plan, folder, name = _read_plan(given)
     made = make_study(_with_options(plan, options), options.device, folder)
     output = options.output or Path("runs") / f"{STUDY}-{name}"
-    progress = None if options.quiet else _Progress()
-    report = made.run(
-        output, options.workers, share=options.share, timeout=options.timeout, progress=progress
-    )
+    with contextlib.closing(_Progress()) as progress:
+        shown = None if options.quiet else progress
+        report = made.run(
+            output, options.workers, share=options.share, timeout=options.timeout, progress=shown
+        )
     _print_markdown(report.to_markdown())
     print(f"{output}: report.md has these tables, runs.csv a row for each run, curves.csv.gz each generation")
 
@@ -120,14 +122,16 @@ def _with_options(plan: StudyPlan, options: StudyOptions) -> StudyPlan:
 
 
 class _Progress:
-    """Prints a line every few seconds, and at the end."""
+    """Shows how far the study is, from its first run on."""
 
     def __init__(self) -> None:
-        self._next = 0.0
+        self._display: ProgressDisplay | None = None
 
     def __call__(self, progress: StudyProgress) -> None:
-        now = time.monotonic()
-        if now < self._next and progress.done < progress.total:
-            return
-        self._next = now + 5
-        print(f"{progress.done:,} of {progress.total:,} runs, {progress.remaining:,.0f} s left", flush=True)
+        if self._display is None:
+            self._display = ProgressDisplay("run", progress.total, progress.done - 1)
+        self._display.update(progress.done, dict)
+
+    def close(self) -> None:
+        if self._display is not None:
+            self._display.close()
