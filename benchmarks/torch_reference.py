@@ -74,6 +74,31 @@ def layers():
         yield name, compare(getattr(operations, name)(x[0]), getattr(functional, name)(x[1], -1), (x,))
 
 
+def arrays():
+    """Index, gather, multiply vectors and take powers, as with arrays."""
+    for index in (
+        [2, 0, 2],
+        ([1, 3, 1], [-1, 0, 2]),
+        (slice(None), [[0, 0], [2, 1]]),
+        (None, 1, slice(0, 2)),
+    ):
+        x = both(normal(4, 3))
+        yield f"index {index}", compare(x[0][index], x[1][index], (x,))
+    x = both(normal(4, 3))
+    yield "mask", compare(x[0][x[0].data > 0], x[1][x[1] > 0], (x,))
+    for axis, index in ((0, [[0, 0, 2], [1, 1, 1]]), (1, [[2, 0], [1, 1], [0, 0], [2, 2]])):
+        x = both(normal(4, 3))
+        theirs = torch.gather(x[1], axis, torch.tensor(index))
+        yield f"gather, axis {axis}", compare(operations.gather(x[0], index, axis), theirs, (x,))
+    for shapes in (((3,), (3,)), ((3,), (3, 5)), ((4, 3), (3,)), ((3,), (2, 3, 5)), ((2, 4, 3), (3,))):
+        a, b = (both(normal(*shape)) for shape in shapes)
+        yield f"matmul {shapes}", compare(a[0] @ b[0], a[1] @ b[1], (a, b))
+    a, b = both(abs(normal(4, 3))), both(normal(3))
+    yield "power", compare(a[0] ** b[0], a[1] ** b[1], (a, b))
+    b = both(normal(3))
+    yield "power of a number", compare(2.0 ** b[0], 2.0 ** b[1], (b,))
+
+
 def batch_norm():
     for theirs, shape in ((torch.nn.BatchNorm1d(4), (7, 4)), (torch.nn.BatchNorm2d(4), (3, 4, 5, 2))):
         theirs, ours = theirs.double(), nn.BatchNorm(4, decay=0.9).to(dtype=np.float64)
@@ -203,7 +228,7 @@ def optimisers():
                 yield f"{name}, epsilon {epsilon:g}, {kind}", max(difference(a.data, b) for a, b in pairs)
 
 
-GROUPS = (layers, batch_norm, all_losses, optimisers)
+GROUPS = (layers, arrays, batch_norm, all_losses, optimisers)
 
 
 def main():

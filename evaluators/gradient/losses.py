@@ -14,7 +14,7 @@ from evaluators.class_targets import check_probabilities, one_hot
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.device_arrays import arrays_holding, check_finite, namespace, to_numbers
-from evaluators.gradient.tensor.operations.shaping import check_index
+from evaluators.gradient.tensor.operations.indexing import check_index
 from evaluators.gradient.tensor.tensor import Tensor, record
 from evaluators.program.loss import ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HUBER, SQUARED_ERROR, Definition
 from neat.kernels.elementwise import on_arrays

@@ -281,8 +281,11 @@ class Tensor:
     def __rtruediv__(self, other: Any) -> Tensor:
         return _operations["divide"](other, self)
 
-    def __pow__(self, exponent: float) -> Tensor:
+    def __pow__(self, exponent: Any) -> Tensor:
         return _operations["power"](self, exponent)
+
+    def __rpow__(self, base: Any) -> Tensor:
+        return _operations["power"](base, self)
 
     def __neg__(self) -> Tensor:
         return _operations["negative"](self)
@@ -304,7 +307,7 @@ class Tensor:
         return _operations["matmul"](other, self)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return _operations["take_slice"](self, index)
+        return _operations["select"](self, index)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """See `operations.sum`."""

@@ -44,6 +44,15 @@ ONE = {
     "a slice": lambda x: x[::2, ..., 1:],
     "a new axis": lambda x: x[:, None, 0],
     "pick": lambda x: operations.pick(x, [0, 2, 1, 1]),
+    "rows, one of them twice": lambda x: x[[2, 0, 2]],
+    "elements, one of them twice": lambda x: x[[1, 3, 1], [-1, 0, 2]],
+    "an array of indices": lambda x: x[:, np.array([[0, 0], [2, 1]])],
+    "a mask": lambda x: x[x.data > 0],
+    "a mask and a slice": lambda x: x[np.array([True, False, True, True]), 1:],
+    "gather": lambda x: operations.gather(x, [[0, 0, 2], [1, 1, 1]], 0),
+    "gather of rows": lambda x: operations.gather(x, [[2, 0], [1, 1], [0, 0], [2, 2]]),
+    "2 to the power of it": lambda x: 2.0**x,
+    "its rows": lambda x: sum(k * row for k, row in enumerate(x)),
     "itself": lambda x: x @ x.transpose() + x.sum(),
 }
 TWO = {
@@ -53,6 +62,7 @@ TWO = {
     "divide": lambda a, b: a / (b + 5),
     "maximum": operations.maximum,
     "minimum": operations.minimum,
+    "power": lambda a, b: operations.absolute(a) ** b,
     "concatenate": lambda a, b: operations.concatenate([a, b * 2, a], -1),
 }
 
@@ -70,7 +80,7 @@ def test_binary_operations(name, tensor):
     check_gradients(TWO[name], [tensor((4, 3)), tensor((4, 3))])
 
 
-@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum", "minimum"])
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum", "minimum", "power"])
 @pytest.mark.parametrize(
     "shapes", [((4, 3), (3,)), ((4, 1), (1, 3)), ((), (2, 3)), ((2, 1, 3), (4, 1))], ids=str
 )
@@ -85,12 +95,40 @@ def test_where(tensor):
 
 
 @pytest.mark.parametrize(
-    "shapes", [((4, 3), (3, 5)), ((2, 4, 3), (3, 5)), ((2, 1, 4, 3), (5, 3, 2))], ids=str
+    "shapes",
+    [
+        ((4, 3), (3, 5)),
+        ((2, 4, 3), (3, 5)),
+        ((2, 1, 4, 3), (5, 3, 2)),
+        ((3,), (3,)),
+        ((3,), (3, 5)),
+        ((4, 3), (3,)),
+        ((3,), (2, 3, 5)),
+        ((2, 4, 3), (3,)),
+    ],
+    ids=str,
 )
 def test_matmul(shapes, tensor, host):
     a, b = tensor(shapes[0]), tensor(shapes[1])
     check_gradients(operations.matmul, [a, b])
     np.testing.assert_allclose(host(a @ b), host(a) @ host(b), rtol=1e-12)
+
+
+def test_powers_of_zero_have_the_gradients_of_their_limits(tensor, host):
+    x, n = tensor([0.0, 0.0, 0.0]), tensor([0.0, 1.0, 2.0])
+    y = x**n
+    np.testing.assert_array_equal(host(y), [1, 0, 0])
+    y.sum().backward()
+    np.testing.assert_array_equal(host(x.grad), [0, 1, 0])
+    np.testing.assert_array_equal(host(n.grad), [0, 0, 0])
+
+
+def test_an_index_is_copied(tensor, host):
+    x, index = tensor((3,)), np.array([0, 0])
+    y = x[index]
+    index[:] = 2
+    y.sum().backward()
+    np.testing.assert_array_equal(host(x.grad), [2, 0, 0])
 
 
 def test_dense(tensor, host):
@@ -270,7 +308,7 @@ MISTAKES = [
     (lambda: X(2) + Tensor([1.0], dtype=np.float64), "add: dtypes float32 and float64 do not mix"),
     (lambda: X(2) + "a", "add: expected an array of numbers, got dtype <U1"),
     (lambda: X(2) * [1, np.nan], "multiply: expected finite numbers, got nan at (1,)"),
-    (lambda: X(2) ** X(2), "power: expected a number as exponent, got Tensor"),
+    (lambda: X(2) ** X(3), "power: shapes (2,) and (3,) do not broadcast"),
     (lambda: operations.maximum(X(2), X(3)), "maximum: shapes (2,) and (3,) do not broadcast"),
     (lambda: operations.where([True], X(2), X(3)), "where: shapes (1,), (2,) and (3,) do not broadcast"),
     (lambda: operations.where([1, 0], X(2), X(2)), "where: expected a boolean condition, got dtype int64"),
@@ -284,7 +322,13 @@ MISTAKES = [
     (lambda: X(2, 3).transpose(0, 0), "transpose: axes (0, 0) do not fit shape (2, 3)"),
     (lambda: operations.broadcast_to(X(2), (3,)), "broadcast_to: shape (2,) does not fit (3,)"),
     (lambda: X(2)[2], "index: 2 does not fit shape (2,)"),
-    (lambda: X(2)[[0, 0]], "index: expected integers and slices, got list; see operations.pick"),
+    (lambda: X(2)[[0, 2]], "index: an array of shape (2,) does not fit shape (2,)"),
+    (lambda: X(2)[[0.0]], "index: expected integers or booleans, got dtype float64"),
+    (lambda: X(2)["a"], "index: expected integers, slices, and arrays of integers or booleans, got str"),
+    (lambda: X(2)[[True]], "index: an array of shape (1,) does not fit shape (2,)"),
+    (lambda: operations.gather(X(2, 3), [[3], [0]]), "gather: expected integers from 0 to 2, got 3"),
+    (lambda: operations.gather(X(2, 3), [[0]]), "gather: expected shape (2, 1), got (1, 1)"),
+    (lambda: operations.gather(X(2, 3), [[0]], 2), "gather: axis 2 does not fit shape (2, 3)"),
     (lambda: operations.pick(X(2, 3), [0, 3]), "pick: expected integers from 0 to 2, got 3"),
     (lambda: operations.pick(X(2, 3), [0, -1]), "pick: expected integers from 0 to 2, got -1"),
     (lambda: operations.pick(X(2, 3), [0.0, 1.0]), "pick: expected integers, got dtype float64"),
@@ -295,7 +339,8 @@ MISTAKES = [
     ),
     (lambda: operations.concatenate([]), "concatenate: expected at least one tensor, got none"),
     (lambda: X(2, 3) @ X(2, 3), "matmul: shapes (2, 3) and (2, 3) do not fit"),
-    (lambda: X(2, 3) @ X(3), "matmul: expected two dimensions or more, got shapes (2, 3) and (3,)"),
+    (lambda: X(2, 3) @ X(2), "matmul: shapes (2, 3) and (2,) do not fit"),
+    (lambda: X(2) @ X(), "matmul: shapes (2,) and () do not fit"),
     (
         lambda: operations.dense(X(2, 3), X(4, 3)),
         "dense: input of shape (2, 3) does not fit weight of shape (4, 3)",

@@ -17,10 +17,11 @@ from evaluators.gradient.tensor.operations.elementwise import (
     subtract,
     where,
 )
+from evaluators.gradient.tensor.operations.indexing import gather, pick
 from evaluators.gradient.tensor.operations.normalisation import normalise
 from evaluators.gradient.tensor.operations.products import dense, matmul
 from evaluators.gradient.tensor.operations.reductions import log_softmax, max, mean, min, softmax, sum
-from evaluators.gradient.tensor.operations.shaping import broadcast_to, concatenate, pick, reshape, transpose
+from evaluators.gradient.tensor.operations.shaping import broadcast_to, concatenate, reshape, transpose
 from evaluators.gradient.tensor.operations.windows import average_pool2d, conv2d, max_pool2d
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "dense",
     "divide",
     "exp",
+    "gather",
     "log",
     "log_softmax",
     "matmul",

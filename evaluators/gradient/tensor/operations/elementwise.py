@@ -94,13 +94,23 @@ def negative(x: Any) -> Tensor:
 
 @tensor_method
 @warnings_at_user_lines()
-def power(x: Any, exponent: float) -> Tensor:
-    """Return x^exponent; the exponent is a number."""
-    if not isinstance(exponent, numbers.Real):
-        raise ValueError(f"power: expected a number as exponent, got {type(exponent).__name__}")
-    (x,) = operands("power", x)
-    n = float(exponent)
-    return record("power", x._data**n, (x,), lambda g: (g * (n * x._data ** (n - 1)) if n else 0 * g,))
+def power(x: Any, exponent: Any) -> Tensor:
+    """Return x^exponent. The gradient of the exponent is 0 where x is 0, and NaN where x is negative."""
+    if isinstance(exponent, numbers.Real):
+        (x,) = operands("power", x)
+        n = float(exponent)
+        return record("power", x._data**n, (x,), lambda g: (g * (n * x._data ** (n - 1)) if n else 0 * g,))
+    x, exponent = operands("power", x, exponent)
+    y = _broadcast("power", operator.pow, x, exponent)
+    xp = namespace(x._data, exponent._data)
+
+    def backward(g: Any) -> tuple[Any, Any]:
+        n = exponent._data
+        of_x = g * xp.where(n == 0, 0, n * x._data ** xp.where(n == 0, 1, n - 1)) if x.requires_grad else None
+        positive = xp.where(x._data == 0, 1, x._data)
+        return of_x, g * y * xp.log(positive) if exponent.requires_grad else None
+
+    return record("power", y, (x, exponent), backward)
 
 
 @warnings_at_user_lines()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from evaluators.gradient.tensor.operations.elementwise import operands
 from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
@@ -12,21 +14,27 @@ from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 def matmul(a: Any, b: Any) -> Tensor:
     """Return the matrix product of (…, n, k) and (…, k, m), of shape (…, n, m); the leading axes broadcast.
 
+    A vector of shape (k,) stands for a row on the left and for a column on the right; the result lacks that axis.
+
     Raises:
-        ValueError: The shapes do not fit, or one has fewer than two dimensions.
+        ValueError: The shapes do not fit, or one is ().
     """
     a, b = operands("matmul", a, b)
-    if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"matmul: expected two dimensions or more, got shapes {a.shape} and {b.shape}")
     try:
         data = a._data @ b._data
     except ValueError:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit") from None
 
     def backward(g: Any) -> tuple[Any, Any]:
+        row = a._data if a.ndim > 1 else a._data[np.newaxis]
+        column = b._data if b.ndim > 1 else b._data[:, np.newaxis]
+        g = g if b.ndim > 1 else g[..., np.newaxis]
+        g = g if a.ndim > 1 else g[..., np.newaxis, :]
+        of_a = g @ column.swapaxes(-1, -2) if a.requires_grad else None
+        of_b = row.swapaxes(-1, -2) @ g if b.requires_grad else None
         return (
-            g @ b._data.swapaxes(-1, -2) if a.requires_grad else None,
-            a._data.swapaxes(-1, -2) @ g if b.requires_grad else None,
+            of_a.squeeze(-2) if of_a is not None and a.ndim == 1 else of_a,
+            of_b.squeeze(-1) if of_b is not None and b.ndim == 1 else of_b,
         )
 
     return record("matmul", data, (a, b), backward)
