@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cartpole(Control):
-    """CartPole-v1: keep a pole upright on a cart for 500 steps; solved at a mean of 475."""
+    """CartPole-v1: keep a pole upright on a cart; solved at a mean of 475 of 500 steps."""
 
     generations = 50
     target = 475.0

@@ -21,6 +21,7 @@ STEPS = 5  # time steps of a recurrent network before its outputs are read
 NAMES = (
     "xor",
     "parity",
+    "multiplexer",
     "regression",
     "classification",
     "cartpole",

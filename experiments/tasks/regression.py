@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,8 @@ class Regression(Learnable):
     """Share of the samples held out for testing."""
     split_seed: int = 0
     """Seed of the samples and their division; all runs of a study share it."""
+    solved_at: float | None = None
+    """Test R² of a champion that ends the run; by default, none does."""
 
     generations = 200
     score_name = "test R²"
@@ -57,6 +60,8 @@ class Regression(Learnable):
             )
         if not 4 <= self.samples <= 10_000_000:
             raise ValueError(f"samples: must be from 4 to 10000000, got {self.samples}")
+        if self.solved_at is not None and not self.solved_at <= 1:
+            raise ValueError(f"solved_at: must be at most 1, got {self.solved_at}")
         check_split(self.test_share, self.split_seed)
 
     @property
@@ -103,6 +108,18 @@ class Regression(Learnable):
         # The variance of equal targets is exactly 0, because float64 holds the sum of float32 numbers.
         variance = float(truth.var())
         return 1 - float(((outputs - truth) ** 2).mean()) / variance if variance > 0 else float("nan")
+
+    @property
+    def has_criterion(self) -> bool:
+        """Whether a test R² ends the run."""
+        return self.solved_at is not None
+
+    def solved(self, evaluator: Any) -> Callable[[Genome], bool] | None:
+        """Return a criterion: the test R² reaches `solved_at`, if that is given."""
+        if self.solved_at is None:
+            return None
+        wanted, (inputs, targets, _, test) = self.solved_at, self.sets()
+        return lambda champion: self.score(predictions(champion, inputs[test]), targets[test]) >= wanted
 
     def measures(self, champion: Genome, evaluator: Any) -> dict[str, float]:
         """Return the root mean squared error in the target's unit and R², on both parts."""

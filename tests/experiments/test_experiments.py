@@ -25,7 +25,7 @@ from neat.config.config import Config
 from tests.support.paths import ROOT
 
 FEW = ["--generations", "4", "--population-size", "20"]
-WITHOUT_EPISODES = ("xor", "parity", "regression", "classification")
+WITHOUT_EPISODES = ("xor", "parity", "multiplexer", "regression", "classification")
 SAME = (
     "metrics.csv",
     "species.csv",
@@ -261,7 +261,7 @@ def test_resumed_after_an_interruption(stop, monkeypatch, capsys):
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
     description = json.loads(Path("parts/run.json").read_text())
     assert len(description["starts"]) == 2
-    assert description["arguments"] == {"learn_steps": 0, "learn_best": 0.1, "bits": 2}
+    assert description["arguments"] == {**dataclasses.asdict(find_experiment("parity")()), "bits": 2}
 
 
 def test_more_generations():

@@ -33,6 +33,24 @@ def test_parity_samples():
     assert inputs.shape == (8, 3) and targets.ravel().tolist() == [0, 1, 1, 0, 1, 0, 0, 1]
 
 
+@pytest.mark.parametrize("address_bits", [1, 2, 3])
+def test_multiplexer_samples(address_bits):
+    inputs, targets, *_ = find_experiment("multiplexer")(address_bits=address_bits).sets()
+    assert inputs.shape == (2 ** (address_bits + 2**address_bits), address_bits + 2**address_bits)
+    for bits, target in zip(inputs.astype(int).tolist(), targets.ravel().tolist(), strict=True):
+        address = int("".join(map(str, bits[:address_bits])), 2)
+        assert bits[address_bits:][address] == target
+
+
+def test_regression_ends_at_its_score():
+    task = find_experiment("regression")(formula="x", solved_at=0.5)
+    evaluator = task.evaluator("cpu")
+    config = Config.for_task(evaluator, seed=1, **task.needs)
+    result = neat.Population(config).run(evaluator, 50, solved=task.solved(evaluator))
+    assert result.solved and task.measures(result.champion, evaluator)["test R²"] >= 0.5
+    assert not find_experiment("regression")().has_criterion
+
+
 def test_formula():
     x, y = np.linspace(-2, 2, 5), np.arange(5.0)
     formula = Formula("-sin(x) * y ** 2 + maximum(x, pi) / 2")
