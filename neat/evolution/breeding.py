@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from neat.config.choices import Structural
-from neat.evolution import crossover, mutation, structural_mutation
+from neat.evolution import crossover, structural_mutation
 from neat.evolution.child_drafts import Draft, Drafts, Work
 from neat.evolution.innovation import Requests
+from neat.evolution.operators import OTHERS, STRUCTURAL, make_mutate
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan
 from neat.genome.copying import copy_genome
@@ -16,7 +16,7 @@ from neat.kernels import rng
 from neat.kernels.jit import inner_function, kernel
 from neat.kernels.work_pieces import claim
 
-_ALONE = int(Structural.ALONE)
+_mutate = make_mutate(STRUCTURAL, OTHERS)
 
 
 @kernel(allocates=False)
@@ -59,7 +59,7 @@ def reserve(
 
 @inner_function(inline="early")
 def _breed(parents, plan, drafts, run, key, work):
-    """Make the draft of child `key.genome`: clone or cross, delete genes, request additions, mutate attributes."""
+    """Make the draft of child `key.genome`: clone or cross, then mutate."""
     child, config, requests = key.genome, run.config[0], drafts.requests
     if plan.second[child] < 0:
         nodes, connections = crossover.clone(parents, plan.first[child], drafts.genes, child)
@@ -71,15 +71,9 @@ def _breed(parents, plan, drafts, run, key, work):
         )
     requests.split[child], requests.link_source[child], requests.link_target[child] = -1, -1, -1
     if plan.mutates[child]:
-        first_node, first_connection = drafts.genes.node_offset[child], drafts.genes.connection_offset[child]
-        rng.start(work.stream, key, rng.STRUCTURE)
-        draft = Draft(drafts.genes, first_node, nodes, first_connection, connections)
-        nodes, connections, structural = structural_mutation.change_structure(
-            draft, requests, child, run.shape, config.mutation, work
-        )
-        if not (structural and config.mutation.structural == _ALONE):
-            draft = Draft(drafts.genes, first_node, nodes, first_connection, connections)
-            mutation.mutate_attributes(draft, run.functions, config, key, work)
+        genes = drafts.genes
+        draft = Draft(genes, genes.node_offset[child], nodes, genes.connection_offset[child], connections)
+        nodes, connections = _mutate(draft, requests, run, key, work)
     drafts.nodes[child] = nodes
     drafts.connections[child] = connections
 

@@ -1,4 +1,7 @@
-"""Mutate the attributes of one child's genes, in place (2002, section 3.1)."""
+"""Mutate the attributes of one child's genes, in place (2002, section 3.1).
+
+Switches and functions are changed by operators, whose parameters `neat.evolution.operators` describes.
+"""
 
 from __future__ import annotations
 
@@ -109,20 +112,24 @@ def mutate_values(value, first, count, rule, initial, key, purpose, draws):
         value[first + gene] = perturbed if choice[gene] < rule.perturb_rate else other
 
 
-@inner_function
-def _is_mutated(rule, stream):
-    """Whether a child's values of one attribute mutate; draw only if the rates are not 0."""
-    return rule.perturb_rate + rule.replace_rate > 0 and rng.happens(stream, rule.genome_rate)
+@inner_function(inline="never")
+def _is_mutated(rule, key, purpose):
+    """Whether a child's values of one attribute mutate; draw only if the rates allow both."""
+    if rule.perturb_rate + rule.replace_rate <= 0 or rule.genome_rate >= 1:
+        return rule.perturb_rate + rule.replace_rate > 0
+    _, _, _, unused = rng.block(key.seed, key.generation, key.genome, purpose, 0)  # by `_draw_variates`
+    return rng.to_uniform(unused) < rule.genome_rate
 
 
-_mutate_numbers = inner_function(
+# Mutate a child's numbers. Each attribute has a stream of its own, whose block k is that of gene k.
+mutate_numbers = inner_function(
     generate(
-        "_mutate_numbers(draft, rule, initial, key, work)",
+        "mutate_numbers(draft, rule, initial, key, draws)",
         repeat(
-            """if is_mutated(rule.{row.name}, work.stream):
+            """if is_mutated(rule.{row.name}, key, {streams.mutation}):
         mutate_values(
             draft.genes.{row.field}, draft.first_{row.owner}, draft.{row.owner}s,
-            rule.{row.name}, initial.{row.name}, key, {streams.mutation}, work.draws
+            rule.{row.name}, initial.{row.name}, key, {streams.mutation}, draws
         )""",
             NUMBERS,
         ),
@@ -133,41 +140,27 @@ _mutate_numbers = inner_function(
 
 
 @inner_function(inline="early")
-def mutate_attributes(draft, functions, config, key, work):
-    """Mutate a child's numbers, switches, activations and aggregations in place.
-
-    Args:
-        draft: Draft.
-        functions: NodeFunctions.
-        config: Config record.
-        key: The child's rng.Key.
-        work: Work whose stream continues after the structural mutation.
-    """
-    rule = config.mutation
-    _mutate_numbers(draft, rule, config.genome, key, work)
-    _switch_connections(draft, rule, work.stream)
-    _mutate_functions(draft, functions, rule, work.stream)
-
-
-@inner_function
-def _switch_connections(draft, rule, stream):
+def switch_connections(draft, functions, rule, stream):
     """Enable disabled connections and disable enabled ones, each at its rate."""
-    if rule.enable_rate > 0 or rule.disable_rate > 0:
-        enabled = draft.genes.connection_enabled
-        for gene in range(draft.first_connection, draft.first_connection + draft.connections):
-            rate = rule.disable_rate if enabled[gene] else rule.enable_rate
-            enabled[gene] = enabled[gene] != rng.happens(stream, rate)
+    enabled = draft.genes.connection_enabled
+    for gene in range(draft.first_connection, draft.first_connection + draft.connections):
+        rate = rule.disable_rate if enabled[gene] else rule.enable_rate
+        enabled[gene] = enabled[gene] != rng.happens(stream, rate)
 
 
-@inner_function
-def _mutate_functions(draft, functions, rule, stream):
-    """Replace activations and aggregations by draws from the options."""
-    if rule.activation_rate > 0 or rule.aggregation_rate > 0:
-        activation, aggregation = draft.genes.node_activation, draft.genes.node_aggregation
-        for node in range(draft.nodes):
-            if node >= functions.first_mutable and rng.happens(stream, rule.activation_rate):
-                options = functions.activation_options
-                activation[draft.first_node + node] = options[rng.index(stream, len(options))]
-            if rng.happens(stream, rule.aggregation_rate):
-                options = functions.aggregation_options
-                aggregation[draft.first_node + node] = options[rng.index(stream, len(options))]
+@inner_function(inline="early")
+def mutate_activations(draft, functions, rule, stream):
+    """Replace activations by draws from the options."""
+    activation, options = draft.genes.node_activation, functions.activation_options
+    for node in range(draft.first_node + functions.first_mutable, draft.first_node + draft.nodes):
+        if rng.happens(stream, rule.activation_rate):
+            activation[node] = options[rng.index(stream, len(options))]
+
+
+@inner_function(inline="early")
+def mutate_aggregations(draft, functions, rule, stream):
+    """Replace aggregations by draws from the options."""
+    aggregation, options = draft.genes.node_aggregation, functions.aggregation_options
+    for node in range(draft.first_node, draft.first_node + draft.nodes):
+        if rng.happens(stream, rule.aggregation_rate):
+            aggregation[node] = options[rng.index(stream, len(options))]

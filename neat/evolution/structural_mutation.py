@@ -1,21 +1,18 @@
 """Mutate the structure of one child (2002, section 3.1).
 
-Additions need ids, which all children of a generation get together. So `change_structure` deletes genes and requests
-additions, and `grow` adds them when they have their ids.
+Additions need ids, which all children of a generation get together. So the operators, whose parameters
+`neat.evolution.operators` describes, delete genes and request additions, and `grow` adds them when they have their ids.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from neat.config.choices import Structural
-from neat.evolution.child_drafts import Draft
 from neat.evolution.mutation import clip, draw_function, make_draw_numbers
 from neat.genome.copying import copy_connection, copy_connection_numbers, copy_node
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
-_ALL = int(Structural.ALL)
 _ONE_F = np.float32(1.0)
 
 _draw_node_numbers = make_draw_numbers("node", "new")
@@ -45,64 +42,41 @@ def reaches(source, target, first, count, start, goal, index_count, mark):
 
 
 @inner_function(inline="early")
-def change_structure(draft, requests, child, shape, rule, work):
-    """Delete nodes and connections, and request additions.
-
-    Args:
-        draft: Draft.
-        requests: Requests; the child's additions are written to it.
-        child: Index of the child.
-        shape: NetworkShape.
-        rule: MutationConfig record.
-        work: Work whose stream has been started for this child.
-
-    Returns:
-        (nodes, connections, mutated): the numbers that are left, and whether any structural mutation was drawn.
-    """
-    genes, first_connection, stream = draft.genes, draft.first_connection, work.stream
-    node_count, connection_count = draft.nodes, draft.connections
-    add_node, add_connection, delete_node, delete_connection = _draw_kinds(rule, stream)
-    hidden = node_count - shape.num_outputs
-    if delete_node and hidden > 0:
-        node = shape.num_outputs + rng.index(stream, hidden)
-        connection_count = _delete_node(draft, shape.input_count, node)
-        node_count -= 1
-    if delete_connection and connection_count > 0:
-        deleted = first_connection + rng.index(stream, connection_count)
-        for position in range(deleted, first_connection + connection_count - 1):
-            copy_connection(genes, position + 1, genes, position)
-        connection_count -= 1
-    if add_node:
-        bias = -1 if rule.split_bias else shape.bias_index
-        requests.split[child] = _choose_split(genes, first_connection, connection_count, bias, rule, stream)
-    if add_connection:
-        left = Draft(genes, draft.first_node, node_count, first_connection, connection_count)
-        ends = _choose_link(left, shape, rule.add_connection_tries, work)
-        requests.link_source[child], requests.link_target[child] = ends
-    mutated = add_node or add_connection or delete_node or delete_connection
-    return node_count, connection_count, mutated
+def delete_node(draft, requests, child, shape, rule, work):
+    """Delete a random hidden node and its connections."""
+    hidden = draft.nodes - shape.num_outputs
+    if hidden == 0:
+        return draft.nodes, draft.connections
+    node = shape.num_outputs + rng.index(work.stream, hidden)
+    return draft.nodes - 1, _delete_node(draft, shape.input_count, node)
 
 
-@inner_function
-def _draw_kinds(rule, stream):
-    """Draw which structural mutations happen; return (add_node, add_connection, delete_node, delete_connection)."""
-    if rule.structural == _ALL:
-        add_node = rng.happens(stream, rule.add_node_rate)
-        add_connection = rng.happens(stream, rule.add_connection_rate)
-        delete_node = rng.happens(stream, rule.delete_node_rate)
-        delete_connection = rng.happens(stream, rule.delete_connection_rate)
-        return add_node, add_connection, delete_node, delete_connection
-    first = rule.add_node_rate
-    second = first + rule.add_connection_rate
-    third = second + rule.delete_node_rate
-    fourth = third + rule.delete_connection_rate
-    choice = rng.uniform(stream) * max(_ONE_F, fourth)
-    return (
-        choice < first,
-        first <= choice < second,
-        second <= choice < third,
-        third <= choice < fourth,
-    )
+@inner_function(inline="early")
+def delete_connection(draft, requests, child, shape, rule, work):
+    """Delete a random connection."""
+    if draft.connections == 0:
+        return draft.nodes, draft.connections
+    genes, last = draft.genes, draft.first_connection + draft.connections - 1
+    for position in range(draft.first_connection + rng.index(work.stream, draft.connections), last):
+        copy_connection(genes, position + 1, genes, position)
+    return draft.nodes, draft.connections - 1
+
+
+@inner_function(inline="early")
+def add_node(draft, requests, child, shape, rule, work):
+    """Request the split of a random connection."""
+    bias = -1 if rule.split_bias else shape.bias_index
+    first, count = draft.first_connection, draft.connections
+    requests.split[child] = _choose_split(draft.genes, first, count, bias, rule, work.stream)
+    return draft.nodes, draft.connections
+
+
+@inner_function(inline="early")
+def add_connection(draft, requests, child, shape, rule, work):
+    """Request a random new link."""
+    ends = _choose_link(draft, shape, rule.add_connection_tries, work)
+    requests.link_source[child], requests.link_target[child] = ends
+    return draft.nodes, draft.connections
 
 
 @inner_function

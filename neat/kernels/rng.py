@@ -13,7 +13,8 @@ import numpy as np
 from neat.kernels import elementary
 from neat.kernels.jit import function, inner_function
 
-# Purposes, the third word of the counter. Those of evaluators begin at EVALUATION.
+# Purposes, the third word of the counter. A purpose never changes its number: a config and a seed mean the same run for
+# ever. A further mutation operator gets the number after the last one below. Those of evaluators begin at EVALUATION.
 INITIAL_TOPOLOGY = 0
 INITIAL_WEIGHT = 1
 INITIAL_NODE = 2
@@ -21,11 +22,18 @@ INITIAL_FUNCTION = 4
 REPRESENTATIVE = 5
 PARENTS = 6
 CROSSOVER = 7
-STRUCTURE = 8
+STRUCTURE = 8  # which structural mutation happens, if at most one can
 NEW_GENE = 9
 MUTATE_WEIGHT = 10
 MUTATE_BIAS = 11
 MUTATE_RESPONSE = 12
+ADD_NODE = 13
+ADD_CONNECTION = 14
+DELETE_NODE = 15
+DELETE_CONNECTION = 16
+SWITCH_CONNECTIONS = 17
+MUTATE_ACTIVATION = 18
+MUTATE_AGGREGATION = 19
 FURTHER_ATTRIBUTES = 32  # and the following numbers, for `neat.genome.schema`
 EVALUATION = 64
 

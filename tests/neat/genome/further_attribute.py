@@ -7,28 +7,27 @@ import hashlib
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
 import numpy as np
 
 import evaluators
 import neat
 from evaluators.cpu.compilation import as_compiled
-from neat.config.config import to_record
 from neat.evolution.speciation import compatibility_distance
 from neat.genome import schema
 from tests.support.evolving import evolve, make_children, make_config
+from tests.support.uncompiled import readable_records
 
-SETTINGS = {"crossover": {"average_rate": 0.3, "single_point_rate": 0.3}, "mutation": {"add_node_rate": 0.5}}
-
-
-def namespace(record):
-    """A record for code that is not compiled, in which NumPy's records have no attributes."""
-    fields = record.dtype.names
-    return SimpleNamespace(
-        **{f: namespace(record[f]) if record[f].dtype.names else record[f] for f in fields}
-    )
+# What draws after the time constants mutate could be shifted by them.
+SETTINGS = {
+    "crossover": {"average_rate": 0.3, "single_point_rate": 0.3},
+    "mutation": {
+        "add_node_rate": 0.5,
+        "weight": {"genome_rate": 0.7},
+        "enable_rate": 0.3,
+        "disable_rate": 0.1,
+    },
+}
 
 
 def evolved(**settings):
@@ -168,11 +167,7 @@ def check_device_programs(genomes, networks):
 
 
 def main(device):
-    with (
-        mock.patch("neat.evolution.run_settings.to_record", lambda s: [namespace(to_record(s)[0])]),
-        mock.patch("neat.state.generation_step.to_record", lambda s: [namespace(to_record(s)[0])]),
-        mock.patch("neat.evolution.speciation.to_record", lambda s: [namespace(to_record(s)[0])]),
-    ):
+    with readable_records():
         print(digest(evolved()))
         if "time_constant" in [row.name for row in schema.ATTRIBUTES]:
             if device == "cuda":

@@ -25,7 +25,7 @@ ROW = """
         default=1.0,
         text="Time constants of nodes.",
         initial={"mean": 2.0, "spread": 0.0, "minimum": 0.5},
-        mutation={"power": 0.125},
+        mutation={"power": 0.125, "genome_rate": 0.6},
         streams=Streams.own(0),
         compared=True,
     ),
