@@ -2,7 +2,8 @@
 
 from evaluators.gradient.nn.convolution import AveragePool2d, Conv2d, MaxPool2d
 from evaluators.gradient.nn.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Sequential
-from evaluators.gradient.nn.module import Module, Parameter, observing
+from evaluators.gradient.nn.module import Module, observing
+from evaluators.gradient.nn.parameter import Parameter
 from evaluators.gradient.nn.summary import summary
 
 __all__ = [

@@ -8,7 +8,8 @@ import numpy as np
 
 from evaluators.checks import check_count
 from evaluators.gradient.nn.initialisation import filled, scaled
-from evaluators.gradient.nn.module import Module, Parameter
+from evaluators.gradient.nn.module import Module
+from evaluators.gradient.nn.parameter import Parameter
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.operations.windows import Padding
 from evaluators.gradient.tensor.tensor import Tensor
@@ -49,6 +50,8 @@ class Conv2d(Module):
         weight: Shape (filters, channels, rows, columns).
         bias: Shape (filters,), or None.
     """
+
+    _incoming = (1, 2, 3)
 
     def __init__(
         self,

@@ -11,7 +11,8 @@ from evaluators.checks import check_count
 from evaluators.gradient import draws
 from evaluators.gradient.checks import check_fraction, check_non_negative, check_none_negative
 from evaluators.gradient.nn.initialisation import Initialiser, filled, scaled
-from evaluators.gradient.nn.module import Module, Parameter
+from evaluators.gradient.nn.module import Module
+from evaluators.gradient.nn.parameter import Parameter
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.device_arrays import arrays_holding, to_host
 from evaluators.gradient.tensor.operations.activations import check_differentiable
@@ -98,6 +99,8 @@ class Dense(Module):
         weight: Shape (inputs, outputs).
         bias: Shape (outputs,), or None.
     """
+
+    _incoming = (0,)
 
     def __init__(
         self,
@@ -208,7 +211,7 @@ class BatchNorm(Module):
         self.shift = Parameter((features,), filled(0.0))
         self.running_mean: Any = np.zeros(features, np.float32)
         self.running_variance: Any = np.ones(features, np.float32)
-        # Within `population_statistics`: the number of batches, their mean of means, their mean of variances.
+        # Within `population_statistics`: the number of values and their mean, the sum of m − 1 and the pooled variance.
         self._averaged: list[Any] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -225,19 +228,18 @@ class BatchNorm(Module):
                 "take larger batches, or eval()"
             )
         mean, variance, count = batch_moments(x._data)
-        self._update_running_statistics(mean, variance * (count / (count - 1)))
+        self._update_running_statistics(mean, variance * (count / (count - 1)), count)
         return normalise(x, self.scale, self.shift, mean, variance, self.epsilon, of_batch=True)
 
-    def _update_running_statistics(self, mean: Any, variance: Any) -> None:
+    def _update_running_statistics(self, mean: Any, variance: Any, count: int) -> None:
         if self._averaged is None:
             self.running_mean += (1 - self.decay) * (mean - self.running_mean)
             self.running_variance += (1 - self.decay) * (variance - self.running_variance)
-        elif not self._averaged:
-            self._averaged = [1, mean, variance]
-        else:
-            count = self._averaged[0] = self._averaged[0] + 1
-            for k, new in ((1, mean), (2, variance)):
-                self._averaged[k] = self._averaged[k] + (new - self._averaged[k]) / count
+            return
+        for k, new, weight in ((0, mean, count), (2, variance, count - 1)):
+            self._averaged[k] += weight
+            share = weight / self._averaged[k]
+            self._averaged[k + 1] = self._averaged[k + 1] + (new - self._averaged[k + 1]) * share
 
     def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
         if name == "running_variance":
@@ -247,9 +249,9 @@ class BatchNorm(Module):
         self.running_mean[...], self.running_variance[...] = 0.0, 1.0
 
     def _begin_average(self) -> None:
-        self._averaged = []
+        self._averaged = [0, 0.0, 0, 0.0]
 
     def _end_average(self, keep: bool) -> None:
-        if keep and self._averaged:
-            self.running_mean[...], self.running_variance[...] = self._averaged[1:]
+        if keep and self._averaged and self._averaged[0]:
+            self.running_mean[...], self.running_variance[...] = self._averaged[1::2]
         self._averaged = None

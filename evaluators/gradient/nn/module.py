@@ -1,17 +1,16 @@
-"""The base of layers and models: parameters, their initial values, modes, and state."""
+"""The base of layers and models: their parameters, modes, and state."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
-from evaluators.devices import HOST, Arrays, arrays_of
+from evaluators.gradient.checks import check_positive
 from evaluators.gradient.draws import check_seed
-from evaluators.gradient.nn.initialisation import Initialiser
+from evaluators.gradient.nn.parameter import Parameter, streams
 from evaluators.gradient.tensor.device_arrays import (
     arrays_holding,
     arrays_on,
@@ -19,35 +18,12 @@ from evaluators.gradient.tensor.device_arrays import (
     float_dtype,
     to_host,
 )
-from evaluators.gradient.tensor.tape import Version
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 
 Observer = Callable[["Module", Tensor, Tensor], None]
 Self = TypeVar("Self", bound="Module")
 
 _observers: list[Observer] = []
-
-
-class _Streams:
-    """Hands out streams of random numbers to objects without a seed, each once; `initialise` uses lower streams."""
-
-    def __init__(self) -> None:
-        self._next = 2**31
-        self._lock = threading.Lock()
-
-    def take(self) -> int:
-        """Return a stream that nothing else in this process uses."""
-        with self._lock:
-            self._next += 1
-            return self._next - 1
-
-    def exclude(self, stream: int) -> None:
-        """Hand out no stream up to `stream` from now on: an object from another process uses it."""
-        with self._lock:
-            self._next = max(self._next, stream + 1)
-
-
-_streams = _Streams()
 
 
 @contextlib.contextmanager
@@ -58,97 +34,6 @@ def observing(observer: Observer) -> Iterator[None]:
         yield
     finally:
         _observers.remove(observer)
-
-
-class Parameter(Tensor):
-    """A tensor that is trained. Its initial values are drawn when it is first used.
-
-    Each parameter draws different values; see `Module.initialise` for values that come from a seed.
-
-    `==` between a parameter and a tensor asks whether they are the same object, so that lists of parameters can be
-    searched: `weight in model.parameters()`. Compare their `data` for an array of booleans. With arrays and numbers,
-    `==` compares element by element, as for every tensor.
-
-    Args:
-        shape: Shape of the array.
-        initialiser: Draws the initial values.
-    """
-
-    __slots__ = ("_device", "_dtype", "_initialiser", "_place", "_shape", "name")
-
-    def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
-        self.name = ""
-        self.grad = None
-        self.requires_grad = True
-        self._node = None
-        self._version = Version()
-        self._shape = shape
-        self._initialiser = initialiser
-        self._place = (0, _streams.take(), 0)
-        self._device = HOST.device
-        self._dtype = np.dtype(np.float32)
-
-    def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
-        attributes, slots = state
-        for name, value in {**(attributes or {}), **slots}.items():
-            setattr(self, name, value)
-        _streams.exclude(self._place[1])
-
-    def __getattr__(self, name: str) -> Any:
-        # Python calls this only for attributes that are not set.
-        if name != "_data":
-            raise AttributeError(name)
-        drawn = self._initialiser(self._shape, *self._place).astype(self._dtype)
-        self._data = self._arrays.to_device(drawn)
-        return self._data
-
-    def __eq__(self, other: object) -> Any:
-        return self is other if isinstance(other, Tensor) else super().__eq__(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self is not other if isinstance(other, Tensor) else super().__ne__(other)
-
-    __hash__ = object.__hash__
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """float32 or float64."""
-        return self._dtype
-
-    @property
-    def device(self) -> str:
-        """Device of the array: "cpu", "cuda:0", …"""
-        return self._device
-
-    @property
-    def _arrays(self) -> Arrays:
-        return arrays_of(self._device)
-
-    def draw_from(self, seed: int, stream: int, index: int) -> None:
-        """Draw the initial values from this seed, stream and index."""
-        self._place = (seed, stream, index)
-        if self._is_drawn():
-            self.data = self._arrays.to_device(self._initialiser(self._shape, *self._place))
-
-    def to(self, arrays: Arrays, dtype: np.dtype) -> None:
-        """Move the values to a device, and round them to a dtype."""
-        if self._is_drawn():
-            self._data = arrays.to_device(to_host(self._data).astype(dtype))
-        self._device, self._dtype = arrays.device, dtype
-        self.grad = None
-        self._version.count += 1
-
-    def _is_drawn(self) -> bool:
-        try:
-            object.__getattribute__(self, "_data")
-        except AttributeError:
-            return False
-        return True
 
 
 def _parts(named: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -176,18 +61,19 @@ class Module:
 
     training = True
     buffers: tuple[str, ...] = ()
+    _incoming: tuple[int, ...] = ()  # axes of `weight` with the weights into one neuron
     seed = 0
     stream: int
 
     def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
         """Give the new module its own stream."""
         module = super().__new__(cls)
-        module.stream = _streams.take()
+        module.stream = streams.take()
         return module
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        _streams.exclude(self.stream)
+        streams.exclude(self.stream)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the module's output; a subclass implements it."""
@@ -281,6 +167,25 @@ class Module:
             parameter.grad = None
         return self
 
+    def limit_norms(self: Self, limit: float | None) -> Self:
+        """Keep the norm of the weights into each neuron or filter at most `limit` (Srivastava et al. 2014, 5.1).
+
+        This holds for all Dense and Conv2d layers in this module. Optimisers scale the weights down after each step.
+
+        Args:
+            limit: The greatest norm; None removes the limit.
+
+        Raises:
+            ValueError: The limit is not above 0, or there is no such layer.
+        """
+        limit = None if limit is None else check_positive("limit", limit)
+        layers = [module for _, module in self.modules() if module._incoming]
+        if not layers:
+            raise ValueError("limit_norms: expected a Dense or Conv2d layer, got none")
+        for layer in layers:
+            layer.weight.limit_norms(limit, layer._incoming)  # type: ignore[attr-defined]
+        return self
+
     def to(self: Self, device: str | None = None, dtype: Any = None) -> Self:
         """Move the model to a device, or round it to a dtype. Create optimisers after this.
 
@@ -342,7 +247,7 @@ class Module:
                     setattr(module, name, int(array))
                 else:
                     value[...] = arrays_holding(value).to_device(array)
-            _streams.exclude(module.stream)
+            streams.exclude(module.stream)
         return self
 
     def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
@@ -351,35 +256,31 @@ class Module:
     def population_statistics(self: Self, data: Iterable[Any]) -> Self:
         """Set each BatchNorm's statistics to those of its inputs over `data` (Ioffe and Szegedy 2015, Algorithm 2).
 
-        The exact means, over the batches, of μ_B and of m / (m − 1) · σ²_B replace the running averages. All other
-        layers are in evaluation mode.
+        The mean of all values and their pooled variance Σ (m − 1) s²_B / Σ (m − 1) replace the running averages, where
+        s²_B is the unbiased variance of a batch with m values of a channel. All other layers are in evaluation mode.
 
         Args:
-            data: Batches of inputs, all of the same size.
+            data: Batches of inputs, which may differ in size.
 
         Raises:
-            ValueError: There is no batch, or the sizes differ.
+            ValueError: There is no batch, or one has a single value per channel.
         """
         modes = [(module, module.training) for _, module in self.modules()]
         for module, _ in modes:
             module.training = False
             module._begin_average()
-        size, complete = None, False
+        seen, complete = 0, False
         try:
             with no_grad():
-                for k, batch in enumerate(data):
-                    if size is not None and len(batch) != size:
-                        raise ValueError(
-                            f"data: expected batches of {size} samples, got {len(batch)} in batch {k}"
-                        )
-                    size = len(batch)
+                for batch in data:
                     self(batch)
+                    seen += 1
             complete = True
         finally:
             for module, mode in modes:
                 module.training = mode
                 module._end_average(complete)
-        if size is None:
+        if not seen:
             raise ValueError("data: expected at least one batch, got none")
         return self
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from types import FunctionType
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from evaluators.checks import check_count
 from evaluators.gradient.nn.module import Module, observing
-from evaluators.gradient.tensor.tensor import Tensor, no_grad
+from evaluators.gradient.tensor.tape import Node
+from evaluators.gradient.tensor.tensor import Tensor
 
 
 class Row(NamedTuple):
@@ -20,7 +23,8 @@ class Row(NamedTuple):
         output: Shape of its output for one sample.
         parameters: Numbers that can be trained; those of a shared module are counted at its first use.
         multiplications: Multiplications for one sample; only those of Dense and Conv2d, which dominate.
-        bytes: Memory of the parameters and of one sample's output.
+        bytes: Memory that a training step needs: the parameters, their gradients, and what the layer keeps of a batch
+            for the backward pass. What optimisers keep is not in it, such as the two averages of Adam.
     """
 
     path: str
@@ -51,46 +55,81 @@ class Summary(NamedTuple):
         )
 
 
-def summary(model: Module, input_shape: tuple[int, ...]) -> Summary:
-    """Summarise a model's layers by a forward pass of one sample in evaluation mode.
+def summary(model: Module, input_shape: tuple[int, ...], batch: int = 32) -> Summary:
+    """Summarise a model's layers by a forward pass of a batch of zeros in training mode.
 
     Args:
         model: The model, which is left unchanged.
         input_shape: Shape of one sample, without the first axis.
+        batch: Samples of a training step, for the memory.
 
     Raises:
-        ValueError: The shape does not fit the model.
+        ValueError: The shape or the batch does not fit the model.
     """
+    check_count("batch", batch)
     paths = {module: path for path, module in model.modules()}
-    modes = {module: module.training for module in paths}
+    before = {module: (module.training, _copy_buffers(module)) for module in paths}
     first = next(iter(model.parameters()), None)
     dtype, device = (first.dtype, first.device) if first is not None else (np.dtype(np.float32), "cpu")
+    x = Tensor(np.zeros((batch, *input_shape)), dtype=dtype, device=device)
     rows: list[Row] = []
     counted: set[int] = set()
+    held = {id(part) for p in model.parameters() for part in (p, p._data)}
 
     def observe(module: Module, x: Tensor, y: Tensor) -> None:
         if len(module.modules()) > 1:
             return
         own = [p for _, p in module._own_parameters() if id(p) not in counted]
         counted.update(map(id, own))
-        parameters = sum(math.prod(p.shape) for p in own)
         count = getattr(module, "multiplications", lambda output: 0)(y.shape)
-        size = (parameters + math.prod(y.shape)) * dtype.itemsize
+        size = sum(p._data.nbytes * (1 + p.requires_grad) for p in own) + _count_bytes(y, held)
+        parameters = sum(math.prod(p.shape) for p in own)
         rows.append(Row(paths[module], type(module).__name__, y.shape[1:], parameters, count, size))
 
-    model.eval()
+    model.train()
     try:
-        with no_grad(), observing(observe):
-            output = model(Tensor(np.zeros((1, *input_shape)), dtype=dtype, device=device))
+        with observing(observe):
+            output = model(x)
     finally:
-        for module, mode in modes.items():
+        for module, (mode, buffers) in before.items():
             module.training = mode
+            vars(module).update(buffers)
+    rest = _count_bytes(output, held)  # of operations outside the layers
     total = Row(
         "total",
         type(model).__name__,
         output.shape[1:],
         sum(row.parameters for row in rows),
         sum(row.multiplications for row in rows),
-        sum(row.bytes for row in rows),
+        sum(row.bytes for row in rows) + rest,
     )
     return Summary(rows, total)
+
+
+def _copy_buffers(module: Module) -> dict[str, Any]:
+    values = {name: getattr(module, name) for name in module.buffers}
+    return {name: value if isinstance(value, int) else value.copy() for name, value in values.items()}
+
+
+def _count_bytes(tensor: Tensor, held: set[int]) -> int:
+    """Return the bytes of the arrays that a result's tape holds, except those in `held`; add them to `held`."""
+    total = 0
+    waiting: list[Any] = [tensor]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, np.ndarray) or hasattr(value, "__cuda_array_interface__"):
+            while isinstance(value.base, type(value)):
+                value = value.base
+            total += 0 if id(value) in held else value.nbytes
+        elif id(value) in held:
+            continue
+        elif isinstance(value, Tensor):
+            waiting += [value._data, value._node]
+        elif isinstance(value, Node):
+            waiting += [*value.inputs, value.backward]
+        elif isinstance(value, tuple | list):
+            waiting += value
+        elif isinstance(value, FunctionType):
+            waiting += [cell.cell_contents for cell in value.__closure__ or ()]
+        held.add(id(value))
+    return total

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_state
-from evaluators.gradient.checks import check_none_negative
+from evaluators.gradient.checks import check_fraction, check_none_negative
 from evaluators.gradient.optim.gradients import check_gradients_finite
 from evaluators.gradient.optim.schedules import Schedule, check_rate
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host
@@ -127,6 +127,11 @@ class Optimiser:
         value = self._learning_rate
         return check_rate(value(step), f" at step {step}") if callable(value) else value
 
+    def momentum_at(self, step: int) -> float:
+        """Return the momentum after this number of steps; ValueError if a schedule returns a wrong one."""
+        value = self._settings.get("momentum", 0.0)
+        return check_fraction(f"momentum at step {step}", value(step)) if callable(value) else value
+
     def zero_grad(self) -> None:
         """Set the parameters' gradients to None."""
         self._tell_step()
@@ -144,10 +149,11 @@ class Optimiser:
             check_finite: Refuse gradients that are not finite.
 
         Raises:
-            ValueError: No parameter has a gradient, one has another shape or dtype or is not finite, or the rate is not
-                allowed. The optimiser is then unchanged.
+            ValueError: No parameter has a gradient, one has another shape or dtype or is not finite, or the rate or the
+                momentum is not allowed. The optimiser is then unchanged.
         """
         rate = self.rate
+        self.momentum_at(self.steps)  # refuses a schedule's wrong number before anything changes
         runs = list(self._ranges_with_gradient())
         if not runs:
             raise ValueError("step: no parameter has a gradient; call backward of a loss first")
@@ -182,6 +188,7 @@ class Optimiser:
             for k, parameter in enumerate(members, first):
                 part = change[self._end[k] - begin : self._end[k + 1] - begin]
                 parameter._data -= part.reshape(parameter.shape)
+                parameter._keep_limit()
                 parameter._version.count += 1
 
     def _current_averages(self) -> list[Any]:

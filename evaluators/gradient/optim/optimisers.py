@@ -13,6 +13,10 @@ from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.messages import quote
 
 
+def _check_momentum(name: str, value: Any) -> Any:
+    return value if callable(value) else check_fraction(name, value)
+
+
 def _values(members: Sequence[Tensor]) -> Any:
     return namespace(members[0]._data).concatenate([p._data.ravel() for p in members])
 
@@ -25,14 +29,14 @@ class SGD(Optimiser):
     Args:
         parameters: See Optimiser.
         learning_rate: η.
-        momentum: μ, at least 0 and below 1. Setting it to 0 deletes b.
+        momentum: μ, at least 0 and below 1, or a schedule of it. Setting it to 0 deletes b.
         nesterov: Whether to use Nesterov's momentum; needs `momentum` above 0.
         weight_decay: λ; λ w is added to the gradient.
     """
 
     __slots__ = ()
 
-    momentum = Setting(check_fraction)
+    momentum = Setting(_check_momentum)
     nesterov = Setting(check_flag)
     weight_decay = Setting(check_non_negative)
 
@@ -40,7 +44,7 @@ class SGD(Optimiser):
         self,
         parameters: Iterable[Tensor],
         learning_rate: Rate,
-        momentum: float = 0.0,
+        momentum: Rate = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
@@ -61,9 +65,10 @@ class SGD(Optimiser):
             gradient += self.weight_decay * _values(members)
         if vectors:
             (buffer,) = vectors
-            buffer *= self.momentum
+            momentum = self.momentum_at(self.steps - 1)  # `step` has counted this step
+            buffer *= momentum
             buffer += gradient
-            gradient = gradient + self.momentum * buffer if self.nesterov else buffer
+            gradient = gradient + momentum * buffer if self.nesterov else buffer
         return rate * gradient
 
 
@@ -145,7 +150,7 @@ class RMSprop(Optimiser):
         decay: ρ.
         epsilon: ε.
         epsilon_inside: Whether to divide by sqrt(v + ε) instead.
-        momentum: μ, at least 0 and below 1. Setting it to 0 deletes b.
+        momentum: μ, at least 0 and below 1, or a schedule of it. Setting it to 0 deletes b.
     """
 
     __slots__ = ()
@@ -154,7 +159,7 @@ class RMSprop(Optimiser):
     decay = Setting(check_fraction)
     epsilon = Setting(check_non_negative)
     epsilon_inside = Setting(check_flag)
-    momentum = Setting(check_fraction)
+    momentum = Setting(_check_momentum)
 
     def __init__(
         self,
@@ -163,7 +168,7 @@ class RMSprop(Optimiser):
         decay: float = 0.99,
         epsilon: float = 1e-8,
         epsilon_inside: bool = False,
-        momentum: float = 0.0,
+        momentum: Rate = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
         self.decay, self.epsilon, self.epsilon_inside = decay, epsilon, epsilon_inside
@@ -181,7 +186,7 @@ class RMSprop(Optimiser):
         sqrt = self._xp.sqrt
         gradient /= sqrt(square + self.epsilon) if self.epsilon_inside else sqrt(square) + self.epsilon
         for buffer in buffers:
-            buffer *= self.momentum
+            buffer *= self.momentum_at(self.steps - 1)
             buffer += gradient
             gradient[...] = buffer
         gradient *= rate

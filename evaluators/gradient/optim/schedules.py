@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the number of steps so far, which optimisers take as learning rate.
+"""Schedules: functions of the number of steps so far, which optimisers take as learning rate or as momentum.
 
 `by_epoch` makes a schedule count epochs. Schedules can be pickled, and so can the optimisers that hold them.
 """

@@ -16,7 +16,8 @@ from evaluators.episodes.episode import Senses
 from evaluators.gradient.checks import check_positive
 from evaluators.gradient.nn.initialisation import filled, orthogonal
 from evaluators.gradient.nn.layers import Activation, Dense, Sequential
-from evaluators.gradient.nn.module import Module, Parameter
+from evaluators.gradient.nn.module import Module
+from evaluators.gradient.nn.parameter import Parameter
 from evaluators.gradient.ppo.acting import Actor, Situation, kernels, new_scratch
 from evaluators.gradient.ppo.distributions import Categorical, Gaussian
 from evaluators.gradient.tensor.device_arrays import arrays_holding, to_host

@@ -251,6 +251,9 @@ class Tensor:
             for node in order:
                 propagate(node, pending)
 
+    def _keep_limit(self) -> None:
+        """Change values that an optimiser's step has made too great; a parameter may have a limit."""
+
     def _accumulate(self, part: Any, passed: Any) -> None:
         if self.grad is not None:
             self.grad += part

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluators.gradient import draws, nn
-from evaluators.gradient.nn import initialisation, module
+from evaluators.gradient.nn import initialisation, module, parameter
 from tests.evaluators.gradient.test_nn import mlp, refuses
 
 
@@ -102,7 +102,9 @@ def test_the_same_order_gives_the_same_draws(monkeypatch):
     """A program that runs twice gets the same values."""
 
     def run():
-        monkeypatch.setattr(module, "_streams", module._Streams())
+        streams = parameter.Streams()
+        for each in (module, parameter):
+            monkeypatch.setattr(each, "streams", streams)
         first, second = mlp(), mlp()
         second.state()  # the order of use has no effect
         return {**first.state(), **{f"second {name}": array for name, array in second.state().items()}}

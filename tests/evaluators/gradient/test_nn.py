@@ -1,5 +1,6 @@
 import copy
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -192,8 +193,6 @@ def test_population_statistics_of_a_model():
     np.testing.assert_allclose(
         norm.running_variance, np.mean([h.var(0) * 10 / 9 for h in hidden], 0), rtol=1e-12
     )
-    with refuses("data: expected batches of 10 samples, got 9 in batch 1"):
-        model.population_statistics([data[0], data[1][:9]])
     with refuses("data: expected at least one batch, got none"):
         model.population_statistics([])
 
@@ -272,7 +271,13 @@ def test_summary():
     assert table.rows[0].output == (4, 8, 8)
     assert [row.parameters for row in table.rows] == [40, 0, 0, 650]
     assert [row.multiplications for row in table.rows] == [36 * 64, 0, 0, 640]
-    assert table.rows[0].bytes == 4 * (40 + 4 * 64)
+    # A layer needs its parameters twice, with their gradients, and keeps its inputs and outputs once between them.
+    images, filtered, pooled = 32 * 64, 32 * 4 * 64, 32 * 4 * 16
+    assert table.rows[0].bytes == 4 * (2 * 40 + images + filtered)
+    assert table.rows[1].bytes == 4 * (pooled + pooled)  # and the positions of the largest, int32
+    assert table.rows[2].bytes == 0  # a view
+    assert table.rows[3].bytes == 4 * (2 * 650 + 32 * 10)
+    assert table.total.bytes == sum(row.bytes for row in table.rows)
     assert table.total.parameters == 690
     assert table.total.multiplications == 36 * 64 + 640
     assert str(table).splitlines()[0].split() == [
@@ -284,8 +289,34 @@ def test_summary():
         "bytes",
     ]
     assert model.training
-    with refuses("conv2d: input of shape (1, 2, 8, 8) does not fit weight of shape (4, 1, 3, 3)"):
+    with refuses("conv2d: input of shape (32, 2, 8, 8) does not fit weight of shape (4, 1, 3, 3)"):
         nn.summary(model, (2, 8, 8))
+    with refuses("batch: expected an integer from 1 to"):
+        nn.summary(model, (1, 8, 8), batch=0)
+
+
+@pytest.mark.parametrize("batch", [8, 64])
+def test_summary_counts_what_a_forward_pass_keeps(batch):
+    """Compare with the memory that Python's allocator sees."""
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3), nn.BatchNorm(8), nn.Activation("elu"), nn.AveragePool2d(2), nn.Dropout(0.3)),
+        *(nn.Conv2d(8, 4, 3, padding="same"), nn.MaxPool2d(2), nn.Flatten(), nn.Dense(4 * 8 * 8, 40)),
+    ).initialise(0)
+    images = np.ones((batch, 3, 34, 34), np.float32)
+    parameters = sum(p.data.nbytes for p in model.parameters())
+    model(images)  # compiles
+    tracemalloc.start()
+    try:
+        output = model(Tensor(images))
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    before = model.state()
+    found = nn.summary(model, (3, 34, 34), batch)
+    assert found.total.bytes - 2 * parameters == pytest.approx(kept, rel=0.03)
+    for name, array in model.state().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert model.training and output.requires_grad
 
 
 MISTAKES = [
@@ -333,6 +364,8 @@ MISTAKES = [
     ),
     (lambda: nn.MaxPool2d(2, padding=2), "padding: expected at most half the window of 2, got 2"),
     (lambda: nn.AveragePool2d(3, padding=2), "padding: expected at most half the window of 3, got 2"),
+    (lambda: nn.Flatten().limit_norms(1.0), "limit_norms: expected a Dense or Conv2d layer, got none"),
+    (lambda: nn.Dense(1, 1).limit_norms(0), "limit: expected a finite number above 0, got 0"),
     (lambda: nn.Sequential(), "layers: expected at least one module, got none"),
     (lambda: nn.Sequential(nn.Dense(1, 1), "relu"), "layers: expected modules, got str at 1"),
     (lambda: nn.Dense(1, 1).initialise(-1), "seed: expected an integer from 0 to 2^64 - 1, got -1"),
@@ -368,12 +401,24 @@ def test_population_statistics_replace_the_old_ones(old):
     np.testing.assert_allclose(layer.running_variance, variance, rtol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 2, 2)], ids=["features", "images"])
+def test_population_statistics_of_unequal_batches(shape, tensor, device, host):
+    """The mean is that of all values; the variance is pooled, by the degrees of freedom of each batch."""
+    batches = [tensor((count, *shape)) for count in (2, 9, 30, 5)]
+    layer = nn.BatchNorm(3).to(device, np.float64).population_statistics(batches)
+    values = [np.moveaxis(host(batch), 1, 0).reshape(3, -1) for batch in batches]
+    np.testing.assert_allclose(host(layer.running_mean), np.concatenate(values, 1).mean(1), rtol=1e-12)
+    squares = sum(((v - v.mean(1, keepdims=True)) ** 2).sum(1) for v in values)
+    pooled = squares / sum(v.shape[1] - 1 for v in values)
+    np.testing.assert_allclose(host(layer.running_variance), pooled, rtol=1e-12)
+
+
 def test_failed_population_statistics_change_nothing():
     layer = nn.BatchNorm(3)
     before = layer.state()
     draw = np.random.default_rng(5)
-    with refuses("data: expected batches of 8 samples, got 7 in batch 1"):
-        layer.population_statistics([draw.normal(size=(8, 3)), draw.normal(size=(7, 3))])
+    with refuses("batch_norm: expected more than one value per channel in training, got shape (1, 3)"):
+        layer.population_statistics([draw.normal(size=(8, 3)), draw.normal(size=(1, 3))])
     for name, array in before.items():
         np.testing.assert_array_equal(layer.state()[name], array)
 

@@ -1,5 +1,6 @@
 """Optimisers compared with their published formulas, written out step by step."""
 
+import pickle
 import re
 
 import numpy as np
@@ -215,6 +216,46 @@ def test_float32_stays(device):
         assert all(a.dtype == np.float32 for name, a in optimiser.state().items() if name != "steps")
 
 
+def test_norms_of_weights_are_limited_after_each_step(device, host):
+    """Projected gradient descent, written out: the weights into each neuron or filter are scaled down to the limit."""
+    layers = nn.Conv2d(2, 3, 2), nn.Flatten(), nn.Dense(12, 4)
+    draw = np.random.default_rng(1)
+    x, t = draw.normal(size=(5, 2, 3, 3)), draw.normal(size=(5, 4))
+    model = nn.Sequential(*layers).initialise(0).to(device, np.float64)
+    model.limit_norms(0.5)
+    twin = (
+        nn.Sequential(nn.Conv2d(2, 3, 2), nn.Flatten(), nn.Dense(12, 4)).initialise(0).to(device, np.float64)
+    )
+
+    def project():
+        for layer, axes in ((twin.layers[0], (1, 2, 3)), (twin.layers[2], (0,))):
+            weight = host(layer.weight)
+            norm = np.sqrt((weight**2).sum(axis=axes, keepdims=True))
+            layer.weight.data = np.where(norm > 0.5, weight * 0.5 / norm, weight)
+
+    project()
+    both = [(each, optim.SGD(each.parameters(), 0.3)) for each in (model, twin)]
+    for _ in range(5):
+        for each, optimiser in both:
+            optimiser.zero_grad()
+            losses.mean_squared(each(x), t).backward()
+            optimiser.step()
+        assert np.linalg.norm(host(twin.layers[2].weight), axis=0).max() > 0.5
+        project()
+        for name, array in model.state().items():
+            np.testing.assert_allclose(array, twin.state()[name], rtol=1e-12)
+    model.limit_norms(None)
+    losses.mean_squared(model(x), 9 * t).backward()
+    both[0][1].step()
+    assert np.linalg.norm(host(model.layers[2].weight), axis=0).max() > 0.5
+
+
+def test_initial_values_keep_the_limit():
+    layer = nn.Dense(50, 3).limit_norms(0.1)
+    for each in (layer, layer.initialise(3), pickle.loads(pickle.dumps(layer)).initialise(4)):
+        np.testing.assert_allclose(np.linalg.norm(each.weight.data, axis=0), 0.1, rtol=1e-6)
+
+
 def test_clipping(tensor, host):
     parameters = parameters_of(tensor)
     loss_of(parameters, 0).backward()
@@ -286,6 +327,38 @@ def test_schedules():
     by_epoch = schedules.by_epoch(step, 2)
     assert [by_epoch(t) for t in (0, 5, 6, 7, 12)] == [1, 1, 0.5, 0.5, 0.25]
     assert schedules.linear_scaling(0.1, 1024, 256) == 0.4
+
+
+@pytest.mark.parametrize(
+    ("make", "formula"),
+    [
+        (lambda p, m: optim.SGD(p, 0.05, m), "SGD"),
+        (lambda p, m: optim.SGD(p, 0.05, m, nesterov=True), "Nesterov"),
+        (lambda p, m: optim.RMSprop(p, 0.01, momentum=m), "RMSprop"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_momentum_follows_a_schedule(make, formula, tensor, host):
+    momentum = schedules.warm_up(schedules.constant(0.9), 10, 0.0)
+    optimiser = make(parameters_of(tensor), momentum)
+    train(optimiser, 20)
+    w, b, v = START, 0.0, 0.0
+    for t in range(20):
+        g, mu = slope(w, t), momentum(t)
+        if formula == "RMSprop":
+            v = 0.99 * v + 0.01 * g**2
+            b = mu * b + g / (np.sqrt(v) + 1e-8)
+            w = w - 0.01 * b
+        else:
+            b = mu * b + g
+            w = w - 0.05 * (g + mu * b if formula == "Nesterov" else b)
+    np.testing.assert_allclose(joined(optimiser.parameters, host), w, rtol=1e-11)
+    before = optimiser.state()
+    optimiser.momentum = lambda t: 1.5
+    with refuses("momentum at step 20: expected a number of at least 0 and below 1, got 1.5"):
+        train(optimiser, 1)
+    for key, array in optimiser.state().items():
+        np.testing.assert_array_equal(array, before[key])
 
 
 def test_an_optimiser_follows_a_schedule(tensor, host):
