@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Table, seconds
-from evaluators.gradient import Standardise, fit, losses, metrics, optim
+from evaluators.gradient import Batches, Standardise, fit, losses, metrics, optim
 from evaluators.gradient.optim import schedules
 from experiments.comparison.baselines import DIGITS_CNN, DIGITS_MLP, SPIRALS_MLP, Baseline
 
@@ -83,11 +83,10 @@ def _fitted(baseline: Baseline, sets: list[Any], seed: int) -> dict[str, float]:
         losses.softmax_cross_entropy,
         optimiser,
         epochs=baseline.epochs,
-        batch_size=baseline.batch_size,
+        batches=Batches(baseline.batch_size, seed),
         validation=validation,
         test=test,
         score=metrics.accuracy,
-        seed=seed,
     )
     return {"accuracy": fitted.test_score, "seconds": time.perf_counter() - begin}
 

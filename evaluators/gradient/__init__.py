@@ -1,7 +1,9 @@
 """Gradient-based training: reverse-mode differentiation, layers, losses and optimisers, on numpy or cupy."""
 
-from evaluators.gradient import losses, metrics, nn, optim, ppo, reporting
-from evaluators.gradient.data import Standardise
+from evaluators.gradient import augmentation, losses, metrics, nn, optim, ppo, reporting
+from evaluators.gradient.batches import Batch, Batches
+from evaluators.gradient.data import ZCA, Standardise
+from evaluators.gradient.draws import Key
 from evaluators.gradient.evolved import Learned, fit_weights
 from evaluators.gradient.finite_differences import check_gradients
 from evaluators.gradient.nn import initialisation
@@ -13,11 +15,16 @@ from evaluators.gradient.training import Fitted, fit
 from neat.support.archive import CheckpointError
 
 __all__ = [
+    "ZCA",
+    "Batch",
+    "Batches",
     "CheckpointError",
     "Fitted",
+    "Key",
     "Learned",
     "Standardise",
     "Tensor",
+    "augmentation",
     "check_gradients",
     "check_operations",
     "fit",

@@ -19,6 +19,7 @@ DROPOUT = 2**31 + 1
 ORDER = 2**31 + 2
 ACTION = 2**31 + 3
 TRIAL_ACTION = 2**31 + 4
+AUGMENTATION = 2**31 + 5
 
 
 @kernel(allocates=False)
@@ -58,8 +59,53 @@ def normal(seed: int, purpose: int, stream: int, index: int, shape: tuple[int, .
 
 def permutation(seed: int, index: int, count: int) -> np.ndarray:
     """Return the integers below `count` in random order, int64 of shape (count,)."""
-    high, low = words(seed, ORDER, 0, index, 2 * count).reshape(2, count).astype(np.uint64)
+    return _order(words(seed, ORDER, 0, index, 2 * count))
+
+
+def _order(drawn: np.ndarray) -> np.ndarray:
+    """Return a random order from two words for each element."""
+    high, low = drawn.reshape(2, -1).astype(np.uint64)
     return np.argsort((high << np.uint64(32)) | low, kind="stable")
+
+
+class Key:
+    """Random numbers for one use, such as a batch. Each call draws further numbers; equal keys draw the same ones.
+
+    Args:
+        seed: Integer in [0, 2^64).
+        purpose: One of this module's constants.
+        stream: Number of the use, below 2^32.
+    """
+
+    def __init__(self, seed: int, purpose: int, stream: int) -> None:
+        self._key = seed, purpose, stream
+        self._calls = 0
+
+    def _next(self) -> tuple[int, int, int, int]:
+        self._calls += 1
+        return *self._key, self._calls - 1
+
+    def uniform(self, shape: int | tuple[int, ...]) -> np.ndarray:
+        """Return uniform float32 numbers in [0, 1), multiples of 2^-24."""
+        return uniform(*self._next(), _as_shape(shape))
+
+    def normal(self, shape: int | tuple[int, ...]) -> np.ndarray:
+        """Return standard normal float64 numbers."""
+        return normal(*self._next(), _as_shape(shape))
+
+    def integers(self, low: int, high: int, shape: int | tuple[int, ...]) -> np.ndarray:
+        """Return int64 numbers from `low` to `high` − 1, of which there are at most 2^32."""
+        size = _as_shape(shape)
+        drawn = words(*self._next(), math.prod(size)).astype(np.uint64)
+        return low + ((drawn * np.uint64(high - low)) >> np.uint64(32)).astype(np.int64).reshape(size)
+
+    def permutation(self, count: int) -> np.ndarray:
+        """Return the integers below `count` in random order, int64 of shape (count,)."""
+        return _order(words(*self._next(), 2 * count))
+
+
+def _as_shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+    return shape if isinstance(shape, tuple) else (shape,)
 
 
 def check_seed(seed: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evaluators.checks import check_count
-from evaluators.gradient.tensor.device_arrays import to_host
+from evaluators.gradient.tensor.device_arrays import check_finite, to_host
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.validation import check_unmasked
 
@@ -78,3 +78,74 @@ def recall(confusion: np.ndarray) -> np.ndarray:
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+class Curve(NamedTuple):
+    """A curve over all thresholds of a score, above which a sample is predicted to be of class 1.
+
+    Attributes:
+        x: float64 (points,).
+        y: float64 (points,).
+        area: The area under the curve.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    area: float
+
+
+def roc_curve(outputs: Any, labels: Any) -> Curve:
+    """Return the share of class 1 that is found (y) by the share of class 0 that is taken for class 1 (x).
+
+    The area is the probability that a sample of class 1 has a higher score than one of class 0.
+
+    Args:
+        outputs: Scores of class 1 of shape (samples,) or (samples, 1), or outputs for classes 0 and 1 of shape
+            (samples, 2), whose difference is the score.
+        labels: 0 or 1, of shape (samples,), both among them.
+
+    Raises:
+        ValueError: The shapes do not fit, a score is not finite, or a class is missing.
+        ImportError: scikit-learn is not installed.
+    """
+    score, actual = _scores(outputs, labels)
+    measures = _sklearn_metrics("roc_curve")
+    x, y, _ = measures.roc_curve(actual, score)
+    return Curve(x, y, float(measures.roc_auc_score(actual, score)))
+
+
+def precision_recall_curve(outputs: Any, labels: Any) -> Curve:
+    """Return the precision (y) by the recall (x) of class 1, with falling recall.
+
+    The area is the average precision Σ (R_n − R_(n−1)) P_n, without interpolation; for a random score, it is the share
+    of class 1. Arguments and errors are those of `roc_curve`.
+    """
+    score, actual = _scores(outputs, labels)
+    measures = _sklearn_metrics("precision_recall_curve")
+    y, x, _ = measures.precision_recall_curve(actual, score)
+    return Curve(x, y, float(measures.average_precision_score(actual, score)))
+
+
+def _sklearn_metrics(caller: str) -> Any:
+    try:
+        from sklearn import metrics
+    except ImportError:
+        raise ImportError(f"{caller} needs scikit-learn: pip install 'batchneat[sklearn]'") from None
+    return metrics
+
+
+def _scores(outputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of class 1, and the labels."""
+    check_unmasked("outputs", outputs)
+    array = np.asarray(to_host(outputs.data) if isinstance(outputs, Tensor) else outputs)
+    if array.ndim == 2 and array.shape[1] == 2:
+        array = array[:, 1] - array[:, 0]
+    elif array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    actual = _labels("labels", labels)
+    if array.shape != actual.shape:
+        raise ValueError(f"outputs: expected shape {actual.shape}, or with 1 or 2 columns, got {array.shape}")
+    check_finite("outputs", array)
+    if set(np.unique(actual).tolist()) != {0, 1}:
+        raise ValueError(f"labels: expected 0 and 1, both among them, got {np.unique(actual)[:5].tolist()}")
+    return array, actual

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.checks import check_count, check_state
-from evaluators.gradient.draws import check_seed, permutation
-from evaluators.gradient.nn.layers import BatchNorm
+from evaluators.gradient.batches import Batch, Batches, Sampler
 from evaluators.gradient.nn.module import Module, observing
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimiser import Optimiser
@@ -31,14 +30,15 @@ from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given, resolve_file
-from neat.support.messages import shorten
+from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
 
-Loss = Callable[[Tensor, Any], Tensor]
+Loss = Callable[..., Tensor]
 Score = Callable[[Tensor, Any], float]
 Data = tuple[Any, Any]
 
 FORMAT = 2
+_BATCHES = Batches()
 
 
 class Fitted(NamedTuple):
@@ -64,52 +64,53 @@ def fit(
     loss: Loss,
     optimiser: Optimiser,
     epochs: int,
-    batch_size: int = 32,
+    batches: Batches = _BATCHES,
     validation: Data | None = None,
     test: Data | None = None,
     score: Score | None = None,
     patience: int | None = None,
     clip_norm: float | None = None,
-    seed: int = 0,
     reporters: Sequence[Reporter] = (),
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> Fitted:
     """Train a model, and leave it in evaluation mode.
 
-    Each epoch divides the samples into batches in a random order, drawn from the seed; the last batch may be smaller.
-    A last batch of one sample joins the batch before it if batch normalisation would see a single value per channel.
+    Each epoch divides the samples into batches in a random order, drawn from the seed of `batches`; the last batch may
+    be smaller. A last batch of one sample joins the batch before it if batch normalisation would see a single value per
+    channel.
 
     Args:
         model: The model; training takes place on the device of its parameters.
         data: Inputs of shape (samples, …), and targets of shape (samples, …), in the form that `loss` takes.
-        loss: Returns the mean loss, one number, of outputs and targets; see `losses`.
+        loss: Returns the mean loss, one number, of outputs and targets; see `losses`. If the samples have weights, it
+            is called with `sample_weights`, and returns Σ w l / Σ w.
         optimiser: An optimiser of the model's parameters.
         epochs: Total number of passes through the data, including those before resuming.
-        batch_size: Samples of a step.
+        batches: Size, order, augmentation and weights of the batches.
         validation: Inputs and targets on which the loss is measured after each epoch.
         test: Inputs and targets on which the loss is measured once, at the end.
         score: A further measure of outputs and targets, for validation and test; see `metrics`.
         patience: Stop after this number of epochs without a lower validation loss.
         clip_norm: Limit of the gradients' norm; see `optim.clip_by_norm`.
-        seed: Seed of the samples' order; `Module.initialise` sets that of weights and dropout.
         reporters: Reporters, called after each epoch and after each batch.
         checkpoint: File that is written after each epoch.
         resume: Continue from that file as if training had not stopped; start anew if there is no file.
 
     Raises:
-        ValueError: An argument is not allowed, the data do not fit or are not finite, or the loss is not one finite
-            number; the message then names the step and the layer with the first number that is not finite.
+        ValueError: An argument is not allowed, the data do not fit or are not finite, the loss is not one finite
+            number, or a gradient is not finite. The message then names the step, and the layer with the first number
+            that is not finite or the parameter; within `check_operations`, it names the operation and your line.
         CheckpointError: The checkpoint is damaged, or belongs to other training.
     """
-    _check_arguments(model, optimiser, epochs, batch_size, validation, patience, seed)
+    _check_arguments(model, loss, optimiser, epochs, batches, validation, patience)
     checkpoint = check_checkpoint(checkpoint, resume)
     like = optimiser.parameters[0]
     with arrays_on(like.device).current(), warnings_at_user_lines():
         data = _load("data", data, like)
         validation = None if validation is None else _load("validation", validation, like)
         test = None if test is None else _load("test", test, like)
-        training = _Training(model, (loss, score), optimiser, batch_size, clip_norm, seed, data, validation)
+        training = _Training(model, (loss, score), optimiser, batches, clip_norm, data, validation)
         if checkpoint is not None and resume and checkpoint.exists():
             training.restore(checkpoint)
         training.train(epochs, patience, reporters, checkpoint)
@@ -120,12 +121,12 @@ def fit(
 
 def _check_arguments(
     model: Module,
+    loss: Loss,
     optimiser: Optimiser,
     epochs: int,
-    batch_size: int,
+    batches: Batches,
     validation: Data | None,
     patience: int | None,
-    seed: int,
 ) -> None:
     if not isinstance(model, Module):
         raise ValueError(f"model: expected a Module, got {type(model).__name__}")
@@ -135,12 +136,16 @@ def _check_arguments(
     if not all(id(parameter) in mine for parameter in optimiser.parameters):
         raise ValueError("optimiser: has parameters that are not the model's")
     check_count("epochs", epochs)
-    check_count("batch_size", batch_size)
+    if not isinstance(batches, Batches):
+        raise ValueError(f"batches: expected Batches, such as Batches(32), got {quote(batches)}")
+    if not (batches.sample_weight is None and batches.class_weight is None):
+        taken = inspect.signature(loss).parameters.values()
+        if not any(each.name == "sample_weights" or each.kind is each.VAR_KEYWORD for each in taken):
+            raise ValueError("loss: needs a parameter sample_weights, since the samples have weights")
     if patience is not None:
         check_count("patience", patience)
         if validation is None:
             raise ValueError("patience: needs a validation set, got none")
-    check_seed(seed)
 
 
 def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None:
@@ -180,16 +185,16 @@ class _Training:
         model: Module,
         measures: tuple[Loss, Score | None],
         optimiser: Optimiser,
-        batch_size: int,
+        batches: Batches,
         clip_norm: float | None,
-        seed: int,
         data: Data,
         validation: Data | None,
     ) -> None:
         self._model, self._optimiser = model, optimiser
         self._loss, self._score = measures
-        self._batch_size, self._clip_norm, self._seed = batch_size, clip_norm, seed
+        self._batches, self._clip_norm = batches, clip_norm
         self._data, self._validation = data, validation
+        self._sampler = Sampler(batches, *data, model)
         self._best: dict[str, np.ndarray] = {}
         self.history = np.empty(0, EPOCH)
 
@@ -225,52 +230,54 @@ class _Training:
 
     def _run_epoch(self, reporters: Sequence[Reporter]) -> None:
         """Train on the data once, then measure the validation set."""
-        inputs, targets = self._data
-        xp, epoch = namespace(inputs), len(self.history)
-        order = xp.asarray(permutation(self._seed, epoch, len(inputs)))
-        bounds, total = self._bounds, 0.0  # before `train()`: their first computation calls `eval()`
+        epoch, total = len(self.history), 0.0
         self._model.train()
-        for done, (begin, end) in enumerate(itertools.pairwise(bounds), 1):
+        for done, batch in enumerate(self._sampler.epoch(epoch), 1):
             rate = self._optimiser.rate
-            chosen = order[begin:end]
-            total += self._step(inputs[chosen], targets[chosen], epoch) * len(chosen)
+            total += self._step(batch, epoch) * len(batch.inputs)
             for reporter in reporters:
-                reporter.batch(done, len(bounds) - 1)
+                reporter.batch(done, len(self._sampler))
         for path, array in self._model.state().items():
             if not np.isfinite(array).all():
                 raise ValueError(f"{path}: is not finite after step {self._optimiser.steps} (epoch {epoch})")
         name = f"validation after epoch {epoch}"
         measured = self.measure(name, self._validation) if self._validation else (math.nan, math.nan)
-        row = (epoch, self._optimiser.steps, rate, total / len(inputs), *measured)
+        row = (epoch, self._optimiser.steps, rate, total / len(self._data[0]), *measured)
         self.history = np.append(self.history, np.array([row], EPOCH))
         if self._validation and self.best_epoch == epoch:
             self._best = self._model.state()
 
-    def _step(self, inputs: Any, targets: Any, epoch: int) -> float:
+    def _step(self, batch: Batch, epoch: int) -> float:
         self._optimiser.zero_grad()
-        outputs = self._model(constant(inputs))
-        loss = self._loss(outputs, targets)
+        share = 1.0 if batch.weight is None else float(batch.weight.mean())
+        if share == 0:
+            return 0.0
+        outputs = self._model(constant(batch.inputs))
+        if batch.weight is None:
+            loss = self._loss(outputs, batch.targets)
+        else:
+            loss = self._loss(outputs, batch.targets, sample_weights=batch.weight)
         if not isinstance(loss, Tensor) or loss._data.size != 1:
             what = f"shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
             raise ValueError(f"loss: expected a tensor that is one number, got {what}")
         value = loss.item()
         if not math.isfinite(value):
-            where = find_first_non_finite(self._model, inputs)
+            where = find_first_non_finite(self._model, batch.inputs)
             raise ValueError(f"loss: {value} at step {self._optimiser.steps} (epoch {epoch}): {where}")
-        loss.backward()
+        (loss if batch.weight is None else loss * share).backward()
         if self._clip_norm is not None:
             clip_by_norm(self._optimiser.parameters, self._clip_norm)
         self._optimiser.step()
-        return value
+        return value * share
 
     def measure(self, name: str, data: Data) -> tuple[float, float]:
         """Return loss and score of the model in evaluation mode."""
         inputs, targets = data
         self._model.eval()
         with no_grad():
-            parts = range(0, len(inputs), self._batch_size)
-            batches = [self._model(constant(inputs[k : k + self._batch_size])).data for k in parts]
-            outputs = constant(namespace(inputs).concatenate(batches))
+            size = self._batches.size
+            parts = [self._model(constant(inputs[k : k + size])).data for k in range(0, len(inputs), size)]
+            outputs = constant(namespace(inputs).concatenate(parts))
             loss = self._loss(outputs, targets).item()
             if not math.isfinite(loss):
                 raise ValueError(f"{name}: loss {loss}: {find_first_non_finite(self._model, inputs)}")
@@ -289,29 +296,16 @@ class _Training:
         }
 
     @functools.cached_property
-    def _bounds(self) -> list[int]:
-        """Index of the first sample of each batch, and the number of samples."""
-        inputs = self._data[0]
-        bounds = [*range(0, len(inputs), self._batch_size), len(inputs)]
-        if (
-            len(inputs) % self._batch_size == 1
-            and len(bounds) > 2
-            and _normalises_single_values(self._model, inputs[:1])
-        ):
-            del bounds[-2]
-        return bounds
-
-    @functools.cached_property
     def _digest(self) -> str:
-        """A hash of the samples, including those for validation."""
-        digest = hashlib.sha256()
-        for array in (*self._data, *(self._validation or ())):
+        """A hash of the samples and their weights, including the samples for validation."""
+        digest, weight = hashlib.sha256(), self._sampler.weight
+        for array in (*self._data, *(self._validation or ()), *(() if weight is None else (weight,))):
             digest.update(np.ascontiguousarray(to_host(array)).data)
         return digest.hexdigest()
 
     def _settings(self) -> np.ndarray:
         validated = len(self._validation[0]) if self._validation else 0
-        return np.array([self._seed, self._batch_size, len(self._data[0]), validated], np.uint64)
+        return np.array([self._batches.seed, self._batches.size, len(self._data[0]), validated], np.uint64)
 
     def restore(self, path: str | Path) -> None:
         """Set the state from a checkpoint; CheckpointError if it is damaged, or belongs to other training."""
@@ -328,7 +322,7 @@ class _Training:
                 )
         except ValueError as error:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None
-        names = "seed", "batch_size", "samples", "samples for validation"
+        names = "seed", "batch size", "samples", "samples for validation"
         for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
             if mine != theirs:
                 raise CheckpointError(
@@ -345,24 +339,6 @@ class _Training:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None
         self._best = best
         self.history = history
-
-
-def _normalises_single_values(model: Module, sample: Any) -> bool:
-    """Whether a batch normalisation may see a single value per channel when a batch has one sample.
-
-    A forward pass in evaluation mode counts the values. A layer that this pass does not observe may have a single one.
-    """
-    fewest = {module: 0 for _, module in model.modules() if isinstance(module, BatchNorm)}
-
-    def observe(module: Module, x: Tensor, y: Tensor) -> None:
-        if module in fewest:
-            values = x.data.size // x.shape[1]
-            fewest[module] = min(values, fewest[module] or values)
-
-    if fewest:
-        with no_grad(), observing(observe):
-            model.eval()(constant(sample))
-    return any(values <= 1 for values in fewest.values())
 
 
 def find_first_non_finite(model: Module, inputs: Any) -> str:

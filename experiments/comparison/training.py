@@ -16,7 +16,7 @@ _MOST_SCORES = 50  # of a network while it trains
 
 def train_network(task: Learnable, baseline: Baseline, seed: int, meter: Meter) -> None:
     """Train a baseline for as many epochs as the budget pays for."""
-    from evaluators.gradient import fit, losses, optim, reporting
+    from evaluators.gradient import Batches, fit, losses, optim, reporting
     from evaluators.gradient.optim import schedules
 
     inputs, targets, train, test = task.sets()
@@ -44,8 +44,7 @@ def train_network(task: Learnable, baseline: Baseline, seed: int, meter: Meter) 
         loss[task.loss],
         optimiser,
         epochs,
-        baseline.batch_size,
-        seed=seed,
+        Batches(baseline.batch_size, seed),
         reporters=[Ticks()],
     )
 

@@ -108,9 +108,7 @@ def test_a_held_out_value_beyond_float32_is_refused():
     )
     with pytest.raises(ValueError, match=message):
         data.standardise(values, np.arange(2), ["a", "b"])
-    with pytest.raises(
-        ValueError, match=r"^inputs, standardised: expected finite float64 numbers, got inf at"
-    ):
+    with pytest.raises(ValueError, match=r"^inputs, scaled: expected finite float64 numbers, got inf at"):
         Standardise([[1.0, 1e-200], [2.0, 0.0]])([[1.0, 1e200]])
 
 

@@ -7,7 +7,7 @@ import pytest
 from numba import types
 
 from evaluators.environments import CartPole, Pendulum
-from evaluators.gradient import Tensor, fit, fit_weights, losses, nn, no_grad, optim, ppo, reporting
+from evaluators.gradient import Batches, Tensor, fit, fit_weights, losses, nn, no_grad, optim, ppo, reporting
 from evaluators.gradient.ppo import objective
 from evaluators.gradient.tensor import operations
 from tests.evaluators.gradient.test_nn import refuses
@@ -230,7 +230,7 @@ def test_fit_copies_its_data():
         x, y = np.arange(24.0).reshape(12, 2) / 24, np.arange(12) % 3
         model = nn.Dense(2, 3).initialise(0)
         optimiser = optim.SGD(model.parameters(), 0.1)
-        fit(model, (x, y), losses.softmax_cross_entropy, optimiser, 2, 4, reporters=reporters)
+        fit(model, (x, y), losses.softmax_cross_entropy, optimiser, 2, Batches(4), reporters=reporters)
         states.append(model.state())
     for name, array in states[0].items():
         np.testing.assert_array_equal(array, states[1][name])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluators.gradient import fit, losses, nn, optim, reporting
+from evaluators.gradient import Batches, fit, losses, nn, optim, reporting
 from tests.evaluators.gradient.test_nn import refuses
 
 DRAW = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def plain():
     return nn.Sequential(nn.Dense(4, 6), nn.Activation("tanh"), nn.Dense(6, 3)).initialise(0)
 
 
-class Batches(reporting.Reporter):
+class BatchSizes(reporting.Reporter):
     """Counts batches, and records the sizes of a model's inputs."""
 
     def __init__(self, model):
@@ -43,11 +43,11 @@ class Batches(reporting.Reporter):
 
 
 def sizes(model, inputs, count, batch_size, epochs=1):
-    batches = Batches(model)
+    batches = BatchSizes(model)
     optimiser = optim.SGD(model.parameters(), 0.1)
     data = inputs[:count], Y[:count]
     fitted = fit(
-        model, data, losses.softmax_cross_entropy, optimiser, epochs, batch_size, reporters=[batches]
+        model, data, losses.softmax_cross_entropy, optimiser, epochs, Batches(batch_size), reporters=[batches]
     )
     assert batches.totals == {len(batches.sizes) // epochs}
     assert fitted.history["step"][-1] == optimiser.steps == len(batches.sizes)
@@ -77,7 +77,12 @@ def test_the_joined_sample_is_learnt_from(monkeypatch):
 
     model, twin = dense(), dense()
     fitted = fit(
-        model, (X[:9], Y[:9]), losses.softmax_cross_entropy, optim.SGD(model.parameters(), 0.5), 1, 4, seed=2
+        model,
+        (X[:9], Y[:9]),
+        losses.softmax_cross_entropy,
+        optim.SGD(model.parameters(), 0.5),
+        1,
+        Batches(4, 2),
     )
     optimiser, total = optim.SGD(twin.parameters(), 0.5), 0.0
     order = draws.permutation(2, 0, 9)
@@ -134,7 +139,7 @@ def test_looking_at_a_sample_leaves_the_model_as_it_is():
     seen = []
     model.layers[0].forward = lambda x, forward=model.layers[0].forward: seen.append(x.shape) or forward(x)
     optimiser = optim.SGD(model.parameters(), 0.1)
-    fit(model, (X[:5], Y[:5]), losses.softmax_cross_entropy, optimiser, 2, 2)
+    fit(model, (X[:5], Y[:5]), losses.softmax_cross_entropy, optimiser, 2, Batches(2))
     assert seen[1:] == [(2, 4), (3, 4)] * 2
     assert model.layers[0].calls == model.layers[2].calls == 4
 
@@ -147,7 +152,7 @@ def test_a_stop_between_epochs_changes_nothing(tmp_path):
         (3, parts, dict(checkpoint=tmp_path / "training.npz", resume=True)),
     ):
         optimiser = optim.Adam(model.parameters(), 0.1)
-        fit(model, (X[:9], Y[:9]), losses.softmax_cross_entropy, optimiser, epochs, 4, **arguments)
+        fit(model, (X[:9], Y[:9]), losses.softmax_cross_entropy, optimiser, epochs, Batches(4), **arguments)
     for name, array in whole.state().items():
         np.testing.assert_array_equal(array, parts.state()[name])
 
@@ -186,7 +191,7 @@ def test_evaluation_takes_what_is_left():
         losses.softmax_cross_entropy,
         optimiser,
         1,
-        4,
+        Batches(4),
         validation=(X[8:13], Y[8:13]),
         test=(X[13:14], Y[13:14]),
     )

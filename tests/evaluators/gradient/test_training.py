@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from evaluators.gradient import (
+    ZCA,
+    Batches,
     CheckpointError,
     Standardise,
     Tensor,
@@ -39,7 +41,7 @@ def model_of(seed=0, device="cpu"):
 def train(epochs=6, model=None, device="cpu", **arguments):
     model = model or model_of(device=device)
     optimiser = optim.Adam(model.parameters(), schedules.cosine(0.02, 60))
-    settings = dict(batch_size=8, validation=VALIDATION, test=TEST, score=metrics.accuracy)
+    settings = dict(batches=Batches(8), validation=VALIDATION, test=TEST, score=metrics.accuracy)
     return model, fit(model, TRAIN, LOSS, optimiser, epochs, **{**settings, **arguments})
 
 
@@ -70,7 +72,7 @@ def test_the_training_loss_is_that_of_plain_steps():
     from evaluators.gradient import draws
 
     model, twin = (nn.Sequential(nn.Dense(4, 3)).initialise(0).to(dtype=np.float64) for _ in range(2))
-    fitted = fit(model, TRAIN, LOSS, optim.SGD(model.parameters(), 0.5), 1, batch_size=20, seed=7)
+    fitted = fit(model, TRAIN, LOSS, optim.SGD(model.parameters(), 0.5), 1, Batches(20, 7))
     weight, bias = twin.layers[0].weight.data.copy(), twin.layers[0].bias.data.copy()
     order, total = draws.permutation(7, 0, 50), 0.0
     for begin in (0, 20, 40):
@@ -87,7 +89,7 @@ def test_the_training_loss_is_that_of_plain_steps():
 
 
 def test_the_same_seed_is_the_same_run(device):
-    first, second, other = (train(3, seed=seed, device=device)[0] for seed in (1, 1, 2))
+    first, second, other = (train(3, batches=Batches(8, seed), device=device)[0] for seed in (1, 1, 2))
     assert_same_model(first, second)
     assert (first.state()["layers.0.weight"] != other.state()["layers.0.weight"]).any()
 
@@ -120,8 +122,8 @@ def test_a_checkpoint_that_cannot_be_used(tmp_path):
     path = tmp_path / "training.npz"
     train(1, checkpoint=path)
     content = path.read_bytes()
-    with refuses(f"{path}: is of training with batch_size 8, not 9", CheckpointError):
-        train(2, checkpoint=path, resume=True, batch_size=9)
+    with refuses(f"{path}: is of training with batch size 8, not 9", CheckpointError):
+        train(2, checkpoint=path, resume=True, batches=Batches(9))
     with refuses(f"{path}: is of training with samples for validation 20, not 0", CheckpointError):
         train(2, checkpoint=path, resume=True, validation=None)
     other = nn.Sequential(nn.Dense(4, 3))
@@ -262,10 +264,9 @@ def test_metrics_csv(tmp_path):
 
 BAD = {
     "epochs": (dict(epochs=0), "epochs: expected an integer from 1 to"),
-    "batch": (dict(batch_size=0), "batch_size: expected an integer from 1 to"),
+    "batch": (dict(batches=8), "batches: expected Batches, such as Batches(32), got 8"),
     "patience": (dict(patience=0), "patience: expected an integer from 1 to"),
     "patience alone": (dict(patience=1, validation=None), "patience: needs a validation set, got none"),
-    "seed": (dict(seed=-1), "seed: expected an integer from 0 to 2^64 - 1, got -1"),
     "resume": (dict(resume=True), "resume: needs a checkpoint, got none"),
     "empty": (
         dict(data=(X[:0], Y[:0])),
@@ -288,7 +289,7 @@ BAD = {
     "no tensor": (dict(loss=lambda z, y: 0.5), "loss: expected a tensor that is one number, got float"),
     "clip": (dict(clip_norm=0), "limit: expected a finite number above 0, got 0"),
     "batches of one": (
-        dict(batch_size=1),
+        dict(batches=Batches(1)),
         "batch_norm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
     ),
     "one sample": (
@@ -312,7 +313,7 @@ def test_bad_arguments(name):
         model=model, data=TRAIN, loss=LOSS, optimiser=optim.SGD(model.parameters(), 0.1), epochs=1
     )
     with refuses(message):
-        fit(**{**arguments, "batch_size": 8, "validation": VALIDATION, **change})
+        fit(**{**arguments, "batches": Batches(8), "validation": VALIDATION, **change})
 
 
 def test_a_loss_that_is_not_finite_names_step_and_layer():
@@ -325,7 +326,7 @@ def test_a_loss_that_is_not_finite_names_step_and_layer():
             match=r"^loss: (inf|nan) at step \d+ \(epoch 0\): (the layer layers\.\d \(\w+\) gives|the parameter)",
         ),
     ):
-        fit(model, (X, X[:, :1]), losses.mean_squared, optimiser, 5, batch_size=10)
+        fit(model, (X, X[:, :1]), losses.mean_squared, optimiser, 5, Batches(10))
 
     class Broken(nn.Module):
         def forward(self, x):
@@ -377,6 +378,60 @@ def test_standardise_uses_only_the_training_set():
         Standardise([[np.nan]])
 
 
+def test_zca_whitens_the_training_set():
+    mixing = GENERATOR.normal(size=(6, 6))
+    train = (GENERATOR.normal(size=(500, 6)) @ mixing + 3).reshape(500, 2, 3)
+    whiten = ZCA(train, epsilon=1e-9)
+    flat = whiten(train).reshape(500, 6)
+    np.testing.assert_allclose(flat.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(flat.T @ flat / 500, np.eye(6), atol=1e-5)
+    # Of all whitening matrices, the symmetric positive definite one is nearest to the identity.
+    np.testing.assert_allclose(whiten.matrix, whiten.matrix.T, rtol=1e-9)
+    assert (np.linalg.eigvalsh(whiten.matrix) > 0).all()
+    other = GENERATOR.normal(size=(4, 2, 3))
+    expected = (other - train.mean(axis=0)).reshape(4, 6) @ whiten.matrix
+    np.testing.assert_allclose(whiten(other), expected.reshape(4, 2, 3))
+    # A feature that does not vary has no noise to amplify beyond 1/√ε.
+    train[:, 1, 2] = 0.25
+    assert np.abs(ZCA(train, 1e-2)(train)[:, 1, 2]).max() < 1e-9
+    with refuses("inputs: expected samples of shape (2, 3), got (6,)"):
+        whiten(flat)
+    with refuses("training: expected shape (samples, features), got (3,)"):
+        ZCA(np.ones(3))
+    with refuses("epsilon: expected a finite number above 0, got 0"):
+        ZCA(train, 0)
+
+
+def test_curves_of_a_classifier():
+    labels = GENERATOR.integers(0, 2, 200)
+    score = np.round(GENERATOR.normal(size=200) + labels, 1)  # with ties
+    roc = metrics.roc_curve(score, labels)
+    positive, negative = score[labels == 1], score[labels == 0]
+    pairs = np.sign(positive[:, None] - negative)
+    assert roc.area == pytest.approx((pairs + 1).mean() / 2, rel=1e-12)
+    chosen = score >= np.append(np.unique(score), np.inf)[:, None]
+    points = np.column_stack([chosen[:, labels == 0].mean(axis=1), chosen[:, labels == 1].mean(axis=1)])
+    for point in zip(roc.x, roc.y, strict=True):  # those on straight lines are left out
+        assert np.abs(points - point).max(axis=1).min() < 1e-12
+    curve = metrics.precision_recall_curve(score[:, None], labels)
+    area, before = 0.0, 0.0
+    for threshold in np.unique(score)[::-1]:
+        chosen = score >= threshold
+        recall = (positive >= threshold).mean()
+        area += (recall - before) * labels[chosen].mean()
+        before = recall
+        assert np.hypot(curve.x - recall, curve.y - labels[chosen].mean()).min() < 1e-12
+    assert curve.area == pytest.approx(area, rel=1e-12)
+    two = Tensor(np.column_stack([-score / 2, score / 2]), dtype=np.float64)
+    assert metrics.roc_curve(two, labels).area == pytest.approx(roc.area)
+    with refuses("labels: expected 0 and 1, both among them, got [1]"):
+        metrics.roc_curve([0.1, 0.2], [1, 1])
+    with refuses("outputs: expected shape (2,), or with 1 or 2 columns, got (2, 3)"):
+        metrics.precision_recall_curve(np.zeros((2, 3)), [0, 1])
+    with refuses("outputs: expected finite numbers, got nan at (0,)"):
+        metrics.roc_curve([np.nan, 0.2], [0, 1])
+
+
 def test_classification_metrics(device, host):
     labels = [0, 0, 1, 1, 1, 3]
     outputs = Tensor(np.eye(4)[[0, 1, 1, 1, 0, 1]], device=device)
@@ -408,7 +463,7 @@ def test_weights_that_the_last_step_makes_not_finite_raise():
     optimiser = optim.SGD(model.parameters(), 1e38)
     ones = np.ones((8, 4)), np.full((8, 3), 100.0)
     with refuses("weight: is not finite after step 1 (epoch 0)"):
-        fit(model, ones, losses.mean_squared, optimiser, epochs=1, batch_size=8)
+        fit(model, ones, losses.mean_squared, optimiser, 1, Batches(8))
 
 
 def test_a_checkpoint_of_other_samples_is_refused(tmp_path):
@@ -423,7 +478,7 @@ def test_a_checkpoint_of_other_samples_is_refused(tmp_path):
             LOSS,
             optim.Adam(model.parameters(), schedules.cosine(0.02, 60)),
             4,
-            8,
+            Batches(8),
             validation=VALIDATION,
             checkpoint=file,
             resume=True,
