@@ -9,6 +9,7 @@ from evaluators.gradient.finite_differences import check_gradients
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.operation_checks import check_operations
 from evaluators.gradient.optim import schedules
+from evaluators.gradient.sweeping import Sweep, sweep
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 from evaluators.gradient.training import Fitted, fit
@@ -23,6 +24,7 @@ __all__ = [
     "Key",
     "Learned",
     "Standardise",
+    "Sweep",
     "Tensor",
     "augmentation",
     "check_gradients",
@@ -39,4 +41,5 @@ __all__ = [
     "ppo",
     "reporting",
     "schedules",
+    "sweep",
 ]

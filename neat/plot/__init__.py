@@ -2,7 +2,7 @@
 
 from neat.plot.classification import confusion
 from neat.plot.comparison import compare, runs
-from neat.plot.gradients import ppo, training
+from neat.plot.gradients import ppo, rates, training
 from neat.plot.network import topology
 from neat.plot.run import fitness, species
 from neat.plot.trade_offs import pareto
@@ -13,6 +13,7 @@ __all__ = [
     "fitness",
     "pareto",
     "ppo",
+    "rates",
     "runs",
     "species",
     "topology",

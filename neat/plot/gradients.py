@@ -74,6 +74,52 @@ def _draw_losses(axes: Axes, history: np.ndarray) -> list[Any]:
     return handles
 
 
+def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None) -> Figure:
+    """Draw the losses of `evaluators.gradient.sweep` by learning rate, and mark the lowest.
+
+    Crosses at the top are rates with which training diverged.
+
+    Args:
+        sweep: A `Sweep`, or its arrays `rate` and `loss`.
+        path: See `training`.
+        ax: See `training`.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: `sweep` has no such arrays, all losses are NaN, or see `training`.
+    """
+    try:
+        rate, loss = (np.asarray(each, np.float64) for each in sweep)
+    except (TypeError, ValueError):
+        raise ValueError(f"sweep: expected rates and losses, got {quote(sweep)}") from None
+    if rate.ndim != 1 or rate.shape != loss.shape or not np.isfinite(loss).any():
+        raise ValueError(
+            f"sweep: expected rates and losses of equal number, one loss finite, got {rate.shape} and {loss.shape}"
+        )
+    order = np.argsort(rate, kind="stable")
+    rate, loss = rate[order], loss[order]
+    diverged = ~np.isfinite(loss)
+    with canvas(path, ax, (4.6, 2.9)) as drawing:
+        axes, best = drawing.axes, int(np.nanargmin(loss))
+        handles = axes.plot(rate, clip(loss), "o-", color=BLUE, linewidth=1.4, markersize=3, label="loss")
+        label = f"lowest, at a rate of {rate[best]:.2g}"
+        handles += axes.plot(rate[best], loss[best], "o", color=ORANGE, markersize=6, label=label)
+        if diverged.any():
+            top: Any = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+            handles += axes.plot(
+                rate[diverged], np.ones(diverged.sum()), "x", color=GREY, label="diverged", **top
+            )
+        axes.set_xscale("log")
+        values = loss[~diverged]
+        if values.min() > 0 and values.max() > _LOG_RATIO * values.min():
+            axes.set_yscale("log")
+        axes.set(xlabel="learning rate", ylabel="loss")
+        drawing.add_legend(handles)
+    return drawing.figure
+
+
 class _Panel(NamedTuple):
     """A metric of PPO."""
 

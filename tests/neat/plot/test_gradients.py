@@ -70,6 +70,23 @@ def test_what_fit_and_ppo_return_can_be_drawn(tmp_path):
         plot.training(fitted)
 
 
+def test_losses_by_learning_rate(tmp_path):
+    found = gradient.Sweep(np.array([1.0, 0.01, 0.1, 10.0]), np.array([3.0, 2.0, 0.5, np.nan]))
+    figure = plot.rates(found)
+    (axes,) = figure.axes
+    assert lines(axes) == {
+        "loss": [[0.01, 0.1, 1.0, 10.0], [2.0, 0.5, 3.0, pytest.approx(np.nan, nan_ok=True)]],
+        "lowest, at a rate of 0.1": [[0.1], [0.5]],
+        "diverged": [[10.0], [1.0]],
+    }
+    assert axes.get_xscale() == "log" and axes.get_yscale() == "linear"
+    assert axes.get_xlabel() == "learning rate"
+    plot.rates(found, tmp_path / "rates.svg")
+    for wrong in (3, (np.ones(2), np.ones(3)), (np.ones(2), np.full(2, np.nan))):
+        with pytest.raises(ValueError, match=r"^sweep: expected rates and losses"):
+            plot.rates(wrong)
+
+
 def test_each_metric_of_ppo_has_a_sentence():
     history = np.zeros(4, ppo.UPDATE)
     history["steps"] = np.arange(1, 5) * 100
