@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neat.config.config import Config, load_settings, merge
-from neat.config.data_settings import check_outputs, choose_settings
+from neat.config.data_settings import check_outputs, choose_settings, log_choices
 
 if TYPE_CHECKING:
     from experiments.cli.flags import Options
@@ -24,14 +24,17 @@ def build_config(experiment: Experiment, task: Task, options: Options, flags: di
     """
     base = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
     settings = merge(base, experiment.needs)
-    build = _choose_for_task if experiment.has_own_data and options.preset is None else _build_for_task
     if options.config is not None:
         settings = merge(settings, load_settings(options.config))
         try:
-            build(task, settings)
+            _build_for_task(task, settings)
         except ValueError as error:
             raise ValueError(f"{options.config}: {error}") from None
-    return build(task, merge(settings, flags))
+    settings = merge(settings, flags)
+    chosen = choose_settings(task, settings) if experiment.has_own_data and options.preset is None else {}
+    config = _build_for_task(task, merge(chosen, settings))
+    log_choices(chosen, settings)
+    return config
 
 
 def find_contradiction(config: Config, flags: dict[str, Any], prefix: str = "") -> str | None:
@@ -45,11 +48,6 @@ def find_contradiction(config: Config, flags: dict[str, Any], prefix: str = "") 
         elif current != value:
             return f"{prefix}{name}: the run has {current!r}, which a resumed run keeps, got {value!r}"
     return None
-
-
-def _choose_for_task(task: Task, settings: dict[str, Any]) -> Config:
-    """Return a config whose other settings suit the task's data."""
-    return _build_for_task(task, merge(choose_settings(task, settings), settings))
 
 
 def _build_for_task(task: Task, settings: dict[str, Any]) -> Config:

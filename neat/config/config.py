@@ -14,7 +14,7 @@ import numpy as np
 import tomli_w
 from pydantic import Field, model_validator
 
-from neat.config.data_settings import check_outputs, choose_settings
+from neat.config.data_settings import check_outputs, choose_settings, log_choices
 from neat.config.explanation import extend_docstring, format_table, list_settings
 from neat.config.models import (
     CrossoverConfig,
@@ -92,8 +92,10 @@ class Config(Settings):
                 output activation cannot return the targets of the task.
         """
         sizes = {"num_inputs": _read_size(task, "num_inputs"), "num_outputs": _read_size(task, "num_outputs")}
-        config = cls(**merge(merge({"genome": sizes}, choose_settings(task, settings)), settings))
+        chosen = choose_settings(task, settings)
+        config = cls(**merge(merge({"genome": sizes}, chosen), settings))
         check_outputs(task, config.genome)
+        log_choices(chosen, settings)
         return config
 
     @classmethod

@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3  # of the ends of a range, which many functions only approach
 
 
 def choose_settings(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings that suit the task's data, as nested dictionaries, and log those that are not `given`.
+    """Return settings that suit the task's data, as nested dictionaries, for what is not `given`.
 
     Nothing is chosen for other tasks than data sets, and where the default activation can produce the right outputs:
     the defaults are tuned for such tasks, of which exclusive or is one.
@@ -41,10 +41,17 @@ def choose_settings(task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
         del chosen["genome"]["output_activation"]
     if "activation_options" in genome:
         del chosen["genome"]["activation"]
-    listed = ", ".join(f"{name} = {value!r}" for name, value in _missing(chosen, given))
+    return chosen
+
+
+def log_choices(chosen: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Log what `choose_settings` has chosen and is not given."""
+    listed = ", ".join(
+        f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value!r}"
+        for name, value in _missing(chosen, given)
+    )
     if listed:
         _log.info("settings chosen for this data set: %s", listed)
-    return chosen
 
 
 def check_outputs(task: Task, genome: GenomeConfig) -> None:
