@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.models.model import Model
 from evaluators.models.outputs import Classes
-from evaluators.models.preparation import model_parts, prepare
+from evaluators.models.preparation import Encoding, encode_classes, model_parts, prepare, warn_of_scales
 from evaluators.samples import as_samples
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
@@ -36,7 +37,9 @@ class Supervised:
       greater than all others; with one output, it must be on the target's side of 0.5.
 
     Args:
-        inputs: Array of shape (samples, inputs).
+        inputs: Array of shape (samples, inputs), or a table such as a frame of pandas. A column of text, in a table or
+            in an array of objects, becomes an input for each category, which is 1 where a cell holds it and otherwise
+            0. Inputs should have deviations of about 1; those that are far from it bring a warning.
         targets: Array of shape (samples, outputs) or (samples,). For `cross_entropy` and `accuracy`: integer
             labels of shape (samples,), from 0, where two classes mean one output and more mean one output
             each; or 0 and 1 of shape (samples, 1); or each class's probability, of shape (samples, classes).
@@ -70,9 +73,12 @@ class Supervised:
             pandas.
         output_names: Names of the outputs; default: those of the columns, if `targets` is a table or a series. If the
             targets are classes in one column, the name of that column.
-
         sample_weight: How much each sample counts in a named fitness, shape (samples,), not negative; only ratios
             matter. None: all alike.
+        missing: "mean": an empty cell of the inputs (NaN, None or blank text) counts as the mean of its column or, in
+            text, as its most frequent category, in the data of predictions too. None: empty cells are refused.
+        categories: The categories of columns of text, by the names of the columns; default: those of a categorical
+            column of pandas, otherwise those in the data. Models refuse others.
 
     Attributes:
         learned: The genomes of the last call with what they have learned; None if none of them learned.
@@ -107,16 +113,20 @@ class Supervised:
         input_names: Sequence[str] | None = None,
         output_names: Sequence[str] | None = None,
         sample_weight: Any = None,
+        missing: Literal["mean"] | None = None,
+        categories: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        prepared = prepare(inputs, targets, fitness, standardise, classes, (input_names, output_names))
+        names, encoding = (input_names, output_names), Encoding(missing, categories)
+        prepared = prepare(inputs, targets, fitness, standardise, classes, names, encoding)
         self.samples = as_samples(prepared.inputs, prepared.targets, fitness, steps, sample_weight)
         self._parts = model_parts(prepared, self.samples)
+        if prepared.rows.scaling is None:
+            warn_of_scales(self.samples.inputs, prepared.rows)
         check_count("learn_steps", learn_steps, 0)
         check_count("learn_every", learn_every)
         check_share("learn_best", learn_best)
         if learn_batch is not None:
             check_count("learn_batch", learn_batch)
-        self._device, self._workers = device, workers
         self._engine = engine_for(resolve_device(device, unsupported_reason), workers)
         self.devices = self._engine.devices
         self.learned: Genomes | None = None
@@ -227,24 +237,18 @@ class Supervised:
             ValueError: An array has the wrong shape or is not finite, or a label is unknown.
         """
         rows, outputs = self._parts
-        labels = None
+        inputs = rows.read("inputs", inputs, self.num_inputs)
         if isinstance(outputs, Classes):
-            labels = outputs.labels
+            targets, _ = encode_classes(targets, outputs.labels)
         elif outputs.scaling is not None:
             columns = as_float64("targets", targets).reshape(len(targets), -1)
             check_size("targets", "outputs", columns.shape[1], self.num_outputs)
             targets = outputs.scaling.apply("targets", columns)
-        other = Supervised(
-            rows.read("inputs", inputs, self.num_inputs),
-            targets,
-            self.samples.fitness,
-            self.samples.steps,
-            self._device,
-            workers=self._workers,
-            classes=labels,
-            sample_weight=sample_weight,
-        )
-        other._parts = self._parts
+        other = copy.copy(self)
+        other.samples = as_samples(inputs, targets, self.samples.fitness, self.samples.steps, sample_weight)
+        check_size("targets", "outputs", other.num_outputs, self.num_outputs)
+        other._scorer = self._engine.scorer(other.samples)
+        other._learner, other._polishes, other.learned, other.gain = None, False, None, None
         return other
 
     def model(self, champion: Genome) -> Model:

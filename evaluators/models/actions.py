@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import FailFast, Field, model_validator
 
 from evaluators.checks import check_size
-from evaluators.models.inputs import Number, Part
+from evaluators.models.part import Number, Part
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genomes
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from evaluators.checks import as_float64, check_size
 from neat.support.messages import quote, shorten
+from neat.support.validation import check_unmasked
 
 _LONGEST_LIST = 300  # characters of names in a message
 
@@ -61,6 +62,79 @@ def read_rows(field: str, data: Any, names: Sequence[str] | None, count: int) ->
         raise ValueError(f"{field}: expected shape (samples, {count}), got {rows.shape}")
     check_size(field, "columns", rows.shape[1], count)
     return rows
+
+
+def split_columns(field: str, data: Any, names: Sequence[str] | None, count: int | None) -> dict[str, Any]:
+    """Return the columns of data, each (samples,), by their names in messages.
+
+    Args:
+        field: The name of the data in messages.
+        data: An array of shape (samples, columns), of numbers or objects, or a table.
+        names: The names of the columns, if they are known. Those of a table are taken in this order.
+        count: The number of columns, if it is known.
+
+    Raises:
+        ValueError: A column is missing or unknown, or the shape differs.
+    """
+    given = column_names(data)
+    if given is not None and names is not None:
+        check_columns(field, given, names)
+        return {f"{field}: column {quote(name)}": data[name] for name in names}
+    is_array = hasattr(data, "dtype") or hasattr(data, "columns")
+    rows = np.asarray(data) if is_array else np.asarray(data, object)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise ValueError(f"{field}: expected shape (samples, {count or 'inputs'}), got {rows.shape}")
+    if count is not None:
+        check_size(field, "columns", rows.shape[1], count)
+    labels = range(rows.shape[1]) if names is None else map(quote, names)
+    return {f"{field}: column {label}": rows[:, k] for k, label in enumerate(labels)}
+
+
+def read_cells(field: str, column: Any) -> np.ndarray:
+    """Return a column's cells: float64 with NaN where they are empty, or objects, text with None where it is empty.
+
+    Args:
+        field: The name of the column in messages.
+        column: An array or a series (samples,). None, NaN, pandas' NA and blank text are empty.
+
+    Raises:
+        ValueError: The column has other objects than numbers or text, or both.
+    """
+    check_unmasked(field, column)
+    cells = np.asarray(column)
+    if cells.ndim != 1:
+        raise ValueError(f"{field}: expected shape (samples,), got {cells.shape}")
+    if cells.dtype.kind in "fiub":
+        return cells.astype(np.float64)
+    if cells.dtype.kind not in "OUT":
+        raise ValueError(f"{field}: expected numbers or text, got dtype {cells.dtype}")
+    plain = [None if _is_empty(cell) else cell for cell in cells.astype(object)]
+    kinds = {isinstance(cell, str) for cell in plain if cell is not None}
+    if kinds == {True, False}:
+        number = next(cell for cell in plain if cell is not None and not isinstance(cell, str))
+        text = next(cell for cell in plain if isinstance(cell, str))
+        raise ValueError(f"{field}: expected numbers or text, got both: {quote(number)} and {quote(text)}")
+    if kinds == {False}:
+        try:
+            return np.array([np.nan if cell is None else float(cell) for cell in plain])
+        except (TypeError, ValueError):
+            wrong = next(cell for cell in plain if cell is not None)
+            raise ValueError(f"{field}: expected numbers or text, got {quote(wrong)}") from None
+    result = np.empty(len(plain), object)
+    result[:] = plain
+    return result
+
+
+def declared_categories(column: Any) -> Sequence[str] | None:
+    """Return the categories of a categorical series of pandas, if they are text."""
+    categories = getattr(getattr(column, "cat", None), "categories", None)
+    return None if categories is None or not all(isinstance(c, str) for c in categories) else list(categories)
+
+
+def _is_empty(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or bool(cell != cell)
 
 
 def check_columns(field: str, given: Sequence[str], names: Sequence[str]) -> None:

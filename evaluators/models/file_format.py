@@ -17,7 +17,8 @@ from neat.support.files import write_atomically
 from neat.support.messages import quote, shorten
 from neat.support.text_files import read_text, shorten_path
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)  # 1 lacks the encodings of columns
 _MOST_BYTES = 2**31  # a genome of a million connections takes a tenth of it
 
 Inputs: TypeAlias = Rows | Observations
@@ -59,8 +60,9 @@ def read(path: str | Path, build: Callable[[Parts], _Result]) -> _Result:
         if not isinstance(content, dict) or content.get("model") != "batchneat":
             raise ValueError(f"holds no model{_other_content(content)}")
         version = content.get("version")
-        if version != VERSION:
-            raise ValueError(f"version: is {quote(version)}, and this version of batchneat reads {VERSION}")
+        if version not in READABLE:
+            known = " and ".join(map(str, READABLE))
+            raise ValueError(f"version: is {quote(version)}, and this version of batchneat reads {known}")
         return build(Parts(**content))
     except RecursionError:
         raise ValueError(f"{shorten_path(path)}: holds no model: it is nested too deeply") from None

@@ -9,22 +9,13 @@ import numpy as np
 from pydantic import FailFast, Field, model_validator
 
 from evaluators.checks import as_float32, as_float64, check_size
-from evaluators.models.columns import check_names, read_rows
+from evaluators.models.columns import check_names, read_cells, read_rows, split_columns
+from evaluators.models.encoding import Column
+from evaluators.models.part import Names, Numbers, Part, Positive
 from evaluators.moments import FLOAT64, exceeds_rounding, moments
-from neat.support.validation import NOT_TEXT, Model
+from neat.support.validation import NOT_TEXT
 
-Number = Annotated[float, NOT_TEXT]
-Numbers = Annotated[tuple[Number, ...], FailFast()]
 _Float32 = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
-Positive = Annotated[float, Field(gt=0), NOT_TEXT]
-Names = tuple[str, ...]
-
-
-class Part(Model):
-    """A part of a model. Its fields are plain data; arrays that are made of them when needed do not count."""
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.model_dump() == other.model_dump()
 
 
 class Scaling(Part):
@@ -39,16 +30,27 @@ class Scaling(Part):
         return self
 
     @classmethod
-    def standardising(cls, values: np.ndarray) -> Scaling:
-        """Return the scaling of float64 (samples, columns) to mean 0 and deviation 1; a constant is only shifted."""
+    def standardising(cls, values: np.ndarray, kept: np.ndarray | None = None) -> Scaling:
+        """Return the scaling of columns to mean 0 and deviation 1; a constant is only shifted.
+
+        Args:
+            values: float64 (samples, columns).
+            kept: Which columns stay as they are, bool (columns,); None: none.
+        """
         mean, deviation = moments(values)
         scale = np.where(exceeds_rounding(deviation, mean, FLOAT64), deviation, 1.0)
+        if kept is not None:
+            mean, scale = np.where(kept, 0.0, mean), np.where(kept, 1.0, scale)
         return cls(shift=tuple(mean.tolist()), scale=tuple(scale.tolist()))
 
     def apply(self, field: str, values: np.ndarray) -> np.ndarray:
         """Return scaled values, float32, of float64 (samples, columns); `field` names them in messages."""
+        return as_float32(f"{field}, standardised", self.scale_values(values))
+
+    def scale_values(self, values: np.ndarray) -> np.ndarray:
+        """Return scaled values, float64, which may overflow, of float64 (samples, columns)."""
         with np.errstate(over="ignore"):
-            return as_float32(f"{field}, standardised", (values - self._shift) / self._scale)
+            return (values - self._shift) / self._scale
 
     def undo(self, values: np.ndarray) -> np.ndarray:
         """Return values in their own unit, float64, of scaled ones (samples, columns)."""
@@ -64,34 +66,75 @@ class Scaling(Part):
 
 
 class Rows(Part):
-    """Inputs are rows of data, of which each column has a name, and maybe a scale."""
+    """Inputs are rows of data, whose columns have names, an encoding and a scale, each if it is known."""
 
     kind: Literal["rows"] = "rows"
     names: Names | None = None
     """Names of the columns."""
+    columns: tuple[Column, ...] | None = None
+    """The encodings of the columns; None: each is an input, and no cell is empty."""
     scaling: Scaling | None = None
-    """The standardisation of the columns."""
+    """The standardisation of the inputs."""
 
     @model_validator(mode="after")
     def _check(self) -> Rows:
         if self.names is not None:
             check_names("names", self.names)
+            if self.columns is not None:
+                check_size("columns", "columns, as names has", len(self.columns), len(self.names))
         return self
 
     def check(self, num_inputs: int) -> None:
-        """Raise a ValueError unless names and scales fit a network with this number of inputs."""
-        if self.names is not None:
+        """Raise a ValueError unless names, encodings and scales fit a network with this number of inputs."""
+        if self.columns is not None:
+            width = sum(column.width for column in self.columns)
+            check_size("columns", "inputs, as the network has", width, num_inputs)
+        elif self.names is not None:
             check_size("names", "names, one for each input", len(self.names), num_inputs)
         if self.scaling is not None:
             check_size("scaling", "columns, one for each input", len(self.scaling.shift), num_inputs)
+
+    @property
+    def input_names(self) -> Names | None:
+        """Names of the network's inputs, such as "colour=red" for a category; None if the columns have none."""
+        if self.names is None or self.columns is None:
+            return self.names
+        named = zip(self.names, self.columns, strict=True)
+        return tuple(each for name, column in named for each in column.input_names(name))
+
+    @property
+    def is_category(self) -> np.ndarray | None:
+        """Which inputs stand for a category, bool (inputs,); None if none does."""
+        if self.columns is None:
+            return None
+        return np.repeat([column.kind == "text" for column in self.columns], [c.width for c in self.columns])
+
+    def count_columns(self, num_inputs: int) -> int:
+        """Return the number of columns of the data of a network with this number of inputs."""
+        return num_inputs if self.columns is None else len(self.columns)
+
+    def encode(self, field: str, data: Any, num_inputs: int) -> np.ndarray:
+        """Return the inputs before they are scaled, float64 (samples, inputs).
+
+        Raises:
+            ValueError: A column is missing or unknown, the shape differs, a number is not finite, a cell is empty that
+                the model does not fill, or a category is unknown.
+        """
+        if self.columns is None:
+            return read_rows(field, data, self.names, num_inputs)
+        cells = split_columns(field, data, self.names, len(self.columns))
+        parts = zip(self.columns, cells.items(), strict=True)
+        return np.concatenate(
+            [column.encode(label, read_cells(label, values)) for column, (label, values) in parts], axis=1
+        )
 
     def read(self, field: str, data: Any, num_inputs: int) -> np.ndarray:
         """Return what the network gets, float32 (samples, inputs).
 
         Raises:
-            ValueError: A column is missing or unknown, the shape differs, or a number is not finite.
+            ValueError: `encode` would raise it, or a number is not finite once it is scaled.
         """
-        rows = read_rows(field, data, self.names, num_inputs)
+        rows = self.encode(field, data, num_inputs)
         return as_float32(field, rows) if self.scaling is None else self.scaling.apply(field, rows)
 
 

@@ -97,8 +97,8 @@ class Model:
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
-        """The names of the inputs, or None if they are unknown."""
-        return self.inputs.names if isinstance(self.inputs, Rows) else None
+        """The names of the network's inputs, such as "colour=red" for a category; None if they are unknown."""
+        return self.inputs.input_names if isinstance(self.inputs, Rows) else None
 
     @property
     def output_names(self) -> tuple[str, ...] | None:

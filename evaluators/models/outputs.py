@@ -10,7 +10,8 @@ from pydantic import FailFast, StrictBool, StrictFloat, StrictInt, StrictStr, mo
 
 from evaluators.checks import check_size
 from evaluators.models.columns import check_names
-from evaluators.models.inputs import Names, Part, Scaling
+from evaluators.models.inputs import Scaling
+from evaluators.models.part import Names, Part
 from neat.support.messages import quote
 
 Label = StrictBool | StrictInt | StrictFloat | StrictStr

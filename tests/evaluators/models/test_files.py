@@ -73,7 +73,7 @@ def _set(path, value):
 NODE = ["genome", "nodes", 0]
 DAMAGED = [
     (_set(["model"], "other"), r"holds no model$"),
-    (_set(["version"], 2), r"version: is 2, and this version of batchneat reads 1$"),
+    (_set(["version"], 3), r"version: is 3, and this version of batchneat reads 1 and 2$"),
     (_set(["surplus"], 2), r"surplus: there is no such field$"),
     (_set(["genome"], 2), r"genome: input should be a valid dictionary, got 2$"),
     (_set([*NODE, "bias"], "x"), r"genome: nodes.0.bias: must be a number, got 'x'$"),
