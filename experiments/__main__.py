@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(command: list[str]) -> None:
     from experiments.cli import flags, help
+    from experiments.cli.logs import show_logs
     from experiments.tasks import experiment
     from neat.kernels import parallel
 
@@ -71,7 +72,8 @@ def _dispatch(command: list[str]) -> None:
         from experiments.runs.repeated import run_repeatedly as work
     else:
         from experiments.runs.single import start as work
-    work(name, line, command)
+    with show_logs(options.quiet):
+        work(name, line, command)
 
 
 def _print_error(message: str) -> int:

@@ -13,13 +13,15 @@ import numpy as np
 
 import evaluators
 from evaluators.episodes.base import Episodes, Episodic
+from evaluators.models.inputs import Rows
 from evaluators.models.outputs import Classes, Values
 from evaluators.moments import moments
 from experiments.cli.flags import read
+from experiments.cli.logs import show_logs
 from experiments.runs import description as descriptions
 from experiments.runs.folder import MODEL
 from experiments.runs.single import close_evaluator
-from experiments.tasks.data import Table, read_table
+from experiments.tasks.csv_file import Table, read_table
 from experiments.tasks.experiment import PLAY, PREDICT, find_experiment
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import quote, shorten
@@ -86,7 +88,9 @@ def predict(model_path: Path, data: Path, options: Predict) -> None:
     model = evaluators.load(file)
     if not isinstance(model.outputs, Values | Classes):
         raise ValueError(f"{PREDICT}: {shorten_path(file)} acts in an environment; use {PLAY}")
-    table = read_table(data, getattr(model.inputs, "names", None), model.num_inputs)
+    assert isinstance(model.inputs, Rows)
+    with show_logs(output is None):
+        table = read_table(data, model.inputs, model.num_inputs)
     names, columns = _predictions(model, table)
     taken = sorted(set(names) & set(table.other_names))
     if taken:

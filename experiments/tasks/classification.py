@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evaluators.class_targets import one_hot
-from experiments.tasks.data import (
-    Data,
-    Split,
-    check_split,
-    digits,
-    iris,
-    read_csv,
-    spirals,
-    split,
-    standardise,
-)
-from experiments.tasks.prediction import Learnable, Sets, accuracy, predictions
+from experiments.tasks.csv_file import read_csv
+from experiments.tasks.data import Data, Split, digits, iris, spirals, split
+from experiments.tasks.data_set import DataSet
+from experiments.tasks.prediction import Sets, accuracy, predictions
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -30,20 +22,16 @@ _BUILT_IN = {"iris": iris, "digits": digits, "spirals": spirals}
 
 
 @dataclass(frozen=True)
-class Classification(Learnable):
+class Classification(DataSet):
     """Classify samples; fitness is minus the cross-entropy on the training part.
 
-    Features are standardised with the training part's mean and standard deviation. Each class has an output.
+    Features are standardised by the training part. Each class has an output.
     """
 
     data: str = "spirals"
     """CSV file with a header, or "iris", "digits" or "spirals"."""
     target: str | None = None
     """Column of the file with the classes; all other columns are inputs."""
-    test_share: float = 0.25
-    """Share of each class held out for testing."""
-    split_seed: int = 0
-    """Seed of the division; all runs of a study share it."""
 
     generations = 200
     loss = "cross_entropy"
@@ -57,22 +45,12 @@ class Classification(Learnable):
                 f"target: must name a column of a CSV file, and cannot be combined with {', '.join(_BUILT_IN)}; "
                 f"got {self.target!r} with data {self.data}"
             )
-        check_split(self.test_share, self.split_seed)
+        self.check_options()
 
     @property
     def files(self) -> dict[str, Path]:
         """The CSV file."""
         return {} if self.data in _BUILT_IN else {"data": Path(self.data)}
-
-    @property
-    def has_own_data(self) -> bool:
-        """Whether the data are from a CSV file."""
-        return bool(self.files)
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the features."""
-        return self._data.names
 
     @property
     def output_names(self) -> list[str]:
@@ -88,11 +66,9 @@ class Classification(Learnable):
         """Return the features in their own unit, and the names of columns and classes."""
         _, targets, train, _ = self.sets()  # which also checks that float32 can hold the test part
         return {
-            "inputs": self._data.features[train],
+            **self.describe_inputs(),
             "targets": targets[train],
-            "standardise": True,
             "classes": self._classes.tolist(),
-            "input_names": self._data.names,
             "output_names": [self.target or "class"],
         }
 
@@ -113,7 +89,7 @@ class Classification(Learnable):
             loaded = _BUILT_IN[self.data]()
         else:
             assert self.target is not None
-            loaded = read_csv(self.data, self.target, classes=True)
+            loaded = read_csv(self.data, self.target, classes=True, fills=self.missing is not None)
         count = len(np.unique(loaded.target))
         if not 2 <= count <= len(loaded.target) // 2:
             raise ValueError(
@@ -134,7 +110,3 @@ class Classification(Learnable):
     @cached_property
     def _split(self) -> Split:
         return split(len(self._truth), self.test_share, self.split_seed, self._data.target)
-
-    @cached_property
-    def _features(self) -> np.ndarray:
-        return standardise(self._data.features, self._split.train, self._data.names)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evaluators.moments import moments
-from experiments.tasks.data import GREATEST, Data, Split, check_split, read_csv, split, standardise
+from experiments.tasks.csv_file import read_csv
+from experiments.tasks.data import GREATEST, Data, Split, split, standardise
+from experiments.tasks.data_set import DataSet
 from experiments.tasks.formula import Formula
-from experiments.tasks.prediction import Learnable, Sets, predictions
+from experiments.tasks.prediction import Sets, predictions
 
 if TYPE_CHECKING:
     from neat import Genome
@@ -22,10 +24,10 @@ DEFAULT_FORMULA = "x * sin(x)"
 
 
 @dataclass(frozen=True)
-class Regression(Learnable):
+class Regression(DataSet):
     """Fit a formula or a column of a CSV file; fitness is minus the mean squared error on the training part.
 
-    Features and target are standardised with the training part's mean and standard deviation.
+    Features and target are standardised by the training part.
     """
 
     formula: str | None = None
@@ -38,10 +40,6 @@ class Regression(Learnable):
     """CSV file with a header, in place of a formula."""
     target: str | None = None
     """Column of the file to predict; all other columns are inputs."""
-    test_share: float = 0.25
-    """Share of the samples held out for testing."""
-    split_seed: int = 0
-    """Seed of the samples and their division; all runs of a study share it."""
     solved_at: float | None = None
     """Test R² of a champion that ends the run; by default, none does."""
 
@@ -62,22 +60,12 @@ class Regression(Learnable):
             raise ValueError(f"samples: must be from 4 to 10000000, got {self.samples}")
         if self.solved_at is not None and not self.solved_at <= 1:
             raise ValueError(f"solved_at: must be at most 1, got {self.solved_at}")
-        check_split(self.test_share, self.split_seed)
+        self.check_options()
 
     @property
     def files(self) -> dict[str, Path]:
         """The CSV file."""
         return {} if self.data is None else {"data": Path(self.data)}
-
-    @property
-    def has_own_data(self) -> bool:
-        """Whether the data are from a CSV file."""
-        return bool(self.files)
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the features."""
-        return self._data.names
 
     @property
     def output_names(self) -> list[str]:
@@ -87,18 +75,15 @@ class Regression(Learnable):
     def sets(self) -> Sets:
         """Return standardised features and targets."""
         train = self._split.train
-        features = standardise(self._data.features, train, self._data.names)
         targets = standardise(self._data.target[:, None], train, [self.target or "formula"])
-        return Sets(features, targets, *self._split)
+        return Sets(self._features, targets, *self._split)
 
     def training_data(self) -> dict[str, Any]:
         """Return features and targets in their own unit, and the names of the columns."""
         train = self.sets().train  # which also checks that float32 can hold the test part
         return {
-            "inputs": self._data.features[train],
+            **self.describe_inputs(),
             "targets": self._data.target[train],
-            "standardise": True,
-            "input_names": self._data.names,
             "output_names": [self.target or "formula"],
         }
 
@@ -136,7 +121,7 @@ class Regression(Learnable):
     def _data(self) -> Data:
         if self.data is not None:
             assert self.target is not None
-            return read_csv(self.data, self.target, classes=False)
+            return read_csv(self.data, self.target, classes=False, fills=self.missing is not None)
         formula = Formula(DEFAULT_FORMULA if self.formula is None else self.formula)
         generator = np.random.default_rng(self.split_seed)
         values = {name: generator.uniform(*self.range, self.samples) for name in formula.variables}

@@ -1,5 +1,6 @@
 """Valid and invalid CSV files, and the errors about them."""
 
+import logging
 import math
 import os
 import re
@@ -8,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from experiments.tasks.data import read_csv
+from experiments.tasks.csv_file import read_csv
 
 
 def read(tmp_path, content, target="b", classes=False):
@@ -64,41 +65,78 @@ def test_what_is_not_finite(tmp_path, text):
 
 @pytest.mark.parametrize("text", ["", "  ", '""'])
 def test_empty_cells(tmp_path, text):
-    assert refusal(tmp_path, f"a,b\n{text},2\n") == "line 2: column 'a': must not be empty"
+    message = "line 2: column 'a': must not be empty; --missing mean fills empty cells"
+    assert refusal(tmp_path, f"a,b\n{text},2\n") == message
     assert refusal(tmp_path, f"a,b\n1,{text}\n") == "line 2: column 'b': must not be empty"
 
 
 SEPARATED = {
-    "semicolons": [
-        "a;b;c\n1,5;2;3\n",
-        '"a";"b"\n"1,5";"2"\n',
-        "price, EUR;b\n1;2\n",
-        "sep=;\na;b\n",
-        "\ufeffb ; a\n",
-    ],
-    "tabs": ["a\tb\tc\n1\t2\t3\n", '"a"\t"b"\n', "a, x\tb\n"],
-    "vertical bars": ["a|b|c\n1|2|3\n"],
+    "a;b;c\n1,5;2;3\n": ("semicolons", True, [[1.5, 3]], [2]),
+    '"a";"b"\n"1,5";"2"\n': ("semicolons", True, [[1.5]], [2]),
+    "price, EUR;b\n1;2\n": ("semicolons", False, [[1]], [2]),
+    "\ufeffb ; a\n1.5;2\n": ("semicolons", False, [[2]], [1.5]),
+    "\n\na;b\n-,5;+1,25e2\n": ("semicolons", True, [[-0.5]], [125]),
+    "a\tb\tc\n1\t2\t3\n": ("tabs", False, [[1, 3]], [2]),
+    "a, x\tb\n0,25\t2\n": ("tabs", True, [[0.25]], [2]),
+    "a|b|c\n1|2|3\n": ("vertical bars", False, [[1, 3]], [2]),
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [(name, text) for name, texts in SEPARATED.items() for text in texts]
-)
-@pytest.mark.parametrize("classes", [False, True])
-def test_another_separator_is_named(tmp_path, name, text, classes):
-    message = refusal(tmp_path, text, classes=classes)
-    assert message.startswith(
-        f"line 1: expected commas between the columns, found {name}; save the file with"
-    )
+@pytest.mark.parametrize("text", SEPARATED)
+def test_separators_and_decimal_commas_are_detected_and_logged(tmp_path, text, caplog):
+    caplog.set_level(logging.INFO, "experiments.data")
+    name, commas, features, target = SEPARATED[text]
+    data = read(tmp_path, text)
+    assert data.features.tolist() == features and data.target.tolist() == target
+    end = ", and numbers have decimal commas" if commas else ""
+    assert caplog.messages == [f"{tmp_path / 'a.csv'}: {name} separate the columns{end}"]
+
+
+def test_commas_are_not_worth_a_line(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "experiments.data")
+    read(tmp_path, "a,b\n1.5,2\n")
+    assert not caplog.messages
+
+
+def test_decimal_points_and_commas_do_not_mix(tmp_path):
+    comma = "line 3: column 'b': '2,5' has a decimal comma, but line 2 a decimal point"
+    assert refusal(tmp_path, "a;b\n1.5;2\n1;2,5\n") == comma
+    point = "line 4: column 'a': '1.5' has a decimal point, but line 2 a decimal comma"
+    assert refusal(tmp_path, "a;b\n1,5;2\n3;4\n1.5;2\n") == point
+    thousands = "line 2: column 'b': must be a number, got '1.234,5'; numbers look like"
+    assert refusal(tmp_path, "a;b\n1;1.234,5\n").startswith(thousands)
 
 
 @pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
 def test_another_separator_under_a_header_with_commas_is_named(tmp_path, separator, name):
     for row in "1 2 3", "1,5 2 3", "1,5 2,5 3,5":
         message = refusal(tmp_path, "a,b,c\n7,8,9\n" + row.replace(" ", separator) + "\n")
-        assert message.startswith(f"line 3: expected commas between the columns, found {name}; save the file")
+        assert message == f"line 3: expected commas between the values, as in the header, found {name}"
     wrong = refusal(tmp_path, f"a,b,c\n1{separator}2\n")
     assert wrong == "line 2: expected 3 values, got 1"
+
+
+def test_columns_without_a_number_are_text(tmp_path):
+    data = read(tmp_path, "a,b,c\nu v,1,2\n ?,2,3\nu v,3,4\n")
+    assert data.features.tolist() == [["u v", 2], ["?", 3], ["u v", 4]]
+    assert data.names == ["a", "c"] and data.categories == {"a": ("?", "u v")}
+    many = "".join(f"n{k},{k}\n" for k in range(9))
+    message = "column 'a': has 9 different texts in 9 samples, too many to learn from; leave the column out"
+    assert refusal(tmp_path, f"a,b\n{many}") == message
+    late = refusal(tmp_path, "a,b\nu,1\n5,2\n")
+    assert late.startswith("line 2: column 'a': must be a number, got 'u'; numbers look like")
+
+
+def test_empty_cells_that_are_filled(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n1,2,u\n,3, \n")
+    data = read_csv(path, "b", False, fills=True)
+    assert data.features.tolist() == [[1, "u"], [None, None]]
+    path.write_text("a,b\n1,2\n,3\n")
+    np.testing.assert_array_equal(read_csv(path, "b", False, fills=True).features, [[1], [np.nan]])
+    path.write_text("a,b\n1,2\n3,\n")
+    with pytest.raises(ValueError, match=r"line 3: column 'b': must not be empty$"):
+        read_csv(path, "b", False, fills=True)
 
 
 def test_a_semicolon_in_a_name_is_no_separator(tmp_path):

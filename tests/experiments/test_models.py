@@ -70,6 +70,67 @@ def test_a_regression_predicts_in_the_unit_of_the_target(tmp_path, capsys):
     assert whole == pytest.approx(sum(parts) / 12, rel=1e-4)
 
 
+def write_cars(path, separator=",", sign=".", colours=("red", "blue", "green"), **names):
+    rng = np.random.default_rng(1)
+    rows = [["colour", "size", "price"]]
+    for k in range(40):
+        size = rng.uniform(1, 5)
+        row = [colours[k % 3], f"{size:.3f}", f"{1000 * size + 500 * (k % 3):.2f}"]
+        rows.append([each.replace(".", sign) for each in row])
+    rows[7][0] = rows[9][1] = ""
+    path.write_text("".join(separator.join(row) + "\n" for row in rows))
+
+
+def test_text_empty_cells_and_decimal_commas(tmp_path, capsys):
+    """Files with other separators, and frames, give the same run; the model predicts from the raw columns."""
+    command = ["regression", "--target", "price", "--missing", "mean", *RUN[:-1], "--data"]
+    write_cars(tmp_path / "plain.csv")
+    write_cars(tmp_path / "german.csv", ";", ",")
+    for name in ("plain", "german"):
+        assert main([*command, f"{name}.csv", "--output", name]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines.count("german.csv: semicolons separate the columns, and numbers have decimal commas") == 1
+    assert lines.count("text columns, with an input for each category: 'colour' (3)") == 2
+    assert (
+        sum(
+            line.startswith("settings chosen for this data set: genome.activation = 'tanh'") for line in lines
+        )
+        == 2
+    )
+    model = (tmp_path / "german" / "model.json").read_bytes()
+    assert model == (tmp_path / "plain" / "model.json").read_bytes()
+    assert "weight]\nmean = 0.0\nspread = 0.5" in (tmp_path / "plain" / "config.toml").read_text()
+    assert "colour=green" in (tmp_path / "plain" / "champion.svg").read_text()
+    (tmp_path / "new.csv").write_text("size\tid\tcolour\n2,5\tx\tred\n\ty\tgreen\n3\tz\t\n")
+    assert main(["predict", "german", "new.csv", "--output", "predicted.csv"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "new.csv: tabs separate the columns, and numbers have decimal commas\n"
+    )
+    loaded = evaluators.load("german/model.json")
+    expected = loaded.predict([["red", 2.5], ["green", None], [None, 3.0]])
+    assert [float(row["prediction"]) for row in read("predicted.csv")] == expected.tolist()
+    (tmp_path / "pink.csv").write_text("size,colour\n2.5,red\n1,pink\n")
+    assert main(["predict", "german", "pink.csv"]) == 2
+    message = "error: pink.csv: line 3: column 'colour': expected one of 'blue', 'green', 'red', got 'pink'\n"
+    assert capsys.readouterr().err == message
+
+
+def test_quiet_runs_print_no_lines_of_the_log(tmp_path, capsys):
+    write_cars(tmp_path / "cars.csv", ";")
+    assert main(["regression", "--data", "cars.csv", "--target", "price", "--missing", "mean", *RUN]) == 0
+    assert "separate" not in capsys.readouterr().out
+
+
+def test_a_category_of_the_test_part_alone_is_known(tmp_path):
+    """Categories are those of the whole file, so that the division does not decide which ones a model knows."""
+    rows = ["colour,size,price", *(f"{'red' if k else 'blue'},{k},{k}" for k in range(8)), "blue,9,9"]
+    (tmp_path / "cars.csv").write_text("\n".join(rows))
+    for seed in range(6):
+        task = Regression(data="cars.csv", target="price", split_seed=seed)
+        assert task.sets().inputs.shape == (9, 3) and task.evaluator("cpu").num_inputs == 3
+
+
 def test_play(tmp_path, capsys):
     main(["pendulum", "--observations", "normalised", "--output", "out", *RUN])
     capsys.readouterr()
@@ -134,8 +195,23 @@ def test_mistakes(tmp_path, capsys):
         assert re.search(f"^error: {message}", error), (command, error)
 
 
-@pytest.mark.parametrize("task", [Regression(), Classification(data="iris")], ids=["regression", "iris"])
-def test_evaluators_standardise_as_the_task_does(task):
+@pytest.mark.parametrize("name", ["regression", "iris", "cars", "kinds"])
+def test_evaluators_standardise_as_the_task_does(name, tmp_path):
+    write_cars(tmp_path / "cars.csv")
+    cars = {"data": "cars.csv", "missing": "mean"}
+    task = {
+        "regression": lambda: Regression(),
+        "iris": lambda: Classification(data="iris"),
+        "cars": lambda: Regression(target="price", **cars),
+        "kinds": lambda: Classification(target="kind", **cars),
+    }[name]
+    if name == "kinds":
+        text = (tmp_path / "cars.csv").read_text().replace("price\n", "price,kind\n")
+        lines = text.splitlines()
+        (tmp_path / "cars.csv").write_text(
+            "\n".join([lines[0], *(f"{x},{'uv'[k % 2]}" for k, x in enumerate(lines[1:]))])
+        )
+    task = task()
     evaluator, sets = task.evaluator("cpu"), task.sets()
     np.testing.assert_array_equal(evaluator.inputs, sets.inputs[sets.train])
     np.testing.assert_array_equal(evaluator.targets, sets.targets[sets.train])

@@ -13,7 +13,7 @@ from experiments.__main__ import main
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
 from experiments.runs import folder, statistics
-from experiments.tasks import data, xor
+from experiments.tasks import csv_file, data, xor
 from experiments.tasks.experiment import find_experiment
 from experiments.tasks.formula import Formula
 from neat.config.config import Config
@@ -61,7 +61,7 @@ def test_formula():
 def test_csv_with_quotes_blank_lines_and_a_byte_order_mark(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes('\ufeff"a, b",kind, c\r\n1,"u ""v""",2\r\n\r\n3,w,-4e2\r\n'.encode())
-    read = data.read_csv(path, "kind", classes=True)
+    read = csv_file.read_csv(path, "kind", classes=True)
     assert read.names == ["a, b", "c"]
     assert read.features.tolist() == [[1, 2], [3, -400]] and read.target.tolist() == ['u "v"', "w"]
 
