@@ -21,11 +21,23 @@ def test_the_readme(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     namespace = {}
     for block in blocks("README.md"):
-        exec(block, namespace)
+        if "sklearn" not in block or importlib.util.find_spec("sklearn"):
+            exec(block, namespace)
     assert (tmp_path / "champion.svg").exists()
+    predicted = evaluators.load("flats.json").predict([[50.0, "Kiel"], [50.0, "Bonn"]])
+    assert predicted == pytest.approx([100_000, 130_000], rel=0.02)
+    if "classifier" in namespace:
+        assert namespace["classifier"].score(namespace["X_test"], namespace["y_test"]) > 0.85
     assert float(capsys.readouterr().out.splitlines()[-1]) == 500
     assert namespace["population"].generation == 101
     assert namespace["learned"].fitness.mean() > namespace["learned"].fitness_before.mean()
+
+
+@pytest.mark.parametrize("heading", ["Data", "scikit-learn", "Environments"])
+def test_the_readme_has_an_example_of_ten_lines(heading):
+    section = (ROOT / "README.md").read_text("utf-8").partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+    (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert sum(bool(line.strip()) for line in example.splitlines()) <= 10
 
 
 def test_the_page_on_xor(capsys):
