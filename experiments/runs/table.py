@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.runs.folder import write_json
 from experiments.runs.run import Run
 from experiments.runs.statistics import Summary, summary, wilson
 from experiments.tasks.experiment import Experiment, Published
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _HEADERS = (
     "",
@@ -111,17 +114,36 @@ def format_number(value: float | None, digits: int = 0) -> str:
 
 
 def print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
-    """Print a table as wide as the terminal, or 140 columns wide if the output is no terminal."""
-    from rich.box import SIMPLE_HEAD
+    """Print a table; one that is wider than the terminal in parts, each with the first column.
+
+    If the output is no terminal, it counts as 140 columns wide.
+    """
     from rich.console import Console
+
+    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if console.is_terminal else 140)
+    unlimited = console.options.update_width(
+        10_000
+    )  # otherwise, a table measures as wide as the console at most
+    part = [0]
+    for column in range(1, len(headers)):
+        wider = _make_table(headers, rows, [*part, column])
+        if len(part) > 1 and console.measure(wider, options=unlimited).maximum > console.width:
+            console.print(_make_table(headers, rows, part))
+            part = [0]
+        part.append(column)
+    console.print(_make_table(headers, rows, part))
+    console.print(caption, style="dim italic", markup=False)
+
+
+def _make_table(headers: tuple[str, ...], rows: list[list[str]], columns: list[int]) -> Table:
+    """Return a rich table of some columns."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(*headers, box=SIMPLE_HEAD, caption=caption, caption_justify="left")
-    for column in (table.columns[0], table.columns[headers.index("95 % interval")]):
-        column.no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(headers[column], justify="right" if column else "left")
     for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False)
-    Console(highlight=False, width=None if console.is_terminal else 140).print(table)
+        table.add_row(*(row[column] for column in columns))
+    return table
