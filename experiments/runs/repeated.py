@@ -149,10 +149,11 @@ def _runs(
     if options.workers == 1:
         run_one = functools.partial(run_one, reporters=[GenerationProgress(progress)])
     columns = Run._fields[:-4]
+    progress.begin(setting.label)
     for run in _run_all(run_one, configs, options):
         header = [["setting", *columns, *run.measures]] if file.is_empty else []
         file.append([*header, [setting.label, *run[:-4], *run.measures.values()]])
-        progress.add(setting.label, run)
+        progress.add(run)
         yield run
 
 

@@ -17,7 +17,7 @@ class StudyProgress:
     Args:
         display: Where to show it; None to show nothing.
         has_criterion: Whether runs can be solved.
-        name_settings: Whether to name the setting of the last run.
+        name_settings: Whether to name the setting of the runs.
     """
 
     def __init__(self, display: ProgressDisplay | None, has_criterion: bool, name_settings: bool) -> None:
@@ -25,9 +25,12 @@ class StudyProgress:
         self._setting = self._generation = ""
         self._runs: list[Run] = []
 
-    def add(self, setting: str, run: Run) -> None:
-        """Show that a run is done."""
+    def begin(self, setting: str) -> None:
+        """Note the setting of the next runs."""
         self._setting = setting
+
+    def add(self, run: Run) -> None:
+        """Show that a run is done."""
         self._runs.append(run)
         self._show(0.0)
 

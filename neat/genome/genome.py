@@ -354,8 +354,8 @@ class Genome:
 
 def describe_size(genome: Genome) -> str:
     """Return the numbers of a genome's hidden nodes and enabled connections, as text."""
-    enabled = int(genome.genomes.arrays.connection_enabled.sum())
-    return f"{len(genome.hidden_ids)} hidden nodes, {enabled} connections"
+    hidden, enabled = len(genome.hidden_ids), int(genome.genomes.arrays.connection_enabled.sum())
+    return f"{hidden} hidden node{'s' * (hidden != 1)}, {enabled} connection{'s' * (enabled != 1)}"
 
 
 def _check_descriptions(name: str, batches: Sequence[Genomes]) -> None:

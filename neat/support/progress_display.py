@@ -53,7 +53,7 @@ class _Surface(Protocol):
 class ProgressDisplay:
     """Shows a bar, the time, and values; about ten lines, or one a minute, where there is no terminal or notebook.
 
-    The speed is measured without the first unit, which may wait for a compiler.
+    The speed is measured from the first update, since what precedes it may wait for a compiler.
 
     Args:
         unit: What is counted, such as "generation".
@@ -78,13 +78,13 @@ class ProgressDisplay:
         self._started = time.monotonic()
         self._drawn = self._started
         self._samples: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
-        self._latest: tuple[float, Describe] | None = None
+        self._latest: tuple[float, float, Describe] | None = None  # when, how many were done, what to show
         self._surface = self._choose_surface(done)
 
     def _choose_surface(self, done: int) -> _Surface:
         if self.console.is_jupyter:
             return _Notebook()
-        if self.console.is_terminal:
+        if self.console.is_terminal and not self.console.is_dumb_terminal:
             start = _State(self._heading(done), done / self._total, 0.0, None, {})
             return _Terminal(self.console, start)
         return _Log(self.console, done / self._total)
@@ -99,20 +99,20 @@ class ProgressDisplay:
 
     def update(self, done: float, describe: Describe) -> None:
         """Note the number of units done, and draw if it is time to."""
-        self._latest = done, describe
         now = time.monotonic()
+        self._latest = now, done, describe
         if not self._samples or self._surface.is_due(done / self._total, now - self._drawn):
-            self._draw(now)
+            self._draw()
 
     def close(self) -> None:
         """Draw the last state, without the time left since the work may have ended early, and release the terminal."""
         if self._latest is not None:
-            self._draw(time.monotonic(), is_over=True)
+            self._draw(is_over=True)
         self._surface.close()
 
-    def _draw(self, now: float, is_over: bool = False) -> None:
+    def _draw(self, is_over: bool = False) -> None:
         assert self._latest is not None
-        done, describe = self._latest
+        now, done, describe = self._latest
         self._latest, self._drawn = None, now
         self._samples.append((now, done))
         left = None if is_over else self._estimate_left(done, now)

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 import sys
 
 import numpy as np
@@ -178,7 +179,7 @@ def test_plain_lines_where_there_is_no_terminal():
     assert f"  best {last['best']:.4g}  mean {last['mean']:.4g}  species {last['species']}  " in shown[-1]
     enabled = sum(connection["enabled"] for connection in result.champion.connections)
     hidden = len(result.champion.hidden_ids)
-    assert f"  champion {hidden} hidden nodes, {enabled} connections  evaluations/s " in shown[-1]
+    assert re.search(f"  champion {hidden} hidden nodes?, {enabled} connections?  evaluations/s ", shown[-1])
     assert "\x1b" not in text.getvalue()
     assert lines[-1].startswith("ended after 30 generations and 600 evaluations, best fitness ")
     assert any("stagnation" in line for line in lines)
@@ -218,6 +219,24 @@ def test_the_generations_of_a_run_that_max_evaluations_ends():
     run([reporter], generations=100, max_evaluations=65)
     shown = text.getvalue().splitlines()
     assert [line.split()[1] for line in shown if line.startswith("generation")] == ["1/3", "2/3", "3/3"]
+
+
+def test_an_interrupted_run_goes_on_with_the_same_reporter():
+    reporter, text = progress(False, species=False)
+    going = population()
+    countdown = iter(range(4))
+
+    def interrupted(genomes):
+        if next(countdown) == 3:
+            raise KeyboardInterrupt
+        return fitness(genomes)
+
+    with pytest.raises(KeyboardInterrupt):
+        going.run(interrupted, 5, reporters=[reporter])
+    result = run([reporter], of=going)
+    assert result.champion == run([]).champion
+    shown = [line.split()[1] for line in text.getvalue().splitlines() if line.startswith("generation")]
+    assert shown == ["1/5", "2/5", "3/5", "4/5", "5/5"]
 
 
 def test_verbose_shows_the_species_during_the_run():

@@ -50,6 +50,17 @@ def test_the_last_state_of_a_log_is_shown_once(clock):
     assert [line.split()[1] for line in text.getvalue().splitlines()] == ["1/20", "2/20", "3/20"]
 
 
+def test_what_follows_the_last_update_does_not_count(clock):
+    display, text = shown_by(False, total=100)
+    for done, now in ((1, 1), (2, 2)):
+        clock.now = now
+        display.update(done, lambda: {})
+    clock.now = 60
+    display.close()
+    assert display.speed == pytest.approx(1)
+    assert text.getvalue().splitlines()[-1] == "step   2/100  0:02"
+
+
 def test_the_time_left_is_estimated_without_the_first_step(clock):
     display, text = shown_by(False, total=10, done=2)
     assert display.speed is None
@@ -95,6 +106,14 @@ def test_a_terminal_shows_the_values_below_their_names(clock, width):
     assert text.getvalue().endswith("\x1b[?25h"), "the cursor is shown again"
 
 
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    display, text = shown_by(True, total=2)
+    for done in (1, 2):
+        display.update(done, lambda: {})
+    assert [line.split()[1] for line in text.getvalue().splitlines()] == ["1/2", "2/2"]
+
+
 def test_nothing_to_do():
     display, text = shown_by(False, total=0, done=3)
     display.update(3, lambda: {})
@@ -113,7 +132,7 @@ def test_short_numbers(value, text):
     ("value", "text"),
     [
         (0.0, "0"),
-        (-0.00012345, "-0.0001235"),
+        (-0.00012346, "-0.0001235"),
         (9999.0, "9999"),
         (-123456.7, "-123,457"),
         (1e9, "1e+09"),
