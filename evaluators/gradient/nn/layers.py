@@ -218,13 +218,13 @@ class BatchNorm(Module):
         """Normalise an input of shape (samples, features, …)."""
         features = self.scale.shape[0]
         if x.ndim < 2 or x.shape[1] != features:
-            raise ValueError(f"batch_norm: expected shape (samples, {features}, …), got {x.shape}")
+            raise ValueError(f"BatchNorm: expected shape (samples, {features}, …), got {x.shape}")
         if not self.training and self._averaged is None:
             moments = self.running_mean, self.running_variance
             return normalise(x, self.scale, self.shift, *moments, self.epsilon, of_batch=False)
         if x._data.size <= features:
             raise ValueError(
-                f"batch_norm: expected more than one value per channel in training, got shape {x.shape}; "
+                f"BatchNorm: expected more than one value per channel in training, got shape {x.shape}; "
                 "take larger batches, or eval()"
             )
         mean, variance, count = batch_moments(x._data)

@@ -157,7 +157,7 @@ def test_a_stop_between_epochs_changes_nothing(tmp_path):
         np.testing.assert_array_equal(array, parts.state()[name])
 
 
-ONE = "batch_norm: expected more than one value per channel in training, got shape"
+ONE = "BatchNorm: expected more than one value per channel in training, got shape"
 
 
 def test_a_single_value_per_channel_is_refused_in_training_alone():

@@ -338,12 +338,12 @@ MISTAKES = [
     (lambda: nn.Dropout(1.0), "rate: expected a number of at least 0 and below 1, got 1.0"),
     (lambda: nn.BatchNorm(3, decay=1), "decay: expected a number of at least 0 and below 1, got 1"),
     (lambda: nn.BatchNorm(3, epsilon=-1), "epsilon: expected a finite number of at least 0, got -1"),
-    (lambda: nn.BatchNorm(3)(np.ones((4, 2))), "batch_norm: expected shape (samples, 3, …), got (4, 2)"),
+    (lambda: nn.BatchNorm(3)(np.ones((4, 2))), "BatchNorm: expected shape (samples, 3, …), got (4, 2)"),
     (
         lambda: nn.BatchNorm(3)(np.ones((1, 3))),
-        "batch_norm: expected more than one value per channel in training, got shape (1, 3)",
+        "BatchNorm: expected more than one value per channel in training, got shape (1, 3)",
     ),
-    (lambda: nn.BatchNorm(3)(np.ones((0, 3))), "batch_norm: expected more than one value per channel"),
+    (lambda: nn.BatchNorm(3)(np.ones((0, 3))), "BatchNorm: expected more than one value per channel"),
     (lambda: nn.Activation("step"), "activation 'step' has no derivative to train with"),
     (
         lambda: nn.Conv2d(1, 1, 3, padding="full"),

@@ -290,11 +290,11 @@ BAD = {
     "clip": (dict(clip_norm=0), "limit: expected a finite number above 0, got 0"),
     "batches of one": (
         dict(batches=Batches(1)),
-        "batch_norm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
+        "BatchNorm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
     ),
     "one sample": (
         dict(data=(X[:1], Y[:1])),
-        "batch_norm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
+        "BatchNorm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
     ),
     "optimiser": (dict(optimiser=0.1), "optimiser: expected one of optim's, got float"),
     "others": (
