@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import io
+import operator
 import sys
 import textwrap
 import types
@@ -79,15 +80,19 @@ def format_table(settings: Iterator[Setting], values: Any, width: int) -> str:
     table.add_column("value", max_width=20)
     table.add_column("meaning", ratio=1)
     for setting in settings:
-        value = values
-        for name in setting.path.split("."):
-            value = getattr(value, name)
+        value = operator.attrgetter(setting.path)(values)
         is_changed = setting.default is not ... and value != setting.default
         shown = f"{plain(value)} (default {plain(setting.default)})" if is_changed else plain(value)
         table.add_row(*map(Text, (setting.path, shown, setting.text.partition(". ")[0].removesuffix("."))))
     output = io.StringIO()
     Console(file=output, width=width, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in textwrap.dedent(output.getvalue()).strip("\n").splitlines())
+
+
+def find_changes(settings: Iterator[Setting], values: Any) -> dict[str, str]:
+    """Return the values in a config, as text by path, of the settings whose value is not the default."""
+    found = ((setting, operator.attrgetter(setting.path)(values)) for setting in settings)
+    return {setting.path: _plain(value) for setting, value in found if value != setting.default}
 
 
 def read_field_texts(cls: type) -> dict[str, str]:

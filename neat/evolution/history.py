@@ -78,9 +78,11 @@ class History:
         return rows[rows["generation"] == self.last["generation"]]
 
     def to_pandas(self) -> Any:
-        """Return `generations` as a pandas DataFrame with a row for each generation.
+        """Return a copy of `generations` as a pandas DataFrame, with a row for each generation, which is the index.
 
-        `pandas.DataFrame(history.species)` is that of the species.
+        `pandas.DataFrame(history.species)` is that of the species. For several runs,
+        `pandas.concat({seed: history.to_pandas() for seed, history in …}, names=["seed"])` is one frame, with the
+        index (seed, generation).
 
         Raises:
             ImportError: pandas is not installed.

@@ -10,6 +10,8 @@ from html import escape
 from typing import Any
 
 from neat.config.config import Config
+from neat.config.explanation import find_changes, list_settings
+from neat.config.models import GenomeConfig
 from neat.evolution.history import History
 from neat.evolution.result import Result
 from neat.genome.genome import Genome
@@ -38,7 +40,12 @@ def _draw_genome(
 
 
 def _show_config(config: Config) -> str:
-    return f"<pre>{escape(config.to_toml())}</pre>"
+    inputs, outputs = config.genome.num_inputs, config.genome.num_outputs
+    defaults = Config(genome=GenomeConfig(num_inputs=inputs, num_outputs=outputs))
+    sizes = {"genome.num_inputs": str(inputs), "genome.num_outputs": str(outputs)}
+    changes = find_changes(list_settings(Config, defaults), config)
+    table = table_of_facts("Config, where it differs from the defaults", sizes | changes)
+    return f"{table}<details><summary>All settings</summary><pre>{escape(config.to_toml())}</pre></details>"
 
 
 def _show_history(history: History) -> str:
@@ -55,6 +62,7 @@ def _show_result(result: Result) -> str:
         "Result",
         {
             "solved": "yes" if result.solved else "no",
+            "stopped by": result.stopped_by,
             "champion's fitness": _number(result.champion_fitness),
             "generations": _number(result.generations),
             "evaluations": _number(result.evaluations),

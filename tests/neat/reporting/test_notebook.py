@@ -23,9 +23,24 @@ def test_a_genome_shows_its_topology():
 
 
 def test_a_config_shows_its_settings():
-    config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, seed=77)
-    text = "".join(ElementTree.fromstring(config._repr_html_()).itertext())
-    assert neat.Config.from_toml(text) == config
+    config = neat.Config(
+        genome={
+            "num_inputs": 2,
+            "num_outputs": 1,
+            "activation_options": ["tanh", "sin"],
+            "activation": "sin",
+        },
+        seed=77,
+    )
+    tree = ElementTree.fromstring(f"<div>{config._repr_html_()}</div>")
+    assert neat.Config.from_toml(tree.find(".//pre").text) == config
+    assert {row[0].text: row[1].text for row in tree.iter("tr")} == {
+        "seed": "77",
+        "genome.num_inputs": "2",
+        "genome.num_outputs": "1",
+        "genome.activation": "sin",
+        "genome.activation_options": "tanh, sin",
+    }
 
 
 def test_a_history_shows_its_last_generations():
@@ -42,6 +57,7 @@ def test_a_population_and_its_result_show_their_numbers():
     shown = dict(cells(result._repr_html_()))
     assert shown == {
         "solved": "no",
+        "stopped by": "generations",
         "champion's fitness": "8.5",
         "generations": "3",
         "evaluations": "30",
@@ -59,6 +75,18 @@ def test_a_history_as_a_data_frame():
     assert frame.index.name == "generation" and frame["best_ever"].tolist() == [1.0, 3.0, 3.0]
     assert [frame.index.name, *frame.columns] == list(some.generations.dtype.names)
     assert len(History().to_pandas()) == 0
+
+
+def test_the_data_frames_of_several_runs_can_be_joined():
+    pandas = pytest.importorskip("pandas")
+    histories = {seed: history([1.0 + seed, 3.0, 2.0][: seed + 1]) for seed in range(3)}
+    frame = pandas.concat({seed: each.to_pandas() for seed, each in histories.items()}, names=["seed"])
+    assert frame.index.names == ["seed", "generation"]
+    assert frame.groupby("seed")["best"].max().tolist() == [1.0, 3.0, 3.0]
+    assert frame["best"].unstack("seed").shape == (3, 3)  # a column for each run, NaN where it has ended
+    frame["best"] = 0.0
+    histories[0].to_pandas().loc[:, "best"] = 0.0
+    assert histories[0].generations["best"].tolist() == [1.0], "a frame is a copy"
 
 
 def test_without_pandas(monkeypatch):
