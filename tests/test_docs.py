@@ -5,7 +5,9 @@ import json
 import re
 import textwrap
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import evaluators
 import evaluators.export
@@ -186,3 +188,56 @@ def test_the_page_on_plots(tmp_path, monkeypatch):
     assert drawn == set(shown) == {path.name for path in (ROOT / "docs" / "plots").iterdir()}
     called = re.findall(r"plot\.(\w+)\(", "".join(blocks("docs/plots.md")))
     assert set(called) == set(neat.plot.__all__)
+
+
+PICTURES = (".svg", ".png", ".gif")
+
+
+def test_every_picture_is_on_a_page():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.ipynb")]
+    links = [
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r'(?:src="|\]\()([^")\s:]+)', page.read_text("utf-8"))
+    ]
+    pictures = {path for path in (ROOT / "docs").rglob("*") if path.suffix in PICTURES}
+    assert pictures == {link for link in links if link.suffix in PICTURES}
+
+
+def run_notebook(name, folder):
+    """Execute a notebook in a folder, and return it with its outputs."""
+    book = nbformat.read(ROOT / "docs" / "notebooks" / f"{name}.ipynb", as_version=4)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in book.cells), "has outputs"
+    return NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+
+
+def shown(book, kind):
+    """Return what the cells of a notebook show, as "text/plain" or another kind of data."""
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    streams = [
+        output["text"] for output in outputs if output["output_type"] == "stream" and kind == "text/plain"
+    ]
+    return streams + [output["data"][kind] for output in outputs if kind in output.get("data", {})]
+
+
+def test_the_notebook_on_data(tmp_path):
+    book = run_notebook("evolve-on-data", tmp_path)
+    (progress,) = [html for html in shown(book, "text/html") if "<progress" in html]
+    assert "generation 60/60" in progress and "evaluations/s" in progress, "it was updated in place"
+    (model,) = [html for html in shown(book, "text/html") if ">Model</caption>" in html]
+    assert "petal width (cm)" in model and "<svg" in model
+    assert int(re.search(r"(\d+)% of 50 flowers", "".join(shown(book, "text/plain")))[1]) >= 90
+    assert evaluators.load(tmp_path / "iris.json").classes.tolist() == ["setosa", "versicolor", "virginica"]
+
+
+def test_the_notebook_on_players(tmp_path):
+    book = run_notebook("evolve-a-player", tmp_path)
+    assert any("solved after" in text for text in shown(book, "text/plain"))
+
+
+def test_the_notebook_on_neat(tmp_path):
+    text = "".join(shown(run_notebook("what-neat-does", tmp_path), "text/plain"))
+    by_hand, ours = re.search(r"the distance is (.*)\n(.*), says batchneat", text).groups()
+    assert by_hand == ours and float(ours) > 0
+    assert "solved after" in text
+    assert "best -0.250," in text, "no network without hidden nodes does better"
