@@ -270,17 +270,26 @@ class Population(GenerationStep):
         _log.warning("nothing to run: %s", reason)
 
     def _make_result(self, evaluator: Evaluator, target: Target, stopped_by: StoppedBy) -> Result:
-        champion, fitness = self.best, self.best_fitness
+        champion, fitness, is_validated = self.best, self.best_fitness, False
         if stopped_by == "target" and self.solution is not None:
             champion, fitness, _ = self.solution
         elif self.candidates.genomes and isinstance(evaluator, Validating):
             champion, fitness = self.candidates.choose(evaluator.validate, self.config.seed)
+            is_validated = True
         assert champion is not None
         is_solved = stopped_by == "target"
         if not is_solved and isinstance(evaluator, Refining) and (refined := evaluator.refine(champion)):
             _log.info("the champion's fitness after refinement: %g, before: %g", refined[1], fitness)
             champion, fitness = refined
+            is_validated = False
             is_solved = target.is_reached_by(champion, fitness)
         return Result(
-            champion, fitness, is_solved, self.generation, self.evaluations, self.history, stopped_by
+            champion,
+            fitness,
+            is_solved,
+            self.generation,
+            self.evaluations,
+            self.history,
+            stopped_by,
+            is_validated,
         )

@@ -179,6 +179,7 @@ class _Results(reporting.Reporter):
             "generations": result.generations,
             "evaluations": result.evaluations,
             "champion_fitness": result.champion_fitness,
+            "validated": result.validated,
             "measures": self.measures,
         }
         folders.write_json(folder / "result.json", content)

@@ -24,6 +24,8 @@ class Result:
         history: The rows of every generation.
         stopped_by: What ended the run: "target", or the argument of `run`, "generations", "max_evaluations",
             "max_seconds" or "stop".
+        validated: Whether new trials chose the champion, so that `champion_fitness` is from these and not from the
+            generation in which it was lucky.
     """
 
     champion: Genome
@@ -33,3 +35,4 @@ class Result:
     evaluations: int
     history: History
     stopped_by: StoppedBy
+    validated: bool = False

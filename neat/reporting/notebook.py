@@ -63,7 +63,8 @@ def _show_result(result: Result) -> str:
         {
             "solved": "yes" if result.solved else "no",
             "stopped by": result.stopped_by,
-            "champion's fitness": _number(result.champion_fitness),
+            "champion's fitness": _number(result.champion_fitness)
+            + (" in new trials" if result.validated else ""),
             "generations": _number(result.generations),
             "evaluations": _number(result.evaluations),
             "champion": repr(result.champion),

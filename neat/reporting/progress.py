@@ -72,7 +72,7 @@ class Progress(Reporter):
         )
         console.print(
             f"{ending} after {result.generations} generations and {result.evaluations:,} evaluations, "
-            f"best fitness {result.champion_fitness:.6g}"
+            f"{_describe_fitness(result)}"
         )
 
     def close(self) -> None:
@@ -92,6 +92,13 @@ class Progress(Reporter):
             "champion": describe_size(population.best),
             "evaluations/s": rate,
         }
+
+
+def _describe_fitness(result: Result) -> str:
+    """Return the champion's fitness in words, which say whether new trials gave it."""
+    if result.validated:
+        return f"the champion's fitness in new trials is {result.champion_fitness:.6g}"
+    return f"best fitness {result.champion_fitness:.6g}"
 
 
 def species_table(history: History, most: int = 12) -> Table:

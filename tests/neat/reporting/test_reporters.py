@@ -185,6 +185,23 @@ def test_plain_lines_where_there_is_no_terminal():
     assert any("stagnation" in line for line in lines)
 
 
+def test_a_champion_of_new_trials_is_reported_as_such():
+    class Noisy:
+        def __call__(self, genomes):
+            return fitness(genomes)
+
+        def validate(self, genomes):
+            return np.full(len(genomes), 0.125)
+
+    reporter, text = progress(False)
+    result = population().run(Noisy(), generations=3, reporters=[reporter])
+    assert result.validated and result.champion_fitness == 0.125
+    assert text.getvalue().endswith("60 evaluations, the champion's fitness in new trials is 0.125\n")
+    assert "<td>0.125 in new trials</td>" in result._repr_html_()
+    solved = population().run(Noisy(), generations=3, fitness_target=-1e9)
+    assert solved.solved and not solved.validated
+
+
 def test_a_display_in_place_on_a_terminal():
     reporter, text = progress(True)
     run([reporter])
