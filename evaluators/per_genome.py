@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,14 @@ import numpy as np
 from evaluators.checks import as_float32, check_seconds
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
+from evaluators.episodes.base import as_champion
 from evaluators.models.inputs import Rows
 from evaluators.models.model import Model
 from evaluators.models.outputs import Raw
 from evaluators.network import Networks, compile, writable_programs
+from evaluators.pictures.canvas import WIDTH
+from evaluators.pictures.episode import film_frames
+from evaluators.pictures.film import Film
 from evaluators.program.compiled import CompiledNetworks
 from evaluators.program.passes import Batch
 from evaluators.program.program import Shape
@@ -86,6 +91,10 @@ class Network:
 class PerGenome:
     """Fitness from a function of one network, `f(network) -> float`, called once for every genome.
 
+    To be watched with `record`, the function is a generator: it yields a frame at each step, and returns the fitness.
+    A frame is a picture, uint8 (height, width, 3), or a list of `evaluators.environments.shapes`, or a function without
+    arguments that returns one of these. Only `record` looks at frames, so a function costs evolution nothing.
+
     A worker process that dies is replaced, and its genomes are evaluated again, at most
     `neat.processes.worker_processes.RETRIES` times. The fitness depends neither on this nor on the number of workers. A
     function that raises an exception is not called again.
@@ -105,7 +114,10 @@ class PerGenome:
     """
 
     def __init__(
-        self, function: Callable[[Network], float], workers: int = 1, timeout: float | None = None
+        self,
+        function: Callable[[Network], float | Generator[Any, None, float]],
+        workers: int = 1,
+        timeout: float | None = None,
     ) -> None:
         if not callable(function):
             raise ValueError(f"function: expected a function of a network, got {quote(function)}")
@@ -158,6 +170,33 @@ class PerGenome:
         """
         return Model(champion, Rows(), Raw())
 
+    def record(
+        self, genome: Genome | Model, path: str | Path, width: int = WIDTH, seconds: float | None = None
+    ) -> None:
+        """Write a film of the frames that the function yields for a genome.
+
+        Args:
+            genome: The genome; or the model that `model` returned.
+            path: The file: .gif, which is kept below 500 kB if need be with fewer frames, colours and pixels; or .mp4,
+                if the program ffmpeg is installed.
+            width: The width in pixels, unless that makes the film higher than three quarters of it.
+            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. The last frame is
+                held for another 1.2 seconds.
+
+        Raises:
+            ValueError: An argument is out of range, the function yields no frames, or a frame is none.
+        """
+        film = Film(path, width, seconds)
+        if isinstance(genome, Model):
+            genome = genome.genome
+        frames = self.function(Network(compile(as_champion(genome), "cpu")))
+        if not isinstance(frames, Generator):
+            raise ValueError(
+                "function: cannot be recorded: write `yield frame` in each step, where frame is a list of shapes or a "
+                f"picture, and `return fitness` at the end; it returned {quote(frames)}"
+            )
+        film_frames(frames, film)
+
     def close(self) -> None:
         """End the worker processes."""
         if self._pool is not None:
@@ -171,7 +210,7 @@ class PerGenome:
         self.close()
 
 
-def _check_importable(function: Callable[[Network], float]) -> None:
+def _check_importable(function: Callable[[Network], Any]) -> None:
     try:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -193,16 +232,27 @@ def _registered_names() -> tuple[str, ...]:
     return tuple([entry.name for entry in ACTIVATIONS] + [entry.name for entry in AGGREGATIONS])
 
 
-def _evaluate(function: Callable[[Network], float], networks: CompiledNetworks, index: int) -> float:
-    fitness = function(Network(Networks(CpuEngine(), networks.part(index, index + 1))))
+def _evaluate(function: Callable[[Network], Any], networks: CompiledNetworks, index: int) -> float:
+    fitness: Any = function(Network(Networks(CpuEngine(), networks.part(index, index + 1))))
+    if isinstance(fitness, Generator):
+        fitness = _exhaust(fitness)
     try:
         return to_number("fitness", fitness)
     except ValueError as error:
         raise ValueError(f"function: {error}") from None
 
 
+def _exhaust(frames: Generator[Any, None, Any]) -> Any:
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(frames)
+        except StopIteration as end:
+            return end.value
+
+
 def _evaluate_networks(
-    function: Callable[[Network], float], task: tuple[CompiledNetworks, int, tuple[str, ...]]
+    function: Callable[[Network], Any], task: tuple[CompiledNetworks, int, tuple[str, ...]]
 ) -> list[float]:
     """Return the fitness of networks; called in a worker.
 

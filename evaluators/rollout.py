@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any, NamedTuple, get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from evaluators.devices import resolve_device
 from evaluators.engine import Outcome, engine_for, unsupported_reason
 from evaluators.environments import Box, Discrete, Environment
 from evaluators.environments.check import check
+from evaluators.environments.drawing import check_drawable
 from evaluators.episodes.actions import Reach
 from evaluators.episodes.base import (
     TRAINING,
@@ -22,35 +24,26 @@ from evaluators.episodes.base import (
     Episodes,
     Episodic,
     Starts,
+    Trace,
     as_champion,
     as_genomes,
     check_trial,
 )
 from evaluators.episodes.episode import Play, Record, Senses
-from evaluators.episodes.observations import Normaliser, Observations, senses_for
+from evaluators.episodes.observations import Normaliser, Observations, observation_part, senses_for
 from evaluators.episodes.request import PlayRequest
 from evaluators.models import inputs
 from evaluators.models.actions import Choices, Continuous
 from evaluators.models.model import Model
+from evaluators.pictures.canvas import WIDTH
+from evaluators.pictures.episode import film_episode
+from evaluators.pictures.film import Film
 from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
 
 _NO_START = np.zeros((1, 1))  # one array for all calls, so that it is sent to a GPU once
-
-
-class Trace(NamedTuple):
-    """One episode, step by step."""
-
-    state: np.ndarray
-    """float64 (steps + 1, state)."""
-    action: np.ndarray
-    """float64 (steps, dimensions); of a discrete space, the chosen action, (steps, 1)."""
-    reward: np.ndarray
-    """float64 (steps,)."""
-    terminated: bool
-    """Whether the task ended the episode, rather than the time limit."""
 
 
 class Rollout(Episodic):
@@ -107,7 +100,8 @@ class Rollout(Episodic):
         self._player = engine_for(self.devices, workers).player(environment)
         self._functions = self._player.functions
         self._outcome: Outcome | None = None  # of the last call, until `last` is read
-        self._normaliser = Normaliser(self.num_inputs) if observations == "normalised" else None
+        if observations == "normalised":
+            self._normaliser = Normaliser(self.num_inputs)
         self._in_use: AbstractContextManager[None] = nullcontext()
         if self._normaliser is not None:
             self._in_use = Exclusive(
@@ -183,21 +177,39 @@ class Rollout(Episodic):
             bool(record.terminated[0, 0]),
         )
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return what a checkpoint saves: environment, steps so far, and the statistics that normalise observations."""
-        own = {"environment": np.array(repr(self.environment))}  # with its constants
-        return super().state() | own | (self._normaliser.state() if self._normaliser is not None else {})
+    def record(
+        self,
+        genome: Genome | Model,
+        path: str | Path,
+        trial: int = 0,
+        width: int = WIDTH,
+        seconds: float | None = None,
+        steps: int | None = None,
+    ) -> None:
+        """Write a film of the episode that `trace` returns.
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Restore what `state` returned.
+        Of a longer episode than `steps`, it shows the last ones if the task ended it, else the first.
+
+        Args:
+            genome: The genome; or a model, as for `play`.
+            path: The file: .gif, which is kept below 500 kB if need be with fewer frames, colours and pixels; or .mp4,
+                if the program ffmpeg is installed.
+            trial: Selects the start, as in `play`.
+            width: The greatest width in pixels.
+            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. The last frame is
+                held for another 1.2 seconds.
+            steps: The most steps to show; None: 1,000. A GIF has 170 frames at most, so it skips steps beyond that.
 
         Raises:
-            ValueError: The state has an environment with another name or other constants, or belongs to another kind of
-                evaluator.
+            ValueError: `trace` would raise it, an argument is out of range, or the environment has no `draw`.
         """
-        super().restore(arrays)
-        if self._normaliser is not None:
-            self._normaliser.restore(arrays)
+        film = Film(path, width, seconds, steps)
+        check_drawable(self.environment)
+        film_episode(self.environment, self.trace(genome, trial), film)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what a checkpoint saves: environment, steps so far, and the statistics that normalise observations."""
+        return super().state() | {"environment": np.array(repr(self.environment))}  # with its constants
 
     @property
     def is_built(self) -> bool:
@@ -233,13 +245,7 @@ class Rollout(Episodic):
         """
         self._check_genomes(as_champion(champion).genomes)
         self._check_statistics()
-        return Model(champion, self._observation_part(), self._action_part())
-
-    def _observation_part(self) -> inputs.Observations:
-        offset, factor, limit = self.senses()
-        return inputs.Observations(
-            offset=tuple(offset.tolist()), factor=tuple(factor.tolist()), limit=float(limit)
-        )
+        return Model(champion, observation_part(self.senses()), self._action_part())
 
     def _action_part(self) -> Choices | Continuous:
         space = self.environment.actions
@@ -320,15 +326,6 @@ class Rollout(Episodic):
         return PlayRequest(
             episodes, self._decision, play, senses or self.senses(), self.reach(), *self._combination()
         )
-
-    def _check_statistics(self) -> None:
-        """Raise a ValueError if observations are normalised and none has been seen."""
-        if self._normaliser is not None and self._normaliser.count == 0:
-            raise ValueError(
-                f"{self.name}: observations are normalised by those of a run, but this evaluator has seen none: use "
-                "the evaluator of the run or a model that it made, or "
-                "restore(neat.checkpoint.load(file).evaluator_state)"
-            )
 
     def senses(self) -> Senses:
         """Return how observations become inputs, in the kernels' form."""

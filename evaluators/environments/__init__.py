@@ -1,5 +1,6 @@
 """Environments: tasks in which a network acts step by step."""
 
+from evaluators.environments import shapes
 from evaluators.environments.acrobot import Acrobot
 from evaluators.environments.cart_pole import CartPole
 from evaluators.environments.double_pole import DampedDoublePole, DoublePole, generalisation_starts
@@ -25,6 +26,7 @@ __all__ = [
     "PreyCapture",
     "TMaze",
     "generalisation_starts",
+    "shapes",
     "uniform",
     "uniform_between",
 ]

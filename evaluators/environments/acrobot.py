@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from evaluators.environments.angle import wrapped
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import uniform_between
+from evaluators.environments.shapes import EDGE, Circle, Line, Shape, Text, Trail, View, arc_arrow
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
+from neat.support.colours import BLUE, INK, ORANGE
 
 _START = np.float32(0.1)
 _0 = np.float32(0.0)
@@ -90,13 +94,34 @@ class Acrobot(Environment):
         "angular velocity 1 (rad/s)",
         "angular velocity 2 (rad/s)",
     )
-    actions = Discrete(3)
+    actions = Discrete(3, ("negative", "none", "positive"))
+    action_names = ("torque",)
 
     @property
     def observations(self) -> Box:
         """The bounds, which observations never leave."""
         high = (1.0, 1.0, 1.0, 1.0, self.max_speed_1, self.max_speed_2)
         return Box(tuple(-bound for bound in high), high)
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return both links, the line that the tip must pass, the trail of the tip, and an arc for the torque."""
+        length, angle = self.length_1, state[0] + state[1]
+        joint = np.array([length * math.sin(state[0]), -length * math.cos(state[0])])
+        tip = joint[0] + length * math.sin(angle), joint[1] - length * math.cos(angle)
+        reach, goal = 2.3 * length, self.goal_height * length
+        width, sweep = 0.116 * length, 0.0 if action is None else 2.0 * (action - 1)
+        return [
+            View(-reach, -reach, reach, reach),
+            Line([(-math.inf, goal), (math.inf, goal)], ORANGE, dashed=True),
+            Text(0.98 * reach, goal + 0.08 * reach, "goal", ORANGE, align="right"),
+            Line([(-0.3 * length, 0), (0.3 * length, 0)], EDGE),
+            Trail(*tip, curved=True),
+            Line([(0, 0), joint], INK, width),
+            Line([joint, tip], BLUE, width),
+            Circle(0, 0, 0.034 * length, "white"),
+            Circle(joint[0], joint[1], 0.034 * length, "white"),
+            arc_arrow(joint, 0.32 * length, sweep, 0.05 * length, ORANGE),
+        ]
 
     @staticmethod
     def reset(state, constants, random):

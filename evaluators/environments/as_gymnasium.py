@@ -15,8 +15,11 @@ from gymnasium.error import ResetNeeded
 
 from evaluators.environments.base import EnvironmentBase
 from evaluators.environments.check import check
+from evaluators.environments.drawing import check_drawable, draw_shapes
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
+from evaluators.environments.shapes import Shape
 from evaluators.environments.spaces import Box
+from evaluators.pictures.canvas import Canvas, Trails, find_view
 from neat.kernels.jit import specialise
 from neat.kernels.rng import EVALUATION
 from neat.support.messages import quote
@@ -24,6 +27,8 @@ from neat.support.validation import check_unmasked
 
 _0 = np.uint64(0)
 _KEYS = 2**64
+_RENDER_MODE = "rgb_array"
+_RATE = 30  # frames per second, where a step has no duration
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.specialise`).
 reset: Any = None  # the environment's function, as are `observe` and `step`
@@ -40,6 +45,7 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
 
     Args:
         environment: The environment; it is checked as by `evaluators.Rollout`.
+        render_mode: None or "rgb_array".
 
     Attributes:
         environment: The environment.
@@ -47,10 +53,16 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         action_space: Discrete or a float32 Box.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012  as gymnasium.Env has it
-
-    def __init__(self, environment: EnvironmentBase) -> None:
+    def __init__(self, environment: EnvironmentBase, render_mode: str | None = None) -> None:
         check(environment)
+        if render_mode not in (None, _RENDER_MODE):
+            raise ValueError(f"render_mode: must be None or {_RENDER_MODE}, got {quote(render_mode)}")
+        if render_mode is not None:
+            check_drawable(environment)
+        rate = _RATE if environment.step_duration is None else max(round(1 / environment.step_duration), 1)
+        modes = [_RENDER_MODE] if hasattr(environment, "draw") else []
+        self.metadata = {"render_modes": modes, "render_fps": rate}
+        self.render_mode = render_mode
         self.environment = environment
         seen = environment.observations
         limit = (np.inf,) * len(seen.low)
@@ -64,6 +76,9 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         self._state: np.ndarray | None = None
         self._random = (_0, _0, _0, np.uint64(EVALUATION))
         self._time = 0
+        self._canvas: Canvas | None = None
+        self._trails = Trails()
+        self._shown: list[Shape] = []
 
     @property
     def state(self) -> np.ndarray:
@@ -101,6 +116,9 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         observation = self._new_observation()
         begin, _ = _kernels(self._functions)
         begin(self._state, self._constants, (*self._random, _0), given is None, observation)
+        self._trails = Trails()
+        self._canvas = None
+        self._draw(None)
         return observation.astype(np.float32), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -124,7 +142,33 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         random = (*self._random, np.uint64(self._time))
         reward, terminated = advance(state, taken, self._constants, random, observation)
         truncated = self._time >= self.environment.time_limit
+        self._draw(taken)
         return observation.astype(np.float32), float(reward), bool(terminated), truncated, {}
+
+    def render(self) -> np.ndarray | None:
+        """Return a picture of the state, uint8 (height, width, 3); None without a render mode.
+
+        All pictures of an episode have the same size. If the environment shows more of its world as the episode goes on
+        (`shapes.View`), later pictures show it smaller.
+
+        Raises:
+            ResetNeeded: `reset` has not been called.
+        """
+        if self.render_mode is None:
+            return None
+        self._require_state()
+        assert self._canvas is not None
+        return self._canvas.draw(self._shown)
+
+    def _draw(self, action: Any) -> None:
+        """Draw the state, at every step for the sake of trails."""
+        if self.render_mode is None:
+            return
+        self._shown = self._trails.add(draw_shapes(self.environment, self._require_state().copy(), action))
+        view = find_view(self._shown)
+        if self._canvas is None:
+            self._canvas = Canvas(view)
+        self._canvas.view = find_view([self._canvas.view, view])
 
     def _require_state(self) -> np.ndarray:
         if self._state is None:

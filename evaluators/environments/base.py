@@ -35,6 +35,8 @@ class EnvironmentBase(ABC):
     time_limit: int = 1000
 
     state_names: ClassVar[tuple[str, ...]]
+    action_names: ClassVar[tuple[str, ...]] = ()
+    shown_states: ClassVar[int | None] = None
     precision: ClassVar[type] = np.float32
     bounded: ClassVar[bool] = True
 
@@ -59,6 +61,11 @@ class EnvironmentBase(ABC):
     @abstractmethod
     def actions(self) -> Box | Discrete:
         """The space of the actions."""
+
+    @property
+    def step_duration(self) -> float | None:
+        """Duration of a step in seconds: the constant `time_step`, if there is one; None: time is counted in steps."""
+        return getattr(self, "time_step", None)
 
     reset: ClassVar[Callable[..., None]]
     observe: ClassVar[Callable[..., None]]

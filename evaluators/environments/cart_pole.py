@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from evaluators.environments.cart import draw_cart, draw_pole, draw_track
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import uniform_between
+from evaluators.environments.shapes import Shape
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
+from neat.support.colours import BLUE
 
 _START = np.float32(0.05)
 _ONE = np.float32(1.0)
@@ -42,7 +46,8 @@ class CartPole(Environment):
     time_limit: int = 500
 
     state_names = ("position (m)", "velocity (m/s)", "angle (rad)", "angular velocity (rad/s)")
-    actions = Discrete(2)
+    actions = Discrete(2, ("left", "right"))
+    action_names = ("push",)
 
     @property
     def observations(self) -> Box:
@@ -81,3 +86,13 @@ class CartPole(Environment):
         state[2] = angle
         state[3] = spin + tau * turn
         return _ONE, (abs(x) > position_limit) | (abs(angle) > angle_limit)
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return the cart on its track, the pole, and an arrow for the push."""
+        x, _, angle, _ = state
+        length = 2 * self.half_length
+        return [
+            *draw_track(x, self.position_limit, length),
+            draw_pole(x, angle, length, 0.04, BLUE),
+            *draw_cart(x, 0 if action is None else 2 * action - 1),
+        ]

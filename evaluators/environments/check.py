@@ -90,6 +90,8 @@ def _check_description(environment: EnvironmentBase) -> None:
     if isinstance(actions, Discrete):
         if not isinstance(actions.count, int | np.integer) or actions.count < 2:
             raise ValueError(f"{name}: actions: expected at least 2, got {quote(actions.count)}")
+        if len(actions.names) not in (0, actions.count):
+            raise ValueError(f"{name}: actions: expected {actions.count} names, got {quote(actions.names)}")
         return
     _check_box(f"{name}: actions", actions)
     if not all(map(math.isfinite, actions.low + actions.high)):

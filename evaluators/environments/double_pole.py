@@ -9,12 +9,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from evaluators.environments.cart import draw_cart, draw_pole, draw_track
 from evaluators.environments.environment import Environment
+from evaluators.environments.shapes import Shape
 from evaluators.environments.spaces import Box
 from neat.kernels.jit import inner_function
+from neat.support.colours import BLUE, PALE_BLUE
 from neat.support.messages import quote
 
 _PHYSICAL = 6  # elements of the state
+_HINGES = 0.07  # m from the cart's middle to each hinge in pictures
 _FITNESS, _BALANCED, _WOBBLE, _RING = 6, 7, 8, 9
 _WINDOW = 100  # steps over which wobbling is summed
 
@@ -90,6 +94,8 @@ class DoublePole(Environment):
         "short pole's angle (rad)",
         "short pole's angular velocity (rad/s)",
     )
+    action_names = ("force (N)",)
+    shown_states = _PHYSICAL
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -142,6 +148,22 @@ class DoublePole(Environment):
     def actions(self) -> Box:
         """The force, N."""
         return Box((-self.force,), (self.force,))
+
+    @property
+    def step_duration(self) -> float:
+        """Duration of an action, s."""
+        return 2 * self.time_step
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return the cart, the force, and both poles, hinged side by side so that neither hides the other."""
+        x, _, angle, _, short_angle, _ = state[:_PHYSICAL]
+        length, short_length = 2 * self.half_length, 2 * self.short_half_length
+        return [
+            *draw_track(x, self.position_limit, max(length, short_length)),
+            draw_pole(x - _HINGES, angle, length, 0.04, BLUE),
+            draw_pole(x + _HINGES, short_angle, short_length, 0.03, PALE_BLUE),
+            *draw_cart(x, 0 if action is None else float(action[0]) / self.force),
+        ]
 
     @staticmethod
     def reset(state, constants, random):

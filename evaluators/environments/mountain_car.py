@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import uniform_between
+from evaluators.environments.shapes import (
+    EDGE,
+    GROUND,
+    Circle,
+    Line,
+    Polygon,
+    Rectangle,
+    Shape,
+    View,
+    arrow,
+    place,
+)
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
+from neat.support.colours import BLUE, INK, ORANGE
 
 _START_LOW = np.float32(-0.6)
 _START_HIGH = np.float32(-0.4)
@@ -20,6 +34,17 @@ _TENTH = np.float32(0.1)
 _1 = np.float32(1.0)
 _3 = np.float32(3.0)
 _100 = np.float32(100.0)
+
+_TYRE = 0.026  # radius in pictures
+_CAR = np.array([
+    (-0.08, 0.03), (-0.08, 0.065), (-0.045, 0.07), (-0.025, 0.105), (0.03, 0.105), (0.05, 0.07), (0.08, 0.062),
+    (0.08, 0.03),
+])  # fmt: skip
+
+
+def _height(x):
+    """Return the height of the valley at x; its slope is cos(3x)."""
+    return np.sin(3 * x) / 3
 
 
 @inner_function
@@ -59,12 +84,36 @@ class MountainCar(Environment):
     time_limit: int = 200
 
     state_names = ("position", "velocity (1/step)")
-    actions: ClassVar[Box | Discrete] = Discrete(3)
+    actions: ClassVar[Box | Discrete] = Discrete(3, ("left", "none", "right"))
+    action_names = ("push",)
 
     @property
     def observations(self) -> Box:
         """The bounds, which the state never leaves."""
         return Box((self.min_position, -self.max_speed), (self.max_position, self.max_speed))
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return the car in its valley, the wall, the flag, and an arrow for the push."""
+        left, right, x = self.min_position - 0.15, self.max_position + 0.15, state[0]
+        ground = np.linspace(left, right, 200)
+        surface = np.column_stack([ground, _height(ground)])
+        wall, flag = self.min_position - 0.09, self.goal_position
+        top = _height(flag) + 0.2
+        slope = math.atan(math.cos(3 * x))
+        push = 0.0 if action is None else action - 1 if isinstance(self.actions, Discrete) else action[0]
+        ends = place([(-0.11 * push, 0.16), (0.11 * push, 0.16)], x, _height(x), slope)
+        wheels = place([(-0.045, _TYRE), (0.045, _TYRE)], x, _height(x), slope)
+        return [
+            View(left, -0.5, right, 0.68),
+            Polygon([(left, -math.inf), *surface, (right, -math.inf)], GROUND),
+            Line(surface, EDGE),
+            Rectangle(wall - 0.01, _height(wall), wall + 0.01, _height(wall) + 0.16, INK),
+            Line([(flag, _height(flag)), (flag, top)]),
+            Polygon([(flag, top), (flag + 0.09, top - 0.03), (flag, top - 0.06)], ORANGE),
+            arrow(ends[0], ends[1], 0.016, ORANGE),
+            Polygon(place(_CAR, x, _height(x), slope), BLUE),
+            *(Circle(across, up, _TYRE, INK) for across, up in wheels),
+        ]
 
     @staticmethod
     def reset(state, constants, random):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from evaluators.environments.angle import wrapped
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import uniform_between
+from evaluators.environments.shapes import EDGE, GROUND, Circle, Line, Shape, Trail, View, arc_arrow
 from evaluators.environments.spaces import Box
 from neat.kernels import elementary
+from neat.support.colours import BLUE, ORANGE
 
 _PI = np.float32(np.pi)
 _1 = np.float32(1.0)
@@ -44,6 +48,7 @@ class Pendulum(Environment):
     time_limit: int = 200
 
     state_names = ("angle (rad)", "angular velocity (rad/s)")
+    action_names = ("torque (N m)",)
 
     @property
     def observations(self) -> Box:
@@ -55,6 +60,21 @@ class Pendulum(Environment):
     def actions(self) -> Box:
         """The torque, N m."""
         return Box((-self.max_torque,), (self.max_torque,))
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return the rod, the trail of its tip, and an arc for the torque; positive is anticlockwise."""
+        length, reach = self.length, 1.25 * self.length
+        tip = -length * math.sin(state[0]), length * math.cos(state[0])
+        sweep = 0.0 if action is None else 2.4 * float(action[0]) / self.max_torque
+        return [
+            View(-reach, -reach, reach, reach),
+            Circle(0, 0, length, GROUND, filled=False),
+            Line([(0, length), (0, 1.12 * length)], EDGE),
+            Trail(*tip, curved=True),
+            Line([(0, 0), tip], BLUE, 0.095 * length),
+            Circle(0, 0, 0.021 * length, "white"),
+            arc_arrow((0, 0), 0.36 * length, sweep, 0.035 * length, ORANGE),
+        ]
 
     @staticmethod
     def reset(state, constants, random):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import uniform
+from evaluators.environments.shapes import GROUND, Circle, Line, Polygon, Shape, Trail, View
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels import elementary
 from neat.kernels.jit import inner_function
+from neat.support.colours import BLUE, GREY, INK, ORANGE, PALE_BLUE, PALE_ORANGE
 from neat.support.messages import quote
 
 _0 = np.float32(0.0)
@@ -73,7 +76,8 @@ class PreyCapture(Environment):
         "prey, cells from the south",
         "head start (steps left)",
     )
-    actions = Discrete(5)
+    actions = Discrete(5, ("stay", "north", "east", "south", "west"))
+    action_names = ("move",)
     # The bounds include -1, so that scaling leaves 0 to 1 unchanged.
     observations = Box((-1.0,) * 13, (1.0,) * 13)
 
@@ -89,6 +93,30 @@ class PreyCapture(Environment):
             raise ValueError(
                 f"{self.name}: head_start: must be an integer from 0 up, got {quote(self.head_start)}"
             )
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return the grid, the agent, the reach of its sensors, the sensor that sees the prey, the prey, and trails."""
+        x, y, prey_x, prey_y, head_start = state
+        low, high, reach = -0.5, self.size - 0.5, self.sensor_range
+        marks = np.arange(self.size) - 0.5
+        seen = []
+        if math.hypot(prey_x - x, prey_y - y) <= reach:
+            eighth = round(math.atan2(prey_y - y, prey_x - x) * 4 / math.pi)
+            angle = (eighth + np.linspace(-0.5, 0.5, 9)) * math.pi / 4
+            rim = np.column_stack([x + reach * np.cos(angle), y + reach * np.sin(angle)])
+            seen = [Polygon([(x, y), *rim], ORANGE + "40")]
+        return [
+            View(-1.3, -1.3, self.size + 0.3, self.size + 1.9),  # with room for the caption
+            *(Line([(mark, low), (mark, high)], GROUND, 0.07) for mark in marks),
+            *(Line([(low, mark), (high, mark)], GROUND, 0.07) for mark in marks),
+            Line([(low, low), (high, low), (high, high), (low, high), (low, low)], INK, 0.17),
+            *seen,
+            Circle(x, y, reach, PALE_BLUE, filled=False),
+            Trail(x, y, PALE_BLUE, 0.17),
+            Trail(prey_x, prey_y, PALE_ORANGE, 0.17),
+            Circle(prey_x, prey_y, 0.38, ORANGE),
+            Circle(x, y, 0.38, GREY if head_start > 0 else BLUE),
+        ]
 
     @staticmethod
     def reset(state, constants, random):

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import EPISODES, uniform
+from evaluators.environments.shapes import (
+    GROUND,
+    Circle,
+    Line,
+    Polygon,
+    Rectangle,
+    Shape,
+    View,
+    arrow,
+    place,
+)
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels.jit import inner_function
+from neat.support.colours import BLUE, INK, ORANGE
 from neat.support.messages import quote
 
 _0 = np.float32(0.0)
 _HALF = np.float32(0.5)
 _1 = np.float32(1.0)
 _ODD = np.uint64(1)
+
+_POINTS = np.arange(10) * np.pi / 5
+_STAR = np.where(np.arange(10) % 2, 0.15, 0.38)[:, np.newaxis] * np.column_stack(
+    [np.sin(_POINTS), np.cos(_POINTS)]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +66,8 @@ class TMaze(Environment):
     time_limit: int = 50
 
     state_names = ("position (cells)", "goal (-1 left, 1 right)", "signal (1 shown, 0 not)")
-    actions = Discrete(3)
+    actions = Discrete(3, ("left", "forward", "right"))
+    action_names = ("move",)
     # The bounds include -1, so that scaling leaves 0 and 1 unchanged.
     observations = Box((-1.0,) * 4, (1.0,) * 4)
 
@@ -59,6 +78,38 @@ class TMaze(Environment):
                 f"{self.name}: length: must be an integer from 1 to time_limit - 1, "
                 f"{self.time_limit - 1}, got {quote(self.length)}"
             )
+
+    def draw(self, state: Any, action: Any) -> list[Shape]:
+        """Return the maze, the goal, the signal while it is on, the agent, and its last move; left is up."""
+        end, (x, goal, shown) = int(self.length), state
+        side = 0 if action is None else action - 1  # -1 left, 1 right
+        y = -side if x >= end else 0  # a turn at the junction is the last move
+        heading = np.array([0, -side] if side else [1, 0]) * (0.2 if action is not None else 0)
+        left, right = end - 0.5, end + 0.5
+        wall = [
+            (-0.5, 0.5),
+            (left, 0.5),
+            (left, 1.5),
+            (right, 1.5),
+            (right, -1.5),
+            (left, -1.5),
+            (left, -0.5),
+        ]
+        wall += [(-0.5, -0.5), (-0.5, 0.5)]
+        tail, tip = place([-heading, heading], x, y)
+        signal = arrow((0, -0.65 * goal), (0, -1.45 * goal), 0.24, ORANGE)
+        return [
+            View(-1.2, -1.9, end + 1.2, 1.9),
+            Rectangle(-0.5, -0.5, right, 0.5, GROUND),
+            Rectangle(left, -1.5, right, 1.5, GROUND),
+            *(Line([(k + 0.5, -0.5), (k + 0.5, 0.5)], "white", 0.04) for k in range(end)),
+            *(Line([(left, k), (right, k)], "white", 0.04) for k in (-0.5, 0.5)),
+            Line(wall, INK, 0.06),
+            Polygon(place(_STAR, end, -goal), ORANGE),
+            *([signal] if shown else []),
+            Circle(x, y, 0.3, BLUE),
+            arrow(tail, tip, 0.1, "white"),
+        ]
 
     @staticmethod
     def reset(state, constants, random):

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from evaluators.checks import as_batch, check_choice, check_count, check_current, check_size, check_state
+from evaluators.episodes.observations import Normaliser
 from evaluators.episodes.rewards import combine_rewards
 from evaluators.models.model import Model
 from neat.genome.genome import Genome, Genomes
@@ -33,6 +34,19 @@ class Episodes(NamedTuple):
     """bool (genomes, episodes), whether the task ended the episode, rather than the time limit."""
 
 
+class Trace(NamedTuple):
+    """One episode, step by step."""
+
+    state: np.ndarray
+    """float64 (steps + 1, state)."""
+    action: np.ndarray
+    """float64 (steps, dimensions); of a discrete space, the chosen action, (steps, 1)."""
+    reward: np.ndarray
+    """float64 (steps,)."""
+    terminated: bool
+    """Whether the task ended the episode, rather than the time limit."""
+
+
 class Episodic(ABC):
     """Base class of evaluators that run episodes.
 
@@ -53,6 +67,7 @@ class Episodic(ABC):
         self.combine = combine
         self.actions = actions
         self._last: Episodes | None = None
+        self._normaliser: Normaliser | None = None
         self.steps = 0
 
     @property
@@ -123,8 +138,9 @@ class Episodic(ABC):
         return fitness
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what a checkpoint saves."""
-        return {"environment": np.array(self.name), "steps": np.array(self.steps)}
+        """Return what a checkpoint saves: environment, steps so far, and the statistics that normalise observations."""
+        own = {"environment": np.array(self.name), "steps": np.array(self.steps)}
+        return own if self._normaliser is None else own | self._normaliser.state()
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Restore what `state` returned.
@@ -141,12 +157,23 @@ class Episodic(ABC):
             )
         check_count("state: steps", int(arrays["steps"]), 0, 2**62)
         self.steps = int(arrays["steps"])
+        if self._normaliser is not None:
+            self._normaliser.restore(arrays)
 
     def _check_genomes(self, genomes: Genomes) -> None:
         """Raise a ValueError unless the genomes are intact and fit the environment."""
         check_current(genomes)
         check_size("genomes", f"inputs, as {self.name} observes", genomes.num_inputs, self.num_inputs)
         check_size("genomes", f"outputs, as {self.name} needs", genomes.num_outputs, self.num_outputs)
+
+    def _check_statistics(self) -> None:
+        """Raise a ValueError if observations are normalised and none has been seen."""
+        if self._normaliser is not None and self._normaliser.count == 0:
+            raise ValueError(
+                f"{self.name}: observations are normalised by those of a run, but this evaluator has seen none: use "
+                "the evaluator of the run or a model that it made, or "
+                "restore(neat.checkpoint.load(file).evaluator_state)"
+            )
 
     def _check_part(self, name: str, part: Any, own: Any) -> None:
         """Raise a ValueError unless a part of a model is that of this evaluator."""

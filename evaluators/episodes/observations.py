@@ -9,6 +9,7 @@ import numpy as np
 from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.episodes.episode import Senses
+from evaluators.models import inputs
 from evaluators.moments import FLOAT32, exceeds_rounding
 from neat.support.messages import quote
 
@@ -46,6 +47,10 @@ class Normaliser:
         self.mean = self.mean + shift * count / whole
         self.count = whole
 
+    def senses(self) -> Senses:
+        """Return how observations become inputs: in standard deviations from the mean, and limited."""
+        return _senses(self.mean, 1 / self.deviation, _NORMAL_LIMIT)
+
     def state(self) -> dict[str, np.ndarray]:
         """Return the statistics as arrays, for a checkpoint."""
         return {"count": np.array(self.count), "mean": self.mean, "squares": self.squares.copy()}
@@ -70,12 +75,24 @@ def senses_for(
     environment: Environment, observations: Observations, normaliser: Normaliser | None = None
 ) -> Senses:
     """Return the Senses for kernels; `normaliser` is required for "normalised" only."""
+    if normaliser is not None:
+        return normaliser.senses()
     low, high = np.array(environment.observations)
     bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
     offset, factor = np.zeros(len(low)), np.ones(len(low))
     offset[bounded] = (low[bounded] + high[bounded]) / 2
     factor[bounded] = 2 / (high[bounded] - low[bounded])
-    limit = greatest = np.finfo(np.float32).max
-    if normaliser is not None:
-        offset, factor, limit = normaliser.mean, 1 / normaliser.deviation, _NORMAL_LIMIT
+    return _senses(offset, factor, np.finfo(np.float32).max)
+
+
+def _senses(offset: np.ndarray, factor: np.ndarray, limit: np.float32) -> Senses:
+    greatest = np.finfo(np.float32).max
     return Senses(offset.astype(np.float32), np.minimum(factor, greatest).astype(np.float32), limit)
+
+
+def observation_part(senses: Senses) -> inputs.Observations:
+    """Return how observations become inputs, in a model's form."""
+    offset, factor, limit = senses
+    return inputs.Observations(
+        offset=tuple(offset.tolist()), factor=tuple(factor.tolist()), limit=float(limit)
+    )

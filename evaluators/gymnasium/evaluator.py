@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -23,28 +22,31 @@ from evaluators.episodes.base import (
     Episodic,
     Starts,
     as_champion,
+    check_trial,
 )
+from evaluators.episodes.observations import Normaliser, Observations, observation_part
+from evaluators.gymnasium import watching
+from evaluators.gymnasium.factory import check_picklable, make_factory
+from evaluators.gymnasium.playing import Interface, play_tasks
 from evaluators.gymnasium.spaces import read_actions, read_observations
-from evaluators.models.actions import output_ranges
+from evaluators.models import inputs
 from evaluators.models.model import Model
-from evaluators.network import compile
+from evaluators.pictures.canvas import WIDTH
+from evaluators.pictures.film import MOST_STEPS, Film, Span
 from evaluators.thread_guard import Exclusive
 from neat.genome.genome import Genome, Genomes
 from neat.kernels import parallel, rng
 from neat.kernels.jit import kernel
 from neat.processes.worker_processes import retry_lost_work
-from neat.support.messages import quote, shorten
 
 if TYPE_CHECKING:
     import gymnasium
 
+    from evaluators.gymnasium.factory import Make
     from evaluators.gymnasium.vector import Vector
-
-_log = logging.getLogger("evaluators")
 
 _DEFAULT_SLOTS = 32  # with "sync"; more hardly reduce the time of a step
 _DEFAULT_TIMEOUT = 300.0  # seconds
-_LONG_EPISODE = 100_000  # steps, more than any Gymnasium task allows
 
 
 class Gymnasium(Episodic):
@@ -66,7 +68,9 @@ class Gymnasium(Episodic):
         starts: "generation": all genomes of a generation have the same random starts; "genome": each has its own. Both
             depend only on the run's seed and the generation, and differ between generations.
         combine: How the rewards of episodes become a fitness.
-        observations: "scaled": finite bounds of a Box are mapped to ±1; "raw": observations are unchanged.
+        observations: "scaled": finite bounds of a Box are mapped to ±1; "raw": observations are unchanged;
+            "normalised": by the mean and the standard deviation of all observations of earlier generations, and limited
+            to ±10. Then make an evaluator for each run, since it keeps updating them.
         actions: How outputs choose an integer, "argmax" or "threshold".
         time_limit: Steps after which an episode is cut off, in addition to the environment's own limit. Without any
             limit an episode can run forever; a warning is logged every 100,000 steps.
@@ -82,6 +86,7 @@ class Gymnasium(Episodic):
 
     Attributes:
         name: The environment's name.
+        step_duration: Seconds of a step, which MuJoCo's environments know; None: unknown.
         num_inputs: Inputs that the networks must have.
         num_outputs: Outputs that the networks must have.
         last: The Episodes of the last call.
@@ -98,7 +103,7 @@ class Gymnasium(Episodic):
         episodes: int = 1,
         starts: Starts = "generation",
         combine: Combine = "mean",
-        observations: Literal["scaled", "raw"] = "scaled",
+        observations: Observations = "scaled",
         actions: Actions = "argmax",
         time_limit: int | None = None,
         slots: int | None = None,
@@ -107,7 +112,7 @@ class Gymnasium(Episodic):
         **arguments: Any,
     ) -> None:
         super().__init__(episodes, starts, combine, actions)
-        check_choice("observations", observations, ("scaled", "raw"))
+        check_choice("observations", observations, get_args(Observations))
         check_choice("vectorization_mode", vectorization_mode, ("sync", "async"))
         for name, value in (("time_limit", time_limit), ("slots", slots)):
             if value is not None:
@@ -124,21 +129,25 @@ class Gymnasium(Episodic):
             slots or (_DEFAULT_SLOTS if vectorization_mode == "sync" else parallel.get_threads())
         )
         self._vector: Vector | None = None
-        self._make, example = _make_factory(environment, arguments, time_limit)
+        self._make, self._make_rendering, example = make_factory(environment, arguments, time_limit)
         self.name = example.spec.id if example.spec else type(example.unwrapped).__name__
+        seconds = getattr(example.unwrapped, "dt", None)
+        self.step_duration = seconds if isinstance(seconds, float) else None
         self._in_use = Exclusive(
             f"{self.name}: another thread is using this evaluator's environments; make an evaluator for each thread"
         )
-        self._inputs = read_observations(example.observation_space, observations == "scaled")
+        self._fixed_inputs = read_observations(example.observation_space, observations == "scaled")
+        if observations == "normalised":
+            self._normaliser = Normaliser(len(self._fixed_inputs.offset))
         self._outputs = read_actions(example.action_space, actions)
         self._check_makes_new(example)
         if vectorization_mode == "async":
-            _check_picklable(self._make)
+            check_picklable(self._make)
 
     @property
     def num_inputs(self) -> int:
         """Inputs that the networks must have."""
-        return len(self._inputs.offset)
+        return len(self._fixed_inputs.offset)
 
     @property
     def num_outputs(self) -> int:
@@ -152,10 +161,91 @@ class Gymnasium(Episodic):
         `gymnasium.spaces.flatten` returns them.
 
         Raises:
-            ValueError: The genome has other inputs or outputs.
+            ValueError: The genome has other inputs or outputs, or observations are normalised and none has been seen.
         """
         self._check_genomes(as_champion(champion).genomes)
+        self._check_statistics()
         return Model(champion, self._inputs, self._outputs)
+
+    def trace(self, genome: Genome | Model, trial: int = 0) -> watching.GymnasiumTrace:
+        """Run the first episode of `play` with this trial in an environment of its own, and return it step by step.
+
+        Raises:
+            ValueError: `play` would raise it.
+            RuntimeError: `play` would raise it.
+        """
+        check_trial(trial)
+        _, trace = self._trace(genome, trial, self._make)
+        return trace
+
+    def record(
+        self,
+        genome: Genome | Model,
+        path: str | Path,
+        trial: int = 0,
+        width: int = WIDTH,
+        seconds: float | None = None,
+        steps: int | None = None,
+    ) -> None:
+        """Write a film of the episode that `trace` returns, as the environment renders it.
+
+        The environment is made with `render_mode="rgb_array"`; a function that you gave must do so itself. Of a longer
+        episode than `steps`, the film shows the last ones if the task ended it, else the first.
+
+        Args:
+            genome: The genome; or a model, as for `play`.
+            path: The file: .gif, which is kept below 500 kB if need be with fewer frames, colours and pixels; or .mp4,
+                if the program ffmpeg is installed.
+            trial: Selects the start, as in `play`.
+            width: The width in pixels, unless that makes the film higher than three quarters of it.
+            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. The last frame is
+                held for another 1.2 seconds.
+            steps: The most steps to show; None: 338 in a GIF, which then skips every other step, so that gaits are
+                seen, or 1,000 in an .mp4.
+
+        Raises:
+            ValueError: `trace` would raise it, an argument is out of range, or the environment does not render.
+            RuntimeError: The environment failed to render: often, a package or a display is missing.
+        """
+        film = Film(path, width, seconds, steps)
+        trace = self.trace(genome, trial)
+        most = film.most_steps or min(2 * (film.most_frames - 1), MOST_STEPS)
+        span = Span.of(len(trace.reward), trace.terminated, most=most)
+        steps = [int(step) for step in film.choose_steps(span)]
+        try:
+            with watching.rendering_offscreen():
+                frames, _ = self._trace(genome, trial, self._make_rendering, steps)
+        except Exception as error:  # renderers fail in many ways on a machine without a display
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise RuntimeError(f"{self.name} was not rendered: {reason}") from error
+        film.write_pictures([frames[step] for step in steps], [span.caption(step) for step in steps])
+
+    def _trace(
+        self, genome: Genome | Model, trial: int, make: Make, rendered: Sequence[int] = ()
+    ) -> tuple[dict[int, np.ndarray], watching.GymnasiumTrace]:
+        """Run an episode; return the pictures of the steps to be rendered, and the record of all steps."""
+        from evaluators.gymnasium.vector import open_vector
+
+        if isinstance(genome, Model):
+            batch, own = genome.genome.genomes, self._check_model(genome)
+        else:
+            batch = as_champion(genome).genomes
+            self._check_genomes(batch)
+            self._check_statistics()
+            own = self._inputs
+        vector: Any = open_vector(make, 1, None)
+        try:
+            if rendered:
+                watching.prepare_rendering(vector.envs[0])
+            tracer = watching.Tracer(vector.envs[0], rendered)
+            seeds = self._draw(batch, 1, TRIAL + trial)
+            played = play_tasks(vector, batch, seeds, self._interface(own), tracer)
+            return tracer.frames, tracer.trace(bool(played.terminated[0, 0]))
+        finally:
+            vector.close()
+
+    def _interface(self, own: inputs.Observations) -> Interface:
+        return Interface(self.name, own, self._outputs)
 
     def close(self) -> None:
         """Close the environments and end the worker processes; another call makes new ones."""
@@ -169,69 +259,73 @@ class Gymnasium(Episodic):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    @property
+    def _inputs(self) -> inputs.Observations:
+        """How observations become inputs now."""
+        return self._fixed_inputs if self._normaliser is None else observation_part(self._normaliser.senses())
+
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
         self._check_genomes(genomes)
+        training = trial == TRAINING
+        if not training:
+            self._check_statistics()
+        measured = self._normaliser if training else None
+        with self._in_use:
+            own = self._inputs
+            moments = watching.Moments(own, len(genomes) * episodes) if measured is not None else None
+            played = self._play_seeds(genomes, self._draw(genomes, episodes, trial), own, moments)
+            if measured is not None and moments is not None:
+                measured.add(moments.values, int(played.length.sum()))
+        return played
+
+    def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
+        part = self._check_model(model)
+        with self._in_use:
+            return self._play_seeds(
+                model.genome.genomes, self._draw(model.genome.genomes, episodes, trial), part
+            )
+
+    def _check_model(self, model: Model) -> inputs.Observations:
+        """Return the first part of a model; raise a ValueError if the model is not for this environment."""
+        if self._normaliser is None:
+            self._check_part("inputs", model.inputs, self._fixed_inputs)
+        self._check_part("outputs", model.outputs, self._outputs)
+        if not isinstance(model.inputs, inputs.Observations) or model.num_inputs != self.num_inputs:
+            raise ValueError(
+                f"model: expected one that observes {self.num_inputs} numbers, as {self.name} has, got {model!r}"
+            )
+        return model.inputs
+
+    def _draw(self, genomes: Genomes, episodes: int, trial: int) -> np.ndarray:
+        """Return the seeds of the episodes, int64 (genomes, episodes)."""
         seeds = np.empty((len(genomes), episodes), np.int64)
         training = trial == TRAINING
-        common = self.starts == "generation" or not training
         _draw_seeds(
             np.uint64(genomes.seed if trial < TRIAL else 0),
             genomes.generation if training else 0,
-            common,
+            self.starts == "generation" or not training,
             trial,
             seeds,
         )
-        with self._in_use:
-            return retry_lost_work(lambda: self._play_or_close(genomes, seeds), self.name)
+        return seeds
 
-    def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
-        self._check_part("inputs", model.inputs, self._inputs)
-        self._check_part("outputs", model.outputs, self._outputs)
-        return self._play(model.genome.genomes, episodes, trial)
+    def _play_seeds(
+        self,
+        genomes: Genomes,
+        seeds: np.ndarray,
+        own: inputs.Observations,
+        watcher: watching.Moments | None = None,
+    ) -> Episodes:
+        def play() -> Episodes:
+            try:
+                if watcher is not None:
+                    watcher.clear()
+                return play_tasks(self._open_vector(), genomes, seeds, self._interface(own), watcher)
+            except BaseException:
+                self.close()
+                raise
 
-    def _play_or_close(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
-        try:
-            return self._play_tasks(genomes, seeds)
-        except BaseException:
-            self.close()
-            raise
-
-    def _play_tasks(self, genomes: Genomes, seeds: np.ndarray) -> Episodes:
-        """Run one task for each genome and episode; each slot takes the next task when its episode has ended."""
-        vector, episodes, tasks = self._open_vector(), seeds.shape[1], seeds.size
-        # A network for each task, since each needs its own state.
-        copies = genomes.take(np.repeat(np.arange(len(genomes)), episodes))
-        networks, (low, high) = compile(copies, "cpu"), output_ranges(copies)
-        record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
-        space = vector.action_space
-        actions = np.zeros(space.shape or (), space.dtype)
-        task = np.arange(self.slots)
-        upcoming = self.slots
-        ended = np.ones(self.slots, bool)
-        rounds = 0
-        while (busy := task < tasks).any():
-            acting = task[busy]
-            if ended.any():
-                starting = [int(seeds.flat[t]) if t < tasks else None for t in task]
-                observations, information = vector.reset(seed=starting, options={"reset_mask": ended})
-                self._check_error(information, task, record.length, episodes)
-            inputs = self._inputs.scale(observations[busy].reshape(len(acting), -1))
-            self._check_finite("observations", inputs, acting, record.length, episodes)
-            outputs = networks.activate(inputs[:, np.newaxis], acting)[:, 0]
-            actions[busy] = self._outputs.act(outputs, low[acting], high[acting])
-            observations, rewards, terminated, truncated, information = vector.step(actions)
-            record.length[acting] += 1
-            rounds += 1
-            if rounds % _LONG_EPISODE == 0:
-                self._warn_if_endless(record.length[acting].max())
-            self._check_error(information, task, record.length, episodes)
-            self._check_finite("rewards", rewards[busy], acting, record.length, episodes)
-            record.reward[acting] += rewards[busy]
-            record.terminated[acting] = terminated[busy]
-            ended = terminated | truncated
-            task[ended] = upcoming + np.arange(ended.sum())
-            upcoming += ended.sum()
-        return Episodes(*(array.reshape(seeds.shape) for array in record))
+        return retry_lost_work(play, self.name)
 
     def _open_vector(self) -> Vector:
         from evaluators.gymnasium.vector import is_usable_here, open_vector
@@ -252,43 +346,6 @@ class Gymnasium(Episodic):
         finally:
             another.close()
 
-    def _warn_if_endless(self, steps: int) -> None:
-        if steps >= _LONG_EPISODE:
-            _log.warning(
-                "%s: an episode has taken %d steps; if it never ends, give time_limit, the steps that it may take",
-                self.name,
-                steps,
-            )
-
-    def _check_error(
-        self, information: dict[str, Any], task: np.ndarray, length: np.ndarray, episodes: int
-    ) -> None:
-        if "error" not in information:
-            return
-        slot = int(np.flatnonzero(information["_error"])[0])
-        summary, trace = information["error"][slot]
-        message = f"{self.name}: {shorten(summary, 500)}, in {_describe_step(task[slot], length, episodes)}"
-        if not trace:
-            raise ValueError(message)
-        error = RuntimeError(message)
-        error.add_note(trace)
-        raise error
-
-    def _check_finite(
-        self, what: str, values: np.ndarray, acting: np.ndarray, length: np.ndarray, episodes: int
-    ) -> None:
-        if np.isfinite(values).all():
-            return
-        first = tuple(np.argwhere(~np.isfinite(values))[0])
-        raise ValueError(
-            f"{self.name}: expected finite {what}, got {values[first]} in "
-            f"{_describe_step(acting[first[0]], length, episodes)}"
-        )
-
-
-def _describe_step(task: int, length: np.ndarray, episodes: int) -> str:
-    return f"step {length[task]} of episode {task % episodes} of genome {task // episodes}"
-
 
 @kernel(allocates=False)
 def _draw_seeds(seed, generation, common, trial, seeds):
@@ -298,89 +355,3 @@ def _draw_seeds(seed, generation, common, trial, seeds):
         for episode in range(seeds.shape[1]):
             word, _, _, _ = rng.block(seed, generation, individual, rng.EVALUATION + trial, episode)
             seeds[genome, episode] = word >> np.uint64(1)
-
-
-def _make_factory(
-    environment: str | Callable[[], gymnasium.Env[Any, Any]],
-    arguments: dict[str, Any],
-    time_limit: int | None,
-) -> tuple[Callable[[], gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]:
-    """Return a function that makes environments, and one environment that it made."""
-    try:
-        import gymnasium
-    except ImportError:
-        raise ImportError("Gymnasium needs gymnasium: pip install 'batchneat[gym]'") from None
-    make: Callable[[], gymnasium.Env[Any, Any]]
-    if isinstance(environment, str):
-        try:
-            example = gymnasium.make(environment, **arguments)
-        except gymnasium.error.DependencyNotInstalled as error:
-            raise ImportError(f"environment: {environment} needs more: {error}") from None
-        except (gymnasium.error.Error, TypeError) as error:
-            raise ValueError(f"environment: {error}") from None
-        assert example.spec is not None
-        # Worker processes would not know the id if a script registered it, so they get the spec.
-        make = functools.partial(gymnasium.make, example.spec)
-    else:
-        if not callable(environment) or isinstance(environment, gymnasium.Env):
-            raise ValueError(
-                f"environment: expected an id or a function, got {quote(environment)}{_suggest_instead(environment)}"
-            )
-        if arguments:
-            raise ValueError(
-                f"{min(arguments)}: arguments are for an environment's id, got a function as environment"
-            )
-        make = environment
-        example = make()
-        _check_environment(example)
-    if time_limit is None:
-        return make, example
-    return lambda: gymnasium.wrappers.TimeLimit(make(), int(time_limit)), example
-
-
-def _check_environment(example: Any) -> None:
-    import gymnasium
-
-    if not isinstance(example, gymnasium.Env):
-        raise ValueError(
-            "environment: expected a function that makes a gymnasium.Env, got one that makes "
-            f"{quote(example)}{_suggest_instead(example)}"
-        )
-    for name in ("observation_space", "action_space"):
-        space = getattr(example, name, None)
-        if not isinstance(space, gymnasium.Space):
-            raise ValueError(
-                f"environment: {type(example.unwrapped).__name__}.{name} must be one of gymnasium.spaces, "
-                f"got {quote(space)}"
-            )
-
-
-def _suggest_instead(value: Any) -> str:
-    """Suggest what to pass as `environment` instead of this object; empty if that is unknown."""
-    import gymnasium
-
-    from evaluators.environments.environment import Environment
-
-    if isinstance(value, gymnasium.vector.VectorEnv):
-        return "; give a function that makes a single environment: this evaluator steps several side by side"
-    if isinstance(value, Environment):
-        name = type(value).__name__
-        return f"; write Rollout({name}(…)), or Gymnasium({name}(…).to_gymnasium) for Gymnasium's loop"
-    if isinstance(value, gymnasium.Env):
-        if value.spec is not None:
-            return f"; write Gymnasium({value.spec.id!r}), or a function that makes it"
-        return (
-            f"; write Gymnasium(lambda: {type(value.unwrapped).__name__}(…)), which makes a new one each time"
-        )
-    return ""
-
-
-def _check_picklable(make: Callable[[], Any]) -> None:
-    import cloudpickle  # Gymnasium needs it too
-
-    try:
-        cloudpickle.dumps(make)
-    except Exception as error:
-        raise ValueError(
-            f"environment: expected a function that can be sent to worker processes ({shorten(str(error), 500)})"
-        ) from None

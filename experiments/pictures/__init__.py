@@ -1,1 +1,1 @@
-"""Pictures and animations of what a champion does."""
+"""Curves of what a champion does."""

@@ -1,61 +1,27 @@
-"""Pictures of an episode: curves of states, actions and rewards over time, and an animation of the scene."""
+"""Curves of an episode: states, actions and rewards over time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evaluators.environments import Discrete, Environment
-from experiments.pictures import animation
-from experiments.pictures.scenes import find_depiction
+from evaluators.pictures.film import Span
 from experiments.tasks.experiment import BEHAVIOUR
 from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from evaluators.rollout import Trace
+    from evaluators.episodes.base import Trace
 
 CURVES, FILM = BEHAVIOUR
-_MAX_STEPS = 1000
 _MAX_DISTINCT_STEPS = 300  # more steps than that cannot be told apart in the figure
 _MAX_STATES, _MAX_ACTIONS = 8, 4
 _PANEL, _GAP, _CHOICE = 0.42, 0.22, 0.12  # heights in inches
-
-
-class Span(NamedTuple):
-    """The part of an episode that is drawn: of a long episode the end if it was terminated, else the beginning."""
-
-    start: int
-    stop: int
-    """Step after the last one that is drawn."""
-    steps: int
-    """Number of steps of the whole episode."""
-    terminated: bool
-    seconds: float | None = None
-    """Duration of a step; None if time is counted in steps."""
-
-    @classmethod
-    def of(cls, steps: int, terminated: bool, seconds: float | None = None) -> Span:
-        """Return the part to draw of an episode with a number of steps."""
-        start = max(0, steps - _MAX_STEPS) if terminated else 0
-        return cls(start, min(start + _MAX_STEPS, steps), steps, terminated, seconds)
-
-    @property
-    def ending(self) -> str:
-        """The reason why the episode ended."""
-        return "terminated" if self.terminated else "time limit"
-
-    def __str__(self) -> str:
-        if self.stop - self.start < self.steps:
-            side = "last" if self.terminated else "first"
-            return f"the {side} {self.stop - self.start:,} of {self.steps:,} steps"
-        if self.seconds is None:
-            return f"{self.steps:,} step{'s' if self.steps != 1 else ''}"
-        return f"{self.steps:,} steps of {self.seconds:g} s"
 
 
 class Panel(NamedTuple):
@@ -70,53 +36,46 @@ class Panel(NamedTuple):
     """Whether the values are a cumulative sum. A dot marks its end, which the line of the episode's end would hide."""
 
 
-def draw(environment: Environment, trace: Trace, folder: Path) -> list[Path]:
-    """Write behaviour.svg and, if the environment has a scene, behaviour.gif.
+def draw(environment: Environment, trace: Trace, path: Path) -> None:
+    """Draw curves of the states, the actions and the sum of rewards of an episode.
 
     Of an episode of more than 1,000 steps they show the last 1,000 if it was terminated, else the first 1,000.
 
     Args:
         environment: The environment of the episode.
         trace: The episode.
-        folder: Output folder.
-
-    Returns:
-        Paths of the files.
+        path: The file.
     """
-    shown = find_depiction(environment)
-    tick = getattr(environment, "time_step", None)
-    seconds = None if tick is None else float(tick) * (shown.substeps if shown else 1)
-    span = Span.of(len(trace.reward), trace.terminated, seconds)
-    names = environment.state_names[: shown.states if shown else None]
+    names = environment.state_names[: environment.shown_states]
     states = [Panel(name, trace.state[:, k]) for k, name in enumerate(names)]
-    choices = None
-    if isinstance(environment.actions, Discrete):
-        choices = shown.choices if shown and len(shown.choices) == environment.actions.count else ()
-    action = shown.action if shown else "action"
-    actions = [Panel(name, values, choices) for name, values in name_columns(action, trace.action)]
-    draw_curves(states, actions, trace.reward, span, folder / CURVES)
-    if shown is None:
-        return [folder / CURVES]
-    with style():
-        from matplotlib.figure import Figure
-
-        axes = Figure().add_axes((0, 0, 1, 1))
-        move = shown.scene(axes, environment, trace)
-        steps = animation.choose_steps(span.start, span.stop)
-        frames = animation.render_frames(axes, move, steps, frame_captions(span, steps))
-        animation.write_gif(frames, folder / FILM)
-    return [folder / CURVES, folder / FILM]
+    space = environment.actions
+    choices = space.names if isinstance(space, Discrete) else None
+    actions = [
+        Panel(name, values, choices)
+        for name, values in name_columns("action", trace.action, environment.action_names)
+    ]
+    span = Span.of(len(trace.reward), trace.terminated, environment.step_duration)
+    draw_curves(states, actions, trace.reward, span, path)
 
 
-def name_columns(name: str, columns: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Return the columns of an array, (steps, columns), each with a name."""
+def record(write: Callable[[], None], path: Path) -> list[Path]:
+    """Call a function that writes a film, and return the path, or print why there is no film and return nothing."""
+    try:
+        write()
+    except (
+        Exception
+    ) as error:  # drawing fails in many ways: renderers need a display, users' functions have mistakes
+        print(f"no {path.name}: {' '.join(str(error).split()) or type(error).__name__}")
+        return []
+    return [path]
+
+
+def name_columns(name: str, columns: np.ndarray, names: Sequence[str] = ()) -> list[tuple[str, np.ndarray]]:
+    """Return the columns of an array, (steps, columns), each with its own name, or `name` and maybe a number."""
     count = columns.shape[1]
-    return [(name if count == 1 else f"{name} {k}", columns[:, k]) for k in range(count)]
-
-
-def frame_captions(span: Span, steps: np.ndarray) -> list[str]:
-    """Return the caption of each frame."""
-    return [f"step {step:,}" + (f", {span.ending}" if step == span.steps else "") for step in steps]
+    if len(names) != count:
+        names = [name] if count == 1 else [f"{name} {k}" for k in range(count)]
+    return list(zip(names, columns.T, strict=True))
 
 
 def draw_curves(

@@ -86,7 +86,10 @@ class Control(Experiment):
         return {**measures, "environment steps": float(evaluator.steps)}
 
     def show(self, champion: Genome, evaluator: Rollout, folder: Path) -> list[Path]:
-        """Draw states and actions over an episode in behaviour.svg, and its scene in behaviour.gif."""
+        """Draw states and actions over an episode in behaviour.svg, and film it in behaviour.gif."""
         from experiments.pictures import behaviour
 
-        return behaviour.draw(evaluator.environment, evaluator.trace(champion, trial=REPORT_TRIAL), folder)
+        curves, film = (folder / name for name in BEHAVIOUR)
+        trace = evaluator.trace(champion, trial=REPORT_TRIAL)
+        behaviour.draw(evaluator.environment, trace, curves)
+        return [curves, *behaviour.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film)]

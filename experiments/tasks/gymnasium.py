@@ -6,47 +6,28 @@ import contextlib
 import importlib.util
 import math
 import multiprocessing
-import os
-import sys
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
+from evaluators.models.actions import Choices
 from evaluators.moments import moments
-from experiments.pictures.animation import MOST_FRAMES
+from evaluators.pictures.film import Span
+from experiments.pictures import behaviour
+from experiments.pictures.behaviour import Panel, name_columns
 from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
-    import gymnasium
-
     from evaluators import Gymnasium as Evaluator
     from experiments.pictures.behaviour import Panel, Span
     from neat import Genome
 
-# With more steps, the animation would skip so many that a gait could not be seen.
-_MAX_RENDERED_STEPS = 2 * (MOST_FRAMES - 1)
 _FIRST_EPISODES = 10  # a few episodes first, which reveal a champion that is far from the target
 _PHYSICS = ("box2d", "mujoco", "pygame")  # packages of the extra below
 _EXTRA = "batchneat[gym-physics]"
-
-
-class Episode(NamedTuple):
-    """The record of one episode, step by step."""
-
-    observation: np.ndarray
-    """Flattened observations, float64 (steps + 1, observations)."""
-    action: np.ndarray
-    """Flattened actions, float64 (steps, actions)."""
-    reward: np.ndarray
-    """float64 (steps,)."""
-    terminated: bool
-    frames: dict[int, np.ndarray]
-    """Rendered pictures, uint8 (height, width, 3), by step."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +40,8 @@ class Gymnasium(Experiment):
     """Episodes of each genome in a generation."""
     starts: Literal["generation", "genome"] = "generation"
     """Whether all genomes of a generation get the same starts, or each genome its own."""
-    observations: Literal["scaled", "raw"] = "scaled"
-    """How the network sees: scaled to ±1 by the observations' bounds, if they are finite, or raw."""
+    observations: Literal["scaled", "raw", "normalised"] = "scaled"
+    """How the network sees; scaled to ±1 by finite bounds, raw, or normalised by running statistics."""
     actions: Literal["argmax", "threshold"] = "argmax"
     """How integers are chosen: by the greatest of one output each, or by one output with evenly spaced thresholds."""
     target: float | None = None
@@ -152,120 +133,14 @@ class Gymnasium(Experiment):
 
     def show(self, champion: Genome, evaluator: Evaluator, folder: Path) -> list[Path]:
         """Draw observations and actions over an episode in behaviour.svg, and its rendering in behaviour.gif."""
-        from experiments.pictures import animation, behaviour
-
-        env = self._make()
-        episode = self._run_episode(env, champion)
-        seconds = getattr(env.unwrapped, "dt", None)
-        span = behaviour.Span.of(
-            len(episode.reward), episode.terminated, seconds if isinstance(seconds, float) else None
-        )
-        path = folder / behaviour.CURVES
-        behaviour.draw_curves(*_panels(env, episode), episode.reward, span, path, "observations")
-        start = max(span.start, span.stop - _MAX_RENDERED_STEPS) if span.terminated else span.start
-        steps = animation.choose_steps(start, min(start + _MAX_RENDERED_STEPS, span.stop))
-        try:
-            with _render_offscreen():
-                env = self._make("rgb_array")
-                _track_body(env)
-                frames = self._run_episode(env, champion, set(steps.tolist())).frames
-            _write_animation(frames, span, folder / behaviour.FILM)
-        except Exception as error:  # renderers fail in many ways on a machine without a display
-            reason = " ".join(str(error).split()) or type(error).__name__
-            print(f"no {behaviour.FILM}: {self.env} was not rendered: {reason}")
-            return [path]
-        return [path, folder / behaviour.FILM]
-
-    def _make(self, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-        import gymnasium
-
-        env = gymnasium.make(self.env, render_mode=render_mode)
-        return env if self.time_limit is None else gymnasium.wrappers.TimeLimit(env, self.time_limit)
-
-    def _run_episode(
-        self, env: gymnasium.Env[Any, Any], champion: Genome, rendered: Collection[int] = ()
-    ) -> Episode:
-        """Run the champion's episode, the same at each call, rendering some steps. Close the environment."""
-        import gymnasium
-
-        import evaluators
-        from evaluators.gymnasium.observations import convert_to_space
-        from evaluators.gymnasium.spaces import read_actions, read_observations
-
-        model = evaluators.Model(
-            champion,
-            read_observations(env.observation_space, self.observations == "scaled"),
-            read_actions(env.action_space, self.actions),
-        )
-        observations: list[np.ndarray] = []
-        actions: list[np.ndarray] = []
-        rewards: list[float] = []
-        frames: dict[int, np.ndarray] = {}
-        with contextlib.closing(env):
-            seen, _ = env.reset(seed=champion.genomes.seed % 2**31)
-            ended = terminated = False
-            while True:
-                if len(rewards) in rendered:
-                    frames[len(rewards)] = _render(env)
-                fitting = convert_to_space(env.observation_space, seen)
-                flat = gymnasium.spaces.flatten(env.observation_space, fitting)
-                observations.append(np.asarray(flat, float).ravel())
-                if ended or (rendered and len(rewards) == max(rendered)):
-                    break
-                action = model.act(observations[-1])
-                seen, reward, terminated, truncated, _ = env.step(action)
-                actions.append(np.ravel(action).astype(float))
-                rewards.append(float(reward))
-                ended = bool(terminated or truncated)
-        return Episode(np.array(observations), np.array(actions), np.array(rewards), bool(terminated), frames)
-
-
-def _track_body(env: gymnasium.Env[Any, Any]) -> None:
-    """Let the camera of a MuJoCo task follow the body. The default camera of Gymnasium 1.4 does not move."""
-    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
-    if renderer is not None and renderer.camera_id == -1:
-        import mujoco
-
-        renderer.camera_id = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")
-
-
-def _render(env: gymnasium.Env[Any, Any]) -> np.ndarray:
-    picture: Any = env.render()
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.dtype != np.uint8:
-        raise ValueError("it returns no pictures")
-    return picture[..., :3].copy()
-
-
-def _panels(env: gymnasium.Env[Any, Any], episode: Episode) -> tuple[list[Panel], list[Panel]]:
-    from gymnasium.spaces import Box
-
-    from experiments.pictures.behaviour import Panel, name_columns
-
-    choices = None if isinstance(env.action_space, Box) else ()
-    return (
-        [Panel(name, values) for name, values in name_columns("observation", episode.observation)],
-        [Panel(name, values, choices) for name, values in name_columns("action", episode.action)],
-    )
-
-
-def _write_animation(frames: dict[int, np.ndarray], span: Span, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    from experiments.pictures import animation, behaviour
-    from neat.plot.style import style
-
-    steps = np.array(sorted(frames))
-    with style():
-        axes = Figure().add_axes((0, 0, 1, 1))
-        picture = axes.imshow(frames[0 if 0 in frames else int(steps[0])], aspect="auto")
-
-        def move(step: int, /) -> list[Any]:
-            picture.set_data(frames[step])
-            return [picture]
-
-        animation.write_gif(
-            animation.render_frames(axes, move, steps, behaviour.frame_captions(span, steps)), path
-        )
+        curves, film = (folder / name for name in BEHAVIOUR)
+        trace = evaluator.trace(champion, trial=REPORT_TRIAL)
+        choices = () if isinstance(evaluator.model(champion).outputs, Choices) else None
+        states = [Panel(name, values) for name, values in name_columns("observation", trace.observation)]
+        actions = [Panel(name, values, choices) for name, values in name_columns("action", trace.action)]
+        span = Span.of(len(trace.reward), trace.terminated, evaluator.step_duration)
+        behaviour.draw_curves(states, actions, trace.reward, span, curves, "observations")
+        return [curves, *behaviour.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film)]
 
 
 @contextlib.contextmanager
@@ -286,19 +161,3 @@ def _translate_errors(env: str) -> Iterator[None]:
         raise ValueError(str(error).replace("environment: ", "env: ", 1)) from None
     except Exception as error:  # another package may raise anything
         raise ValueError(f"env: {env} cannot be made: {type(error).__name__}: {error}") from None
-
-
-@contextlib.contextmanager
-def _render_offscreen() -> Iterator[None]:
-    """Let MuJoCo and SDL render without a window if there is no display."""
-    if sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
-        yield
-        return
-    wanted = {"MUJOCO_GL": "egl", "SDL_VIDEODRIVER": "dummy"}
-    added = {name: value for name, value in wanted.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]

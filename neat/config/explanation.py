@@ -92,7 +92,7 @@ def format_table(settings: Iterator[Setting], values: Any, width: int) -> str:
 def find_changes(settings: Iterator[Setting], values: Any) -> dict[str, str]:
     """Return the values in a config, as text by path, of the settings whose value is not the default."""
     found = ((setting, operator.attrgetter(setting.path)(values)) for setting in settings)
-    return {setting.path: _plain(value) for setting, value in found if value != setting.default}
+    return {setting.path: plain(value) for setting, value in found if value != setting.default}
 
 
 def read_field_texts(cls: type) -> dict[str, str]:

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from neat.evolution.history import History
 from neat.genome.genome import Genome, Genomes
+from neat.support.colours import BLUE as BLUE
+from neat.support.colours import GREY as GREY
+from neat.support.colours import INK as INK
+from neat.support.colours import ORANGE as ORANGE
+from neat.support.colours import PALE_BLUE as PALE_BLUE
 from neat.support.files import as_path, write_atomically
 from neat.support.messages import quote
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY, INK = "#2166ac", "#d6604d", "#8c8c8c", "#222222"
-PALE_BLUE = "#a6c8e4"
 _SERIES = (BLUE, ORANGE, "#4d9221", "#762a83", "#b8860b", "#35978f", INK, "#c51b7d")
 _DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1)))
 

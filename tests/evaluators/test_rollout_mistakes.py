@@ -67,6 +67,7 @@ def one_value(state, action, constants, random):
         ({"observations": Box((0.0,), (0.0,))}, "Broken: observations: expected bounds"),
         ({"observations": Box((0.0,), (1.0, 2.0))}, "Broken: observations: expected bounds"),
         ({"actions": Discrete(1)}, "Broken: actions: expected at least 2, got 1"),
+        ({"actions": Discrete(3, ("a", "b"))}, "Broken: actions: expected 3 names, got ('a', 'b')"),
         ({"actions": Box((0.0,), (np.inf,))}, "Broken: actions: bounds must be finite"),
         ({"actions": 2}, "Broken: actions: expected a Box, got 2"),
         ({"step": None}, "Broken: step: there is no such function"),

@@ -13,7 +13,6 @@ from PIL import Image
 
 gymnasium = pytest.importorskip("gymnasium")
 
-import neat  # noqa: E402
 from experiments.__main__ import main  # noqa: E402
 from experiments.tasks import gymnasium as experiment  # noqa: E402
 from experiments.tasks.experiment import find_experiment  # noqa: E402
@@ -38,14 +37,6 @@ def pictures(monkeypatch):
     from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
     monkeypatch.setattr(CartPoleEnv, "render", render)
-
-
-def champion(num_inputs=4, num_outputs=2):
-    """Return a network that acts by the pole's angle."""
-    connections = [{"innovation": 0, "source": 2, "target": 5, "weight": 5.0}]
-    nodes = [{"id": 4, "activation": "identity"}, {"id": 5, "activation": "identity"}]
-    data = {"num_inputs": num_inputs, "num_outputs": num_outputs, "nodes": nodes, "connections": connections}
-    return neat.Genome.from_dict(data)
 
 
 def test_a_run(pictures, capsys):
@@ -92,24 +83,6 @@ def test_an_environment_that_cannot_be_rendered(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert "no behaviour.gif: CartPole-v1 was not rendered: there is no screen\n" in out and err == ""
     assert "behaviour.svg" in out and not Path("runs/gymnasium/behaviour.gif").exists()
-
-
-def test_pictures_are_of_the_same_episode(pictures):
-    """The second run of the episode renders some steps, and ends after the last of them."""
-    task, genome = experiment.Gymnasium(), champion()
-    whole = task._run_episode(task._make(), genome)
-    assert len(whole.observation) == len(whole.reward) + 1 == len(whole.action) + 1
-    assert whole.reward.sum() == len(whole.reward) and whole.frames == {}
-    again = task._run_episode(task._make("rgb_array"), genome, {0, 4, 6})
-    assert (whole.observation[:7] == again.observation).all() and again.frames.keys() == {0, 4, 6}
-    decided = (whole.observation[:-1, 2] > 0).astype(float)
-    assert (whole.action[:, 0] == decided).all()
-
-
-def test_a_time_limit_is_no_termination():
-    task = experiment.Gymnasium(time_limit=5)
-    episode = task._run_episode(task._make(), champion())
-    assert len(episode.reward) == 5 and not episode.terminated
 
 
 def test_targets():

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluators.pictures import film
 from experiments.__main__ import main
-from experiments.pictures import animation
 from experiments.runs import folder, repeated
 from experiments.tasks.experiment import BEHAVIOUR
 from neat import reporting
@@ -131,7 +131,7 @@ def test_overwriting_deletes_what_the_earlier_run_wrote_and_nothing_else():
 def test_what_a_run_writes_can_be_deleted_by_name(monkeypatch):
     """The names in folder.py are all that runs and studies write."""
     # The animation has two frames only, to be quick.
-    monkeypatch.setattr(animation, "choose_steps", lambda start, stop: np.array([start, stop]))
+    monkeypatch.setattr(film, "choose_steps", lambda start, stop, most: np.array([start, stop]))
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "run"]) == 0
     assert contents("run").keys() == folder.run_files(BEHAVIOUR, lineage=True)
     assert main(["xor", "--schemes", *FEW, "--output", "study"]) == 0
@@ -171,7 +171,7 @@ def test_a_file_that_the_earlier_run_could_have_written_but_did_not_stays(monkey
     )
     assert contents("out") == before
     # The animation of one run could not be written, and another was interrupted before its figures.
-    monkeypatch.setattr("experiments.pictures.animation.write_gif", lambda *_: None)
+    monkeypatch.setattr("evaluators.pictures.film.Film.write", lambda *_: None)
     assert main(["cartpole", "--episodes", "1", *FEW, "--output", "still"]) == 0
     with monkeypatch.context() as patch:
         patch.setattr("neat.plot.fitness", lambda *_: os.kill(os.getpid(), signal.SIGINT))

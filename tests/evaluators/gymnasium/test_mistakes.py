@@ -346,7 +346,7 @@ class Seedless(own.Walk):
 
 
 def test_an_episode_without_end_is_logged(monkeypatch, caplog):
-    monkeypatch.setattr("evaluators.gymnasium.evaluator._LONG_EPISODE", 25)
+    monkeypatch.setattr("evaluators.gymnasium.playing._LONG_EPISODE", 25)
     evaluator = Gymnasium(lambda: own.Gives(BOX, np.zeros(2, np.float32)), slots=2)
     evaluator(unconnected(evaluator))
     assert not caplog.records

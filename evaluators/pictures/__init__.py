@@ -1,0 +1,1 @@
+"""Pictures of episodes: shapes drawn as pixels, and films of them."""
