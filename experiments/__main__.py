@@ -51,7 +51,7 @@ def _dispatch(command: list[str]) -> None:
         from experiments.cli.export import export
 
         return export(rest)
-    if name in (experiment.PREDICT, experiment.PLAY):
+    if name in (experiment.PREDICT, experiment.PLAY, experiment.RECORD):
         from experiments.cli.models import run
 
         return run(name, rest)

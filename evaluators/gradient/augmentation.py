@@ -15,7 +15,7 @@ from evaluators.gradient.batches import Augmentation, Batch
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.draws import Key
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace
-from evaluators.gradient.tensor.operations.shaping import check_index
+from evaluators.gradient.tensor.operations.indexing import check_index
 from neat.support.messages import quote
 
 

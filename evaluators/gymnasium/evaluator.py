@@ -211,14 +211,14 @@ class Gymnasium(Episodic):
         trace = self.trace(genome, trial)
         most = film.most_steps or min(2 * (film.most_frames - 1), MOST_STEPS)
         span = Span.of(len(trace.reward), trace.terminated, most=most)
-        steps = [int(step) for step in film.choose_steps(span)]
+        chosen = [int(step) for step in film.choose_steps(span)]
         try:
             with watching.rendering_offscreen():
-                frames, _ = self._trace(genome, trial, self._make_rendering, steps)
+                frames, _ = self._trace(genome, trial, self._make_rendering, chosen)
         except Exception as error:  # renderers fail in many ways on a machine without a display
             reason = " ".join(str(error).split()) or type(error).__name__
             raise RuntimeError(f"{self.name} was not rendered: {reason}") from error
-        film.write_pictures([frames[step] for step in steps], [span.caption(step) for step in steps])
+        film.write_pictures([frames[step] for step in chosen], [span.caption(step) for step in chosen])
 
     def _trace(
         self, genome: Genome | Model, trial: int, make: Make, rendered: Sequence[int] = ()

@@ -25,6 +25,7 @@ from experiments.tasks.experiment import (
     NAMES,
     PLAY,
     PREDICT,
+    RECORD,
     STUDY,
     Experiment,
     find_experiment,
@@ -40,6 +41,7 @@ COMMANDS = {
     EXPORT: "Write a champion as C, NumPy, ONNX and more",
     PREDICT: "Predict with the model of a run",
     PLAY: "Run episodes with the model of a run",
+    RECORD: "Film an episode with the model of a run",
     STUDY: "Compare settings over many seeds",
 }
 _COMMON = {
@@ -104,7 +106,7 @@ def _rows(cls: type, names: Collection[str], settings: dict[str, Any]) -> Iterat
             continue
         default = settings.get(name, default)
         words = map(str, default if isinstance(default, tuple) else (default,))
-        shown = "" if default is None or kind is bool else f" [{' '.join(words)}]"
+        shown = "" if default in (None, "") or kind is bool else f" [{' '.join(words)}]"
         yield _form(name, kind), _first_clause(texts.get(name, ""), ";") + shown
 
 

@@ -1,10 +1,12 @@
-"""The commands `predict` and `play`, which use the model of a run."""
+"""The commands `predict`, `play` and `record`, which use the model of a run."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,19 @@ from typing import Any
 import numpy as np
 
 import evaluators
-from evaluators.episodes.base import Episodes, Episodic
+from evaluators import Gymnasium, Rollout
+from evaluators.episodes.base import Episodes
 from evaluators.models.inputs import Rows
 from evaluators.models.outputs import Classes, Values
 from evaluators.moments import moments
+from evaluators.pictures.canvas import WIDTH
 from experiments.cli.flags import read
 from experiments.cli.logs import show_logs
 from experiments.runs import description as descriptions
 from experiments.runs.folder import MODEL
 from experiments.runs.single import close_evaluator
 from experiments.tasks.csv_file import Table, read_table
-from experiments.tasks.experiment import PLAY, PREDICT, find_experiment
+from experiments.tasks.experiment import ENVIRONMENT, PLAY, PREDICT, RECORD, find_experiment
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
@@ -55,26 +59,50 @@ class Play:
     """Device that runs the episodes, as for the run."""
     output: Path | None = None
     """CSV file to write, with a row for each episode."""
+    env: str | None = None
+    """File and class of an environment of your own, such as my_game.py:Flappy, in place of the run's."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.episodes < 2**24:
             raise ValueError(f"episodes: must be from 1 to {2**24 - 1}, got {self.episodes}")
 
 
+@dataclass(frozen=True)
+class Record:
+    """Film an episode of the model of a run: record RUN FILE. FILE ends in .gif, or in .mp4 if ffmpeg is installed.
+
+    RUN is a run's folder, or a model's file in it. The default is the first episode that `play` runs.
+    """
+
+    trial: int = _FRESH_TRIAL
+    """Selects the start of the episode."""
+    width: int = WIDTH
+    """Greatest width in pixels."""
+    seconds: float | None = None
+    """Duration; default: about 6 seconds."""
+    steps: int | None = None
+    """Most steps to show; default: 1,000, or 338 in a GIF of Gymnasium's rendering."""
+    env: str | None = None
+    """File and class of an environment of your own, such as my_game.py:Flappy, in place of the run's."""
+
+
+_COMMANDS = {
+    PREDICT: (Predict, ("a run", "a CSV file"), "predict runs/iris new.csv"),
+    PLAY: (Play, ("the folder of a run",), "play runs/cartpole"),
+    RECORD: (Record, ("a run", "a GIF"), "record runs/cartpole cartpole.gif"),
+}
+
+
 def run(name: str, arguments: list[str]) -> None:
     """Run one of the commands with the arguments that follow its name."""
+    options, wanted, example = _COMMANDS[name]
     if "-h" in arguments or "--help" in arguments:
-        read({PREDICT: Predict, PLAY: Play}[name], name, _HELP)
-    count = 2 if name == PREDICT else 1
-    given, rest = arguments[:count], arguments[count:]
-    if len(given) < count or any(word.startswith("-") for word in given):
-        example = "predict runs/iris new.csv" if name == PREDICT else "play runs/cartpole"
-        wanted = "a run and a CSV file" if name == PREDICT else "the folder of a run"
-        raise ValueError(f"{name}: expected {wanted} first, such as {example}")
-    if name == PREDICT:
-        predict(Path(given[0]), Path(given[1]), read(Predict, name, rest))
-    else:
-        play(Path(given[0]), read(Play, name, rest))
+        read(options, name, _HELP)
+    given, rest = arguments[: len(wanted)], arguments[len(wanted) :]
+    if len(given) < len(wanted) or any(word.startswith("-") for word in given):
+        raise ValueError(f"{name}: expected {' and '.join(wanted)} first, such as {example}")
+    command: Any = {PREDICT: predict, PLAY: play, RECORD: record}[name]
+    command(*map(Path, given), read(options, name, rest))
 
 
 def predict(model_path: Path, data: Path, options: Predict) -> None:
@@ -129,18 +157,8 @@ def play(path: Path, options: Play) -> None:
     """
     output = None if options.output is None else resolve_file(options.output, "output")
     model = evaluators.load(_model_file(path, PLAY))
-    folder = path if path.is_dir() else path.parent
-    description = descriptions.read(folder, PLAY)
-    experiment = descriptions.build_instance(
-        find_experiment(description.experiment), folder, "arguments", description.arguments, field=PLAY
-    )
-    evaluator = experiment.evaluator(options.device)
-    try:
-        if not isinstance(evaluator, Episodic):
-            raise ValueError(f"{PLAY}: {shorten_path(folder)} holds a model that predicts; use {PREDICT}")
+    with _evaluator(path, PLAY, options.env, options.device) as evaluator:
         played = evaluator.play(model, options.episodes, _FRESH_TRIAL)
-    finally:
-        close_evaluator(evaluator)
     _print_episodes(played)
     if output is not None:
         columns = (played.reward[0], played.length[0], played.terminated[0])
@@ -151,6 +169,40 @@ def play(path: Path, options: Play) -> None:
                 *([k, *row] for k, row in enumerate(zip(*(c.tolist() for c in columns), strict=True))),
             ],
         )
+
+
+def record(path: Path, film: Path, options: Record) -> None:
+    """Film an episode of a run's model.
+
+    Raises:
+        ValueError: The folder holds no run with a model that acts, the environment cannot be made or drawn, or the file
+            cannot be written.
+        RuntimeError: The environment could not be rendered.
+    """
+    model = evaluators.load(_model_file(path, RECORD))
+    with _evaluator(path, RECORD, options.env, "cpu") as evaluator:
+        evaluator.record(model, film, options.trial, options.width, options.seconds, options.steps)
+    print(f"film: {film}")
+
+
+@contextlib.contextmanager
+def _evaluator(path: Path, command: str, env: str | None, device: str) -> Iterator[Rollout | Gymnasium]:
+    """Yield the evaluator of a run, or of an environment of the user's own, and close it."""
+    folder = path if path.is_dir() else path.parent
+    if env is not None:
+        experiment = find_experiment(ENVIRONMENT)(env=env)  # type: ignore[call-arg]
+    else:
+        description = descriptions.read(folder, command)
+        experiment = descriptions.build_instance(
+            find_experiment(description.experiment), folder, "arguments", description.arguments, field=command
+        )
+    evaluator = experiment.evaluator(device)
+    try:
+        if not isinstance(evaluator, Rollout | Gymnasium):
+            raise ValueError(f"{command}: {shorten_path(folder)} holds a model that predicts; use {PREDICT}")
+        yield evaluator
+    finally:
+        close_evaluator(evaluator)
 
 
 def _print_episodes(played: Episodes) -> None:

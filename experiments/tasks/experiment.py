@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neat import Genome
 
 STEPS = 5  # time steps of a recurrent network before its outputs are read
+ENVIRONMENT = "environment"
 NAMES = (
     "xor",
     "parity",
@@ -32,6 +33,7 @@ NAMES = (
     "double-pole",
     "t-maze",
     "prey-capture",
+    ENVIRONMENT,
     "gymnasium",
 )
 
@@ -39,7 +41,7 @@ NAMES = (
 BEHAVIOUR = "behaviour.svg", "behaviour.gif"
 """Files with the curves and the animation of a champion's episode."""
 # Commands in place of an experiment's name.
-COMPARE, EXPORT, PREDICT, PLAY, STUDY = "compare", "export", "predict", "play", "study"
+COMPARE, EXPORT, PREDICT, PLAY, RECORD, STUDY = "compare", "export", "predict", "play", "record", "study"
 
 
 class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
@@ -148,7 +150,7 @@ def find_experiment(name: str) -> type[Experiment]:
         ValueError: There is no such experiment.
     """
     if name not in NAMES:
-        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY, STUDY)
+        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY, RECORD, STUDY)
         raise ValueError(
             f"experiment: must be one of {', '.join(names)}, got {name!r}{suggestion(name, names)}"
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreyCapture(Control):
-    """SharpNEAT's prey capture: catch a prey that flees within 70 steps; fitness is the share of prey caught."""
+    """SharpNEAT's prey capture: catch a prey that flees, within 70 steps; fitness is the share of prey caught."""
 
     episodes: int = 50
     """Episodes of each genome in a generation."""
