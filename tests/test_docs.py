@@ -3,7 +3,10 @@
 import importlib.util
 import json
 import re
+import shlex
+import shutil
 import textwrap
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,6 +15,7 @@ from nbclient import NotebookClient
 import evaluators
 import evaluators.export
 import neat
+from experiments.__main__ import main
 from tests.support.paths import ROOT
 
 
@@ -110,6 +114,31 @@ def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
     env = Thermostat().to_gymnasium()
     observation, _ = env.reset(seed=1)
     assert env.observation_space.contains(observation)
+
+
+def test_the_page_on_watching(tmp_path, monkeypatch, capsys):
+    """Its commands run too, with fewer generations."""
+    monkeypatch.chdir(tmp_path)
+    film, draw, throw = blocks("docs/watching.md")
+    namespace = {}
+    for block in (film, draw, throw):
+        exec(block, namespace)
+    assert {path.name for path in tmp_path.iterdir()} == {"cartpole.gif", "throw.gif"}
+    assert len(namespace["draw"](None, (1.0, 0.5), None)) == 4
+    assert namespace["result"].champion_fitness > -0.5
+    shutil.copytree(ROOT / "examples", "examples")
+    Path("docs/demo").mkdir(parents=True)
+    (commands,) = re.findall(
+        r"```sh\n(.*?)```", (ROOT / "docs" / "watching.md").read_text("utf-8"), re.DOTALL
+    )
+    for command in commands.splitlines():
+        words = shlex.split(command.replace("--generations 30", "--generations 3 --quiet"))
+        assert words[0] == "batchneat" and main(words[1:]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and "film: docs/demo/flappy.gif" in out and "reward " in out
+    assert Path("flappy.c").exists() and Path("docs/demo/flappy.gif").stat().st_size < 300_000
+    assert Path("runs/flappy/behaviour.gif").exists()
+    assert len(Path("examples/flappy.py").read_text().splitlines()) < 60
 
 
 def test_the_pages_on_gradients(capsys, tmp_path, monkeypatch):
