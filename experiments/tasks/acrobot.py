@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Acrobot(Control):
-    """Acrobot-v1: swing up two links by the joint between them, -1 a step; solved at a mean of -100."""
+    """Acrobot-v1: swing up two links by their joint, -1 a step; solved at a mean of -100."""
 
     observations: Literal["scaled", "raw", "normalised"] = "raw"
     """How the network sees. Raw by default, because the bounds of the velocities are far beyond what occurs."""
