@@ -84,8 +84,8 @@ def test_the_data_frames_of_several_runs_can_be_joined():
     assert frame.index.names == ["seed", "generation"]
     assert frame.groupby("seed")["best"].max().tolist() == [1.0, 3.0, 3.0]
     assert frame["best"].unstack("seed").shape == (3, 3)  # a column for each run, NaN where it has ended
-    frame["best"] = 0.0
-    histories[0].to_pandas().loc[:, "best"] = 0.0
+    one = histories[0].to_pandas()
+    one["best"] = 0.0
     assert histories[0].generations["best"].tolist() == [1.0], "a frame is a copy"
 
 
