@@ -196,7 +196,8 @@ def test_a_champion_of_new_trials_is_reported_as_such():
     reporter, text = progress(False)
     result = population().run(Noisy(), generations=3, reporters=[reporter])
     assert result.validated and result.champion_fitness == 0.125
-    assert text.getvalue().endswith("60 evaluations, the champion's fitness in new trials is 0.125\n")
+    words = " ".join(text.getvalue().split())
+    assert words.endswith("60 evaluations, the champion's fitness in new trials is 0.125")
     assert "<td>0.125 in new trials</td>" in result._repr_html_()
     solved = population().run(Noisy(), generations=3, fitness_target=-1e9)
     assert solved.solved and not solved.validated
