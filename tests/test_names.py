@@ -11,9 +11,10 @@ import evaluators
 import neat
 from experiments.cli import flags
 from experiments.cli.export import Export
-from experiments.cli.models import Play, Predict
+from experiments.cli.models import Play, Predict, Record
 from experiments.comparison.compare import Compare
 from experiments.comparison.tuning import Tune
+from experiments.studies.command import StudyOptions
 from experiments.tasks.experiment import NAMES, find_experiment
 from tests.support.paths import ROOT
 
@@ -29,15 +30,25 @@ PAGES = [
 ]
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
-COMMANDS = {"compare": Compare, "tune": Tune, "export": Export, "predict": Predict, "play": Play}
+COMMANDS = {
+    "compare": Compare,
+    "tune": Tune,
+    "export": Export,
+    "predict": Predict,
+    "play": Play,
+    "record": Record,
+    "study": StudyOptions,
+}
 # Options of an experiment that say which task it is; the others are arguments of its evaluator.
 TASK = {
     "parity": {"bits"},
-    "regression": {"data", "formula", "range", "samples", "split_seed", "target", "test_share"},
-    "classification": {"data", "label", "split_seed", "test_share"},
+    "multiplexer": {"address_bits"},
+    "regression": {"data", "formula", "range", "samples", "solved_at", "split_seed", "target", "test_share"},
+    "classification": {"data", "split_seed", "target", "test_share"},
     "double-pole": {"constants", "velocities"},
     "t-maze": {"length"},
     "gymnasium": {"env", "target"},
+    "environment": {"env", "target"},
 }
 # In messages: sections of files, and functions that are called by an operator or by `len`.
 NO_PARAMETERS = {"TOML", "candidates", "len"}
@@ -87,6 +98,7 @@ def test_options_of_experiments_are_arguments_of_their_evaluators():
     )
     for name in NAMES:
         own = {field.name for field in dataclasses.fields(find_experiment(name))}
+        own -= {"learn_rate"}  # an argument of the optimiser, which is one of the evaluator's
         assert own - taken == TASK.get(name, set()), name
 
 
@@ -133,7 +145,9 @@ def test_keywords_in_the_docs_are_parameters(known):
     for page in PAGES:
         prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
         for code in re.findall(r"`([^`\n]+)`", prose):
-            for name in re.findall(r"(?<![\w.-])([a-z_]\w*)=(?!=)", code):
+            for name in re.findall(
+                r"(?<![\w.-])([a-z_]\w*)=(?![=A-Z])", code
+            ):  # "town=Bonn" is an input's name
                 assert name in known | OTHER_LIBRARIES, f"{page.name}: `{code}`"
 
 

@@ -198,7 +198,7 @@ def test_a_champion_of_new_trials_is_reported_as_such():
     assert result.validated and result.champion_fitness == 0.125
     words = " ".join(text.getvalue().split())
     assert words.endswith("60 evaluations, the champion's fitness in new trials is 0.125")
-    assert "<td>0.125 in new trials</td>" in result._repr_html_()
+    assert ">0.125 in new trials</td>" in result._repr_html_()
     solved = population().run(Noisy(), generations=3, fitness_target=-1e9)
     assert solved.solved and not solved.validated
 
