@@ -261,7 +261,7 @@ def test_resumed_after_an_interruption(stop, monkeypatch, capsys):
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
     description = json.loads(Path("parts/run.json").read_text())
     assert len(description["starts"]) == 2
-    assert description["arguments"] == {**dataclasses.asdict(find_experiment("parity")()), "bits": 2}
+    assert description["arguments"] == dataclasses.asdict(find_experiment("parity")(bits=2))
 
 
 def test_more_generations():

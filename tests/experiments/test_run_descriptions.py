@@ -1,5 +1,6 @@
 """Resumed runs with other data, and with edited or invalid descriptions."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from experiments.__main__ import main
 from experiments.runs import description
 from experiments.tasks import classification
 from experiments.tasks.experiment import find_experiment
+from experiments.tasks.parity import Parity
 from tests.support.processes import FEW, ROOT, SAME, contents, refused
 
 
@@ -244,9 +246,10 @@ def nested(depth):
     return "[" * depth + "]" * depth
 
 
+ARGUMENTS = json.dumps(dataclasses.asdict(Parity(bits=2)))
 EDITS = [
     (
-        '"arguments": {"learn_steps": 0, "learn_best": 0.1, "bits": 2}',
+        f'"arguments": {ARGUMENTS}',
         '"arguments": 3',
         "arguments: input should be a valid dictionary",
     ),
