@@ -16,6 +16,7 @@ from neat.evaluation import Evaluator, Inheriting, Learning, Refining, Restorabl
 from neat.evolution.evaluation_results import check_values, validate_fitness
 from neat.evolution.given_genomes import first_generation
 from neat.evolution.initial import check_memory, initial_genomes
+from neat.evolution.lineage import Lineage
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_limits, check_run
 from neat.evolution.stopping import Ending, StoppedBy
@@ -56,6 +57,8 @@ class Population(GenerationStep):
         genomes: The genomes of generation 0; None for initial ones as the config says. If there are fewer than
             population_size, they are repeated in their order. Later ids are above theirs. With `innovation` "pairing",
             their connections are numbered anew.
+        lineage: Whether to keep each generation's champion, the parents of individuals, all innovations and the origins
+            of species in `lineage`, a `neat.evolution.lineage.Lineage`. It does not change the results.
 
     Raises:
         ValueError: The first population does not fit into memory; or the genomes do not fit the config, or cannot be
@@ -63,8 +66,14 @@ class Population(GenerationStep):
     """
 
     def __init__(
-        self, config: Config, workers: parallel.Workers | None = None, genomes: Genomes | None = None
+        self,
+        config: Config,
+        workers: parallel.Workers | None = None,
+        genomes: Genomes | None = None,
+        lineage: bool = True,
     ) -> None:
+        if not isinstance(lineage, bool):
+            raise ValueError(f"lineage: must be True or False, got {quote(lineage)}")
         if genomes is None:
             check_memory(config)
         super().__init__(config, workers)
@@ -73,6 +82,7 @@ class Population(GenerationStep):
         else:
             first = first_generation(genomes, config, self.innovations)
         self._set_genomes(0, first)
+        self.lineage = Lineage(config, self._genomes) if lineage else None
 
     @classmethod
     def _without_genomes(cls, config: Config) -> Population:
@@ -253,6 +263,8 @@ class Population(GenerationStep):
         self.first_parent, self.second_parent = np.full(len(batch), -1), np.full(len(batch), -1)
         self.birth = np.full(len(batch), generation)
         self.kept = -1
+        if self.lineage is not None:
+            self.lineage.restart(self.generation, self._genomes)
 
     def _warn_nothing_to_run(self, stopped_by: StoppedBy, ending: Ending) -> None:
         """Log why there is nothing to run; raise ValueError if there is no champion to return either."""
@@ -292,4 +304,5 @@ class Population(GenerationStep):
             self.history,
             stopped_by,
             is_validated,
+            self.lineage,
         )

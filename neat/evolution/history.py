@@ -59,12 +59,12 @@ class History:
     @property
     def generations(self) -> np.ndarray:
         """The rows of all generations, dtype GENERATION, shape (generations,)."""
-        return _join_rows(self._generations, GENERATION)
+        return join_rows(self._generations, GENERATION)
 
     @property
     def species(self) -> np.ndarray:
         """The rows of all species of all generations, dtype SPECIES, shape (rows,)."""
-        return _join_rows(self._species, SPECIES)
+        return join_rows(self._species, SPECIES)
 
     @property
     def last(self) -> np.void:
@@ -118,7 +118,7 @@ def make_species_rows(generation: int, species: Any, ranking: Any, offspring: np
     return rows
 
 
-def _join_rows(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+def join_rows(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
     """Return all rows in one array, which replaces the arrays in `rows`."""
     if len(rows) != 1:
         rows[:] = [np.concatenate(rows) if rows else np.empty(0, dtype)]

@@ -296,8 +296,8 @@ def _first_misnumbered(genes, input_count, links, numbering):
     for genome in range(len(genes.node_offset) - 1):
         node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
         for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
-            source = _to_id(genes.connection_source[position], node_ids, input_count)
-            target = _to_id(genes.connection_target[position], node_ids, input_count)
+            source = to_id(genes.connection_source[position], node_ids, input_count)
+            target = to_id(genes.connection_target[position], node_ids, input_count)
             if numbering == _SZUDZIK:
                 number = szudzik(source, target)
             elif numbering == _CANTOR:
@@ -316,8 +316,8 @@ def _enter_links(genes, input_count, chosen, links, counters):
         position = chosen[k]
         genome = count_below(genes.connection_offset, position + 1) - 1
         node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
-        source = _to_id(genes.connection_source[position], node_ids, input_count)
-        target = _to_id(genes.connection_target[position], node_ids, input_count)
+        source = to_id(genes.connection_source[position], node_ids, input_count)
+        target = to_id(genes.connection_target[position], node_ids, input_count)
         place = find_place(links, source, target)
         if links.value[place] < 0:
             put(links, place, source, target, genes.connection_innovation[position])
@@ -351,7 +351,7 @@ def _number_links(source, target, innovation, links, counters, numbering):
 
 
 @inner_function
-def _to_id(index, node_ids, input_count):
+def to_id(index, node_ids, input_count):
     """Return the id of the input or node at an index; the id of an input is its index."""
     return np.int64(index) if index < input_count else node_ids[index - input_count]
 
@@ -375,8 +375,8 @@ def _assign(
         node_ids = genes.node_id[first_node : first_node + node_count[child]]
         if split >= 0:
             position = genes.connection_offset[child] + split
-            source = _to_id(genes.connection_source[position], node_ids, input_count)
-            target = _to_id(genes.connection_target[position], node_ids, input_count)
+            source = to_id(genes.connection_source[position], node_ids, input_count)
+            target = to_id(genes.connection_target[position], node_ids, input_count)
             node = _number_split(genes.connection_innovation[position], node_ids, nodes, counters)
             into = _number_link(source, node, links, counters, numbering)
             out = _number_link(node, target, links, counters, numbering)
@@ -387,8 +387,8 @@ def _assign(
             requests.out_innovation[child] = out
         if link_target >= 0:
             link = _number_link(
-                _to_id(requests.link_source[child], node_ids, input_count),
-                _to_id(link_target, node_ids, input_count),
+                to_id(requests.link_source[child], node_ids, input_count),
+                to_id(link_target, node_ids, input_count),
                 links,
                 counters,
                 numbering,

@@ -31,6 +31,13 @@ def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     return GenomeArrays(**block.empty())
 
 
+def no_genomes() -> GenomeArrays:
+    """Return GenomeArrays of no genome."""
+    arrays = empty(0, 0, 0)
+    arrays.node_offset[:], arrays.connection_offset[:] = 0, 0
+    return arrays
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """The positions of arrays in a block of bytes."""

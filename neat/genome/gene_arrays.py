@@ -122,6 +122,16 @@ def select(
     )
 
 
+def copy_genome_at(arrays: GenomeArrays, index: int) -> GenomeArrays:
+    """Return a copy of the genes of the genome at `index`, a position from 0 up."""
+    node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
+    connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
+    node_offset = np.array([0, node.stop - node.start])
+    connection_offset = np.array([0, connection.stop - connection.start])
+    views = select(arrays, node_offset, connection_offset, node, connection)
+    return GenomeArrays(*(array.copy() for array in views))
+
+
 def make_writable(arrays: GenomeArrays) -> GenomeArrays:
     """Return the arrays, with copies of those that are read-only, not aligned or not contiguous."""
     return GenomeArrays(*(np.require(array, requirements=("C", "A", "W")) for array in arrays))

@@ -22,6 +22,7 @@ from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import (
     Description,
     as_indices,
+    copy_genome_at,
     join_arrays,
     ragged_indices,
     select,
@@ -62,12 +63,7 @@ class Genomes(CheckedGenes):
         if not -len(self) <= index < len(self):
             raise IndexError(f"genome {quote(index)} of {len(self)}")
         index %= len(self)
-        node = slice(arrays.node_offset[index], arrays.node_offset[index + 1])
-        connection = slice(arrays.connection_offset[index], arrays.connection_offset[index + 1])
-        node_offset = np.array([0, node.stop - node.start])
-        connection_offset = np.array([0, connection.stop - connection.start])
-        views = select(arrays, node_offset, connection_offset, node, connection)
-        return Genome(self.with_arrays(GenomeArrays(*(array.copy() for array in views))))
+        return Genome(self.with_arrays(copy_genome_at(arrays, index)))
 
     def __iter__(self) -> Iterator[Genome]:
         self.to_kernel()  # checks the genomes before `len` reads their offsets

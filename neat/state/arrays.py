@@ -11,6 +11,7 @@ import numpy as np
 from neat.config.config import Config
 from neat.evolution.champions import MOST_CANDIDATES
 from neat.evolution.history import History
+from neat.evolution.lineage import Lineage
 from neat.evolution.speciation import Species
 from neat.evolution.target import Solution
 from neat.genome.files import function_names, restore_functions
@@ -53,6 +54,8 @@ def to_arrays(state: RunState) -> dict[str, np.ndarray]:
         **_add_prefix("innovations", state.innovations.state()),
         **_add_prefix("evaluator", state.evaluator_state),
     }
+    if state.lineage is not None:
+        arrays.update(_add_prefix("lineage", state.lineage.state()))
     arrays["candidates"] = np.array(state.candidates.fitness, np.float64)
     for name, genome in kept_genomes(state).items():
         arrays.update(_add_prefix(name, genome.genomes.arrays._asdict()))
@@ -96,6 +99,8 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     state.innovations.restore(select_group("innovations", arrays))
     state.evaluator_state = select_group("evaluator", arrays)
     _restore_kept_genomes(state, numbers, arrays)
+    if lineage := select_group("lineage", arrays):
+        state.lineage = Lineage.restored(config, counters.generation, lineage)
     check_state(state)
     return state
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution.champions import MOST_CANDIDATES
+from neat.evolution.descent import Living
 from neat.evolution.evaluation_results import check_values
 from neat.evolution.history import GENERATION, SPECIES
+from neat.evolution.lineage_tables import TABLES
 from neat.evolution.run_arguments import MOST_GENERATIONS
 from neat.genome.files import FUNCTION_NAMES, expected_arrays
 from neat.genome.genome import Genome
@@ -75,6 +77,10 @@ def _expected_arrays(arrays: dict[str, np.ndarray], population_size: int) -> Exp
     table |= {f"innovations.link_{name}": (_INTEGER, (links,)) for name in Table._fields}
     for group in ("genomes", "representative"):
         table |= expected_arrays(group)
+    if any(name.startswith("lineage.") for name in arrays):
+        table |= {f"lineage.{name}": (_INTEGER, (population_size,)) for name in Living._fields}
+        table |= {f"lineage.{name}": (dtype, (None,)) for name, dtype in TABLES.items()}
+        table |= expected_arrays("lineage.genomes")
     table["genomes.node_offset"] = (_INTEGER, (population_size + 1,))
     for group in ("best", "solution", *(f"candidate{k}" for k in range(MOST_CANDIDATES))):
         if any(name.startswith(f"{group}.") for name in arrays):
@@ -123,6 +129,8 @@ def check_state(state: RunState) -> None:
     _check_species(state)
     _check_history(state)
     _check_kept_genomes(state)
+    if state.lineage is not None:
+        _check_lineage(state.lineage.tables(), state)
     _check_genes(state)
 
 
@@ -177,6 +185,42 @@ def _check_kept_genomes(state: RunState) -> None:
         )
 
 
+def _check_lineage(lineage: dict[str, np.ndarray], state: RunState) -> None:
+    size, generation, most_species = state.config.population_size, state.generation, state.next_species - 1
+    births, best = lineage["births"], lineage["best"]
+    ranges = {
+        "individual": (lineage["individual"], 0, (generation + 1) * size - 1),
+        "parent_species": (lineage["parent_species"], -1, most_species),
+        "births": (births["individual"], 0, generation * size - 1),
+        "innovations": (lineage["innovations"]["innovation"], 0, 2**63 - 1),
+        "innovations: generation": (lineage["innovations"]["generation"], 0, generation),
+        "innovations: carrier": (lineage["innovations"]["carrier"], 0, (generation + 1) * size - 1),
+        "species": (lineage["species"]["species"], 0, most_species),
+        "species: generation": (lineage["species"]["generation"], 0, generation - 1),
+        "species: parent": (lineage["species"]["parent"], -1, most_species),
+        "species: founder": (lineage["species"]["founder"], 0, generation * size - 1),
+    }
+    for name in ("champions", "best"):
+        ranges[name] = (lineage[name]["generation"], 0, generation - 1)
+        ranges[f"{name}: index"] = (lineage[name]["index"], 0, size - 1)
+        ranges[f"{name}: genome"] = (lineage[name]["genome"], 0, len(lineage["genomes.node_offset"]) - 2)
+    for name, (values, least, most) in ranges.items():
+        _check_range(f"lineage.{name}", values, least, most)
+    for name, column in (("births", "individual"), ("champions", "generation")):
+        if (np.diff(lineage[name][column]) <= 0).any():
+            raise ValueError(f"lineage.{name}: {column} must ascend")
+    expected = int(state.best is not None)
+    if len(best) != expected:
+        raise ValueError(f"lineage.best: expected a row for each of {expected} best genomes, got {len(best)}")
+    if (births["first"] >= births["individual"]).any() or (births["second"] >= births["individual"]).any():
+        raise ValueError("lineage.births: parents must be born before their children")
+    named = [births["first"], births["second"], lineage["first"], lineage["second"]]
+    named += [lineage[name]["individual"] for name in ("champions", "best")]
+    unknown = np.setdiff1d(np.concatenate(named), [-1, *births["individual"]])
+    if len(unknown):
+        raise ValueError(f"lineage.births: individual {unknown[0]} is missing")
+
+
 def _check_genes(state: RunState) -> None:
     """Check each group of genomes on its own, and against the innovation scheme."""
     kept = kept_genomes(state)
@@ -185,6 +229,8 @@ def _check_genes(state: RunState) -> None:
         "representative": state.species.representative,
         **{name: genome.genomes.arrays for name, genome in kept.items()},
     }
+    if state.lineage is not None:
+        groups["lineage.genomes"] = state.lineage.champion_genomes.arrays
     state.innovations.check()
     for name, genes in groups.items():
         genomes = state.genomes.with_arrays(genes)

@@ -8,6 +8,7 @@ import numpy as np
 
 from neat.config.config import Config, to_record
 from neat.evolution import selection, speciation
+from neat.evolution.descent import Membership
 from neat.evolution.evaluation_results import merge_learned
 from neat.evolution.history import GENERATION, make_species_rows
 from neat.evolution.offspring import OffspringMaker
@@ -59,16 +60,23 @@ class GenerationStep(RunState):
     def _finish_generation(self, valid_fitness: np.ndarray, scored: Genomes) -> None:
         ranking, summary = self._speciate(valid_fitness)
         champion = ranking.member[ranking.offset[np.argmax(ranking.best)]]
-        if valid_fitness[champion] > self.best_fitness:
+        is_better = valid_fitness[champion] > self.best_fitness
+        if is_better:
             self.best = scored[champion]
             self.best_fitness = float(valid_fitness[champion])
             self.best_generation = self.improved_generation = self.generation
             self.kept = int(champion)
+        if self.lineage is not None:
+            best = int(champion) if is_better else None
+            self.lineage.add_champions(valid_fitness, best, scored)
+        membership = Membership(self.species.id, self.species.founded, self._species_of)
         offspring = self._allocate_offspring(valid_fitness, ranking)
         self._append_history(ranking, valid_fitness[champion], summary, offspring)
         self.threshold = speciation.adjusted_threshold(self.threshold, len(ranking.best), self.config)
         self._draw_representatives(ranking, offspring)
-        self._reproduce(valid_fitness, ranking, offspring)
+        plan = self._reproduce(valid_fitness, ranking, offspring)
+        if self.lineage is not None:
+            self.lineage.add_children(membership, plan, self._offspring_maker.requests, self._genomes)
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Assign genomes to species and rank them. `species.representative` then still has the order of the old ids.
@@ -152,8 +160,8 @@ class GenerationStep(RunState):
         id_, founded, improved, record, _ = self.species
         self.species = Species(id_[kept], founded[kept], improved[kept], record[kept], representative)
 
-    def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> None:
-        """Make the offspring, which become the current generation."""
+    def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> Plan:
+        """Make the offspring, which become the current generation; return how each was made."""
         kept = self.kept if self.config.reproduction.keep_best else -1
         plan = Plan(
             *selection.plan(
@@ -174,3 +182,4 @@ class GenerationStep(RunState):
         self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
+        return plan

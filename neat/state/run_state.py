@@ -11,6 +11,7 @@ from neat.evolution import innovation
 from neat.evolution.champions import Candidates
 from neat.evolution.history import History
 from neat.evolution.initial import bounds_of
+from neat.evolution.lineage import Lineage
 from neat.evolution.speciation import Species
 from neat.evolution.target import Solution
 from neat.genome import buffers
@@ -34,6 +35,7 @@ class RunState:
         threshold: The current compatibility threshold.
         innovations: The innovation scheme.
         history: A row for each finished generation.
+        lineage: Champions, births, innovations and the origins of species; None if the run does not keep them.
         best: The best genome ever, None before the first generation is finished.
         best_fitness: The fitness of `best`.
         best_generation: The generation of `best`.
@@ -53,12 +55,11 @@ class RunState:
         self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
         self.birth = np.zeros(size, np.int64)
         none = np.empty(0, np.int64)
-        self.species = Species(none, none, none, np.empty(0), buffers.empty(0, 0, 0))
-        self.species.representative.node_offset[:] = 0
-        self.species.representative.connection_offset[:] = 0
+        self.species = Species(none, none, none, np.empty(0), buffers.no_genomes())
         self.next_species = 0
         self.threshold = config.speciation.threshold
         self.history = History()
+        self.lineage: Lineage | None = None
         self.best: Genome | None = None
         self.best_fitness = -np.inf
         self.best_generation = -1

@@ -228,7 +228,7 @@ class CsvFile:
         self._path = resolve_path(path)
         self._lock = Lock(self._path)
         try:
-            write_atomically(self._path, _csv(rows))
+            write_atomically(self._path, csv_text(rows))
             self._file = _open(self._path, "a")
         except BaseException:
             self._lock.release()
@@ -248,7 +248,7 @@ class CsvFile:
         with name_in_errors(self._path):
             end = self._file.tell()
             try:
-                _write(self._file, _csv(rows).encode())
+                _write(self._file, csv_text(rows).encode())
             except OSError:
                 self._file.truncate(end)
                 raise
@@ -285,7 +285,8 @@ def _lock_name(name: str) -> str:
     return name.join(_LOCK)
 
 
-def _csv(rows: Iterable[Iterable[Any]]) -> str:
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows in the format of CSV files."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

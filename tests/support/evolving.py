@@ -126,6 +126,8 @@ def state(population):
         "generation": (population.generation, population.genomes.generation, population.genomes.seed),
         "genomes": as_bytes(population.genomes.arrays),
         "lineage": (population.parents.tobytes(), population.birth.tobytes()),
+        "record": population.lineage
+        and {name: array.tobytes() for name, array in population.lineage.state().items()},
         "representative": as_bytes(species.pop("representative")),
         "species": {name: array.tobytes() for name, array in species.items()},
         "next_species": population.next_species,
