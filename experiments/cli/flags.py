@@ -60,7 +60,8 @@ class Options:
     threads: int | None = None
     """Threads that share the genomes; default: one per core. The number does not change the results."""
     lineage: bool = True
-    """Store each genome's parents, 16 bytes per genome and generation."""
+    """Keep champions, births, innovations and origins of species, and each genome's parents in lineage.npy, which takes
+    16 bytes per genome and generation."""
     tensorboard: bool = False
     """Write a log for TensorBoard."""
     quiet: bool = False

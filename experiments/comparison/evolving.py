@@ -117,7 +117,7 @@ def count_parameters(champion: Genome) -> int:
 def evolve(judge: Judge, config: Config, meter: Meter) -> None:
     """Evolve until the task is solved or the budget is spent."""
     meter.start()
-    population = Population(config)
+    population = Population(config, lineage=False)
     while not judge.is_solved:
         judged = judge(population.ask())
         population.tell(judged.fitness, judged.learned)
@@ -139,7 +139,7 @@ def search(judge: Judge, config: Config, restart: int, meter: Meter) -> None:
     draws = np.random.default_rng(config.seed)
     meter.start()
     while True:
-        population = Population(config.updated(seed=int(draws.integers(2**31))))
+        population = Population(config.updated(seed=int(draws.integers(2**31))), lineage=False)
         for _ in range(restart):
             judged = judge(population.ask())
             population.tell(draws.random(config.population_size))

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.npz"
 CONFIG = "config.toml"
+CHAMPION = "champion.json"
 MODEL = "model.json"
+RESULT = "result.json"
 _RUN_FILES = {
-    *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", "result.json"),
-    *("champion.json", "champion.svg", MODEL, "fitness.svg", "species.svg"),
+    *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", RESULT),
+    *(CHAMPION, "champion.svg", MODEL, "fitness.svg", "species.svg"),
+}
+_LINEAGE_FILES = {
+    *("lineage.npy", "champions.csv", "champions.npz"),
+    *("innovations.csv", "phylogeny.csv", "species_origins.csv"),
 }
 COMPARISON_FILES = {RUN, "plan.json", "curves.csv", "summary.json", "compare.svg"}
 """Names of the files that `compare` may write."""
@@ -33,9 +39,9 @@ def run_files(pictures: Iterable[str], lineage: bool) -> set[str]:
 
     Args:
         pictures: Names of the pictures that its experiment may draw.
-        lineage: Whether the run stores each genome's parents.
+        lineage: Whether the run keeps its lineage.
     """
-    return _RUN_FILES | set(pictures) | ({"lineage.npy"} if lineage else set())
+    return _RUN_FILES | set(pictures) | (_LINEAGE_FILES if lineage else set())
 
 
 def study_files(pictures: Iterable[str], labels: Sequence[str]) -> set[str]:

@@ -118,7 +118,8 @@ def run_seed(experiment: Experiment, config: Config, generations: int, device: s
     evaluator = experiment.evaluator(device)
     try:
         solved = experiment.solved(evaluator)
-        result = Population(config).run(evaluator, generations=generations, solved=solved, **limits)
+        population = Population(config, lineage=False)
+        result = population.run(evaluator, generations=generations, solved=solved, **limits)
         measures = experiment.measures(result.champion, evaluator)
     finally:
         close_evaluator(evaluator)

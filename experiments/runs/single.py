@@ -31,7 +31,7 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
     content = descriptions.describe(name, experiment, kept, command)
     evaluator = experiment.evaluator(options.device)
     config = build_config(experiment, evaluator, options, line.settings)
-    population = Population(config)
+    population = Population(config, lineage=options.lineage)
     names = folders.run_files(experiment.pictures, options.lineage)
     with (
         folders.create(name, options.output, options.overwrite, names) as folder,
@@ -69,7 +69,7 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
             raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
         files = descriptions.check_files(description, experiment, folder)
         evaluator = experiment.evaluator(options.device)
-        population = _load_population(folder)
+        population = _load_population(folder, options.lineage)
         _check_population(population, options.generations, line.settings)
         changed = {"generations": options.generations, "max_evaluations": options.max_evaluations}
         content = descriptions.describe_resumed(description, experiment, files, changed, command)
@@ -99,8 +99,12 @@ def _check_population(population: Population, generations: int, settings: dict[s
         raise ValueError(f"generations: the run has {population.generation} already, got {generations}")
 
 
-def _load_population(folder: Path) -> Population:
+def _load_population(folder: Path, lineage: bool) -> Population:
     """Return the population of the run's checkpoint or, if there is none yet, the first generation.
+
+    Args:
+        folder: The folder of the run.
+        lineage: Whether the first generation keeps a lineage.
 
     Raises:
         ValueError: The run has ended and its checkpoint is gone, or a file is damaged.
@@ -110,9 +114,9 @@ def _load_population(folder: Path) -> Population:
     path = folder / folders.CHECKPOINT
     if path.exists():
         return checkpoint.load(path)
-    if (folder / "result.json").exists():
+    if (folder / folders.RESULT).exists():
         raise ValueError(f"resume: {folder} holds a run that has ended, but its {folders.CHECKPOINT} is gone")
-    return Population(Config.load(folder / folders.CONFIG))
+    return Population(Config.load(folder / folders.CONFIG), lineage=lineage)
 
 
 def _run(
@@ -124,7 +128,7 @@ def _run(
     folder: Path,
 ) -> None:
     assert options.generations is not None
-    results = _Results(experiment, evaluator, folder)
+    results = _Results(experiment, evaluator, folder, options.lineage)
     reporters: list[reporting.Reporter] = [reporting.Metrics(folder)]
     if options.lineage:
         reporters.append(reporting.Lineage(folder))
@@ -164,8 +168,9 @@ class _Results(reporting.Reporter):
         pictures: Paths of all pictures.
     """
 
-    def __init__(self, experiment: Experiment, evaluator: Evaluator, folder: Path) -> None:
+    def __init__(self, experiment: Experiment, evaluator: Evaluator, folder: Path, lineage: bool) -> None:
         self._experiment, self._evaluator, self._folder = experiment, evaluator, folder
+        self._lineage = lineage
         self.measures: dict[str, float] = {}
         self.pictures: list[Path] = []
 
@@ -180,11 +185,14 @@ class _Results(reporting.Reporter):
             "evaluations": result.evaluations,
             "champion_fitness": result.champion_fitness,
             "validated": result.validated,
+            "champion_generation": result.champion.genomes.generation,
             "measures": self.measures,
         }
-        folders.write_json(folder / "result.json", content)
+        folders.write_json(folder / folders.RESULT, content)
         folders.write_champion(folder, result.champion, self._experiment)
         self._evaluator.model(result.champion).save(folder / folders.MODEL)
+        if self._lineage and result.lineage is not None:
+            result.lineage.save(folder)
         plot.fitness(result.history, folder / "fitness.svg")
         plot.species(result.history, folder / "species.svg")
         shown = self._experiment.show(result.champion, self._evaluator, folder)

@@ -11,7 +11,8 @@ from tests.support.paths import ROOT
 
 # Options of a short run, and the files that have the same bytes in each such run.
 FEW = ["--generations", "4", "--population-size", "20", "--quiet"]
-SAME = ("metrics.csv", "species.csv", "lineage.npy", "champion.json", "model.json", "fitness.svg")
+LINEAGE = ("champions.csv", "champions.npz", "innovations.csv", "phylogeny.csv", "species_origins.csv")
+SAME = ("metrics.csv", "species.csv", "lineage.npy", *LINEAGE, "champion.json", "model.json", "fitness.svg")
 
 
 def contents(where):
