@@ -270,3 +270,20 @@ def test_the_notebook_on_neat(tmp_path):
     assert by_hand == ours and float(ours) > 0
     assert "solved after" in text
     assert "best -0.250," in text, "no network without hidden nodes does better"
+
+
+def test_the_page_on_looking_back(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first, second = blocks("docs/looking-back.md")
+    namespace = {}
+    exec(first, namespace)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5 and "Genome(2 inputs" in lines[-1]
+    files = set(
+        re.findall(r"`([a-z_]+\.(?:csv|npz))`", (ROOT / "docs" / "looking-back.md").read_text("utf-8"))
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {*files, "growth.gif"} and len(files) == 5
+    exec(second, namespace)
+    *since, family = capsys.readouterr().out.splitlines()
+    assert len(since) == 3 and all("since generation" in line for line in since)
+    assert family.endswith("of them born by crossover")

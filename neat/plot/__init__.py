@@ -1,5 +1,6 @@
 """Draw figures of runs, networks, predictions and training."""
 
+from neat.plot.champion_growth import growth
 from neat.plot.classification import confusion
 from neat.plot.comparison import compare, runs
 from neat.plot.gradients import ppo, rates, training
@@ -11,6 +12,7 @@ __all__ = [
     "compare",
     "confusion",
     "fitness",
+    "growth",
     "pareto",
     "ppo",
     "rates",

@@ -67,6 +67,8 @@ class _Drawing(NamedTuple):
     """Radius of a node."""
     with_text: bool
     """Whether functions and biases are written; else colours show the functions."""
+    greatest: float
+    """The greatest absolute weight, which has the strongest colour."""
 
 
 def topology(
@@ -103,31 +105,71 @@ def topology(
     check_kind("genome", genome, Genome)
     check_place(path, ax)
     labels = _Labels(_name_ends(genome, input_names, output_names), *_describe_nodes(genome, biases))
-    connections = sorted(genome.connections, key=lambda c: (c["enabled"], abs(c["weight"])))
-    plan = lay_out(genome, [(c["source"], c["target"]) for c in connections])
+    return draw_network(genome, Scene(genome, labels), path=path, ax=ax)
+
+
+class Scene(NamedTuple):
+    """What decides where a network is drawn, and how large."""
+
+    whole: Genome
+    """The genome whose nodes and connections are laid out."""
+    labels: _Labels
+    """What is written at its nodes."""
+    room_above: float = 0.0
+    """Inches for a caption."""
+
+    @classmethod
+    def of(cls, whole: Genome, input_names: Any, output_names: Any) -> Scene:
+        """Return a scene with a caption."""
+        labels = _Labels(_name_ends(whole, input_names, output_names), *_describe_nodes(whole, False))
+        return cls(whole, labels, 0.25)
+
+
+def draw_network(
+    genome: Genome,
+    scene: Scene,
+    caption: str = "",
+    path: str | Path | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw a genome, whose nodes are all in `scene.whole`, at the places that they have there."""
+    whole, labels = scene.whole, scene.labels
+    everything = sorted(whole.connections, key=_drawing_order)
+    plan = lay_out(whole, [(c["source"], c["target"]) for c in everything])
     available = None if ax is None else np.array(ax.get_window_extent().size) / ax.figure.dpi
     step, unit = _choose_distances(plan, available)
     radius = 0.27 * min(unit, 0.8 * step)
     plan = plan.scale(step, unit)
-    curves = [connection_curve(plan, c["source"], c["target"], radius) for c in connections]
+    connections = sorted(genome.connections, key=_drawing_order)
+    curves, own = (
+        [connection_curve(plan, c["source"], c["target"], radius) for c in genes]
+        for genes in (everything, connections)
+    )
 
-    left, right = (_margin(labels, ids, radius) for ids in (genome.input_ids, genome.output_ids))
-    x, y = _find_limits(plan, curves, (left, step * (plan.layer_count - 1) + right))
+    left, right = (_margin(labels, ids, radius) for ids in (whole.input_ids, whole.output_ids))
+    x, y = _find_limits(plan, [*curves, *own], (left, step * (plan.layer_count - 1) + right))
     with_text = labels.lines * _LINE <= 0.406 * unit and labels.width <= 1.1 * step
-    legend = plan_legend(connections, _legend_entries(labels, with_text), x[1] - x[0])
+    legend = plan_legend(everything, _legend_entries(labels, with_text), x[1] - x[0])
     y[0] += 0.5 * unit + 0.5 + legend.further_height  # the texts of the lowest node, and the legend
     # The network lies in the middle if the legend or the axes of the caller are larger.
     least = (legend.width, 0) if available is None else np.maximum(available, (legend.width, 0))
     x += np.array([-0.5, 0.5]) * max(0.0, least[0] - (x[1] - x[0]))
     y += np.array([0.5, -0.5]) * max(0.0, least[1] - (y[0] - y[1]))
+    y[1] -= scene.room_above
     size = float(x[1] - x[0]), float(y[0] - y[1])
     with canvas(path, ax, size, (0, 0, 0, 0)) as result:
         _set_up_axes(result, x, y)
-        drawing = _Drawing(plan, labels, radius, with_text)
-        _draw_connections(result.axes, drawing, connections, curves)
+        drawing = _Drawing(plan, labels, radius, with_text, legend.greatest or 1.0)
+        _draw_connections(result.axes, drawing, connections, own)
         _draw_nodes(result.axes, drawing, genome)
         draw_legend(result.axes, legend, size)
+        if caption:
+            result.axes.text(x[0] + 0.1, y[1] + 0.1, caption, ha="left", va="top", fontsize=8)
     return result.figure
+
+
+def _drawing_order(connection: dict[str, Any]) -> tuple[bool, float]:
+    return connection["enabled"], abs(connection["weight"])
 
 
 def _find_limits(
@@ -206,7 +248,7 @@ def _draw_connections(
 ) -> None:
     from matplotlib.collections import PathCollection, PolyCollection
 
-    greatest = max((abs(c["weight"]) for c in connections), default=0.0) or 1.0
+    greatest = drawing.greatest
     thin = 1.0 if len(connections) <= 60 else 0.6 if len(connections) <= 250 else 0.4
     thin *= min(1.0, drawing.radius / 0.08)
     colours = weight_colours()(np.array([0.5 + 0.5 * c["weight"] / greatest for c in connections]))
@@ -238,10 +280,10 @@ def _draw_nodes(axes: Axes, drawing: _Drawing, genome: Genome) -> None:
     """Draw nodes and what is written at them."""
     from matplotlib.collections import EllipseCollection
 
-    plan, labels, radius, with_text = drawing
+    plan, labels, radius, with_text, _ = drawing
     outputs = genome.output_ids
     colour_of = _legend_entries(labels, with_text)
-    nodes = list(plan.position)
+    nodes = [*genome.input_ids, *outputs, *genome.hidden_ids]
     faces = [
         (colour_of.get(labels.function[node]) or _NODE) if node in labels.function else _INPUT
         for node in nodes
@@ -261,7 +303,8 @@ def _draw_nodes(axes: Axes, drawing: _Drawing, genome: Genome) -> None:
     axes.add_collection(circles, autolim=False)
 
     size = _font_size(radius)
-    for node, (x, y) in plan.position.items():
+    for node in nodes:
+        x, y = plan.position[node]
         if node in labels.name:
             end, side = (1, "left") if node in outputs else (-1, "right")
             look: Any = {"ha": side, "va": "center", "fontsize": size + 1.5, "parse_math": False}

@@ -79,10 +79,10 @@ def select_format(path: str | Path) -> str:
     return kind
 
 
-def render(figure: Figure, kind: str) -> bytes:
+def render(figure: Figure, kind: str, dpi: int = 200) -> bytes:
     """Return `figure` as a file of a format, without a date. Call it within `style`."""
     content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=200, metadata=_FORMATS[kind])
+    figure.savefig(content, format=kind, dpi=dpi, metadata=_FORMATS[kind])
     if kind != "svg":
         return content.getvalue()
     # matplotlib names a single font for the powers on logarithmic axes.
