@@ -70,9 +70,8 @@ def _to_gif(pictures: list[bytes]) -> bytes:
     samples = [np.asarray(frame) for frame in frames[:: -(len(frames) // _SAMPLES + 1)]]
     palette = Image.fromarray(np.concatenate(samples)).quantize(_COLOURS)
     colours = np.array(palette.getpalette()).reshape(-1, 3)
-    colours[colours.sum(axis=1).argmax()] = (
-        255  # the background is among the colours that were averaged to it
-    )
+    # Pillow compares six bits of each channel, and would take a white background for 252.
+    colours[colours.min(axis=1) >= 248] = 255
     palette.putpalette(colours.ravel().tolist())
     first, *others = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
     time = int(np.clip(_DURATION / len(frames), _LEAST_FRAME, _MOST_FRAME))
