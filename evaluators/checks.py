@@ -84,6 +84,12 @@ def check_share(name: str, value: Any) -> None:
         raise ValueError(f"{name}: must be above 0 and at most 1, got {quote(value)}")
 
 
+def check_not_negative(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a finite number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {quote(value)}")
+
+
 def check_seconds(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a number of seconds, above 0 and at most 10⁶."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from evaluators.checks import as_batch, as_float64, check_count, check_share, check_size
+from evaluators.checks import as_batch, as_float64, check_count, check_not_negative, check_share, check_size
 from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.models.model import Model
@@ -203,25 +203,29 @@ class Supervised:
         self.samples.check_genomes(as_batch(genome))
         return float(self._scorer.score(genome.genomes)[0])
 
-    def polish(self, genome: Genome, steps: int = 1_000) -> Polished:
+    def polish(self, genome: Genome, steps: int = 1_000, penalty: float = 0.0) -> Polished:
         """Fit the weights and biases of one genome to the end, usually a run's champion, by L-BFGS-B from SciPy.
 
         Args:
             genome: A genome whose activations and aggregations have slopes; it stays as it is.
             steps: The maximum number of iterations.
+            penalty: What the sum of the squared weights counts against the fitness (ridge regression, weight decay);
+                biases are free.
 
         Returns:
             Polished: its `genome`, `fitness`, `fitness_before` and `steps`.
 
         Raises:
-            ValueError: The genome has other inputs or outputs, or a function or the fitness has no slope.
+            ValueError: The genome has other inputs or outputs, a function or the fitness has no slope, or `penalty` is
+                not a finite number of at least 0.
         """
         from evaluators.gradient.polishing import polish
 
         if not isinstance(genome, Genome):
             raise ValueError(f"genome: expected neat.Genome, got {type(genome).__name__}")
         check_count("steps", steps)
-        return polish(genome, self.samples, self._engine, steps)
+        check_not_negative("penalty", penalty)
+        return polish(genome, self.samples, self._engine, steps, penalty)
 
     def with_samples(self, inputs: Any, targets: Any, sample_weight: Any = None) -> Supervised:
         """Return an evaluator of other samples in the same units, such as samples held out for validation.

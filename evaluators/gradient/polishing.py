@@ -30,7 +30,7 @@ class Polished(NamedTuple):
     """The number of iterations."""
 
 
-def polish(genome: Genome, samples: Samples, engine: Engine, steps: int) -> Polished:
+def polish(genome: Genome, samples: Samples, engine: Engine, steps: int, penalty: float = 0.0) -> Polished:
     """Fit the weights and biases of a genome by L-BFGS-B, within the genome's bounds.
 
     The method is SciPy's (Byrd, Lu, Nocedal and Zhu 1995). It sees the gradient of the fitness over all samples.
@@ -40,6 +40,7 @@ def polish(genome: Genome, samples: Samples, engine: Engine, steps: int) -> Poli
         samples: Samples with a named loss that has a slope.
         engine: Computes the gradients.
         steps: The maximum number of iterations.
+        penalty: What the sum of the squared weights counts against the fitness; biases are free.
 
     Raises:
         ValueError: The genome or the loss has no slopes.
@@ -49,12 +50,14 @@ def polish(genome: Genome, samples: Samples, engine: Engine, steps: int) -> Poli
     check_loss(samples)
     check_slopes(batch)
     (polished,) = engine.differentiator(samples).map_parts(
-        batch, lambda part, gradients: _fit(part, gradients, samples, steps)
+        batch, lambda part, gradients: _fit(part, gradients, samples, steps, penalty)
     )
     return polished
 
 
-def _fit(batch: Genomes, gradients: NetworkGradients, samples: Samples, steps: int) -> Polished:
+def _fit(
+    batch: Genomes, gradients: NetworkGradients, samples: Samples, steps: int, penalty: float
+) -> Polished:
     from scipy.optimize import Bounds, minimize
 
     programs, xp = gradients.programs, gradients.arrays.xp
@@ -76,9 +79,15 @@ def _fit(batch: Genomes, gradients: NetworkGradients, samples: Samples, steps: i
     start = np.concatenate([getattr(first, name) for name in _TRAINED]).astype(np.float64)
     bounds = [getattr(batch.bounds, name) for name in ("weight", "bias")]
     low, high = (np.repeat([float(each[side]) for each in bounds], sizes) for side in (0, 1))
-    before = -loss(start)[0]
+
+    def penalised(values: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = loss(values)
+        weights = values[: sizes[0]]
+        slopes[: sizes[0]] += 2 * penalty * weights
+        return value + penalty * float(weights @ weights), slopes
+
     found = minimize(
-        loss,
+        penalised,
         start,
         jac=True,
         method="L-BFGS-B",
@@ -86,7 +95,7 @@ def _fit(batch: Genomes, gradients: NetworkGradients, samples: Samples, steps: i
         options={"maxiter": steps, "maxcor": 20, "ftol": _TOLERANCE, "gtol": 0.0},
     )
     fitted, finite = replace_finite_numbers(batch, gradients.origins, unpack(found.x))
-    fitness = -loss(found.x)[0]
-    if not (finite[0] and fitness > before):
+    before, fitness = -loss(start)[0], -loss(found.x)[0]
+    if not (finite[0] and found.fun < penalised(start)[0]):
         return Polished(batch[0], before, before, int(found.nit))
     return Polished(fitted[0], fitness, before, int(found.nit))

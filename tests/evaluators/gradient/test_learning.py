@@ -297,6 +297,27 @@ def test_polishing_ends_where_no_weight_improves_the_fitness(feed_forward):
     assert further.fitness[0] < polished.fitness + 0.02 * abs(polished.fitness)
 
 
+def test_a_penalty_gives_the_weights_of_ridge_regression():
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(40, 3))
+    targets = inputs @ [1.0, -2.0, 0.5] + 0.7 + random.normal(size=40)
+    evaluator = evaluators.Supervised(inputs, targets, device="cpu")
+    config = neat.Config.for_task(
+        evaluator, population_size=2, seed=0, genome={"output_activation": "identity"}
+    )
+    alpha = 15.0
+    genome = evaluator.polish(neat.Population(config).ask()[0], penalty=alpha / 40).genome
+    centred = inputs - inputs.mean(axis=0)
+    expected = np.linalg.solve(centred.T @ centred + alpha * np.eye(3), centred.T @ targets)
+    order = np.argsort(genome.genomes.arrays.connection_source)
+    np.testing.assert_allclose(genome.genomes.arrays.connection_weight[order], expected, atol=1e-3)
+    bias = targets.mean() - inputs.mean(axis=0) @ expected
+    np.testing.assert_allclose(genome.genomes.arrays.node_bias, [bias], atol=1e-3)
+    for wrong in (-1, np.nan, np.inf, "1", True):
+        with pytest.raises(ValueError, match=r"^penalty: expected a finite number of at least 0, got "):
+            evaluator.polish(genome, penalty=wrong)
+
+
 def test_polishing_keeps_the_bounds():
     evaluator, population = narrow_bounds_config(7)
     champion = population.run(evaluator, 5).champion
