@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from evaluators.checks import check_count, check_seconds
 from evaluators.estimators.evolution import Evolved, Limits, evolve
+from evaluators.estimators.polishing import Data, polish
 from evaluators.models.model import Model
 from evaluators.supervised import Supervised
 from neat.config.config import Config, merge
@@ -26,6 +27,7 @@ from neat.support.progress_display import ProgressDisplay
 
 _log = logging.getLogger("evaluators")
 
+_LEARN_BEST = 0.1
 _LEAST_VALIDATION = 5  # samples; fewer would choose the champion by chance
 
 
@@ -39,8 +41,11 @@ class NEATEstimator(BaseEstimator):
         generations: int = 300,
         learn_steps: int = 30,
         learning_rate: float = 0.03,
+        learn_batch: int | None = 500,
+        polish: bool = True,
         validation_fraction: float | None = 0.15,
-        patience: int = 60,
+        patience: int = 100,
+        max_work: float | None = 6e9,
         max_seconds: float | None = None,
         config: dict[str, Any] | None = None,
         warm_start: bool = False,
@@ -53,8 +58,11 @@ class NEATEstimator(BaseEstimator):
         self.generations = generations
         self.learn_steps = learn_steps
         self.learning_rate = learning_rate
+        self.learn_batch = learn_batch
+        self.polish = polish
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.max_work = max_work
         self.max_seconds = max_seconds
         self.config = config
         self.warm_start = warm_start
@@ -68,9 +76,13 @@ class NEATEstimator(BaseEstimator):
         for name in ("population_size", "generations", "patience"):
             check_count(name, getattr(self, name), 2 if name == "population_size" else 1)
         check_count("learn_steps", self.learn_steps, 0)
+        if self.learn_batch is not None:
+            check_count("learn_batch", self.learn_batch)
         _check_number("learning_rate", self.learning_rate, np.inf)
         if self.validation_fraction is not None:
             _check_number("validation_fraction", self.validation_fraction, 1.0)
+        if self.max_work is not None:
+            _check_number("max_work", self.max_work, np.inf)
         if self.max_seconds is not None:
             check_seconds("max_seconds", self.max_seconds)
         if self.config is not None and not isinstance(self.config, dict):
@@ -97,6 +109,8 @@ class NEATEstimator(BaseEstimator):
             y[train],
             device=self.device,
             learn_steps=self.learn_steps,
+            learn_best=_LEARN_BEST,
+            learn_batch=self.learn_batch,
             optimiser=optimise,
             workers=workers,
             standardise=True,
@@ -109,19 +123,28 @@ class NEATEstimator(BaseEstimator):
             weights = None if sample_weight is None else sample_weight[held]
             validation = training.with_samples(X[held], y[held], weights)
         evolved = self._start(training, random, workers)
-        limits = Limits(self.generations, self.patience, self.max_seconds)
+        passes = self._count_passes(len(train))
+        limits = Limits(self.generations, self.patience, self.max_seconds, self.max_work, passes)
         with contextlib.ExitStack() as stack:
             display = None
             if self.verbose:
                 display = ProgressDisplay("generation", limits.generations, max_seconds=limits.seconds)
                 stack.callback(display.close)
             evolve(evolved, training, validation, limits, display)
-        assert evolved.champion is not None
-        self.model_ = training.model(evolved.champion)
+        assert evolved.champion is not None and evolved.first is not None
+        champion = evolved.champion
+        if self.polish and self.learn_steps:
+            champion = polish([evolved.first, champion], training, Data(X, y, sample_weight), random)
+        self.model_ = training.model(champion)
         self.history_ = evolved.population.history
         self.validation_scores_ = np.array(evolved.scores) if validation is not None else None
         self.n_iter_ = evolved.population.generation
         self._evolved = evolved if self.warm_start else None
+
+    def _count_passes(self, samples: int) -> int:
+        """Return the samples that all networks of a generation see; a gradient step is worth three passes."""
+        learning = max(1, round(_LEARN_BEST * self.population_size)) * self.learn_steps
+        return self.population_size * samples + 3 * learning * min(self.learn_batch or samples, samples)
 
     def _split(self, y: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of the validation samples and of the training samples, int64, ascending."""

@@ -21,8 +21,11 @@ class NEATRegressor(RegressorMixin, NEATEstimator):
         generations: The most generations of a fit.
         learn_steps: Gradient steps of the best tenth of each generation.
         learning_rate: The rate of Adam.
+        learn_batch: The number of samples on which a generation learns.
+        polish: Whether the weights of the champion are fitted to the end on all samples.
         validation_fraction: The share of the samples that is held out to choose the champion.
         patience: Generations without a better champion of the held-out samples that end a fit.
+        max_work: Work that ends a fit.
         max_seconds: Seconds that end a fit.
         config: Settings of `neat.Config`.
         warm_start: Whether a fit goes on with the population of the fit before.

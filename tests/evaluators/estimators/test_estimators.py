@@ -13,6 +13,7 @@ import joblib  # noqa: E402
 from joblib.externals import loky  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_iris, make_friedman1  # noqa: E402
+from sklearn.linear_model import RidgeCV  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
 from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
@@ -122,6 +123,31 @@ def test_the_end_of_a_fit(caplog, capsys):
     assert without.validation_scores_ is None and without.n_iter_ == 12
 
 
+def test_the_work_that_ends_a_fit_repeats():
+    fits = [NEATRegressor(**SMALL, max_work=2e7, n_jobs=threads).fit(X, Y) for threads in (1, 2)]
+    assert fits[0].n_iter_ == fits[1].n_iter_ < 12
+    assert NEATRegressor(**SMALL, max_work=8e7).fit(X, Y).n_iter_ > fits[0].n_iter_
+    few = NEATRegressor(**SMALL, max_work=2e7, learn_batch=20).fit(X, Y)
+    assert few.n_iter_ > fits[0].n_iter_
+
+
+def test_a_linear_task_gets_a_linear_model_as_good_as_ridge_regression():
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(120, 8))
+    targets = inputs[:, 0] - inputs[:, 1] + random.normal(0, 2, 120)
+    fresh = random.normal(size=(2000, 8))
+    truth = fresh[:, 0] - fresh[:, 1]
+    error = {}
+    for polish in (True, False):
+        fitted = NEATRegressor(generations=60, random_state=0, polish=polish).fit(inputs, targets)
+        error[polish] = np.mean((fitted.predict(fresh) - truth) ** 2)
+        if polish:
+            assert not fitted.model_.genome.hidden_ids
+    ridge = RidgeCV().fit(inputs, targets).predict(fresh)
+    assert error[True] < error[False]
+    assert error[True] < 1.2 * np.mean((ridge - truth) ** 2)
+
+
 def test_a_warm_start_goes_on():
     whole = NEATRegressor(**{**SMALL, "generations": 8}, validation_fraction=None).fit(X, Y)
     half = NEATRegressor(**{**SMALL, "generations": 4}, validation_fraction=None, warm_start=True)
@@ -147,6 +173,8 @@ BAD = [
     ({"generations": 0}, r"^generations: expected an integer from 1 to \d+, got 0$"),
     ({"population_size": 1}, r"^population_size: expected an integer from 2 to \d+, got 1$"),
     ({"learn_steps": -1}, r"^learn_steps: expected an integer from 0 to \d+, got -1$"),
+    ({"learn_batch": 0}, r"^learn_batch: expected an integer from 1 to \d+, got 0$"),
+    ({"max_work": 0}, r"^max_work: expected a number above 0, got 0$"),
     ({"learning_rate": 0}, r"^learning_rate: expected a number above 0, got 0$"),
     ({"validation_fraction": 1.0}, r"^validation_fraction: expected a number above 0 and below 1, got 1.0$"),
     ({"max_seconds": -3}, r"^max_seconds: expected seconds above 0 and at most 1e6, got -3$"),
