@@ -1,0 +1,45 @@
+"""The scripts in examples/ run."""
+
+import shutil
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.processes import run_in_a_process
+from tests.support.scripts import load_file
+
+SCRIPTS = [
+    path
+    for path in sorted((ROOT / "examples").glob("*.py"))
+    if "def main(generations" in path.read_text("utf-8")
+]
+NEEDED = {"data": "sklearn", "pipeline": "sklearn"}
+WRITTEN = {
+    "activation": ["wavelets.svg"],
+    "data": ["confusion.svg", "digits.json"],
+    "environment": ["pilot.json"],
+    "export_controller": ["controller.c", "controller.py"],
+    "from_neat_python": ["winner.json"],
+    "study": ["arms.svg"],
+}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_short_form_runs(path, tmp_path, monkeypatch, capsys):
+    pytest.importorskip(NEEDED.get(path.stem, "neat"))
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "tests" / "data" / "neat_python_xor.ini", "config-feedforward")
+    if "register_activation" in path.read_text("utf-8"):  # what a process registers stays in its tables
+        run_in_a_process(f"import runpy\nrunpy.run_path({str(path)!r})['main'](generations=2)", tmp_path)
+    else:
+        load_file(path).main(generations=2, **{"study": {"seeds": 2}}.get(path.stem, {}))
+        assert capsys.readouterr().out
+    written = {file.name for file in tmp_path.iterdir()} - {"config-feedforward"}
+    assert written == set(WRITTEN.get(path.stem, []))
+
+
+def test_the_exported_controller_agrees_with_its_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load_file(ROOT / "examples" / "export_controller.py").main(generations=2)
+    words = capsys.readouterr().out.replace(",", "").split()
+    assert words[words.index("chooses") + 1] == words[-1]
