@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
 
-.PHONY: demo test smoke long lint benchmark fuzz kills gpu python
+.PHONY: demo test smoke long lint docs benchmark fuzz kills gpu python
 MINUTES ?= 15
 
 demo: $(VENV)/installed  ## Evolve XOR and draw the run
@@ -24,6 +24,10 @@ lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs  ## Build the site, and check that its links work and that it loads nothing from the network
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	$(BIN)/python docs/check_site.py build/docs
 
 benchmark: $(VENV)/installed-dev  ## Measure speed
 	$(BIN)/python -m benchmarks
@@ -57,6 +61,10 @@ $(VENV)/installed: pyproject.toml | python
 $(VENV)/installed-dev: pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: pyproject.toml | python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	@touch $@ $(VENV)/installed-dev $(VENV)/installed
 
 $(VENV)/installed-gpu: pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cuda]'
