@@ -70,7 +70,7 @@ def is_right(words):
             return extras is not None and set(filter(None, (extras[1] or "").split(","))) <= set(
                 PROJECT["optional-dependencies"]
             )
-        case ["git", *_] | [".ci/run"] | []:
+        case [".ci/run"] | []:
             return True
         case _:
             return False
