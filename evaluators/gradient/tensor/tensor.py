@@ -34,7 +34,6 @@ from evaluators.gradient.tensor.tape import (
     propagate,
     sort_newest_first,
 )
-from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
 
 Operation = TypeVar("Operation", bound=Callable[..., "Tensor"])
 
@@ -247,9 +246,8 @@ class Tensor:
         for node in order:
             check_usable(node)
         pending: dict[Node, Any] = {self._node: gradient}
-        with warnings_at_user_lines():
-            for node in order:
-                propagate(node, pending)
+        for node in order:
+            propagate(node, pending)
 
     def _keep_limit(self) -> None:
         """Change values that an optimiser's step has made too great; a parameter may have a limit."""

@@ -78,6 +78,7 @@ def divide(a: Any, b: Any) -> Tensor:
     a, b = operands("divide", a, b)
     quotient = _broadcast("divide", operator.truediv, a, b)
 
+    @warnings_at_user_lines()
     def backward(g: Any) -> tuple[Any, Any]:
         part = g / b._data
         return part, -part * quotient if b.requires_grad else None
@@ -96,14 +97,23 @@ def negative(x: Any) -> Tensor:
 @warnings_at_user_lines()
 def power(x: Any, exponent: Any) -> Tensor:
     """Return x^exponent. The gradient of the exponent is 0 where x is 0, and NaN where x is negative."""
-    if isinstance(exponent, numbers.Real):
-        (x,) = operands("power", x)
-        n = float(exponent)
-        return record("power", x._data**n, (x,), lambda g: (g * (n * x._data ** (n - 1)) if n else 0 * g,))
-    x, exponent = operands("power", x, exponent)
+    if not isinstance(exponent, numbers.Real):
+        return _tensor_power(*operands("power", x, exponent))
+    (x,) = operands("power", x)
+    n = float(exponent)
+
+    @warnings_at_user_lines()
+    def backward(g: Any) -> tuple[Any]:
+        return (g * (n * x._data ** (n - 1)) if n else 0 * g,)
+
+    return record("power", x._data**n, (x,), backward)
+
+
+def _tensor_power(x: Tensor, exponent: Tensor) -> Tensor:
     y = _broadcast("power", operator.pow, x, exponent)
     xp = namespace(x._data, exponent._data)
 
+    @warnings_at_user_lines()
     def backward(g: Any) -> tuple[Any, Any]:
         n = exponent._data
         of_x = g * xp.where(n == 0, 0, n * x._data ** xp.where(n == 0, 1, n - 1)) if x.requires_grad else None
@@ -125,7 +135,8 @@ def exp(x: Any) -> Tensor:
 def log(x: Any) -> Tensor:
     """Return the natural logarithm."""
     (x,) = operands("log", x)
-    return record("log", namespace(x._data).log(x._data), (x,), lambda g: (g / x._data,))
+    backward = warnings_at_user_lines()(lambda g: (g / x._data,))
+    return record("log", namespace(x._data).log(x._data), (x,), backward)
 
 
 @warnings_at_user_lines()
@@ -133,7 +144,7 @@ def sqrt(x: Any) -> Tensor:
     """Return the square root."""
     (x,) = operands("sqrt", x)
     y = namespace(x._data).sqrt(x._data)
-    return record("sqrt", y, (x,), lambda g: (g / (2 * y),))
+    return record("sqrt", y, (x,), warnings_at_user_lines()(lambda g: (g / (2 * y),)))
 
 
 def absolute(x: Any) -> Tensor:
