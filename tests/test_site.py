@@ -10,9 +10,10 @@ import pytest
 import neat
 from experiments.cli import flags
 from experiments.cli.export import Export
-from experiments.cli.models import Play, Predict
+from experiments.cli.models import Play, Predict, Record
 from experiments.comparison.compare import Compare
 from experiments.comparison.tuning import Tune
+from experiments.studies import command
 from experiments.tasks.experiment import find_experiment
 from neat.config.explanation import list_settings
 from tests.support.paths import ROOT
@@ -22,7 +23,13 @@ check_site = load_file(ROOT / "docs" / "check_site.py")
 generated_parts = load_file(ROOT / "docs" / "extensions" / "generated_parts.py")
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = {"predict": (Predict, 2), "play": (Play, 1), "export": (Export, 1), "compare": (Compare, 0)}
+COMMANDS = {
+    "predict": (Predict, 2),
+    "play": (Play, 1),
+    "record": (Record, 2),
+    "export": (Export, 1),
+    "compare": (Compare, 0),
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -35,11 +42,13 @@ def shell_lines():
 
 def parse(name, arguments):
     """Parse the arguments of a command of batchneat; raise ValueError for wrong ones."""
-    if name in COMMANDS:
-        command, files = COMMANDS[name]
+    if name == "study":
+        command.parse(arguments)
+    elif name in COMMANDS:
+        options, files = COMMANDS[name]
         if (name, arguments[:1]) == ("compare", ["tune"]):
-            command, files = Tune, 1
-        flags.read(command, name, arguments[files:])
+            options, files = Tune, 1
+        flags.read(options, name, arguments[files:])
     elif not {"--help", "--help-all"} & {name, *arguments}:
         experiment = find_experiment(name)
         line = flags.parse(name, experiment, arguments)

@@ -55,10 +55,7 @@ def study(arguments: list[str]) -> None:
     """Run the command with the arguments that follow its name."""
     if {"-h", "--help"} & set(arguments):
         read(StudyOptions, STUDY, ["--help"])
-    given = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
-    options: StudyOptions = read(StudyOptions, STUDY, _join_repeated(arguments[len(given) :], "--vary"))
-    if not given:
-        raise ValueError(f"{STUDY}: expected a plan or experiments first, such as {_EXAMPLE}")
+    given, options = parse(arguments)
     plan, folder, name = _read_plan(given)
     made = make_study(_with_options(plan, options), options.device, folder)
     output = options.output or Path("runs") / f"{STUDY}-{name}"
@@ -69,6 +66,19 @@ def study(arguments: list[str]) -> None:
         )
     _print_markdown(report.to_markdown())
     print(f"{output}: report.md has these tables, runs.csv a row for each run, curves.csv.gz each generation")
+
+
+def parse(arguments: list[str]) -> tuple[list[str], StudyOptions]:
+    """Return the plan or the experiments that the arguments name, and the options.
+
+    Raises:
+        ValueError: There is none, or an option is wrong.
+    """
+    given = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
+    options: StudyOptions = read(StudyOptions, STUDY, _join_repeated(arguments[len(given) :], "--vary"))
+    if not given:
+        raise ValueError(f"{STUDY}: expected a plan or experiments first, such as {_EXAMPLE}")
+    return given, options
 
 
 def _print_markdown(text: str) -> None:
