@@ -32,6 +32,10 @@ default_role = "code"  # docstrings mark code by single backticks
 maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+# Classes whose members are not repeated in those that inherit from them.
+autodoc_default_options = {
+    "inherited-members": "tuple, Exception, BaseModel, Protocol, Environment, Module, Optimiser, Reporter"
+}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # a property can be in the section Attributes of its class too
 

@@ -4,10 +4,13 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import evaluators
 import neat
+from evaluators import gradient
 from experiments.cli import flags
 from experiments.cli.export import Export
 from experiments.cli.models import Play, Predict, Record
@@ -137,6 +140,14 @@ def test_the_tables_of_settings_have_every_setting_once():
         for name in re.findall(r"^\| `(\w+)`", part, re.MULTILINE)
     ]
     assert sorted(shown) == sorted(setting.path for setting in list_settings(neat.Config))
+
+
+def test_the_reference_has_every_public_module():
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = set(re.findall(r"automodule:: ([\w.]+)", pages))
+    for package in (neat, evaluators, gradient):
+        modules = [name for name in package.__all__ if isinstance(getattr(package, name), ModuleType)]
+        assert {package.__name__, *(f"{package.__name__}.{name}" for name in modules)} <= shown
 
 
 def test_every_example_is_on_the_site():
