@@ -20,7 +20,7 @@ WRITTEN = {
     "environment": ["pilot.json"],
     "export_controller": ["controller.c", "controller.py"],
     "from_neat_python": ["winner.json"],
-    "study": ["arms.svg"],
+    "study": ["runs"],
 }
 
 
