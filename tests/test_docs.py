@@ -158,6 +158,21 @@ def test_the_pages_on_gradients(capsys, tmp_path, monkeypatch):
     assert (tmp_path / "metrics.csv").read_text().startswith("update,steps,episodes,reward,")
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_the_page_on_training(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks("docs/training.md"):
+        exec(compile(block, "page.py", "exec"), namespace)
+    area, best, error = capsys.readouterr().out.splitlines()
+    assert 0 <= float(area) <= 1 and 1e-4 <= float(best) <= 1
+    expected = "gradient of sqrt with respect to input 0: expected finite numbers, got inf at (0,), in step 0"
+    assert error == f"{expected} (page.py, line 6)"
+    assert namespace["seen"].inputs.shape == (9, 1, 8, 8)
+    assert (tmp_path / "rates.svg").exists()
+
+
 def test_the_page_on_the_backend():
     namespace = {}
     convert, climb = blocks("docs/backend.md")

@@ -1,0 +1,22 @@
+"""The examples of training run, with less work than they do for their figures."""
+
+import matplotlib as mpl
+import pytest
+
+from tests.support.paths import ROOT
+
+SHORTER = {
+    "augmentation": ("range(8), 120, 300", "range(2), 2, 60"),
+    "imbalanced": ("EPOCHS, SIZE = 30, 64", "EPOCHS, SIZE = 10, 64"),
+}
+
+
+@pytest.mark.parametrize("name", SHORTER)
+def test_an_example_writes_its_figure(name, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    source, (work, less) = (ROOT / "examples" / f"{name}.py").read_text("utf-8"), SHORTER[name]
+    assert work in source and len(source.splitlines()) <= 60
+    with mpl.rc_context({"backend": "agg"}):
+        exec(compile(source.replace(work, less), f"{name}.py", "exec"), {"__name__": "__main__"})
+    assert (tmp_path / f"{name}.svg").stat().st_size > 10_000
