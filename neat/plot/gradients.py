@@ -98,7 +98,7 @@ def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None)
         raise ValueError(
             f"sweep: expected rates and losses of equal number, one loss finite, got {rate.shape} and {loss.shape}"
         )
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogLocator
 
     order = np.argsort(rate, kind="stable")
     rate, loss = rate[order], loss[order]
@@ -117,8 +117,10 @@ def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None)
         values = loss[~diverged]
         if values.min() > 0 and values.max() > _LOG_RATIO * values.min():
             axes.set_yscale("log")
-            for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-                set_formatter(LogFormatter(minor_thresholds=(2, 0.4)))  # 0.4, where 4 × 10⁻¹ is too wide
+            axes.yaxis.set_major_formatter("{x:g}")
+            narrow = values.max() < 100 * values.min()
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 4, 6) if narrow else ()))
+            axes.yaxis.set_minor_formatter("{x:g}")
         axes.set(xlabel="learning rate", ylabel="loss")
         drawing.add_legend(handles)
     return drawing.figure
