@@ -24,7 +24,7 @@ from neat.support.validation import Model
 ARMS = "arms"
 """The name of the factor whose values are the arms of a plan."""
 _MOST_ARMS = 1000
-_PLANS_OWN = {"experiment", "generations", "margin", "settings"}
+_PLANS_OWN = {"experiment", "generations", "margin", "needs", "settings"}
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -33,7 +33,7 @@ class StudyPlan(Model):
     """What a plan's file holds."""
 
     tasks: dict[str, dict[str, Any]]
-    """By name: `experiment`, its fields, and `generations`, `margin` and `settings`."""
+    """By name: `experiment`, its fields, `generations`, `margin`, `settings` without a preset, and `needs` of all."""
     arms: dict[str, dict[str, Any]] = {}
     """Settings by the arm's name."""
     vary: dict[str, list[Any]] = {}
@@ -177,7 +177,7 @@ def _make_task(name: str, fields: Mapping[str, Any], plan: StudyPlan, device: st
             solved=functools.partial(find_solved, experiment) if experiment.has_criterion else None,
             measures=functools.partial(find_measures, experiment),
             settings=merge(experiment.settings, fields.get("settings", {})),
-            needs=experiment.needs,
+            needs=merge(experiment.needs, fields.get("needs", {})),
             margin=fields.get("margin"),
             identity=identity,
         )

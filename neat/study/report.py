@@ -54,7 +54,7 @@ class Comparison(NamedTuple):
     """The one before, adjusted for the comparisons of the task; NaN if there is no test."""
     cliffs_delta: float
     ratio: Ratio | None
-    """Ratio of the restricted means, arm over control."""
+    """Ratio of the restricted means, arm over control; None if neither has a solution."""
     margin: float
     verdict: Verdict
 
@@ -164,6 +164,8 @@ def _test(arm: Cell, control: Cell, resamples: int) -> tuple[float | None, float
         values = arm.measures["fitness"], control.measures["fitness"]
         return None, statistics.brunner_munzel(*values), statistics.cliffs_delta(*values), None
     values = arm.outcomes.evaluations, control.outcomes.evaluations
+    if not (arm.outcomes.solved.any() or control.outcomes.solved.any()):
+        return 1.0, 1.0, 0.0, None  # the limit says nothing about either
     return (
         statistics.logrank(arm.outcomes, control.outcomes),
         statistics.brunner_munzel(*values),

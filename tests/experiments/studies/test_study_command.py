@@ -28,6 +28,7 @@ bits = 3
 generations = 2
 margin = 0.2
 settings = { population_size = 30 }
+needs = { genome = { initial_connections = "none" } }
 """
 
 
@@ -53,6 +54,7 @@ def test_a_plan_is_a_grid_of_arms_on_experiments(plan, tmp_path):
     assert made.seeds == [5, 6]
     bits = made.tasks["3 bits"]
     assert (bits.generations, bits.margin, bits.settings["population_size"]) == (2, 0.2, 30)
+    assert bits.needs["genome"]["initial_connections"] == "none"
     assert bits.make_evaluator().num_inputs == 3
     assert made.limits == {"xor": 40, "3 bits": 40}
 

@@ -48,6 +48,13 @@ def test_arms_are_compared_with_their_controls(cells):
     assert (walk.task, walk.ratio, walk.p_logrank, walk.verdict) == ("walk", None, None, "different")
 
 
+def test_arms_without_solutions_are_not_equivalent():
+    cells = {("xor", arm): cell([1, 1, 1], [False] * 3) for arm in "ab"}
+    report = make_report(cells, [("a", "b")], {"xor": 0.1}, resamples=10)
+    assert (report.comparisons[0].ratio, report.comparisons[0].verdict) == (None, "undecided")
+    assert "| a / b | – | 1.0000 | 1.0000 | +0.00 | undecided |" in report.to_markdown()
+
+
 def test_measures_are_those_of_solutions(cells):
     cells = {("xor", "a"): cell([10, 20, 1, 1], [True, True, False, False], nodes=[1, 2, 9, 9])}
     (row,) = make_report(cells, [], {"xor": 0.1}, resamples=10).arms
