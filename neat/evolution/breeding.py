@@ -6,7 +6,7 @@ import numpy as np
 
 from neat.evolution import crossover, structural_mutation
 from neat.evolution.child_drafts import Draft, Drafts, Work
-from neat.evolution.innovation import Requests
+from neat.evolution.numbering import Requests
 from neat.evolution.operators import OTHERS, STRUCTURAL, make_mutate
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan

@@ -13,42 +13,18 @@ genome does not have, so that a genome that splits a connection again gets a new
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from neat.config.config import Config
+from neat.evolution import numbering
 from neat.genome.genome import GenomeArrays
-from neat.kernels.hash_table import Table, check_table, empty_table, find_place, put, with_room
-from neat.kernels.jit import function, inner_function, kernel
-from neat.kernels.sorting import count_below
-
-_COUNT, _SZUDZIK, _CANTOR = range(3)
-
-# The largest ids for which the results of the pairing functions are below 2^63.
-SZUDZIK_MAXIMUM = 3_037_000_498  # of the greater id
-CANTOR_MAXIMUM = 4_294_967_294  # of the sum of both ids
-
-
-class Requests(NamedTuple):
-    """The structural additions that each of P children requests, and the ids that the scheme gives to them.
-
-    The first three arrays are -1 for a child that does not request the addition.
-    """
-
-    split: np.ndarray  # int64 (P,), position within the child of the connection to split
-    link_source: np.ndarray  # int64 (P,), index within the child
-    link_target: np.ndarray  # int64 (P,), index within the child
-    node_id: np.ndarray  # int64 (P,), id of the new node of the split
-    in_innovation: np.ndarray  # int64 (P,), number of the connection into that node
-    out_innovation: np.ndarray  # int64 (P,), number of the connection out of that node
-    link_innovation: np.ndarray  # int64 (P,), number of the new link
+from neat.kernels.hash_table import Table, check_table, empty_table, with_room
 
 
 class GlobalInnovations:
     """Gives the same link, and the same split of the same connection, the same id during the whole run."""
 
-    numbering = _COUNT
+    method = numbering.COUNT
     most_ids = 2**62  # more than a run can need, and far below the limit of int64
 
     def __init__(self, first_node: int) -> None:
@@ -74,13 +50,13 @@ class GlobalInnovations:
         """
         self._reserve(0, len(source))
         innovation = np.empty(len(source), np.int64)
-        if not _number_links(source, target, innovation, self.links, self.counters, self.numbering):
+        if not numbering.number_links(source, target, innovation, self.links, self.counters, self.method):
             raise OverflowError(self._overflow_message())
         return innovation
 
     def assign(
         self,
-        requests: Requests,
+        requests: numbering.Requests,
         genes: GenomeArrays,
         node_count: np.ndarray,
         input_count: int,
@@ -102,8 +78,8 @@ class GlobalInnovations:
             OverflowError: A pairing of two ids exceeds int64.
         """
         self._reserve(splits, 2 * splits + links)
-        if not _assign(
-            requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.numbering
+        if not numbering.assign(
+            requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.method
         ):
             raise OverflowError(self._overflow_message())
 
@@ -147,7 +123,7 @@ class GlobalInnovations:
 
     def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
         self._check_below_next(genes)
-        genome = _first_misnumbered(genes, input_count, self.links, self.numbering)
+        genome = numbering.first_misnumbered(genes, input_count, self.links, self.method)
         if genome >= 0:
             raise ValueError(
                 f"connection_innovation: genome {genome}: a link has another number than in the innovation scheme"
@@ -174,7 +150,7 @@ class GlobalInnovations:
         before = {name: array.copy() for name, array in self.state().items()}
         self._enter_links(genes, input_count)
         for counter, ids in ((0, genes.node_id), (1, genes.connection_innovation)):
-            if self.numbering == _COUNT or counter == 0:
+            if self.method == numbering.COUNT or counter == 0:
                 highest = min(int(ids.max(initial=-1)), self.most_ids)
                 self.counters[counter] = max(self.counters[counter], highest + 1)
         try:
@@ -187,7 +163,7 @@ class GlobalInnovations:
     def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
         number, first = np.unique(genes.connection_innovation, return_index=True)
         self._reserve(0, len(number))
-        _enter_links(genes, input_count, first, self.links, self.counters)
+        numbering.enter_links(genes, input_count, first, self.links, self.counters)
 
     def _reserve(self, nodes: int, links: int) -> None:
         """Make room for more nodes and links; both tables stay at most half full."""
@@ -218,8 +194,8 @@ class GenerationInnovations(GlobalInnovations):
 class PairingInnovations(GlobalInnovations):
     """Numbers a connection by the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
 
-    numbering = _SZUDZIK
-    most_ids = SZUDZIK_MAXIMUM + 1
+    method = numbering.SZUDZIK
+    most_ids = numbering.SZUDZIK_MAXIMUM + 1
 
     @property
     def count(self) -> int:
@@ -244,8 +220,8 @@ class PairingInnovations(GlobalInnovations):
 class CantorInnovations(PairingInnovations):
     """Numbers a connection by the Cantor pairing of its node ids."""
 
-    numbering = _CANTOR
-    most_ids = CANTOR_MAXIMUM + 1
+    method = numbering.CANTOR
+    most_ids = numbering.CANTOR_MAXIMUM + 1
 
 
 def make_scheme(config: Config) -> GlobalInnovations:
@@ -255,145 +231,3 @@ def make_scheme(config: Config) -> GlobalInnovations:
     if config.innovation == "pairing":
         return (CantorInnovations if config.pairing == "cantor" else PairingInnovations)(first_node)
     return {"global": GlobalInnovations, "generation": GenerationInnovations}[config.innovation](first_node)
-
-
-@function
-def szudzik(a, b):
-    """Return Szudzik's pairing of two non-negative integers, or -1 if it exceeds int64."""
-    if max(a, b) > SZUDZIK_MAXIMUM:
-        return -1
-    return a * a + a + b if a >= b else b * b + a
-
-
-@function
-def cantor(a, b):
-    """Return Cantor's pairing of two non-negative integers, or -1 if it exceeds int64."""
-    total = a + b
-    if a > CANTOR_MAXIMUM or b > CANTOR_MAXIMUM or total > CANTOR_MAXIMUM:
-        return -1
-    half = (total // 2) * (total + 1) if total % 2 == 0 else total * ((total + 1) // 2)
-    return half + b
-
-
-@inner_function
-def _number_link(source, target, links, counters, numbering):
-    """Return the innovation number of a link, and enter it if it is new; return -1 if a pairing exceeds int64."""
-    if numbering == _SZUDZIK:
-        return szudzik(source, target)
-    if numbering == _CANTOR:
-        return cantor(source, target)
-    place = find_place(links, source, target)
-    if links.value[place] < 0:
-        put(links, place, source, target, counters[1])
-        counters[1] += 1
-        counters[3] += 1
-    return links.value[place]
-
-
-@kernel(allocates=False)
-def _first_misnumbered(genes, input_count, links, numbering):
-    """Return the first genome with a link whose number differs from the scheme's, or -1."""
-    for genome in range(len(genes.node_offset) - 1):
-        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
-        for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
-            source = to_id(genes.connection_source[position], node_ids, input_count)
-            target = to_id(genes.connection_target[position], node_ids, input_count)
-            if numbering == _SZUDZIK:
-                number = szudzik(source, target)
-            elif numbering == _CANTOR:
-                number = cantor(source, target)
-            else:
-                number = links.value[find_place(links, source, target)]
-            if number != genes.connection_innovation[position]:
-                return genome
-    return -1
-
-
-@kernel(allocates=False)
-def _enter_links(genes, input_count, chosen, links, counters):
-    """Enter the connections at the positions `chosen`, ascending by number, unless their links are in the table."""
-    for k in range(len(chosen)):
-        position = chosen[k]
-        genome = count_below(genes.connection_offset, position + 1) - 1
-        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
-        source = to_id(genes.connection_source[position], node_ids, input_count)
-        target = to_id(genes.connection_target[position], node_ids, input_count)
-        place = find_place(links, source, target)
-        if links.value[place] < 0:
-            put(links, place, source, target, genes.connection_innovation[position])
-            counters[3] += 1
-
-
-@inner_function
-def _number_split(innovation, node_ids, nodes, counters):
-    """Return the id of the node that splits a connection of a genome with the nodes `node_ids`, ascending."""
-    ordinal = 0
-    while True:
-        place = find_place(nodes, innovation, ordinal)
-        if nodes.value[place] < 0:
-            put(nodes, place, innovation, ordinal, counters[0])
-            counters[0] += 1
-            counters[2] += 1
-            return nodes.value[place]
-        known = count_below(node_ids, nodes.value[place])
-        if known == len(node_ids) or node_ids[known] != nodes.value[place]:
-            return nodes.value[place]
-        ordinal += 1
-
-
-@kernel(allocates=False)
-def _number_links(source, target, innovation, links, counters, numbering):
-    for link in range(len(source)):
-        innovation[link] = _number_link(source[link], target[link], links, counters, numbering)
-        if innovation[link] < 0:
-            return False
-    return True
-
-
-@inner_function
-def to_id(index, node_ids, input_count):
-    """Return the id of the input or node at an index; the id of an input is its index."""
-    return np.int64(index) if index < input_count else node_ids[index - input_count]
-
-
-@kernel(allocates=False)
-def _assign(
-    requests: Requests,
-    genes: GenomeArrays,
-    node_count: np.ndarray,
-    input_count: int,
-    nodes: Table,
-    links: Table,
-    counters: np.ndarray,
-    numbering: int,
-) -> bool:
-    for child in range(len(requests.split)):
-        split, link_target = requests.split[child], requests.link_target[child]
-        if split < 0 and link_target < 0:
-            continue
-        first_node = genes.node_offset[child]
-        node_ids = genes.node_id[first_node : first_node + node_count[child]]
-        if split >= 0:
-            position = genes.connection_offset[child] + split
-            source = to_id(genes.connection_source[position], node_ids, input_count)
-            target = to_id(genes.connection_target[position], node_ids, input_count)
-            node = _number_split(genes.connection_innovation[position], node_ids, nodes, counters)
-            into = _number_link(source, node, links, counters, numbering)
-            out = _number_link(node, target, links, counters, numbering)
-            if into < 0 or out < 0:
-                return False
-            requests.node_id[child] = node
-            requests.in_innovation[child] = into
-            requests.out_innovation[child] = out
-        if link_target >= 0:
-            link = _number_link(
-                to_id(requests.link_source[child], node_ids, input_count),
-                to_id(link_target, node_ids, input_count),
-                links,
-                counters,
-                numbering,
-            )
-            if link < 0:
-                return False
-            requests.link_innovation[child] = link
-    return True

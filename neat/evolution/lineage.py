@@ -16,8 +16,8 @@ from neat.config.config import Config
 from neat.evolution import descent
 from neat.evolution.descent import Found, Living, Membership
 from neat.evolution.initial import bounds_of
-from neat.evolution.innovation import Requests
 from neat.evolution.lineage_tables import BIRTH, CHAMPION, INNOVATION, ORIGIN, Individual, Rows
+from neat.evolution.numbering import Requests
 from neat.evolution.selection import Plan
 from neat.genome import buffers, schema
 from neat.genome.gene_arrays import Description, copy_genome_at, join_arrays

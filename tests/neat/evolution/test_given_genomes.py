@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import neat
-from neat.evolution.innovation import cantor, szudzik
+from neat.evolution.numbering import cantor, szudzik
 from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, as_bytes, ends, evolve, make_config, state
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
