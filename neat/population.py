@@ -55,8 +55,8 @@ class Population(GenerationStep):
         config: The settings.
         workers: The threads that make the offspring; None for the shared threads. They do not change the results.
         genomes: The genomes of generation 0; None for initial ones as the config says. If there are fewer than
-            population_size, they are repeated in their order. Later ids are above theirs. With `innovation` "pairing",
-            their connections are numbered anew.
+            population_size, they are repeated in their order. Later ids are above theirs. With `innovation` "pairing"
+            and "hashed", their connections are numbered anew; otherwise, hashed ids become counted ones.
         lineage: Whether to keep each generation's champion, the parents of individuals, all innovations and the origins
             of species in `lineage`, a `neat.evolution.lineage.Lineage`. It does not change the results.
 

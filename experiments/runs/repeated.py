@@ -27,7 +27,7 @@ from neat.processes.worker_processes import WorkerProcesses
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay
 
-SCHEMES = ("global", "generation", "pairing")
+SCHEMES = ("global", "generation", "pairing", "hashed", "unshared")
 
 
 class Setting(NamedTuple):

@@ -45,9 +45,9 @@ class Config(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**63), NOT_TEXT] = 0
     """Seed of all random numbers; the same config and seed give the same run. Change it to repeat a run with other
     random numbers. Compare settings over many seeds."""
-    innovation: Literal["global", "generation", "pairing"] = "global"
-    """Scheme that assigns innovation numbers. Use "generation" to repeat the paper; on XOR, all three need about as
-    many evaluations."""
+    innovation: Literal["global", "generation", "pairing", "hashed", "unshared"] = "global"
+    """Scheme that assigns innovation numbers. Use "generation" to repeat the paper, and "hashed" where genomes that
+    evolve apart shall match. "unshared" is a control for studies: equal mutations get different numbers."""
     pairing: Literal["szudzik", "cantor"] = "szudzik"
     """Pairing function for `innovation` "pairing". Keep "szudzik", which allows larger node ids, unless you compare the
     two."""
@@ -70,14 +70,19 @@ class Config(Settings):
         return f"use config.updated({name}={value})"
 
     @model_validator(mode="after")
-    def _check_pairing(self) -> Config:
+    def _check_coefficients(self) -> Config:
         excess, disjoint = self.speciation.excess_coefficient, self.speciation.disjoint_coefficient
-        if self.innovation == "pairing" and excess != disjoint:
+        if not self.has_order and excess != disjoint:
             raise ValueError(
                 f"speciation.excess_coefficient: must equal disjoint_coefficient {disjoint} where innovation is "
-                f'"pairing" (its numbers have no order in time), got {excess}'
+                f'"{self.innovation}" (its numbers have no order in time), got {excess}'
             )
         return self
+
+    @property
+    def has_order(self) -> bool:
+        """Whether later innovations have higher numbers."""
+        return self.innovation not in ("pairing", "hashed")
 
     @classmethod
     def for_task(cls, task: Task, **settings: Unpack[SettingsDict]) -> Config:

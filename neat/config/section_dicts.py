@@ -133,7 +133,7 @@ class SettingsDict(TypedDict, total=False):
     genome: GenomeConfig | GenomeDict
     population_size: int
     seed: int
-    innovation: Literal["global", "generation", "pairing"]
+    innovation: Literal["global", "generation", "pairing", "hashed", "unshared"]
     pairing: Literal["szudzik", "cantor"]
     mutation: MutationConfig | MutationDict
     crossover: CrossoverConfig | CrossoverDict

@@ -9,7 +9,8 @@ import numpy as np
 from neat.config.config import Config
 from neat.evolution.evaluation_results import check_values
 from neat.evolution.initial import bounds_of
-from neat.evolution.innovation import GlobalInnovations, PairingInnovations
+from neat.evolution.innovation import CollisionError, GlobalInnovations, HashedInnovations, PairingInnovations
+from neat.evolution.numbering import HASHED_NODE
 from neat.genome.gene_arrays import Description, connection_arrays, end_ids, node_arrays
 from neat.genome.genome import GenomeArrays, Genomes
 from neat.support.messages import quote
@@ -18,7 +19,8 @@ from neat.support.messages import quote
 def first_generation(genomes: Any, config: Config, innovations: GlobalInnovations) -> GenomeArrays:
     """Return copies of the genomes, repeated until there are `population_size`, and enter their ids in the scheme.
 
-    A pairing scheme numbers their connections anew, since their ids alone give the numbers.
+    A scheme that computes numbers gives new ones to their connections, since the node ids alone determine them. In
+    other schemes than "hashed", hashed ids become counted ones.
 
     Args:
         genomes: From 1 to population_size genomes.
@@ -39,6 +41,8 @@ def first_generation(genomes: Any, config: Config, innovations: GlobalInnovation
         raise ValueError(f"genomes: expected 1 to {size}, the population_size, got {len(genomes)}")
     genomes.check()
     own = genomes.take(np.arange(len(genomes)))
+    if not isinstance(innovations, HashedInnovations):
+        own = own.with_arrays(_count_hashed(own.arrays))
     if isinstance(innovations, PairingInnovations):
         own = own.with_arrays(_number_anew(own.arrays, own.input_count, innovations))
     else:
@@ -71,12 +75,25 @@ def _check_numbers(arrays: GenomeArrays, input_count: int) -> None:
         )
 
 
+def _count_hashed(arrays: GenomeArrays) -> GenomeArrays:
+    """Return the genes with the next counted ids, in the same order, in place of hashed node ids, and of all
+    innovation numbers if some are too high to count on.
+    """
+    node_id, number = arrays.node_id.copy(), arrays.connection_innovation
+    is_hashed = node_id >= HASHED_NODE
+    _, place = np.unique(node_id[is_hashed], return_inverse=True)
+    node_id[is_hashed] = node_id[~is_hashed].max() + 1 + place
+    if number.max(initial=0) >= GlobalInnovations.most_ids:
+        number = np.unique(number, return_inverse=True)[1]
+    return arrays._replace(node_id=node_id, connection_innovation=number)
+
+
 def _number_anew(arrays: GenomeArrays, input_count: int, innovations: PairingInnovations) -> GenomeArrays:
-    """Return the genes with the numbers that a pairing gives to their connections, in ascending order."""
+    """Return the genes with the numbers that the scheme computes for their connections, in ascending order."""
     links, place = np.unique(np.stack(end_ids(arrays, input_count)), axis=1, return_inverse=True)
     try:
         number = innovations.number_links(*np.ascontiguousarray(links))[place.ravel()]
-    except OverflowError as error:
+    except (OverflowError, CollisionError) as error:
         raise ValueError(f"genomes: {error}") from None
     genome = np.repeat(np.arange(len(arrays.node_offset) - 1), np.diff(arrays.connection_offset))
     order = np.lexsort((number, genome))

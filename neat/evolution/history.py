@@ -21,7 +21,10 @@ GENERATION = np.dtype(
         ("hidden_nodes", "f8"),  # mean over the population, like the next two
         ("connections", "f8"),
         ("enabled_connections", "f8"),
-        ("innovations", "i8"),  # innovation numbers given so far
+        (
+            "innovations",
+            "i8",
+        ),  # innovation numbers given so far; -1 with `innovation` "hashed", which does not count
     ]
 )
 

@@ -1,11 +1,14 @@
 """Define innovation schemes, which give innovation numbers to new connections and ids to new nodes.
 
-In every scheme, equal mutations of a generation get equal ids. The schemes differ in how long they remember them:
+In every scheme but one, equal mutations of a generation get equal ids. The schemes differ in how long they remember
+them:
 
 - `GlobalInnovations`: for the whole run.
 - `GenerationInnovations`: until the end of the generation (2002, section 3.2). The numbers continue to count, so that
   the same link gets two numbers if it arises in two generations.
 - `PairingInnovations`: the number of a connection is computed from its node ids. It says nothing about time.
+- `HashedInnovations`: numbers and node ids are computed. They are equal whenever those of `GlobalInnovations` are.
+- `UnsharedInnovations`, a control for studies: not at all. Every mutation gets ids of its own.
 
 A split is identified by (innovation number of the connection, ordinal). The ordinal is the smallest one whose node the
 genome does not have, so that a genome that splits a connection again gets a new node.
@@ -17,8 +20,18 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution import numbering
+from neat.evolution.selection import Plan
 from neat.genome.genome import GenomeArrays
 from neat.kernels.hash_table import Table, check_table, empty_table, with_room
+
+
+class CollisionError(RuntimeError):
+    """Raised if two links have the same hashed number, which befalls two links with a probability of 2^-63."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"innovation: two links have the same hashed number {number}; use another seed, or the scheme global"
+        )
 
 
 class GlobalInnovations:
@@ -36,7 +49,7 @@ class GlobalInnovations:
 
     @property
     def count(self) -> int:
-        """The number of innovations so far: numbered connections, or with a pairing, nodes created by splits."""
+        """The number of innovations so far: numbered connections. Schemes that compute numbers count otherwise."""
         return int(self.counters[1])
 
     def next_generation(self) -> None:
@@ -82,6 +95,18 @@ class GlobalInnovations:
             requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.method
         ):
             raise OverflowError(self._overflow_message())
+
+    def check_offspring(
+        self, parents: GenomeArrays, plan: Plan, children: GenomeArrays, input_count: int
+    ) -> None:
+        """Raise CollisionError where a computed number turns out to mean two links.
+
+        Args:
+            parents: The parents.
+            plan: The parents of each child.
+            children: The finished children.
+            input_count: The number of inputs, with the bias input.
+        """
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the arrays that `restore` needs, by name."""
@@ -150,7 +175,7 @@ class GlobalInnovations:
         before = {name: array.copy() for name, array in self.state().items()}
         self._enter_links(genes, input_count)
         for counter, ids in ((0, genes.node_id), (1, genes.connection_innovation)):
-            if self.method == numbering.COUNT or counter == 0:
+            if self.method < numbering.SZUDZIK or counter == 0:
                 highest = min(int(ids.max(initial=-1)), self.most_ids)
                 self.counters[counter] = max(self.counters[counter], highest + 1)
         try:
@@ -191,6 +216,12 @@ class GenerationInnovations(GlobalInnovations):
         pass
 
 
+class UnsharedInnovations(GenerationInnovations):
+    """Gives every mutation ids of its own, also equal ones of a generation; only the first genomes share numbers."""
+
+    method = numbering.UNSHARED
+
+
 class PairingInnovations(GlobalInnovations):
     """Numbers a connection by the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
 
@@ -224,10 +255,68 @@ class CantorInnovations(PairingInnovations):
     most_ids = numbering.CANTOR_MAXIMUM + 1
 
 
+class HashedInnovations(PairingInnovations):
+    """Numbers a connection by a hash of its node ids, and a split's node by a hash of the split.
+
+    It needs no table, so that numbers agree even where genomes evolve apart. Of n links, two have the same number with
+    a probability of about n^2 / 2^64; of n splits, two have the same node with about n^2 / 2^63.
+    """
+
+    method = numbering.HASHED
+
+    @property
+    def count(self) -> int:
+        """-1, since nothing is counted."""
+        return -1
+
+    def number_links(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return the innovation numbers, int64 (n,), of links with these node ids, each int64 (n,).
+
+        Raises:
+            CollisionError: Two of the links have the same number.
+        """
+        number = super().number_links(source, target)
+        order = np.argsort(number)
+        same = np.flatnonzero(np.diff(number[order]) == 0)
+        one, other = order[same], order[same + 1]
+        collided = (source[one] != source[other]) | (target[one] != target[other])
+        if collided.any():
+            raise CollisionError(number[one[collided][0]])
+        return number
+
+    def check_offspring(
+        self, parents: GenomeArrays, plan: Plan, children: GenomeArrays, input_count: int
+    ) -> None:
+        """Raise CollisionError if a child has a number twice, or two mates have one for different links."""
+        number = numbering.find_collision(parents, plan.first, plan.second, children, input_count)
+        if number >= 0:
+            raise CollisionError(number)
+
+    def check(self) -> None:
+        """Raise ValueError for damaged tables, or for counters that count anything."""
+        super().check()
+        if self.counters.tolist() != [self.first_node, 0, 0, 0]:
+            raise ValueError(f"innovations.counters: hashes count nothing, got {self.counters.tolist()}")
+
+    def check_genes(self, genes: GenomeArrays, input_count: int) -> None:
+        """Raise ValueError unless the genomes' links have the scheme's numbers."""
+        self._check_numbers(genes, input_count)
+
+    def adopt(self, genes: GenomeArrays, input_count: int) -> None:
+        """Raise ValueError unless the genomes' links have the scheme's numbers; there is nothing to enter."""
+        self.check_genes(genes, input_count)
+
+
 def make_scheme(config: Config) -> GlobalInnovations:
     """Return a new scheme of the config's kind, whose node ids begin after the inputs, outputs and hidden layers."""
     genome = config.genome
     first_node = genome.num_inputs + genome.bias_input + genome.num_outputs + sum(genome.hidden_layers)
     if config.innovation == "pairing":
         return (CantorInnovations if config.pairing == "cantor" else PairingInnovations)(first_node)
-    return {"global": GlobalInnovations, "generation": GenerationInnovations}[config.innovation](first_node)
+    schemes = {
+        "global": GlobalInnovations,
+        "generation": GenerationInnovations,
+        "unshared": UnsharedInnovations,
+        "hashed": HashedInnovations,
+    }
+    return schemes[config.innovation](first_node)

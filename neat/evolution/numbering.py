@@ -11,11 +11,15 @@ from neat.kernels.hash_table import Table, find_place, put
 from neat.kernels.jit import function, inner_function, kernel
 from neat.kernels.sorting import count_below
 
-COUNT, SZUDZIK, CANTOR = range(3)
+COUNT, UNSHARED, SZUDZIK, CANTOR, HASHED = range(5)
 
 # The largest ids for which the results of the pairing functions are below 2^63.
 SZUDZIK_MAXIMUM = 3_037_000_498  # of the greater id
 CANTOR_MAXIMUM = 4_294_967_294  # of the sum of both ids
+
+HASHED_NODE = 2**62  # a bit of every hashed node id, so that these come after all counted ones
+_LOW_62, _LOW_63 = np.uint64(2**62 - 1), np.uint64(2**63 - 1)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Requests(NamedTuple):
@@ -52,12 +56,46 @@ def cantor(a, b):
 
 
 @inner_function
-def _number_link(source, target, links, counters, method):
-    """Return the innovation number of a link, and enter it if it is new; return -1 if a pairing exceeds int64."""
+def _mix(word):
+    """Return a bijective mix of 64 bits: the finaliser of splitmix64 (Steele et al. 2014; Stafford's variant 13)."""
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
+
+
+@inner_function
+def _mix_pair(a, b):
+    return _mix(_mix(np.uint64(a) + _GOLDEN) + np.uint64(b) + _GOLDEN)
+
+
+@function
+def hash_link(source, target):
+    """Return a number below 2^63 for the link between two node ids."""
+    return np.int64(_mix_pair(source, target) & _LOW_63)
+
+
+@function
+def hash_split(innovation, ordinal):
+    """Return a node id from 2^62 to 2^63 - 1 for a split of the connection with this innovation number."""
+    return np.int64(_mix_pair(innovation, ordinal) & _LOW_62) | HASHED_NODE
+
+
+@inner_function
+def _compute_number(source, target, method):
+    """Return the innovation number of a link by a method without a table; -1 if a pairing exceeds int64."""
     if method == SZUDZIK:
         return szudzik(source, target)
-    if method == CANTOR:
-        return cantor(source, target)
+    return cantor(source, target) if method == CANTOR else hash_link(source, target)
+
+
+@inner_function
+def _number_link(source, target, links, counters, method):
+    """Return the innovation number of a link, and enter it if it is new; return -1 if a pairing exceeds int64."""
+    if method >= SZUDZIK:
+        return _compute_number(source, target, method)
+    if method == UNSHARED:
+        counters[1] += 1
+        return counters[1] - 1
     place = find_place(links, source, target)
     if links.value[place] < 0:
         put(links, place, source, target, counters[1])
@@ -74,10 +112,8 @@ def first_misnumbered(genes, input_count, links, method):
         for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
             source = to_id(genes.connection_source[position], node_ids, input_count)
             target = to_id(genes.connection_target[position], node_ids, input_count)
-            if method == SZUDZIK:
-                number = szudzik(source, target)
-            elif method == CANTOR:
-                number = cantor(source, target)
+            if method >= SZUDZIK:
+                number = _compute_number(source, target, method)
             else:
                 number = links.value[find_place(links, source, target)]
             if number != genes.connection_innovation[position]:
@@ -101,19 +137,26 @@ def enter_links(genes, input_count, chosen, links, counters):
 
 
 @inner_function
-def _number_split(innovation, node_ids, nodes, counters):
+def _number_split(innovation, node_ids, nodes, counters, method):
     """Return the id of the node that splits a connection of a genome with the nodes `node_ids`, ascending."""
+    if method == UNSHARED:
+        counters[0] += 1
+        return counters[0] - 1
     ordinal = 0
     while True:
-        place = find_place(nodes, innovation, ordinal)
-        if nodes.value[place] < 0:
-            put(nodes, place, innovation, ordinal, counters[0])
-            counters[0] += 1
-            counters[2] += 1
-            return nodes.value[place]
-        known = count_below(node_ids, nodes.value[place])
-        if known == len(node_ids) or node_ids[known] != nodes.value[place]:
-            return nodes.value[place]
+        if method == HASHED:
+            node = hash_split(innovation, ordinal)
+        else:
+            place = find_place(nodes, innovation, ordinal)
+            if nodes.value[place] < 0:
+                put(nodes, place, innovation, ordinal, counters[0])
+                counters[0] += 1
+                counters[2] += 1
+                return nodes.value[place]
+            node = nodes.value[place]
+        known = count_below(node_ids, node)
+        if known == len(node_ids) or node_ids[known] != node:
+            return node
         ordinal += 1
 
 
@@ -155,7 +198,7 @@ def assign(
             position = genes.connection_offset[child] + split
             source = to_id(genes.connection_source[position], node_ids, input_count)
             target = to_id(genes.connection_target[position], node_ids, input_count)
-            node = _number_split(genes.connection_innovation[position], node_ids, nodes, counters)
+            node = _number_split(genes.connection_innovation[position], node_ids, nodes, counters, method)
             into = _number_link(source, node, links, counters, method)
             out = _number_link(node, target, links, counters, method)
             if into < 0 or out < 0:
@@ -175,3 +218,40 @@ def assign(
                 return False
             requests.link_innovation[child] = link
     return True
+
+
+@kernel(allocates=False)
+def find_collision(
+    parents: GenomeArrays, first: np.ndarray, second: np.ndarray, children: GenomeArrays, input_count: int
+) -> int:
+    """Return an innovation number that a child has twice, or that two mates have for different links; else -1.
+
+    Args:
+        parents: GenomeArrays of P genomes.
+        first: int64 (P,), the primary parent of each child.
+        second: int64 (P,), the other parent, or -1.
+        children: GenomeArrays of P genomes, whose connections ascend by number.
+        input_count: The number of inputs, with the bias input.
+    """
+    for child in range(len(first)):
+        for position in range(children.connection_offset[child] + 1, children.connection_offset[child + 1]):
+            if children.connection_innovation[position] == children.connection_innovation[position - 1]:
+                return children.connection_innovation[position]
+        if second[child] < 0:
+            continue
+        a, a_end = parents.connection_offset[first[child]], parents.connection_offset[first[child] + 1]
+        b, b_end = parents.connection_offset[second[child]], parents.connection_offset[second[child] + 1]
+        a_nodes = parents.node_id[parents.node_offset[first[child]] : parents.node_offset[first[child] + 1]]
+        b_nodes = parents.node_id[parents.node_offset[second[child]] : parents.node_offset[second[child] + 1]]
+        while a < a_end and b < b_end:
+            left, right = parents.connection_innovation[a], parents.connection_innovation[b]
+            if left == right and not (
+                to_id(parents.connection_source[a], a_nodes, input_count)
+                == to_id(parents.connection_source[b], b_nodes, input_count)
+                and to_id(parents.connection_target[a], a_nodes, input_count)
+                == to_id(parents.connection_target[b], b_nodes, input_count)
+            ):
+                return left
+            a += left <= right
+            b += right <= left
+    return -1

@@ -72,6 +72,7 @@ class OffspringMaker:
         children = buffers.trim(buffer, self._size, nodes, connections)
         arguments = drafts, children, self._run, generation
         parallel.over(breeding.finish, self._size, *arguments, workers=workers, cost=0.5)
+        innovations.check_offspring(parents, plan, children, input_count)
         self._spare = parents_buffer
         return children, buffer
 

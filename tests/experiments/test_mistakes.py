@@ -55,7 +55,7 @@ BAD = [
     ("xor --population-size", r"Missing value for argument '--population-size'"),
     ("xor --population-size 1", r"population_size: input should be greater than or equal to 2, got 1"),
     ("xor --seed -1", r"seed: input should be greater than or equal to 0, got -1"),
-    ("xor --innovation newest", r"invalid choice 'newest' for argument '--innovation'.*'global', 'generation', 'pairing'"),
+    ("xor --innovation newest", r"invalid choice 'newest' for argument '--innovation'.*'global', 'generation', 'pairing', 'hashed', 'unshared'"),
     ("xor --mutation.add-node-rate 1.5", r"mutation.add_node_rate: input should be less than or equal to 1, got 1.5"),
     ("xor --mutation.add-node-rate nan", r"mutation.add_node_rate: input should be .*, got nan"),
     ("xor --genome.activation tahn", r"genome.*tahn"),

@@ -139,5 +139,5 @@ def test_an_error_has_the_same_message_on_a_terminal_without_utf_8(monkeypatch, 
     assert main(["xor", "--innovation", "x"]) == 2
     assert capsys.readouterr().err == (
         "error: invalid choice 'x' for argument '--innovation'. "
-        "Expected one of ('global', 'generation', 'pairing').\n"
+        "Expected one of ('global', 'generation', 'pairing', 'hashed', 'unshared').\n"
     )

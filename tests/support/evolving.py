@@ -12,8 +12,10 @@ SCHEMES = (
     {"innovation": "generation"},
     {"innovation": "pairing", "pairing": "szudzik"},
     {"innovation": "pairing", "pairing": "cantor"},
+    {"innovation": "hashed"},
+    {"innovation": "unshared"},
 )
-SCHEME_NAMES = ("global", "generation", "szudzik", "cantor")
+SCHEME_NAMES = ("global", "generation", "szudzik", "cantor", "hashed", "unshared")
 
 # All mutations and kinds of crossover, with high rates.
 BUSY_GENOME = {

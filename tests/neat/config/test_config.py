@@ -76,7 +76,7 @@ def sections(draw, model):
         values["minimum"], values["mean"], values["maximum"] = sorted(
             values[name] for name in ("minimum", "mean", "maximum")
         )
-    if values.get("innovation") == "pairing":
+    if values.get("innovation") in ("pairing", "hashed"):
         values["speciation"]["excess_coefficient"] = values["speciation"]["disjoint_coefficient"]
     return values
 
@@ -130,7 +130,10 @@ BAD = [
     ({"mutation": {"add_connection_tries": 10**6}}, r"mutation\.add_connection_tries: .* 10000, got 1000000"),
     ({"seed": -1}, r"seed: .* greater than or equal to 0, got -1"),
     ({"seed": 2**63}, r"seed: .* less than 9223372036854775808"),
-    ({"innovation": "local"}, r"innovation: .*'global', 'generation' or 'pairing', got 'local'"),
+    (
+        {"innovation": "local"},
+        r"innovation: .*'global', 'generation', 'pairing', 'hashed' or 'unshared', got 'local'",
+    ),
     ({"pairing": "rosenberg"}, r"pairing: .*'szudzik' or 'cantor', got 'rosenberg'"),
     ({"poplation_size": 10}, r"poplation_size: there is no such field"),
     ({"mutation": {"add_nodes": 0.1}}, r"mutation\.add_nodes: there is no such field"),
@@ -165,6 +168,10 @@ BAD = [
     ),
     ({"speciation": {"target_species": 0}}, r"speciation\.target_species: .* got 0"),
     ({"speciation": {"weight_coefficient": -1}}, r"speciation\.weight_coefficient: .* got -1"),
+    (
+        {"innovation": "hashed", "speciation": {"excess_coefficient": 2}},
+        r'speciation\.excess_coefficient: must equal disjoint_coefficient 1.0 where innovation is "hashed".* got 2',
+    ),
     (
         {"innovation": "pairing", "speciation": {"excess_coefficient": 2}},
         r'speciation\.excess_coefficient: must equal disjoint_coefficient 1.0 where innovation is "pairing".* got 2',

@@ -348,8 +348,9 @@ def test_ids_of_genomes_from_elsewhere_are_not_given_again(scheme, tmp_path):
     population.resume_at(9, source.arrays)
     assert (population.generation, population.ask().generation) == (9, 9)
     nodes, numbers = source.arrays.node_id.max(), source.arrays.connection_innovation.max()
-    assert population.innovations.counters[0] > nodes
-    if scheme["innovation"] != "pairing":
+    if scheme["innovation"] != "hashed":
+        assert population.innovations.counters[0] > nodes
+    if config.has_order:
         assert population.innovations.counters[1] > numbers
     if scheme["innovation"] == "global":
         known = population.innovations.number_links(*ends_of(source))
