@@ -79,7 +79,7 @@ def build_graph(genome: Genome) -> Graph:
         raise ValueError(f"genome: expected a neat.Genome, got {quote(genome)}")
     check_current(genome.genomes)
     programs, origins = compile_with_origins(genome.genomes)
-    node_genes, link_genes = genome.nodes, genome.connections
+    node_genes, link_genes, labels = genome.nodes, genome.connections, genome.node_labels
     nodes: list[Node] = []
     begin = 0
     for position in range(int(programs.node_count[0])):
@@ -89,7 +89,7 @@ def build_graph(genome: Genome) -> Graph:
         links = tuple(map(int, origins.link[begin:end]))
         nodes.append(
             Node(
-                data["id"],
+                labels[data["id"]],
                 _built_in("activation", activations.ACTIVATIONS, activations.BUILT_IN_ACTIVATIONS, data),
                 # Of a single value, all aggregations are the same.
                 _built_in(

@@ -10,8 +10,7 @@ from neat.config.config import Config
 from neat.evolution.evaluation_results import check_values
 from neat.evolution.initial import bounds_of
 from neat.evolution.innovation import CollisionError, GlobalInnovations, HashedInnovations, PairingInnovations
-from neat.evolution.numbering import HASHED_NODE
-from neat.genome.gene_arrays import Description, connection_arrays, end_ids, node_arrays
+from neat.genome.gene_arrays import HASHED_NODE, Description, connection_arrays, end_ids, node_arrays
 from neat.genome.genome import GenomeArrays, Genomes
 from neat.support.messages import quote
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.genome.genome import GenomeArrays
+from neat.genome.gene_arrays import HASHED_NODE, GenomeArrays
 from neat.kernels.hash_table import Table, find_place, put
 from neat.kernels.jit import function, inner_function, kernel
 from neat.kernels.sorting import count_below
@@ -17,7 +17,6 @@ COUNT, UNSHARED, SZUDZIK, CANTOR, HASHED = range(5)
 SZUDZIK_MAXIMUM = 3_037_000_498  # of the greater id
 CANTOR_MAXIMUM = 4_294_967_294  # of the sum of both ids
 
-HASHED_NODE = 2**62  # a bit of every hashed node id, so that these come after all counted ones
 _LOW_62, _LOW_63 = np.uint64(2**62 - 1), np.uint64(2**63 - 1)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 

@@ -78,6 +78,7 @@ class Description(NamedTuple):
 
 
 DTYPES = (*[np.dtype(np.int64)] * 2, *(row.dtype for row in schema.ATTRIBUTES))
+HASHED_NODE = 2**62  # a bit of every hashed node id, so that these come after all counted ones
 MOST_INPUTS = 2**24 - 1  # and most outputs, so that a typing error does not fill the memory
 
 # No value in these arrays makes compiled code read or write outside of arrays.

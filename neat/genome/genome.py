@@ -18,8 +18,8 @@ from neat.genome.checked_genes import CheckedGenes, attribute_error
 from neat.genome.enlarging import add_inputs, add_outputs
 from neat.genome.files import read_batch, read_single, write_batch, write_single
 from neat.genome.gene_arrays import DTYPES as DTYPES
-from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import (
+    HASHED_NODE,
     Description,
     as_indices,
     copy_genome_at,
@@ -27,6 +27,7 @@ from neat.genome.gene_arrays import (
     ragged_indices,
     select,
 )
+from neat.genome.gene_arrays import Bounds as Bounds
 from neat.genome.gene_arrays import GenomeArrays as GenomeArrays
 from neat.genome.layers import Layer, from_layers, to_layers
 from neat.genome.plain_data import GenomeData, connection_data, node_data, to_arrays
@@ -244,6 +245,13 @@ class Genome:
     def hidden_ids(self) -> list[int]:
         """The ids of the hidden nodes."""
         return self.genomes.to_kernel().node_id[self.num_outputs :].tolist()
+
+    @property
+    def node_labels(self) -> dict[int, int]:
+        """A number to write for each node, by id: the id, or the index if ids of the genome are hashed."""
+        ids = self.genomes.to_kernel().node_id.tolist()
+        numbers = range(self.genomes.input_count, 2**62) if ids[-1] >= HASHED_NODE else ids
+        return dict(zip(ids, numbers, strict=False))
 
     @property
     def nodes(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
-from pydantic import AfterValidator, FailFast, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, FailFast, Field, create_model
 
 from neat import activations
 from neat.genome.gene_arrays import DTYPES, GenomeArrays, connection_arrays, node_arrays
@@ -36,7 +36,14 @@ _FUNCTION_TABLE: dict[str, Sequence[Any]] = {
     "activation": activations.ACTIVATIONS,
     "aggregation": activations.AGGREGATIONS,
 }
-_Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+
+
+def _read_digits(value: Any) -> Any:
+    """Return an id that is written as text, since JavaScript reads numbers from 2^53 on inexactly."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
+
+
+_Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True), BeforeValidator(_read_digits)]
 _Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # so that a typing error does not fill the memory
 _Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
 

@@ -85,7 +85,7 @@ def topology(
     The colour and width of a connection show its weight; disabled connections are dashed. The text under a node shows
     its activation, and its aggregation unless that is the sum; if all nodes share them, they are in the legend. Nodes
     that are too close for text have colours instead. Connections that do not go from left to right are arcs with an
-    arrowhead.
+    arrowhead. Hashed ids are long; their genomes show the indices of nodes instead.
 
     Args:
         genome: The genome to draw.
@@ -310,8 +310,9 @@ def _draw_nodes(axes: Axes, drawing: _Drawing, genome: Genome) -> None:
             look: Any = {"ha": side, "va": "center", "fontsize": size + 1.5, "parse_math": False}
             axes.text(x + end * 1.35 * radius, y, labels.name[node], **look)
         else:
-            small = size if node < 1000 else size * 3.2 / len(str(node))
-            axes.text(x, y, str(node), ha="center", va="center", fontsize=small, zorder=4)
+            text = str(genome.node_labels[node])
+            small = size * min(1.0, 3.2 / len(text))
+            axes.text(x, y, text, ha="center", va="center", fontsize=small, zorder=4)
         if with_text and node in labels.function and (text := labels.text(node)):
             # A halo around the letters would turn the text of an SVG into curves.
             back = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3}

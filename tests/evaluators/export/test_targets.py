@@ -145,6 +145,33 @@ def test_json_restores_the_genome():
     assert neat.Genome.from_dict(json.loads(export.to_json(genome))) == genome
 
 
+def test_ids_that_browsers_would_round_are_strings_in_json_and_short_elsewhere():
+    data = make_genome(False).to_dict()
+    hidden = [node["id"] for node in data["nodes"]][data["num_outputs"] :]
+    new = {node: 2**63 - 99 + node for node in hidden}
+    for node in data["nodes"]:
+        node["id"] = new.get(node["id"], node["id"])
+    for number, gene in enumerate(data["connections"]):
+        gene |= {key: new.get(gene[key], gene[key]) for key in ("source", "target")}
+        gene["innovation"] = 2**53 - 2 + number
+    genome = neat.Genome.from_dict(data)
+    read = json.loads(export.to_json(genome))
+    assert neat.Genome.from_dict(read) == genome
+    assert [node["id"] for node in read["nodes"]][data["num_outputs"] :] == [str(id_) for id_ in new.values()]
+    numbers = [gene["innovation"] for gene in read["connections"]]
+    assert numbers[:3] == [2**53 - 2, 2**53 - 1, str(2**53)]
+    source = export.to_numpy(genome)
+    assert str(2**63)[:6] not in source and f"node_{data['num_inputs'] + data['bias_input']}" in source
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", "٣x", str(2**63), "9" * 30])
+def test_text_that_is_no_id_is_refused(text):
+    data = make_genome(False).to_dict()
+    data["nodes"][-1]["id"] = text
+    with pytest.raises(ValueError, match=r"nodes\.\d+\.id|id: "):
+        neat.Genome.from_dict(data)
+
+
 @pytest.mark.parametrize("feed_forward", [True, False])
 def test_latex_defines_every_name_that_it_uses(feed_forward):
     pytest.importorskip("sympy")
