@@ -417,7 +417,7 @@ def test_failed_population_statistics_change_nothing():
     layer = nn.BatchNorm(3)
     before = layer.state()
     draw = np.random.default_rng(5)
-    with refuses("batch_norm: expected more than one value per channel in training, got shape (1, 3)"):
+    with refuses("BatchNorm: expected more than one value per channel in training, got shape (1, 3)"):
         layer.population_statistics([draw.normal(size=(8, 3)), draw.normal(size=(1, 3))])
     for name, array in before.items():
         np.testing.assert_array_equal(layer.state()[name], array)
