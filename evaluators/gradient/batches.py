@@ -211,7 +211,9 @@ def _normalises_single_values(model: Module, batch: Batch) -> bool:
 
     A forward pass in evaluation mode counts the values. A layer that this pass does not observe may have a single one.
     """
-    fewest = {module: 0 for _, module in model.modules() if isinstance(module, BatchNorm)}
+    fewest = {
+        module: 0 for _, module in model.modules() if isinstance(module, BatchNorm) and not module.frozen
+    }
 
     def observe(module: Module, x: Tensor, y: Tensor) -> None:
         if module in fewest:

@@ -186,7 +186,8 @@ class BatchNorm(Module):
     """A layer that brings each feature, or channel of images, to mean 0 and variance 1, then scales and shifts it.
 
     In training, it uses the batch's mean and biased variance, and updates the running statistics:
-    decay · old + (1 − decay) · new, with the unbiased variance. In evaluation, it uses the running statistics.
+    decay · old + (1 − decay) · new, with the unbiased variance. In evaluation, and if it is frozen, it uses the running
+    statistics.
     (Ioffe and Szegedy 2015; `population_statistics` is its Algorithm 2.)
 
     Args:
@@ -219,7 +220,7 @@ class BatchNorm(Module):
         features = self.scale.shape[0]
         if x.ndim < 2 or x.shape[1] != features:
             raise ValueError(f"BatchNorm: expected shape (samples, {features}, …), got {x.shape}")
-        if not self.training and self._averaged is None:
+        if self.frozen or (not self.training and self._averaged is None):
             moments = self.running_mean, self.running_variance
             return normalise(x, self.scale, self.shift, *moments, self.epsilon, of_batch=False)
         if x._data.size <= features:

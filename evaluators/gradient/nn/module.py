@@ -56,10 +56,12 @@ class Module:
         stream: Number of the seed's random stream that dropout uses. Modules have different streams, unless each was
             initialised by itself from the same seed.
         training: Whether the module is in training mode rather than in evaluation mode; see `train` and `eval`.
+        frozen: Whether the module's statistics stay as they are; see `freeze`.
         buffers: Names of attributes other than parameters that belong to its state: arrays or integers.
     """
 
     training = True
+    frozen = False
     buffers: tuple[str, ...] = ()
     _incoming: tuple[int, ...] = ()  # axes of `weight` with the weights into one neuron
     seed = 0
@@ -161,7 +163,13 @@ class Module:
         return self.train(False)
 
     def freeze(self: Self, frozen: bool = True) -> Self:
-        """Exclude the parameters from training, or include them again with False; statistics still change."""
+        """Exclude the parameters from training, or include them again with False.
+
+        Batch normalisation within the module then uses its running statistics, and leaves them as they are, also in
+        training and in `population_statistics`. Dropout still drops elements in training.
+        """
+        for _, module in self.modules():
+            module.frozen = frozen
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
             parameter.grad = None

@@ -109,6 +109,27 @@ def test_frozen_parameters_stay():
     assert (model.state()["layers.1.weight"] != before["layers.1.weight"]).any()
 
 
+def test_statistics_of_a_frozen_layer_stay():
+    body, head = nn.BatchNorm(3), nn.BatchNorm(3)
+    model = nn.Sequential(body, head)
+    x = np.random.default_rng(0).normal(2.0, 3.0, (20, 3))
+    model(x)
+    body.freeze()
+    before = model.state()
+    output = body.train()(x).data
+    np.testing.assert_array_equal(output, body.eval()(x).data)  # of the running statistics
+    model.train()(x[:1].repeat(2, 0) * [[1], [2]])
+    model.population_statistics([x])
+    after = model.state()
+    for name in ("running_mean", "running_variance"):
+        np.testing.assert_array_equal(before[f"layers.0.{name}"], after[f"layers.0.{name}"])
+        assert (before[f"layers.1.{name}"] != after[f"layers.1.{name}"]).all()
+    body.train()(x[:1])  # a single value would be refused in training
+    body.freeze(False)
+    body(x)
+    assert (body.running_mean != after["layers.0.running_mean"]).all()
+
+
 def test_a_user_defined_module():
     class Residual(nn.Module):
         def __init__(self):
