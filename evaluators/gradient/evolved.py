@@ -165,7 +165,12 @@ class Trainer:
     def _as_descent(self, optimiser: Optimiser, parameters: list[Tensor], genomes: Genomes) -> Descent | None:
         """Return the steps of an optimiser for kernels; None unless it is a plain Adam that has made no step."""
         trained = [any(each is parameter for each in optimiser.parameters) for parameter in parameters]
-        if type(optimiser) is not Adam or optimiser.amsgrad or optimiser.steps:
+        if (
+            type(optimiser) is not Adam
+            or optimiser.amsgrad
+            or optimiser.steps
+            or set(optimiser.rate_factors) != {1}
+        ):
             return None
         if sum(trained) < len(optimiser.parameters):
             return None

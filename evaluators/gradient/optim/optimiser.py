@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_state
-from evaluators.gradient.checks import check_fraction, check_none_negative
+from evaluators.gradient.checks import check_fraction, check_non_negative, check_none_negative
 from evaluators.gradient.optim.gradients import check_gradients_finite
 from evaluators.gradient.optim.schedules import Schedule, check_rate
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host
@@ -69,7 +69,16 @@ class Optimiser:
             allowed.
     """
 
-    __slots__ = ("_dtype", "_end", "_learning_rate", "_parameters", "_settings", "_vectors", "steps")
+    __slots__ = (
+        "_dtype",
+        "_end",
+        "_learning_rate",
+        "_parameters",
+        "_rate_factors",
+        "_settings",
+        "_vectors",
+        "steps",
+    )
 
     averages: tuple[str, ...] = ()
     squares: tuple[str, ...] = ()
@@ -91,6 +100,7 @@ class Optimiser:
         self.learning_rate = learning_rate
         self.steps = 0
         self._dtype = self.parameters[0].dtype
+        self._rate_factors = [1.0] * len(self._parameters)
         self._end = np.cumsum([0, *(math.prod(p.shape) for p in self.parameters)]).tolist()
         self._settings: dict[str, Any] = {}
         self._vectors: dict[str, Any] = {}
@@ -126,6 +136,29 @@ class Optimiser:
         """Return the learning rate after this number of steps; ValueError if a schedule returns a wrong one."""
         value = self._learning_rate
         return check_rate(value(step), f" at step {step}") if callable(value) else value
+
+    @property
+    def rate_factors(self) -> tuple[float, ...]:
+        """The factor of each parameter by which its learning rate differs from `rate`; see `set_rate_factor`."""
+        return tuple(self._rate_factors)
+
+    def set_rate_factor(self, parameters: Iterable[Tensor], factor: float) -> None:
+        """Set the factor by which the learning rate of some parameters differs from `rate`, from the next step.
+
+        Args:
+            parameters: Some of the optimiser's, such as `model.layers[0].parameters()`.
+            factor: At least 0; at first, it is 1 for all.
+
+        Raises:
+            ValueError: There is no parameter, one is not the optimiser's, or the factor is not allowed.
+        """
+        factor = check_non_negative("factor", factor)
+        places = {id(parameter): k for k, parameter in enumerate(self._parameters)}
+        chosen = [id(p) for p in ([parameters] if isinstance(parameters, Tensor) else parameters)]
+        if not chosen or not places.keys() >= set(chosen):
+            raise ValueError("parameters: expected some of the optimiser's, and nothing else")
+        for identity in chosen:
+            self._rate_factors[places[identity]] = factor
 
     def momentum_at(self, step: int) -> float:
         """Return the momentum after this number of steps; ValueError if a schedule returns a wrong one."""
@@ -187,6 +220,8 @@ class Optimiser:
             change = self._change(gradient, members, rate, *vectors)
             for k, parameter in enumerate(members, first):
                 part = change[self._end[k] - begin : self._end[k + 1] - begin]
+                if self._rate_factors[k] != 1:
+                    part = self._rate_factors[k] * part
                 parameter._data -= part.reshape(parameter.shape)
                 parameter._keep_limit()
                 parameter._version.count += 1
@@ -215,7 +250,7 @@ class Optimiser:
         Args:
             gradient: Their gradients as one vector, which may be overwritten.
             members: Parameters.
-            rate: Learning rate.
+            rate: Learning rate, to which the result is proportional, since `step` multiplies it by factors.
             *vectors: Their parts of the averages, changed in place.
         """
         raise NotImplementedError

@@ -134,3 +134,12 @@ def test_supervised_learns_by_the_same_steps():
         for kind in (optim.Adam, StepByStep)
     ]
     assert np.array_equal(*fitness)
+
+
+def test_kernels_do_not_take_the_steps_of_factors_of_the_rate():
+    def halved(kind, parameters):
+        optimiser = kind(parameters, 0.1)
+        optimiser.set_rate_factor(parameters[0], 0.5)
+        return optimiser
+
+    assert_same(*both_ways(grown(), halved))
