@@ -5,6 +5,7 @@ from evaluators.gradient.batches import Batch, Batches
 from evaluators.gradient.data import ZCA, Standardise
 from evaluators.gradient.draws import Key
 from evaluators.gradient.evolved import Learned, fit_weights
+from evaluators.gradient.files import load, load_part, read_state, save
 from evaluators.gradient.finite_differences import check_gradients
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.operation_checks import check_operations
@@ -32,6 +33,8 @@ __all__ = [
     "fit",
     "fit_weights",
     "initialisation",
+    "load",
+    "load_part",
     "losses",
     "metrics",
     "nn",
@@ -39,7 +42,9 @@ __all__ = [
     "operations",
     "optim",
     "ppo",
+    "read_state",
     "reporting",
+    "save",
     "schedules",
     "sweep",
 ]

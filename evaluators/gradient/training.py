@@ -132,9 +132,7 @@ def _check_arguments(
         raise ValueError(f"model: expected a Module, got {type(model).__name__}")
     if not isinstance(optimiser, Optimiser):
         raise ValueError(f"optimiser: expected one of optim's, got {type(optimiser).__name__}")
-    mine = {id(parameter) for parameter in model.parameters()}
-    if not all(id(parameter) in mine for parameter in optimiser.parameters):
-        raise ValueError("optimiser: has parameters that are not the model's")
+    optimiser.names_in(model.named_parameters())
     check_count("epochs", epochs)
     if not isinstance(batches, Batches):
         raise ValueError(f"batches: expected Batches, such as Batches(32), got {quote(batches)}")

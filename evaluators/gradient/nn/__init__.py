@@ -2,6 +2,7 @@
 
 from evaluators.gradient.nn.convolution import AveragePool2d, Conv2d, MaxPool2d
 from evaluators.gradient.nn.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Sequential
+from evaluators.gradient.nn.matching import Match
 from evaluators.gradient.nn.module import Module, observing
 from evaluators.gradient.nn.parameter import Parameter
 from evaluators.gradient.nn.summary import summary
@@ -14,6 +15,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "Match",
     "MaxPool2d",
     "Module",
     "Parameter",

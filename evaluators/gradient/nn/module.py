@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluators.gradient.checks import check_positive
 from evaluators.gradient.draws import check_seed
+from evaluators.gradient.nn.matching import Match
 from evaluators.gradient.nn.parameter import Parameter, streams
 from evaluators.gradient.tensor.device_arrays import (
     arrays_holding,
@@ -230,31 +231,52 @@ class Module:
             ValueError: An array is missing or unknown, has another shape or kind of number, or holds numbers that are
                 not finite or not possible, such as a negative variance. The module is then unchanged.
         """
+        Match.of(arrays, self.state()).check_complete("model")
+        return self._set_state(arrays)
+
+    def restore_part(self, arrays: dict[str, np.ndarray]) -> Match:
+        """Set what fits of a state, by name and shape, and leave the rest of the model as it is.
+
+        Returns:
+            What fitted, and what did not.
+
+        Raises:
+            ValueError: Nothing fits, or an array that fits has another kind of number, or numbers that are not finite
+                or not possible. The module is then unchanged.
+        """
+        match = Match.of(arrays, self.state())
+        if not match.matched:
+            raise ValueError(
+                f"state: none of its {len(arrays)} arrays has the name and the shape of one here"
+            )
+        self._set_state({name: arrays[name] for name in match.matched})
+        return match
+
+    def _set_state(self: Self, arrays: dict[str, np.ndarray]) -> Self:
+        """Set arrays that have the shapes of the module's own, all or none."""
         mine = self.state()
-        if mine.keys() != arrays.keys():
-            different = min(mine.keys() ^ arrays.keys())
-            what = "missing" if different in mine else "not part of this model"
-            raise ValueError(f"state: {different} is {what}")
+        buffers = [
+            (module, name, inside)
+            for path, module in self.modules()
+            for name in module.buffers
+            if (inside := f"{path}.{name}".lstrip(".")) in arrays
+        ]
         for name, array in arrays.items():
-            if array.shape != mine[name].shape:
-                raise ValueError(f"state: {name}: expected shape {mine[name].shape}, got {array.shape}")
             kind = mine[name].dtype.kind
             if array.dtype.kind not in {"f": "fiu", "i": "iu", "u": "iu"}.get(kind, kind):
                 raise ValueError(f"state: {name}: expected {mine[name].dtype}, got {array.dtype}")
             check_finite(f"state: {name}", array)
-        for path, module in self.modules():
-            for name in module.buffers:
-                inside = f"{path}.{name}".lstrip(".")
-                module._check_buffer(name, arrays[inside], f"state: {inside}")
+        for module, name, inside in buffers:
+            module._check_buffer(name, arrays[inside], f"state: {inside}")
         for name, parameter in self.named_parameters().items():
-            parameter.data = parameter._arrays.to_device(arrays[name])
-        for path, module in self.modules():
-            for name in module.buffers:
-                value, array = getattr(module, name), arrays[f"{path}.{name}".lstrip(".")]
-                if isinstance(value, int):
-                    setattr(module, name, int(array))
-                else:
-                    value[...] = arrays_holding(value).to_device(array)
+            if name in arrays:
+                parameter.data = parameter._arrays.to_device(arrays[name])
+        for module, name, inside in buffers:
+            value, array = getattr(module, name), arrays[inside]
+            if isinstance(value, int):
+                setattr(module, name, int(array))
+            else:
+                value[...] = arrays_holding(value).to_device(array)
             streams.exclude(module.stream)
         return self
 

@@ -6,7 +6,7 @@ Optimisers treat all parameters as one vector, which takes a few large operation
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,13 @@ class Optimiser:
     def parameters(self) -> tuple[Tensor, ...]:
         """The parameters."""
         return self._parameters
+
+    def names_in(self, named: Mapping[str, Tensor]) -> list[str]:
+        """Return the parameters' names among those of a model; ValueError unless all are the model's."""
+        names = {id(parameter): name for name, parameter in named.items()}
+        if not all(id(parameter) in names for parameter in self._parameters):
+            raise ValueError("optimiser: has parameters that are not the model's")
+        return [names[id(parameter)] for parameter in self._parameters]
 
     @property
     def _xp(self) -> Any:
