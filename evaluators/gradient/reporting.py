@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neat.support.files import CsvFile, resolve_path
 from neat.support.progress_display import ProgressDisplay, show_number
+from neat.support.tensorboard import log_opener
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,15 +22,24 @@ EPOCH = np.dtype(
         ("step", np.int64),
         ("learning_rate", np.float64),
         ("training_loss", np.float64),
+        ("training_score", np.float64),
         ("validation_loss", np.float64),
         ("validation_score", np.float64),
     ]
 )
 """A row of the history. `epoch` counts from 0, `step` counts all steps so far, and `learning_rate` is the last step's.
-`training_loss` is the mean over the epoch's batches, each before its step. The validation columns are measured after
-the epoch; without a validation set they are NaN."""
+`training_loss` is the mean over the epoch's batches, each before its step, and `training_score` is the score of their
+outputs: NaN without a score, or if augmentation changes the kind of the targets. The validation columns are measured
+after the epoch; without a validation set they are NaN."""
 
-_SHOWN = ("training_loss", "validation_loss", "validation_score", "steps", "episodes", "reward", "entropy")
+_SHOWN = {
+    name: name.replace("_", " ")
+    for name in (
+        *("training_loss", "training_score", "validation_loss", "validation_score"),
+        *("steps", "episodes", "reward", "value_loss", "entropy"),
+    )
+} | {"approximate_kl": "KL", "explained_variance": "explained"}
+"""What a progress display shows, by column; the labels of PPO's fit into 80 columns."""
 
 
 class Reporter:
@@ -97,8 +107,42 @@ class Metrics(Reporter):
             self._rows = None
 
 
+class TensorBoard(Reporter):
+    """Writes the columns of metrics.csv as scalars for TensorBoard, by epoch, or by update of PPO.
+
+    Args:
+        folder: The folder of the log.
+
+    Raises:
+        ImportError: tensorboardX is not installed; it comes with `batchneat[tensorboard]`.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._open = log_opener(folder)
+        self._writer: Any = None
+
+    def start(self, history: np.ndarray, epochs: int) -> None:
+        """Open the log, and drop epochs in it that training will repeat."""
+        self.finish(history)
+        self._writer = self._open(len(history))
+
+    def epoch(self, history: np.ndarray) -> None:
+        """Write the scalars of the epoch that are measured."""
+        row = history[-1]
+        count, *names = history.dtype.names or ()
+        for name in names:
+            if np.isfinite(row[name]):
+                self._writer.add_scalar(f"training/{name}", float(row[name]), int(row[count]))
+
+    def finish(self, history: np.ndarray) -> None:
+        """Close the log."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
 class Progress(Reporter):
-    """Shows the progress of a training with its losses and score, or with the reward and entropy of PPO.
+    """Shows the progress of a training with its losses and scores, or with the metrics of PPO.
 
     A terminal and a notebook show it in place, and follow the batches within a long epoch. Elsewhere, such as in a log,
     it is a line for each tenth of the epochs, and after a minute of silence.
@@ -138,9 +182,9 @@ class Progress(Reporter):
 
 def _describe(row: np.void) -> dict[str, str]:
     """Return what a progress display shows of a row of the history."""
-    values = {name: row[name].item() for name in _SHOWN if name in (row.dtype.names or ())}
+    values = {_SHOWN[name]: row[name].item() for name in _SHOWN if name in (row.dtype.names or ())}
     return {
-        name.replace("_", " "): f"{value:,}" if isinstance(value, int) else show_number(value)
-        for name, value in values.items()
+        label: f"{value:,}" if isinstance(value, int) else show_number(value)
+        for label, value in values.items()
         if not np.isnan(value)
     }

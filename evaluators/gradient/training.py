@@ -37,7 +37,7 @@ Loss = Callable[..., Tensor]
 Score = Callable[[Tensor, Any], float]
 Data = tuple[Any, Any]
 
-FORMAT = 2
+FORMAT = 3
 _BATCHES = Batches()
 
 
@@ -90,7 +90,7 @@ def fit(
         batches: Size, order, augmentation and weights of the batches.
         validation: Inputs and targets on which the loss is measured after each epoch.
         test: Inputs and targets on which the loss is measured once, at the end.
-        score: A further measure of outputs and targets, for validation and test; see `metrics`.
+        score: A further measure of outputs and targets, for training, validation and test; see `metrics`.
         patience: Stop after this number of epochs without a lower validation loss.
         clip_norm: Limit of the gradients' norm; see `optim.clip_by_norm`.
         reporters: Reporters, called after each epoch and after each batch.
@@ -229,10 +229,14 @@ class _Training:
     def _run_epoch(self, reporters: Sequence[Reporter]) -> None:
         """Train on the data once, then measure the validation set."""
         epoch, total = len(self.history), 0.0
+        seen: list[tuple[Any, Any]] = []
         self._model.train()
         for done, batch in enumerate(self._sampler.epoch(epoch), 1):
             rate = self._optimiser.rate
-            total += self._step(batch, epoch) * len(batch.inputs)
+            loss, outputs = self._step(batch, epoch)
+            total += loss * len(batch.inputs)
+            if self._score is not None and outputs is not None:
+                seen.append((outputs.data, batch.targets))
             for reporter in reporters:
                 reporter.batch(done, len(self._sampler))
         for path, array in self._model.state().items():
@@ -240,16 +244,28 @@ class _Training:
                 raise ValueError(f"{path}: is not finite after step {self._optimiser.steps} (epoch {epoch})")
         name = f"validation after epoch {epoch}"
         measured = self.measure(name, self._validation) if self._validation else (math.nan, math.nan)
-        row = (epoch, self._optimiser.steps, rate, total / len(self._data[0]), *measured)
+        trained = total / len(self._data[0]), self._score_of(seen)
+        row = (epoch, self._optimiser.steps, rate, *trained, *measured)
         self.history = np.append(self.history, np.array([row], EPOCH))
         if self._validation and self.best_epoch == epoch:
             self._best = self._model.state()
 
-    def _step(self, batch: Batch, epoch: int) -> float:
+    def _score_of(self, seen: list[tuple[Any, Any]]) -> float:
+        """Return the score of batches of outputs and targets; NaN without a score, or for targets of another kind."""
+        given = self._data[1]
+        if self._score is None or not seen:
+            return math.nan
+        if any(targets.dtype != given.dtype or targets.ndim != given.ndim for _, targets in seen):
+            return math.nan
+        outputs, targets = (namespace(given).concatenate(parts) for parts in zip(*seen, strict=True))
+        return float(self._score(constant(outputs), targets))
+
+    def _step(self, batch: Batch, epoch: int) -> tuple[float, Tensor | None]:
+        """Train on a batch, and return its loss and outputs; no outputs if its samples do not count."""
         self._optimiser.zero_grad()
         share = 1.0 if batch.weight is None else float(batch.weight.mean())
         if share == 0:
-            return 0.0
+            return 0.0, None
         outputs = self._model(constant(batch.inputs))
         if batch.weight is None:
             loss = self._loss(outputs, batch.targets)
@@ -266,7 +282,7 @@ class _Training:
         if self._clip_norm is not None:
             clip_by_norm(self._optimiser.parameters, self._clip_norm)
         self._optimiser.step()
-        return value * share
+        return value * share, outputs
 
     def measure(self, name: str, data: Data) -> tuple[float, float]:
         """Return loss and score of the model in evaluation mode."""

@@ -20,7 +20,7 @@ _LOG_RATIO = 20  # losses that differ by a larger factor are drawn on a logarith
 
 
 def training(history: np.ndarray, path: str | Path | None = None, *, ax: Axes | None = None) -> Figure:
-    """Draw the losses of `evaluators.gradient.fit` by epoch, and the validation score in a panel below if there is one.
+    """Draw the losses of `evaluators.gradient.fit` by epoch, and the scores in a panel below if there are any.
 
     A dot marks the epoch of the lowest validation loss, whose parameters the model has at the end.
 
@@ -36,15 +36,17 @@ def training(history: np.ndarray, path: str | Path | None = None, *, ax: Axes | 
         ValueError: `history` is not such an array or is empty, the path has another ending, or `ax` is not a
             matplotlib Axes or is given together with a path.
     """
-    _check_history(history, ("epoch", "training_loss", "validation_loss", "validation_score"), "Fitted")
-    scored = bool(np.isfinite(history["validation_score"]).any())
+    scores = {"training_score": BLUE, "validation_score": ORANGE}
+    _check_history(history, ("epoch", "training_loss", "validation_loss", *scores), "Fitted")
+    scored = any(np.isfinite(history[name]).any() for name in scores)
     size = (4.6, 2.9 + 1.2 * scored)
     with canvas(path, ax, size) as drawing:
         losses = drawing.axes
         if scored:
             losses, score = _split(drawing, [(0, 0.4, 1, 0.6), (0, 0, 1, 0.32)])
-            score.plot(history["epoch"], clip(history["validation_score"]), color=ORANGE, linewidth=1.4)
-            score.set_ylabel("validation score")
+            for name, colour in scores.items():
+                score.plot(history["epoch"], clip(history[name]), color=colour, label=name, **_look(history))
+            score.set_ylabel("score")
             set_integer_ticks(score, history["epoch"])
             losses.tick_params(labelbottom=False)
         drawing._replace(axes=losses).add_legend(_draw_losses(losses, history))
@@ -56,8 +58,7 @@ def training(history: np.ndarray, path: str | Path | None = None, *, ax: Axes | 
 def _draw_losses(axes: Axes, history: np.ndarray) -> list[Any]:
     """Draw both losses, and return the legend's handles."""
     x, trained, validated = (history[name] for name in ("epoch", "training_loss", "validation_loss"))
-    marker = "o" if len(history) == 1 else ""
-    look: Any = {"linewidth": 1.4, "marker": marker, "markersize": 3}
+    look = _look(history)
     handles = axes.plot(x, clip(trained), color=BLUE, label="training", **look)
     if np.isfinite(validated).any():
         handles += axes.plot(x, clip(validated), color=ORANGE, label="validation", **look)
@@ -72,6 +73,11 @@ def _draw_losses(axes: Axes, history: np.ndarray) -> list[Any]:
         axes.set_yscale("log")
     axes.set_ylabel("loss")
     return handles
+
+
+def _look(history: np.ndarray) -> dict[str, Any]:
+    """Return the look of a curve; a single epoch would leave no line."""
+    return {"linewidth": 1.4, "marker": "o" if len(history) == 1 else "", "markersize": 3}
 
 
 def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None) -> Figure:

@@ -18,6 +18,7 @@ from neat.evolution.history import GENERATION
 from neat.evolution.result import Result
 from neat.population import Population
 from neat.support.files import CsvFile, Lock, name_in_errors, resolve_path, write_atomically
+from neat.support.tensorboard import log_opener
 
 _TIMED = ("evaluate", "reproduce")
 
@@ -182,14 +183,8 @@ class TensorBoard(Reporter):
     """
 
     def __init__(self, folder: str | Path) -> None:
-        try:
-            import tensorboardX
-        except ImportError:
-            raise ImportError(
-                "TensorBoard needs tensorboardX: pip install 'batchneat[tensorboard]'"
-            ) from None
         self._writer: Any = None
-        self._open = lambda step: tensorboardX.SummaryWriter(str(folder), purge_step=step)
+        self._open = log_opener(folder)
 
     def start(self, population: Population, generations: int) -> None:
         """Open the log."""

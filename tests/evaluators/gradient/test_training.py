@@ -1,5 +1,6 @@
 import io
 import re
+import struct
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ from evaluators.gradient import (
     CheckpointError,
     Standardise,
     Tensor,
+    augmentation,
     fit,
     losses,
     metrics,
@@ -72,18 +74,21 @@ def test_the_training_loss_is_that_of_plain_steps():
     from evaluators.gradient import draws
 
     model, twin = (nn.Sequential(nn.Dense(4, 3)).initialise(0).to(dtype=np.float64) for _ in range(2))
-    fitted = fit(model, TRAIN, LOSS, optim.SGD(model.parameters(), 0.5), 1, Batches(20, 7))
+    optimiser = optim.SGD(model.parameters(), 0.5)
+    fitted = fit(model, TRAIN, LOSS, optimiser, 1, Batches(20, 7), score=metrics.accuracy)
     weight, bias = twin.layers[0].weight.data.copy(), twin.layers[0].bias.data.copy()
-    order, total = draws.permutation(7, 0, 50), 0.0
+    order, total, correct = draws.permutation(7, 0, 50), 0.0, 0
     for begin in (0, 20, 40):
         x, y = TRAIN[0][order[begin : begin + 20]], TRAIN[1][order[begin : begin + 20]]
         z = x @ weight + bias
         p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+        correct += (z.argmax(1) == y).sum()
         total -= np.log(p[np.arange(len(y)), y]).sum()
         error = (p - np.eye(3)[y]) / len(y)
         weight, bias = weight - 0.5 * x.T @ error, bias - 0.5 * error.sum(0)
     np.testing.assert_allclose(model.layers[0].weight.data, weight, rtol=1e-10)
     assert fitted.history["training_loss"][0] == pytest.approx(total / 50, rel=1e-12)
+    assert fitted.history["training_score"][0] == pytest.approx(correct / 50, rel=1e-12)
     assert np.isnan(fitted.test_loss)
     assert fitted.best_epoch == 0
 
@@ -237,7 +242,7 @@ def test_the_progress_of_training():
         shown = text.getvalue()
         row = fitted.history[-1]
         assert "epoch 2/2" in shown
-        for name in ("training_loss", "validation_loss", "validation_score"):
+        for name in ("training_loss", "training_score", "validation_loss", "validation_score"):
             assert name.replace("_", " ") in shown and f"{row[name]:.4g}" in shown
 
 
@@ -256,8 +261,50 @@ def test_the_display_moves_within_a_long_epoch():
 def test_metrics_csv(tmp_path):
     _, fitted = train(2, reporters=[reporting.Metrics(tmp_path)])
     lines = (tmp_path / "metrics.csv").read_text().splitlines()
-    assert lines[0] == "epoch,step,learning_rate,training_loss,validation_loss,validation_score"
+    assert (
+        lines[0] == "epoch,step,learning_rate,training_loss,training_score,validation_loss,validation_score"
+    )
     assert [float(cell) for cell in lines[2].split(",")] == list(fitted.history[1].item())
+
+
+def test_targets_of_another_kind_have_no_training_score():
+    mixed = Batches(8, augment=augmentation.mixup(0.4, classes=3))
+    _, fitted = train(2, batches=mixed)
+    assert np.isnan(fitted.history["training_score"]).all()
+    assert np.isfinite(fitted.history["validation_score"]).all()
+    assert np.isnan(train(1, score=None)[1].history["training_score"]).all()
+
+
+def test_tensorboard(tmp_path):
+    pytest.importorskip("tensorboardX")
+    path = tmp_path / "checkpoint.npz"
+    train(2, reporters=[reporting.TensorBoard(tmp_path / "first")], checkpoint=path)
+    reporter = reporting.TensorBoard(tmp_path / "resumed")
+    _, fitted = train(3, reporters=[reporter], checkpoint=path, resume=True)
+    for folder, epochs in (("first", [0, 1]), ("resumed", [2])):
+        logged = scalars(tmp_path / folder)
+        for name in fitted.history.dtype.names[1:]:
+            expected = dict(zip(epochs, fitted.history[name][epochs], strict=True))
+            assert logged[f"training/{name}"] == pytest.approx(expected, rel=1e-6)
+    train(1, validation=None, test=None, score=None, reporters=[reporting.TensorBoard(tmp_path / "plain")])
+    names = ("step", "learning_rate", "training_loss")
+    assert scalars(tmp_path / "plain").keys() == {f"training/{name}" for name in names}
+
+
+def scalars(folder):
+    """Return the numbers in TensorBoard's logs by tag and step."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found = {}
+    for file in sorted(folder.glob("events*")):
+        content, place = file.read_bytes(), 0
+        while place < len(content):  # records of a length, its checksum, the event, and its checksum
+            (length,) = struct.unpack_from("<Q", content, place)
+            event = Event.FromString(content[place + 12 : place + 12 + length])
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+            place += length + 16
+    return found
 
 
 # --- mistakes

@@ -16,7 +16,7 @@ from tests.support.drawn import genome, history
 from tests.support.paths import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
-EPOCH = ("epoch", "training_loss", "validation_loss", "validation_score")
+EPOCH = ("epoch", "training_loss", "training_score", "validation_loss", "validation_score")
 UPDATE = (
     *("steps", "reward", "learning_rate", "policy_loss", "value_loss", "entropy"),
     *("approximate_kl", "clip_fraction", "explained_variance"),
@@ -40,6 +40,7 @@ CALLS = {
     "pareto": lambda **place: plot.pareto([(1, 2), (2, 1), (0, 0)], **place),
     "confusion": lambda **place: plot.confusion([0, 1, 1], [0, 1, 0], **place),
     "training": lambda **place: plot.training(rows(EPOCH), **place),
+    "rates": lambda **place: plot.rates((np.geomspace(0.01, 1, 3), np.arange(3.0)), **place),
     "ppo": lambda **place: plot.ppo(rows(UPDATE), **place),
 }
 every_function = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

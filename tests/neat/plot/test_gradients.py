@@ -9,13 +9,14 @@ from evaluators.gradient import losses, metrics, nn, optim, ppo, reporting
 from neat import plot
 
 
-def epochs(training, validation=None, score=None):
+def epochs(training, validation=None, score=None, training_score=None):
     """Return a history of `fit`."""
     rows = np.zeros(len(training), reporting.EPOCH)
     rows["epoch"] = np.arange(len(training))
     rows["training_loss"] = training
     rows["validation_loss"] = np.nan if validation is None else validation
     rows["validation_score"] = np.nan if score is None else score
+    rows["training_score"] = np.nan if training_score is None else training_score
     return rows
 
 
@@ -39,17 +40,23 @@ def test_losses_and_their_best_epoch():
 def test_a_score_has_a_panel_of_its_own():
     figure = Figure(figsize=(8, 4))
     left, right = figure.subplots(1, 2)
-    plot.training(epochs([3.0, 2.0], [4.0, 3.0], [0.5, 0.75]), ax=left)
+    plot.training(epochs([3.0, 2.0], [4.0, 3.0], [0.5, 0.75], [0.6, 0.9]), ax=left)
     upper, lower = left.child_axes
     assert lines(upper)["training"] == [[0, 1], [3, 2]]
-    assert [values.tolist() for values in lower.lines[0].get_data()] == [[0, 1], [0.5, 0.75]]
-    assert lower.get_ylabel() == "validation score" and lower.get_xlabel() == "epoch"
+    assert lines(lower) == {
+        "training_score": [[0, 1], [0.6, 0.9]],
+        "validation_score": [[0, 1], [0.5, 0.75]],
+    }
+    assert [line.get_color() for line in lower.lines] == [line.get_color() for line in upper.lines[:2]]
+    assert lower.get_ylabel() == "score" and lower.get_xlabel() == "epoch"
     assert upper.get_legend() is not None and not right.child_axes
 
 
 def test_training_without_validation():
     assert list(lines(plot.training(epochs([1.0, 2.0])).axes[0])) == ["training"]
     assert list(lines(plot.training(epochs([1.0])).axes[0])) == ["training"]
+    _, lower = plot.training(epochs([1.0], training_score=[0.5])).axes[0].child_axes
+    assert lines(lower)["training_score"] == [[0], [0.5]] and lower.lines[0].get_marker() == "o"
 
 
 def test_what_fit_and_ppo_return_can_be_drawn(tmp_path):
