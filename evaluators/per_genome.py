@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import pickle
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -29,7 +28,7 @@ from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.work_pieces import pieces_of
-from neat.processes.worker_processes import WorkerProcesses, can_import_main
+from neat.processes.worker_processes import WorkerProcesses, check_importable
 from neat.support.messages import quote, shorten, summarise_error
 from neat.support.validation import to_number
 
@@ -130,7 +129,7 @@ class PerGenome:
                     "timeout: needs workers of at least 2, since only processes can be ended, got 1"
                 )
         if workers > 1:
-            _check_importable(function)
+            check_importable("function", function, ", or use workers=1")
         self.function = function
         self.workers = int(workers)
         self.timeout = timeout
@@ -208,20 +207,6 @@ class PerGenome:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _check_importable(function: Callable[[Network], Any]) -> None:
-    try:
-        pickled = pickle.dumps(function)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"function: workers need one that is defined at the top of a module, got {quote(function)} ({error})"
-        ) from None
-    if b"__main__" in pickled and not can_import_main():
-        raise ValueError(
-            f"function: workers cannot import {function!r}, which is defined in a notebook or an interactive session; "
-            "put it into a file and import it from there, or use workers=1"
-        )
 
 
 def _describe_genomes(chunk: np.ndarray) -> str:

@@ -7,6 +7,7 @@ from evaluators.gradient.draws import Key
 from evaluators.gradient.evolved import Learned, fit_weights
 from evaluators.gradient.files import load, load_part, read_state, save
 from evaluators.gradient.finite_differences import check_gradients
+from evaluators.gradient.gradient_workers import GradientWorkers
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.operation_checks import check_operations
 from evaluators.gradient.optim import schedules
@@ -22,6 +23,7 @@ __all__ = [
     "Batches",
     "CheckpointError",
     "Fitted",
+    "GradientWorkers",
     "Key",
     "Learned",
     "Standardise",

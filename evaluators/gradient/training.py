@@ -107,9 +107,9 @@ def fit(
     checkpoint = check_checkpoint(checkpoint, resume)
     like = optimiser.parameters[0]
     with arrays_on(like.device).current(), warnings_at_user_lines():
-        data = _load("data", data, like)
-        validation = None if validation is None else _load("validation", validation, like)
-        test = None if test is None else _load("test", test, like)
+        data = load_samples("data", data, like)
+        validation = None if validation is None else load_samples("validation", validation, like)
+        test = None if test is None else load_samples("test", test, like)
         training = _Training(model, (loss, score), optimiser, batches, clip_norm, data, validation)
         if checkpoint is not None and resume and checkpoint.exists():
             training.restore(checkpoint)
@@ -155,7 +155,7 @@ def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None
     return None
 
 
-def _load(name: str, data: Data, like: Tensor) -> Data:
+def load_samples(name: str, data: Data, like: Tensor) -> Data:
     """Return checked inputs and targets on the device of `like`."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise ValueError(f"{name}: expected inputs and targets, got {type(data).__name__}")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from neat.kernels import disk_cache
 from neat.processes.process_lifetime import call_in_permanent_thread, end_with_parent
-from neat.support.messages import summarise_error
+from neat.support.messages import quote, summarise_error
 
 _log = logging.getLogger("neat")
 
@@ -91,6 +91,21 @@ def can_import_main() -> bool:
     main = sys.modules["__main__"]
     path = getattr(main, "__file__", None)
     return getattr(main, "__spec__", None) is not None or (path is not None and os.path.isfile(path))
+
+
+def check_importable(name: str, function: Callable[..., Any], alternative: str = "") -> None:
+    """Raise ValueError, whose message begins with `name`, unless worker processes can import a function."""
+    try:
+        pickled = pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"{name}: workers need one that is defined at the top of a module, got {quote(function)} ({error})"
+        ) from None
+    if b"__main__" in pickled and not can_import_main():
+        raise ValueError(
+            f"{name}: workers cannot import {function!r}, which is defined in a notebook or an interactive session; "
+            f"put it into a file and import it from there{alternative}"
+        )
 
 
 class WorkerProcesses:
