@@ -27,10 +27,13 @@ from evaluators.program.program import Shape
 from evaluators.thread_guard import Exclusive
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
+from neat.kernels import rng
 from neat.kernels.work_pieces import pieces_of
 from neat.processes.worker_processes import WorkerProcesses, check_importable
 from neat.support.messages import quote, shorten, summarise_error
 from neat.support.validation import to_number
+
+_NO_KEY = rng.Key(0, 0, 0)  # type: ignore[arg-type]
 
 
 class Network:
@@ -39,12 +42,17 @@ class Network:
     Threads may share a feed-forward network. A recurrent network has one state: it raises a RuntimeError if two threads
     activate or reset it at the same time.
 
+    Args:
+        networks: One network.
+        key: What random numbers of the genome depend on, for `seed`.
+
     Attributes:
         num_inputs: Number of inputs, without the bias input.
         num_outputs: Number of outputs.
     """
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, key: rng.Key = _NO_KEY) -> None:
+        self._key = key
         self.num_inputs = networks.num_inputs
         self.num_outputs = networks.num_outputs
         self._programs = writable_programs(networks)
@@ -57,6 +65,16 @@ class Network:
             self._in_use = Exclusive(
                 "network: another thread is using this recurrent network, which has one state"
             )
+
+    @property
+    def seed(self) -> int:
+        """An integer below 2⁶³ for the random numbers of a simulator, so that runs repeat.
+
+        It depends on the run's seed, the generation and the index of the genome, and on nothing else.
+        """
+        seed, generation, genome = self._key
+        high, low, _, _ = rng.block(np.uint64(seed), generation, genome + 1, rng.EVALUATION, 0)
+        return (int(high) << 31) | (int(low) >> 1)
 
     def activate(self, inputs: Any) -> np.ndarray:
         """Return the outputs, float32 of shape (outputs,), for inputs of shape (inputs,).
@@ -146,8 +164,11 @@ class PerGenome:
         compiled = CompiledNetworks(
             writable_programs(networks), networks.num_inputs, networks.bias_input, networks.feed_forward
         )
+        key = rng.Key(genomes.seed, genomes.generation, genomes.first)  # type: ignore[arg-type]
         if self.workers == 1:
-            return np.array([_evaluate(self.function, compiled, index) for index in range(len(compiled))])
+            return np.array(
+                [_evaluate(self.function, compiled, index, key) for index in range(len(compiled))]
+            )
         if self._pool is None:
             if self.timeout is not None:  # workers find the compiled code on disk
                 networks.activate(np.zeros((1, networks.num_inputs)))
@@ -157,10 +178,12 @@ class PerGenome:
         count = len(networks) if self.timeout else min(len(networks), 4 * self.workers)
         chunks = np.array_split(np.arange(len(networks)), count)
         tasks = [
-            (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), int(chunk[0]), _registered_names())
+            (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), _move(key, int(chunk[0])), _registered_names())
             for chunk in chunks
         ]
-        return np.concatenate(list(self._pool.map(tasks, [_describe_genomes(chunk) for chunk in chunks])))
+        return np.concatenate(
+            list(self._pool.map(tasks, [_describe_genomes(genomes.first + chunk) for chunk in chunks]))
+        )
 
     def model(self, champion: Genome) -> Model:
         """Return a model of a genome, whose `predict` and `act` return the outputs of its network.
@@ -188,7 +211,9 @@ class PerGenome:
         film = Film(path, width, seconds)
         if isinstance(genome, Model):
             genome = genome.genome
-        frames = self.function(Network(compile(as_champion(genome), "cpu")))
+        own = as_champion(genome).genomes
+        key = rng.Key(own.seed, own.generation, own.first)  # type: ignore[arg-type]
+        frames = self.function(Network(compile(own, "cpu"), key))
         if not isinstance(frames, Generator):
             raise ValueError(
                 "function: cannot be recorded: write `yield frame` in each step, where frame is a list of shapes or a "
@@ -217,8 +242,16 @@ def _registered_names() -> tuple[str, ...]:
     return tuple([entry.name for entry in ACTIVATIONS] + [entry.name for entry in AGGREGATIONS])
 
 
-def _evaluate(function: Callable[[Network], Any], networks: CompiledNetworks, index: int) -> float:
-    fitness: Any = function(Network(Networks(CpuEngine(), networks.part(index, index + 1))))
+def _move(key: rng.Key, places: int) -> rng.Key:
+    """Return the key of a later genome."""
+    return key._replace(genome=key.genome + places)
+
+
+def _evaluate(
+    function: Callable[[Network], Any], networks: CompiledNetworks, index: int, first: rng.Key
+) -> float:
+    network = Networks(CpuEngine(), networks.part(index, index + 1))
+    fitness: Any = function(Network(network, _move(first, index)))
     if isinstance(fitness, Generator):
         fitness = _exhaust(fitness)
     try:
@@ -237,11 +270,11 @@ def _exhaust(frames: Generator[Any, None, Any]) -> Any:
 
 
 def _evaluate_networks(
-    function: Callable[[Network], Any], task: tuple[CompiledNetworks, int, tuple[str, ...]]
+    function: Callable[[Network], Any], task: tuple[CompiledNetworks, rng.Key, tuple[str, ...]]
 ) -> list[float]:
     """Return the fitness of networks; called in a worker.
 
-    A task consists of the networks, the index of the first genome, and the parent's activations and aggregations.
+    A task consists of the networks, the key of the first genome, and the parent's activations and aggregations.
     """
     networks, first, names = task
     if names != _registered_names():
@@ -252,8 +285,10 @@ def _evaluate_networks(
     fitness = []
     for index in range(len(networks)):
         try:
-            fitness.append(_evaluate(function, networks, index))
+            fitness.append(_evaluate(function, networks, index, first))
         except Exception as error:
-            message = f"the function failed in a worker for genome {first + index}: {summarise_error(error)}"
+            message = (
+                f"the function failed in a worker for genome {first.genome + index}: {summarise_error(error)}"
+            )
             raise RuntimeError(message) from error
     return fitness

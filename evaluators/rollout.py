@@ -261,6 +261,11 @@ class Rollout(Episodic):
         low, high = (tuple(np.array(bounds, np.float32).tolist()) for bounds in space)
         return Continuous(low=low, high=high, shape=(len(low),), dtype="float32", precision="float32")
 
+    def _play_measured(self, genomes: Genomes, episodes: int, trial: int) -> tuple[Episodes, np.ndarray]:
+        with self._in_use:
+            record = self._player.play(genomes, self._request(genomes, episodes, trial)).record()
+        return _episodes(record), record.moment
+
     def _evaluate(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         with self._in_use:
             outcome = self._player.play(genomes, self._request(genomes, episodes, trial))
@@ -288,8 +293,8 @@ class Rollout(Episodic):
         return genomes.genome.genomes, Senses(*genomes.inputs.arrays)
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        with self._in_use:
-            return _episodes(self._player.play(genomes, self._request(genomes, episodes, trial)).record())
+        played, _ = self._play_measured(genomes, episodes, trial)
+        return played
 
     def _add_to_normaliser(self, record: Record) -> Episodes:
         """Add the observations to the statistics that normalise later ones, and return the episodes."""
@@ -314,7 +319,7 @@ class Rollout(Episodic):
         play = Play(
             start=_NO_START if start is None else start,
             given=0 if start is None else start.shape[1],
-            first=0,
+            first=genomes.first,
             seed=np.uint64(genomes.seed if trial < TRIAL else 0),
             generation=genomes.generation if trial == TRAINING else 0,
             common=self.starts == "generation" or trial != TRAINING,

@@ -15,6 +15,8 @@ from evaluators.models.model import Model
 from evaluators.models.outputs import Classes
 from evaluators.models.preparation import Encoding, encode_classes, model_parts, prepare, warn_of_scales
 from evaluators.samples import as_samples
+from neat.evaluation import Divide
+from neat.genome import schema
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
 
@@ -183,7 +185,29 @@ class Supervised:
         self.samples.check_genomes(genomes)
         if self._learner is None:
             return self._scorer.score(genomes)
-        scored = self._learner(genomes)
+        return self._learn(genomes)
+
+    def call_divided(self, genomes: Genomes, divide: Divide) -> np.ndarray:
+        """Return what a call returns, with work that other evaluators of the same data set do (see `Distributed`)."""
+        self.samples.check_genomes(genomes)
+        if self._learner is None:
+            return divide("score_part", genomes)["fitness"]
+        return self._learn(genomes, divide)
+
+    def score_part(self, genomes: Genomes) -> np.ndarray:
+        """Return the fitness of a part of the genomes, none of which learns; see `call_divided`."""
+        self.samples.check_genomes(genomes)
+        return self._scorer.score(genomes)
+
+    def train_part(self, genomes: Genomes) -> dict[str, np.ndarray]:
+        """Return the learned numbers of genes and the fitness of a part of the genomes that learn."""
+        trained, fitness = self._learner.train(genomes)
+        return {row.field: getattr(trained.arrays, row.field) for row in schema.NUMBERS} | {
+            "fitness": fitness
+        }
+
+    def _learn(self, genomes: Genomes, divide: Divide | None = None) -> np.ndarray:
+        scored = self._learner(genomes, divide)
         self.learned, self.gain = scored.learned, scored.gain
         return scored.fitness
 

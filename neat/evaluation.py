@@ -8,7 +8,7 @@ ignores `__getattr__`.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -106,3 +106,27 @@ class Refining(Protocol):
 
     def refine(self, champion: Genome, /) -> tuple[Genome, float] | None:
         """Return a better genome with its fitness; None to leave the champion as it is."""
+
+
+class Divide(Protocol):
+    """A function that lets other evaluators do work for parts of some genomes, and puts the results together."""
+
+    def __call__(self, method: str, genomes: Genomes, /, *arguments: Any) -> dict[str, np.ndarray]:
+        """Return the named arrays of all genomes, concatenated in the order of the genomes.
+
+        For each part, an evaluator made by the same function calls `evaluator.method(part, *arguments)`. That returns
+        named arrays, of shape (genomes of the part, …) or (0, …), or the fitness, float64 (genomes of the part,), which
+        gets the name "fitness". It must not depend on how the genomes are divided: `part.first` is the index of the
+        part's first genome.
+        """
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """An evaluator with a state whose work can be divided, for `evaluators.Distributed`; one without a state need not.
+
+    A `Validating` one has a method `validate_divided` of the same kind too.
+    """
+
+    def call_divided(self, genomes: Genomes, divide: Divide, /) -> np.ndarray:
+        """Return what a call of the evaluator returns, and update its state; `divide` does the work."""

@@ -141,7 +141,7 @@ class Player:
 
     def play(self, networks: NetworkBatch, request: PlayRequest) -> Outcome:
         record = self.record(networks, request)
-        check_finite(self._environment.name, record)
+        check_finite(self._environment.name, record, request.play.first)
         return Outcome(record, request)
 
     def record(self, networks: NetworkBatch, request: PlayRequest) -> Record:

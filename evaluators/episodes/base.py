@@ -11,6 +11,7 @@ from evaluators.checks import as_batch, check_choice, check_count, check_current
 from evaluators.episodes.observations import Normaliser
 from evaluators.episodes.rewards import combine_rewards
 from evaluators.models.model import Model
+from neat.evaluation import Divide
 from neat.genome.genome import Genome, Genomes
 from neat.support.messages import shorten
 
@@ -87,6 +88,15 @@ class Episodic(ABC):
     @abstractmethod
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
         """Run this number of episodes of each genome."""
+
+    @abstractmethod
+    def _play_measured(self, genomes: Genomes, episodes: int, trial: int) -> tuple[Episodes, np.ndarray]:
+        """Run episodes, and leave the statistics that normalise observations as they are.
+
+        Returns:
+            The episodes; and, float64 (genomes, …, 2, observations), what `Normaliser.add` needs, or (0, …) if nothing
+            is normalised.
+        """
 
     @abstractmethod
     def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
@@ -183,6 +193,41 @@ class Episodic(ABC):
                 f"{shorten(repr(part))}"
             )
 
+    def play_part(
+        self, genomes: Genomes, state: dict[str, np.ndarray], episodes: int, trial: int
+    ) -> dict[str, np.ndarray]:
+        """Run the episodes of a part of the genomes as an evaluator with this state does; see `call_divided`."""
+        self.restore(state)
+        played, moment = self._play_measured(genomes, episodes, trial)
+        return {**played._asdict(), "moment": moment}
+
+    def call_divided(self, genomes: Genomes, divide: Divide) -> np.ndarray:
+        """Return the fitness of every genome as a call does, with episodes that other evaluators run.
+
+        All see the same statistics of observations. This evaluator adds the moments in the order of the genomes.
+        """
+        self._forget_last()
+        batch = as_genomes(genomes)
+        played, moment = self._divide(batch, divide, self.episodes, TRAINING)
+        if self._normaliser is not None:
+            self._normaliser.add(moment, int(played.length.sum()))
+        self._last = played
+        fitness, steps = self._combine(played)
+        self.steps += steps
+        return fitness
+
+    def validate_divided(self, genomes: Genomes | Genome, divide: Divide, episodes: int = 100) -> np.ndarray:
+        """Return what `validate` returns, with episodes that other evaluators run."""
+        check_count("episodes", episodes)
+        fitness, _ = self._combine(self._divide(as_genomes(genomes), divide, episodes, VALIDATION)[0])
+        return fitness
+
+    def _divide(
+        self, genomes: Genomes, divide: Divide, episodes: int, trial: int
+    ) -> tuple[Episodes, np.ndarray]:
+        results = divide("play_part", genomes, self.state(), episodes, trial)
+        return Episodes(*(results[name] for name in Episodes._fields)), results["moment"]
+
     def _forget_last(self) -> None:
         self._last = None
 
@@ -191,7 +236,10 @@ class Episodic(ABC):
         played = self._play(genomes, episodes, trial)
         if trial == TRAINING:
             self._last = played
-        fitness = np.empty(len(genomes))
+        return self._combine(played)
+
+    def _combine(self, played: Episodes) -> tuple[np.ndarray, int]:
+        fitness = np.empty(len(played.reward))
         return fitness, combine_rewards(played.reward, played.length, *self._combination(), fitness)
 
     def _combination(self) -> tuple[bool, float]:

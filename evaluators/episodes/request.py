@@ -39,12 +39,18 @@ class PlayRequest(NamedTuple):
         )
 
 
-def check_finite(name: str, record: Record) -> None:
-    """Raise a ValueError if an observation or a reward was not finite; `name` is the environment's."""
+def check_finite(name: str, record: Record, first: int) -> None:
+    """Raise a ValueError if an observation or a reward was not finite.
+
+    Args:
+        name: The environment's name.
+        record: The results of the episodes.
+        first: The index of the first network among all genomes.
+    """
     if record.sound.all():
         return
     genome, episode = map(int, np.argwhere(~record.sound)[0])
     raise ValueError(
         f"{name}: an observation or a reward was not finite in step "
-        f"{record.length[genome, episode]} of episode {episode} of genome {genome}"
+        f"{record.length[genome, episode]} of episode {episode} of genome {first + genome}"
     )

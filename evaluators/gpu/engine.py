@@ -164,7 +164,7 @@ class Player:
         if outcome.failed:
             record = outcome.record()
             self._raise_environment_error(record, networks, request)
-            check_finite(self._environment.name, record)
+            check_finite(self._environment.name, record, request.play.first)
         return outcome
 
     def _record_block(self, request: PlayRequest, networks: int) -> Block:
@@ -185,7 +185,7 @@ class Player:
             lambda first: first * request.episodes,
             programs.interleaved,
             self._environment.constants,
-            play._replace(start=sent["start"], first=begin),
+            play._replace(start=sent["start"], first=play.first + begin),
             senses._replace(offset=sent["offset"], factor=sent["scale"]),
             Reach(*(sent[name] for name in Reach._fields)),
             record,
@@ -211,12 +211,14 @@ class Player:
         if not len(unfinished):
             return
         player = cpu.Player(self._environment)
+        first = request.play.first
         for genome in map(int, unfinished):
-            again = request._replace(play=request.play._replace(first=genome))
+            again = request._replace(play=request.play._replace(first=first + genome))
             player.record(part_of(networks, genome, genome + 1), again)
         episode = int(np.argmax(record.length[unfinished[0]] < 0))
         raise RuntimeError(
-            f"{self._environment.name}: a function raised an error in episode {episode} of genome {unfinished[0]}"
+            f"{self._environment.name}: a function raised an error in episode {episode} of genome "
+            f"{first + unfinished[0]}"
         )
 
 

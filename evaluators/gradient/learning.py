@@ -10,6 +10,7 @@ import numpy as np
 from evaluators.engine import Engine, Scorer
 from evaluators.gradient.evolved import Trainer
 from evaluators.samples import Samples
+from neat.evaluation import Divide
 from neat.genome import schema
 from neat.genome.genome import Genomes
 
@@ -53,22 +54,39 @@ class Learner:
         self._trainer = self._trainer_on(samples)
         self._has_batches = settings.batch is not None and settings.batch < len(samples.targets)
 
-    def __call__(self, genomes: Genomes) -> Scored:
-        """Return the fitness of genomes after some have learned."""
-        fitness = self._scorer.score(genomes)
+    def __call__(self, genomes: Genomes, divide: Divide | None = None) -> Scored:
+        """Return the fitness of genomes after some have learned.
+
+        Args:
+            genomes: The genomes.
+            divide: Lets other evaluators score and train them (see `Supervised.call_divided`).
+        """
+        fitness = self._scorer.score(genomes) if divide is None else divide("score_part", genomes)["fitness"]
         gain = np.zeros(len(fitness))
         if genomes.generation % self._settings.every:
             return Scored(fitness, gain, None)
         chosen = self._choose(fitness)
-        trainer = self._trainer_on(self._draw_batch(genomes)) if self._has_batches else self._trainer
-        trained = trainer(genomes.take(chosen)).genomes
-        # Scored like the others, so that the fitness of a champion is the one that a later call returns for it.
-        after = self._scorer.score(trained)
+        trained, after = self._train(genomes.take(chosen), divide)
         improved = after > fitness[chosen]  # False for NaN
         chosen = chosen[improved]
         gain[chosen] = after[improved] - fitness[chosen]
         fitness[chosen] = after[improved]
         return Scored(fitness, gain, replace_numbers(genomes, chosen, trained.take(np.flatnonzero(improved))))
+
+    def train(self, genomes: Genomes) -> tuple[Genomes, np.ndarray]:
+        """Return trained copies of genomes, with their fitness."""
+        trainer = self._trainer_on(self._draw_batch(genomes)) if self._has_batches else self._trainer
+        trained = trainer(genomes).genomes
+        # Scored like the others, so that the fitness of a champion is the one that a later call returns for it.
+        return trained, self._scorer.score(trained)
+
+    def _train(self, genomes: Genomes, divide: Divide | None) -> tuple[Genomes, np.ndarray]:
+        if divide is None:
+            return self.train(genomes)
+        results = divide("train_part", genomes)
+        for row in schema.NUMBERS:
+            getattr(genomes.arrays, row.field)[:] = results[row.field]
+        return genomes, results["fitness"]
 
     def _trainer_on(self, samples: Samples) -> Trainer:
         return Trainer(samples, self._engine, self._settings.optimiser, self._settings.steps)

@@ -265,18 +265,24 @@ class Gymnasium(Episodic):
         return self._fixed_inputs if self._normaliser is None else observation_part(self._normaliser.senses())
 
     def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
+        played, moment = self._play_measured(genomes, episodes, trial)
+        if self._normaliser is not None and trial == TRAINING:
+            self._normaliser.add(moment, int(played.length.sum()))
+        return played
+
+    def _play_measured(self, genomes: Genomes, episodes: int, trial: int) -> tuple[Episodes, np.ndarray]:
         self._check_genomes(genomes)
         training = trial == TRAINING
         if not training:
             self._check_statistics()
-        measured = self._normaliser if training else None
+        is_measured = self._normaliser is not None and training
         with self._in_use:
             own = self._inputs
-            moments = watching.Moments(own, len(genomes) * episodes) if measured is not None else None
-            played = self._play_seeds(genomes, self._draw(genomes, episodes, trial), own, moments)
-            if measured is not None and moments is not None:
-                measured.add(moments.values, int(played.length.sum()))
-        return played
+            moments = watching.Moments(own, len(genomes) * episodes if is_measured else 0)
+            seeds = self._draw(genomes, episodes, trial)
+            played = self._play_seeds(genomes, seeds, own, moments if is_measured else None)
+        shape = (len(genomes) if is_measured else 0, episodes, *moments.values.shape[1:])
+        return played, moments.values.reshape(shape)
 
     def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
         part = self._check_model(model)
@@ -305,6 +311,7 @@ class Gymnasium(Episodic):
             genomes.generation if training else 0,
             self.starts == "generation" or not training,
             trial,
+            genomes.first,
             seeds,
         )
         return seeds
@@ -348,10 +355,10 @@ class Gymnasium(Episodic):
 
 
 @kernel(allocates=False)
-def _draw_seeds(seed, generation, common, trial, seeds):
+def _draw_seeds(seed, generation, common, trial, first, seeds):
     """Fill `seeds`, int64 (genomes, episodes), with integers below 2^31."""
     for genome in range(seeds.shape[0]):
-        individual = 0 if common else genome + 1
+        individual = 0 if common else first + genome + 1
         for episode in range(seeds.shape[1]):
             word, _, _, _ = rng.block(seed, generation, individual, rng.EVALUATION + trial, episode)
             seeds[genome, episode] = word >> np.uint64(1)

@@ -53,6 +53,7 @@ def play_tasks(
     copies = genomes.take(np.repeat(np.arange(len(genomes)), episodes))
     networks, (low, high) = compile(copies, "cpu"), output_ranges(copies)
     record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
+    steps = _Steps(record.length, episodes, genomes.first)
     space = vector.action_space
     actions = np.zeros(space.shape or (), space.dtype)
     task = np.arange(slots)
@@ -64,10 +65,10 @@ def play_tasks(
         if ended.any():
             starting = [int(seeds.flat[t]) if t < tasks else None for t in task]
             observations, information = vector.reset(seed=starting, options={"reset_mask": ended})
-            _check_error(interface.name, information, task, record.length, episodes)
+            _check_error(interface.name, information, task, steps)
         seen = observations[busy].reshape(len(acting), -1)
         rows = interface.inputs.scale(seen)
-        _check_finite(interface.name, "observations", rows, acting, record.length, episodes)
+        _check_finite(interface.name, "observations", rows, acting, steps)
         if watcher is not None:
             watcher.see(acting, seen)
         outputs = networks.activate(rows[:, np.newaxis], acting)[:, 0]
@@ -77,8 +78,8 @@ def play_tasks(
         rounds += 1
         if rounds % _LONG_EPISODE == 0:
             _warn_if_endless(interface.name, record.length[acting].max())
-        _check_error(interface.name, information, task, record.length, episodes)
-        _check_finite(interface.name, "rewards", rewards[busy], acting, record.length, episodes)
+        _check_error(interface.name, information, task, steps)
+        _check_finite(interface.name, "rewards", rewards[busy], acting, steps)
         if watcher is not None:
             watcher.act(actions[busy], rewards[busy], observations[busy])
         record.reward[acting] += rewards[busy]
@@ -98,14 +99,24 @@ def _warn_if_endless(name: str, steps: int) -> None:
         )
 
 
-def _check_error(
-    name: str, information: dict[str, Any], task: np.ndarray, length: np.ndarray, episodes: int
-) -> None:
+class _Steps(NamedTuple):
+    """The steps that tasks have taken."""
+
+    length: np.ndarray  # int64 (tasks,)
+    episodes: int  # of each genome
+    first: int  # the index of the first genome in its generation
+
+    def describe(self, task: int) -> str:
+        genome, episode = divmod(task, self.episodes)
+        return f"step {self.length[task]} of episode {episode} of genome {self.first + genome}"
+
+
+def _check_error(name: str, information: dict[str, Any], task: np.ndarray, steps: _Steps) -> None:
     if "error" not in information:
         return
     slot = int(np.flatnonzero(information["_error"])[0])
     summary, trace = information["error"][slot]
-    message = f"{name}: {shorten(summary, 500)}, in {_describe_step(task[slot], length, episodes)}"
+    message = f"{name}: {shorten(summary, 500)}, in {steps.describe(task[slot])}"
     if not trace:
         raise ValueError(message)
     error = RuntimeError(message)
@@ -113,17 +124,10 @@ def _check_error(
     raise error
 
 
-def _check_finite(
-    name: str, what: str, values: np.ndarray, acting: np.ndarray, length: np.ndarray, episodes: int
-) -> None:
+def _check_finite(name: str, what: str, values: np.ndarray, acting: np.ndarray, steps: _Steps) -> None:
     if np.isfinite(values).all():
         return
     first = tuple(np.argwhere(~np.isfinite(values))[0])
     raise ValueError(
-        f"{name}: expected finite {what}, got {values[first]} in "
-        f"{_describe_step(acting[first[0]], length, episodes)}"
+        f"{name}: expected finite {what}, got {values[first]} in {steps.describe(acting[first[0]])}"
     )
-
-
-def _describe_step(task: int, length: np.ndarray, episodes: int) -> str:
-    return f"step {length[task]} of episode {task % episodes} of genome {task // episodes}"

@@ -14,7 +14,7 @@ from neat.genome.gene_arrays import (
 )
 from neat.genome.rules import GenomeError, check_description, check_genes, check_layout
 
-_PROTECTED = frozenset({*Description._fields, "generation", "seed", "bounds"})
+_PROTECTED = frozenset({*Description._fields, "generation", "seed", "bounds", "first"})
 
 
 class CheckedGenes:
@@ -42,6 +42,7 @@ class CheckedGenes:
         self.generation = generation
         self.seed = seed
         self.bounds = bounds
+        self.first = 0
         self._arrays = arrays
         self._genes: GenomeArrays | None = None  # writable views of the arrays, set by the first check
         self._checked_description: tuple[Any, ...] | None = None  # the description at the last check
@@ -92,7 +93,8 @@ class CheckedGenes:
     def __reduce__(self) -> tuple[Any, ...]:
         # Copies are writable. Views of the same memory would not share it any more after unpickling.
         arrays = GenomeArrays(*(array if array.flags.writeable else array.copy() for array in self._arrays))
-        return type(self), (arrays, *self.description, self.generation, self.seed, self.bounds)
+        own = (arrays, *self.description, self.generation, self.seed, self.bounds)
+        return type(self), own, {"first": self.first}
 
     @property
     def input_count(self) -> int:

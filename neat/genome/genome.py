@@ -20,6 +20,7 @@ from neat.genome.files import read_batch, read_single, write_batch, write_single
 from neat.genome.gene_arrays import DTYPES as DTYPES
 from neat.genome.gene_arrays import (
     HASHED_NODE,
+    OFFSETS,
     Description,
     as_indices,
     copy_genome_at,
@@ -53,6 +54,10 @@ class Genomes(CheckedGenes):
         generation: The generation of the genomes.
         seed: The seed of the run.
         bounds: The bounds of the config, which training obeys too.
+
+    Attributes:
+        first: The index of genome 0 in its generation, above 0 in a `part`. Evaluators add it to indices in seeds and
+            messages.
     """
 
     def __getitem__(self, index: int) -> Genome:
@@ -91,6 +96,22 @@ class Genomes(CheckedGenes):
         node_offset, node = ragged_indices(arrays.node_offset, indices)
         connection_offset, connection = ragged_indices(arrays.connection_offset, indices)
         return self.with_arrays(select(arrays, node_offset, connection_offset, node, connection))
+
+    def part(self, begin: int, end: int) -> Genomes:
+        """Return genomes `begin` to `end`, the latter excluded, which share memory with these and know their place.
+
+        Raises:
+            IndexError: The range is not within the batch.
+        """
+        if not 0 <= begin <= end <= len(self):
+            raise IndexError(f"genomes: expected a range within 0 to {len(self)}, got {begin} to {end}")
+        arrays = self.arrays
+        node, connection = (slice(int(offset[begin]), int(offset[end])) for offset in arrays[: len(OFFSETS)])
+        node_offset = arrays.node_offset[begin : end + 1] - node.start
+        connection_offset = arrays.connection_offset[begin : end + 1] - connection.start
+        part = self.with_arrays(select(arrays, node_offset, connection_offset, node, connection))
+        part.first = self.first + begin
+        return part
 
     @classmethod
     def from_list(cls, genomes: Sequence[Genome | dict[str, Any]]) -> Genomes:

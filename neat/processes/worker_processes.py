@@ -345,12 +345,12 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
             result = work(pickle.loads(task))
             answer = pickle.dumps((True, result, disk_cache.deferred_reason()))
         except BaseException as error:
-            answer = pickle.dumps((False, _sendable_error(error), disk_cache.deferred_reason()))
+            answer = pickle.dumps((False, sendable_error(error), disk_cache.deferred_reason()))
         connection.send_bytes(answer)
 
 
-def _sendable_error(error: BaseException) -> BaseException:
-    """Add the traceback as a note; return a RuntimeError with the same message if the exception cannot be pickled."""
+def sendable_error(error: BaseException) -> BaseException:
+    """Return an exception with its traceback as a note; a RuntimeError with its message if it cannot be pickled."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     try:
         pickle.loads(pickle.dumps(error))

@@ -12,6 +12,7 @@ import evaluators
 from evaluators import per_genome
 from evaluators.cpu.compilation import as_compiled
 from neat.genome.genome import Genomes
+from neat.kernels import rng
 
 DATA = {
     "num_inputs": 1,
@@ -127,7 +128,9 @@ def fails_at_length(network):
 def test_messages_of_workers_are_short():
     networks = as_compiled(GENOMES)
     with pytest.raises(RuntimeError) as error:
-        per_genome._evaluate_networks(fails_at_length, (networks, 7, per_genome._registered_names()))
+        per_genome._evaluate_networks(
+            fails_at_length, (networks, rng.Key(0, 0, 7), per_genome._registered_names())
+        )
     message = str(error.value)
     assert message.startswith("the function failed in a worker for genome 7: ValueError: a ba b")
     assert "\n" not in message and len(message) < 2000

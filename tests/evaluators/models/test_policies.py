@@ -102,7 +102,7 @@ def test_gymnasium(decision, tmp_path):
         env = gymnasium.make("CartPole-v1")
         rewards = []
         seeds = np.empty((1, 3), np.int64)
-        _draw_seeds(np.uint64(0), 0, True, TRIAL, seeds)
+        _draw_seeds(np.uint64(0), 0, True, TRIAL, 0, seeds)
         for seed in seeds[0].tolist():
             observation, _ = env.reset(seed=seed)
             rewards.append(0.0)
