@@ -1,5 +1,6 @@
 """Evaluators: what gives genomes their fitness, and networks compiled from genomes."""
 
+from evaluators.distributed.evaluator import Distributed
 from evaluators.gradient.differentiation import Differentiated, differentiate
 from evaluators.gymnasium.evaluator import Gymnasium
 from evaluators.models.model import Model
@@ -13,6 +14,7 @@ load = Model.load
 
 __all__ = [
     "Differentiated",
+    "Distributed",
     "Gymnasium",
     "Model",
     "Network",

@@ -17,6 +17,7 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60  # all below
 MOST_PARAMETERS = 8
 # Public, and called with keywords: these may take more.
 CALLED_BY_KEYWORD = {
+    "evaluators.distributed.evaluator.Distributed.__init__",
     "evaluators.estimators.base.NEATEstimator.__init__",
     "evaluators.estimators.classifier.NEATClassifier.__init__",
     "evaluators.gradient.evolved.fit_weights",

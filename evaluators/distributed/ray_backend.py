@@ -1,0 +1,261 @@
+"""The backend of a Ray cluster, whose workers are actors."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from typing import Any, NamedTuple
+
+from evaluators.distributed.backend import Admission, Event, log, make_probe
+from evaluators.distributed.worker import Answer, Introduction, Job, WorkerEvaluators
+from neat.kernels import parallel
+from neat.processes.worker_processes import START_TIMEOUT
+from neat.support.messages import quote, shorten, summarise_error
+
+_MOST_FAILED_STARTS = 3  # in a row, after which no further worker is started
+
+
+class Needs(NamedTuple):
+    """What each worker needs of a node."""
+
+    num_cpus: float
+    num_gpus: float
+    resources: dict[str, float]
+
+    def count_fitting(self, node: dict[str, float]) -> int:
+        """Return the number of workers for which a node has the resources."""
+        needed = {"CPU": self.num_cpus, "GPU": self.num_gpus, **self.resources}
+        shares = [node.get(name, 0.0) / amount for name, amount in needed.items() if amount > 0]
+        return int(min(shares)) if shares else 1
+
+
+class _Worker:
+    """An actor, as the driver sees it."""
+
+    def __init__(self, actor: Any, slots: int) -> None:
+        self.actor = actor
+        self.slots = slots
+        self.keys: dict[Any, int] = {}  # of the chunks under way, by Ray's reference to the answer
+        self.is_ready = False
+        self.name = "that has not started"
+
+
+class _Actor:
+    """The class of the actors."""
+
+    def __init__(self, threads: int) -> None:
+        parallel.set_threads(threads)  # the workers of a node share its cores
+
+    def start(self, make_evaluator: bytes, probe: Job | None) -> Introduction | str:
+        """Make an evaluator, and introduce this worker; return why if that fails."""
+        try:
+            self._evaluators = WorkerEvaluators(make_evaluator, probe)
+        except Exception as error:
+            return f"make_evaluator failed: {summarise_error(error)}"
+        return self._evaluators.introduction
+
+    def answer(self, job: Job, begin: int, end: int) -> Answer:
+        """Do a job for a chunk."""
+        return self._evaluators.answer(job, begin, end)
+
+
+class RayBackend:
+    """Actors of a Ray cluster, which are replaced when they die.
+
+    Args:
+        cluster: "auto", "local", or the address of a cluster.
+        workers: The number of actors; None: as many as the nodes have room for, also those that join.
+        slots_per_worker: Threads of each actor.
+        needs: What each actor needs of its node.
+        make_evaluator: The pickled function that makes an evaluator.
+        probe: The number of genomes of the probe.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        workers: int | None,
+        slots_per_worker: int,
+        needs: Needs,
+        make_evaluator: bytes,
+        probe: int,
+    ) -> None:
+        self._ray, self._is_ours = _connect(cluster)
+        self._count, self._slots_per_worker, self._needs = workers, slots_per_worker, needs
+        self._probe_size, self._keys = probe, itertools.count()
+        self._make = self._ray.put(make_evaluator)
+        self._probe: Any = None  # Ray's reference to the job, as is `_job`
+        self._job: Any = None
+        self._admission = Admission()
+        self._workers: list[_Worker] = []
+        self._starts: dict[Any, _Worker] = {}  # by Ray's reference to the introduction
+        self._failed_starts, self._failure, self._waiting_since = 0, "", time.monotonic()
+        self.deaths = 0
+        options = {
+            "num_cpus": needs.num_cpus,
+            "num_gpus": needs.num_gpus,
+            "resources": needs.resources,
+            "max_concurrency": slots_per_worker,
+            "max_restarts": 0,  # the driver replaces actors, and does not wait for them
+            "scheduling_strategy": "SPREAD",
+        }
+        self._make_actor = self._ray.remote(_Actor).options(**options)
+
+    @property
+    def workers(self) -> int:
+        """The number of actors that have answered."""
+        return sum(worker.is_ready for worker in self._workers)
+
+    @property
+    def slots(self) -> int:
+        """The number of their threads."""
+        return self.workers * self._slots_per_worker
+
+    @property
+    def idle_slots(self) -> int:
+        """The number of their threads that do nothing."""
+        return sum(worker.slots - len(worker.keys) for worker in self._workers if worker.is_ready)
+
+    def begin(self, job: Job) -> None:
+        """Put a job into the object store, start the actors that are missing, and wait for the first."""
+        if self._probe is None:
+            self._probe = self._ray.put(make_probe(job, self._probe_size) if self._probe_size else None)
+        self._job = self._ray.put(job)
+        self._replace()
+        while not self.workers:
+            self.wait(1.0)  # no chunk of this job is under way
+
+    def submit(self, begin: int, end: int) -> int:
+        """Give a chunk to the actor with the most idle threads."""
+        worker = max(
+            (each for each in self._workers if each.is_ready), key=lambda each: each.slots - len(each.keys)
+        )
+        key = next(self._keys)
+        worker.keys[worker.actor.answer.remote(self._job, begin, end)] = key
+        return key
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Return answers and losses; actors that have started become ready."""
+        owners = {reference: worker for worker in self._workers for reference in worker.keys}
+        references = [*owners, *self._starts]
+        if not references:
+            self._replace()
+            references = list(self._starts)
+            if not references:
+                raise RuntimeError(f"cluster: no worker is left, and none starts: {self._failure}")
+        done, rest = self._ray.wait(references, num_returns=1, timeout=seconds)
+        if done and rest:
+            done += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        events = []
+        for reference in done:
+            if reference in self._starts:
+                self._welcome(reference)
+            elif reference in owners[reference].keys:
+                events += self._receive(owners[reference], reference)
+        self._check_waiting()
+        return events
+
+    def abandon(self, key: int, reason: str) -> list[Event]:
+        """Kill the actor, since Ray cannot cancel what an actor does."""
+        worker = next(each for each in self._workers if key in each.keys.values())
+        events = [Event(own, None, reason, is_suspect=own == key) for own in worker.keys.values()]
+        self._drop(worker)
+        return events
+
+    def close(self) -> None:
+        """Kill the actors, and end a cluster that this object has started."""
+        for worker in self._workers:
+            self._ray.kill(worker.actor)
+        self._workers, self._starts = [], {}
+        if self._is_ours:
+            self._ray.shutdown()
+
+    def _receive(self, worker: _Worker, reference: Any) -> list[Event]:
+        """Return the event of a chunk that has ended; if its actor is lost, those of all its chunks."""
+        try:
+            answer = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            events = [Event(key, None, f"was lost: {_describe(error)}") for key in worker.keys.values()]
+            self._drop(worker)
+            return events
+        return [Event(worker.keys.pop(reference), answer)]
+
+    def _welcome(self, reference: Any) -> None:
+        """Let an actor that has started work, or refuse it."""
+        worker = self._starts.pop(reference)
+        try:
+            introduction = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            refusal: str | None = f"a worker died while it started: {_describe(error)}"
+        else:
+            if isinstance(introduction, Introduction):
+                worker.name = introduction.name
+                refusal = self._admission.find_refusal(introduction)
+            else:
+                refusal = introduction
+        if refusal is None:
+            worker.is_ready, self._failed_starts = True, 0
+            return
+        self._failed_starts, self._failure = self._failed_starts + 1, refusal
+        log.warning("cluster: a worker is refused: %s", refusal)
+        self._drop(worker)
+
+    def _drop(self, worker: _Worker) -> None:
+        """Kill an actor, and start another."""
+        self._workers.remove(worker)
+        self.deaths += worker.is_ready
+        self._ray.kill(worker.actor)
+        self._replace()
+
+    def _replace(self) -> None:
+        """Start the actors that are missing; those for which no node has room start when one has."""
+        if not self._workers:
+            self._waiting_since = time.monotonic()
+        while len(self._workers) < self._wanted() and self._failed_starts < _MOST_FAILED_STARTS:
+            threads = max(1, int(self._needs.num_cpus))
+            worker = _Worker(self._make_actor.remote(threads), self._slots_per_worker)
+            self._workers.append(worker)
+            self._starts[worker.actor.start.remote(self._make, self._probe)] = worker
+
+    def _wanted(self) -> int:
+        if self._count is not None:
+            return self._count
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        return max(1, sum(map(self._needs.count_fitting, nodes)))
+
+    def _check_waiting(self) -> None:
+        if self.workers:
+            self._waiting_since = time.monotonic()
+        elif time.monotonic() - self._waiting_since > START_TIMEOUT:
+            raise RuntimeError(
+                f"cluster: no worker started within {START_TIMEOUT:g} s; each needs {self._needs}, the cluster has "
+                f"{self._ray.cluster_resources()}"
+            )
+
+
+def _connect(cluster: str) -> tuple[Any, bool]:
+    """Return the module ray, connected, and whether this call has connected it."""
+    try:
+        import ray
+    except ImportError:
+        raise ImportError("cluster: Distributed needs Ray: pip install 'batchneat[ray]'") from None
+    if ray.is_initialized():
+        return ray, False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        # Actors log through the driver otherwise, and the dashboard needs packages that the extra does not install.
+        ray.init(
+            address=cluster, log_to_driver=False, include_dashboard=False if cluster == "local" else None
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"cluster: expected 'auto', 'local' or the address of a running Ray cluster, got {quote(cluster)} "
+            f"({shorten(str(error), 300)})"
+        ) from None
+    return ray, True
+
+
+def _describe(error: Exception) -> str:
+    """Return what Ray says about a lost worker, on one line and short."""
+    return shorten(" ".join(str(error).split()), 300)

@@ -1,0 +1,207 @@
+import functools
+import multiprocessing
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import neat
+from evaluators import Distributed
+from evaluators.distributed.backend import Admission
+from evaluators.distributed.worker import Introduction, Job, WorkerEvaluators, pickle_factory, versions
+from neat.genome.genome import Genome, Genomes
+from tests.support import distributed_tasks as tasks
+
+FACTORIES = (tasks.learning, tasks.scoring, tasks.acting, tasks.balancing, tasks.walking, tasks.drawing)
+
+
+def config_for(evaluator, population_size=23):
+    sizes = {"num_inputs": 1, "num_outputs": 1}
+    if hasattr(evaluator, "num_inputs"):
+        sizes = {name: getattr(evaluator, name) for name in sizes}
+    return neat.Config(population_size=population_size, seed=5, genome=sizes)
+
+
+def everything(evaluator, generations=3, **settings):
+    """All that a run returns or its evaluator keeps, as plain data."""
+    result = neat.Population(config_for(evaluator, **settings)).run(evaluator, generations=generations)
+    kept = {name: getattr(evaluator, name) for name in ("steps", "gain") if hasattr(evaluator, name)}
+    state = evaluator.state() if hasattr(evaluator, "state") else {}
+    arrays = [*state.values(), *(getattr(evaluator, "last", None) or ()), result.history.generations]
+    learned = getattr(evaluator, "learned", None)
+    genes = () if learned is None else learned.arrays
+    data = result.champion.to_dict(), result.champion_fitness, result.validated
+    return repr(data), [np.asarray(each).tobytes() for each in (*kept.values(), *arrays, *genes)]
+
+
+@functools.cache
+def alone(factory):
+    return everything(factory())
+
+
+@pytest.mark.parametrize("workers, chunk_size", [(0, None), (1, 1), (2, None), (7, 5)])
+@pytest.mark.parametrize("factory", FACTORIES, ids=lambda factory: factory.__name__)
+def test_workers_and_chunks_do_not_matter(factory, workers, chunk_size):
+    with (
+        ThreadPoolExecutor(max(1, workers)) as executor,
+        Distributed(factory, executor=executor, workers=workers, chunk_size=chunk_size) as distributed,
+    ):
+        assert everything(distributed) == alone(factory)
+
+
+def processes(count):
+    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+
+
+def test_processes_and_a_restored_state():
+    """A run that is resumed with workers goes on like one in this process."""
+    whole = tasks.acting()
+    population = neat.Population(config_for(whole))
+    for _ in range(2):
+        population.tell(whole(population.ask()))
+    state, genomes = whole.state(), population.ask()
+    with processes(2) as executor, Distributed(tasks.acting, executor=executor) as distributed:
+        distributed.restore(state)
+        assert distributed(genomes).tobytes() == whole(genomes).tobytes()
+        for name, array in whole.state().items():
+            assert distributed.state()[name].tobytes() == array.tobytes()
+        expected = whole.validate(genomes, episodes=4)
+        assert distributed.validate(genomes, episodes=4).tobytes() == expected.tobytes()
+        assert distributed.status.workers == 2 and distributed.status.deaths == 0
+
+
+@pytest.fixture
+def genomes():
+    single = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections": []}
+    return Genomes.from_list([Genome.from_dict(single)] * 30)
+
+
+def hazard(folder, **arguments):
+    executor = ThreadPoolExecutor(2)
+    return Distributed(lambda: tasks.Hazard(folder), executor=executor, chunk_size=8, **arguments)
+
+
+def test_failures_name_the_genome(genomes, tmp_path):
+    (tmp_path / "raise-13").touch()
+    with hazard(tmp_path) as distributed, pytest.raises(RuntimeError) as caught:
+        distributed(genomes)
+    assert "genome 13 failed on " in str(caught.value) and "KeyError: 'no wheel on 13'" in str(caught.value)
+    assert "in _meet" in "".join(caught.value.__cause__.__notes__)
+
+
+def test_failures_get_the_worst_fitness(genomes, tmp_path, caplog):
+    for place in (0, 13, 29):
+        (tmp_path / f"raise-{place}").touch()
+    with hazard(tmp_path, on_error="worst") as distributed:
+        fitness = distributed(genomes)
+    expected = np.arange(30.0)
+    expected[[0, 13, 29]] = -np.inf
+    np.testing.assert_array_equal(fitness, expected)
+    assert "genome 13 failed on" in caplog.text and "no wheel on 13" in caplog.text
+
+
+def test_an_executor_waits_no_longer_than_the_timeout(genomes, tmp_path, monkeypatch):
+    """A genome hangs once; then another worker evaluates its chunk."""
+    (tmp_path / "hang-20").write_text("once")
+    over = threading.Event()
+    monkeypatch.setattr(tasks.time, "sleep", over.wait)
+    with hazard(tmp_path, timeout=0.05) as distributed:
+        np.testing.assert_array_equal(distributed(genomes), np.arange(30.0))
+        assert distributed.status.workers == 1, "the other one still hangs"
+    over.set()
+
+
+def test_a_broken_executor_says_so(genomes, tmp_path):
+    (tmp_path / "kill-3").touch()
+    make = functools.partial(tasks.Hazard, tmp_path)
+    with (
+        processes(1) as executor,
+        Distributed(make, executor=executor, probe=0) as distributed,
+        pytest.raises(RuntimeError, match="executor: a worker process died, and an executor does not"),
+    ):
+        distributed(genomes)
+
+
+def draw_at_random():
+    return lambda genomes: np.random.default_rng().normal(size=len(genomes))
+
+
+def test_the_probe_refuses_other_bytes(genomes):
+    admission = Admission()
+    introduction = Introduction("one", versions(), "a")
+    assert admission.find_refusal(introduction) is None
+    assert admission.find_refusal(introduction._replace(name="two")) is None
+    refusal = admission.find_refusal(introduction._replace(name="three", digest="b"))
+    assert refusal.startswith("three computes another fitness than one: ") and "probe=0" in refusal
+    old = introduction._replace(versions={**versions(), "numba": "0.1"})
+    assert "one has numba 0.1, the driver" in admission.find_refusal(old)
+
+    first, second = (
+        WorkerEvaluators(pickle_factory(draw_at_random), Job("__call__", genomes, (), True)) for _ in "12"
+    )
+    assert first.introduction.digest != second.introduction.digest
+    first, second = (
+        WorkerEvaluators(pickle_factory(tasks.drawing), Job("__call__", genomes, (), True)) for _ in "12"
+    )
+    assert first.introduction.digest == second.introduction.digest
+
+
+class Counting:
+    """An evaluator whose state workers cannot share."""
+
+    def __call__(self, genomes):
+        return np.zeros(len(genomes))
+
+    def state(self):
+        return {}
+
+
+def thread():
+    return ThreadPoolExecutor(1)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((3, "local"), "make_evaluator: expected a function, got 3"),
+        ((lambda: 3, "local"), "make_evaluator: expected a function that returns an evaluator, got 3"),
+        (
+            (Counting, "local"),
+            "make_evaluator: Counting has a state, which workers cannot share; define call_divided",
+        ),
+        ((tasks.scoring, "local", thread()), "cluster: cannot be given with executor, got 'local'"),
+        (
+            (tasks.scoring,),
+            "cluster: expected 'auto', 'local' or an address, unless executor is given, got None",
+        ),
+        ((tasks.scoring, None, 3), "executor: expected a concurrent.futures.Executor, got 3"),
+        ((tasks.scoring, None, thread(), -1), "workers: expected an integer from 0"),
+        ((tasks.scoring, None, thread(), 1, 2), "slots_per_worker: must be 1 with executor, got 2"),
+        ((tasks.scoring, None, thread(), 1, 1, 0), "chunk_size: expected an integer from 1"),
+        ((tasks.scoring, None, thread(), 1, 1, 1, -1), "retries: expected an integer from 0"),
+        ((tasks.scoring, None, thread(), 1, 1, 1, 1, 0), "timeout: "),
+        (
+            (tasks.scoring, None, thread(), 1, 1, 1, 1, 1, "skip"),
+            "on_error: must be one of 'raise', 'worst'",
+        ),
+    ],
+)
+def test_messages(arguments, message):
+    with pytest.raises(ValueError) as caught:
+        Distributed(*arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_what_cannot_be_sent_is_named():
+    lock = threading.Lock()
+    with pytest.raises(
+        ValueError, match=r"make_evaluator: cannot be sent to workers .*lock.*let the function"
+    ):
+        Distributed(lambda: lambda genomes: np.zeros(len(genomes) + lock.locked()), executor=thread())
+
+
+def test_an_executor_that_does_not_say_how_many_workers_it_has():
+    with pytest.raises(ValueError, match="workers: must be given, since SimpleNamespace does not say"):
+        Distributed(tasks.scoring, executor=SimpleNamespace(submit=print))
