@@ -12,6 +12,7 @@ from neat.evolution.result import Result  # noqa: E402
 from neat.genome.genome import Genome, GenomeError, Genomes  # noqa: E402
 from neat.genome.layers import Layer  # noqa: E402
 from neat.io import checkpoint, neat_python  # noqa: E402
+from neat.islands import Islands  # noqa: E402
 from neat.kernels import parallel  # noqa: E402
 from neat.population import Population  # noqa: E402
 from neat.reporting import notebook  # noqa: E402, F401  it defines what notebooks show of our objects
@@ -23,6 +24,7 @@ __all__ = [
     "GenomeConfig",
     "GenomeError",
     "Genomes",
+    "Islands",
     "Layer",
     "Population",
     "Result",

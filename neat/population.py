@@ -250,21 +250,51 @@ class Population(GenerationStep):
                 f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, "
                 f"got {quote(generation)}"
             )
-        batch = self._genomes.with_arrays(genomes)
+        own = self._adopt(self._genomes.with_arrays(genomes))
+        self._set_genomes(int(generation), own)
+        size = self.config.population_size
+        self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
+        self.birth = np.full(size, generation)
+        self.kept = -1
+        if self.lineage is not None:
+            self.lineage.restart(self.generation, self._genomes)
+
+    def immigrate(self, genomes: Genomes) -> None:
+        """Replace the last genomes of the current generation, which is not evaluated yet, by copies of these.
+
+        The copy of the best genome stays (`reproduction.keep_best`). Migrants have no parents.
+
+        Raises:
+            ValueError: There are as many as in the population, or more, or the population keeps its lineage; or see
+                `resume_at`.
+        """
+        if self.lineage is not None:
+            raise ValueError("lineage: cannot follow migrants; make the population with lineage=False")
+        size, count = self.config.population_size, len(genomes)
+        if not 0 < count < size:
+            raise ValueError(f"genomes: expected from 1 to {size - 1} migrants, got {count}")
+        places = np.arange(size)
+        stay = np.setdiff1d(places, places[places != self.kept][-count:])
+        own = self._adopt(Genomes.concatenate([self._genomes.take(stay), genomes]))
+        self._set_genomes(self.generation, own)
+        none = np.full(count, -1)
+        self.first_parent = np.concatenate([self.first_parent[stay], none])
+        self.second_parent = np.concatenate([self.second_parent[stay], none])
+        self.birth = np.concatenate([self.birth[stay], np.full(count, self.generation)])
+        if self.kept >= 0:
+            self.kept = int(np.searchsorted(stay, self.kept))
+
+    def _adopt(self, batch: Genomes) -> GenomeArrays:
+        """Return copies of a whole generation of genomes that this population did not make, once they are checked."""
         batch.check()
         check_values(batch, self.config.genome)
         if len(batch) != self.config.population_size:
             raise ValueError(
                 f"genomes: expected {self.config.population_size}, the population_size, got {len(batch)}"
             )
-        own = GenomeArrays(*(array.copy() for array in genomes))
+        own = GenomeArrays(*(array.copy() for array in batch.arrays))
         self.innovations.adopt(own, batch.input_count)
-        self._set_genomes(int(generation), own)
-        self.first_parent, self.second_parent = np.full(len(batch), -1), np.full(len(batch), -1)
-        self.birth = np.full(len(batch), generation)
-        self.kept = -1
-        if self.lineage is not None:
-            self.lineage.restart(self.generation, self._genomes)
+        return own
 
     def _warn_nothing_to_run(self, stopped_by: StoppedBy, ending: Ending) -> None:
         """Log why there is nothing to run; raise ValueError if there is no champion to return either."""

@@ -39,7 +39,7 @@ ROOMS = (
     {"state"},
     {"population"},
     {"io", "reporting", "plot"},
-    {"study"},
+    {"study", "islands"},
 )
 GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "numba_patches"}  # files of evaluators/gpu
 # Files that hold an engine (evaluators/engine.py), which alone knows where networks are.

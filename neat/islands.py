@@ -1,0 +1,315 @@
+"""Evolve several populations side by side, of which some of the best genomes migrate (Whitley et al. 1999)."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from neat.config.config import Config
+from neat.evaluation import Restorable, Stateful
+from neat.evolution.history import History
+from neat.evolution.run_arguments import check_run
+from neat.evolution.target import Solution, Target
+from neat.genome.genome import Genome, Genomes
+from neat.population import Population
+from neat.processes.worker_processes import WorkerProcesses
+from neat.state.arrays import from_arrays, to_arrays
+from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from neat.support.files import lock_if_given, resolve_file
+from neat.support.messages import quote, shorten
+from neat.support.text_files import shorten_path
+
+Topology = Literal["ring", "complete", "random"]
+Arrays = dict[str, np.ndarray]
+
+
+class IslandsResult(NamedTuple):
+    """The result of a run on islands.
+
+    Attributes:
+        champion: The genome that met the target. If none did, the best genome of all islands.
+        champion_fitness: Its fitness.
+        solved: Whether the target was met.
+        generations: Generations of each island: up to the first one that met the target, or all.
+        evaluations: Genomes that all islands evaluated in these generations.
+        histories: The history of each island. That of an island goes on to the end of the last round.
+    """
+
+    champion: Genome
+    champion_fitness: float
+    solved: bool
+    generations: int
+    evaluations: int
+    histories: list[History]
+
+
+class Islands:
+    """Evolves populations that exchange genomes: after each round, every island gets migrants from others.
+
+    Migrants are the best genomes of the last evaluated generation of their island. They replace the last children of
+    the island to which they come, before these are evaluated. All islands must number genes alike without a common
+    table, so `innovation` must be "hashed". They keep no lineage.
+
+    The results do not depend on the number of workers, nor on interruptions.
+
+    Attributes:
+        populations: The population of each island.
+        round: The number of finished rounds.
+
+    Args:
+        config: The settings of each island. The seed of an island is made from the config's seed and its number.
+        make_evaluator: Returns a new evaluator, with `num_inputs` and `num_outputs`; worker processes import it by its
+            name.
+        islands: The number of islands.
+        migrate_every: Generations of a round, after which genomes migrate.
+        migrants: Genomes that each island gets after each round.
+        topology: Where migrants come from: "ring": from the island before; "complete": from all others in turn;
+            "random": from another one that is drawn for each migrant.
+        checkpoint: A file from `run` to go on from; it must have the same arguments.
+
+    Raises:
+        ValueError: An argument is wrong, or contradicts the checkpoint.
+        CheckpointError: The checkpoint cannot be read, or is damaged.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        make_evaluator: Callable[[], Any],
+        islands: int = 8,
+        migrate_every: int = 10,
+        migrants: int = 2,
+        topology: Topology = "ring",
+        checkpoint: str | Path | None = None,
+    ) -> None:
+        _check(config, make_evaluator, islands, migrate_every, migrants, topology)
+        self.config = config
+        self._make_evaluator = make_evaluator
+        self._migrate_every, self._migrants, self._topology = migrate_every, migrants, topology
+        self.populations = [
+            Population(_island_config(config, island), lineage=False) for island in range(islands)
+        ]
+        self.round = 0
+        if checkpoint is not None:
+            self._restore(read_arrays(checkpoint), checkpoint)
+
+    def run(
+        self,
+        generations: int,
+        fitness_target: float | None = None,
+        solved: Callable[[Genome], bool] | None = None,
+        workers: int = 1,
+        executor: concurrent.futures.Executor | None = None,
+        checkpoint: str | Path | None = None,
+        progress: Callable[[list[History]], object] | None = None,
+    ) -> IslandsResult:
+        """Evolve until an island meets the target, or for `generations` generations.
+
+        Args:
+            generations: Generations of each island, those before a checkpoint included.
+            fitness_target: An island meets the target by a generation whose best fitness reaches this.
+            solved: An island meets the target by a generation for whose champion this returns True. Worker processes
+                import it by its name.
+            workers: Processes that share the islands. One that dies is replaced, and its round is repeated.
+            executor: Does the rounds instead of worker processes.
+            checkpoint: The file to which the state of all islands is written after each round.
+            progress: Called with the histories of all islands after each round.
+
+        Raises:
+            ValueError: An argument is wrong, or nothing has been evaluated.
+            LockedError: Another process is writing the checkpoint.
+        """
+        check_run(self._make_evaluator, generations, fitness_target, solved, (), 1)
+        file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
+        target = Target(fitness_target, solved)
+        with lock_if_given(file):
+            while not self._solutions() and self.generation < generations:
+                until = min((self.round + 1) * self._migrate_every, generations)
+                tasks = [
+                    _Round(self._make_evaluator, target, until, self._migrants, to_arrays(population))
+                    for population in self.populations
+                ]
+                done = list(_do_rounds(tasks, workers, executor))
+                self.populations = [_to_population(each.state) for each in done]
+                if until == (self.round + 1) * self._migrate_every and not self._solutions():
+                    self._migrate([each.best for each in done])
+                    self.round += 1
+                if file is not None:
+                    write_arrays(file, self._to_arrays())
+                if progress is not None:
+                    progress([population.history for population in self.populations])
+        return self._result()
+
+    @property
+    def generation(self) -> int:
+        """The current generation of all islands; of the one that is furthest if an island has met the target."""
+        return max(population.generation for population in self.populations)
+
+    def _solutions(self) -> list[tuple[int, int, Solution]]:
+        """Return generation, island and solution of the islands that have met the target, the earliest first."""
+        found = [
+            (population.solution.genome.genomes.generation, island, population.solution)
+            for island, population in enumerate(self.populations)
+            if population.solution is not None
+        ]
+        return sorted(found, key=lambda each: each[:2])
+
+    def _migrate(self, best: Sequence[Genomes]) -> None:
+        """Give migrants to each island; `best` are the best genomes of each."""
+        for island, population in enumerate(self.populations):
+            sources = self._sources(island)
+            chosen = [
+                best[source].take(np.array([sources[:k].count(source)])) for k, source in enumerate(sources)
+            ]
+            if chosen:
+                population.immigrate(Genomes.concatenate(chosen))
+
+    def _sources(self, island: int) -> list[int]:
+        """Return the island from which each migrant comes."""
+        count = len(self.populations)
+        if count == 1:
+            return []
+        if self._topology == "ring":
+            return [(island - 1) % count] * self._migrants
+        if self._topology == "complete":
+            steps = [(self.round * self._migrants + k) % (count - 1) for k in range(self._migrants)]
+        else:
+            random = np.random.default_rng([self.config.seed, self.round, island])
+            steps = random.integers(count - 1, size=self._migrants).tolist()
+        return [(island + 1 + step) % count for step in steps]
+
+    def _result(self) -> IslandsResult:
+        histories = [population.history for population in self.populations]
+        size = self.config.population_size * len(self.populations)
+        solutions = self._solutions()
+        if solutions:
+            generation, _, (genome, fitness, _) = solutions[0]
+            return IslandsResult(genome, fitness, True, generation + 1, size * (generation + 1), histories)
+        best = max(self.populations, key=lambda population: population.best_fitness)
+        if best.best is None:
+            raise ValueError("generations: must allow to evaluate generation 0, got 0")
+        reached = self.generation
+        return IslandsResult(best.best, best.best_fitness, False, reached, size * reached, histories)
+
+    def _to_arrays(self) -> Arrays:
+        head = {"islands": np.array(len(self.populations)), "round": np.array(self.round)}
+        return head | {
+            f"island{k}.{name}": array
+            for k, population in enumerate(self.populations)
+            for name, array in to_arrays(population).items()
+        }
+
+    def _restore(self, arrays: Arrays, path: str | Path) -> None:
+        """Set the state from a checkpoint's arrays, all of which are checked."""
+        where = shorten_path(path)
+        try:
+            count, number = (int(arrays[name]) for name in ("islands", "round"))
+            if count != len(self.populations):
+                raise ValueError(f"islands: the checkpoint has {count}, got {len(self.populations)}")
+            populations = [_to_population(select_group(f"island{k}", arrays)) for k in range(count)]
+        except KeyError as error:
+            raise CheckpointError(f"{where}: holds no islands, there is no array {error}") from None
+        except ValueError as error:
+            raise CheckpointError(f"{where}: {shorten(str(error), 500)}") from None
+        for island, population in enumerate(populations):
+            if population.config != _island_config(self.config, island):
+                raise ValueError(f"config: differs from that of {where}; use the same settings to go on")
+        self.populations, self.round = populations, number
+
+
+class _Round(NamedTuple):
+    """What a worker needs to evolve an island up to a generation."""
+
+    make_evaluator: Callable[[], Any]
+    target: Target
+    until: int
+    most: int
+    state: Arrays
+
+
+class _Done(NamedTuple):
+    """An island after a round."""
+
+    state: Arrays
+    best: Genomes
+    """The best genomes of the last evaluated generation, the best first."""
+
+
+def do_round(task: _Round) -> _Done:
+    """Evolve an island up to the end of a round, or until it meets the target."""
+    population = _to_population(task.state)
+    evaluator = task.make_evaluator()
+    try:
+        if population.evaluator_state and isinstance(evaluator, Restorable):
+            evaluator.restore(population.evaluator_state)
+        genomes, fitness = population.genomes, np.zeros(len(population.genomes))
+        while population.generation < task.until and population.solution is None:
+            genomes, fitness, _ = population._run_generation(evaluator)
+            population.solution = task.target.find_solution(genomes, fitness)
+        if isinstance(evaluator, Stateful):
+            population.evaluator_state = evaluator.state()
+    finally:
+        getattr(evaluator, "close", lambda: None)()
+    order = np.argsort(-fitness, kind="stable")[: task.most]
+    return _Done(to_arrays(population), genomes.take(order))
+
+
+def _do_rounds(
+    tasks: Sequence[_Round], workers: int, executor: concurrent.futures.Executor | None
+) -> Iterator[_Done]:
+    if executor is not None:
+        return executor.map(do_round, tasks)
+    if workers == 1:
+        return map(do_round, tasks)
+    with WorkerProcesses(do_round, workers) as processes:
+        return iter(list(processes.map(tasks, [f"island {k}" for k in range(len(tasks))])))
+
+
+def _to_population(state: Arrays) -> Population:
+    """Return the population with a state, whose arrays stay as they are."""
+    own = {name: array.copy() for name, array in state.items()}
+    return from_arrays(own, Population._without_genomes)
+
+
+def _island_config(config: Config, island: int) -> Config:
+    seed = int(np.random.SeedSequence([config.seed, island]).generate_state(1, np.uint64)[0] >> 1)
+    return config.updated(seed=seed)
+
+
+def _check(
+    config: Any, make_evaluator: Any, islands: Any, migrate_every: Any, migrants: Any, topology: Any
+) -> None:
+    """Raise ValueError for the first wrong argument."""
+    if not isinstance(config, Config):
+        raise ValueError(f"config: must be a Config, got {quote(config)}")
+    if config.innovation != "hashed":
+        raise ValueError(
+            f'innovation: must be "hashed" for islands, which number genes alike without a common table, '
+            f"got {config.innovation!r}"
+        )
+    for name, value, most in (
+        ("islands", islands, 10_000),
+        ("migrate_every", migrate_every, 10**9),
+        ("migrants", migrants, config.population_size // 2),
+    ):
+        least = 0 if name == "migrants" else 1
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"{name}: must be an integer from {least} to {most}, got {quote(value)}")
+    if topology not in ("ring", "complete", "random"):
+        raise ValueError(f"topology: must be ring, complete or random, got {quote(topology)}")
+    if not callable(make_evaluator):
+        raise ValueError(f"make_evaluator: must return a new evaluator, got {quote(make_evaluator)}")
+    evaluator = make_evaluator()
+    try:
+        for name in ("num_inputs", "num_outputs"):
+            known = getattr(evaluator, name, None)
+            if known is not None and known != getattr(config.genome, name):
+                raise ValueError(
+                    f"genome.{name}: must be {known}, as the evaluator has, got {getattr(config.genome, name)}"
+                )
+    finally:
+        getattr(evaluator, "close", lambda: None)()
