@@ -19,8 +19,8 @@ def main(generations: int = 30) -> None:
         train, train_digits, fitness="cross_entropy", standardise=True, learn_steps=20, learn_batch=500
     )
     config = neat.Config.for_task(evaluator, seed=0, genome={"output_activation": "identity"})
-    terminal = neat.reporting.Terminal(species=False)
-    result = neat.Population(config).run(evaluator, generations, reporters=[terminal])
+    progress = neat.reporting.Progress(species=False)
+    result = neat.Population(config).run(evaluator, generations, reporters=[progress])
 
     model = evaluator.model(result.champion)
     model.save("digits.json")

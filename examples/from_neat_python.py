@@ -25,7 +25,7 @@ def main(generations: int = 300, file: str = "config-feedforward") -> None:
         evaluators.PerGenome(evaluate),
         generations,
         fitness_target=threshold,
-        reporters=[neat.reporting.Terminal(species=False)],
+        reporters=[neat.reporting.Progress(species=False)],
     )
     print(evaluators.compile(result.champion).activate(INPUTS).round(3).ravel())
     result.champion.save("winner.json")

@@ -29,6 +29,7 @@ except ImportError:  # Windows has no such module
 _BYTES_OF_OFFSETS = 16  # per genome
 # At most, while links are numbered: ends, order, innovation numbers, and their hash table, which doubles.
 _BYTES_OF_A_LINK = 160
+_LINEAGE_OF_A_GENOME, _LINEAGE_OF_A_LINK = 256, 10  # bytes
 _MOST_UNUSED = 2**20  # links that are numbered before any genome has them
 _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -85,13 +86,14 @@ def check_memory(config: Config) -> None:
 
 
 def _needed_bytes(config: Config) -> float:
-    """Return the bytes for the first population: genomes, children, drafts, and the links to draw from."""
+    """Return the bytes for the first population: genomes, children, drafts, the links to draw from, and the lineage."""
     layers = _layer_sizes(config)
     links = _count_pairs(layers)
     node, connection = (sum(row.dtype.itemsize for row in rows) for rows in (schema.NODE, schema.CONNECTION))
     genome = _BYTES_OF_OFFSETS + node * sum(layers[1:]) + connection * _link_rate(config) * links
     link = _BYTES_OF_A_LINK if _are_links_numbered(config) else 0
-    return 3 * config.population_size * genome + link * links
+    lineage = _LINEAGE_OF_A_GENOME * config.population_size + _LINEAGE_OF_A_LINK * links
+    return 3 * config.population_size * genome + link * links + lineage
 
 
 def _available_bytes() -> float:

@@ -368,7 +368,7 @@ def test_episodes_are_repeated_when_a_worker_was_killed(tmp_path, caplog):
         assert not caplog.records
         flag.touch()
         np.testing.assert_array_equal(evaluator(genomes), expected)
-        assert [record[:2] for record in caplog.record_tuples] == [("evaluators", logging.WARNING)]
+        assert [record[:2] for record in caplog.record_tuples] == [("neat", logging.WARNING)]
         multiprocessing.active_children()[0].kill()  # between two calls
         np.testing.assert_array_equal(evaluator(genomes), expected)
     assert not multiprocessing.active_children()

@@ -149,7 +149,8 @@ def test_random_search_draws_all_numbers_anew(random_generations):
     for earlier, later in itertools.pairwise(random_generations):
         for name in ("connection_weight", "node_bias"):
             old, new = getattr(earlier.arrays, name), getattr(later.arrays, name)
-            assert set(np.intersect1d(old, new)) <= {1.0}  # the weight of a link to a new node
+            same = set(np.intersect1d(old, new)) - {1.0}  # the weight of a link to a new node
+            assert len(same) <= 2  # two of thousands of float32 numbers can be equal by chance
             assert abs(new.mean()) < 6 * 2.0 / len(new) ** 0.5
             assert abs(new.std() - 2.0) < 6 * 2.0 / (2 * len(new)) ** 0.5
 

@@ -14,7 +14,7 @@ from tests.support.evolving import BUSY, evolve, make_config
 @pytest.fixture(scope="module", params=[True, False], ids=["feed-forward", "recurrent"])
 def lineage(request):
     config = make_config(**BUSY).updated(genome={"feed_forward": request.param})
-    return evolve(neat.Population(config), 6).lineage
+    return evolve(neat.Population(config), 9).lineage
 
 
 def places(figure):
@@ -24,7 +24,7 @@ def places(figure):
 
 
 def test_nodes_stay_where_they_are(lineage):
-    genomes = [lineage.champion(generation) for generation in range(6)]
+    genomes = [lineage.champion(generation) for generation in range(9)]
     scene = Scene.of(module._unite(genomes), None, None)
     found = [(draw_network(genome, scene, "caption"), genome) for genome in genomes]
     sizes = {tuple(figure.get_size_inches()) for figure, _ in found}
