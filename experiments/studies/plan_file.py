@@ -24,7 +24,7 @@ from neat.support.validation import Model
 ARMS = "arms"
 """The name of the factor whose values are the arms of a plan."""
 _MOST_ARMS = 1000
-_PLANS_OWN = {"experiment", "generations", "margin", "needs", "settings"}
+_PLANS_OWN = {"experiment", "generations", "margin", "needs", "seeds", "settings"}
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -33,7 +33,7 @@ class StudyPlan(Model):
     """What a plan's file holds."""
 
     tasks: dict[str, dict[str, Any]]
-    """By name: `experiment`, its fields, `generations`, `margin`, `settings` without a preset, and `needs` of all."""
+    """By name: `experiment`, its fields, `generations`, `seeds`, `margin`, `settings` without preset, `needs`."""
     arms: dict[str, dict[str, Any]] = {}
     """Settings by the arm's name."""
     vary: dict[str, list[Any]] = {}
@@ -179,6 +179,7 @@ def _make_task(name: str, fields: Mapping[str, Any], plan: StudyPlan, device: st
             settings=merge(experiment.settings, fields.get("settings", {})),
             needs=merge(experiment.needs, fields.get("needs", {})),
             margin=fields.get("margin"),
+            seeds=fields.get("seeds"),
             identity=identity,
         )
     except (ValueError, TypeError) as error:

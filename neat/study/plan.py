@@ -32,6 +32,7 @@ class StudyTask:
         settings: Settings of the arms without a preset on this task; their own settings override them.
         needs: Settings that the task needs, such as recurrent networks. They override those of the arms.
         margin: The relative difference up to which two arms are equivalent; None for that of the study.
+        seeds: Only this number of the study's seeds, the first ones, for a task whose runs are long; None for all.
         identity: Anything that JSON can hold and that tells this task from another, beside the functions' names.
     """
 
@@ -43,6 +44,7 @@ class StudyTask:
     settings: Mapping[str, Any] = field(default_factory=dict)
     needs: Mapping[str, Any] = field(default_factory=dict)
     margin: float | None = None
+    seeds: int | None = None
     identity: Any = None
 
     @property
@@ -76,6 +78,11 @@ class Plan(NamedTuple):
     recorder: Recorder | None
     limits: dict[str, int]
     """The evaluations after which a run of a task fails: the fewest that its generations allow any arm."""
+
+    def seeds_of(self, task: str, share: float) -> list[int]:
+        """Return a share of a task's seeds, the first ones, at least one."""
+        seeds = list(self.seeds)[: self.tasks[task].seeds]
+        return seeds[: max(1, math.ceil(share * len(seeds) - 1e-9))]
 
 
 def build_config(arm: Mapping[str, Any], task: StudyTask, seed: int, evaluator: Any) -> Config:
@@ -147,6 +154,10 @@ def _settings_of(name: str, arm: Any) -> dict[str, Any]:
 
 
 def _complete(name: str, task: StudyTask, generations: Any, margin: float) -> StudyTask:
+    if task.seeds is not None and (
+        isinstance(task.seeds, bool) or not isinstance(task.seeds, int) or task.seeds < 1
+    ):
+        raise ValueError(f"tasks.{name}.seeds: must be an integer from 1, got {quote(task.seeds)}")
     count = generations if task.generations is None else task.generations
     own = margin if task.margin is None else _check_margin(f"tasks.{name}.margin", task.margin)
     try:

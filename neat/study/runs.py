@@ -59,12 +59,14 @@ class RunRecord(NamedTuple):
         return Key(self.task, self.arm, self.seed)
 
 
-def specs(plan: Plan, seeds: Sequence[int]) -> Iterator[RunSpec]:
-    """Yield all runs, seed by seed, so that an interrupted study has as many runs of each arm."""
-    for seed in seeds:
+def specs(plan: Plan, share: float) -> Iterator[RunSpec]:
+    """Yield a share of all runs, seed by seed, so that an interrupted study has as many runs of each arm."""
+    chosen = {name: set(plan.seeds_of(name, share)) for name in plan.tasks}
+    for seed in plan.seeds:
         for task_name, task in plan.tasks.items():
-            for arm_name, arm in plan.arms.items():
-                yield RunSpec(Key(task_name, arm_name, seed), arm, task, plan.recorder)
+            if seed in chosen[task_name]:
+                for arm_name, arm in plan.arms.items():
+                    yield RunSpec(Key(task_name, arm_name, seed), arm, task, plan.recorder)
 
 
 def do_run(spec: RunSpec) -> RunRecord:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -96,28 +95,34 @@ class Study:
             RuntimeError: A run lost its worker process three times in a row. Finished runs are kept.
         """
         _check_run_arguments(workers, executor, share, timeout)
-        seeds = list(self.plan.seeds)[: max(1, math.ceil(share * len(self.plan.seeds) - 1e-9))]
+        wanted = list(specs(self.plan, share))
         with Store(as_path(folder, "folder"), self.plan) as store:
-            todo = [spec for spec in specs(self.plan, seeds) if spec.key not in store]
-            total, start = len(seeds) * len(self.plan.arms) * len(self.plan.tasks), time.perf_counter()
+            todo = [spec for spec in wanted if spec.key not in store]
+            start = time.perf_counter()
             for count, record in enumerate(do_runs(todo, workers, executor, timeout), 1):
                 store.add(record)
                 if progress is not None:
                     seconds = time.perf_counter() - start
                     remaining = seconds / count * (len(todo) - count)
-                    progress(StudyProgress(total - len(todo) + count, total, seconds, remaining))
-            return self._write(store, seeds)
+                    done = len(wanted) - len(todo) + count
+                    progress(StudyProgress(done, len(wanted), seconds, remaining))
+            return self._write(store, share)
 
-    def _write(self, store: Store, seeds: Sequence[int]) -> Report:
+    def _write(self, store: Store, share: float) -> Report:
         """Write everything that follows from the runs, and return the report."""
         # SciPy's statistics take half a second to import.
         from neat.study.figures import draw
         from neat.study.report import make_cell, make_report
 
-        store.write_tables([Key(task, arm, seed) for task, arm in self._cells() for seed in seeds])
+        keys = {
+            (task, arm): [Key(task, arm, seed) for seed in self.plan.seeds_of(task, share)]
+            for task in self.plan.tasks
+            for arm in self.plan.arms
+        }
+        store.write_tables([key for own in keys.values() for key in own])
         cells, curves = {}, {}
-        for task, arm in self._cells():
-            records = list(store.records(Key(task, arm, seed) for seed in seeds))
+        for (task, arm), own in keys.items():
+            records = list(store.records(own))
             limit = self.plan.limits[task] if self.plan.tasks[task].has_criterion else None
             cells[task, arm] = make_cell([record.row for record in records], limit)
             curves[task, arm] = [np.array(record.curves["best_ever"]) for record in records]
@@ -127,9 +132,6 @@ class Study:
         write_atomically(store.folder / "report.json", report.to_json())
         write_atomically(store.folder / "report.md", report.to_markdown(figures))
         return report
-
-    def _cells(self) -> list[tuple[str, str]]:
-        return [(task, arm) for task in self.plan.tasks for arm in self.plan.arms]
 
 
 def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any) -> None:

@@ -115,6 +115,15 @@ def test_a_finished_run_is_not_repeated(tmp_path):
     study().run(tmp_path / "s", progress=pytest.fail)
 
 
+def test_a_task_can_have_fewer_seeds(finished, tmp_path):
+    few = StudyTask(study_tasks.weights, generations=3, measures=study_tasks.count_links, seeds=1)
+    report = study(tasks={**TASKS, "weights": few}).run(tmp_path / "s")
+    assert [row.runs for row in report.arms] == [3, 3, 1, 1]
+    report = study().run(tmp_path / "s")
+    assert [row.runs for row in report.arms] == [3, 3, 3, 3]
+    assert files(tmp_path / "s") == files(finished[0])
+
+
 def test_a_torn_line_of_the_journal_is_done_again(finished, tmp_path):
     study().run(tmp_path / "s")
     journal = tmp_path / "s" / "journal.jsonl"
@@ -181,6 +190,7 @@ WRONG = {
     "tasks.t.margin: must be a number above 0, got nan": {
         "tasks": {"t": StudyTask(study_tasks.xor, margin=math.nan)}
     },
+    "tasks.t.seeds: must be an integer from 1, got 0": {"tasks": {"t": StudyTask(study_tasks.xor, seeds=0)}},
     "pairs: must be pairs of two arms, got ('global', 'global')": {"pairs": [("global", "global")]},
     "pairs: there is no arm 'globl'; did you mean global?": {"pairs": [("pairing", "globl")]},
 }
