@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from experiments.cli.flags import read
 from experiments.studies.plan_file import StudyPlan, load_plan, make_study, parse_factor
@@ -37,6 +37,8 @@ class StudyOptions:
     """Most generations of a run; default: the plan's, or the experiment's own."""
     margin: float | None = None
     """Relative difference of the mean evaluations up to which two arms are equivalent; default: the plan's, or 0.1."""
+    record: Literal["mating"] | None = None
+    """What else to keep of each generation: mating is how alike mates are, and which innovations arise again."""
     share: float = 1.0
     """Do only this share of the seeds, the first ones."""
     workers: int = 1
@@ -123,7 +125,7 @@ def _with_options(plan: StudyPlan, options: StudyOptions) -> StudyPlan:
     """Return the plan with what the command line overrides."""
     values: dict[str, Any] = {
         name: getattr(options, name)
-        for name in ("compare", "seeds", "first_seed", "generations", "margin")
+        for name in ("compare", "seeds", "first_seed", "generations", "margin", "record")
         if getattr(options, name) is not None
     }
     if options.vary:

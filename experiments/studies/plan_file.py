@@ -9,7 +9,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from experiments.runs.description import file_digests
 from experiments.tasks.experiment import Experiment, find_experiment, suggestion
 from neat import Study, StudyTask
 from neat.config.config import merge
+from neat.study import MatingRecorder
 from neat.support.messages import quote, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 from neat.support.validation import Model
@@ -46,6 +47,8 @@ class StudyPlan(Model):
     """The most generations of a run; default: the experiment's own."""
     compare: str | None = None
     """The setting whose values are compared, with the first, or "arms"; default: arms, or the first that varies."""
+    record: Literal["mating"] | None = None
+    """What else to keep of each generation, see `neat.study.MatingRecorder`."""
     margin: float = 0.1
     """Relative difference of the mean evaluations up to which two arms are equivalent."""
 
@@ -91,7 +94,8 @@ def make_study(plan: StudyPlan, device: str, folder: Path) -> Study:
     arms, pairs = _make_arms(plan)
     tasks = {name: _make_task(name, fields, plan, device, folder) for name, fields in plan.tasks.items()}
     seeds = range(plan.first_seed, plan.first_seed + plan.seeds)
-    return Study(arms, tasks, seeds, pairs=pairs, margin=plan.margin)
+    recorder = MatingRecorder if plan.record == "mating" else None
+    return Study(arms, tasks, seeds, pairs=pairs, margin=plan.margin, recorder=recorder)
 
 
 def _parse_value(text: str) -> Any:

@@ -302,7 +302,7 @@ def _draw_nodes(axes: Axes, drawing: _Drawing, genome: Genome) -> None:
     )
     axes.add_collection(circles, autolim=False)
 
-    size = _font_size(radius)
+    size, label_of = _font_size(radius), genome.node_labels
     for node in nodes:
         x, y = plan.position[node]
         if node in labels.name:
@@ -310,7 +310,7 @@ def _draw_nodes(axes: Axes, drawing: _Drawing, genome: Genome) -> None:
             look: Any = {"ha": side, "va": "center", "fontsize": size + 1.5, "parse_math": False}
             axes.text(x + end * 1.35 * radius, y, labels.name[node], **look)
         else:
-            text = str(genome.node_labels[node])
+            text = str(label_of[node])
             small = size * min(1.0, 3.2 / len(text))
             axes.text(x, y, text, ha="center", va="center", fontsize=small, zorder=4)
         if with_text and node in labels.function and (text := labels.text(node)):

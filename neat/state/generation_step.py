@@ -11,6 +11,7 @@ from neat.evolution import selection, speciation
 from neat.evolution.descent import Membership
 from neat.evolution.evaluation_results import merge_learned
 from neat.evolution.history import GENERATION, make_species_rows
+from neat.evolution.numbering import Requests
 from neat.evolution.offspring import OffspringMaker
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan, Ranking
@@ -30,6 +31,10 @@ class GenerationStep(RunState):
     Args:
         config: The settings.
         workers: The threads that make the offspring; None for the shared threads.
+
+    Attributes:
+        parent_fitness: float64 (P,), the fitness of the generation before, -inf where it was invalid. NaN before the
+            first step of this object.
     """
 
     def __init__(self, config: Config, workers: parallel.Workers | None = None) -> None:
@@ -42,6 +47,12 @@ class GenerationStep(RunState):
         self._stagnation = to_record(config.stagnation)
         self._offspring_maker = OffspringMaker(self._run_settings, size)
         self._species_of = np.empty(size, np.int64)
+        self.parent_fitness = np.full(size, np.nan)
+
+    @property
+    def requests(self) -> Requests:
+        """The additions that the children of the last step requested, with their ids. The next step overwrites them."""
+        return self._offspring_maker.requests
 
     def _set_genomes(self, generation: int, genes: GenomeArrays) -> None:
         super()._set_genomes(generation, genes)
@@ -180,6 +191,7 @@ class GenerationStep(RunState):
         self.generation += 1
         self._update_view()
         self.first_parent, self.second_parent, self.birth = plan.first, plan.second, plan.birth
+        self.parent_fitness = fitness
         if kept >= 0:
             self.kept = int(np.flatnonzero((plan.first == kept) & (plan.second < 0) & ~plan.mutates)[0])
         return plan

@@ -13,6 +13,8 @@ import numpy as np
 from neat.study import statistics
 from neat.study.statistics import Interval, Outcomes, Ratio, Verdict
 
+_MOST_COLUMNS = 8  # of a table of measures, so that it fits a terminal
+
 
 class Cell(NamedTuple):
     """The runs of an arm on a task, in the order of their seeds.
@@ -182,11 +184,14 @@ def _arm_tables(rows: Sequence[ArmResult]) -> list[str]:
         if row.success is not None
     ]
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
-    measures = [[row.arm, *(_interval(row.measures.get(name), _digits) for name in names)] for row in rows]
     parts = (
         [*_table(["", "solved", "median evaluations", "restricted mean"], outcomes), ""] if outcomes else []
     )
-    return [*parts, *_table(["mean", *(name.replace("_", " ") for name in names)], measures)]
+    for begin in range(0, len(names), _MOST_COLUMNS):
+        shown = names[begin : begin + _MOST_COLUMNS]
+        cells = [[row.arm, *(_interval(row.measures.get(name), _digits) for name in shown)] for row in rows]
+        parts += [*_table(["mean", *(name.replace("_", " ") for name in shown)], cells), ""]
+    return parts[:-1]
 
 
 def _solved(row: ArmResult) -> str:

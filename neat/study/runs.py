@@ -87,7 +87,7 @@ def do_run(spec: RunSpec) -> RunRecord:
         measures = {} if task.measures is None else task.measures(result.champion, evaluator)
     finally:
         close_evaluator(evaluator)
-    champion, history = result.champion, result.history.generations
+    champion, history, members = result.champion, result.history.generations, result.history.species
     row = {
         "solved": result.solved,
         "generations": result.generations,
@@ -96,6 +96,8 @@ def do_run(spec: RunSpec) -> RunRecord:
         "hidden_nodes": len(champion.hidden_ids),
         "enabled_connections": sum(connection["enabled"] for connection in champion.connections),
         "species": float(history["species"].mean()),
+        "species_size": float(members["size"].mean()),
+        "species_life": len(members) / len(np.unique(members["id"])),
     }
     curves = {name: history[name] for name in CURVES}
     for recorder in recorders:

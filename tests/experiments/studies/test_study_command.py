@@ -79,6 +79,22 @@ def test_experiments_need_no_file(tmp_path, monkeypatch, capsys):
     assert "default" in capsys.readouterr().out
 
 
+def test_mates_are_recorded_on_demand(tmp_path, capsys):
+    (tmp_path / "plan.toml").write_text('record = "mating"\nseeds = 1\ngenerations = 2\n[tasks.xor]\n')
+    given = (
+        ["xor", "--seeds", "1", "--generations", "2", "--record", "mating"],
+        [str(tmp_path / "plan.toml")],
+    )
+    tables = []
+    for k, arguments in enumerate(given):
+        assert main(["study", *arguments, "--output", str(tmp_path / f"{k}"), "--quiet"]) == 0
+        tables.append((tmp_path / f"{k}" / "runs.csv").read_text())
+    assert tables[0] == tables[1] and ",matching,disjoint,excess," in tables[0].splitlines()[0]
+    again = ["xor", "--seeds", "1", "--generations", "2", "--output", str(tmp_path / "0"), "--quiet"]
+    assert main(["study", *again]) == 2
+    assert "recorder: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "factor"),
     [
@@ -126,6 +142,7 @@ WRONG = {
         "seed",
     ],
     "--wokers: there is no such option; did you mean --workers?": ["xor", "--wokers", "2"],
+    "invalid choice 'mates' for argument '--record'": ["xor", "--record", "mates"],
     "share: must be above 0 and at most 1, got 2.0": ["xor", "--share", "2"],
     "missing.toml: cannot be read: No such file or directory": ["missing.toml"],
 }
@@ -146,6 +163,7 @@ def test_wrong_commands_are_refused(message, tmp_path, monkeypatch, capsys):
         ("", "plan.toml: tasks: must be given"),
         ("[tasks.xr]", "tasks.xr: experiment: must be one of"),
         ("[tasks.xor]\nbits = 3", "tasks.xor: bits: there is no such field"),
+        ("record = 'mates'\n[tasks.xor]", "record: input should be 'mating', got 'mates'"),
         ("sed = 3\n[tasks.xor]", "sed: there is no such field; did you mean seeds?"),
         ("seeds = 0\n[tasks.xor]", "seeds: input should be greater than or equal to 1, got 0"),
         ("[tasks.xor]\n[arms.a]\nseeed = 3", "arms.a on tasks.xor: seeed: there is no such field"),
