@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_seconds
+from evaluators.checks import as_float32, check_choice, check_count, check_seconds
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
 from evaluators.episodes.base import as_champion
@@ -29,9 +30,11 @@ from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome.genome import Genome, Genomes
 from neat.kernels import rng
 from neat.kernels.work_pieces import pieces_of
-from neat.processes.worker_processes import WorkerProcesses, check_importable
+from neat.processes.worker_processes import RETRIES, WorkerProcesses, check_importable
 from neat.support.messages import quote, shorten, summarise_error
 from neat.support.validation import to_number
+
+_log = logging.getLogger("evaluators")
 
 _NO_KEY = rng.Key(0, 0, 0)  # type: ignore[arg-type]
 
@@ -112,9 +115,9 @@ class PerGenome:
     A frame is a picture, uint8 (height, width, 3), or a list of `evaluators.environments.shapes`, or a function without
     arguments that returns one of these. Only `record` looks at frames, so a function costs evolution nothing.
 
-    A worker process that dies is replaced, and its genomes are evaluated again, at most
-    `neat.processes.worker_processes.RETRIES` times. The fitness depends neither on this nor on the number of workers. A
-    function that raises an exception is not called again.
+    A worker process that dies is replaced, and its genomes are evaluated again, at most `retries` times. The fitness
+    depends neither on this nor on the number of workers. A function that raises an exception is not called again. Seed
+    random numbers by `network.seed`, so that runs repeat.
 
     Args:
         function: Takes a `Network` and returns its fitness; higher is better. With several workers it must be
@@ -124,6 +127,9 @@ class PerGenome:
             end with `close`, with the `with` block, or with this process.
         timeout: Seconds that one call of the function may take; a worker that takes longer is replaced like one that
             died. Genomes are then sent to the workers one by one, which takes about 0.4 ms each. None: no limit.
+        retries: How often genomes are evaluated again after their worker died or took too long.
+        on_error: What happens if the function raises for a genome, or its workers are lost. "raise": the call raises.
+            "worst": the genome gets the fitness −inf, and the log says why; genomes are then sent one by one too.
 
     Raises:
         ValueError: `workers` or `timeout` is not a positive number, `timeout` is given without workers, or the function
@@ -135,6 +141,8 @@ class PerGenome:
         function: Callable[[Network], float | Generator[Any, None, float]],
         workers: int = 1,
         timeout: float | None = None,
+        retries: int = RETRIES,
+        on_error: Literal["raise", "worst"] = "raise",
     ) -> None:
         if not callable(function):
             raise ValueError(f"function: expected a function of a network, got {quote(function)}")
@@ -146,11 +154,15 @@ class PerGenome:
                 raise ValueError(
                     "timeout: needs workers of at least 2, since only processes can be ended, got 1"
                 )
+        check_count("retries", retries, 0)
+        check_choice("on_error", on_error, ("raise", "worst"))
         if workers > 1:
             check_importable("function", function, ", or use workers=1")
         self.function = function
         self.workers = int(workers)
         self.timeout = timeout
+        self.retries = int(retries)
+        self.on_error = on_error
         self._pool: WorkerProcesses | None = None
 
     def __call__(self, genomes: Genomes) -> np.ndarray:
@@ -166,24 +178,40 @@ class PerGenome:
         )
         key = rng.Key(genomes.seed, genomes.generation, genomes.first)  # type: ignore[arg-type]
         if self.workers == 1:
-            return np.array(
-                [_evaluate(self.function, compiled, index, key) for index in range(len(compiled))]
-            )
+            return np.array([self._call(compiled, index, key) for index in range(len(compiled))])
         if self._pool is None:
             if self.timeout is not None:  # workers find the compiled code on disk
                 networks.activate(np.zeros((1, networks.num_inputs)))
             self._pool = WorkerProcesses(
-                functools.partial(_evaluate_networks, self.function), self.workers, self.timeout
+                functools.partial(_evaluate_networks, self.function),
+                self.workers,
+                self.timeout,
+                retries=self.retries,
             )
-        count = len(networks) if self.timeout else min(len(networks), 4 * self.workers)
+        keeps_errors = self.on_error == "worst"
+        count = len(networks) if self.timeout or keeps_errors else min(len(networks), 4 * self.workers)
         chunks = np.array_split(np.arange(len(networks)), count)
         tasks = [
             (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), _move(key, int(chunk[0])), _registered_names())
             for chunk in chunks
         ]
+        names = [_describe_genomes(genomes.first + chunk) for chunk in chunks]
+        results = (self._pool.map_with_errors if keeps_errors else self._pool.map)(tasks, names)
         return np.concatenate(
-            list(self._pool.map(tasks, [_describe_genomes(genomes.first + chunk) for chunk in chunks]))
+            [
+                _worst(name, result) if isinstance(result, Exception) else result
+                for name, result in zip(names, results, strict=True)
+            ]
         )
+
+    def _call(self, networks: CompiledNetworks, index: int, key: rng.Key) -> float:
+        """Return the fitness of one network, evaluated in this process."""
+        try:
+            return _evaluate(self.function, networks, index, key)
+        except Exception as error:
+            if self.on_error == "raise":
+                raise
+            return _worst(f"genome {key.genome + index}", error)[0]
 
     def model(self, champion: Genome) -> Model:
         """Return a model of a genome, whose `predict` and `act` return the outputs of its network.
@@ -236,6 +264,12 @@ class PerGenome:
 
 def _describe_genomes(chunk: np.ndarray) -> str:
     return f"genome {chunk[0]}" if len(chunk) == 1 else f"genomes {chunk[0]} to {chunk[-1]}"
+
+
+def _worst(name: str, error: Exception) -> list[float]:
+    """Return the fitness of a genome that failed, and log why."""
+    _log.warning("%s gets the worst fitness: %s", name, summarise_error(error))
+    return [-np.inf]
 
 
 def _registered_names() -> tuple[str, ...]:

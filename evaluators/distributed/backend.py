@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import itertools
 import logging
+import time
 import uuid
 from typing import NamedTuple, Protocol
 
@@ -25,6 +26,28 @@ class Event(NamedTuple):
     """Why it was lost; continues "a worker …"."""
     is_suspect: bool = True
     """Whether the chunk may have caused the loss."""
+
+
+class Attempt(NamedTuple):
+    """A chunk that a worker has."""
+
+    key: int
+    seconds: float | None
+    """What it may take; None: no limit."""
+    begun: float
+    """When it was handed out, by `time.monotonic`."""
+
+    @classmethod
+    def now(cls, key: int, seconds: float | None) -> Attempt:
+        """Return an attempt that begins."""
+        return cls(key, seconds, time.monotonic())
+
+    @property
+    def loss(self) -> str:
+        """Why it is lost, as in `Event`; empty unless it takes too long."""
+        if self.seconds is None or time.monotonic() - self.begun <= self.seconds:
+            return ""
+        return f"took more than {self.seconds:g} s (timeout)"
 
 
 class Backend(Protocol):
@@ -52,8 +75,12 @@ class Backend(Protocol):
             RuntimeError: No worker starts.
         """
 
-    def submit(self, begin: int, end: int) -> int:
-        """Give genomes `begin` to `end` to an idle slot, and return a key for this attempt."""
+    def submit(self, begin: int, end: int, seconds: float | None) -> int:
+        """Give genomes `begin` to `end` to an idle slot, and return a key for this attempt.
+
+        If it takes longer than `seconds`, it is lost, also after the end of the job, and its worker is killed if that
+        is possible.
+        """
 
     def wait(self, seconds: float) -> list[Event]:
         """Return what has happened, after at most these seconds.
@@ -61,9 +88,6 @@ class Backend(Protocol):
         Raises:
             RuntimeError: No worker lives, and none starts any more.
         """
-
-    def abandon(self, key: int, reason: str) -> list[Event]:
-        """Give an attempt up, whose worker is killed if that is possible; return its event and those of its worker."""
 
     def close(self) -> None:
         """End the workers."""
@@ -108,7 +132,7 @@ class ExecutorBackend:
         self._token, self._keys = uuid.uuid4().hex, itertools.count()
         self._probe: Job | None = None
         self._admission = Admission()
-        self._futures: dict[concurrent.futures.Future[Answer], int] = {}
+        self._futures: dict[concurrent.futures.Future[Answer], Attempt] = {}
         self._abandoned: set[concurrent.futures.Future[Answer]] = set()
         self.deaths = 0
 
@@ -134,16 +158,17 @@ class ExecutorBackend:
         if self._probe is None and self._probe_size:
             self._probe = make_probe(job, self._probe_size)
 
-    def submit(self, begin: int, end: int) -> int:
+    def submit(self, begin: int, end: int, seconds: float | None) -> int:
         """Give a part of the genomes to the executor."""
         # Each chunk takes only its own genes along.
         part = self._job._replace(genomes=self._job.genomes.part(begin, end))
         arguments = (self._token, self._make, self._probe, part, 0, end - begin)
         key = next(self._keys)
         try:
-            self._futures[self._executor.submit(answer_in_process, *arguments)] = key
+            future = self._executor.submit(answer_in_process, *arguments)
         except RuntimeError as error:  # it is broken or closed
             raise RuntimeError(f"executor: {summarise_error(error)}") from error
+        self._futures[future] = Attempt.now(key, seconds)
         return key
 
     def wait(self, seconds: float) -> list[Event]:
@@ -155,7 +180,14 @@ class ExecutorBackend:
         done, _ = concurrent.futures.wait(
             self._futures, seconds, return_when=concurrent.futures.FIRST_COMPLETED
         )
-        return [Event(self._futures.pop(future), self._answer(future)) for future in done]
+        events = [Event(self._futures.pop(future).key, self._answer(future)) for future in done]
+        for future, attempt in list(self._futures.items()):
+            if attempt.loss:  # its worker is missing until it has finished
+                events.append(Event(attempt.key, None, attempt.loss))
+                del self._futures[future]
+                if not future.cancel():
+                    self._abandoned.add(future)
+        return events
 
     def _answer(self, future: concurrent.futures.Future[Answer]) -> Answer:
         try:
@@ -169,14 +201,6 @@ class ExecutorBackend:
         if refusal is not None:
             raise RuntimeError(f"executor: {refusal}")
         return answer
-
-    def abandon(self, key: int, reason: str) -> list[Event]:
-        """Wait no longer for an attempt; its worker is missing until it has finished."""
-        future = next(each for each, own in self._futures.items() if own == key)
-        del self._futures[future]
-        if not future.cancel():
-            self._abandoned.add(future)
-        return [Event(key, None, reason)]
 
     def close(self) -> None:
         """Cancel what has not begun; the executor is the caller's."""

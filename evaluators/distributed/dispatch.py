@@ -84,10 +84,6 @@ class Dispatch:
             self._hand_out()
             for event in self._backend.wait(self._patience()):
                 left -= self._handle(event)
-            for key in self._find_late():
-                reason = f"took more than {self._policy.timeout:g} s for a genome (timeout)"
-                for event in self._backend.abandon(key, reason):
-                    left -= self._handle(event)
         return self._outcome()
 
     def _hand_out(self) -> None:
@@ -96,7 +92,8 @@ class Dispatch:
             if chunk is None:
                 return
             if not chunk.is_done:
-                key = self._backend.submit(chunk.begin, chunk.end)
+                limit = None if self._policy.timeout is None else self._policy.timeout * len(chunk)
+                key = self._backend.submit(chunk.begin, chunk.end, limit)
                 chunk.attempts[key] = time.monotonic()
                 self._under_way[key] = chunk
 
@@ -113,17 +110,6 @@ class Dispatch:
     def _patience(self) -> float:
         """Return the seconds after which to look at chunks that are under way."""
         return _POLL if self._policy.timeout is None else min(_POLL, self._policy.timeout / 2)
-
-    def _find_late(self) -> list[int]:
-        """Return the keys of attempts that have taken longer than the timeout allows."""
-        if self._policy.timeout is None:
-            return []
-        now = time.monotonic()
-        late = []
-        for key, chunk in self._under_way.items():
-            if now - chunk.attempts[key] > self._policy.timeout * len(chunk):
-                late.append(key)
-        return late[:1]  # its worker may have had the others too
 
     def _handle(self, event: Event) -> int:
         """Note an event; return how many genomes are finished by it."""

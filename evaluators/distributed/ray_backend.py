@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import time
 from typing import Any, NamedTuple
 
-from evaluators.distributed.backend import Admission, Event, log, make_probe
+from evaluators.distributed.backend import Admission, Attempt, Event, log, make_probe
 from evaluators.distributed.worker import Answer, Introduction, Job, WorkerEvaluators
 from neat.kernels import parallel
 from neat.processes.worker_processes import START_TIMEOUT
 from neat.support.messages import quote, shorten, summarise_error
 
+_CONNECT_TIMEOUT = 10.0  # seconds
 _MOST_FAILED_STARTS = 3  # in a row, after which no further worker is started
 
 
@@ -36,7 +38,7 @@ class _Worker:
     def __init__(self, actor: Any, slots: int) -> None:
         self.actor = actor
         self.slots = slots
-        self.keys: dict[Any, int] = {}  # of the chunks under way, by Ray's reference to the answer
+        self.attempts: dict[Any, Attempt] = {}  # by Ray's reference to the answer
         self.is_ready = False
         self.name = "that has not started"
 
@@ -115,7 +117,7 @@ class RayBackend:
     @property
     def idle_slots(self) -> int:
         """The number of their threads that do nothing."""
-        return sum(worker.slots - len(worker.keys) for worker in self._workers if worker.is_ready)
+        return sum(worker.slots - len(worker.attempts) for worker in self._workers if worker.is_ready)
 
     def begin(self, job: Job) -> None:
         """Put a job into the object store, start the actors that are missing, and wait for the first."""
@@ -126,18 +128,19 @@ class RayBackend:
         while not self.workers:
             self.wait(1.0)  # no chunk of this job is under way
 
-    def submit(self, begin: int, end: int) -> int:
+    def submit(self, begin: int, end: int, seconds: float | None) -> int:
         """Give a chunk to the actor with the most idle threads."""
         worker = max(
-            (each for each in self._workers if each.is_ready), key=lambda each: each.slots - len(each.keys)
+            (each for each in self._workers if each.is_ready),
+            key=lambda each: each.slots - len(each.attempts),
         )
         key = next(self._keys)
-        worker.keys[worker.actor.answer.remote(self._job, begin, end)] = key
+        worker.attempts[worker.actor.answer.remote(self._job, begin, end)] = Attempt.now(key, seconds)
         return key
 
     def wait(self, seconds: float) -> list[Event]:
         """Return answers and losses; actors that have started become ready."""
-        owners = {reference: worker for worker in self._workers for reference in worker.keys}
+        owners = {reference: worker for worker in self._workers for reference in worker.attempts}
         references = [*owners, *self._starts]
         if not references:
             self._replace()
@@ -151,17 +154,20 @@ class RayBackend:
         for reference in done:
             if reference in self._starts:
                 self._welcome(reference)
-            elif reference in owners[reference].keys:
+            elif reference in owners[reference].attempts:
                 events += self._receive(owners[reference], reference)
+        for worker in list(self._workers):
+            events += self._end_late(worker)
         self._check_waiting()
         return events
 
-    def abandon(self, key: int, reason: str) -> list[Event]:
-        """Kill the actor, since Ray cannot cancel what an actor does."""
-        worker = next(each for each in self._workers if key in each.keys.values())
-        events = [Event(own, None, reason, is_suspect=own == key) for own in worker.keys.values()]
+    def _end_late(self, worker: _Worker) -> list[Event]:
+        """Kill an actor of which a chunk takes too long, since Ray cannot cancel what an actor does."""
+        losses = {attempt.key: attempt.loss for attempt in worker.attempts.values()}
+        if not any(losses.values()):
+            return []
         self._drop(worker)
-        return events
+        return [Event(key, None, loss, is_suspect=bool(loss)) for key, loss in losses.items()]
 
     def close(self) -> None:
         """Kill the actors, and end a cluster that this object has started."""
@@ -176,10 +182,11 @@ class RayBackend:
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            events = [Event(key, None, f"was lost: {_describe(error)}") for key in worker.keys.values()]
+            loss = f"was lost: {_describe(error)}"
+            events = [Event(each.key, None, loss) for each in worker.attempts.values()]
             self._drop(worker)
             return events
-        return [Event(worker.keys.pop(reference), answer)]
+        return [Event(worker.attempts.pop(reference).key, answer)]
 
     def _welcome(self, reference: Any) -> None:
         """Let an actor that has started work, or refuse it."""
@@ -244,16 +251,24 @@ def _connect(cluster: str) -> tuple[Any, bool]:
         return ray, False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
+        _check_reachable(cluster)
         # Actors log through the driver otherwise, and the dashboard needs packages that the extra does not install.
         ray.init(
             address=cluster, log_to_driver=False, include_dashboard=False if cluster == "local" else None
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"cluster: expected 'auto', 'local' or the address of a running Ray cluster, got {quote(cluster)} "
             f"({shorten(str(error), 300)})"
         ) from None
     return ray, True
+
+
+def _check_reachable(cluster: str) -> None:
+    """Raise an OSError if nothing listens at an address; Ray itself tries for minutes."""
+    host, colon, port = cluster.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
 
 
 def _describe(error: Exception) -> str:

@@ -39,30 +39,36 @@ class WorkerLost(Exception):
         self.is_final = is_final
 
 
+class TaskLost(RuntimeError):
+    """A task lost its worker process in every attempt."""
+
+
 class _Cancelled(Exception):
     """The work of a worker was cancelled."""
 
 
-def retry_lost_work(attempt: Callable[[], Any], work: str) -> Any:
-    """Return the result of `attempt`; call it again, at most `RETRIES` times, if it loses a worker process.
+def retry_lost_work(attempt: Callable[[], Any], work: str, retries: int | None = None) -> Any:
+    """Return the result of `attempt`; call it again if it loses a worker process.
 
     Args:
         attempt: Does the work; called again only if it raises WorkerLost. Other exceptions pass through.
         work: Name of the work, for the log and the error.
+        retries: The most further calls; None: `RETRIES`.
 
     Raises:
-        RuntimeError: A worker process was lost each time, or cannot start.
+        TaskLost: A worker process was lost each time.
+        RuntimeError: It cannot start.
     """
-    for lost in range(1, RETRIES + 2):
+    most = RETRIES if retries is None else retries
+    for lost in range(1, most + 2):
         try:
             return attempt()
         except WorkerLost as loss:
-            if loss.is_final or lost > RETRIES:
+            if loss.is_final or lost > most:
                 times = f", {lost} times in a row" if lost > 1 else ""
-                raise RuntimeError(f"{work}: a worker process {loss}{times}") from None
-            _log.warning(
-                "%s: a worker process %s; its work is repeated (%d of %d)", work, loss, lost, RETRIES
-            )
+                kind = RuntimeError if loss.is_final else TaskLost
+                raise kind(f"{work}: a worker process {loss}{times}") from None
+            _log.warning("%s: a worker process %s; its work is repeated (%d of %d)", work, loss, lost, most)
 
 
 def describe_end(status: int | None, was_ready: bool) -> WorkerLost:
@@ -112,7 +118,7 @@ class WorkerProcesses:
     """Processes that share tasks: each calls a function with one task after the other.
 
     They start with the first tasks and end with `close`, with the `with` block, or with this process. A process that
-    dies or takes too long is replaced, and its task is repeated, at most `RETRIES` times. Any object with `map` and
+    dies or takes too long is replaced, and its task is repeated, at most `retries` times. Any object with `map` and
     `close` can replace this class, for instance to distribute tasks over machines.
 
     Args:
@@ -120,6 +126,7 @@ class WorkerProcesses:
         count: Number of processes.
         timeout: Seconds that a task may take; None: no limit.
         prepare: Called in each process when it has started.
+        retries: The most repetitions of a task; None: `RETRIES`.
     """
 
     def __init__(
@@ -128,7 +135,9 @@ class WorkerProcesses:
         count: int,
         timeout: float | None = None,
         prepare: Callable[[], Any] | None = None,
+        retries: int | None = None,
     ) -> None:
+        self._retries = retries
         self._workers = [_Worker(function, prepare, timeout) for _ in range(count)]
         self._open()
 
@@ -145,12 +154,20 @@ class WorkerProcesses:
         """
         return self._results(tasks, names, iter)
 
+    def map_with_errors(self, tasks: Sequence[Any], names: Sequence[str]) -> Iterator[Any]:
+        """Yield as `map`, with the exception in place of the result of a task that raised or lost all its processes."""
+        return self._results(tasks, names, iter, keeps_errors=True)
+
     def map_unordered(self, tasks: Sequence[Any], names: Sequence[str]) -> Iterator[Any]:
         """Yield the function's results in the order in which they become known; otherwise as `map`."""
         return self._results(tasks, names, as_completed)
 
     def _results(
-        self, tasks: Sequence[Any], names: Sequence[str], in_order: Callable[[list[Any]], Iterator[Any]]
+        self,
+        tasks: Sequence[Any],
+        names: Sequence[str],
+        in_order: Callable[[list[Any]], Iterator[Any]],
+        keeps_errors: bool = False,
     ) -> Iterator[Any]:
         if os.getpid() != self._owner:  # a fork owns neither the processes nor the locks
             for worker in self._workers:
@@ -164,10 +181,13 @@ class WorkerProcesses:
             ]
             try:
                 for job in in_order(jobs):
-                    succeeded, result, unsaved_reason = job.result()
+                    try:
+                        succeeded, result, unsaved_reason = job.result()
+                    except TaskLost as loss:
+                        succeeded, result, unsaved_reason = False, loss, None
                     if unsaved_reason is not None:
                         disk_cache.warn_once(unsaved_reason)
-                    if not succeeded:
+                    if not succeeded and not keeps_errors:
                         raise result
                     yield result
             except BaseException:
@@ -201,7 +221,7 @@ class WorkerProcesses:
         message = pickle.dumps(task)
         worker = self._idle.get()
         try:
-            return retry_lost_work(lambda: worker.call(message, halt), name)
+            return retry_lost_work(lambda: worker.call(message, halt), name, self._retries)
         finally:
             self._idle.put(worker)
 

@@ -61,8 +61,8 @@ EXPECTED = 106.0 * np.arange(10)
 def two_workers():
     made = []
 
-    def make(function):
-        made.append(evaluators.PerGenome(function, workers=2))
+    def make(function, **arguments):
+        made.append(evaluators.PerGenome(function, workers=2, **arguments))
         return made[-1]
 
     yield make
@@ -94,9 +94,26 @@ def test_an_error_in_a_worker_names_the_genome(two_workers):
     assert str(error.value) == "the function failed in a worker for genome 3: KeyError: 'no such thing'"
 
 
-def test_a_worker_that_dies_raises_and_the_next_call_starts_new_ones(two_workers, monkeypatch):
-    monkeypatch.setattr("neat.processes.worker_processes.RETRIES", 0)
-    evaluator = two_workers(dies)
+def dies_at_4(network):
+    if network.activate([1.0])[0] == 4.0:
+        os._exit(3)
+    return fails_at_3(network)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_genomes_that_fail_get_the_worst_fitness(workers, caplog):
+    function, failing = (fails_at_3, [3]) if workers == 1 else (dies_at_4, [3, 4])
+    with evaluators.PerGenome(function, workers=workers, retries=0, on_error="worst") as evaluator:
+        fitness = evaluator(GENOMES)
+    np.testing.assert_array_equal(np.flatnonzero(fitness == -np.inf), failing)
+    assert not fitness[np.delete(np.arange(10), failing)].any()
+    messages = [record.getMessage() for record in caplog.records]
+    assert any(m.startswith("genome 3 gets the worst fitness: ") and "no such thing" in m for m in messages)
+    assert len(messages) == len(failing)
+
+
+def test_a_worker_that_dies_raises_and_the_next_call_starts_new_ones(two_workers):
+    evaluator = two_workers(dies, retries=0)
     message = r"^genomes [02] to [13]: a worker process ended with status 3 before its work was done$"
     for _ in range(2):
         with pytest.raises(RuntimeError, match=message):

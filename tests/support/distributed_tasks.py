@@ -30,6 +30,18 @@ def acting():
     )
 
 
+class Slow(evaluators.Rollout):
+    """A rollout whose genomes take longer, so that workers die amid their chunks."""
+
+    def play_part(self, genomes, *arguments):
+        time.sleep(0.005 * len(genomes))
+        return super().play_part(genomes, *arguments)
+
+
+def slow():
+    return Slow(CartPole(), episodes=3, starts="genome", observations="normalised", device="cpu")
+
+
 def balancing():
     return evaluators.Rollout(CartPole(), episodes=2, device="cpu", combine="sum")
 

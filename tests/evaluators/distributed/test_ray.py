@@ -1,0 +1,166 @@
+"""Workers of a Ray cluster. The outer test runs the others in a network namespace."""
+
+import functools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluators import Distributed
+from neat.genome.genome import Genome, Genomes
+from tests.campaigns import cluster_kills
+from tests.support import distributed_tasks as tasks
+from tests.support.ray_cluster import is_inside, missing, run_in_namespace, two_nodes
+
+outside = pytest.mark.skipif(is_inside() or bool(missing()), reason=missing() or "runs outside")
+inside = pytest.mark.skipif(not is_inside(), reason="runs in a namespace")
+
+SINGLE = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections": []}
+
+
+@outside
+def test_in_a_namespace():
+    done = run_in_namespace("pytest", "-n", "0", "-p", "no:cacheprovider", __file__)
+    # Each dot is a test that has passed; the first two are for outside.
+    assert done.returncode == 0 and re.search(r"^ss\.{7} ", done.stdout, re.MULTILINE), (
+        done.stdout[-5000:] + done.stderr[-2000:]
+    )
+
+
+@outside
+def test_no_ray_is_imported_before_it_is_needed():
+    line = "import sys, neat, evaluators, experiments; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", line]).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with two_nodes() as (made, _):
+        yield made
+
+
+@pytest.fixture
+def genomes():
+    return Genomes.from_list([Genome.from_dict(SINGLE)] * 30)
+
+
+def hazard(folder, chunk_size=8, **arguments):
+    make = functools.partial(tasks.Hazard, folder)
+    return Distributed(make, cluster="auto", probe=0, chunk_size=chunk_size, **arguments)
+
+
+@inside
+def test_losses_leave_the_same_bytes():
+    """Before the other tests, whose cluster stays: three workers killed, and a node lost with no core to spare."""
+    assert cluster_kills.campaign(4) == (3, 1)
+
+
+@inside
+def test_a_genome_that_ends_its_workers_is_found(cluster, genomes, tmp_path, caplog):
+    (tmp_path / "kill-13").touch()
+    with hazard(tmp_path, retries=1, on_error="worst") as distributed:
+        fitness = distributed(genomes)
+        assert distributed.status.deaths >= 4
+    expected = np.arange(30.0)
+    expected[13] = -np.inf
+    np.testing.assert_array_equal(fitness, expected)
+    assert "genome 13 failed in every attempt" in caplog.text
+
+
+@inside
+def test_a_worker_that_hangs_is_killed(cluster, genomes, tmp_path):
+    (tmp_path / "hang-20").write_text("once")
+    with hazard(tmp_path, timeout=0.2, slots_per_worker=2) as distributed:
+        for _ in range(2):
+            np.testing.assert_array_equal(distributed(genomes), np.arange(30.0))
+            time.sleep(1.0)
+        # The first call can end before, since another worker gets a chunk that lags.
+        assert distributed.status.deaths == 1
+    (tmp_path / "hang-20").touch()
+    message = r"^genome 20: a worker took more than 0\.2 s \(timeout\)"
+    with (
+        hazard(tmp_path, chunk_size=1, timeout=0.2, retries=0) as distributed,
+        pytest.raises(RuntimeError, match=message),
+    ):
+        distributed(genomes)
+
+
+@inside
+def test_errors_name_genome_and_worker(cluster, genomes, tmp_path):
+    (tmp_path / "raise-13").touch()
+    with hazard(tmp_path) as distributed, pytest.raises(RuntimeError, match=r"genome 13 failed on .*process"):
+        distributed(genomes)
+
+
+@inside
+def test_evaluators_that_cannot_be_made(cluster, genomes):
+    driver = os.getpid()
+
+    def make():
+        if os.getpid() != driver:
+            raise OSError("there is no such simulator")
+        return lambda batch: np.zeros(len(batch))
+
+    message = "none starts: make_evaluator failed: OSError: there is no such"
+    with (
+        Distributed(make, cluster="auto") as distributed,
+        pytest.raises(RuntimeError, match=message),
+    ):
+        distributed(genomes)
+
+
+DRIVER = """
+import sys, time
+from evaluators import Distributed
+from tests.evaluators.distributed.test_ray import SINGLE
+from tests.support import distributed_tasks as tasks
+from neat.genome.genome import Genome, Genomes
+import functools
+make = functools.partial(tasks.Hazard, sys.argv[1])
+with Distributed(make, cluster="auto", probe=0) as distributed:
+    distributed(Genomes.from_list([Genome.from_dict(SINGLE)] * 8))
+"""
+
+
+@inside
+def test_nothing_of_a_killed_driver_is_left(cluster, tmp_path):
+    (tmp_path / "hang-3").touch()
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], env=environment)
+    wait_until(lambda: "ray::_Actor" in processes(), 60)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    wait_until(lambda: "ray::_Actor" not in processes(), 30)
+
+
+@inside
+def test_no_cluster_is_there():
+    import ray
+
+    ray.shutdown()
+    with pytest.raises(ValueError, match="cluster: expected 'auto', 'local' or the address of a running Ray"):
+        Distributed(tasks.scoring, cluster="127.0.0.1:1")
+
+
+def processes():
+    """The command lines of all processes of the namespace."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(lines)
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.2)
