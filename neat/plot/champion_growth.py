@@ -51,9 +51,9 @@ def growth(
         raise ValueError(f"lineage: must be the lineage of a run, got {quote(lineage)}{hint}")
     if as_path(path).suffix.lower() != ".gif":
         raise ValueError(f"path: must end in .gif, got {quote(str(path))}")
-    shown = _choose_champions(lineage)
+    shown = choose_champions(lineage)
     genomes = [lineage.champion(row["generation"]) for row in shown]
-    scene = Scene.of(_unite(genomes), input_names, output_names)
+    scene = Scene.of(unite(genomes), input_names, output_names)
     pictures = []
     for row, genome in zip(shown, genomes, strict=True):
         caption = f"generation {row['generation']}   fitness {row['fitness']:.4g}".replace("-", "−")
@@ -81,17 +81,17 @@ def _to_gif(pictures: list[bytes]) -> bytes:
     return file.getvalue()
 
 
-def _choose_champions(lineage: Lineage) -> np.ndarray:
-    """Return the rows of the champions that differ from the one before, at most 60 of them, the last included."""
+def choose_champions(lineage: Lineage, most: int = _MOST_FRAMES) -> np.ndarray:
+    """Return the rows of the champions that differ from the one before, at most `most` of them, the last included."""
     champions = lineage.champions
     if len(champions) == 0:
         raise ValueError("lineage: has no champion before the first generation is finished")
     changed = champions[np.diff(champions["genome"], prepend=-1) != 0]
-    count = min(len(changed), _MOST_FRAMES)
+    count = min(len(changed), most)
     return changed[np.linspace(0, len(changed) - 1, count).round().astype(int)]
 
 
-def _unite(genomes: list[Genome]) -> Genome:
+def unite(genomes: list[Genome]) -> Genome:
     """Return a genome with the nodes and connections of all; each connection has its greatest weight.
 
     Feed-forward genomes can have connections that would together close a loop; it then lacks those of earlier ones.

@@ -25,7 +25,7 @@ def places(figure):
 
 def test_nodes_stay_where_they_are(lineage):
     genomes = [lineage.champion(generation) for generation in range(9)]
-    scene = Scene.of(module._unite(genomes), None, None)
+    scene = Scene.of(module.unite(genomes), None, None)
     found = [(draw_network(genome, scene, "caption"), genome) for genome in genomes]
     sizes = {tuple(figure.get_size_inches()) for figure, _ in found}
     assert len(sizes) == 1
@@ -45,7 +45,7 @@ def test_the_animation(lineage, tmp_path, monkeypatch):
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == changes > 3 and picture.info["loop"] == 0
     monkeypatch.setattr(module, "_MOST_FRAMES", 3)
-    shown = module._choose_champions(lineage)
+    shown = module.choose_champions(lineage)
     assert len(shown) == 3 and shown[-1]["genome"] == lineage.champions[-1]["genome"]
     plot.growth(lineage, tmp_path / "again.gif")
     plot.growth(lineage, tmp_path / "once more.gif")
@@ -64,7 +64,7 @@ def test_connections_that_close_a_loop_together():
         )
 
     first, last = genome((2, 3)), genome((3, 2))
-    whole = module._unite([first, last])
+    whole = module.unite([first, last])
     assert {(c["source"], c["target"]) for c in whole.connections} == {(0, 2), (0, 3), (2, 1), (3, 1), (3, 2)}
     draw_network(first, Scene.of(whole, None, None), "an arc from 2 to 3")
 
