@@ -55,6 +55,10 @@ def _dispatch(command: list[str]) -> None:
         from experiments.cli.models import run
 
         return run(name, rest)
+    if name == experiment.SHOW:
+        from experiments.report.command import show
+
+        return show(rest)
     if name == experiment.STUDY:
         from experiments.studies.command import study
 

@@ -14,6 +14,7 @@ from experiments.cli.export import Export
 from experiments.cli.models import Play, Predict, Record
 from experiments.comparison.compare import Compare
 from experiments.comparison.tuning import Tune
+from experiments.report.command import Show
 from experiments.studies.command import StudyOptions
 from experiments.tasks.experiment import NAMES, find_experiment
 from tests.support.paths import ROOT
@@ -37,6 +38,7 @@ COMMANDS = {
     "predict": Predict,
     "play": Play,
     "record": Record,
+    "show": Show,
     "study": StudyOptions,
 }
 # Options of an experiment that say which task it is; the others are arguments of its evaluator.

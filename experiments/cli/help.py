@@ -26,6 +26,7 @@ from experiments.tasks.experiment import (
     PLAY,
     PREDICT,
     RECORD,
+    SHOW,
     STUDY,
     Experiment,
     find_experiment,
@@ -42,6 +43,7 @@ COMMANDS = {
     PREDICT: "Predict with the model of a run",
     PLAY: "Run episodes with the model of a run",
     RECORD: "Film an episode with the model of a run",
+    SHOW: "Write a report of a run as a web page",
     STUDY: "Compare settings over many seeds",
 }
 _COMMON = {

@@ -22,6 +22,8 @@ CONFIG = "config.toml"
 CHAMPION = "champion.json"
 MODEL = "model.json"
 RESULT = "result.json"
+REPORT = "report.html"
+_GENERATOR = b'<meta name="generator" content="batchneat">'  # in the first lines of a report
 _RUN_FILES = {
     *(RUN, CONFIG, CHECKPOINT, "metrics.csv", "species.csv", "timings.csv", RESULT),
     *(CHAMPION, "champion.svg", MODEL, "fitness.svg", "species.svg"),
@@ -186,6 +188,8 @@ def _delete_earlier_files(folder: Path, overwrite: bool, names: set[str]) -> Non
     # run.json stays until it is replaced, because it lists the other files.
     for name in earlier & there - {RUN}:
         (folder / name).unlink()
+    if REPORT in there and _is_report(folder / REPORT):
+        (folder / REPORT).unlink()
 
 
 def refuse_foreign_files(field: str, folder: Path, names: set[str]) -> None:
@@ -196,6 +200,23 @@ def refuse_foreign_files(field: str, folder: Path, names: set[str]) -> None:
             f"{field}: {folder / foreign[0]} was not written by an earlier run and would be overwritten; "
             "move it away or choose another folder"
         )
+
+
+def check_report(field: str, folder: Path) -> None:
+    """Raise ValueError if the folder has a report.html that is not the report of a run."""
+    path = folder / REPORT
+    if path.exists() and not _is_report(path):
+        raise ValueError(
+            f"{field}: {path} is not the report of a run and would be overwritten; move it away or name another file "
+            "with --output"
+        )
+
+
+def _is_report(path: Path) -> bool:
+    if not path.is_file():  # reading a pipe could block forever
+        return False
+    with path.open("rb") as file:
+        return _GENERATOR in file.read(500)
 
 
 def _find_earlier_files(folder: Path) -> set[str]:

@@ -41,7 +41,8 @@ NAMES = (
 BEHAVIOUR = "behaviour.svg", "behaviour.gif"
 """Files with the curves and the animation of a champion's episode."""
 # Commands in place of an experiment's name.
-COMPARE, EXPORT, PREDICT, PLAY, RECORD, STUDY = "compare", "export", "predict", "play", "record", "study"
+COMPARE, EXPORT, PREDICT, PLAY, RECORD = "compare", "export", "predict", "play", "record"
+SHOW, STUDY = "show", "study"
 
 
 class Evaluator(evaluation.Task, evaluation.Evaluator, Protocol):
@@ -150,7 +151,7 @@ def find_experiment(name: str) -> type[Experiment]:
         ValueError: There is no such experiment.
     """
     if name not in NAMES:
-        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY, RECORD, STUDY)
+        names = (*NAMES, COMPARE, EXPORT, PREDICT, PLAY, RECORD, SHOW, STUDY)
         raise ValueError(
             f"experiment: must be one of {', '.join(names)}, got {name!r}{suggestion(name, names)}"
         )

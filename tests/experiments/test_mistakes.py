@@ -42,7 +42,7 @@ FILES = {
     "task.toml": "[genome]\nnum_inputs = 7\n",
 }
 BAD = [
-    ("chess", r"experiment: must be one of xor, .*, gymnasium, compare, export, predict, play, record, study, got 'chess'$"),
+    ("chess", r"experiment: must be one of xor, .*, gymnasium, compare, export, predict, play, record, show, study, got 'chess'$"),
     ("parrity", r"experiment: .*, got 'parrity'; did you mean parity\?$"),
     ("Mountain_Car", r"got 'Mountain_Car'; did you mean mountain-car\?$"),
     ("comparee", r"got 'comparee'; did you mean compare\?$"),

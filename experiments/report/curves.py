@@ -1,0 +1,62 @@
+"""Collect the curves of a run, and the sizes of its species over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from experiments.report.numbers import choose_rows, shorten_numbers
+from neat.evolution.history import History
+from neat.evolution.lineage import Lineage
+
+_MOST_COLUMNS = 150  # generations in the chart of species
+# Titles, and the columns of metrics.csv with the names of their lines.
+_CHARTS = (
+    ("Fitness", {"best_ever": "best so far", "best": "best", "median": "median", "mean": "mean"}),
+    ("Species", {"species": "species alive"}),
+    ("Compatibility threshold", {"threshold": "threshold"}),
+    (
+        "Mean size of a genome",
+        {
+            "hidden_nodes": "hidden nodes",
+            "connections": "connections",
+            "enabled_connections": "enabled connections",
+        },
+    ),
+    ("Innovation numbers given", {"innovations": "innovations"}),
+    ("Invalid genomes", {"invalid": "invalid"}),
+)
+
+
+def collect_curves(history: History) -> dict[str, Any]:
+    """Return the charts of a run: their titles and lines, over the same generations."""
+    rows = history.generations[choose_rows(len(history))]
+    charts = [
+        {"title": title, "series": [[name, shorten_numbers(rows[column])] for column, name in lines.items()]}
+        for title, lines in _CHARTS
+        if title != "Invalid genomes" or rows["invalid"].any()
+    ]
+    return {"x": shorten_numbers(rows["generation"]), "charts": charts}
+
+
+def collect_species(history: History, lineage: Lineage | None) -> dict[str, Any]:
+    """Return the sizes of all species over time, in the order in which they were founded."""
+    chosen = history.generations["generation"][choose_rows(len(history), _MOST_COLUMNS)]
+    rows = history.species[np.isin(history.species["generation"], chosen)]
+    column = np.searchsorted(chosen, rows["generation"])
+    parents = {} if lineage is None else dict(lineage.species[["species", "parent"]].tolist())
+    series = []
+    order = np.argsort(rows["id"], kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(rows["id"][order])) + 1):
+        first = rows[own[0]]
+        series.append(
+            {
+                "id": str(first["id"]),
+                "since": int(first["generation"] - first["age"]),
+                "parent": str(parents[first["id"]]) if parents.get(first["id"], -1) >= 0 else None,
+                "columns": column[own].tolist(),
+                "sizes": rows["size"][own].tolist(),
+            }
+        )
+    return {"x": chosen.tolist(), "series": series}
