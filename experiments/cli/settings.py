@@ -20,8 +20,9 @@ def build_config(experiment: Experiment, task: Task, options: Options, flags: di
     tasks keep the settings by which they were tuned and measured.
 
     Raises:
-        ValueError: A setting is not allowed or contradicts the task.
+        ValueError: A setting is not allowed or contradicts the task, or a field of the experiment changes nothing.
     """
+    experiment.refuse_unused()
     base = experiment.settings if options.preset is None else Config.preset_settings(options.preset)
     settings = merge(base, experiment.needs)
     if options.config is not None:

@@ -117,6 +117,10 @@ class Experiment(ABC):
         """Names of the files that `show` may write."""
         return ()
 
+    def refuse_unused(self) -> None:
+        """Raise ValueError if a field has a value that changes nothing beside the others."""
+        return  # every field plays a role
+
     def with_absolute_paths(self) -> Self:
         """Return a copy with absolute paths, which is the same task from every working folder."""
         paths = {name: file for name, file in self.files.items() if Path(getattr(self, name)) == file}

@@ -70,6 +70,16 @@ class Learnable(Prediction):
     inherit: bool = True
     """Offspring inherit what was learned; --no-inherit: learning affects only the fitness (Baldwin)."""
 
+    def refuse_unused(self) -> None:
+        """Raise ValueError if a field says how genomes learn, but none learns."""
+        fields = ("learn_best", "learn_every", "learn_batch", "learn_rate", "inherit")
+        for name in fields if self.learn_steps == 0 else ():
+            value = getattr(self, name)
+            if value != getattr(Learnable, name):
+                raise ValueError(
+                    f"{name}: needs learn_steps of at least 1, since no genome learns, got {value}"
+                )
+
     def evaluator(self, device: str) -> evaluators.Supervised:
         """Return the evaluator of the training part."""
         import evaluators

@@ -62,6 +62,14 @@ class Regression(DataSet):
             raise ValueError(f"solved_at: must be at most 1, got {self.solved_at}")
         self.check_options()
 
+    def refuse_unused(self) -> None:
+        """Raise ValueError if a field describes the samples of a formula, but a file has them."""
+        super().refuse_unused()
+        for name in ("range", "samples") if self.data is not None else ():
+            value = getattr(self, name)
+            if value != getattr(Regression, name):
+                raise ValueError(f"{name}: is for a formula, and cannot be given with data, got {value}")
+
     @property
     def files(self) -> dict[str, Path]:
         """The CSV file."""
