@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ _NUMBER = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
+_GROUPED = re.compile(
+    r"[+-]?[0-9]{1,3}([.,'\s])[0-9]{3}(\1[0-9]{3})*([.,][0-9]+)?"
+)  # digits in groups of three
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LISTED_NAME = 60  # characters of a column's name in a list
 _MAX_LISTED = 20  # columns in a message
@@ -47,7 +50,8 @@ def read_csv(path: str | Path, target: str, classes: bool, fills: bool = False) 
 
     Args:
         path: UTF-8 text. Columns are separated by commas, semicolons, tabs or vertical bars. Decimals have points, or
-            commas where commas do not separate columns. A column of which no cell is a number is text.
+            commas where commas do not separate columns. A column of which no cell is a number is text. Blank cells and
+            "nan" are empty.
         target: Name of the column to predict.
         classes: Whether the target holds names of classes rather than numbers.
         fills: Whether cells of features may be empty.
@@ -184,7 +188,7 @@ class _Column:
 
     def add(self, cell: str, rows: _Rows) -> None:
         """Add a cell of the last row."""
-        text = cell.strip()
+        text = _strip(cell)
         if not text:
             if not self._fills:
                 raise LineError(f"column {quote(self.name)}: {EMPTY}; --missing mean fills empty cells")
@@ -197,8 +201,23 @@ class _Column:
         elif not self.is_text:
             self._text_line, self._text = rows.line, text
         if self._number_line and self._text_line:
-            rows.line = self._text_line
-            raise _number_error(self.name, self._text)
+            self._refuse(rows)
+
+    def refuse_numbers(self, rows: _Rows) -> None:
+        """Raise a ValueError if the cells are text, but all of it numbers in a notation that is not read."""
+        texts = [cell for cell in self.cells if isinstance(cell, str)]
+        if texts and all(_GROUPED.fullmatch(text) or _DECIMAL_COMMA.fullmatch(text) for text in texts):
+            self._refuse(rows)
+
+    def _refuse(self, rows: _Rows) -> NoReturn:
+        rows.line = self._text_line
+        raise _number_error(self.name, self._text)
+
+
+def _strip(cell: str) -> str:
+    """Return the text of a cell; "" if it is empty, which numpy and pandas can write as "nan"."""
+    text = cell.strip()
+    return "" if text.lower() == "nan" else text
 
 
 def _detect_separator(header: str, column: str) -> str:
@@ -240,7 +259,7 @@ def _parse_table(rows: _Rows, inputs: Rows, num_inputs: int) -> Table:
 
 def _parse_input(cell: str, name: str, column: Any, rows: _Rows) -> float | str | None:
     """Return the value of a cell for a model that encodes the column so; None: as a number that cannot be empty."""
-    text = cell.strip()
+    text = _strip(cell)
     is_text = isinstance(column, TextColumn)
     if not text and getattr(column, "fill", None) is not None:
         return None if is_text else np.nan
@@ -269,6 +288,8 @@ def _parse_rows(rows: _Rows, target: str, classes: bool, fills: bool) -> Data:
             column.add(cell, rows)
     if not targets:
         raise LineError("expected samples after the header, found none")
+    for column in columns:
+        column.refuse_numbers(rows)
     categories = {
         column.name: list_categories(f"column {quote(column.name)}", column.cells)
         for column in columns
