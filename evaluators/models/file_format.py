@@ -42,6 +42,11 @@ class Parts(validation.Model):
     """Steps of a recurrent network before its outputs are read; None if they are unknown."""
 
 
+def is_model(content: Any) -> bool:
+    """Return whether the content of a JSON file has the mark of a model."""
+    return isinstance(content, dict) and content.get("model") == "batchneat"
+
+
 def write(path: str | Path, parts: Parts) -> None:
     """Write a model's parts as JSON."""
     write_atomically(path, json.dumps(parts.model_dump(mode="json"), indent=1, allow_nan=False) + "\n")
@@ -57,7 +62,7 @@ def read(path: str | Path, build: Callable[[Parts], _Result]) -> _Result:
     text = read_text(path, _MOST_BYTES)
     try:
         content = json.loads(text, parse_constant=_refuse_constant)
-        if not isinstance(content, dict) or content.get("model") != "batchneat":
+        if not is_model(content):
             raise ValueError(f"holds no model{_other_content(content)}")
         version = content.get("version")
         if version not in READABLE:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluators.export import FORMATS, render, simplify
+from evaluators.models.file_format import is_model
 from evaluators.models.model import Model
 from experiments.cli.flags import read
 from experiments.runs.folder import MODEL
@@ -17,20 +18,23 @@ from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import quote
 from neat.support.text_files import read_text, shorten_path
 
-_USAGE = "expected the folder of a run or a genome's JSON file first, such as export runs/xor --format c"
+_USAGE = "expected the folder of a run, or the file of a model or genome, first, such as export runs/xor --format c"
 _MOST_BYTES = 2**28  # of a genome's file
 
 
 @dataclass(frozen=True)
 class Export:
-    """Export the champion of a run: export RUN --format FORMAT. RUN is a run's folder or a genome's JSON file."""
+    """Export the champion of a run: export RUN --format FORMAT.
+
+    RUN is a run's folder, or the JSON file of a model or a genome.
+    """
 
     format: str | None = None
     """One of c, numpy, onnx, sympy, latex and json; default: what the suffix of the output says."""
     output: Path | None = None
     """File to write; default: print the export, except for ONNX, which is binary."""
     scales: bool = True
-    """Export the names and scales of the data too, which a run's folder holds."""
+    """Export the names and scales of the data too, which a model has."""
     simplify: bool = False
     """Remove what no output depends on, and fold constants."""
 
@@ -69,31 +73,35 @@ def export(arguments: list[str]) -> None:
 
 
 def _read(path: Path, scales: bool) -> Genome | Model:
-    """Return the model in a run's folder, or the genome alone."""
-    model = path / MODEL
-    return Model.load(model) if scales and model.exists() else _read_champion(path)
+    """Return the model or the genome in a file or a run's folder; without `scales`, the genome alone.
+
+    Raises:
+        ValueError: There is none, or it is damaged; the message names the file.
+    """
+    file = _find_file(path, scales) if path.is_dir() else path
+    text = read_text(file, _MOST_BYTES)
+    try:
+        content = json.loads(text)
+        if not is_model(content):
+            return Genome.from_dict(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{shorten_path(file)}: {error}") from None
+    model = Model.load(file)
+    return model if scales else model.genome
+
+
+def _find_file(folder: Path, scales: bool) -> Path:
+    """Return the file of the model in a run's folder, or that of the genome."""
+    if scales and (folder / MODEL).exists():
+        return folder / MODEL
+    found = sorted(file.name for file in folder.glob("champion*.json"))
+    if "champion.json" not in found:
+        others = f"; name one of its files: {', '.join(found)}" if found else ""
+        raise ValueError(f"{EXPORT}: {shorten_path(folder)} has no champion.json{others}")
+    return folder / "champion.json"
 
 
 def _simplify(source: Genome | Model) -> Genome | Model:
     if isinstance(source, Genome):
         return simplify(source)
     return Model(simplify(source.genome), source.inputs, source.outputs, source.steps)
-
-
-def _read_champion(path: Path) -> Genome:
-    """Return the genome in a JSON file, or in the champion.json of a run's folder.
-
-    Raises:
-        ValueError: There is none, or it is damaged; the message names the file.
-    """
-    if path.is_dir():
-        found = sorted(file.name for file in path.glob("champion*.json"))
-        if "champion.json" not in found:
-            others = f"; name one of its files: {', '.join(found)}" if found else ""
-            raise ValueError(f"{EXPORT}: {shorten_path(path)} has no champion.json{others}")
-        path = path / "champion.json"
-    text = read_text(path, _MOST_BYTES)
-    try:
-        return Genome.from_dict(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{shorten_path(path)}: {error}") from None
