@@ -82,7 +82,7 @@ def split_columns(field: str, data: Any, names: Sequence[str] | None, count: int
         return {f"{field}: column {quote(name)}": data[name] for name in names}
     is_array = hasattr(data, "dtype") or hasattr(data, "columns")
     rows = np.asarray(data) if is_array else np.asarray(data, object)
-    if rows.ndim != 2 or 0 in rows.shape:
+    if rows.ndim != 2:
         raise ValueError(f"{field}: expected shape (samples, {count or 'inputs'}), got {rows.shape}")
     if count is not None:
         check_size(field, "columns", rows.shape[1], count)

@@ -90,7 +90,7 @@ class TextColumn(Part):
             cells = np.full(len(cells), None)
         filled = _fill(field, cells, np.array([cell is None for cell in cells]), self.fill)
         position = {category: k for k, category in enumerate(self.categories)}
-        chosen = np.array([position.get(text, -1) for text in filled])
+        chosen = np.array([position.get(text, -1) for text in filled], np.int64)
         if (chosen < 0).any():
             row = int(np.argmin(chosen))
             try:
@@ -121,7 +121,12 @@ def fit_column(field: str, cells: np.ndarray, fills: bool, declared: Sequence[st
     if cells.dtype != object and not np.isnan(cells).all():
         if declared is not None:
             raise ValueError(f"categories: {field} has numbers")
-        return NumberColumn(fill=float(np.nanmean(cells)) if fills else None)
+        if not fills:
+            return NumberColumn()
+        as_float64(field, np.where(np.isnan(cells), 0.0, cells))  # refuses infinite numbers
+        with np.errstate(over="ignore"):
+            mean = np.nanmean(cells, keepdims=True)
+        return NumberColumn(fill=float(as_float64(f"{field}, mean", mean)[0]))
     texts = [text for text in cells if isinstance(text, str)]
     if not texts:
         raise ValueError(f"{field}: expected a value, got {len(cells)} empty cells; leave the column out")

@@ -49,6 +49,10 @@ class Encoding(NamedTuple):
         for name, listed in self.categories.items():
             if isinstance(listed, str) or not isinstance(listed, Sequence | np.ndarray):
                 raise ValueError(f"categories: expected a list for column {quote(name)}, got {quote(listed)}")
+            wrong = [category for category in listed if not isinstance(category, str)]
+            if wrong or len(listed) == 0:
+                found = quote(wrong[0] if wrong else listed)
+                raise ValueError(f"categories: expected texts for column {quote(name)}, got {found}")
 
 
 class Prepared(NamedTuple):
@@ -148,6 +152,8 @@ def _encode_columns(
     if not is_mixed and encoding == Encoding():
         return None, data
     raw = split_columns(field, data, table or names, None if names is None else len(names))
+    if not raw or not len(next(iter(raw.values()))):
+        raise ValueError(f"{field}: expected samples with columns, got none")
     if names is not None:
         check_size("input_names", "names, as the inputs have columns", len(names), len(raw))
     declared = dict(encoding.categories or {})

@@ -64,6 +64,12 @@ def test_models_read_raw_columns_by_name_and_by_position(tmp_path):
     assert json.loads((tmp_path / "model.json").read_text())["version"] == 2
 
 
+def test_no_rows_give_no_predictions():
+    model = evaluators.Supervised(table(), Y, device="cpu").model(linear_genome([1.0, 2.0, 3.0, 4.0], 0.0))
+    for none in (table(colour=np.empty(0, object), size=np.empty(0)), np.empty((0, 2), object)):
+        assert model.predict(none).shape == (0,)
+
+
 def test_files_of_the_version_before_are_read(tmp_path):
     model = evaluators.Supervised(np.eye(2), [1.0, 2.0], device="cpu").model(linear_genome([1.0, 2.0], 0.0))
     model.save(tmp_path / "model.json")
@@ -139,6 +145,12 @@ BAD = [
     (table(colour=np.array([{}, {}] * 4, object)), {}, r"inputs: column 'colour': expected numbers or text, got {}"),
     (table(size=np.arange(8).astype("M8[D]")), {}, r"inputs: column 'size': expected numbers or text, got dtype datetime64"),
     (objects(SIZES, [*SIZES[:7], None]), {}, r"inputs: column 1: must not be empty, as in row 7"),
+    (table(size=np.array([NAN, *SIZES[:6], np.inf])), {"missing": "mean"}, r"inputs: column 'size': expected finite float64 numbers, got inf at \(7,\)$"),
+    (table(size=np.full(8, 1e308)), {"missing": "mean"}, r"inputs: column 'size', mean: expected finite float64 numbers, got inf"),
+    (table(colour=np.empty(0, object), size=np.empty(0)), {}, r"inputs: expected samples with columns, got none$"),
+    (np.empty((8, 0), object), {}, r"inputs: expected samples with columns, got none$"),
+    (table(), {"categories": {"colour": [1, 2]}}, r"categories: expected texts for column 'colour', got 1$"),
+    (table(), {"categories": {"colour": []}}, r"categories: expected texts for column 'colour', got \[\]$"),
     (table(), {"missing": "median"}, r"missing: must be None or 'mean', got 'median'$"),
     (table(), {"categories": ["red"]}, r"categories: expected a dictionary of lists, got \['red'\]$"),
     (table(), {"categories": {"colour": "red"}}, r"categories: expected a list for column 'colour', got 'red'$"),
