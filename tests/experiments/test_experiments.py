@@ -19,6 +19,7 @@ from experiments.cli.first_start import compile_ahead
 from experiments.cli.flags import Options, flag, parse
 from experiments.cli.settings import build_config
 from experiments.runs import folder
+from experiments.runs.repeated import SCHEMES
 from experiments.tasks import xor
 from experiments.tasks.experiment import NAMES, find_experiment
 from neat.config.config import Config
@@ -374,7 +375,7 @@ def test_workers_change_nothing():
 def test_schemes_and_the_plain_default(capsys):
     assert main(["xor", "--runs", "2", "--schemes", "--preset", "stanley2002", *FEW]) == 0
     out = capsys.readouterr().out
-    labels = ["stanley2002, global", "stanley2002, generation", "stanley2002, pairing", "default, global"]
+    labels = [*(f"stanley2002, {scheme}" for scheme in SCHEMES), "default, global"]
     assert all(label in out for label in [*labels, "NEAT, 2002", "4,755", "2,553", "13,459", "7,753"])
     assert list(json.loads(Path("runs/xor/summary.json").read_text())["settings"]) == labels
     assert Path("runs/xor/runs-stanley2002-pairing.svg").exists()
