@@ -29,6 +29,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
         "mutation": {"delete_node_rate": 0.2, "delete_connection_rate": 0.2, "add_node_rate": 0.3},
     },
     {"innovation": "pairing", "pairing": "cantor", "mutation": {"disable_rate": 0.1, "add_node_rate": 0.5}},
+    {"innovation": "hashed", "mutation": {"delete_connection_rate": 0.2, "add_node_rate": 0.5}},
 )
 SIZE = 40
 

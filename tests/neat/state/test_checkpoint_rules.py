@@ -321,6 +321,14 @@ OTHERS = {
         put("innovations.counters", 0, 2**40),
         "innovations.counters: the next",
     ),
+    "not its hash": (4, False, put("genomes.connection_innovation", 0, 0), "another number"),
+    "counted hashes": (4, False, put("innovations.counters", 0, 6), "hashes count nothing, got"),
+    "unshared number above the next": (
+        5,
+        False,
+        put("innovations.counters", 1, 3),
+        "genomes: connection_innovation: must be below the next",
+    ),
     "counted links of a pairing": (2, False, put("innovations.counters", 1, 5), "a pairing counts no links"),
 }
 
