@@ -35,9 +35,15 @@ def collect_curves(history: History) -> dict[str, Any]:
     charts = [
         {"title": title, "series": [[name, shorten_numbers(rows[column])] for column, name in lines.items()]}
         for title, lines in _CHARTS
-        if title != "Invalid genomes" or rows["invalid"].any()
+        if _is_known(title, rows)
     ]
     return {"x": shorten_numbers(rows["generation"]), "charts": charts}
+
+
+def _is_known(title: str, rows: np.ndarray) -> bool:
+    """Whether there is something to draw: invalid genomes, and counted innovations."""
+    shown = {"Invalid genomes": rows["invalid"] > 0, "Innovation numbers given": rows["innovations"] >= 0}
+    return bool(shown[title].any()) if title in shown else True
 
 
 def collect_species(history: History, lineage: Lineage | None) -> dict[str, Any]:

@@ -32,12 +32,13 @@ class Names(NamedTuple):
     outputs: Sequence[str] | None = None
 
     def of_nodes(self, genome: Genome) -> dict[int, str]:
-        """Return the names of all nodes by id; those of hidden nodes are their ids."""
+        """Return the names of all nodes by id; those of hidden nodes are their labels."""
         inputs = self.inputs or [f"x{k}" for k in range(genome.num_inputs)]
         outputs = self.outputs or [f"y{k}" for k in range(genome.num_outputs)]
         ends = dict(zip(genome.input_ids, [*inputs, *["bias"] * genome.bias_input], strict=True))
         ends |= dict(zip(genome.output_ids, outputs, strict=True))
-        return ends | {node: str(node) for node in genome.hidden_ids}
+        labels = genome.node_labels
+        return ends | {node: str(labels[node]) for node in genome.hidden_ids}
 
 
 class Champion(NamedTuple):
@@ -110,7 +111,7 @@ class _Layout:
         self._genes = _Table(self._describe_gene, "source", "target", "innovation")
 
     def _describe_gene(self, c: dict[str, Any]) -> list[Any]:
-        # JavaScript's numbers would round innovation numbers of the scheme "pairing".
+        # JavaScript's numbers would round innovation numbers of the schemes "pairing" and "hashed".
         return [
             self._curve[c["source"], c["target"]],
             str(c["innovation"]),

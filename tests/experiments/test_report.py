@@ -13,12 +13,14 @@ import pytest
 from evaluators import Rollout
 from experiments.__main__ import main
 from experiments.report import topology
+from experiments.report.curves import collect_curves
 from experiments.runs.reader import read_run
 from experiments.tasks.cartpole import Cartpole
 from experiments.tasks.classification import Classification
 from experiments.tasks.control import REPORT_TRIAL
 from experiments.tasks.prediction import predictions
-from neat import Genome
+from neat import Genome, Population
+from tests.support.evolving import BUSY, evolve, make_config
 from tests.support.processes import FEW, refused
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -90,6 +92,19 @@ def test_networks_are_those_of_the_run(runs, name):
         assert [bias for _, bias, _, _ in drawn["nodes"]] == pytest.approx(
             [node["bias"] for node in genome.nodes], rel=1e-4
         )
+
+
+def test_hashed_ids_are_shown_short_and_what_is_not_counted_is_left_out():
+    title = "Innovation numbers given"
+    for scheme in ("global", "hashed"):
+        population = evolve(Population(make_config(**BUSY, innovation=scheme)), 8)
+        genome = max(population.genomes, key=lambda each: len(each.hidden_ids))
+        names = topology.Names().of_nodes(genome)
+        hidden = [names[node] for node in genome.hidden_ids]
+        shown = genome.hidden_ids if scheme == "global" else range(5, 5 + len(hidden))
+        assert len(hidden) > 2 and hidden == [str(number) for number in shown]
+        titles = [chart["title"] for chart in collect_curves(population.history)["charts"]]
+        assert (title in titles) == (scheme == "global") and "Fitness" in titles
 
 
 def test_curves_species_and_ancestors_are_those_of_the_run(runs):
