@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
 
-.PHONY: demo test smoke long lint docs benchmark fuzz kills gpu python
+.PHONY: demo test smoke long lint docs benchmark fuzz kills cluster-kills gpu python
 MINUTES ?= 15
 
 demo: $(VENV)/installed  ## Evolve XOR and draw the run
@@ -37,6 +37,10 @@ fuzz: $(VENV)/installed-dev  ## Give the library damaged and absurd input for MI
 
 kills: $(VENV)/installed-dev  ## Kill runs, studies and comparisons 200 times at random moments
 	$(BIN)/python -m tests.campaigns.kills
+
+cluster-kills: $(VENV)/installed-dev  ## Kill workers of a Ray cluster and remove its nodes, 30 times at random moments
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	$(BIN)/python -m tests.campaigns.cluster_kills
 
 gpu: $(VENV)/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
 	$(BIN)/python -m pytest -m gpu -n 4 --dist loadgroup

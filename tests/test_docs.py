@@ -184,6 +184,15 @@ def test_the_page_on_the_backend():
     assert (after > namespace["found"].fitness).all()
 
 
+def test_the_page_on_distribution(capsys):
+    (example,) = blocks("docs/distributed.md")
+    namespace = {}
+    exec(example, namespace)
+    alone = neat.Population(namespace["config"]).run(namespace["make_evaluator"](), generations=5)
+    assert alone.champion == namespace["result"].champion
+    assert float(capsys.readouterr().out) == alone.champion_fitness
+
+
 def test_the_page_on_learning(capsys):
     namespace = {}
     evolution, polishing = blocks("docs/learning.md")

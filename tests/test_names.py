@@ -126,6 +126,7 @@ def test_flags_in_the_docs_exist():
     by_command |= {name: flags_of(cls) for name, cls in COMMANDS.items()}
     scripts = [*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "tests" / "campaigns").rglob("*.py")]
     anywhere = set().union(*by_command.values(), {"--help", "--help-all"})
+    anywhere |= {"--head", "--port", "--address"}  # of `ray start`
     anywhere |= set(re.findall(r'"(--[a-z-]+)"', "".join(path.read_text("utf-8") for path in scripts)))
     used = 0
     for page in PAGES:

@@ -35,10 +35,10 @@ class Status(NamedTuple):
     """The share of the last generation in which slots had nothing to do; NaN before its end."""
 
     def __str__(self) -> str:
-        share = "–" if np.isnan(self.waiting) else f"{self.waiting:.0%}"
+        share = "–" if np.isnan(self.waiting) else f"{100 * self.waiting:.0f} %"
         return (
-            f"{self.workers} workers, {self.under_way} of {self.slots} slots at work, {self.deaths} deaths, "
-            f"{share} of the time without work"
+            f"workers: {self.workers}, chunks under way: {self.under_way} of {self.slots}, deaths: {self.deaths}, "
+            f"waiting for work: {share}"
         )
 
 

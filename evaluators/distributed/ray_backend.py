@@ -83,7 +83,7 @@ class RayBackend:
         make_evaluator: bytes,
         probe: int,
     ) -> None:
-        self._ray, self._is_ours = _connect(cluster)
+        self._ray, self._is_ours = connect(cluster)
         self._count, self._slots_per_worker, self._needs = workers, slots_per_worker, needs
         self._probe_size, self._keys = probe, itertools.count()
         self._make = self._ray.put(make_evaluator)
@@ -182,7 +182,7 @@ class RayBackend:
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            loss = f"was lost: {_describe(error)}"
+            loss = f"was lost: {describe_loss(error)}"
             events = [Event(each.key, None, loss) for each in worker.attempts.values()]
             self._drop(worker)
             return events
@@ -194,7 +194,7 @@ class RayBackend:
         try:
             introduction = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            refusal: str | None = f"a worker died while it started: {_describe(error)}"
+            refusal: str | None = f"a worker died while it started: {describe_loss(error)}"
         else:
             if isinstance(introduction, Introduction):
                 worker.name = introduction.name
@@ -241,7 +241,7 @@ class RayBackend:
             )
 
 
-def _connect(cluster: str) -> tuple[Any, bool]:
+def connect(cluster: str) -> tuple[Any, bool]:
     """Return the module ray, connected, and whether this call has connected it."""
     try:
         import ray
@@ -271,6 +271,6 @@ def _check_reachable(cluster: str) -> None:
         socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
 
 
-def _describe(error: Exception) -> str:
+def describe_loss(error: BaseException) -> str:
     """Return what Ray says about a lost worker, on one line and short."""
     return shorten(" ".join(str(error).split()), 300)

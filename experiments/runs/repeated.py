@@ -23,7 +23,7 @@ from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
 from neat.kernels import parallel
-from neat.processes.worker_processes import WorkerProcesses
+from neat.processes.worker_processes import RETRIES, WorkerProcesses
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay
 
@@ -147,7 +147,7 @@ def _runs(
     run_one = functools.partial(
         run_seed, experiment, generations=options.generations, device=options.device, **options.limits
     )
-    if options.workers == 1:
+    if options.workers == 1 and options.cluster is None:
         run_one = functools.partial(run_one, reporters=[GenerationProgress(progress)])
     columns = Run._fields[:-4]
     progress.begin(setting.label)
@@ -160,12 +160,20 @@ def _runs(
 
 def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[Run]:
     """Yield the runs of the configs, in their order, done in this process or in workers."""
+    if options.cluster is not None:
+        from evaluators.distributed.ray_executor import RayExecutor
+
+        with RayExecutor(
+            options.cluster, RETRIES if options.retries is None else options.retries
+        ) as executor:
+            yield from executor.map(run_one, configs)
+        return
     if options.workers == 1:
         yield from map(run_one, configs)
         return
     threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
     prepare = functools.partial(parallel.set_threads, threads)
-    with WorkerProcesses(run_one, options.workers, options.timeout, prepare) as workers:
+    with WorkerProcesses(run_one, options.workers, options.timeout, prepare, options.retries) as workers:
         yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from experiments.tasks.experiment import Evaluator, Experiment, find_experiment
 from neat import Population, Result, plot, reporting
 from neat.config.config import Config
 from neat.genome.genome import describe_size
+from neat.processes.worker_processes import RETRIES
 
 _KEPT_OPTIONS = ("generations", "max_evaluations", "device", "checkpoint_every", "lineage", "tensorboard")
 
@@ -29,7 +31,7 @@ def start(name: str, line: CommandLine, command: Sequence[str]) -> None:
     options = dataclasses.replace(options, generations=options.generations or experiment.generations)
     kept = {option: getattr(options, option) for option in _KEPT_OPTIONS}
     content = descriptions.describe(name, experiment, kept, command)
-    evaluator = experiment.evaluator(options.device)
+    evaluator = _make_evaluator(experiment, options)
     config = build_config(experiment, evaluator, options, line.settings)
     population = Population(config, lineage=options.lineage)
     names = folders.run_files(experiment.pictures, options.lineage)
@@ -68,7 +70,7 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
         if options.generations is None:
             raise ValueError(f"resume: {folder / descriptions.RUN}: options.generations: must be given")
         files = descriptions.check_files(description, experiment, folder)
-        evaluator = experiment.evaluator(options.device)
+        evaluator = _make_evaluator(experiment, options)
         population = _load_population(folder, options.lineage)
         _check_population(population, options.generations, line.settings)
         changed = {"generations": options.generations, "max_evaluations": options.max_evaluations}
@@ -79,6 +81,22 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
             names |= set(description.written)
         with folders.write_description(folder, content, names):
             _run(name, experiment, evaluator, population, options, folder)
+
+
+def _make_evaluator(experiment: Experiment, options: Options) -> Evaluator:
+    """Return the evaluator of a run, which a cluster serves if the options name one."""
+    if options.cluster is None:
+        return experiment.evaluator(options.device)
+    from evaluators import Distributed
+
+    distributed: Any = Distributed(
+        functools.partial(experiment.with_absolute_paths().evaluator, options.device),
+        cluster=options.cluster,
+        workers=options.workers if options.workers > 1 else None,
+        retries=RETRIES if options.retries is None else options.retries,
+        timeout=options.timeout,
+    )
+    return distributed
 
 
 def _check_arguments(experiment: Experiment, given: dict[str, Any]) -> None:
@@ -137,7 +155,8 @@ def _run(
     reporters.append(results)
     if not options.quiet:
         print_device(evaluator)
-        reporters.append(reporting.Progress(options.verbose, max_seconds=options.max_seconds))
+        status = None if options.cluster is None else functools.partial(getattr, evaluator, "status")
+        reporters.append(reporting.Progress(options.verbose, max_seconds=options.max_seconds, status=status))
     try:
         result = population.run(
             evaluator,

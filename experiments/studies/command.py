@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,8 @@ class StudyOptions:
     """Do only this share of the seeds, the first ones."""
     workers: int = 1
     """Processes that share the runs. If one dies, it is replaced and its run is repeated, at most twice."""
+    cluster: str | None = None
+    """Ray cluster that does the runs: local, auto or an address."""
     timeout: float | None = None
     """Seconds that a run may take in a worker process."""
     output: Path | None = None
@@ -61,11 +64,9 @@ def study(arguments: list[str]) -> None:
     plan, folder, name = _read_plan(given)
     made = make_study(_with_options(plan, options), options.device, folder)
     output = options.output or Path("runs") / f"{STUDY}-{name}"
-    with contextlib.closing(_Progress()) as progress:
+    with contextlib.closing(_Progress()) as progress, _executor(options.cluster) as executor:
         shown = None if options.quiet else progress
-        report = made.run(
-            output, options.workers, share=options.share, timeout=options.timeout, progress=shown
-        )
+        report = made.run(output, options.workers, executor, options.share, options.timeout, shown)
     _print_markdown(report.to_markdown())
     print(f"{output}: report.md has these tables, runs.csv a row for each run, curves.csv.gz each generation")
 
@@ -81,6 +82,15 @@ def parse(arguments: list[str]) -> tuple[list[str], StudyOptions]:
     if not given:
         raise ValueError(f"{STUDY}: expected a plan or experiments first, such as {_EXAMPLE}")
     return given, options
+
+
+def _executor(cluster: str | None) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return the executor of a cluster, or a context without one."""
+    if cluster is None:
+        return contextlib.nullcontext()
+    from evaluators.distributed.ray_executor import RayExecutor
+
+    return RayExecutor(cluster)
 
 
 def _print_markdown(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,7 @@ class Progress(Reporter):
         species: Show the species at the end.
         max_seconds: The argument of `Population.run`, so that the time left is not more; None for no limit.
         console: The output; None for standard output, or the notebook.
+        status: Returns what to show as a line of its own, such as the status of an `evaluators.Distributed`.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Progress(Reporter):
         species: bool = True,
         max_seconds: float | None = None,
         console: Console | None = None,
+        status: Callable[[], object] | None = None,
     ) -> None:
         self._verbose, self._species = verbose, species
-        self._max_seconds, self._console = max_seconds, console
+        self._max_seconds, self._console, self._status = max_seconds, console, status
         self._display: ProgressDisplay | None = None
 
     def start(self, population: Population, generations: int) -> None:
@@ -50,7 +52,12 @@ class Progress(Reporter):
         self.close()
         self._every = max(1, generations // 10)
         self._display = ProgressDisplay(
-            "generation", generations, population.generation, self._console, self._max_seconds
+            "generation",
+            generations,
+            population.generation,
+            self._console,
+            self._max_seconds,
+            self._status,
         )
 
     def generation(self, population: Population, timings: Mapping[str, float]) -> None:

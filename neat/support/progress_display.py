@@ -35,6 +35,8 @@ class _State(NamedTuple):
     left: float | None
     """Seconds of work left; None if unknown, or if the work is over."""
     values: Mapping[str, str]
+    status: Callable[[], object] | None
+    """Returns a line about what goes on, which a terminal asks for again and again."""
 
 
 class _Surface(Protocol):
@@ -61,6 +63,7 @@ class ProgressDisplay:
         done: The number of units done before.
         console: The output; None for standard output, or the notebook.
         max_seconds: Seconds after which the work ends even if units are left; None for no limit.
+        status: Returns what to show as a line of its own; a terminal shows it also between two updates.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class ProgressDisplay:
         done: int = 0,
         console: Console | None = None,
         max_seconds: float | None = None,
+        status: Callable[[], object] | None = None,
     ) -> None:
         from rich.console import Console
 
@@ -77,6 +81,7 @@ class ProgressDisplay:
         self._unit, self._total, self._max_seconds = unit, max(total, done, 1), max_seconds
         self._started = time.monotonic()
         self._drawn = self._started
+        self._status = status
         self._samples: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._latest: tuple[float, float, Describe] | None = None  # when, how many were done, what to show
         self._surface = self._choose_surface(done)
@@ -85,7 +90,7 @@ class ProgressDisplay:
         if self.console.is_jupyter:
             return _Notebook()
         if self.console.is_terminal and not self.console.is_dumb_terminal:
-            start = _State(self._heading(done), done / self._total, 0.0, None, {})
+            start = _State(self._heading(done), done / self._total, 0.0, None, {}, self._status)
             return _Terminal(self.console, start)
         return _Log(self.console, done / self._total)
 
@@ -117,7 +122,9 @@ class ProgressDisplay:
         self._samples.append((now, done))
         left = None if is_over else self._estimate_left(done, now)
         self._surface.draw(
-            _State(self._heading(done), done / self._total, now - self._started, left, describe())
+            _State(
+                self._heading(done), done / self._total, now - self._started, left, describe(), self._status
+            )
         )
 
     def _heading(self, done: float) -> str:
@@ -157,6 +164,7 @@ class _Terminal:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
+        from rich.text import Text
 
         state, since = self._state, time.monotonic() - self._drawn
         left = None if state.left is None else max(state.left - since, 0.0)
@@ -175,7 +183,10 @@ class _Terminal:
         for name in state.values:
             values.add_column(name, justify="right", no_wrap=True, min_width=8)
         values.add_row(*state.values.values())
-        return Group(head, values) if state.values else head
+        parts: list[ConsoleRenderable] = [head, values] if state.values else [head]
+        if state.status is not None:
+            parts.append(Text(str(state.status()), style="dim", no_wrap=True, overflow="ellipsis"))
+        return Group(*parts)
 
 
 class _Notebook:
@@ -195,6 +206,7 @@ class _Notebook:
             f'<div>{escape(state.heading)} <progress max="1" value="{state.share:.4f}" '
             f'style="width: 20em; vertical-align: middle"></progress> {_format_times(state.elapsed, state.left)}</div>'
             + table_of_rows("", list(state.values), [state.values.values()])
+            + ("" if state.status is None else f"<div>{escape(str(state.status()))}</div>")
         )
         self._state = state
         if self._handle is None:
@@ -219,7 +231,8 @@ class _Log:
     def draw(self, state: _State) -> None:
         self._tenth = int(_LINES * state.share + 1e-9)
         values = [f"{name} {value}" for name, value in state.values.items()]
-        line = "  ".join([state.heading, *values, _format_times(state.elapsed, state.left)])
+        status = [] if state.status is None else [str(state.status())]
+        line = "  ".join([state.heading, *values, *status, _format_times(state.elapsed, state.left)])
         self._console.print(line, soft_wrap=True, markup=False)
 
     def close(self) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from evaluators import Distributed
+from evaluators.distributed.ray_executor import RayExecutor
+from experiments.__main__ import main
 from neat.genome.genome import Genome, Genomes
 from tests.campaigns import cluster_kills
 from tests.support import distributed_tasks as tasks
@@ -28,7 +30,7 @@ SINGLE = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections"
 def test_in_a_namespace():
     done = run_in_namespace("pytest", "-n", "0", "-p", "no:cacheprovider", __file__)
     # Each dot is a test that has passed; the first two are for outside.
-    assert done.returncode == 0 and re.search(r"^ss\.{7} ", done.stdout, re.MULTILINE), (
+    assert done.returncode == 0 and re.search(r"^ss\.{11} ", done.stdout, re.MULTILINE), (
         done.stdout[-5000:] + done.stderr[-2000:]
     )
 
@@ -137,6 +139,42 @@ def test_nothing_of_a_killed_driver_is_left(cluster, tmp_path):
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     wait_until(lambda: "ray::_Actor" not in processes(), 30)
+
+
+@inside
+@pytest.mark.parametrize(
+    "line, files",
+    [
+        ("cartpole --generations 3 --population-size 40 --retries 1", ("metrics.csv", "result.json")),
+        ("xor --runs 3 --generations 4", ("summary.csv", "summary.json")),
+        ("study xor --vary innovation=global --seeds 2 --generations 3", ("runs.csv", "report.md")),
+    ],
+)
+def test_the_command_line(cluster, line, files, tmp_path, capsys):
+    folders = tmp_path / "alone", tmp_path / "spread"
+    alone = line.replace(" --retries 1", "")
+    assert main([*alone.split(), "--output", str(folders[0])]) == 0
+    assert main([*line.split(), "--cluster", "auto", "--output", str(folders[1])]) == 0
+    for name in files:
+        own, spread = ((folder / name).read_bytes() for folder in folders)
+        assert own == spread, name
+    status = r"workers: [12], chunks under way: 0 of [12], deaths: 0, waiting for work: \d+ %"
+    assert ("cartpole" in line) == bool(re.search(status, capsys.readouterr().out))
+
+
+def fail(text):
+    raise ValueError(text)
+
+
+@inside
+def test_calls_on_a_cluster(cluster):
+    with RayExecutor("auto") as executor:
+        assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
+        failed = executor.submit(fail, "a riddle")
+        with pytest.raises(ValueError, match=r"^a riddle") as caught:
+            failed.result()
+        assert str(caught.value) == "a riddle"
+        assert "in fail" in "".join(caught.value.__notes__)
 
 
 @inside

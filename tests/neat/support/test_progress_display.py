@@ -106,6 +106,21 @@ def test_a_terminal_shows_the_values_below_their_names(clock, width):
     assert text.getvalue().endswith("\x1b[?25h"), "the cursor is shown again"
 
 
+def test_a_status_has_a_line_of_its_own_that_goes_on_between_updates(clock):
+    counts = iter(range(100))
+    display, text = shown_by(True, total=10, status=lambda: f"workers: {next(counts)}")
+    display.update(1, lambda: {"best": "3"})
+    for _ in range(2):
+        display._surface._live.refresh()
+    display.close()
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.getvalue()).splitlines()
+    seen = [int(line.split()[1]) for line in lines if line.startswith("workers: ")]
+    assert len(set(seen)) >= 3
+    display, text = shown_by(False, total=10, status=lambda: "workers: 7")
+    display.update(1, lambda: {"best": "3"})
+    assert text.getvalue() == "step  1/10  best 3  workers: 7  0:00\n"
+
+
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     display, text = shown_by(True, total=2)
