@@ -40,13 +40,13 @@ PARTS = (
     "ppo",
     "policy_gradients",
 )
-OPTIONAL_PARTS = ("gpu",)  # need special hardware
+OPTIONAL_PARTS = ("distributed", "gpu")  # need Ray, or special hardware
 HERE = Path(__file__).parent
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parts = f"of {', '.join(PARTS)}, or {', '.join(OPTIONAL_PARTS)}; without any, all but the last"
+    parts = f"of {', '.join(PARTS)}, or {', '.join(OPTIONAL_PARTS)}; without any, all but these"
     parser.add_argument("parts", nargs="*", metavar="part", help=parts)
     parser.add_argument("--quick", action="store_true", help="measure less; the results are not stored")
     options = parser.parse_args(arguments)

@@ -9,7 +9,7 @@ import sys
 
 from tests.support.paths import ROOT
 
-NODE = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+_MEMORY = 100_000_000  # bytes of a node's object store
 
 
 def missing():
@@ -52,19 +52,24 @@ def run_in_namespace(module, *arguments, timeout=240):
     )
 
 
-def add_node(cluster):
+def add_node(cluster, num_cpus=1):
     """Add a node to a cluster, and return it."""
-    return cluster.add_node(num_cpus=NODE["num_cpus"], object_store_memory=NODE["object_store_memory"])
+    return cluster.add_node(num_cpus=num_cpus, object_store_memory=_MEMORY)
 
 
 @contextlib.contextmanager
-def two_nodes():
-    """Start a cluster; the value is the cluster with its second node; call this only within `run_in_namespace`."""
+def two_nodes(num_cpus=1):
+    """Start a cluster of two nodes with this many cores each; call this only within `run_in_namespace`.
+
+    Yields:
+        The cluster, and its second node.
+    """
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args=NODE)
-    node = add_node(cluster)
+    head = {"num_cpus": num_cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    node = add_node(cluster, num_cpus)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
         yield cluster, node

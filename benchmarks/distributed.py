@@ -1,0 +1,137 @@
+"""Workers of a Ray cluster: a slow environment, what a chunk costs, and XOR, which does not gain.
+
+Ray listens on all interfaces, so this part runs in a network namespace of its own, on two nodes of one machine.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import evaluators
+import neat
+from benchmarks.report import Table, seconds
+from tests.support import ray_cluster
+
+WORKERS, SLOTS = 4, 8
+TARGET = 25  # times one process
+CHUNKS = 1000
+STEPS, STEP = 20, 0.005  # steps of an episode, and seconds of a step, in which the simulator only waits
+
+
+def wait_and_activate(network: evaluators.Network) -> float:
+    """Return the fitness in an environment whose steps take 5 ms without using the CPU."""
+    total = 0.0
+    for step in range(STEPS):
+        time.sleep(STEP)
+        total += float(network.activate([step / STEPS])[0])
+    return total
+
+
+def make_slow() -> evaluators.PerGenome:
+    return evaluators.PerGenome(wait_and_activate)
+
+
+def make_xor() -> evaluators.Supervised:
+    return evaluators.Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], device="cpu")
+
+
+def genomes(inputs: int, count: int) -> Any:
+    config = neat.Config(population_size=count, genome={"num_inputs": inputs, "num_outputs": 1})
+    return neat.Population(config).ask()
+
+
+def time_calls(work: Any, repeats: int) -> float:
+    """Return the median seconds of some calls, after one that is not counted."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:]))
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Measure; called within a namespace."""
+    count = 320 if quick else 1280
+    result: dict[str, Any] = {"genomes": count}
+    with ray_cluster.two_nodes(num_cpus=WORKERS / 2):
+        slow, few = genomes(1, count), 64
+        # Genomes take the same time, so a part of them tells what one process takes for all.
+        alone = make_slow()
+        result["alone"] = time_calls(lambda: alone(slow.part(0, few)), 1) * count / few
+        start = time.perf_counter()
+        with evaluators.Distributed(
+            make_slow, cluster="auto", workers=WORKERS, slots_per_worker=SLOTS
+        ) as spread:
+            while spread.status.workers < WORKERS:
+                spread(slow.part(0, WORKERS * SLOTS))
+            result["start"] = time.perf_counter() - start
+            result["spread"] = time_calls(lambda: spread(slow), 2 if quick else 3)
+            result["waiting"] = spread.status.waiting
+        xor, whole = genomes(2, 10_000), make_xor()
+        result["xor_alone"] = time_calls(lambda: whole(xor), 5)
+        with evaluators.Distributed(make_xor, cluster="auto", workers=2) as spread:
+            result["xor_spread"] = time_calls(lambda: spread(xor), 5)
+        with evaluators.Distributed(make_xor, cluster="auto", workers=1, chunk_size=1) as spread:
+            spread(xor.part(0, CHUNKS))
+            used = time.process_time()
+            result["chunk"] = time_calls(lambda: spread(xor.part(0, CHUNKS)), 2) / CHUNKS
+            result["chunk_driver"] = (time.process_time() - used) / (3 * CHUNKS)
+    return result
+
+
+def run(quick: bool) -> dict[str, Any]:
+    if ray_cluster.missing():
+        sys.exit(f"distributed: {ray_cluster.missing()}")
+    done = ray_cluster.run_in_namespace(
+        "benchmarks.distributed", *(["--quick"] if quick else []), timeout=600
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    return [
+        Table(
+            f"{result['genomes']:,} genomes, {STEPS} steps of {1e3 * STEP:g} ms that wait; {WORKERS} workers of "
+            f"{SLOTS} slots on two nodes of one machine",
+            ["one process", "workers", "faster by", "target", "workers waited", "start"],
+            [
+                [
+                    seconds(result["alone"]),
+                    seconds(result["spread"]),
+                    f"{result['alone'] / result['spread']:.1f}×",
+                    f"≥ {TARGET}×",
+                    f"{100 * result['waiting']:.0f} %",
+                    seconds(result["start"]),
+                ]
+            ],
+            [
+                "One process: from 64 genomes, since all take the same time. Start: until all workers are ready."
+            ],
+        ),
+        Table(
+            "10,000 genomes of XOR, and what a chunk of one genome costs",
+            ["one process", "two workers", "faster by", "a chunk", "of which the driver's CPU"],
+            [
+                [
+                    seconds(result["xor_alone"]),
+                    seconds(result["xor_spread"]),
+                    f"{result['xor_alone'] / result['xor_spread']:.2f}×",
+                    seconds(result["chunk"]),
+                    seconds(result["chunk_driver"]),
+                ]
+            ],
+            ["A chunk: from handing it out to its answer, with one worker that has one slot."],
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure("--quick" in sys.argv)))
