@@ -164,14 +164,14 @@ class Distributed:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _validate(self, genomes: Genomes | Genome, **arguments: Any) -> np.ndarray:
+    def _validate(self, genomes: Genomes | Genome, *arguments: Any, **named: Any) -> np.ndarray:
         if self._backend is None:
-            return self.evaluator.validate(genomes, **arguments)
+            return self.evaluator.validate(genomes, *arguments, **named)
         batch = as_batch(genomes)
         if isinstance(self.evaluator, Divisible):
             divided: Any = self.evaluator
-            return self._worst(divided.validate_divided(batch, self._divide, **arguments))
-        return self._worst(self._divide("validate", batch, *arguments.values())["fitness"])
+            return self._worst(divided.validate_divided(batch, self._divide, *arguments, **named))
+        return self._worst(self._divide("validate", batch, *arguments, *named.values())["fitness"])
 
     def _divide(self, method: str, genomes: Genomes, *arguments: Any) -> Results:
         """Let the workers do a job (see `neat.evaluation.Divide`)."""

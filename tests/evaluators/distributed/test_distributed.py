@@ -69,6 +69,7 @@ def test_processes_and_a_restored_state():
             assert distributed.state()[name].tobytes() == array.tobytes()
         expected = whole.validate(genomes, episodes=4)
         assert distributed.validate(genomes, episodes=4).tobytes() == expected.tobytes()
+        assert distributed.validate(genomes, 4).tobytes() == expected.tobytes()
         assert distributed.status.workers == 2 and distributed.status.deaths == 0
 
 
