@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TMaze(Control):
-    """T-maze: turn to the side of a signal at the start; solved at a mean of 0.99 of 1.
+    """T-maze: turn to the side that an early signal shows; solved at a mean of 0.99 of 1.
 
     Networks are recurrent. With --genome.feed-forward they have no memory and reach at most 0.45.
     """

@@ -51,7 +51,7 @@ def growth(
         raise ValueError(f"lineage: must be the lineage of a run, got {quote(lineage)}{hint}")
     if as_path(path).suffix.lower() != ".gif":
         raise ValueError(f"path: must end in .gif, got {quote(str(path))}")
-    shown = choose_champions(lineage)
+    shown = choose_champions(lineage, _MOST_FRAMES)
     genomes = [lineage.champion(row["generation"]) for row in shown]
     scene = Scene.of(unite(genomes), input_names, output_names)
     pictures = []
@@ -81,7 +81,7 @@ def _to_gif(pictures: list[bytes]) -> bytes:
     return file.getvalue()
 
 
-def choose_champions(lineage: Lineage, most: int = _MOST_FRAMES) -> np.ndarray:
+def choose_champions(lineage: Lineage, most: int) -> np.ndarray:
     """Return the rows of the champions that differ from the one before, at most `most` of them, the last included."""
     champions = lineage.champions
     if len(champions) == 0:

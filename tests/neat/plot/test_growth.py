@@ -45,7 +45,7 @@ def test_the_animation(lineage, tmp_path, monkeypatch):
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == changes > 3 and picture.info["loop"] == 0
     monkeypatch.setattr(module, "_MOST_FRAMES", 3)
-    shown = module.choose_champions(lineage)
+    shown = module.choose_champions(lineage, 3)
     assert len(shown) == 3 and shown[-1]["genome"] == lineage.champions[-1]["genome"]
     plot.growth(lineage, tmp_path / "again.gif")
     plot.growth(lineage, tmp_path / "once more.gif")
