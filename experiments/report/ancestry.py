@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from neat.evolution.lineage_tables import Individual
 from neat.genome.genome import describe_size
 from neat.support.html import table_of_rows
 
-_MOST_ROWS = 300
+_MOST_ROWS, _MOST_POINTS = 300, 500
 _HEAD = ("born in generation", "genome", "made by", "champion of a generation")
 
 
@@ -38,21 +37,28 @@ def collect_ancestry(run: RunSoFar, lineage: Lineage, names: dict[int, str]) -> 
     line = lineage.ancestors(run.champion)[::-1]
     family = lineage.ancestors(run.champion, both=True)
     crossed = sum(len(each.parents) == 2 for each in family)
-    text = (
-        f"It was born in generation {line[0].generation:,}. The line of its primary parents has {len(line):,} "
-        f"individuals since generation {line[-1].generation:,}. By both parents it has "
-        f"{len(family) - 1:,} ancestors. Crossover made {crossed:,} of these {len(family):,}."
-    )
+    text = f"It was born in generation {line[0].generation:,} without parents."
+    if len(line) > 1:
+        text = (
+            f"It was born in generation {line[0].generation:,}, and has {len(family) - 1:,} ancestors by both parents. "
+            f"Crossover made {crossed:,} of these {len(family):,}. The table follows its primary parents: "
+            f"{len(line):,} individuals."
+        )
     if len(line) > _MOST_ROWS:
-        text += f" The table has the last {_MOST_ROWS} of the line."
+        text += f" It shows the last {_MOST_ROWS}."
     carried = _find_carried(lineage, {each.number for each in line[:_MOST_ROWS]}, names)
     size = run.population.config.population_size
     rows = [list(_describe(each, size, carried)) for each in line[:_MOST_ROWS]]
-    born = Counter(each.generation for each in family)
-    x = list(range(min(born), max(born) + 1))
-    series = [["ancestors", [born.get(generation, 0) for generation in x]]]
-    chart = {"x": x, "charts": [{"title": "Ancestors by generation of birth", "series": series}]}
-    return Ancestry(text, table_of_rows("", _HEAD, rows), chart)
+    return Ancestry(text, table_of_rows("", _HEAD, rows), _count_births([each.generation for each in family]))
+
+
+def _count_births(generations: list[int]) -> dict[str, Any]:
+    """Return the number of births by generation as the data of a chart, in groups of generations after a long time."""
+    width = 1 + (max(generations) - min(generations)) // _MOST_POINTS
+    x = np.arange(min(generations), max(generations) + 1, width)
+    counts = np.bincount((np.array(generations) - x[0]) // width, minlength=len(x))
+    title = "Ancestors by generation of birth" + (f", {width} generations together" if width > 1 else "")
+    return {"x": x.tolist(), "charts": [{"title": title, "series": [["ancestors", counts.tolist()]]}]}
 
 
 def _describe(individual: Individual, size: int, carried: dict[int, list[str]]) -> Iterator[str]:

@@ -47,7 +47,11 @@ def _is_known(title: str, rows: np.ndarray) -> bool:
 
 
 def collect_species(history: History, lineage: Lineage | None) -> dict[str, Any]:
-    """Return the sizes of all species over time, in the order in which they were founded."""
+    """Return the sizes of all species over time, in the order in which they were founded.
+
+    The data of a species are its number, the generation in which it was founded, the species of its founder's parent or
+    None, the position of its first size on the horizontal axis, and its sizes.
+    """
     chosen = history.generations["generation"][choose_rows(len(history), _MOST_COLUMNS)]
     rows = history.species[np.isin(history.species["generation"], chosen)]
     column = np.searchsorted(chosen, rows["generation"])
@@ -56,13 +60,12 @@ def collect_species(history: History, lineage: Lineage | None) -> dict[str, Any]
     order = np.argsort(rows["id"], kind="stable")
     for own in np.split(order, np.flatnonzero(np.diff(rows["id"][order])) + 1):
         first = rows[own[0]]
-        series.append(
-            {
-                "id": str(first["id"]),
-                "since": int(first["generation"] - first["age"]),
-                "parent": str(parents[first["id"]]) if parents.get(first["id"], -1) >= 0 else None,
-                "columns": column[own].tolist(),
-                "sizes": rows["size"][own].tolist(),
-            }
+        number, since, parent = (
+            int(first["id"]),
+            int(first["generation"] - first["age"]),
+            parents.get(first["id"], -1),
         )
+        # A species lives without a break.
+        sizes = rows["size"][own].tolist()
+        series.append([number, since, None if parent < 0 else parent, int(column[own[0]]), sizes])
     return {"x": chosen.tolist(), "series": series}

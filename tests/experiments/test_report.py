@@ -114,11 +114,11 @@ def test_curves_species_and_ancestors_are_those_of_the_run(runs):
     assert data["curves"]["x"] == list(range(8))
     assert fitness["best"] == pytest.approx(run.history.generations["best"].tolist(), rel=1e-4)
     sizes = np.zeros(8, int)
-    for species in data["species"]["series"]:
-        sizes[species["columns"]] += species["sizes"]
+    for _, _, _, first, own in data["species"]["series"]:
+        sizes[first : first + len(own)] += own
     assert sizes.tolist() == [20] * 8
     line = run.lineage.ancestors(run.champion)
-    assert f"has {len(line)} individuals since" in html.unescape(text)
+    assert f"follows its primary parents: {len(line)} individuals" in html.unescape(text)
     births = data["ancestry"]["charts"][0]["series"][0][1]
     assert sum(births) == len(run.lineage.ancestors(run.champion, both=True))
 

@@ -53,7 +53,8 @@ function drawAxes(parent, width, height, xDomain, yDomain, labels = []) {
   const format = (value) => (Math.abs(value) >= 1e4 ? d3.format("~s")(value) : formatNumber(value));
   const axis = (generator, ticks, place) =>
     d3.select(make(svg, "g", { class: "axis", transform: `translate(${place})` })).call(generator.ticks(ticks).tickSizeOuter(0).tickFormat(format));
-  axis(d3.axisBottom(x), Math.min(6, width / 60), [0, height - margin.bottom]);
+  const steps = xDomain.every(Number.isInteger) ? xDomain[1] - xDomain[0] : 6; // no fractions of generations
+  axis(d3.axisBottom(x), Math.min(6, width / 60, steps), [0, height - margin.bottom]);
   axis(d3.axisLeft(y), 4, [margin.left, 0]);
   if (labels[0]) make(svg, "text", { x: (margin.left + width) / 2, y: height - 4, "text-anchor": "middle" }, labels[0]);
   if (labels[1]) make(svg, "text", { x: 4, y: 12 }, labels[1]);
@@ -164,18 +165,19 @@ class SpeciesChart {
     const floor = new Array(x.length).fill(0);
     const bands = series.map((species, k) => {
       const bottom = floor.slice();
-      species.columns.forEach((column, n) => (floor[column] += species.sizes[n]));
-      return { species, bottom, top: floor.slice(), colour: `hsl(${(k * 137.5) % 360} 45% 58%)` };
+      const [id, since, parent, first, sizes] = species;
+      sizes.forEach((size, n) => (floor[first + n] += size));
+      const columns = d3.range(Math.max(0, first - 1), Math.min(x.length, first + sizes.length + 1));
+      return { id, since, parent, columns, bottom, top: floor.slice(), colour: `hsl(${(k * 137.5) % 360} 45% 58%)` };
     });
     drawForWidth(parent, (width) => {
       parent.replaceChildren();
       const domain = x.length > 1 ? d3.extent(x) : [x[0] - 1, x[0] + 1];
       const axes = (this.axes = drawAxes(parent, width, 240, domain, [0, d3.max(floor)], ["generation"]));
       for (const band of bands) {
-        const first = Math.max(0, band.species.columns[0] - 1);
-        const columns = d3.range(first, Math.min(x.length, band.species.columns[band.species.columns.length - 1] + 2));
-        const area = d3.area().x((n) => axes.x(x[n])).y0((n) => axes.y(band.bottom[n])).y1((n) => axes.y(band.top[n]));
-        band.path = make(axes.inside, "path", { class: bands.length > 100 ? "species dense" : "species", d: area(columns), fill: band.colour });
+        const points = x.length > 1 ? band.columns.map((n) => [x[n], n]) : domain.map((end) => [end, 0]);
+        const area = d3.area().x(([value]) => axes.x(value)).y0(([, n]) => axes.y(band.bottom[n])).y1(([, n]) => axes.y(band.top[n]));
+        band.path = make(axes.inside, "path", { class: bands.length > 100 ? "species dense" : "species", d: area(points), fill: band.colour });
       }
       placeRule(axes.chosen, axes.x, this.chosen);
       axes.svg.addEventListener("pointermove", (event) => this.point(event, x, bands));
@@ -194,7 +196,7 @@ class SpeciesChart {
     const found = bands.find((band) => band.bottom[k] <= height && height < band.top[k]);
     if (!found) return;
     found.path.classList.add("pointed");
-    const { id, since, parent } = found.species;
+    const { id, since, parent } = found;
     const lines = [`${found.top[k] - found.bottom[k]} genomes in generation ${x[k]}`, `founded in generation ${since}`];
     if (parent !== null) lines.push(`founder's parent in species ${parent}`);
     tooltip.show(event, `species ${id}`, lines);
