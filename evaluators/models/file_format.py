@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,8 @@ from neat.support.files import write_atomically
 from neat.support.messages import quote, shorten
 from neat.support.text_files import read_text, shorten_path
 
-VERSION = 2
-READABLE = (1, 2)  # 1 lacks the encodings of columns
+VERSION = 3
+READABLE = (1, 2, 3)  # 1 lacks the encodings of columns, 1 and 2 the digest
 _MOST_BYTES = 2**31  # a genome of a million connections takes a tenth of it
 
 Inputs: TypeAlias = Rows | Observations
@@ -48,8 +49,10 @@ def is_model(content: Any) -> bool:
 
 
 def write(path: str | Path, parts: Parts) -> None:
-    """Write a model's parts as JSON."""
-    write_atomically(path, json.dumps(parts.model_dump(mode="json"), indent=1, allow_nan=False) + "\n")
+    """Write a model's parts as JSON, with a digest by which `read` recognises other content."""
+    content = parts.model_dump(mode="json")
+    content["digest"] = _digest(content)
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read(path: str | Path, build: Callable[[Parts], _Result]) -> _Result:
@@ -66,15 +69,24 @@ def read(path: str | Path, build: Callable[[Parts], _Result]) -> _Result:
             raise ValueError(f"holds no model{_other_content(content)}")
         version = content.get("version")
         if version not in READABLE:
-            known = " and ".join(map(str, READABLE))
+            known = ", ".join(map(str, READABLE))
             raise ValueError(f"version: is {quote(version)}, and this version of batchneat reads {known}")
-        return build(Parts(**content))
+        digest = content.pop("digest", None) if version == VERSION else None
+        result = build(Parts(**content))
+        if version == VERSION and digest != _digest(content):
+            raise ValueError("is damaged or was edited: its content does not match its digest")
+        return result
     except RecursionError:
         raise ValueError(f"{shorten_path(path)}: holds no model: it is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{shorten_path(path)}: must be JSON: {error}") from None
     except ValueError as error:
         raise ValueError(f"{shorten_path(path)}: {shorten(str(error), 1000)}") from None
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of the content of a model's file, which spaces and the order of fields do not change."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _other_content(content: Any) -> str:

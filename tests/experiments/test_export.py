@@ -89,7 +89,7 @@ def test_help(capsys):
 def test_mistakes(arguments, message, run, capsys):
     (run.parent / "damaged.json").write_text("{]"[1:])
     (run.parent / "list.json").write_text("[]")
-    (run.parent / "model.json").write_text('{"model": "batchneat", "version": 2}')
+    (run.parent / "model.json").write_text('{"model": "batchneat", "version": 3}')
     (run.parent / "study").mkdir()
     (run.parent / "study" / "champion-a.json").write_text("{}")
     assert main(["export", *arguments.split()]) == 2

@@ -73,7 +73,13 @@ def _set(path, value):
 NODE = ["genome", "nodes", 0]
 DAMAGED = [
     (_set(["model"], "other"), r"holds no model$"),
-    (_set(["version"], 3), r"version: is 3, and this version of batchneat reads 1 and 2$"),
+    (_set(["version"], 4), r"version: is 4, and this version of batchneat reads 1, 2, 3$"),
+    (_set(["version"], 2), r"digest: there is no such field$"),
+    (_set([*NODE, "bias"], 0.25), r"is damaged or was edited: its content does not match its digest$"),
+    (_set(["outputs", "labels"], ["right", "left"]), r"is damaged or was edited: its content does not match"),
+    (_set(["digest"], None), r"is damaged or was edited: its content does not match its digest$"),
+    (lambda content: content.pop("digest"), r"is damaged or was edited: its content does not match its digest$"),
+    (lambda content: content["inputs"].pop("scaling"), r"is damaged or was edited: its content does not match"),
     (_set(["surplus"], 2), r"surplus: there is no such field$"),
     (_set(["genome"], 2), r"genome: input should be a valid dictionary, got 2$"),
     (_set([*NODE, "bias"], "x"), r"genome: nodes.0.bias: must be a number, got 'x'$"),
@@ -102,6 +108,15 @@ def test_damaged_files_are_refused_by_name(damage, message, tmp_path):
     with pytest.raises(ValueError, match=rf"^{file}: .*{message}") as caught:
         evaluators.load(file)
     assert "\n" not in str(caught.value)
+
+
+def test_spaces_and_the_order_of_fields_do_not_matter(tmp_path):
+    file = tmp_path / "model.json"
+    model = list(models())[1]
+    model.save(file)
+    content = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(dict(reversed(content.items())), ensure_ascii=False), "utf-8")
+    np.testing.assert_array_equal(evaluators.load(file).predict(X), model.predict(X))
 
 
 NO_MODELS = [
