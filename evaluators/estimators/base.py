@@ -19,6 +19,7 @@ from evaluators.estimators.polishing import Data, polish
 from evaluators.models.model import Model
 from evaluators.supervised import Supervised
 from neat.config.config import Config, merge
+from neat.config.data_settings import check_outputs
 from neat.config.suggestions import settings_for_data
 from neat.kernels.parallel import Workers
 from neat.population import Population
@@ -76,6 +77,13 @@ class NEATEstimator(BaseEstimator):
         for name in ("population_size", "generations", "patience"):
             check_count(name, getattr(self, name), 2 if name == "population_size" else 1)
         check_count("learn_steps", self.learn_steps, 0)
+        check_count("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
+        for name in ("polish", "warm_start"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise ValueError(f"{name}: must be true or false, got {quote(getattr(self, name))}")
+        threads = self.n_jobs
+        if threads is not None and not (isinstance(threads, int | np.integer) and threads):
+            raise ValueError(f"n_jobs: expected None or an integer other than 0, got {quote(threads)}")
         if self.learn_batch is not None:
             check_count("learn_batch", self.learn_batch)
         _check_number("learning_rate", self.learning_rate, np.inf)
@@ -172,6 +180,11 @@ class NEATEstimator(BaseEstimator):
         }
         settings = merge(settings, settings_for_data(training.num_inputs))
         config = Config(**merge(settings, self.config or {}))
+        for name in ("num_inputs", "num_outputs"):
+            expected, got = getattr(training, name), getattr(config.genome, name)
+            if got != expected:
+                raise ValueError(f"config: genome.{name}: must be {expected}, as the data need, got {got}")
+        check_outputs(training, config.genome)
         self.config_ = config
         _log.info("settings of the run: %s", config.model_dump(exclude_unset=True))
         earlier: Evolved | None = getattr(self, "_evolved", None)
@@ -185,6 +198,9 @@ class NEATEstimator(BaseEstimator):
                     f"warm_start: the earlier fit has {expected} {name.removeprefix('num_')} of networks, "
                     f"this one {got}"
                 )
+        for name in type(own).model_fields:
+            if name != "seed" and getattr(own, name) != getattr(config, name):
+                raise ValueError(f"warm_start: {name}: must be that of the earlier fit, which goes on")
         self.config_ = own
         earlier.population.workers = workers
         return earlier

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from evaluators.estimators.base import NEATEstimator, check_weights
+from neat.support.messages import quote
 
 
 class NEATClassifier(ClassifierMixin, NEATEstimator):
@@ -111,14 +112,22 @@ class NEATClassifier(ClassifierMixin, NEATEstimator):
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
         y = column_or_1d(y, warn=True)
+        try:
+            check_classification_targets(y)
+            self.classes_ = np.unique(y)
+        except TypeError:
+            raise ValueError(f"y: expected labels of one type, got {quote(y.tolist())}") from None
         weights = check_weights(sample_weight, X)
         if self.class_weight is not None:
-            weights = compute_sample_weight(self.class_weight, y) * (1.0 if weights is None else weights)
-        self.classes_ = np.unique(y)
+            by_class = compute_sample_weight(self.class_weight, y)
+            if not (by_class >= 0).all():
+                raise ValueError(f"class_weight: expected no negative numbers, got {by_class.min():g}")
+            weights = by_class * (1.0 if weights is None else weights)
         if len(self.classes_) < 2:
-            raise ValueError(f"y: expected at least two classes, got one class, {self.classes_[0]!r}")
+            raise ValueError(
+                f"y: expected at least two classes, got one class, {self.classes_.tolist()[0]!r}"
+            )
         labels = self.classes_.tolist()
         self._fit(X, y, weights, {"fitness": "cross_entropy", "classes": labels})
         return self

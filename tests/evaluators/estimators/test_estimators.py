@@ -160,6 +160,15 @@ def test_a_warm_start_goes_on():
         ValueError, match=r"^warm_start: the earlier fit has 10 inputs of networks, this one 9$"
     ):
         half.fit(X[:, :9], Y)
+    half.random_state = 5  # plays no role in a population that goes on
+    half.fit(X, Y)
+    for name, value in (("population_size", 50), ("config", {"genome": {"activation": "sin"}})):
+        changed = pickle.loads(pickle.dumps(half)).set_params(**{name: value})
+        wrong = "genome" if name == "config" else name
+        with pytest.raises(
+            ValueError, match=rf"^warm_start: {wrong}: must be that of the earlier fit, which goes on$"
+        ):
+            changed.fit(X, Y)
 
 
 def test_settings_of_the_run():
@@ -183,7 +192,22 @@ BAD = [
         {"config": {"genome": {"activaton": "sin"}}},
         r"^genome.activaton: there is no such field; did you mean",
     ),
+    (
+        {"config": {"genome": {"num_inputs": 3}}},
+        r"^config: genome.num_inputs: must be 10, as the data need, got 3$",
+    ),
+    (
+        {"config": {"genome": {"output_activation": "sigmoid"}}},
+        r"^genome.output_activation: cannot be 'sigmoid', which returns numbers from 0 to 1, but targets go from ",
+    ),
     ({"device": "tpu"}, r"^device: "),
+    ({"polish": "no"}, r"^polish: must be true or false, got 'no'$"),
+    ({"warm_start": 1}, r"^warm_start: must be true or false, got 1$"),
+    ({"verbose": -1}, r"^verbose: expected an integer from 0 to \d+, got -1$"),
+    *(
+        ({"n_jobs": n}, rf"^n_jobs: expected None or an integer other than 0, got {n!r}$")
+        for n in (0, 1.5, "all")
+    ),
 ]
 
 
@@ -191,5 +215,21 @@ BAD = [
 def test_bad_parameters(options, message):
     with pytest.raises(ValueError, match=message):
         NEATRegressor(**{**SMALL, **options}).fit(X, Y)
-    with pytest.raises(ValueError, match=r"^y: expected at least two classes, got one class, "):
-        NEATClassifier(**SMALL).fit(X, np.ones(200))
+
+
+BAD_CLASSES = [
+    ({}, np.ones(200), r"^y: expected at least two classes, got one class, 1.0$"),
+    ({}, np.array(["a", 1] * 100, object), r"^y: expected labels of one type, got \['a', 1, "),
+    ({"class_weight": {0: 1, 1: -2}}, [0, 1] * 100, r"^class_weight: expected no negative numbers, got -2$"),
+    (
+        {"config": {"genome": {"output_activation": "tanh"}}},
+        [0, 1] * 100,
+        r"^genome.output_activation: cannot be 'tanh', which returns numbers from -1 to 1, but logits can be",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "labels", "message"), BAD_CLASSES)
+def test_bad_classes(options, labels, message):
+    with pytest.raises(ValueError, match=message):
+        NEATClassifier(**SMALL, **options).fit(X, labels)
