@@ -19,6 +19,7 @@ from neat.support.messages import quote, shorten
 
 _STEPS = 200
 _UNSET = -2
+_ALLOCATES = "this makes an array or a list, which cannot be made here; write a loop over the elements"
 _4 = np.float32(4.0)
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.specialise`).
@@ -171,12 +172,23 @@ def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> s
                 compiled.compile(signature)
         except Exception as error:  # numba also raises exceptions that are not its own
             place = where(error, compiled.py_func)
-            return f"{environment.name}: numba cannot compile {name}: {place}: {cause(error)}"
+            reason = _ALLOCATES if _allocates(compiled.py_func, signature) else cause(error)
+            return f"{environment.name}: numba cannot compile {name}: {place}: {reason}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):
             found = shorten(str(returned), 500)
             return f"{environment.name}: step: must return (reward, terminated), it returns {found}"
     return None
+
+
+def _allocates(function: Any, signature: tuple[Any, ...]) -> bool:
+    """Return whether numba compiles the function if it may make arrays."""
+    try:
+        with keeping_interruptions():
+            inner_function(function, allocates=True).compile(signature)
+    except Exception:  # numba also raises exceptions that are not its own
+        return False
+    return True
 
 
 def _signatures(environment: EnvironmentBase) -> dict[str, tuple[Any, ...]]:

@@ -265,9 +265,12 @@ def cause(error: Exception) -> str:
     """Return the line of numba's message that says what is wrong, cut to a readable length."""
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
-    return shorten(
-        next((line for line in lines if line and not line.startswith(headings)), repr(error)), _LONGEST
-    )
+    message = next((line for line in lines if line and not line.startswith(headings)), repr(error))
+    if message.endswith("found for signature:"):  # a later line has the function's name and its types
+        message = next(
+            (f"No implementation of {line[4:]}" for line in lines if line.startswith(">>> ")), message
+        )
+    return shorten(message, _LONGEST)
 
 
 def where(error: Exception, python_function: Any) -> str:

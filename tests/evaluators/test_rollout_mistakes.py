@@ -35,6 +35,16 @@ def not_compilable(state, action, constants, random):
     return open("file"), False
 
 
+def makes_an_array(state, action, constants, random):
+    state[1:] = state[:-1]  # numba copies what overlaps
+    return np.float32(0.0), False
+
+
+def wrong_type(state, action, constants, random):
+    state[0] = "high"
+    return np.float32(0.0), False
+
+
 def one_value(state, action, constants, random):
     return np.float32(1.0)
 
@@ -57,6 +67,17 @@ def one_value(state, action, constants, random):
             {"step": staticmethod(not_compilable)},
             "Broken: numba cannot compile step: test_rollout_mistakes.py, "
             f"line {not_compilable.__code__.co_firstlineno + 1}: Untyped global name 'open'",
+        ),
+        (
+            {"step": staticmethod(makes_an_array)},
+            "Broken: numba cannot compile step: test_rollout_mistakes.py, "
+            f"line {makes_an_array.__code__.co_firstlineno + 1}: this makes an array or a list, which cannot be made "
+            "here; write a loop over the elements",
+        ),
+        (
+            {"step": staticmethod(wrong_type)},
+            "Broken: numba cannot compile step: test_rollout_mistakes.py, "
+            f"line {wrong_type.__code__.co_firstlineno + 1}: No implementation of setitem(array(float32, 1d, A), ",
         ),
         (
             {"step": staticmethod(one_value)},
