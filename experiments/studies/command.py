@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +95,23 @@ def _executor(cluster: str | None) -> contextlib.AbstractContextManager[Executor
 
 
 def _print_markdown(text: str) -> None:
+    """Print Markdown; a cell that is too narrow for a word continues it in the next line, and cuts nothing off."""
     from rich.console import Console
-    from rich.markdown import Markdown
+    from rich.markdown import Markdown, TableElement
+
+    class FoldedTable(TableElement):
+        def __rich_console__(self, *options: Any) -> Iterator[Any]:
+            table: Any
+            for table in super().__rich_console__(*options):
+                for column in table.columns:
+                    column.overflow = "fold"
+                yield table
+
+    class Report(Markdown):
+        elements = {**Markdown.elements, "table_open": FoldedTable}
 
     console = Console()
-    Console(width=None if console.is_terminal else 140).print(Markdown(text))
+    Console(width=None if console.is_terminal else 140).print(Report(text))
 
 
 def _join_repeated(arguments: list[str], flag: str) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from experiments.__main__ import main
+from experiments.studies import command
 from experiments.studies.plan_file import StudyPlan, load_plan, make_study, parse_factor
 
 PLAN = """
@@ -177,3 +178,12 @@ def test_wrong_plans_are_refused(content, message, tmp_path, monkeypatch, capsys
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_narrow_table_cuts_off_no_number(capsys):
+    number = "0.123456789" * 4
+    columns = 6
+    rows = [["mean"] * columns, ["-"] * columns, [number] * columns]
+    command._print_markdown("\n".join(f"|{'|'.join(row)}|" for row in rows))
+    output = capsys.readouterr().out
+    assert "…" not in output and sum(map(str.isdigit, output)) == columns * sum(map(str.isdigit, number))
