@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_BEYOND = 10  # times the median: a sweep's losses above it are beyond the top of the axis
 _LOG_RATIO = 20  # losses that differ by a larger factor are drawn on a logarithmic axis
 
 
@@ -83,7 +84,8 @@ def _look(history: np.ndarray) -> dict[str, Any]:
 def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None) -> Figure:
     """Draw the losses of `evaluators.gradient.sweep` by learning rate, and mark the lowest.
 
-    Crosses at the top are rates with which training diverged.
+    Crosses at the top are rates with which training diverged. Losses above ten times the median are beyond the top of
+    the axis, so that the others can be told apart.
 
     Args:
         sweep: A `Sweep`, or its arrays `rate` and `loss`.
@@ -121,12 +123,20 @@ def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None)
             )
         axes.set_xscale("log")
         values = loss[~diverged]
-        if values.min() > 0 and values.max() > _LOG_RATIO * values.min():
+        limit = _BEYOND * np.median(values)
+        shown = values[(values <= limit) | (limit <= 0)]
+        if shown.min() > 0 and shown.max() > _LOG_RATIO * shown.min():
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
-            narrow = values.max() < 100 * values.min()
+            narrow = shown.max() < 100 * shown.min()
             axes.yaxis.set_minor_locator(LogLocator(subs=(2, 4, 6) if narrow else ()))
             axes.yaxis.set_minor_formatter("{x:g}")
+        if len(shown) < len(values):
+            low, high = shown.min(), shown.max()
+            room = 0.1 * (high - low)
+            axes.set_ylim(
+                *((low / 1.2, high * 1.2) if axes.get_yscale() == "log" else (low - room, high + room))
+            )
         axes.set(xlabel="learning rate", ylabel="loss")
         drawing.add_legend(handles)
     return drawing.figure

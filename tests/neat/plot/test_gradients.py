@@ -94,6 +94,13 @@ def test_losses_by_learning_rate(tmp_path):
             plot.rates(wrong)
 
 
+def test_a_loss_on_the_way_to_overflow_does_not_hide_the_others():
+    found = gradient.Sweep(np.array([0.01, 0.1, 1.0, 10.0, 30.0]), np.array([1.1, 0.9, 0.4, 1.2, 1e32]))
+    (axes,) = plot.rates(found).figure.axes
+    bottom, top = axes.get_ylim()
+    assert axes.get_yscale() == "linear" and bottom < 0.4 and 1.2 < top < 2
+
+
 def test_each_metric_of_ppo_has_a_sentence():
     history = np.zeros(4, ppo.UPDATE)
     history["steps"] = np.arange(1, 5) * 100
