@@ -165,11 +165,14 @@ def test_the_page_on_training(tmp_path, monkeypatch, capsys):
     namespace = {}
     for block in blocks("docs/training.md"):
         exec(compile(block, "page.py", "exec"), namespace)
-    area, best, error = capsys.readouterr().out.splitlines()
+    area, best, matched, other, error = capsys.readouterr().out.splitlines()
     assert 0 <= float(area) <= 1 and 1e-4 <= float(best) <= 1
     expected = "gradient of sqrt with respect to input 0: expected finite numbers, got inf at (0,), in step 0"
     assert error == f"{expected} (page.py, line 6)"
     assert namespace["seen"].inputs.shape == (9, 1, 8, 8)
+    assert matched == "2 matched: layers.0.weight, layers.0.bias"
+    assert other.startswith("2 of another shape: layers.4.weight (128, 2), here (128, 5)")
+    assert (tmp_path / "training.svg").exists() and (tmp_path / "metrics.csv").exists()
     assert (tmp_path / "rates.svg").exists()
 
 
