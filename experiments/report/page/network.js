@@ -15,10 +15,12 @@ class NetworkDrawing {
   setLayout(layout) {
     if (this.layout === layout) return;
     this.layout = layout;
+    this.scene.remove(); // elements that are attached later do not fade in
     this.scene.replaceChildren();
     this.connections = layout.curves.map((curve) => this.addConnection(curve));
     this.nodes = layout.nodes.map((node) => this.addNode(node));
     this.fit();
+    this.svg.append(this.scene);
   }
 
   addConnection([source, target, path, head]) {
