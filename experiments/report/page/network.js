@@ -115,10 +115,11 @@ class NetworkDrawing {
 
   // Show the whole layout.
   fit() {
-    const [left, right, top, bottom] = this.findLimits();
+    const [left, right, highest, bottom] = this.findLimits();
     const letters = (kind) => 12 + 6.5 * Math.min(24, d3.max(this.layout.nodes, (node) => (node.kind === kind ? node.name.length : 0)));
     const width = this.parent.clientWidth;
     const isNarrow = width < 560; // names stand above the nodes, else beside them
+    const top = isNarrow ? highest - 2 * this.data.radius : highest;
     const [before, after] = isNarrow ? [0, 0] : [letters("input"), letters("output")]; // pixels for names
     const across = Math.max(0.3 * width, width - before - after);
     const height = Math.max(200, Math.min(560, ((bottom - top) / (right - left)) * across));
