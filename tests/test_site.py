@@ -82,7 +82,7 @@ def is_right(words):
             return extras is not None and set(filter(None, (extras[1] or "").split(","))) <= set(
                 PROJECT["optional-dependencies"]
             )
-        case [".ci/run"] | []:
+        case [".ci/run"] | ["ray", "start" | "stop", *_] | []:
             return True
         case _:
             return False
