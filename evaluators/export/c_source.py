@@ -64,7 +64,22 @@ _WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
 )
-_RESERVED = frozenset(_WORDS.split())
+_MATH_FUNCTIONS = (
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor fma "
+    "fmax fmin fmod frexp hypot ilogb ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf nan "
+    "nearbyint nextafter nexttoward pow remainder remquo rint round scalbln scalbn sin sinh sqrt tan tanh tgamma trunc"
+)
+_MATH_NAMES = (
+    "HUGE_VAL HUGE_VALF HUGE_VALL INFINITY NAN double_t float_t fpclassify isfinite isgreater isgreaterequal isinf "
+    "isless islessequal islessgreater isnan isnormal isunordered j0 j1 jn signbit y0 y1 yn"
+)
+_RESERVED = frozenset(
+    [
+        *_WORDS.split(),
+        *(f"{function}{suffix}" for function in _MATH_FUNCTIONS.split() for suffix in ("", "f", "l")),
+        *_MATH_NAMES.split(),
+    ]
+)
 
 
 def to_c(source: Genome | Model, interface: Interface | None = None, name: str = "activate") -> str:

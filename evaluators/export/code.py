@@ -142,9 +142,9 @@ def lines_of(
 
 
 def check_name(name: Any, reserved: frozenset[str]) -> None:
-    """Raise ValueError unless a function can have this name in C or Python; `reserved` are the language's words."""
+    """Raise ValueError unless a function can have this name in C or Python; `reserved` are what it cannot be."""
     if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,62}", name) or name in reserved:
         raise ValueError(
-            f"name: expected a letter, then at most 62 letters, digits and underscores, not a reserved word, "
+            f"name: expected a letter, then at most 62 letters, digits and underscores, not a reserved word or name, "
             f"got {quote(name)}"
         )

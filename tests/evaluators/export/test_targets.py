@@ -4,6 +4,7 @@ import ast
 import json
 import pickle
 import random
+import re
 import subprocess
 import sys
 
@@ -291,6 +292,20 @@ def test_a_wrong_name_is_refused(name):
     for target in (export.to_c, export.to_numpy):
         with pytest.raises(ValueError, match=r"^name: expected a letter, then at most 62 letters.*, got "):
             target(make_genome(), name=name)
+
+
+@pytest.mark.skipif(exporting.COMPILER is None, reason="needs a C compiler")
+def test_names_in_the_header_are_refused_in_c():
+    command = [exporting.COMPILER, "-std=c99", "-E", "-P", "-"]
+    header = subprocess.run(
+        command, input="#include <math.h>", capture_output=True, text=True, check=True
+    ).stdout
+    names = {name for name in re.findall(r"(\w+) ?\(", header) if re.match("[A-Za-z]", name)}
+    assert {"sinf", "expl", "atan2"} < names
+    for name in [*sorted(names), "isnan", "NAN"]:
+        with pytest.raises(ValueError, match=rf"^name: .* not a reserved word or name, got '{name}'$"):
+            export.to_c(make_genome(), name=name)
+    assert "def sinf(inputs):" in export.to_numpy(make_genome(), name="sinf")
 
 
 def test_other_bad_input_is_refused(tmp_path):
