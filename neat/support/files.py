@@ -77,7 +77,7 @@ def resolve_file(path: Any, name: str) -> Path:
     except OSError as error:  # the name is too long, or the folder may not be searched
         raise ValueError(f"{name}: {shorten(str(error))}") from None
     if mode is not None and stat.S_ISDIR(mode):
-        raise ValueError(f"{name}: {shorten(str(file))} is a folder; name a file, such as {file / 'run.npz'}")
+        raise ValueError(f"{name}: {shorten(str(file))} is a folder; name a file in it")
     if mode is not None and not stat.S_ISREG(mode):
         raise ValueError(f"{name}: {shorten(str(file))} is not a regular file")
     if not has_folder:

@@ -50,7 +50,7 @@ class Evaluator:
         ),
         ({"reporters": "Progress"}, "reporters: must be a list of reporters, got 'Progress'"),
         ({"reporters": [print]}, "reporters: each must have the methods .*, got <built-in function print>"),
-        ({"checkpoint": "/"}, "checkpoint: / is a folder; name a file, such as /run.npz"),
+        ({"checkpoint": "/"}, "checkpoint: / is a folder; name a file in it"),
         ({"checkpoint": Path("/none/run.npz")}, "checkpoint: there is no folder /none"),
         ({"checkpoint": 3}, "checkpoint: must be a path, got 3"),
         ({"checkpoint": "a\0b"}, "checkpoint: must hold no NUL"),
