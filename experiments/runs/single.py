@@ -222,7 +222,8 @@ def _print_result(result: Result, results: _Results, folder: Path) -> None:
     print(f"champion: {describe_size(result.champion)}")
     if results.measures:
         print(", ".join(f"{measure} {value:.4g}" for measure, value in results.measures.items()))
-    print(f"pictures: {'  '.join(map(str, results.pictures))}\nnumbers:  {folder / 'metrics.csv'}")
+    print(f"folder:   {folder}\npictures: {'  '.join(picture.name for picture in results.pictures)}")
+    print("numbers:  metrics.csv")
 
 
 def resume_hint(name: str, folder: Path) -> str:
