@@ -16,6 +16,7 @@ from experiments.cli.export import Export
 from experiments.cli.models import Play, Predict, Record
 from experiments.comparison.compare import Compare
 from experiments.comparison.tuning import Tune
+from experiments.report.command import Show
 from experiments.studies import command
 from experiments.tasks.experiment import find_experiment
 from neat.config.explanation import list_settings
@@ -30,6 +31,7 @@ COMMANDS = {
     "predict": (Predict, 2),
     "play": (Play, 1),
     "record": (Record, 2),
+    "show": (Show, 1),
     "export": (Export, 1),
     "compare": (Compare, 0),
 }
