@@ -97,6 +97,7 @@ def test_an_error_in_a_worker_names_the_genome(two_workers):
 def dies_at_4(network):
     if network.activate([1.0])[0] == 4.0:
         os._exit(3)
+    network.reset()
     return fails_at_3(network)
 
 

@@ -99,7 +99,7 @@ def test_timings_of_an_earlier_run_as_a_pipe(tmp_path):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/", "/ is a folder; name a file, such as /run.npz"),
+        ("/", "/ is a folder; name a file in it"),
         ("/none/a.npz", "there is no folder /none"),
         (3, "must be a path, got 3"),
         ("a\0b", "must hold no NUL"),
