@@ -60,7 +60,9 @@ def test_against_plain_python(decision, feed_forward, episodes, starts):
     environment, choose = CHOICES[decision]
     actions = "threshold" if decision == "threshold" else "argmax"
     rollout = Rollout(environment, episodes=episodes, starts=starts, actions=actions)
-    evolved = population(rollout, genome={"feed_forward": feed_forward}, mutation={"add_node_rate": 0.5})
+    evolved = population(
+        rollout, seed=6, genome={"feed_forward": feed_forward}, mutation={"add_node_rate": 0.5}
+    )
     genomes = evolved.ask()
     fitness = rollout(genomes)
     straddled = 0
@@ -70,14 +72,13 @@ def test_against_plain_python(decision, feed_forward, episodes, starts):
         for episode in range(episodes):
             network.reset()
             stream = rng.EVALUATION + EPISODES * episode
-            expected = walk_by_hand(environment, network, 5, 3, individual, stream, choose)
+            expected = walk_by_hand(environment, network, 6, 3, individual, stream, choose)
             got = [float(column[index, episode]) for column in rollout.last]
             if got[1:] != list(expected[1:]) or abs(got[0] - expected[0]) > 1e-3:
                 straddled += 1  # an output so near a threshold that rounding decides
     assert straddled <= 0.01 * len(genomes) * episodes
     np.testing.assert_allclose(fitness, rollout.last.reward.mean(axis=1), rtol=1e-13)
-    assert rollout.last.length.min() < environment.time_limit
-    assert episodes == 1 or environment.time_limit == rollout.last.length.max()
+    assert rollout.last.length.min() < environment.time_limit == rollout.last.length.max()
     assert (rollout.last.terminated == (rollout.last.length < environment.time_limit)).mean() > 0.9
 
 
