@@ -17,7 +17,7 @@ from evaluators.checks import check_count, check_seconds
 from evaluators.estimators.evolution import Evolved, Limits, evolve
 from evaluators.estimators.polishing import Data, polish
 from evaluators.models.model import Model
-from evaluators.supervised import Supervised
+from evaluators.supervised import Supervised, make_adam
 from neat.config.config import Config, merge
 from neat.config.data_settings import check_outputs
 from neat.config.suggestions import settings_for_data
@@ -111,7 +111,7 @@ class NEATEstimator(BaseEstimator):
             held, train = held[:0], np.arange(len(y))
         workers = Workers(effective_n_jobs(self.n_jobs))
         names = getattr(self, "feature_names_in_", None)
-        optimise = functools.partial(_make_optimiser, rate=float(self.learning_rate))
+        optimise = functools.partial(make_adam, learning_rate=float(self.learning_rate))
         training = Supervised(
             X[train],
             y[train],
@@ -225,9 +225,3 @@ def _check_number(name: str, value: Any, below: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < below:
         limit = "" if np.isinf(below) else f" and below {below:g}"
         raise ValueError(f"{name}: expected a number above 0{limit}, got {quote(value)}")
-
-
-def _make_optimiser(parameters: list[Any], rate: float) -> Any:
-    from evaluators.gradient import optim
-
-    return optim.Adam(parameters, rate)
