@@ -18,6 +18,7 @@ from neat.support.messages import quote
 def first_generation(genomes: Any, config: Config, innovations: GlobalInnovations) -> GenomeArrays:
     """Return copies of the genomes, repeated until there are `population_size`, and enter their ids in the scheme.
 
+    Births are moved so that the youngest gene is of generation 0: connections keep the order of their ages.
     A scheme that computes numbers gives new ones to their connections, since the node ids alone determine them. In
     other schemes than "hashed", hashed ids become counted ones.
 
@@ -40,6 +41,7 @@ def first_generation(genomes: Any, config: Config, innovations: GlobalInnovation
         raise ValueError(f"genomes: expected 1 to {size}, the population_size, got {len(genomes)}")
     genomes.check()
     own = genomes.take(np.arange(len(genomes)))
+    own.arrays.connection_birth[:] -= own.arrays.connection_birth.max(initial=0)
     if not isinstance(innovations, HashedInnovations):
         own = own.with_arrays(_count_hashed(own.arrays))
     if isinstance(innovations, PairingInnovations):

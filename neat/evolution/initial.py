@@ -61,7 +61,7 @@ def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     np.multiply(np.arange(size + 1), node_count, out=arrays.node_offset)
     arrays.connection_offset[:] = connection_offset
     arrays.node_id.reshape(size, node_count)[:] = np.arange(input_count, input_count + node_count)
-    arrays.connection_enabled[:] = True
+    arrays.connection_enabled[:], arrays.connection_birth[:] = True, 0
     links = _Links(innovation[order], source[order], target[order])
     _fill(arrays, links, np.float32(rate), RunSettings.of(config))
     return Genomes(arrays, *Description.of(genome), seed=config.seed, bounds=bounds_of(genome))

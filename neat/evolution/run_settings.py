@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +9,7 @@ import numpy as np
 from neat.activations import activation_index, aggregation_index
 from neat.config.config import Config, to_record
 from neat.config.models import GenomeConfig
-from neat.support.messages import quote
 
-_log = logging.getLogger("neat")
 DRAWN = -1  # in `NodeFunctions.new`: draw from the options
 
 
@@ -65,26 +61,10 @@ class RunSettings(NamedTuple):
 
     @classmethod
     def of(cls, config: Config) -> RunSettings:
-        """Return the settings of a config. Without an order of its innovation numbers, no connection is the oldest."""
-        record = to_record(config)
-        if not config.has_order:
-            record["mutation"]["split_oldest_rate"] = 0
-            if (
-                config.mutation.split_oldest_rate > 0
-                and "split_oldest_rate" in config.mutation.model_fields_set
-            ):
-                _warn_no_oldest(config.innovation)
+        """Return the settings of a config."""
         return cls(
             NetworkShape.of(config.genome),
             NodeFunctions.of(config.genome),
-            record,
+            to_record(config),
             np.uint64(config.seed),
         )
-
-
-@functools.cache  # once in a process
-def _warn_no_oldest(innovation: str) -> None:
-    _log.warning(
-        "mutation.split_oldest_rate has no effect where innovation is %s, whose numbers have no order in time",
-        quote(innovation),
-    )

@@ -102,16 +102,50 @@ def _choose_split(genes, first, count, bias, rule, stream):
     """Return the position within the child of a random enabled connection that does not start at `bias`, or -1."""
     candidates = 0
     for position in range(first, first + count):
-        candidates += genes.connection_enabled[position] and genes.connection_source[position] != bias
+        candidates += _can_split(genes, position, bias)
     if candidates == 0:
         return -1
-    by_age = rule.split_oldest_rate > 0 and count < rule.split_oldest_below
-    left = candidates if by_age else rng.index(stream, candidates)
+    if rule.split_oldest_rate == 0 or count >= rule.split_oldest_below:
+        return _find_split(genes, first, count, bias, rng.index(stream, candidates))
+    older = 0
+    while older < candidates and not rng.happens(stream, rule.split_oldest_rate):
+        older += 1
+    return _find_by_age(genes, first, count, bias, older)
+
+
+@inner_function
+def _can_split(genes, position, bias):
+    return genes.connection_enabled[position] and genes.connection_source[position] != bias
+
+
+@inner_function
+def _find_split(genes, first, count, bias, before):
+    """Return the position within the child of the connection with `before` candidates before it."""
     for position in range(first, first + count):
-        if genes.connection_enabled[position] and genes.connection_source[position] != bias:
-            if left == 0 or (by_age and rng.happens(stream, rule.split_oldest_rate)):
+        if _can_split(genes, position, bias):
+            if before == 0:
                 return position - first
-            left -= 1
+            before -= 1
+    return -1
+
+
+@inner_function
+def _find_by_age(genes, first, count, bias, older):
+    """Return the position within the child of the candidate with `older` older ones, or -1.
+
+    Of two that are born in the same generation, the one with the lower innovation number counts as older.
+    """
+    birth = genes.connection_birth
+    for position in range(first, first + count):
+        if _can_split(genes, position, bias):
+            rank = 0
+            for other in range(first, first + count):
+                is_older = birth[other] < birth[position] or (
+                    birth[other] == birth[position] and other < position
+                )
+                rank += is_older and _can_split(genes, other, bias)
+            if rank == older:
+                return position - first
     return -1
 
 
@@ -140,7 +174,7 @@ def _choose_link(draft, shape, tries, work):
 
 
 @inner_function
-def _insert_connection(genes, first, count, innovation, source, target):
+def _insert_connection(genes, first, count, innovation, source, target, generation):
     """Insert an enabled connection without numbers among `count` sorted ones; return its position."""
     position = first + count
     while position > first and genes.connection_innovation[position - 1] > innovation:
@@ -150,6 +184,7 @@ def _insert_connection(genes, first, count, innovation, source, target):
     genes.connection_source[position] = source
     genes.connection_target[position] = target
     genes.connection_enabled[position] = True
+    genes.connection_birth[position] = generation
     return position
 
 
@@ -182,19 +217,21 @@ def grow(draft, requests, run, key):
         old_source, old_target = source[old], target[old]
         # 2002, section 3.1: the connection into the node gets weight 1 (or the nearest bound), the one out of it the
         # old weight.
-        position = _insert_connection(genes, first, count, requests.in_innovation[child], old_source, node)
+        position = _insert_connection(
+            genes, first, count, requests.in_innovation[child], old_source, node, key.generation
+        )
         old += position <= old
         copy_connection_numbers(genes, old, genes, position)
         genes.connection_weight[position] = clip(_ONE_F, initial.weight)
         position = _insert_connection(
-            genes, first, count + 1, requests.out_innovation[child], node, old_target
+            genes, first, count + 1, requests.out_innovation[child], node, old_target, key.generation
         )
         old += position <= old
         copy_connection_numbers(genes, old, genes, position)
         count += 2
     if link_target >= 0:
         position = _insert_connection(
-            genes, first, count, requests.link_innovation[child], link_source, link_target
+            genes, first, count, requests.link_innovation[child], link_source, link_target, key.generation
         )
         _draw_connection_numbers(genes, position, initial, key, 0)
 

@@ -18,7 +18,7 @@ from neat.support.files import write_atomically
 from neat.support.messages import shorten
 from neat.support.text_files import read_text, shorten_path
 
-FORMAT = 1
+FORMAT = 2
 _MOST_BYTES = 2**31  # of a JSON file; a genome of a million connections has a tenth of it
 _GROUP = "genomes"
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         connection_target: np.ndarray
         connection_weight: np.ndarray
         connection_enabled: np.ndarray
+        connection_birth: np.ndarray
 
     class Bounds(NamedTuple):
         """The fields of the class below for type checkers."""
@@ -56,6 +57,8 @@ else:
     - `connection_source`, `connection_target`: int32, indices within the genome.
     - `connection_weight`: float32.
     - `connection_enabled`: bool.
+    - `connection_birth`: int32, the generation in which a mutation added the gene, or 0. A matching gene keeps that of
+      the parent from which the child has its structure.
     """
     Bounds = NamedTuple("Bounds", [(row.name, tuple[np.float32, np.float32]) for row in schema.NUMBERS])
     Bounds.__doc__ = (
@@ -82,7 +85,9 @@ HASHED_NODE = 2**62  # a bit of every hashed node id, so that these come after a
 MOST_INPUTS = 2**24 - 1  # and most outputs, so that a typing error does not fill the memory
 
 # No value in these arrays makes compiled code read or write outside of arrays.
-WRITABLE_FIELDS = tuple(row.field for row in schema.ATTRIBUTES if row.role in (Role.NUMBER, Role.SWITCH))
+WRITABLE_FIELDS = tuple(
+    row.field for row in schema.ATTRIBUTES if row.role in (Role.NUMBER, Role.SWITCH, Role.GENERATION)
+)
 
 NUMBERS = tuple(row.field for row in schema.NUMBERS)  # in the order of Bounds
 UNBOUNDED = Bounds(*[(np.float32(-np.inf), np.float32(np.inf))] * len(NUMBERS))

@@ -79,6 +79,7 @@ def from_layers(models: Any) -> tuple[GenomeArrays, Description]:
         connection_target=np.tile(target.astype(np.int32), count),
         connection_weight=np.concatenate(weights),
         connection_enabled=np.ones(count * len(source), bool),
+        connection_birth=np.zeros(count * len(source), np.int32),
     )
     return arrays, Description(sizes[0], sizes[-1], bias_input=False, feed_forward=True)
 

@@ -45,6 +45,7 @@ def _read_digits(value: Any) -> Any:
 
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True), BeforeValidator(_read_digits)]
 _Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # so that a typing error does not fill the memory
+_Generation = Annotated[int, Field(ge=-(2**31), lt=2**31, strict=True)]
 _Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
 
 
@@ -52,7 +53,13 @@ def _field_type(row: Attribute) -> Any:
     """Return the type of an attribute in plain data."""
     if row.role is Role.FUNCTION:
         return _FUNCTION_NAMES[row.name]
-    return {Role.KEY: _Identifier, Role.END: _Identifier, Role.NUMBER: _Number, Role.SWITCH: Switch}[row.role]
+    return {
+        Role.KEY: _Identifier,
+        Role.END: _Identifier,
+        Role.NUMBER: _Number,
+        Role.SWITCH: Switch,
+        Role.GENERATION: _Generation,
+    }[row.role]
 
 
 def _gene_model(name: str, text: str, attributes: tuple[Attribute, ...]) -> type[Model]:

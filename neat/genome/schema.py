@@ -27,6 +27,7 @@ class Role(Enum):
     NUMBER = "number"  # drawn, mutated, averaged and bounded
     FUNCTION = "function"  # a position in a table of `neat.activations`; in plain data, a name
     SWITCH = "switch"  # a bool
+    GENERATION = "generation"  # of a run; no value is invalid
 
 
 class Place(NamedTuple):
@@ -138,6 +139,7 @@ ATTRIBUTES = (
         compared=True,
     ),
     Attribute("connection", "enabled", _BOOL, Role.SWITCH, default=True),
+    Attribute("connection", "birth", _I4, Role.GENERATION, default=0, evaluated=False),
 )
 NODE = tuple(row for row in ATTRIBUTES if row.owner == "node")
 CONNECTION = tuple(row for row in ATTRIBUTES if row.owner == "connection")

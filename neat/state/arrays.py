@@ -28,7 +28,7 @@ from neat.state.run_state import RunState
 from neat.support.archive import check_arrays, select_group
 from neat.support.messages import shorten
 
-FORMAT = 3
+FORMAT = 4
 
 _State = TypeVar("_State", bound=RunState)
 

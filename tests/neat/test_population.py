@@ -456,7 +456,7 @@ def test_genes_lie_in_one_block():
     assert len({id(array.base) for array in genes}) == 1
     begin = {name: array.ctypes.data for name, array in genes._asdict().items()}
     end = {name: begin[name] + array.nbytes for name, array in genes._asdict().items()}
-    unread = ("node_id", "connection_innovation")
+    unread = ("node_id", "connection_innovation", "connection_birth")
     read = [name for name in begin if name not in unread]
     first, last = min(begin[name] for name in read), max(end[name] for name in read)
     assert all(end[name] <= first or begin[name] >= last for name in unread)

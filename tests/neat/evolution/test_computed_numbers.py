@@ -1,6 +1,5 @@
 """Schemes whose numbers are computed or not shared: hashes, collisions, the control, and what has no order."""
 
-import logging
 from collections import Counter
 from unittest import mock
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 import neat
-from neat.evolution import innovation, run_settings
+from neat.evolution import innovation
 from neat.evolution.innovation import CollisionError
 from neat.evolution.numbering import Requests, hash_link, hash_split
 from neat.genome.genome import GenomeArrays
@@ -194,33 +193,18 @@ def test_every_mutation_of_the_control_has_ids_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["global", "generation", "unshared", "pairing", "hashed"])
-def test_nothing_is_oldest_where_numbers_have_no_order(scheme, caplog):
-    run_settings._warn_no_oldest.cache_clear()
-    mutation = {"add_node_rate": 1.0, "add_connection_rate": 0.0}
-    config = make_config(
-        population_size=600, innovation=scheme, mutation=mutation | {"split_oldest_rate": 1.0}
-    )
-    population = neat.Population(config)
-    genomes = population.genomes.take([0])
-    children, _ = make_children(config, genomes, [0] * 600, mutates=True, scheme=population.innovations)
-    split = children.arrays.connection_source[~children.arrays.connection_enabled]
-    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    if config.has_order:
-        assert set(split.tolist()) == {0}
-        assert not warned
-    else:
-        assert min(np.bincount(split, minlength=3)) > 150
-        assert warned == [
-            f"mutation.split_oldest_rate has no effect where innovation is '{scheme}', whose numbers have no order in "
-            "time"
-        ]
-
-
-def test_without_a_rate_of_its_own_a_scheme_without_order_is_silent(caplog):
-    run_settings._warn_no_oldest.cache_clear()
-    neat.Population(neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, innovation="hashed"))
-    neat.Population(hashed())  # it has the rate 0
-    assert not caplog.records
+def test_the_oldest_connection_is_split_whatever_the_order_of_numbers(scheme):
+    mutation = {"add_node_rate": 1.0, "add_connection_rate": 0.0, "split_oldest_rate": 1.0}
+    config = make_config(innovation=scheme, mutation=mutation | {"enable_rate": 0.0})
+    genomes = evolve(neat.Population(config), 5).genomes
+    split_later = 0
+    for genome in genomes:
+        first = [gene["enabled"] for gene in genome.connections if gene["birth"] == 0]
+        assert len(first) == 6
+        is_later_split = any(not gene["enabled"] for gene in genome.connections if gene["birth"] > 0)
+        assert not is_later_split or not any(first)
+        split_later += sum(first) < 6
+    assert split_later > len(genomes) / 2
 
 
 def test_hashes_count_nothing(tmp_path):

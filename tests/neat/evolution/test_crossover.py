@@ -82,6 +82,7 @@ def test_children_are_what_the_reference_says(scheme, feed_forward, both):
             parents = genes[gene["innovation"]]
             assert gene["weight"] in [parent["weight"] for parent in parents]
             assert gene["enabled"] == all(parent["enabled"] for parent in parents)
+            assert gene["birth"] == parents[0]["birth"]
             ends = gene["source"], gene["target"]
             assert all(ends == (parent["source"], parent["target"]) for parent in parents)
         assert all(node in nodes[node["id"]] for node in child["nodes"])

@@ -19,9 +19,9 @@ def two_parents(first, second):
     size = len(first)
     one = GenomeArrays(
         *([0, 1], [0, size], [size], [0.0], [1.0], [0], [0]),
-        *(np.arange(size), np.arange(size), np.full(size, size), first, np.ones(size, bool)),
+        *(np.arange(size), np.arange(size), np.full(size, size), first, np.ones(size, bool), np.zeros(size)),
     )
-    dtypes = ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?")
+    dtypes = ("i8", "i8", "i8", "f4", "f4", "u1", "u1", "i8", "i4", "i4", "f4", "?", "i4")
     genomes = [
         neat.Genomes(GenomeArrays(*(np.array(a, d) for a, d in zip(arrays, dtypes, strict=True))), size, 1)
         for arrays in (one, one._replace(connection_weight=second, node_bias=[3e38], node_response=[3.3e38]))

@@ -58,7 +58,7 @@ def test_the_smallest_limit_counts(monkeypatch, tmp_path, limit):
     else:
         resource = pytest.importorskip("resource")
         monkeypatch.setattr(resource, "getrlimit", lambda which: (10**9, -1))
-    with pytest.raises(ValueError, match=r"need 14\.9 GiB, more than the 0\.9 that this process can have"):
+    with pytest.raises(ValueError, match=r"need 17\.7 GiB, more than the 0\.9 that this process can have"):
         neat.Population(wanted)
 
 

@@ -75,6 +75,7 @@ def test_a_split_keeps_the_old_weight_behind_a_connection_of_1_and_disables_the_
     for child in children:
         new = [gene for gene in child.connections if gene["innovation"] >= 100_000]
         (node,) = [node for node in child.nodes if node["id"] >= 100_000]
+        assert {gene["birth"] for gene in new} == {1}
         into, out = sorted(new, key=lambda gene: gene["target"] != node["id"])
         old = {gene["innovation"]: gene for gene in child.connections if gene["innovation"] < 100_000}
         changed = [number for number in before if old[number] != before[number]]
@@ -148,8 +149,13 @@ def test_recurrent_links_may_close_loops_and_return_to_their_node():
 @pytest.mark.parametrize(("below", "by_age"), [(14, True), (13, False)])
 def test_small_genomes_split_their_oldest_connections_first(below, by_age):
     rule = {"split_oldest_rate": 0.6, "split_oldest_below": below, "add_node_rate": 1.0}
-    parent, children = mutated(rule)
-    enabled = [gene["innovation"] for gene in parent.connections if gene["enabled"]]
+    data = grown(make_config()).to_dict()
+    for gene in data["connections"]:
+        gene["birth"] = gene["innovation"] * 7 % 5  # those of equal age are in the order of their numbers
+    parent, children = mutated(rule, parent=neat.Genome.from_dict(data))
+    by_age_first = sorted(parent.connections, key=lambda gene: (gene["birth"], gene["innovation"]))
+    enabled = [gene["innovation"] for gene in by_age_first if gene["enabled"]]
+    assert enabled != sorted(enabled)
     counts = dict.fromkeys(enabled, 0)
     for child in children:
         old = [gene for gene in child.connections if gene["innovation"] < 100_000]

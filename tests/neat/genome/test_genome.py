@@ -16,13 +16,14 @@ from tests.support.evolving import BUSY, as_bytes, evolve, make_config
 
 GREATEST = float(np.finfo(np.float32).max)
 FLOATS = st.floats(-GREATEST, GREATEST, width=32)
+BIRTHS = st.integers(-(2**31), 2**31 - 1)
 NODE = {"id": 3, "bias": 0.0, "response": 1.0, "activation": "tanh", "aggregation": "sum"}
 DATA = {
     "num_inputs": 2,
     "num_outputs": 1,
     "nodes": [{**NODE, "id": 2}, {**NODE, "id": 7}, {**NODE, "id": 9}],
     "connections": [
-        {"innovation": 0, "source": 0, "target": 2, "weight": 0.5, "enabled": True},
+        {"innovation": 0, "source": 0, "target": 2, "weight": 0.5, "enabled": True, "birth": 0},
         {"innovation": 3, "source": 0, "target": 7, "weight": 1.5, "enabled": False},
         {"innovation": 4, "source": 7, "target": 9, "weight": -1.0, "enabled": True},
         {"innovation": 8, "source": 9, "target": 2, "weight": 2.0, "enabled": True},
@@ -56,7 +57,14 @@ def plain_genomes(draw):
         st.lists(st.integers(0, 2**63 - 1), min_size=len(pairs), max_size=len(pairs), unique=True)
     )
     connections = [
-        {"innovation": i, "source": s, "target": t, "weight": draw(FLOATS), "enabled": draw(st.booleans())}
+        {
+            "innovation": i,
+            "source": s,
+            "target": t,
+            "weight": draw(FLOATS),
+            "enabled": draw(st.booleans()),
+            "birth": draw(BIRTHS),
+        }
         for i, (s, t) in zip(innovations, pairs, strict=True)
     ]
     return {
@@ -349,6 +357,7 @@ def test_random_graphs_are_judged_as_by_sets():
             target,
             np.zeros(links, np.float32),
             np.ones(links, bool),
+            np.zeros(links, np.int32),
         )
         for feed_forward in (True, False):
             expected = "none"

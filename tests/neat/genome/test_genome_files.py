@@ -84,7 +84,7 @@ BAD = [
     (lambda path, arrays: write_arrays(path, {"a": np.zeros(3)}), "holds no genomes$"),
     (lambda path, arrays: path.write_bytes(path.read_bytes()[:-3]), "is damaged"),
     (lambda path, arrays: path.write_text("no zip"), "does not begin like an npz file"),
-    (damaged("genomes_format", lambda a: a + 1), "is of format 2; this version reads format 1"),
+    (damaged("genomes_format", lambda a: a + 1), "is of format 3; this version reads format 2"),
     (damaged("genomes_format", lambda a: a.astype(float)), "genomes_format: expected int64"),
     (damaged("num_inputs", lambda a: a - 5), "num_inputs: expected an integer from 1"),
     (damaged("bias_input", lambda a: ~a), "genome 0: the first nodes must be the outputs"),

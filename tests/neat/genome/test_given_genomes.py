@@ -161,7 +161,13 @@ def test_once_checked_only_numbers_can_be_written_to():
     before = supervised(genomes)
     for name in GenomeArrays._fields:
         array = getattr(genomes.arrays, name)
-        if name in ("node_bias", "node_response", "connection_weight", "connection_enabled"):
+        if name in (
+            "node_bias",
+            "node_response",
+            "connection_weight",
+            "connection_enabled",
+            "connection_birth",
+        ):
             array[0] = array[0]
         else:
             with pytest.raises(ValueError, match="read-only"):

@@ -275,6 +275,7 @@ def test_a_genome_of_one_input_and_many_connections_is_checked_at_once():
         connection_target=np.arange(1, count + 1, dtype=np.int32),
         connection_weight=np.ones(count, np.float32),
         connection_enabled=np.ones(count, np.bool_),
+        connection_birth=np.zeros(count, np.int32),
     )
     genomes = neat.Genomes(arrays, 1, 1)
     genomes.check()  # there are 1,800,000,000 pairs of connections
