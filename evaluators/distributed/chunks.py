@@ -47,8 +47,9 @@ class Cutter:
         """Learn from the seconds that chunks took."""
         from scipy.optimize import nnls
 
-        genes = np.array([_count_genes(genomes)[begin:end].sum() for begin, end in spans])
-        count = np.array([end - begin for begin, end in spans])
+        begin, end = np.array(spans).T
+        total = np.concatenate([[0], np.cumsum(_count_genes(genomes))])
+        genes, count = total[end] - total[begin], end - begin
         coefficients, _ = nnls(np.column_stack([count, genes]).astype(np.float64), np.asarray(seconds))
         if coefficients.any():
             self._seconds = coefficients

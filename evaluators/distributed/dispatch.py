@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ class Dispatch:
         self._todo: deque[_Chunk] = deque()
         self._under_way: dict[int, _Chunk] = {}  # by the keys of attempts
         self._done: list[tuple[_Chunk, Answer]] = []
+        self._seconds: list[float] = []  # that the chunks took which are done, the shortest first
         self._failures: list[Failure] = []
 
     def run(self, spans: Sequence[Span]) -> Outcome:
@@ -99,13 +101,15 @@ class Dispatch:
 
     def _find_lagging(self) -> _Chunk | None:
         """Return the chunk that has been under way for the longest, if it lags and only one worker has it."""
-        alone = [each for each in self._under_way.values() if len(each.attempts) == 1 and not each.is_done]
-        if not alone or not self._done:
+        if not self._seconds:
             return None
-        chunk = min(alone, key=lambda each: min(each.attempts.values()))
-        usual = float(np.median([answer.seconds for _, answer in self._done]))
-        age = time.monotonic() - min(chunk.attempts.values())
-        return chunk if age > max(_LEAST_LAG, _LAG * usual) else None
+        begun = time.monotonic() - max(_LEAST_LAG, _LAG * self._seconds[len(self._seconds) // 2])
+        for key, chunk in self._under_way.items():  # the oldest attempt first
+            if chunk.attempts[key] > begun:
+                return None
+            if len(chunk.attempts) == 1 and not chunk.is_done:
+                return chunk
+        return None
 
     def _patience(self) -> float:
         """Return the seconds after which to look at chunks that are under way."""
@@ -141,6 +145,7 @@ class Dispatch:
             self._note_failure(failure, f"on {answer.introduction.name}")
         chunk.is_done = True
         self._done.append((chunk, answer))
+        bisect.insort(self._seconds, answer.seconds)
         return len(chunk)
 
     def _give_up(self, chunk: _Chunk, reason: str) -> int:

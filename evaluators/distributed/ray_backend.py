@@ -43,6 +43,32 @@ class _Worker:
         self.name = "that has not started"
 
 
+class _Roster:
+    """The workers that are ready, by the number of chunks that they have, so that no look at them takes long.
+
+    Args:
+        slots: Chunks that a worker can have.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._by_load: list[dict[_Worker, None]] = [{} for _ in range(slots + 1)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_load))
+
+    def add(self, worker: _Worker) -> None:
+        """Add a worker, whose attempts do not change before `remove`."""
+        self._by_load[len(worker.attempts)][worker] = None
+
+    def remove(self, worker: _Worker) -> None:
+        """Remove a worker."""
+        del self._by_load[len(worker.attempts)][worker]
+
+    def find_idlest(self) -> _Worker:
+        """Return a worker with the fewest chunks."""
+        return next(reversed(next(filter(None, self._by_load))))
+
+
 class _Actor:
     """The class of the actors."""
 
@@ -91,6 +117,9 @@ class RayBackend:
         self._job: Any = None
         self._admission = Admission()
         self._workers: list[_Worker] = []
+        self._ready = _Roster(slots_per_worker)
+        self._owners: dict[Any, _Worker] = {}  # by Ray's reference to the answer
+        self._looked = time.monotonic()  # at timeouts
         self._starts: dict[Any, _Worker] = {}  # by Ray's reference to the introduction
         self._failed_starts, self._failure, self._waiting_since = 0, "", time.monotonic()
         self.deaths = 0
@@ -107,7 +136,7 @@ class RayBackend:
     @property
     def workers(self) -> int:
         """The number of actors that have answered."""
-        return sum(worker.is_ready for worker in self._workers)
+        return len(self._ready)
 
     @property
     def slots(self) -> int:
@@ -117,7 +146,7 @@ class RayBackend:
     @property
     def idle_slots(self) -> int:
         """The number of their threads that do nothing."""
-        return sum(worker.slots - len(worker.attempts) for worker in self._workers if worker.is_ready)
+        return self.slots - len(self._owners)
 
     def begin(self, job: Job) -> None:
         """Put a job into the object store, start the actors that are missing, and wait for the first."""
@@ -130,18 +159,17 @@ class RayBackend:
 
     def submit(self, begin: int, end: int, seconds: float | None) -> int:
         """Give a chunk to the actor with the most idle threads."""
-        worker = max(
-            (each for each in self._workers if each.is_ready),
-            key=lambda each: each.slots - len(each.attempts),
-        )
-        key = next(self._keys)
-        worker.attempts[worker.actor.answer.remote(self._job, begin, end)] = Attempt.now(key, seconds)
+        worker, key = self._ready.find_idlest(), next(self._keys)
+        reference = worker.actor.answer.remote(self._job, begin, end)
+        self._ready.remove(worker)
+        worker.attempts[reference] = Attempt.now(key, seconds)
+        self._ready.add(worker)
+        self._owners[reference] = worker
         return key
 
     def wait(self, seconds: float) -> list[Event]:
         """Return answers and losses; actors that have started become ready."""
-        owners = {reference: worker for worker in self._workers for reference in worker.attempts}
-        references = [*owners, *self._starts]
+        references = [*self._owners, *self._starts]
         if not references:
             self._replace()
             references = list(self._starts)
@@ -154,31 +182,37 @@ class RayBackend:
         for reference in done:
             if reference in self._starts:
                 self._welcome(reference)
-            elif reference in owners[reference].attempts:
-                events += self._receive(owners[reference], reference)
-        for worker in list(self._workers):
-            events += self._end_late(worker)
+            elif reference in self._owners:
+                events += self._receive(reference)
+        if (
+            time.monotonic() - self._looked >= seconds
+        ):  # with thousands of workers, a look takes longer than a chunk
+            events += self._end_late()
         self._check_waiting()
         return events
 
-    def _end_late(self, worker: _Worker) -> list[Event]:
-        """Kill an actor of which a chunk takes too long, since Ray cannot cancel what an actor does."""
-        losses = {attempt.key: attempt.loss for attempt in worker.attempts.values()}
-        if not any(losses.values()):
-            return []
-        self._drop(worker)
-        return [Event(key, None, loss, is_suspect=bool(loss)) for key, loss in losses.items()]
+    def _end_late(self) -> list[Event]:
+        """Kill actors of which a chunk takes too long, since Ray cannot cancel what an actor does."""
+        self._looked, events = time.monotonic(), []
+        for worker in dict.fromkeys(self._owners.values()):
+            losses = {attempt.key: attempt.loss for attempt in worker.attempts.values()}
+            if any(losses.values()):
+                self._drop(worker)
+                events += [Event(key, None, loss, is_suspect=bool(loss)) for key, loss in losses.items()]
+        return events
 
     def close(self) -> None:
         """Kill the actors, and end a cluster that this object has started."""
         for worker in self._workers:
             self._ray.kill(worker.actor)
-        self._workers, self._starts = [], {}
+        self._workers, self._starts, self._owners = [], {}, {}
+        self._ready = _Roster(self._slots_per_worker)
         if self._is_ours:
             self._ray.shutdown()
 
-    def _receive(self, worker: _Worker, reference: Any) -> list[Event]:
+    def _receive(self, reference: Any) -> list[Event]:
         """Return the event of a chunk that has ended; if its actor is lost, those of all its chunks."""
+        worker = self._owners[reference]
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
@@ -186,7 +220,11 @@ class RayBackend:
             events = [Event(each.key, None, loss) for each in worker.attempts.values()]
             self._drop(worker)
             return events
-        return [Event(worker.attempts.pop(reference).key, answer)]
+        self._ready.remove(worker)
+        attempt = worker.attempts.pop(reference)
+        self._ready.add(worker)
+        del self._owners[reference]
+        return [Event(attempt.key, answer)]
 
     def _welcome(self, reference: Any) -> None:
         """Let an actor that has started work, or refuse it."""
@@ -203,6 +241,7 @@ class RayBackend:
                 refusal = introduction
         if refusal is None:
             worker.is_ready, self._failed_starts = True, 0
+            self._ready.add(worker)
             return
         self._failed_starts, self._failure = self._failed_starts + 1, refusal
         log.warning("cluster: a worker is refused: %s", refusal)
@@ -211,7 +250,11 @@ class RayBackend:
     def _drop(self, worker: _Worker) -> None:
         """Kill an actor, and start another."""
         self._workers.remove(worker)
-        self.deaths += worker.is_ready
+        if worker.is_ready:
+            self._ready.remove(worker)
+            self.deaths += 1
+        for reference in worker.attempts:
+            del self._owners[reference]
         self._ray.kill(worker.actor)
         self._replace()
 
@@ -219,7 +262,9 @@ class RayBackend:
         """Start the actors that are missing; those for which no node has room start when one has."""
         if not self._workers:
             self._waiting_since = time.monotonic()
-        while len(self._workers) < self._wanted() and self._failed_starts < _MOST_FAILED_STARTS:
+        if self._failed_starts >= _MOST_FAILED_STARTS:
+            return
+        for _ in range(self._wanted() - len(self._workers)):
             threads = max(1, int(self._needs.num_cpus))
             worker = _Worker(self._make_actor.remote(threads), self._slots_per_worker)
             self._workers.append(worker)

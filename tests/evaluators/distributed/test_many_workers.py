@@ -1,0 +1,147 @@
+"""The loop that hands out chunks, with a stand-in for Ray whose thousands of workers answer at once."""
+
+import itertools
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from evaluators.distributed import dispatch, ray_backend
+from evaluators.distributed.backend import Event
+from evaluators.distributed.chunks import Cutter
+from evaluators.distributed.worker import Answer, Introduction, Job, versions
+from neat.genome.genome import Genome, Genomes
+
+SINGLE = Genome.from_dict({"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections": []})
+WORKER = Introduction("stand-in", versions(), "")
+POLICY = dispatch.Policy(retries=0, timeout=None, on_error="raise")
+
+
+class Actor:
+    """An actor that answers with the indices of its genomes."""
+
+    def __init__(self):
+        self.chunks = 0
+        self.start = SimpleNamespace(remote=lambda *_: Reference(WORKER))
+        self.answer = SimpleNamespace(remote=self._answer)
+
+    def _answer(self, job, begin, end):
+        self.chunks += 1
+        return Reference(Answer({"fitness": np.arange(begin, end, dtype=float)}, [], 0.1, WORKER))
+
+
+class Reference:
+    """A reference to an answer."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Ray:
+    """What the backend uses of Ray."""
+
+    exceptions = SimpleNamespace(RayError=OSError)
+
+    def __init__(self):
+        self.actors = []
+
+    def remote(self, kind):
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._make))
+
+    def _make(self, threads):
+        self.actors.append(Actor())
+        return self.actors[-1]
+
+    def put(self, value):
+        return value
+
+    def get(self, reference):
+        return reference.value
+
+    def wait(self, references, num_returns, timeout):
+        return references, []
+
+    def kill(self, actor):
+        pass
+
+
+def start(monkeypatch, workers, slots=1):
+    ray = Ray()
+    monkeypatch.setattr(ray_backend, "connect", lambda cluster: (ray, False))
+    backend = ray_backend.RayBackend("auto", workers, slots, ray_backend.Needs(1, 0, {}), b"", 0)
+    job = Job("__call__", Genomes.from_list([SINGLE] * 8000), (), False)
+    backend.begin(job)
+    assert backend.workers == workers
+    return ray, backend, job
+
+
+def hand_out(backend, job):
+    loop = dispatch.Dispatch(backend, job, POLICY)
+    start = time.process_time()
+    outcome = loop.run([(k, k + 1) for k in range(len(job.genomes))])
+    assert outcome.results["fitness"].tolist() == list(range(8000))
+    return time.process_time() - start
+
+
+def test_a_chunk_costs_the_driver_the_same_with_thousands_of_workers(monkeypatch):
+    """Looks at every worker for each chunk would take a hundred times as long."""
+    few, many = (min(hand_out(*start(monkeypatch, workers)[1:]) for _ in range(2)) for workers in (40, 4000))
+    assert many < 5 * few
+
+
+def test_chunks_go_to_the_idlest_workers(monkeypatch):
+    ray, backend, _ = start(monkeypatch, 5, slots=3)
+    for count in range(1, 16):
+        backend.submit(0, 1, None)
+        chunks = [actor.chunks for actor in ray.actors]
+        assert sum(chunks) == count and max(chunks) - min(chunks) <= 1
+        assert backend.idle_slots == 15 - count
+    backend.wait(1.0)
+    assert backend.idle_slots == 15
+
+
+class Lagging:
+    """A backend of six slots, on which only the last of four chunks answers, after 0.4 s."""
+
+    def __init__(self, answered):
+        self.now, self.handed, self._answered = 0.0, [], answered
+
+    @property
+    def idle_slots(self):
+        return 6 - len(self.handed) if self.now > 1 else 4 - len(self.handed)
+
+    def submit(self, begin, end, seconds):
+        self.handed.append(begin)
+        self.now += 0.01
+        return len(self.handed) - 1
+
+    def wait(self, seconds):
+        if self.now > 1:
+            raise StopIteration
+        self.now = self._answered
+        return [Event(3, Answer({"fitness": np.zeros(1)}, [], 0.4, WORKER))]
+
+
+@pytest.mark.parametrize(("answered", "again"), [(1.1, []), (1.3, [0, 1])])
+def test_the_oldest_chunks_that_lag_are_given_out_again(monkeypatch, answered, again):
+    """A chunk lags after three times what the others took."""
+    backend = Lagging(answered)
+    monkeypatch.setattr(dispatch, "time", SimpleNamespace(monotonic=lambda: backend.now))
+    job = Job("__call__", Genomes.from_list([SINGLE] * 4), (), False)
+    with pytest.raises(StopIteration):
+        dispatch.Dispatch(backend, job, POLICY).run([(k, k + 1) for k in range(4)])
+    assert backend.handed == [0, 1, 2, 3, *again]
+
+
+def test_learning_does_not_count_all_genes_for_each_chunk():
+    genomes = Genomes.from_list([SINGLE] * 8000)
+    few, many = [], []
+    for times, chunks in ((few, 8), (many, 4000)):
+        ends = np.linspace(0, 8000, chunks + 1).astype(int).tolist()
+        spans = list(itertools.pairwise(ends))
+        for _ in range(3):
+            cutter, begin = Cutter(None), time.process_time()
+            cutter.learn(genomes, spans, [0.01 * (end - start) for start, end in spans])
+            times.append(time.process_time() - begin)
+    assert min(many) < 30 * min(few) + 0.01
