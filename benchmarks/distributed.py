@@ -10,16 +10,13 @@ import sys
 import time
 from typing import Any
 
-import numpy as np
-
 import evaluators
-import neat
+from benchmarks.chunk_costs import make_genomes, measure_chunk, median_seconds
 from benchmarks.report import Table, seconds
 from tests.support import ray_cluster
 
 WORKERS, SLOTS = 4, 8
 TARGET = 25  # times one process
-CHUNKS = 1000
 STEPS, STEP = 20, 0.005  # steps of an episode, and seconds of a step, in which the simulator only waits
 
 
@@ -40,30 +37,15 @@ def make_xor() -> evaluators.Supervised:
     return evaluators.Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], device="cpu")
 
 
-def genomes(inputs: int, count: int) -> Any:
-    config = neat.Config(population_size=count, genome={"num_inputs": inputs, "num_outputs": 1})
-    return neat.Population(config).ask()
-
-
-def time_calls(work: Any, repeats: int) -> float:
-    """Return the median seconds of some calls, after one that is not counted."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[1:]))
-
-
 def measure(quick: bool) -> dict[str, Any]:
     """Measure; called within a namespace."""
     count = 320 if quick else 1280
     result: dict[str, Any] = {"genomes": count}
     with ray_cluster.two_nodes(num_cpus=WORKERS / 2):
-        slow, few = genomes(1, count), 64
+        slow, few = make_genomes(1, count), 64
         # Genomes take the same time, so a part of them tells what one process takes for all.
         alone = make_slow()
-        result["alone"] = time_calls(lambda: alone(slow.part(0, few)), 1) * count / few
+        result["alone"] = median_seconds(lambda: alone(slow.part(0, few)), 1) * count / few
         start = time.perf_counter()
         with evaluators.Distributed(
             make_slow, cluster="auto", workers=WORKERS, slots_per_worker=SLOTS
@@ -71,17 +53,13 @@ def measure(quick: bool) -> dict[str, Any]:
             while spread.status.workers < WORKERS:
                 spread(slow.part(0, WORKERS * SLOTS))
             result["start"] = time.perf_counter() - start
-            result["spread"] = time_calls(lambda: spread(slow), 2 if quick else 3)
+            result["spread"] = median_seconds(lambda: spread(slow), 2 if quick else 3)
             result["waiting"] = spread.status.waiting
-        xor, whole = genomes(2, 10_000), make_xor()
-        result["xor_alone"] = time_calls(lambda: whole(xor), 5)
+        xor, whole = make_genomes(2, 10_000), make_xor()
+        result["xor_alone"] = median_seconds(lambda: whole(xor), 5)
         with evaluators.Distributed(make_xor, cluster="auto", workers=2) as spread:
-            result["xor_spread"] = time_calls(lambda: spread(xor), 5)
-        with evaluators.Distributed(make_xor, cluster="auto", workers=1, chunk_size=1) as spread:
-            spread(xor.part(0, CHUNKS))
-            used = time.process_time()
-            result["chunk"] = time_calls(lambda: spread(xor.part(0, CHUNKS)), 2) / CHUNKS
-            result["chunk_driver"] = (time.process_time() - used) / (3 * CHUNKS)
+            result["xor_spread"] = median_seconds(lambda: spread(xor), 5)
+        result["chunk"] = measure_chunk()._asdict()
     return result
 
 
@@ -118,17 +96,18 @@ def tables(result: dict[str, Any]) -> list[Table]:
         ),
         Table(
             "10,000 genomes of XOR, and what a chunk of one genome costs",
-            ["one process", "two workers", "faster by", "a chunk", "of which the driver's CPU"],
+            ["one process", "two workers", "faster by", "a chunk: the driver's CPU", "the worker's CPU", "on the way"],
             [
                 [
                     seconds(result["xor_alone"]),
                     seconds(result["xor_spread"]),
                     f"{result['xor_alone'] / result['xor_spread']:.2f}×",
-                    seconds(result["chunk"]),
-                    seconds(result["chunk_driver"]),
+                    *(seconds(result["chunk"][name]) for name in ("driver", "worker", "delay")),
                 ]
             ],
-            ["A chunk: from handing it out to its answer, with one worker that has one slot."],
+            [
+                "A chunk: beside its evaluation, with one worker that has one slot. CPU: of all threads of the process."
+            ],
         ),
     ]
 

@@ -1,0 +1,152 @@
+"""A cluster in simulated time, to which the library's own loop hands out the library's own chunks.
+
+The driver and each slot do one thing at a time. The driver spends half of a chunk's cost when it hands the chunk out,
+and half when it receives the answer. A slot first waits, as slow simulators do, and then computes. On shared cores,
+whoever wants to compute takes the core that is free first.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from types import SimpleNamespace
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+
+from evaluators.distributed import dispatch
+from evaluators.distributed.backend import Event
+from evaluators.distributed.chunks import Cutter
+from evaluators.distributed.worker import Answer, Introduction, Job
+from neat.genome.genome import Genomes
+
+POLICY = dispatch.Policy(retries=0, timeout=None, on_error="raise")
+WORKER = Introduction("simulated", {}, "")
+
+
+class Costs(NamedTuple):
+    """What a chunk costs beside its evaluations, in seconds."""
+
+    driver: float
+    """CPU time of the driver."""
+    worker: float
+    """CPU time of the worker."""
+    delay: float
+    """The time on the way, in which neither computes."""
+    look: float
+    """What the driver needs to look for answers, for each chunk that is under way."""
+
+
+class Evaluation(NamedTuple):
+    """What a genome takes, in seconds."""
+
+    wait: float
+    """In which the core is free."""
+    compute: float
+
+
+class SimulatedCluster:
+    """Workers in simulated time (`evaluators.distributed.backend.Backend`).
+
+    Args:
+        slots: Chunks that they do side by side.
+        costs: The costs of a chunk.
+        evaluation: What a genome takes.
+        cores: Cores that the driver and all workers share; None: each slot has its own, and so has the driver.
+
+    Attributes:
+        now: The time of the driver.
+    """
+
+    deaths = 0
+
+    def __init__(self, slots: int, costs: Costs, evaluation: Evaluation, cores: int | None = None) -> None:
+        self.slots = self.workers = self.idle_slots = slots
+        self.now = 0.0
+        self._costs, self._evaluation = costs, evaluation
+        self._cores = (
+            None if cores is None else [0.0] * cores
+        )  # when each is free; a heap, as are the next two
+        self._waiting: list[tuple[float, int]] = []  # when a chunk will compute, and its key
+        self._computed: list[tuple[float, int]] = []  # when its answer arrives, and its key
+        self._chunks: dict[int, tuple[float, int]] = {}  # when it was handed out, and its genomes, by its key
+        self._keys = itertools.count()
+
+    def begin(self, job: Job) -> None:
+        """Do nothing."""
+
+    def submit(self, begin: int, end: int, seconds: float | None) -> int:
+        """Hand out a chunk."""
+        self._occupy_driver(self._costs.driver / 2)
+        key = next(self._keys)
+        ready = self.now + self._costs.delay / 2 + (end - begin) * self._evaluation.wait
+        heapq.heappush(self._waiting, (ready, key))
+        self._chunks[key] = self.now, end - begin
+        self.idle_slots -= 1
+        return key
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Return the answers that have arrived, at least one."""
+        self._occupy_driver(self._costs.look * len(self._chunks))
+        while not self._computed or self._computed[0][0] > self.now:
+            if self._waiting and not (self._computed and self._computed[0][0] <= self._waiting[0][0]):
+                self._compute_next()
+            else:
+                self.now = self._computed[0][0]
+        arrived = []
+        while self._computed and self._computed[0][0] <= self.now:
+            arrived.append(heapq.heappop(self._computed))
+        return [self._receive(*each) for each in arrived]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _receive(self, arrival: float, key: int) -> Event:
+        self._occupy_driver(self._costs.driver / 2)
+        start, count = self._chunks.pop(key)
+        self.idle_slots += 1
+        answer = Answer({"fitness": np.zeros(count)}, [], arrival - start - self._costs.delay, WORKER)
+        return Event(key, answer)
+
+    def _occupy_driver(self, seconds: float) -> None:
+        while self._waiting and self._waiting[0][0] <= self.now:
+            self._compute_next()
+        self.now = self._occupy_core(self.now, seconds)
+
+    def _compute_next(self) -> None:
+        """Let the chunk compute that wants to first."""
+        ready, key = heapq.heappop(self._waiting)
+        seconds = self._costs.worker + self._chunks[key][1] * self._evaluation.compute
+        heapq.heappush(self._computed, (self._occupy_core(ready, seconds) + self._costs.delay / 2, key))
+
+    def _occupy_core(self, time: float, seconds: float) -> float:
+        """Return when a computation ends that could begin at a time."""
+        if self._cores is None:
+            return time + seconds
+        end = max(time, self._cores[0]) + seconds
+        heapq.heapreplace(self._cores, end)
+        return end
+
+
+class Generation(NamedTuple):
+    """A simulated generation."""
+
+    seconds: float
+    """From handing out the first chunk to the last answer."""
+    chunks: int
+
+
+def simulate(
+    genomes: Genomes, slots: int, costs: Costs, evaluation: Evaluation, cores: int | None = None
+) -> Generation:
+    """Return a generation whose chunks are cut by what the one before it took."""
+    cutter, job = Cutter(None), Job("__call__", genomes, (), False)
+    for _ in range(2):
+        cluster = SimulatedCluster(slots, costs, evaluation, cores)
+        spans = cutter.cut(genomes, slots)
+        clock = SimpleNamespace(monotonic=lambda cluster=cluster: cluster.now)
+        with mock.patch.object(dispatch, "time", clock):
+            outcome = dispatch.Dispatch(cluster, job, POLICY).run(spans)
+        cutter.learn(genomes, outcome.spans, outcome.seconds)
+    return Generation(cluster.now, len(spans))
