@@ -40,7 +40,7 @@ PARTS = (
     "ppo",
     "policy_gradients",
 )
-OPTIONAL_PARTS = ("distributed", "gpu")  # need Ray, or special hardware
+OPTIONAL_PARTS = ("distributed", "scaling", "gpu")  # need Ray, or special hardware
 HERE = Path(__file__).parent
 
 

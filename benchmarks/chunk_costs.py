@@ -39,7 +39,9 @@ def make_clock() -> Any:
 def measure_chunk(repeats: int = 3) -> Costs:
     """Return the costs of chunks of one genome, which one worker with one slot evaluates one after the other."""
     genomes = make_genomes(2, CHUNKS)
-    spent: list[tuple[float, float, float]] = []  # by the driver, by the worker, and by the clock, for each chunk
+    spent: list[
+        tuple[float, float, float]
+    ] = []  # by the driver, by the worker, and by the clock, for each chunk
     with evaluators.Distributed(make_clock, cluster="auto", workers=1, chunk_size=1) as distributed:
         distributed(genomes)
         for _ in range(repeats):

@@ -96,7 +96,14 @@ def tables(result: dict[str, Any]) -> list[Table]:
         ),
         Table(
             "10,000 genomes of XOR, and what a chunk of one genome costs",
-            ["one process", "two workers", "faster by", "a chunk: the driver's CPU", "the worker's CPU", "on the way"],
+            [
+                "one process",
+                "two workers",
+                "faster by",
+                "a chunk: the driver's CPU",
+                "the worker's CPU",
+                "on the way",
+            ],
             [
                 [
                     seconds(result["xor_alone"]),

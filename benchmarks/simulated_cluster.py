@@ -7,6 +7,7 @@ whoever wants to compute takes the core that is free first.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 from types import SimpleNamespace
@@ -145,7 +146,7 @@ def simulate(
     for _ in range(2):
         cluster = SimulatedCluster(slots, costs, evaluation, cores)
         spans = cutter.cut(genomes, slots)
-        clock = SimpleNamespace(monotonic=lambda cluster=cluster: cluster.now)
+        clock = SimpleNamespace(monotonic=functools.partial(getattr, cluster, "now"))
         with mock.patch.object(dispatch, "time", clock):
             outcome = dispatch.Dispatch(cluster, job, POLICY).run(spans)
         cutter.learn(genomes, outcome.spans, outcome.seconds)

@@ -52,14 +52,14 @@ def run_in_namespace(module, *arguments, timeout=240):
     )
 
 
-def add_node(cluster, num_cpus=1):
+def add_node(cluster, num_cpus=1, memory=_MEMORY):
     """Add a node to a cluster, and return it."""
-    return cluster.add_node(num_cpus=num_cpus, object_store_memory=_MEMORY)
+    return cluster.add_node(num_cpus=num_cpus, object_store_memory=memory)
 
 
 @contextlib.contextmanager
-def two_nodes(num_cpus=1):
-    """Start a cluster of two nodes with this many cores each; call this only within `run_in_namespace`.
+def two_nodes(num_cpus=1, memory=_MEMORY):
+    """Start a cluster of two nodes with this many cores and bytes each; call this only within `run_in_namespace`.
 
     Yields:
         The cluster, and its second node.
@@ -67,9 +67,9 @@ def two_nodes(num_cpus=1):
     import ray
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": num_cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
+    head = {"num_cpus": num_cpus, "object_store_memory": memory, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    node = add_node(cluster, num_cpus)
+    node = add_node(cluster, num_cpus, memory)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
         yield cluster, node
