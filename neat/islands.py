@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -36,7 +37,8 @@ class IslandsResult(NamedTuple):
         solved: Whether the target was met.
         generations: Generations of each island: up to the first one that met the target, or all.
         evaluations: Genomes that all islands evaluated in these generations.
-        histories: The history of each island. That of an island goes on to the end of the last round.
+        histories: The history of each island, which goes on to the end of the last round.
+        island: The number of the champion's island.
     """
 
     champion: Genome
@@ -45,6 +47,7 @@ class IslandsResult(NamedTuple):
     generations: int
     evaluations: int
     histories: list[History]
+    island: int
 
 
 class Islands:
@@ -86,7 +89,7 @@ class Islands:
         topology: Topology = "ring",
         checkpoint: str | Path | None = None,
     ) -> None:
-        _check(config, make_evaluator, islands, migrate_every, migrants, topology)
+        check_islands(config, make_evaluator, islands, migrate_every, migrants, topology)
         self.config = config
         self._make_evaluator = make_evaluator
         self._migrate_every, self._migrants, self._topology = migrate_every, migrants, topology
@@ -101,7 +104,7 @@ class Islands:
         self,
         generations: int,
         fitness_target: float | None = None,
-        solved: Callable[[Genome], bool] | None = None,
+        solved: Callable[[Any], Callable[[Genome], bool] | None] | None = None,
         workers: int = 1,
         executor: concurrent.futures.Executor | None = None,
         checkpoint: str | Path | None = None,
@@ -112,8 +115,8 @@ class Islands:
         Args:
             generations: Generations of each island, those before a checkpoint included.
             fitness_target: An island meets the target by a generation whose best fitness reaches this.
-            solved: An island meets the target by a generation for whose champion this returns True. Worker processes
-                import it by its name.
+            solved: Takes an island's evaluator and returns a function that tells whether a champion meets the target.
+                Worker processes import it by its name.
             workers: Processes that share the islands. One that dies is replaced, and its round is repeated.
             executor: Does the rounds instead of worker processes.
             checkpoint: The file to which the state of all islands is written after each round.
@@ -125,7 +128,8 @@ class Islands:
         """
         check_run(self._make_evaluator, generations, fitness_target, solved, (), 1)
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
-        target = Target(fitness_target, solved)
+        target = _Target(fitness_target, solved)
+        self._forget_other_solutions(target)
         with lock_if_given(file):
             while not self._solutions() and self.generation < generations:
                 until = min((self.round + 1) * self._migrate_every, generations)
@@ -135,7 +139,7 @@ class Islands:
                 ]
                 done = list(_do_rounds(tasks, workers, executor))
                 self.populations = [_to_population(each.state) for each in done]
-                if until == (self.round + 1) * self._migrate_every and not self._solutions():
+                if until == (self.round + 1) * self._migrate_every:
                     self._migrate([each.best for each in done])
                     self.round += 1
                 if file is not None:
@@ -146,8 +150,16 @@ class Islands:
 
     @property
     def generation(self) -> int:
-        """The current generation of all islands; of the one that is furthest if an island has met the target."""
-        return max(population.generation for population in self.populations)
+        """The current generation of all islands."""
+        return self.populations[0].generation
+
+    def _forget_other_solutions(self, target: _Target) -> None:
+        """Forget the solutions that an earlier call found for another target."""
+        for population in self.populations:
+            if population.solution is not None:
+                with _open_evaluator(self._make_evaluator, population) as evaluator:
+                    if not target.bind(evaluator).is_met_by(population.solution):
+                        population.solution = None
 
     def _solutions(self) -> list[tuple[int, int, Solution]]:
         """Return generation, island and solution of the islands that have met the target, the earliest first."""
@@ -187,13 +199,14 @@ class Islands:
         size = self.config.population_size * len(self.populations)
         solutions = self._solutions()
         if solutions:
-            generation, _, (genome, fitness, _) = solutions[0]
-            return IslandsResult(genome, fitness, True, generation + 1, size * (generation + 1), histories)
-        best = max(self.populations, key=lambda population: population.best_fitness)
-        if best.best is None:
-            raise ValueError("generations: must allow to evaluate generation 0, got 0")
-        reached = self.generation
-        return IslandsResult(best.best, best.best_fitness, False, reached, size * reached, histories)
+            generation, island, (genome, fitness, _) = solutions[0]
+            count = generation + 1
+            return IslandsResult(genome, fitness, True, count, size * count, histories, island)
+        island = max(range(len(self.populations)), key=lambda k: self.populations[k].best_fitness)
+        champion, fitness = self.populations[island].best, self.populations[island].best_fitness
+        assert champion is not None  # at least one generation has been evaluated
+        count = self.generation
+        return IslandsResult(champion, fitness, False, count, size * count, histories, island)
 
     def _to_arrays(self) -> Arrays:
         head = {"islands": np.array(len(self.populations)), "round": np.array(self.round)}
@@ -221,11 +234,22 @@ class Islands:
         self.populations, self.round = populations, number
 
 
+class _Target(NamedTuple):
+    """The target of a call of `Islands.run`."""
+
+    fitness: float | None
+    solved: Callable[[Any], Callable[[Genome], bool] | None] | None
+
+    def bind(self, evaluator: Any) -> Target:
+        """Return the target of an island with this evaluator."""
+        return Target(self.fitness, None if self.solved is None else self.solved(evaluator))
+
+
 class _Round(NamedTuple):
     """What a worker needs to evolve an island up to a generation."""
 
     make_evaluator: Callable[[], Any]
-    target: Target
+    target: _Target
     until: int
     most: int
     state: Arrays
@@ -240,22 +264,30 @@ class _Done(NamedTuple):
 
 
 def do_round(task: _Round) -> _Done:
-    """Evolve an island up to the end of a round, or until it meets the target."""
+    """Evolve an island up to the end of a round, and note its first solution."""
     population = _to_population(task.state)
-    evaluator = task.make_evaluator()
+    with _open_evaluator(task.make_evaluator, population) as evaluator:
+        target = task.target.bind(evaluator)
+        while population.generation < task.until:
+            genomes, fitness, _ = population._run_generation(evaluator)
+            if population.solution is None:
+                population.solution = target.find_solution(genomes, fitness)
+        if isinstance(evaluator, Stateful):
+            population.evaluator_state = evaluator.state()
+    order = np.argsort(-fitness, kind="stable")[: task.most]
+    return _Done(to_arrays(population), genomes.take(order))
+
+
+@contextlib.contextmanager
+def _open_evaluator(make_evaluator: Callable[[], Any], population: Population) -> Iterator[Any]:
+    """Yield a new evaluator with the state that the island's last one had, and close it."""
+    evaluator = make_evaluator()
     try:
         if population.evaluator_state and isinstance(evaluator, Restorable):
             evaluator.restore(population.evaluator_state)
-        genomes, fitness = population.genomes, np.zeros(len(population.genomes))
-        while population.generation < task.until and population.solution is None:
-            genomes, fitness, _ = population._run_generation(evaluator)
-            population.solution = task.target.find_solution(genomes, fitness)
-        if isinstance(evaluator, Stateful):
-            population.evaluator_state = evaluator.state()
+        yield evaluator
     finally:
         getattr(evaluator, "close", lambda: None)()
-    order = np.argsort(-fitness, kind="stable")[: task.most]
-    return _Done(to_arrays(population), genomes.take(order))
 
 
 def _do_rounds(
@@ -280,10 +312,15 @@ def _island_config(config: Config, island: int) -> Config:
     return config.updated(seed=seed)
 
 
-def _check(
-    config: Any, make_evaluator: Any, islands: Any, migrate_every: Any, migrants: Any, topology: Any
+def check_islands(
+    config: Any,
+    make_evaluator: Any,
+    islands: Any = 8,
+    migrate_every: Any = 10,
+    migrants: Any = 2,
+    topology: Any = "ring",
 ) -> None:
-    """Raise ValueError for the first wrong argument."""
+    """Raise ValueError for the first wrong argument of `Islands`."""
     if not isinstance(config, Config):
         raise ValueError(f"config: must be a Config, got {quote(config)}")
     if config.innovation != "hashed":

@@ -79,7 +79,7 @@ def test_the_best_of_other_islands_replace_the_last_children(topology):
 def test_the_best_genomes_of_an_island_migrate():
     run = islands(migrants=3)
     task = neat.islands._Round(
-        xor, neat.islands.Target(None, None), 4, 3, neat.islands.to_arrays(run.populations[0])
+        xor, neat.islands._Target(None, None), 4, 3, neat.islands.to_arrays(run.populations[0])
     )
     done = neat.islands.do_round(task)
     alone = neat.Population(run.populations[0].config, lineage=False)
@@ -100,18 +100,40 @@ def test_workers_and_interruptions_do_not_change_the_result(tmp_path):
 
 
 def test_a_solution_ends_the_run_and_counts_the_generations_of_all_islands():
-    rounds = []
     run = islands()
-    result = run.run(200, fitness_target=-0.2, progress=rounds.append)
-    first = min(
-        population.solution.genome.genomes.generation
-        for population in run.populations
-        if population.solution is not None
+    result = run.run(200, fitness_target=-0.2)
+    first, island = min(
+        (int(np.argmax(history.generations["best"] >= -0.2)), k)
+        for k, history in enumerate(result.histories)
+        if history.last["best_ever"] >= -0.2
     )
-    assert result.solved and result.champion_fitness >= -0.2
+    assert result.solved and result.champion_fitness == result.histories[island].generations["best"][first]
     assert (result.generations, result.evaluations) == (first + 1, 60 * (first + 1))
-    assert len(rounds[-1]) == 3
+    assert result.island == island
+    assert {len(history) for history in result.histories} == {run.round * 4}
     same(run.run(200, fitness_target=-0.2), result)
+
+
+def test_another_target_is_looked_for_beyond_the_first(tmp_path):
+    run, path = islands(), tmp_path / "islands.npz"
+    first = run.run(200, fitness_target=-0.24, checkpoint=path)
+    second = run.run(200, fitness_target=-0.1)
+    assert first.champion_fitness < -0.1 <= second.champion_fitness
+    same(islands(checkpoint=path).run(200, fitness_target=-0.1), second)
+    same(islands().run(200, fitness_target=-0.1), second)
+
+
+def has_nodes(evaluator):
+    assert evaluator.num_inputs == 2
+    return lambda champion: len(champion.hidden_ids) >= 1
+
+
+def test_a_criterion_gets_the_evaluator_of_the_island(tmp_path):
+    path = tmp_path / "islands.npz"
+    result = islands().run(100, solved=has_nodes, checkpoint=path)
+    assert result.solved and len(result.champion.hidden_ids) >= 1
+    same(islands(checkpoint=path).run(100, solved=has_nodes), result)
+    same(islands().run(100, solved=has_nodes, workers=2), result)
 
 
 def test_one_island_is_a_population():
@@ -148,7 +170,7 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     with pytest.raises(ValueError, match="islands: the checkpoint has 3, got 2"):
         islands(islands=2, checkpoint=path)
     with pytest.raises(ValueError, match=r"config: differs from that of .*islands\.npz"):
-        Islands(config(seed=4), xor, islands=3, checkpoint=path)
+        Islands(config(seed=4), xor, islands=3, migrate_every=4, checkpoint=path)
     neat.checkpoint.save(neat.Population(config()), other)
     with pytest.raises(neat.checkpoint.CheckpointError, match=r"population\.npz: holds no islands"):
         islands(checkpoint=other)
