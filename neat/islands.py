@@ -13,11 +13,13 @@ import numpy as np
 from neat.config.config import Config
 from neat.evaluation import Restorable, Stateful
 from neat.evolution.history import History
+from neat.evolution.islands_result import IslandsResult
 from neat.evolution.run_arguments import check_run
 from neat.evolution.target import Solution, Target
 from neat.genome.genome import Genome, Genomes
 from neat.population import Population
 from neat.processes.worker_processes import WorkerProcesses
+from neat.reporting.islands import IslandsReporter, check_reporters
 from neat.state.arrays import from_arrays, to_arrays
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given, resolve_file
@@ -26,28 +28,6 @@ from neat.support.text_files import shorten_path
 
 Topology = Literal["ring", "complete", "random"]
 Arrays = dict[str, np.ndarray]
-
-
-class IslandsResult(NamedTuple):
-    """The result of a run on islands.
-
-    Attributes:
-        champion: The genome that met the target. If none did, the best genome of all islands.
-        champion_fitness: Its fitness.
-        solved: Whether the target was met.
-        generations: Generations of each island: up to the first one that met the target, or all.
-        evaluations: Genomes that all islands evaluated in these generations.
-        histories: The history of each island, which goes on to the end of the last round.
-        island: The number of the champion's island.
-    """
-
-    champion: Genome
-    champion_fitness: float
-    solved: bool
-    generations: int
-    evaluations: int
-    histories: list[History]
-    island: int
 
 
 class Islands:
@@ -108,7 +88,7 @@ class Islands:
         workers: int = 1,
         executor: concurrent.futures.Executor | None = None,
         checkpoint: str | Path | None = None,
-        progress: Callable[[list[History]], object] | None = None,
+        reporters: Sequence[IslandsReporter] = (),
     ) -> IslandsResult:
         """Evolve until an island meets the target, or for `generations` generations.
 
@@ -120,7 +100,8 @@ class Islands:
             workers: Processes that share the islands. One that dies is replaced, and its round is repeated.
             executor: Does the rounds instead of worker processes.
             checkpoint: The file to which the state of all islands is written after each round.
-            progress: Called with the histories of all islands after each round.
+            reporters: Called after each round with the histories of all islands, such as a
+                `neat.reporting.IslandsProgress`.
 
         Raises:
             ValueError: An argument is wrong, or nothing has been evaluated.
@@ -129,8 +110,13 @@ class Islands:
         check_run(self._make_evaluator, generations, fitness_target, solved, (), 1)
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
         target = _Target(fitness_target, solved)
+        check_reporters(reporters)
         self._forget_other_solutions(target)
-        with lock_if_given(file):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lock_if_given(file))
+            for reporter in reporters:
+                stack.callback(reporter.close)
+                reporter.start(self._histories(), generations)
             while not self._solutions() and self.generation < generations:
                 until = min((self.round + 1) * self._migrate_every, generations)
                 tasks = [
@@ -144,14 +130,20 @@ class Islands:
                     self.round += 1
                 if file is not None:
                     write_arrays(file, self._to_arrays())
-                if progress is not None:
-                    progress([population.history for population in self.populations])
-        return self._result()
+                for reporter in reporters:
+                    reporter.round(self._histories())
+            result = self._result()
+            for reporter in reporters:
+                reporter.finish(result)
+            return result
 
     @property
     def generation(self) -> int:
         """The current generation of all islands."""
         return self.populations[0].generation
+
+    def _histories(self) -> list[History]:
+        return [population.history for population in self.populations]
 
     def _forget_other_solutions(self, target: _Target) -> None:
         """Forget the solutions that an earlier call found for another target."""
@@ -195,7 +187,7 @@ class Islands:
         return [(island + 1 + step) % count for step in steps]
 
     def _result(self) -> IslandsResult:
-        histories = [population.history for population in self.populations]
+        histories = self._histories()
         size = self.config.population_size * len(self.populations)
         solutions = self._solutions()
         if solutions:
@@ -208,9 +200,18 @@ class Islands:
         count = self.generation
         return IslandsResult(champion, fitness, False, count, size * count, histories, island)
 
+    def _migration(self) -> dict[str, Any]:
+        """Return the arguments that a checkpoint must share."""
+        return {
+            "islands": len(self.populations),
+            "migrate_every": self._migrate_every,
+            "migrants": self._migrants,
+            "topology": self._topology,
+        }
+
     def _to_arrays(self) -> Arrays:
-        head = {"islands": np.array(len(self.populations)), "round": np.array(self.round)}
-        return head | {
+        head = {"round": self.round, **self._migration()}
+        return {name: np.array(value) for name, value in head.items()} | {
             f"island{k}.{name}": array
             for k, population in enumerate(self.populations)
             for name, array in to_arrays(population).items()
@@ -220,10 +221,13 @@ class Islands:
         """Set the state from a checkpoint's arrays, all of which are checked."""
         where = shorten_path(path)
         try:
-            count, number = (int(arrays[name]) for name in ("islands", "round"))
-            if count != len(self.populations):
-                raise ValueError(f"islands: the checkpoint has {count}, got {len(self.populations)}")
-            populations = [_to_population(select_group(f"island{k}", arrays)) for k in range(count)]
+            number = int(arrays["round"])
+            for name, own in self._migration().items():
+                if arrays[name].shape != () or arrays[name].item() != own:
+                    raise ValueError(f"{name}: the checkpoint has {arrays[name]}, got {own}")
+            populations = [
+                _to_population(select_group(f"island{k}", arrays)) for k in range(len(self.populations))
+            ]
         except KeyError as error:
             raise CheckpointError(f"{where}: holds no islands, there is no array {error}") from None
         except ValueError as error:

@@ -167,8 +167,11 @@ def test_wrong_arguments_are_refused(message):
 def test_wrong_checkpoints_are_refused(tmp_path):
     path, other = tmp_path / "islands.npz", tmp_path / "population.npz"
     islands().run(3, checkpoint=path)
-    with pytest.raises(ValueError, match="islands: the checkpoint has 3, got 2"):
-        islands(islands=2, checkpoint=path)
+    for name, kept, value in (
+        ("islands", 3, 2), ("migrate_every", 4, 5), ("migrants", 2, 1), ("topology", "ring", "random")
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name}: the checkpoint has {kept}, got {value}"):
+            islands(checkpoint=path, **{name: value})
     with pytest.raises(ValueError, match=r"config: differs from that of .*islands\.npz"):
         Islands(config(seed=4), xor, islands=3, migrate_every=4, checkpoint=path)
     neat.checkpoint.save(neat.Population(config()), other)
@@ -181,6 +184,12 @@ def test_wrong_checkpoints_are_refused(tmp_path):
         islands(checkpoint=path)
     with pytest.raises(ValueError, match="generations: must be at least 1, got 0"):
         islands().run(0)
+    for wrong, message in (
+        (3, "reporters: must be a list of reporters, got 3"),
+        ([neat.reporting.Progress()], "reporters: each must be a neat.reporting.IslandsReporter"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            islands().run(1, reporters=wrong)
 
 
 def test_populations_refuse_migrants_that_do_not_fit():
