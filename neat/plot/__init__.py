@@ -4,6 +4,7 @@ from neat.plot.champion_growth import growth
 from neat.plot.classification import confusion
 from neat.plot.comparison import compare, runs
 from neat.plot.gradients import ppo, rates, training
+from neat.plot.islands import islands
 from neat.plot.network import topology
 from neat.plot.run import fitness, species
 from neat.plot.trade_offs import pareto
@@ -13,6 +14,7 @@ __all__ = [
     "confusion",
     "fitness",
     "growth",
+    "islands",
     "pareto",
     "ppo",
     "rates",

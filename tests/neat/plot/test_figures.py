@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from neat import Genome, plot
 from neat.evolution.history import GENERATION, SPECIES, History
+from neat.plot import style
 from tests.support.drawn import genome, history
 from tests.support.paths import ROOT
 
@@ -36,6 +37,7 @@ CALLS = {
     "species": lambda **place: plot.species(history([1.0, 2.0, 3.0]), **place),
     "runs": lambda **place: plot.runs([np.arange(3.0)], target=2.0, **place),
     "compare": lambda **place: plot.compare({"a": [np.arange(3.0)], "b": [np.ones(5)]}, **place),
+    "islands": lambda **place: plot.islands([history([1.0, 2.0, 3.0])] * 2, migrate_every=2, **place),
     "topology": lambda **place: plot.topology(genome(3, 2, 10), biases=True, **place),
     "pareto": lambda **place: plot.pareto([(1, 2), (2, 1), (0, 0)], **place),
     "confusion": lambda **place: plot.confusion([0, 1, 1], [0, 1, 0], **place),
@@ -217,6 +219,39 @@ def test_many_arms_look_different_and_fit():
 def test_arms_that_are_refused(arms, message):
     with pytest.raises(ValueError, match=message):
         plot.compare(arms)
+
+
+def test_islands_are_drawn_beside_each_other_with_their_migrations():
+    best = [3.0, 1.0, 2.0, 4.0, 3.0], [2.0, 2.0, 1.0, 1.0, 3.5]
+    figure = plot.islands([history(values) for values in best], migrate_every=2, label="score")
+    for k, values in enumerate(best):
+        assert curve(figure, f"island {k}").tolist() == [[0, 1, 2, 3, 4], list(values)]
+    lines = [line.get_xdata() for line in figure.axes[0].lines if line.get_color() == style.GREY]
+    assert [list(x) for x in lines] == [[1.5, 1.5], [3.5, 3.5]]
+    assert legend(figure) == ["island 0", "island 1", "migration"] and "score" in texts(figure)
+    assert legend(plot.islands([history([1.0])] * 3)) == ["island 0", "island 1", "island 2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"histories": history([1.0])}, "^histories: must be a list of histories, got "),
+        ({"histories": [3]}, r"^histories\[0\]: must be a History, got 3$"),
+        (
+            {"histories": []},
+            "^histories: expected from 1 to 24 islands, each of at least one generation, got 0$",
+        ),
+        ({"histories": [history([1.0])] * 25}, "^histories: expected from 1 to 24 islands, .*, got 25$"),
+        ({"histories": [history([])]}, "^histories: .* each of at least one generation, got 1$"),
+        (
+            {"histories": [history([1.0])], "migrate_every": 0},
+            "^migrate_every: must be an integer from 1, got 0$",
+        ),
+    ],
+)
+def test_islands_that_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plot.islands(**arguments)
 
 
 # ---------------------------------------------------------------- networks
