@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 from neat.config.config import Config, merge
 from neat.evolution.run_arguments import check_run
 from neat.genome.genome import Genome
+from neat.islands import check_islands
 from neat.support.messages import find_similar, quote
+
+_ISLANDS = ("islands", "migrate_every", "migrants", "topology")
 
 Recorder = Callable[[], Any]
 """Makes a reporter whose `columns` hold a number for each generation, by name: float64 (generations,)."""
@@ -69,7 +72,7 @@ class Plan(NamedTuple):
     """The checked arguments of a study."""
 
     arms: dict[str, dict[str, Any]]
-    """Settings by the arm's name; "preset" may be among them."""
+    """Settings by the arm's name; "preset" and arguments of `neat.Islands` may be among them."""
     tasks: dict[str, StudyTask]
     """With the generations and the margin of the study where a task has none of its own."""
     seeds: Sequence[int]
@@ -92,8 +95,20 @@ def build_config(arm: Mapping[str, Any], task: StudyTask, seed: int, evaluator: 
     """
     preset = arm.get("preset")
     base = dict(task.settings) if preset is None else Config.preset_settings(preset)
-    own = {name: value for name, value in arm.items() if name != "preset"}
+    own = {name: value for name, value in arm.items() if name not in ("preset", *_ISLANDS)}
     return Config.for_task(evaluator, **merge(merge(base, own), {**task.needs, "seed": seed}))
+
+
+def islands_of(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `neat.Islands` among the settings of an arm; empty for an arm of single populations.
+
+    Raises:
+        ValueError: There are some without "islands".
+    """
+    given = {name: arm[name] for name in _ISLANDS if name in arm}
+    if given and "islands" not in given:
+        raise ValueError(f"{next(iter(given))}: needs islands, the number of them")
+    return given
 
 
 def make_plan(
@@ -119,6 +134,8 @@ def make_plan(
         checked[name] = _complete(name, task, generations, margin)
     all_seeds, compared = _check_seeds(seeds), _check_pairs(pairs, list(settings))
     limits = {name: _find_limit(settings, name, task) for name, task in checked.items()}
+    if recorder is not None and any(map(islands_of, settings.values())):
+        raise ValueError("recorder: records single populations, but an arm has islands")
     return Plan(settings, checked, all_seeds, compared, recorder, limits)
 
 
@@ -216,7 +233,10 @@ def _find_limit(arms: Mapping[str, dict[str, Any]], name: str, task: StudyTask) 
     try:
         for arm, settings in arms.items():
             try:
-                sizes.append(build_config(settings, task, 0, evaluator).population_size)
+                config, islands = build_config(settings, task, 0, evaluator), islands_of(settings)
+                if islands:
+                    check_islands(config, task.make_evaluator, **islands)
+                sizes.append(config.population_size * islands.get("islands", 1))
             except ValueError as error:
                 raise ValueError(f"arms.{arm} on tasks.{name}: {error}") from None
     finally:

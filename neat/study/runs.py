@@ -5,18 +5,29 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from neat.evaluation import Restorable
+from neat.evolution.history import History
+from neat.evolution.islands_result import IslandsResult
+from neat.evolution.result import Result
+from neat.islands import Islands
 from neat.kernels import parallel
 from neat.population import Population
 from neat.processes.worker_processes import WorkerProcesses
-from neat.study.plan import Plan, Recorder, StudyTask, build_config, close_evaluator
+from neat.study.plan import Plan, Recorder, StudyTask, build_config, close_evaluator, islands_of
 
-CURVES = ("best_ever", "mean", "species", "hidden_nodes", "enabled_connections")
-"""Columns of a run's history that a study keeps for each generation."""
+CURVES: dict[str, Callable[..., np.ndarray]] = {
+    "best_ever": np.max,
+    "mean": np.mean,
+    "species": np.sum,
+    "hidden_nodes": np.mean,
+    "enabled_connections": np.mean,
+}
+"""Columns of a run's history that a study keeps for each generation, and what joins those of islands."""
 
 
 class Key(NamedTuple):
@@ -74,20 +85,14 @@ def do_run(spec: RunSpec) -> RunRecord:
     start, task = time.perf_counter(), spec.task
     evaluator = task.make_evaluator()
     try:
-        config = build_config(spec.arm, task, spec.key.seed, evaluator)
         recorders = [] if spec.recorder is None else [spec.recorder()]
-        assert task.generations is not None
-        result = Population(config).run(
-            evaluator,
-            generations=task.generations,
-            fitness_target=task.fitness_target,
-            solved=None if task.solved is None else task.solved(evaluator),
-            reporters=recorders,
-        )
+        result, histories = _evolve(spec, evaluator, recorders)
         measures = {} if task.measures is None else task.measures(result.champion, evaluator)
     finally:
         close_evaluator(evaluator)
-    champion, history, members = result.champion, result.history.generations, result.history.species
+    champion, generations = result.champion, [each.generations[: result.generations] for each in histories]
+    members = [each.species[each.species["generation"] < result.generations] for each in histories]
+    curves = {name: join([each[name] for each in generations], axis=0) for name, join in CURVES.items()}
     row = {
         "solved": result.solved,
         "generations": result.generations,
@@ -95,17 +100,37 @@ def do_run(spec: RunSpec) -> RunRecord:
         "fitness": result.champion_fitness,
         "hidden_nodes": len(champion.hidden_ids),
         "enabled_connections": sum(connection["enabled"] for connection in champion.connections),
-        "species": float(history["species"].mean()),
-        "species_size": float(members["size"].mean()),
-        "species_life": len(members) / len(np.unique(members["id"])),
+        "species": float(curves["species"].mean()),
+        "species_size": float(np.concatenate([each["size"] for each in members]).mean()),
+        "species_life": sum(map(len, members)) / sum(len(np.unique(each["id"])) for each in members),
     }
-    curves = {name: history[name] for name in CURVES}
     for recorder in recorders:
         curves |= recorder.columns
         row |= {name: _mean(values) for name, values in recorder.columns.items()}
     row |= {name: float(value) for name, value in measures.items()}
     rounded = {name: [_rounded(value) for value in values] for name, values in curves.items()}
     return RunRecord(*spec.key, row, rounded, champion.to_dict(), time.perf_counter() - start)
+
+
+def _evolve(
+    spec: RunSpec, evaluator: Any, recorders: list[Any]
+) -> tuple[Result | IslandsResult, list[History]]:
+    """Return the result of a run and its histories, one for each island; the evaluator gets the run's state."""
+    task, config = spec.task, build_config(spec.arm, spec.task, spec.key.seed, evaluator)
+    assert task.generations is not None
+    islands = islands_of(spec.arm)
+    if not islands:
+        solved = None if task.solved is None else task.solved(evaluator)
+        result = Population(config).run(
+            evaluator, task.generations, task.fitness_target, solved, reporters=recorders
+        )
+        return result, [result.history]
+    archipelago = Islands(config, task.make_evaluator, **islands)
+    outcome = archipelago.run(task.generations, task.fitness_target, task.solved)
+    state = archipelago.populations[outcome.island].evaluator_state
+    if state and isinstance(evaluator, Restorable):
+        evaluator.restore(state)
+    return outcome, outcome.histories
 
 
 def do_runs(

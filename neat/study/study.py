@@ -38,6 +38,8 @@ class Study:
 
     Args:
         arms: Settings by the arm's name: a `Config`, or a dictionary of settings, of which "preset" names a preset.
+            With "islands", a run is one of so many islands, to which "migrate_every", "migrants" and "topology" apply
+            as in `neat.Islands`; population_size is then that of each island.
         tasks: By the task's name, a function that returns a new evaluator, or a `StudyTask`.
         seeds: The seeds. Two arms part at once, so equal seeds do not make their runs similar.
         generations: The most generations of a run, where a task has none of its own.

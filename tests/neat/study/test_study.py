@@ -7,6 +7,7 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 import neat
@@ -145,6 +146,29 @@ def test_a_dead_worker_is_replaced(tmp_path, monkeypatch):
     assert [row.runs for row in report.arms] == [3, 3]
 
 
+def test_an_arm_can_have_islands(tmp_path):
+    islands = {"innovation": "hashed", "population_size": 10, "islands": 2, "migrate_every": 3, "migrants": 1}
+    made = study(arms={"one": ARMS["global"], "islands": islands})
+    assert made.plan.limits == {"xor": 6 * 20, "weights": 3 * 20}
+    made.run(tmp_path / "s")
+    with (tmp_path / "s" / "runs.csv").open() as file:
+        rows = {(row["task"], row["arm"], row["seed"]): row for row in csv.DictReader(file)}
+    config = neat.Config.for_task(study_tasks.xor(), seed=2, innovation="hashed", population_size=10)
+    alone = neat.Islands(config, study_tasks.xor, islands=2, migrate_every=3, migrants=1)
+    result = alone.run(6, fitness_target=-0.2)
+    row = rows["xor", "islands", "2"]
+    assert float(row["fitness"]) == result.champion_fitness
+    assert (int(row["evaluations"]), bool(int(row["solved"]))) == (result.evaluations, result.solved)
+    kept = [history.generations[: result.generations] for history in result.histories]
+    assert float(row["species"]) == pytest.approx(sum(each["species"].mean() for each in kept))
+    with gzip.open(tmp_path / "s" / "curves.csv.gz", "rt") as file:
+        key = ("xor", "islands", "2")
+        curve = [row for row in csv.DictReader(file) if (row["task"], row["arm"], row["seed"]) == key]
+    for name, join in (("best_ever", np.max), ("mean", np.mean), ("enabled_connections", np.mean)):
+        expected = join([each[name] for each in kept], axis=0)
+        assert [float(row[name]) for row in curve] == pytest.approx(expected)
+
+
 def test_an_error_names_its_run_and_keeps_the_others(tmp_path):
     tasks = {"weights": TASKS["weights"], "bad": StudyTask(study_tasks.raise_error, generations=1)}
     with pytest.raises(RuntimeError, match="no such luck") as caught:
@@ -191,6 +215,17 @@ WRONG = {
         "tasks": {"t": StudyTask(study_tasks.xor, margin=math.nan)}
     },
     "tasks.t.seeds: must be an integer from 1, got 0": {"tasks": {"t": StudyTask(study_tasks.xor, seeds=0)}},
+    "arms.a on tasks.xor: migrants: needs islands, the number of them": {"arms": {"a": {"migrants": 2}}},
+    'arms.a on tasks.xor: innovation: must be "hashed" for islands, which number': {
+        "arms": {"a": {"islands": 2}}
+    },
+    "arms.a on tasks.xor: islands: must be an integer from 1 to 10000, got 0": {
+        "arms": {"a": {"islands": 0, "innovation": "hashed"}}
+    },
+    "recorder: records single populations, but an arm has islands": {
+        "arms": {"a": {"islands": 2, "innovation": "hashed"}},
+        "recorder": neat.study.MatingRecorder,
+    },
     "pairs: must be pairs of two arms, got ('global', 'global')": {"pairs": [("global", "global")]},
     "pairs: there is no arm 'globl'; did you mean global?": {"pairs": [("pairing", "globl")]},
 }
