@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from evaluators.distributed.ray_backend import connect, describe_loss
 from neat.kernels import parallel
-from neat.processes.worker_processes import RETRIES, sendable_error
+from neat.processes.worker_processes import RETRIES, TaskLost, sendable_error
 
 
 class RayExecutor(Executor):
@@ -18,22 +19,30 @@ class RayExecutor(Executor):
         cluster: "local", "auto" or an address, as for `evaluators.Distributed`.
         retries: How often a call is repeated if its process or its node dies. A call that raises is not repeated.
         num_cpus: CPU cores of a call; also its threads for networks.
+        timeout: Seconds that a call may take, without the time for which it waits for a core. A process that takes
+            longer ends, as if it had died. None: no limit.
 
     Raises:
         ImportError: Ray is not installed.
         ValueError: There is no such cluster.
     """
 
-    def __init__(self, cluster: str = "local", retries: int = RETRIES, num_cpus: float = 1) -> None:
+    def __init__(
+        self,
+        cluster: str = "local",
+        retries: int = RETRIES,
+        num_cpus: float = 1,
+        timeout: float | None = None,
+    ) -> None:
         self._ray, self._is_ours = connect(cluster)
-        self._threads = max(1, int(num_cpus))
+        self._limits = _Limits(max(1, int(num_cpus)), timeout)
         self._call = self._ray.remote(_call).options(num_cpus=num_cpus, max_retries=retries)
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """Return the future of a call of a function on the cluster."""
         future: Future[Any] = Future()
-        reference = self._call.remote(self._threads, function, arguments, named)
-        reference.future().add_done_callback(lambda done: _settle(future, done))
+        reference = self._call.remote(self._limits, function, arguments, named)
+        reference.future().add_done_callback(lambda done: _settle(future, done, self._limits))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -42,21 +51,34 @@ class RayExecutor(Executor):
             self._ray.shutdown()
 
 
-def _call(threads: int, function: Callable[..., Any], arguments: Any, named: Any) -> tuple[bool, Any]:
+class _Limits(NamedTuple):
+    """What a call may use."""
+
+    threads: int
+    timeout: float | None
+
+
+def _call(limits: _Limits, function: Callable[..., Any], arguments: Any, named: Any) -> tuple[bool, Any]:
     """Call a function in a task; an exception is returned, since Ray would put its traceback into the message."""
-    parallel.set_threads(threads)  # the tasks of a node share its cores
+    parallel.set_threads(limits.threads)  # the tasks of a node share its cores
+    if limits.timeout is not None:
+        # The process ends itself, also if it hangs outside of Python, since the driver does not know when it began.
+        faulthandler.dump_traceback_later(limits.timeout, exit=True)
     try:
         return True, function(*arguments, **named)
     except Exception as error:
         return False, sendable_error(error)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
-def _settle(future: Future[Any], done: Future[Any]) -> None:
+def _settle(future: Future[Any], done: Future[Any], limits: _Limits) -> None:
     if not future.set_running_or_notify_cancel():
         return
     error = done.exception()
     if error is not None:
-        future.set_exception(RuntimeError(f"cluster: a call was lost: {describe_loss(error)}"))
+        limit = "" if limits.timeout is None else f", or took more than {limits.timeout:g} s (timeout)"
+        future.set_exception(TaskLost(f"its process on the cluster was lost{limit}: {describe_loss(error)}"))
         return
     succeeded, result = done.result()
     if succeeded:

@@ -42,13 +42,13 @@ class Options:
     workers: int = 1
     """Processes that share the runs. If one dies, it is replaced and its run is repeated (see --retries)."""
     cluster: str | None = None
-    """Ray cluster that does the work: local, auto or an address. It evaluates a run's genomes or, of several, does the
-    runs. --workers is then the number of its workers; default: as many as it has room for."""
+    """Ray cluster that does the work: local, auto or an address. Of several, it does the runs. Of one, it evaluates the
+    genomes, and --workers is the number of its workers; default: as many as it has room for."""
     timeout: float | None = None
-    """Seconds that a run may take in a worker process; with --cluster, that a genome may take. A worker that takes
-    longer is replaced as if it had died."""
+    """Seconds that a run, or a genome of a single run with --cluster, may take in a worker. A worker that takes longer
+    is replaced as if it had died."""
     retries: int | None = None
-    """How often a run, or with --cluster a genome, is repeated after its worker died; default: 2."""
+    """How often a run, or a genome of a single run with --cluster, is repeated after its worker died; default: 2."""
     preset: str | None = None
     """Published settings:"""
     config: Path | None = None
@@ -86,18 +86,11 @@ class Options:
             raise ValueError(f"workers: must be at most {_MAX_WORKERS}, got {self.workers}")
         if self.max_seconds is not None and not self.max_seconds > 0:
             raise ValueError(f"max_seconds: must be above 0, got {self.max_seconds}")
-        if self.timeout is not None and not 0 < self.timeout <= 1e6:
-            raise ValueError(f"timeout: must be above 0 and at most 1e6 seconds, got {self.timeout}")
-        if self.timeout is not None and self.workers == 1 and self.cluster is None:
-            raise ValueError("timeout: needs workers of at least 2, since only processes can be ended, got 1")
-        if self.timeout is not None and self.cluster is not None and self.is_study:
+        check_limits(self)
+        if self.workers > 1 and self.cluster is not None and self.is_study:
             raise ValueError(
-                "timeout: cannot be combined with cluster and several runs, which it does not end"
+                "workers: cannot be combined with cluster and several runs, of which it does as many as it has room for"
             )
-        if self.retries is not None and not 0 <= self.retries < 2**31:
-            raise ValueError(f"retries: must be from 0 to {2**31 - 1}, got {self.retries}")
-        if self.retries is not None and self.workers == 1 and self.cluster is None:
-            raise ValueError("retries: needs cluster or workers of at least 2")
         if self.quiet and self.verbose:
             raise ValueError("quiet: cannot be combined with verbose")
         if self.resume is None:
@@ -115,6 +108,18 @@ class Options:
     def is_study(self) -> bool:
         """Whether the command line asks for several runs."""
         return self.runs > 1 or self.schemes
+
+
+def check_limits(options: Any) -> None:
+    """Raise ValueError if the options `timeout` or `retries` are wrong beside `workers` and `cluster`."""
+    timeout, retries = options.timeout, options.retries
+    if timeout is not None and not 0 < timeout <= 1e6:
+        raise ValueError(f"timeout: must be above 0 and at most 1e6 seconds, got {timeout}")
+    if retries is not None and not 0 <= retries < 2**31:
+        raise ValueError(f"retries: must be from 0 to {2**31 - 1}, got {retries}")
+    for name, value in (("timeout", timeout), ("retries", retries)):
+        if value is not None and options.workers == 1 and options.cluster is None:
+            raise ValueError(f"{name}: needs cluster or workers of at least 2, which can be ended")
 
 
 class CommandLine(NamedTuple):

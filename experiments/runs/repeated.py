@@ -23,7 +23,7 @@ from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
 from neat.kernels import parallel
-from neat.processes.worker_processes import RETRIES, WorkerProcesses
+from neat.processes.worker_processes import RETRIES, TaskLost, WorkerProcesses
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay
 
@@ -163,10 +163,14 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
     if options.cluster is not None:
         from evaluators.distributed.ray_executor import RayExecutor
 
-        with RayExecutor(
-            options.cluster, RETRIES if options.retries is None else options.retries
-        ) as executor:
-            yield from executor.map(run_one, configs)
+        retries = RETRIES if options.retries is None else options.retries
+        with RayExecutor(options.cluster, retries, timeout=options.timeout) as executor:
+            futures = [executor.submit(run_one, config) for config in configs]
+            for config, future in zip(configs, futures, strict=True):
+                try:
+                    yield future.result()
+                except TaskLost as loss:
+                    raise TaskLost(f"{_name_run(config)}: {loss}") from None
         return
     if options.workers == 1:
         yield from map(run_one, configs)
@@ -174,7 +178,11 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
     threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
     prepare = functools.partial(parallel.set_threads, threads)
     with WorkerProcesses(run_one, options.workers, options.timeout, prepare, options.retries) as workers:
-        yield from workers.map(configs, [f"the run with seed {config.seed}" for config in configs])
+        yield from workers.map(configs, list(map(_name_run, configs)))
+
+
+def _name_run(config: Config) -> str:
+    return f"the run with seed {config.seed}"
 
 
 def _draw(folder: Path, experiment: Experiment, runs: list[Run], suffix: str) -> None:

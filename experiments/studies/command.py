@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.cli.flags import read
+from experiments.cli.flags import check_limits, read
 from experiments.studies.plan_file import StudyPlan, load_plan, make_study, parse_factor
 from experiments.tasks.experiment import NAMES, STUDY, suggestion
+from neat.processes.worker_processes import RETRIES
 from neat.study import StudyProgress
 from neat.support.progress_display import ProgressDisplay
 from neat.support.text_files import shorten_path
@@ -44,17 +45,26 @@ class StudyOptions:
     share: float = 1.0
     """Do only this share of the seeds, the first ones."""
     workers: int = 1
-    """Processes that share the runs. If one dies, it is replaced and its run is repeated, at most twice."""
+    """Processes that share the runs. If one dies, it is replaced and its run is repeated (see --retries)."""
     cluster: str | None = None
-    """Ray cluster that does the runs: local, auto or an address."""
+    """Ray cluster that does the runs instead: local, auto or an address."""
     timeout: float | None = None
-    """Seconds that a run may take in a worker process."""
+    """Seconds that a run may take in a worker process or on a cluster. One that takes longer is lost."""
+    retries: int | None = None
+    """How often a run is repeated after its worker died; default: 2."""
     output: Path | None = None
     """Folder of the study; default: runs/study-NAME."""
     device: str = "cpu"
     """Device that evaluates networks: cpu, cuda, or auto."""
     quiet: bool = False
     """Print only the result."""
+
+    def __post_init__(self) -> None:
+        if self.workers > 1 and self.cluster is not None:
+            raise ValueError(
+                "workers: cannot be combined with cluster, which does as many runs as it has room for"
+            )
+        check_limits(self)
 
 
 def study(arguments: list[str]) -> None:
@@ -65,9 +75,10 @@ def study(arguments: list[str]) -> None:
     plan, folder, name = _read_plan(given)
     made = make_study(_with_options(plan, options), options.device, folder)
     output = options.output or Path("runs") / f"{STUDY}-{name}"
-    with contextlib.closing(_Progress()) as progress, _executor(options.cluster) as executor:
+    with contextlib.closing(_Progress()) as progress, _executor(options) as executor:
         shown = None if options.quiet else progress
-        report = made.run(output, options.workers, executor, options.share, options.timeout, shown)
+        timeout, retries = (None, None) if executor else (options.timeout, options.retries)
+        report = made.run(output, options.workers, executor, options.share, timeout, shown, retries)
     _print_markdown(report.to_markdown())
     print(f"{output}: report.md has these tables, runs.csv a row for each run, curves.csv.gz each generation")
 
@@ -85,13 +96,14 @@ def parse(arguments: list[str]) -> tuple[list[str], StudyOptions]:
     return given, options
 
 
-def _executor(cluster: str | None) -> contextlib.AbstractContextManager[Executor | None]:
+def _executor(options: StudyOptions) -> contextlib.AbstractContextManager[Executor | None]:
     """Return the executor of a cluster, or a context without one."""
-    if cluster is None:
+    if options.cluster is None:
         return contextlib.nullcontext()
     from evaluators.distributed.ray_executor import RayExecutor
 
-    return RayExecutor(cluster)
+    retries = RETRIES if options.retries is None else options.retries
+    return RayExecutor(options.cluster, retries, timeout=options.timeout)
 
 
 def _print_markdown(text: str) -> None:

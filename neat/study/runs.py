@@ -17,7 +17,7 @@ from neat.evolution.result import Result
 from neat.islands import Islands
 from neat.kernels import parallel
 from neat.population import Population
-from neat.processes.worker_processes import WorkerProcesses
+from neat.processes.worker_processes import TaskLost, WorkerProcesses
 from neat.study.plan import Plan, Recorder, StudyTask, build_config, close_evaluator, islands_of
 
 CURVES: dict[str, Callable[..., np.ndarray]] = {
@@ -134,12 +134,16 @@ def _evolve(
 
 
 def do_runs(
-    todo: Sequence[RunSpec], workers: int, executor: concurrent.futures.Executor | None, timeout: float | None
+    todo: Sequence[RunSpec],
+    workers: int,
+    executor: concurrent.futures.Executor | None,
+    timeout: float | None,
+    retries: int | None,
 ) -> Iterator[RunRecord]:
-    """Yield the records of runs as they become known.
+    """Yield the records of runs as they become known; the arguments are those of `Study.run`.
 
     Raises:
-        RuntimeError: A worker process was lost three times in a row by one run.
+        RuntimeError: A run lost its worker process in every attempt.
         Exception: What a run raised; a note names the run.
     """
     if executor is not None:
@@ -149,15 +153,18 @@ def do_runs(
     else:
         threads = max(1, parallel.get_threads() // workers)  # the workers share them
         prepare = functools.partial(parallel.set_threads, threads)
-        with WorkerProcesses(_do_named_run, workers, timeout, prepare) as processes:
+        with WorkerProcesses(_do_named_run, workers, timeout, prepare, retries) as processes:
             yield from processes.map_unordered(todo, [str(spec.key) for spec in todo])
 
 
 def _do_by_executor(todo: Sequence[RunSpec], executor: concurrent.futures.Executor) -> Iterator[RunRecord]:
-    futures = [executor.submit(_do_named_run, spec) for spec in todo]
+    futures = {executor.submit(_do_named_run, spec): spec for spec in todo}
     try:
         for future in concurrent.futures.as_completed(futures):
-            yield future.result()
+            try:
+                yield future.result()
+            except TaskLost as loss:
+                raise TaskLost(f"{futures[future].key}: {loss}") from None
     finally:
         for future in futures:
             future.cancel()

@@ -74,6 +74,7 @@ class Study:
         share: float = 1.0,
         timeout: float | None = None,
         progress: Callable[[StudyProgress], object] | None = None,
+        retries: int | None = None,
     ) -> Report:
         """Do the runs that the folder lacks, and write its tables, report and figures.
 
@@ -83,25 +84,27 @@ class Study:
         Args:
             folder: The folder of the study. It gets runs.csv, curves.csv.gz, champions.jsonl.gz, times.csv, plan.json,
                 report.md, report.json and figures.
-            workers: Processes that share the runs. One that dies is replaced, and its run is repeated, at most twice.
-            executor: Does the runs instead, such as one of Dask or mpi4py.
+            workers: Processes that share the runs. One that dies is replaced, and its run is repeated.
+            executor: Does the runs instead, such as one of Dask or mpi4py, or an
+                `evaluators.distributed.ray_executor.RayExecutor`, which has a timeout and retries of its own.
             share: Do only this share of the seeds, the first ones, at least one.
             timeout: Seconds that a run may take in a worker process.
             progress: Called after each run.
+            retries: The most repetitions of a run that lost its worker process; None: 2.
 
         Returns:
             The tables of the report.
 
         Raises:
             ValueError: An argument is wrong, or the folder holds another study.
-            RuntimeError: A run lost its worker process three times in a row. Finished runs are kept.
+            RuntimeError: A run lost its worker process in every attempt. Finished runs are kept.
         """
-        _check_run_arguments(workers, executor, share, timeout)
+        _check_run_arguments(workers, executor, share, timeout, retries)
         wanted = list(specs(self.plan, share))
         with Store(as_path(folder, "folder"), self.plan) as store:
             todo = [spec for spec in wanted if spec.key not in store]
             start = time.perf_counter()
-            for count, record in enumerate(do_runs(todo, workers, executor, timeout), 1):
+            for count, record in enumerate(do_runs(todo, workers, executor, timeout, retries), 1):
                 store.add(record)
                 if progress is not None:
                     seconds = time.perf_counter() - start
@@ -136,7 +139,7 @@ class Study:
         return report
 
 
-def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any) -> None:
+def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any, retries: Any) -> None:
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers: must be an integer from 1, got {quote(workers)}")
     if executor is not None and not callable(getattr(executor, "submit", None)):
@@ -149,5 +152,10 @@ def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any) 
         isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0
     ):
         raise ValueError(f"timeout: must be a number of seconds above 0, got {quote(timeout)}")
-    if timeout is not None and workers == 1:
-        raise ValueError("timeout: needs workers of at least 2, since only processes can be ended, got 1")
+    if retries is not None and (isinstance(retries, bool) or not isinstance(retries, int) or retries < 0):
+        raise ValueError(f"retries: must be an integer from 0, got {quote(retries)}")
+    for name, value in (("timeout", timeout), ("retries", retries)):
+        if value is not None and executor is not None:
+            raise ValueError(f"{name}: cannot be given with executor, got {value}")
+        if value is not None and workers == 1:
+            raise ValueError(f"{name}: needs workers of at least 2, since only processes can be ended, got 1")

@@ -15,9 +15,12 @@ import pytest
 from evaluators import Distributed
 from evaluators.distributed.ray_executor import RayExecutor
 from experiments.__main__ import main
+from neat import Config, Islands
 from neat.genome.genome import Genome, Genomes
+from neat.processes.worker_processes import TaskLost
 from tests.campaigns import cluster_kills
 from tests.support import distributed_tasks as tasks
+from tests.support import study_tasks
 from tests.support.ray_cluster import is_inside, missing, run_in_namespace, two_nodes
 
 outside = pytest.mark.skipif(is_inside() or bool(missing()), reason=missing() or "runs outside")
@@ -30,7 +33,7 @@ SINGLE = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections"
 def test_in_a_namespace():
     done = run_in_namespace("pytest", "-n", "0", "-p", "no:cacheprovider", __file__)
     # Each dot is a test that has passed; the first two are for outside.
-    assert done.returncode == 0 and re.search(r"^ss\.{11} ", done.stdout, re.MULTILINE), (
+    assert done.returncode == 0 and re.search(r"^ss\.{15} ", done.stdout, re.MULTILINE), (
         done.stdout[-5000:] + done.stderr[-2000:]
     )
 
@@ -167,6 +170,18 @@ def fail(text):
 
 
 @inside
+def test_islands_are_the_same_on_a_cluster(cluster):
+    config = Config.for_task(study_tasks.xor(), innovation="hashed", population_size=20)
+    alone, spread = (Islands(config, study_tasks.xor, islands=3, migrate_every=2) for _ in range(2))
+    expected = alone.run(5)
+    with RayExecutor("auto") as executor:
+        result = spread.run(5, executor=executor)
+    assert result.champion.to_dict() == expected.champion.to_dict()
+    for own, other in zip(expected.histories, result.histories, strict=True):
+        assert own.generations.tobytes() == other.generations.tobytes()
+
+
+@inside
 def test_calls_on_a_cluster(cluster):
     with RayExecutor("auto") as executor:
         assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
@@ -175,6 +190,45 @@ def test_calls_on_a_cluster(cluster):
             failed.result()
         assert str(caught.value) == "a riddle"
         assert "in fail" in "".join(caught.value.__notes__)
+
+
+@inside
+def test_a_call_that_hangs_is_lost(cluster, tmp_path):
+    """Also one that hangs outside of Python; a call waits for a core without being late."""
+    with RayExecutor("auto", retries=1, timeout=3.0) as executor:
+        (tmp_path / "once").touch()
+        calls = [
+            executor.submit(hang, tmp_path / "once"),
+            *(executor.submit(time.sleep, 1.5) for _ in range(6)),
+        ]
+        assert [call.result() for call in calls] == ["done", *[None] * 6]
+    with RayExecutor("auto", retries=0, timeout=0.3) as executor:
+        (tmp_path / "once").touch()
+        message = r"^its process on the cluster was lost, or took more than 0\.3 s \(timeout\): "
+        with pytest.raises(TaskLost, match=message):
+            executor.submit(hang, tmp_path / "once").result()
+
+
+def hang(path):
+    if path.exists():
+        path.unlink()
+        signal.sigwait([signal.SIGUSR2])
+    return "done"
+
+
+@inside
+@pytest.mark.parametrize(
+    "line, run",
+    [
+        ("t-maze --runs 1 --schemes", "the run with seed 0"),
+        ("study t-maze --seeds 1", "the run of arm 'default' on task 't-maze' with seed 0"),
+    ],
+)
+def test_a_lost_run_is_named(cluster, line, run, tmp_path, capsys):
+    limits = ["--cluster", "auto", "--timeout", "0.01", "--retries", "0", "--output", str(tmp_path / "out")]
+    assert main([*line.split(), "--quiet", *limits]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {run}: its process on the cluster was lost, or took more than 0.01 s")
 
 
 @inside

@@ -145,6 +145,15 @@ WRONG = {
     "--wokers: there is no such option; did you mean --workers?": ["xor", "--wokers", "2"],
     "invalid choice 'mates' for argument '--record'": ["xor", "--record", "mates"],
     "share: must be above 0 and at most 1, got 2.0": ["xor", "--share", "2"],
+    "timeout: needs cluster or workers of at least 2, which can be ended": ["xor", "--timeout", "3"],
+    "retries: must be from 0 to 2147483647, got -1": ["xor", "--retries", "-1", "--workers", "2"],
+    "workers: cannot be combined with cluster, which does as many runs as it has room for": [
+        "xor",
+        "--workers",
+        "2",
+        "--cluster",
+        "local",
+    ],
     "missing.toml: cannot be read: No such file or directory": ["missing.toml"],
 }
 

@@ -144,6 +144,9 @@ def test_a_dead_worker_is_replaced(tmp_path, monkeypatch):
     report = study(tasks=tasks).run(tmp_path / "s", workers=2)
     assert not flag.exists()
     assert [row.runs for row in report.arms] == [3, 3]
+    flag.write_text(str(os.getpid()))
+    with pytest.raises(RuntimeError, match=r"on task 'weights' with seed 0: a worker process was killed"):
+        study(tasks=tasks).run(tmp_path / "t", workers=2, retries=0)
 
 
 def test_an_arm_can_have_islands(tmp_path):
@@ -260,6 +263,9 @@ def test_wrong_seeds_are_refused(seeds, message):
         ({"share": 0}, "share: must be above 0 and at most 1, got 0"),
         ({"executor": 3}, "executor: must be a concurrent.futures.Executor, got 3"),
         ({"timeout": 3}, "timeout: needs workers of at least 2, since only processes can be ended, got 1"),
+        ({"retries": 3}, "retries: needs workers of at least 2, since only processes can be ended, got 1"),
+        ({"retries": -1, "workers": 2}, "retries: must be an integer from 0, got -1"),
+        ({"retries": 0, "executor": ThreadPoolExecutor(1)}, "retries: cannot be given with executor, got 0"),
         ({"timeout": -3, "workers": 2}, "timeout: must be a number of seconds above 0, got -3"),
     ],
 )
