@@ -88,7 +88,7 @@ _STUDY = (
     "effects.svg",
     "solved-xor.svg",
 )
-_GRID = "study xor --vary innovation=global,generation,pairing --seeds 20 --generations 30"
+_GRID = "study xor --vary innovation=global,generation,pairing,hashed --seeds 20 --generations 30"
 _COMPARISON = ("curves.csv", "summary.json", "plan.json", "compare.svg")
 COMMANDS = {
     "run": Command("parity --bits 4 --generations 60 --checkpoint-every 2", True, "metrics.csv", _RUN),

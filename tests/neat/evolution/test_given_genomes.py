@@ -146,7 +146,7 @@ def test_a_link_with_two_numbers_is_refused_by_global_numbers_only():
         ValueError, match=r"^genomes: connection_innovation: genome 1: a link has another number"
     ):
         neat.Population(config, genomes=given)
-    for innovation in ("generation", "pairing"):
+    for innovation in ("generation", "pairing", "hashed"):
         evolve(neat.Population(config.updated(innovation=innovation), genomes=given), 2)
 
 
