@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,4 +19,11 @@ def log_opener(folder: str | Path) -> Callable[[int], Any]:
         import tensorboardX
     except ImportError:
         raise ImportError("TensorBoard needs tensorboardX: pip install 'batchneat[tensorboard]'") from None
-    return lambda step: tensorboardX.SummaryWriter(str(folder), purge_step=step)
+
+    def open_log(step: int) -> Any:
+        # tensorboardX names a file after the second in which it is opened, and would replace an earlier log of that
+        # second. TensorBoard reads files in the order of their names.
+        suffix = f".{time.time_ns()}.{uuid.uuid4().hex}"
+        return tensorboardX.SummaryWriter(str(folder), purge_step=step, filename_suffix=suffix)
+
+    return open_log

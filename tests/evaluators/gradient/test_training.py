@@ -291,6 +291,15 @@ def test_tensorboard(tmp_path):
     assert scalars(tmp_path / "plain").keys() == {f"training/{name}" for name in names}
 
 
+def test_logs_opened_in_the_same_second_keep_each_other(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboardX")
+    monkeypatch.setattr(time, "time", lambda: 1.5e9)
+    for epochs in (2, 1, 3):  # later logs replace the epochs of earlier ones
+        train(epochs, reporters=[reporting.TensorBoard(tmp_path)])
+    assert len(list(tmp_path.glob("events*"))) == 3
+    assert len(scalars(tmp_path)["training/step"]) == 3
+
+
 def scalars(folder):
     """Return the numbers in TensorBoard's logs by tag and step."""
     from tensorboardX.proto.event_pb2 import Event
