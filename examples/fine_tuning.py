@@ -38,7 +38,7 @@ def main(seeds: int = 10, epochs: int = 40) -> None:
             optimiser = optim.Adam(model.parameters(), 3e-3)
             if name == "fine-tuned":
                 report, body = load_part("pretrained.npz", model), model.layers[0].freeze()
-                optimiser.set_rate_factor(body.parameters(), 0.1)
+                optimiser.set_rate(body.parameters(), 3e-4)
             curves.append([])
             for epoch in range(0, 2 * epochs, every):
                 if epoch >= epochs:
@@ -53,7 +53,7 @@ def main(seeds: int = 10, epochs: int = 40) -> None:
     plt.axvline(epochs, color="grey", linestyle=":", label="the body is trained from here on")
     plt.gca().set(xlabel="epoch", ylabel=f"accuracy on {len(test[1])} other digits")
     plt.legend(title=f"mean of {seeds} seeds ± standard error")
-    plt.savefig("fine_tuning.svg")
+    plt.savefig("fine_tuning.svg", bbox_inches="tight")
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ class Trainer:
             type(optimiser) is not Adam
             or optimiser.amsgrad
             or optimiser.steps
-            or set(optimiser.rate_factors) != {1}
+            or any(rate is not None for rate in optimiser.own_rates)
         ):
             return None
         if sum(trained) < len(optimiser.parameters):

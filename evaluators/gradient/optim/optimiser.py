@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_state
-from evaluators.gradient.checks import check_fraction, check_non_negative, check_none_negative
+from evaluators.gradient.checks import check_fraction, check_none_negative
 from evaluators.gradient.optim.gradients import check_gradients_finite
 from evaluators.gradient.optim.schedules import Schedule, check_rate
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host
@@ -73,8 +73,8 @@ class Optimiser:
         "_dtype",
         "_end",
         "_learning_rate",
+        "_own_rates",
         "_parameters",
-        "_rate_factors",
         "_settings",
         "_vectors",
         "steps",
@@ -86,8 +86,7 @@ class Optimiser:
     def __init__(self, parameters: Iterable[Tensor], learning_rate: Rate) -> None:
         if isinstance(parameters, Tensor):
             raise ValueError("parameters: expected a list of tensors, got a Tensor")
-        if not isinstance(parameters, Iterable):
-            raise ValueError(f"parameters: expected a list of tensors, got {quote(parameters)}")
+        _check_iterable(parameters)
         self._parameters = tuple(parameters)
         if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
             raise ValueError("parameters: expected at least one tensor, and nothing else")
@@ -100,7 +99,7 @@ class Optimiser:
         self.learning_rate = learning_rate
         self.steps = 0
         self._dtype = self.parameters[0].dtype
-        self._rate_factors = [1.0] * len(self._parameters)
+        self._own_rates: list[Rate | None] = [None] * len(self._parameters)
         self._end = np.cumsum([0, *(math.prod(p.shape) for p in self.parameters)]).tolist()
         self._settings: dict[str, Any] = {}
         self._vectors: dict[str, Any] = {}
@@ -132,7 +131,7 @@ class Optimiser:
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
-        self._learning_rate = value if callable(value) else check_rate(value)
+        self._learning_rate = _check_rate(value)
 
     @property
     def rate(self) -> float:
@@ -141,31 +140,32 @@ class Optimiser:
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate after this number of steps; ValueError if a schedule returns a wrong one."""
-        value = self._learning_rate
-        return check_rate(value(step), f" at step {step}") if callable(value) else value
+        return _rate_at(self._learning_rate, step)
 
     @property
-    def rate_factors(self) -> tuple[float, ...]:
-        """The factor of each parameter by which its learning rate differs from `rate`; see `set_rate_factor`."""
-        return tuple(self._rate_factors)
+    def own_rates(self) -> tuple[Rate | None, ...]:
+        """The number or schedule that `set_rate` gave each parameter; None for those with the optimiser's rate."""
+        return tuple(self._own_rates)
 
-    def set_rate_factor(self, parameters: Iterable[Tensor], factor: float) -> None:
-        """Set the factor by which the learning rate of some parameters differs from `rate`, from the next step.
+    def set_rate(self, parameters: Iterable[Tensor], rate: Rate | None) -> None:
+        """Give some parameters a learning rate of their own, from the next step.
 
         Args:
             parameters: Some of the optimiser's, such as `model.layers[0].parameters()`.
-            factor: At least 0; at first, it is 1 for all.
+            rate: A number, or a schedule: a function of the optimiser's steps so far. None gives them its rate again.
 
         Raises:
-            ValueError: There is no parameter, one is not the optimiser's, or the factor is not allowed.
+            ValueError: There is no parameter, one is not the optimiser's, or the rate is not allowed.
         """
-        factor = check_non_negative("factor", factor)
+        if rate is not None:
+            rate = _check_rate(rate)
+        _check_iterable(parameters)
         places = {id(parameter): k for k, parameter in enumerate(self._parameters)}
         chosen = [id(p) for p in ([parameters] if isinstance(parameters, Tensor) else parameters)]
         if not chosen or not places.keys() >= set(chosen):
             raise ValueError("parameters: expected some of the optimiser's, and nothing else")
         for identity in chosen:
-            self._rate_factors[places[identity]] = factor
+            self._own_rates[places[identity]] = rate
 
     def momentum_at(self, step: int) -> float:
         """Return the momentum after this number of steps; ValueError if a schedule returns a wrong one."""
@@ -192,11 +192,11 @@ class Optimiser:
             ValueError: No parameter has a gradient, one has another shape or dtype or is not finite, or the rate or the
                 momentum is not allowed. The optimiser is then unchanged.
         """
-        rate = self.rate
         self.momentum_at(self.steps)  # refuses a schedule's wrong number before anything changes
         runs = list(self._ranges_with_gradient())
         if not runs:
             raise ValueError("step: no parameter has a gradient; call backward of a loss first")
+        rates = [self._rate_of(first) for first, _ in runs]
         for parameter in self._parameters:
             gradient = parameter.grad
             if gradient is None:
@@ -221,14 +221,12 @@ class Optimiser:
         averages = self._current_averages()
         self.steps += 1
         self._tell_step()
-        for (first, last), gradient in zip(runs, gradients, strict=True):
+        for (first, last), rate, gradient in zip(runs, rates, gradients, strict=True):
             members, begin = self.parameters[first:last], self._end[first]
             vectors = [vector[begin : self._end[last]] for vector in averages]
             change = self._change(gradient, members, rate, *vectors)
             for k, parameter in enumerate(members, first):
                 part = change[self._end[k] - begin : self._end[k + 1] - begin]
-                if self._rate_factors[k] != 1:
-                    part = self._rate_factors[k] * part
                 parameter._data -= part.reshape(parameter.shape)
                 parameter._keep_limit()
                 parameter._version.count += 1
@@ -240,8 +238,16 @@ class Optimiser:
                 self._vectors[name] = self._xp.zeros(self._end[-1], self._dtype)
         return [self._vectors[name] for name in self.averages]
 
+    def _rate_of(self, place: int) -> float:
+        """Return the learning rate of a parameter in the next step."""
+        own = self._own_rates[place]
+        if own is None:
+            return self.rate
+        name = self._parameters[place].name or f"parameter {place}"
+        return _rate_at(own, self.steps, f" of {name}")
+
     def _ranges_with_gradient(self) -> Iterator[tuple[int, int]]:
-        """Yield the ranges of neighbouring parameters that have a gradient."""
+        """Yield the ranges of neighbouring parameters that have a gradient, and the same learning rate."""
         first = None
         for k, parameter in enumerate((*self.parameters, None)):
             if parameter is None or parameter.grad is None or not parameter.requires_grad:
@@ -250,6 +256,9 @@ class Optimiser:
                 first = None
             elif first is None:
                 first = k
+            elif self._own_rates[k] != self._own_rates[first]:
+                yield first, k
+                first = k
 
     def _change(self, gradient: Any, members: Sequence[Tensor], rate: float, *vectors: Any) -> Any:
         """Return the vector to subtract from the parameters `members`.
@@ -257,7 +266,7 @@ class Optimiser:
         Args:
             gradient: Their gradients as one vector, which may be overwritten.
             members: Parameters.
-            rate: Learning rate, to which the result is proportional, since `step` multiplies it by factors.
+            rate: Their learning rate.
             *vectors: Their parts of the averages, changed in place.
         """
         raise NotImplementedError
@@ -288,6 +297,19 @@ class Optimiser:
         self.steps = int(rounded["steps"])
         for name, vector in self._vectors.items():
             vector[...] = arrays_holding(vector).to_device(rounded[name])
+
+
+def _check_iterable(parameters: Any) -> None:
+    if not isinstance(parameters, Iterable):
+        raise ValueError(f"parameters: expected a list of tensors, got {quote(parameters)}")
+
+
+def _check_rate(rate: Rate) -> Rate:
+    return rate if callable(rate) else check_rate(rate)
+
+
+def _rate_at(rate: Rate, step: int, where: str = "") -> float:
+    return check_rate(rate(step), f" at step {step}{where}") if callable(rate) else rate
 
 
 def _has_finite_norm(vector: Any) -> bool:

@@ -136,10 +136,10 @@ def test_supervised_learns_by_the_same_steps():
     assert np.array_equal(*fitness)
 
 
-def test_kernels_do_not_take_the_steps_of_factors_of_the_rate():
+def test_kernels_do_not_take_the_steps_of_two_rates():
     def halved(kind, parameters):
         optimiser = kind(parameters, 0.1)
-        optimiser.set_rate_factor(parameters[0], 0.5)
+        optimiser.set_rate(parameters[0], 0.05)
         return optimiser
 
     assert_same(*both_ways(grown(), halved))
