@@ -52,7 +52,7 @@ def main(epochs: int = 20) -> None:
             plt.semilogy(48 / count * np.arange(1, len(curve) + 1), curve, label=name)
     plt.gca().set(xlabel="steps of each process", ylabel="training loss")
     plt.legend(title="τ: steps between meetings")
-    plt.savefig("elastic_averaging.svg")
+    plt.savefig("elastic_averaging.svg", bbox_inches="tight")
 
 
 if __name__ == "__main__":

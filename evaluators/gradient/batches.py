@@ -16,6 +16,7 @@ from evaluators.gradient.nn.layers import BatchNorm
 from evaluators.gradient.nn.module import Module, observing
 from evaluators.gradient.tensor.device_arrays import (
     arrays_holding,
+    arrays_on,
     check_finite,
     namespace,
     to_floats,
@@ -24,6 +25,8 @@ from evaluators.gradient.tensor.device_arrays import (
 )
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from neat.support.messages import quote
+
+MOST_WORKERS = 1024
 
 
 class Batch(NamedTuple):
@@ -39,6 +42,9 @@ class Batch(NamedTuple):
     targets: Any
     weight: Any = None
 
+
+Data = tuple[Any, Any]
+"""Inputs and targets."""
 
 Augmentation = Callable[[Batch, Key], Batch]
 """Returns a changed batch with the same number of samples; it takes all its random numbers from the key."""
@@ -59,6 +65,8 @@ class Batches:
         class_weight: How much the samples of each class count, besides `sample_weight`: a number for each class; a
             dictionary, in which missing classes have 1; or "balanced" for n / (k · n_c), with which all k classes count
             the same in all. Targets are labels, or probabilities of the classes.
+        workers: Number of processes among which each batch is divided. Training is the same but for rounding; see
+            `GradientWorkers` for what it needs.
 
     Raises:
         ValueError: An attribute is not allowed. `fit` raises it for weights that do not fit the data.
@@ -69,10 +77,12 @@ class Batches:
     augment: Augmentation | Sequence[Augmentation] = ()
     sample_weight: Any = None
     class_weight: Any = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         check_count("size", self.size)
         check_seed(self.seed)
+        check_count("workers", self.workers, 1, MOST_WORKERS)
         for each in self.augmentations:
             if not callable(each):
                 raise ValueError(f"augment: expected functions of a batch and a key, got {quote(each)}")
@@ -109,6 +119,26 @@ class Batches:
             if array is not None and np.shape(array)[:1] != (count,):
                 raise ValueError(f"augment: {name}: expected {count} samples, got shape {np.shape(array)}")
         return Batch(inputs, targets, batch.weight)
+
+
+def load_samples(name: str, data: Data, like: Tensor) -> Data:
+    """Return checked inputs and targets on the device of `like`."""
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise ValueError(f"{name}: expected inputs and targets, got {type(data).__name__}")
+    if any(isinstance(part, Tensor) for part in data):
+        raise ValueError(f"{name}: expected arrays, got a Tensor")
+    arrays = arrays_on(like.device)
+    inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
+    targets = arrays.xp.array(to_numbers(f"{name}: targets", data[1], arrays))  # a copy
+    if targets.dtype.kind == "f":
+        check_finite(f"{name}: targets", targets)
+    if inputs.ndim < 2 or not inputs.size:
+        raise ValueError(f"{name}: inputs: expected shape (samples, …) with at least one, got {inputs.shape}")
+    if targets.shape[:1] != inputs.shape[:1]:
+        raise ValueError(
+            f"{name}: expected a target for each of {len(inputs)} inputs, got shape {targets.shape}"
+        )
+    return inputs, targets
 
 
 class Sampler:

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evaluators.gradient.batch_gradients import Loss
+from evaluators.gradient.batches import Data
 from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.optim.schedules import check_rate
-from evaluators.gradient.training import Data, Loss, fit
+from evaluators.gradient.training import fit
 
 
 class Sweep(NamedTuple):

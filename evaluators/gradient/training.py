@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -13,19 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.checks import check_count, check_state
-from evaluators.gradient.batches import Batch, Batches, Sampler
-from evaluators.gradient.nn.module import Module, observing
+from evaluators.gradient.batch_gradients import (
+    Differentiated,
+    Loss,
+    differentiate_batch,
+    find_first_non_finite,
+)
+from evaluators.gradient.batches import Batch, Batches, Data, Sampler, load_samples
+from evaluators.gradient.gradient_workers import GradientWorkers
+from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
-from evaluators.gradient.tensor.device_arrays import (
-    arrays_on,
-    check_finite,
-    namespace,
-    to_floats,
-    to_host,
-    to_numbers,
-)
+from evaluators.gradient.tensor.device_arrays import arrays_on, namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
@@ -33,9 +34,7 @@ from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
 
-Loss = Callable[..., Tensor]
 Score = Callable[[Tensor, Any], float]
-Data = tuple[Any, Any]
 
 FORMAT = 3
 _BATCHES = Batches()
@@ -155,24 +154,14 @@ def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None
     return None
 
 
-def load_samples(name: str, data: Data, like: Tensor) -> Data:
-    """Return checked inputs and targets on the device of `like`."""
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise ValueError(f"{name}: expected inputs and targets, got {type(data).__name__}")
-    if any(isinstance(part, Tensor) for part in data):
-        raise ValueError(f"{name}: expected arrays, got a Tensor")
-    arrays = arrays_on(like.device)
-    inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
-    targets = arrays.xp.array(to_numbers(f"{name}: targets", data[1], arrays))  # a copy
-    if targets.dtype.kind == "f":
-        check_finite(f"{name}: targets", targets)
-    if inputs.ndim < 2 or not inputs.size:
-        raise ValueError(f"{name}: inputs: expected shape (samples, …) with at least one, got {inputs.shape}")
-    if targets.shape[:1] != inputs.shape[:1]:
-        raise ValueError(
-            f"{name}: expected a target for each of {len(inputs)} inputs, got shape {targets.shape}"
-        )
-    return inputs, targets
+def _open_workers(
+    model: Module, loss: Loss, count: int
+) -> tuple[contextlib.AbstractContextManager[Any], Callable[[Batch, str], Differentiated]]:
+    """Return a context that ends the workers, if any, and the function that differentiates a batch."""
+    if count == 1:
+        return contextlib.nullcontext(), functools.partial(differentiate_batch, model, loss)
+    workers = GradientWorkers(model, loss, count)
+    return workers, workers.differentiate
 
 
 class _Training:
@@ -193,6 +182,7 @@ class _Training:
         self._batches, self._clip_norm = batches, clip_norm
         self._data, self._validation = data, validation
         self._sampler = Sampler(batches, *data, model)
+        self._workers, self._differentiate = _open_workers(model, self._loss, batches.workers)
         self._best: dict[str, np.ndarray] = {}
         self.history = np.empty(0, EPOCH)
 
@@ -204,7 +194,7 @@ class _Training:
         checkpoint: str | Path | None,
     ) -> None:
         """Train until `epochs` are done in all, and leave the model with the parameters of the best epoch."""
-        with lock_if_given(checkpoint), reporting(reporters, lambda: self.history, epochs):
+        with lock_if_given(checkpoint), self._workers, reporting(reporters, lambda: self.history, epochs):
             while len(self.history) < epochs and not self._has_lost_patience(patience):
                 self._run_epoch(reporters)
                 if checkpoint is not None:
@@ -236,7 +226,7 @@ class _Training:
             loss, outputs = self._step(batch, epoch)
             total += loss * len(batch.inputs)
             if self._score is not None and outputs is not None:
-                seen.append((outputs.data, batch.targets))
+                seen.append((outputs, batch.targets))
             for reporter in reporters:
                 reporter.batch(done, len(self._sampler))
         for path, array in self._model.state().items():
@@ -260,29 +250,16 @@ class _Training:
         outputs, targets = (namespace(given).concatenate(parts) for parts in zip(*seen, strict=True))
         return float(self._score(constant(outputs), targets))
 
-    def _step(self, batch: Batch, epoch: int) -> tuple[float, Tensor | None]:
+    def _step(self, batch: Batch, epoch: int) -> tuple[float, Any]:
         """Train on a batch, and return its loss and outputs; no outputs if its samples do not count."""
         self._optimiser.zero_grad()
-        share = 1.0 if batch.weight is None else float(batch.weight.mean())
-        if share == 0:
-            return 0.0, None
-        outputs = self._model(constant(batch.inputs))
-        if batch.weight is None:
-            loss = self._loss(outputs, batch.targets)
-        else:
-            loss = self._loss(outputs, batch.targets, sample_weights=batch.weight)
-        if not isinstance(loss, Tensor) or loss._data.size != 1:
-            what = f"shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
-            raise ValueError(f"loss: expected a tensor that is one number, got {what}")
-        value = loss.item()
-        if not math.isfinite(value):
-            where = find_first_non_finite(self._model, batch.inputs)
-            raise ValueError(f"loss: {value} at step {self._optimiser.steps} (epoch {epoch}): {where}")
-        (loss if batch.weight is None else loss * share).backward()
-        if self._clip_norm is not None:
-            clip_by_norm(self._optimiser.parameters, self._clip_norm)
-        self._optimiser.step()
-        return value * share, outputs
+        step = f" at step {self._optimiser.steps} (epoch {epoch})"
+        loss, outputs = self._differentiate(batch, step)
+        if outputs is not None:
+            if self._clip_norm is not None:
+                clip_by_norm(self._optimiser.parameters, self._clip_norm)
+            self._optimiser.step()
+        return loss, outputs
 
     def measure(self, name: str, data: Data) -> tuple[float, float]:
         """Return loss and score of the model in evaluation mode."""
@@ -353,21 +330,3 @@ class _Training:
             raise CheckpointError(f"{shorten_path(path)}: {error}") from None
         self._best = best
         self.history = history
-
-
-def find_first_non_finite(model: Module, inputs: Any) -> str:
-    """Describe where the first number that is not finite appears when a model gets these inputs."""
-    for name, parameter in model.named_parameters().items():
-        if not namespace(parameter.data).isfinite(parameter.data).all():
-            return f"the parameter {name} is not finite"
-    paths = {module: path for path, module in model.modules()}
-    found: list[str] = []
-
-    def observe(module: Module, x: Tensor, y: Tensor) -> None:
-        if not found and not namespace(y.data).isfinite(y.data).all():
-            name = f"the layer {paths[module]} ({type(module).__name__})" if paths[module] else "the model"
-            found.append(f"{name} gives the first that is not finite")
-
-    with no_grad(), observing(observe):
-        model(constant(inputs))
-    return found[0] if found else "all layers are finite, so it arises in the loss"
