@@ -6,6 +6,7 @@ same for all runs. Ranks tie failures at the end, and means count each with the 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,8 @@ from scipy import stats
 LEVEL = 0.05
 """Significance level of the tests; intervals cover 1 − LEVEL."""
 RESAMPLES = 10_000
+LEAST_RUNS = 20
+"""With fewer runs of an arm, nothing is called equivalent, since resampling cannot show how much they vary."""
 _MOST_DRAWN = 4_000_000  # indices that a bootstrap holds at a time
 
 Verdict = Literal["different", "different, within the margin", "equivalent", "undecided"]
@@ -183,6 +186,7 @@ class Ratio(NamedTuple):
     Attributes:
         ratio: The first arm's mean over the second's, with the interval that covers 1 − LEVEL.
         narrow: The interval that covers 1 − 2 LEVEL, for two one-sided tests at LEVEL (Schuirmann 1987).
+            NaN if an arm has fewer than LEAST_RUNS runs.
     """
 
     ratio: Interval
@@ -200,6 +204,8 @@ def mean_ratio(first: Outcomes, second: Outcomes, resamples: int = RESAMPLES, se
     ratios = _resample(first, resamples, random) / _resample(second, resamples, random)
     tails = np.array([LEVEL / 2, LEVEL, 1 - LEVEL, 1 - LEVEL / 2])
     low, narrow_low, narrow_high, high = np.quantile(ratios, tails).tolist()
+    if min(len(arm.evaluations) for arm in (first, second)) < LEAST_RUNS:
+        narrow_low = narrow_high = math.nan
     return Ratio(Interval(estimate, low, high), Interval(estimate, narrow_low, narrow_high))
 
 

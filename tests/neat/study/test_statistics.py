@@ -108,10 +108,18 @@ def test_arms_that_do_not_overlap():
 
 @pytest.mark.parametrize("solved", [True, False])
 def test_arms_without_any_difference(solved):
-    arm = Outcomes.of([9.0] * 5, [solved] * 5, 9)
+    arm = Outcomes.of([9.0] * 20, [solved] * 20, 9)
     assert statistics.brunner_munzel(*values([arm, arm])) == statistics.logrank(arm, arm) == 1
     assert statistics.cliffs_delta(*values([arm, arm])) == 0
     assert statistics.mean_ratio(arm, arm) == Ratio(Interval(1, 1, 1), Interval(1, 1, 1))
+
+
+def test_few_runs_are_not_called_equivalent():
+    many, few = (Outcomes.of([9.0] * runs, [True] * runs, 9) for runs in (20, 19))
+    for arms in ((many, few), (few, many)):
+        assert statistics.mean_ratio(*arms).ratio == Interval(1, 1, 1)
+        assert not statistics.mean_ratio(*arms).is_within(0.5)
+    assert statistics.mean_ratio(many, many).is_within(0.5)
 
 
 def test_one_run_has_no_test_and_does_not_count_in_holms_correction():
