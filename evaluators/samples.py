@@ -122,14 +122,15 @@ def _as_record(
     steps: int,
     weights: np.ndarray | None,
 ) -> Samples:
-    """Return checked arrays as Samples, with copies in the kernels' layout."""
+    """Return checked arrays as Samples, with copies in the kernels' layout, for which alone they are compiled."""
+    rows = targets.T if weights is None else np.vstack([targets.T, weights])
     return Samples(
         inputs,
         targets,
         fitness,
         steps,
         input_rows=np.ascontiguousarray(inputs.T)[np.newaxis, np.newaxis],
-        target_rows=np.ascontiguousarray(targets.T) if weights is None else np.vstack([targets.T, weights]),
+        target_rows=np.ascontiguousarray(rows),
         weights=weights,
     )
 

@@ -381,7 +381,9 @@ def ends_of(genomes):
 def use_all():
     """Every way in which genomes reach kernels, with those of a population and with one's own."""
     supervised = evaluators.Supervised(*DATA, device="cpu")
+    weighted = evaluators.Supervised(*DATA, device="cpu", sample_weight=np.ones(len(DATA[0])))
     population = neat.Population(make_config())
+    weighted(population.ask())
     for _ in range(3):
         genomes = population.ask()
         own = genomes.take(np.arange(len(genomes)))
