@@ -98,10 +98,11 @@ class Admission:
 
     def __init__(self) -> None:
         self._first: Introduction | None = None
+        self._versions = versions()
 
     def find_refusal(self, worker: Introduction) -> str | None:
         """Return why a worker is refused; None if it is not. The first one decides what the results must be."""
-        for name, own in versions().items():
+        for name, own in self._versions.items():
             if worker.versions[name] != own:
                 return f"{worker.name} has {name} {worker.versions[name]}, the driver {own}: install the same version"
         if self._first is None:

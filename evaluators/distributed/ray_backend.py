@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import socket
+import tempfile
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from evaluators.distributed.backend import Admission, Attempt, Event, log, make_probe
-from evaluators.distributed.worker import Answer, Introduction, Job, WorkerEvaluators
+from evaluators.distributed.worker import Answer, Introduction, Job, WorkerEvaluators, name_worker
 from neat.kernels import parallel
 from neat.processes.worker_processes import START_TIMEOUT
 from neat.support.messages import quote, shorten, summarise_error
@@ -80,7 +83,7 @@ class _Actor:
         try:
             self._evaluators = WorkerEvaluators(make_evaluator, probe)
         except Exception as error:
-            return f"make_evaluator failed: {summarise_error(error)}"
+            return f"make_evaluator failed on {name_worker()}: {summarise_error(error)}"
         return self._evaluators.introduction
 
     def answer(self, job: Job, begin: int, end: int) -> Answer:
@@ -198,7 +201,10 @@ class RayBackend:
             losses = {attempt.key: attempt.loss for attempt in worker.attempts.values()}
             if any(losses.values()):
                 self._drop(worker)
-                events += [Event(key, None, loss, is_suspect=bool(loss)) for key, loss in losses.items()]
+                events += [
+                    Event(key, None, f"({worker.name}) {loss}", is_suspect=bool(loss))
+                    for key, loss in losses.items()
+                ]
         return events
 
     def close(self) -> None:
@@ -216,7 +222,7 @@ class RayBackend:
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            loss = f"was lost: {describe_loss(error)}"
+            loss = f"({worker.name}) was lost: {describe_loss(error)}"
             events = [Event(each.key, None, loss) for each in worker.attempts.values()]
             self._drop(worker)
             return events
@@ -311,11 +317,24 @@ def connect(cluster: str) -> tuple[Any, bool]:
 
 def _check_reachable(cluster: str) -> None:
     """Raise an OSError if nothing listens at an address; Ray itself tries for minutes."""
-    host, colon, port = cluster.rpartition("://")[2].rpartition(":")
+    host, colon, port = _find_address(cluster).rpartition("://")[2].rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
 
 
+def _find_address(cluster: str) -> str:
+    """Return an address; for "auto", where Ray looks for the cluster, which may have ended long ago."""
+    if cluster != "auto":
+        return cluster
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    last = Path(folder, "ray", "ray_current_cluster")  # of the last `ray start` on this machine
+    return os.environ.get("RAY_ADDRESS") or (last.read_text("utf-8").strip() if last.exists() else cluster)
+
+
 def describe_loss(error: BaseException) -> str:
     """Return what Ray says about a lost worker, on one line and short."""
-    return shorten(" ".join(str(error).split()), 300)
+    text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())
+    missing, host = re.search(r"No module named '[\w.]+'", text), re.search(r"\bip=([^,)\s]+)", text)
+    if missing is None or host is None:
+        return shorten(text, 300)
+    return f"{missing[0]} on {host[1]}; install batchneat with the same extras, and your own code, on each machine"

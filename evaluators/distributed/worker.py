@@ -66,6 +66,11 @@ class Answer(NamedTuple):
     introduction: Introduction
 
 
+def name_worker() -> str:
+    """Return the host and the number of this process."""
+    return f"{socket.gethostname()}, process {os.getpid()}"
+
+
 def versions() -> dict[str, str]:
     """Return the versions, by name, that all workers must share with the driver."""
     packages = {name: importlib.metadata.version(name) for name in ("batchneat", "numpy", "numba")}
@@ -85,8 +90,8 @@ class WorkerEvaluators:
         self._make = make
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
         self._idle.put(make())
-        name = f"{socket.gethostname()}, process {os.getpid()}"
-        self.introduction = Introduction(name, versions(), "" if probe is None else self._digest(probe))
+        digest = "" if probe is None else self._digest(probe)
+        self.introduction = Introduction(name_worker(), versions(), digest)
 
     def answer(self, job: Job, begin: int, end: int) -> Answer:
         """Do a job for the genomes `begin` to `end`, the latter excluded."""

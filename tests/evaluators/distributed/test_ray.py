@@ -88,7 +88,7 @@ def test_a_worker_that_hangs_is_killed(cluster, genomes, tmp_path):
         # The first call can end before, since another worker gets a chunk that lags.
         assert distributed.status.deaths == 1
     (tmp_path / "hang-20").touch()
-    message = r"^genome 20: a worker took more than 0\.2 s \(timeout\)"
+    message = r"^genome 20: a worker \(.*, process \d+\) took more than 0\.2 s \(timeout\)"
     with (
         hazard(tmp_path, chunk_size=1, timeout=0.2, retries=0) as distributed,
         pytest.raises(RuntimeError, match=message),
@@ -112,7 +112,7 @@ def test_evaluators_that_cannot_be_made(cluster, genomes):
             raise OSError("there is no such simulator")
         return lambda batch: np.zeros(len(batch))
 
-    message = "none starts: make_evaluator failed: OSError: there is no such"
+    message = r"none starts: make_evaluator failed on .*, process \d+: OSError: there is no such"
     with (
         Distributed(make, cluster="auto") as distributed,
         pytest.raises(RuntimeError, match=message),

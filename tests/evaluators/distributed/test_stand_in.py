@@ -1,4 +1,4 @@
-"""The loop that hands out chunks, with a stand-in for Ray whose thousands of workers answer at once."""
+"""The backend of Ray, with a stand-in for Ray whose workers answer at once."""
 
 import itertools
 import time
@@ -21,9 +21,9 @@ POLICY = dispatch.Policy(retries=0, timeout=None, on_error="raise")
 class Actor:
     """An actor that answers with the indices of its genomes."""
 
-    def __init__(self):
+    def __init__(self, introduction):
         self.chunks = 0
-        self.start = SimpleNamespace(remote=lambda *_: Reference(WORKER))
+        self.start = SimpleNamespace(remote=lambda *_: Reference(introduction))
         self.answer = SimpleNamespace(remote=self._answer)
 
     def _answer(self, job, begin, end):
@@ -39,24 +39,30 @@ class Reference:
 
 
 class Ray:
-    """What the backend uses of Ray."""
+    """What the backend uses of Ray.
+
+    Args:
+        introduction: What each worker says first, or an error.
+    """
 
     exceptions = SimpleNamespace(RayError=OSError)
 
-    def __init__(self):
-        self.actors = []
+    def __init__(self, introduction):
+        self.actors, self._introduction = [], introduction
 
     def remote(self, kind):
         return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._make))
 
     def _make(self, threads):
-        self.actors.append(Actor())
+        self.actors.append(Actor(self._introduction))
         return self.actors[-1]
 
     def put(self, value):
         return value
 
     def get(self, reference):
+        if isinstance(reference.value, Exception):
+            raise reference.value
         return reference.value
 
     def wait(self, references, num_returns, timeout):
@@ -66,11 +72,11 @@ class Ray:
         pass
 
 
-def start(monkeypatch, workers, slots=1):
-    ray = Ray()
+def start(monkeypatch, workers, slots=1, introduction=WORKER):
+    ray = Ray(introduction)
     monkeypatch.setattr(ray_backend, "connect", lambda cluster: (ray, False))
     backend = ray_backend.RayBackend("auto", workers, slots, ray_backend.Needs(1, 0, {}), b"", 0)
-    job = Job("__call__", Genomes.from_list([SINGLE] * 8000), (), False)
+    job = Job("__call__", Genomes.from_list([SINGLE]).take(np.zeros(8000, int)), (), False)
     backend.begin(job)
     assert backend.workers == workers
     return ray, backend, job
@@ -135,7 +141,7 @@ def test_the_oldest_chunks_that_lag_are_given_out_again(monkeypatch, answered, a
 
 
 def test_learning_does_not_count_all_genes_for_each_chunk():
-    genomes = Genomes.from_list([SINGLE] * 8000)
+    genomes = Genomes.from_list([SINGLE]).take(np.zeros(8000, int))
     few, many = [], []
     for times, chunks in ((few, 8), (many, 4000)):
         ends = np.linspace(0, 8000, chunks + 1).astype(int).tolist()
@@ -145,3 +151,46 @@ def test_learning_does_not_count_all_genes_for_each_chunk():
             cutter.learn(genomes, spans, [0.01 * (end - start) for start, end in spans])
             times.append(time.process_time() - begin)
     assert min(many) < 30 * min(few) + 0.01
+
+
+OLD = WORKER._replace(versions={**versions(), "numba": "0.1"})
+# What Ray 2.60 says of an actor whose class cannot be imported.
+LACKING = OSError(
+    "The actor died because of an error raised in its creation task, \x1b[36mray::_Actor.__init__()\x1b[39m (pid=321, "
+    'ip=10.0.0.7, actor_id=216e287c)\n  File "worker.py", line 5, in find_class\n'
+    "ModuleNotFoundError: No module named 'evaluators'"
+)
+
+
+@pytest.mark.parametrize(
+    ("introduction", "message"),
+    [
+        (OLD, "stand-in has numba 0.1, the driver "),
+        (
+            LACKING,
+            "a worker died while it started: No module named 'evaluators' on 10.0.0.7; install batchneat with the same "
+            "extras, and your own code, on each machine",
+        ),
+        ("make_evaluator failed on a, process 3: ImportError: no", "make_evaluator failed on a, process 3: "),
+    ],
+)
+def test_workers_that_lack_something_are_refused(monkeypatch, introduction, message):
+    with pytest.raises(RuntimeError) as caught:
+        start(monkeypatch, 2, introduction=introduction)
+    assert str(caught.value).startswith(f"cluster: no worker is left, and none starts: {message}")
+
+
+def test_a_cluster_that_has_ended(monkeypatch, tmp_path):
+    """Ray itself looks for it for minutes."""
+    pytest.importorskip("ray")
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1\n")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    message = "cluster: expected .*, got 'auto' .*refused"
+    with pytest.raises(ValueError, match=message):
+        ray_backend.connect("auto")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "none"))
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ValueError, match=message):
+        ray_backend.connect("auto")
