@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from evaluators.checks import as_batch, check_choice, check_count, check_seconds
-from evaluators.distributed.backend import Backend, ExecutorBackend, check_executor
+from evaluators.distributed.backend import Backend, ExecutorBackend, check_executor, log
 from evaluators.distributed.chunks import Cutter
 from evaluators.distributed.dispatch import Dispatch, OnError, Policy
 from evaluators.distributed.ray_backend import Needs, RayBackend
@@ -19,6 +19,8 @@ from evaluators.distributed.worker import Job, Results, pickle_factory
 from neat.evaluation import Divisible, Stateful
 from neat.genome.genome import Genome, Genomes
 from neat.support.messages import quote
+
+_COMPARED = 3  # the number of the generation that is compared with what one process would take
 
 
 class Status(NamedTuple):
@@ -119,6 +121,7 @@ class Distributed:
         self._backend: Backend | None = None
         self._failed = np.zeros(0, np.int64)
         self._ended, self._waiting = time.perf_counter(), float("nan")
+        self._divisions = 0
         pickled = pickle_factory(make_evaluator)
         if workers == 0:
             pass
@@ -178,14 +181,27 @@ class Distributed:
         assert self._backend is not None
         job = Job(method, genomes, arguments, self._policy.on_error == "worst")
         self._backend.begin(job)
+        start = time.perf_counter()
         spans = self._cutter.cut(genomes, self._backend.slots)
         outcome = Dispatch(self._backend, job, self._policy).run(spans)
         self._cutter.learn(genomes, outcome.spans, outcome.seconds)
-        now = time.perf_counter()
-        offered = (now - self._ended) * max(1, self._backend.slots)
-        self._ended, self._waiting = now, max(0.0, 1 - sum(outcome.seconds) / offered)
+        now, work, slots = time.perf_counter(), sum(outcome.seconds), self._backend.slots
+        self._ended, self._waiting = now, max(0.0, 1 - work / ((now - self._ended) * max(1, slots)))
+        if slots > 1:
+            self._tell_if_slower(work, now - start)
         self._failed = outcome.failed
         return outcome.results
+
+    def _tell_if_slower(self, work: float, whole: float) -> None:
+        """Log once if evaluations took less time than handing them out; not at first, when workers compile."""
+        self._divisions += 1
+        if self._divisions == _COMPARED and work < whole:
+            log.warning(
+                "workers: a generation takes %.3g ms, and its evaluations only %.3g ms in all: one process is faster "
+                "(workers=0, or no --cluster)",
+                1e3 * whole,
+                1e3 * work,
+            )
 
     def _worst(self, fitness: np.ndarray) -> np.ndarray:
         """Return the fitness, which is −inf for genomes that failed."""
