@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BEYOND = 10  # times the median: a sweep's losses above it are beyond the top of the axis
+_UPDATES = 150  # of PPO's, from twice this number on means of several are drawn
 _LOG_RATIO = 20  # losses that differ by a larger factor are drawn on a logarithmic axis
 
 
@@ -200,6 +201,8 @@ _PANELS = (
 def ppo(history: np.ndarray, path: str | Path | None = None, *, ax: Axes | None = None) -> Figure:
     """Draw the metrics of `evaluators.gradient.ppo.train` by environment steps, and say how each should look.
 
+    If there are many updates, lines are means over several of them, above those of single ones.
+
     Args:
         history: `TrainedPolicy.history`, of at least one update.
         path: The file to write, if any; its ending (svg, pdf, png) selects the format.
@@ -227,7 +230,13 @@ def _draw_metric(axes: Axes, panel: _Panel, history: np.ndarray) -> None:
 
     x, values = history["steps"], clip(history[panel.field])
     shown = np.isfinite(values)  # no episode may have ended in an update
-    axes.plot(x[shown], values[shown], color=BLUE, linewidth=1.0, marker="o" if shown.sum() == 1 else "")
+    many = shown.sum() // _UPDATES
+    if many > 1:  # the curve of single updates would be a band
+        axes.plot(x[shown], values[shown], color=BLUE, linewidth=0.3, alpha=0.4)
+        means = np.convolve(values[shown], np.full(many, 1 / many), "valid")
+        axes.plot(x[shown][many - 1 :], means, color=BLUE, linewidth=1.0)
+    else:
+        axes.plot(x[shown], values[shown], color=BLUE, linewidth=1.0, marker="o" if shown.sum() == 1 else "")
     if panel.field == "explained_variance" and shown.any():
         # The first values can be far below 0.
         axes.set_ylim(max(-1.0, min(-0.05, float(values[shown].min()))), 1.02)
@@ -239,7 +248,8 @@ def _draw_metric(axes: Axes, panel: _Panel, history: np.ndarray) -> None:
     axes.tick_params(labelsize=7)
     if x[-1] > x[0]:
         axes.set_xlim(x[0], x[-1])
-    axes.set_xlabel(f"environment steps\n{panel.expectation}", fontsize=7, color=INK)
+    means_of = f"; the line is the mean of {many} updates" if many > 1 else ""
+    axes.set_xlabel(f"environment steps{means_of}\n{panel.expectation}", fontsize=7, color=INK)
 
 
 def _split(drawing: Canvas, boxes: list[tuple[float, float, float, float]]) -> list[Axes]:

@@ -120,10 +120,23 @@ def test_each_metric_of_ppo_has_a_sentence():
         assert panel.get_xlabel().startswith("environment steps\nIt ") and panel.get_title("left")
 
 
-def test_the_texts_of_ppo_do_not_overlap():
-    history = np.zeros(4, ppo.UPDATE)
-    history["steps"] = np.arange(1, 5) * 1_000_000
-    history["value_loss"] = [12345.6, 3.0, 2.0, 1.0]
+def test_many_updates_of_ppo_are_drawn_as_means():
+    history = np.zeros(600, ppo.UPDATE)
+    history["steps"] = np.arange(600) * 100
+    history["entropy"] = np.random.default_rng(0).random(600)
+    panel = next(each for each in plot.ppo(history).axes[0].child_axes if each.get_title("left") == "entropy")
+    single, mean = panel.lines
+    assert single.get_ydata().tolist() == history["entropy"].tolist()
+    assert mean.get_xdata().tolist() == history["steps"][3:].tolist()
+    np.testing.assert_allclose(mean.get_ydata()[::4], history["entropy"].reshape(-1, 4).mean(axis=1))
+    assert panel.get_xlabel().startswith("environment steps; the line is the mean of 4 updates\nIt ")
+
+
+@pytest.mark.parametrize("updates", [4, 10_000])
+def test_the_texts_of_ppo_do_not_overlap(updates):
+    history = np.zeros(updates, ppo.UPDATE)
+    history["steps"] = np.linspace(1_000_000, 4_000_000, updates)
+    history["value_loss"][:4] = [12345.6, 3.0, 2.0, 1.0]
     figure = plot.ppo(history)
     figure.draw_without_rendering()
     boxes = [axes.get_tightbbox() for axes in figure.axes[0].child_axes]
