@@ -15,6 +15,7 @@ from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.optim.schedules import check_rate
 from evaluators.gradient.training import fit
+from neat.support.messages import quote
 
 
 class Sweep(NamedTuple):
@@ -56,12 +57,21 @@ def sweep(
         optimiser: Returns an optimiser of parameters with a rate, such as `optim.Adam`.
         rates: Learning rates, such as `numpy.geomspace(1e-4, 1, 9)`.
         epochs: Passes through the data with each rate.
-        **settings: Further arguments of `fit`. With a validation set, the loss is the validation loss after the last
-            epoch; otherwise, it is the training loss over the last epoch.
+        **settings: Further arguments of `fit`, without a checkpoint. With a validation set, the loss is the validation
+            loss after the last epoch; otherwise, it is the training loss over the last epoch.
 
     Raises:
         ValueError: There is no rate, or an argument is not allowed.
     """
+    if not callable(optimiser):
+        raise ValueError(
+            f"optimiser: expected a function of parameters and a rate, such as optim.Adam, got {quote(optimiser)}"
+        )
+    for name in ("checkpoint", "resume"):
+        if settings.get(name):
+            raise ValueError(f"{name}: the trainings of a sweep cannot share one")
+    if not isinstance(rates, Iterable):
+        raise ValueError(f"rates: expected a list of numbers, got {quote(rates)}")
     tried = [check_rate(rate) for rate in rates]
     if not tried:
         raise ValueError("rates: expected at least one, got none")

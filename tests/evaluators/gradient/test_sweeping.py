@@ -48,6 +48,13 @@ def test_mistakes_are_refused():
         run(rates=[])
     with refuses("learning_rate: expected a finite number of at least 0, got -1"):
         run(rates=[0.1, -1])
+    with refuses("rates: expected a list of numbers, got 0.1"):
+        run(rates=0.1)
+    with refuses("optimiser: expected a function of parameters and a rate, such as optim.Adam, got"):
+        sweep(model_of(), DATA, losses.mean_squared, optim.SGD(model_of().parameters(), 0.1), [0.1])
+    for name, value in (("checkpoint", "sweep.npz"), ("resume", True)):  # all rates would continue the first
+        with refuses(f"{name}: the trainings of a sweep cannot share one"):
+            run(**{name: value})
     with refuses("batches: expected Batches"):
         run(batches=32)
     with refuses("dense: input of shape"):
