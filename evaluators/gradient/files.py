@@ -11,6 +11,7 @@ from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.optimiser import Optimiser
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
 from neat.support.files import resolve_file
+from neat.support.messages import quote
 from neat.support.text_files import shorten_path
 
 FORMAT = "layers 1"
@@ -27,8 +28,9 @@ def save(path: str | Path, model: Module, optimiser: Optimiser | None = None) ->
         optimiser: An optimiser of some or all of the model's parameters.
 
     Raises:
-        ValueError: The optimiser has parameters that are not the model's.
+        ValueError: The optimiser has parameters that are not the model's, or an argument is something else.
     """
+    _check_types(model, optimiser)
     arrays = {"format": np.array(FORMAT), **_prefixed("model", model.state())}
     if optimiser is not None:
         arrays["optimiser"] = np.array(type(optimiser).__name__)
@@ -48,6 +50,7 @@ def load(path: str | Path, model: Module, optimiser: Optimiser | None = None) ->
         CheckpointError: The file is damaged, or does not fit the model or the optimiser. Both are then unchanged.
         ValueError: The optimiser has parameters that are not the model's.
     """
+    _check_types(model, optimiser)
     arrays = _read(path)
     before = None if optimiser is None else _state_by_name(model, optimiser)
     try:
@@ -74,6 +77,7 @@ def load_part(path: str | Path, model: Module) -> Match:
         CheckpointError: The file is damaged, nothing in it fits, or what fits has numbers that are not possible. The
             model is then unchanged.
     """
+    _check_types(model, None)
     try:
         return model.restore_part(read_state(path))
     except CheckpointError:
@@ -85,6 +89,13 @@ def load_part(path: str | Path, model: Module) -> Match:
 def read_state(path: str | Path) -> dict[str, np.ndarray]:
     """Return the model's state in a file that `save` wrote; CheckpointError if it is damaged, or another file."""
     return select_group("model", _read(path))
+
+
+def _check_types(model: Module, optimiser: Optimiser | None) -> None:
+    if not isinstance(model, Module):
+        raise ValueError(f"model: expected a Module, got {quote(model)}")
+    if not isinstance(optimiser, Optimiser | None):
+        raise ValueError(f"optimiser: expected one of optim's, got {quote(optimiser)}")
 
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:

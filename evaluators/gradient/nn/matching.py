@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neat.support.messages import quote
+
 
 class Match(NamedTuple):
     """How the arrays of a state fit; `print` it for a report.
@@ -25,7 +27,10 @@ class Match(NamedTuple):
 
     @classmethod
     def of(cls, state: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> Match:
-        """Compare a state with one's own arrays."""
+        """Compare a state with one's own arrays; ValueError if a value of the state is no array."""
+        for name, value in state.items():
+            if not isinstance(value, np.ndarray):
+                raise ValueError(f"state: {name}: expected an array, got {quote(value)}")
         shared = [name for name in own if name in state]
         other = {
             name: (state[name].shape, own[name].shape)

@@ -159,3 +159,19 @@ def test_an_optimiser_of_another_model_is_refused(path):
     for use in (save, load):
         with refuses("optimiser: has parameters that are not the model's", ValueError):
             use(path, model, optimiser)
+
+
+def test_other_things_than_models_and_optimisers_are_refused(path):
+    model = wide(3)
+    optimiser = optim.Adam(model.parameters())
+    save(path, model)
+    for use in (save, load, load_part):
+        with refuses("model: expected a Module, got a Adam", ValueError):
+            use(path, optimiser)
+        with refuses("model: expected a Module, got None", ValueError):
+            use(path, None)
+    for use in (save, load):
+        with refuses("optimiser: expected one of optim's, got a Sequential", ValueError):
+            use(path, model, model)
+    with refuses("state: layers.0.bias: expected an array, got [1, 2]", ValueError):
+        model.restore_part({"layers.0.bias": [1, 2]})
