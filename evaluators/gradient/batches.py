@@ -11,6 +11,8 @@ import numpy as np
 
 from evaluators.checks import check_count
 from evaluators.class_targets import check_probabilities, one_hot
+from evaluators.devices import HOST
+from evaluators.gradient.checks import check_non_negative
 from evaluators.gradient.draws import AUGMENTATION, Key, check_seed, permutation
 from evaluators.gradient.nn.layers import BatchNorm
 from evaluators.gradient.nn.module import Module, observing
@@ -100,8 +102,8 @@ class Batches:
         """Return a batch as `fit` trains on it, with the random numbers of this batch; all epochs count on.
 
         Raises:
-            ValueError: A function of `augment` returns no Batch, another number of samples, or a number that is not
-                finite.
+            ValueError: A function of `augment` returns no Batch, another number of samples, a number that is not
+                finite, or a weight below 0.
         """
         if not self.augmentations:
             return batch
@@ -115,10 +117,19 @@ class Batches:
                 )
         inputs = to_floats("augment: inputs", batch.inputs, dtype, arrays)
         targets = to_numbers("augment: targets", batch.targets, arrays)
-        for name, array in (("inputs", inputs), ("targets", targets), ("weight", batch.weight)):
-            if array is not None and np.shape(array)[:1] != (count,):
-                raise ValueError(f"augment: {name}: expected {count} samples, got shape {np.shape(array)}")
-        return Batch(inputs, targets, batch.weight)
+        weight = batch.weight
+        if weight is not None:
+            weight = to_floats("augment: weight", weight, dtype, arrays)
+            if weight.shape != (count,):
+                raise ValueError(f"augment: weight: expected shape {(count,)}, got {weight.shape}")
+            if float(weight.min()) < 0:
+                raise ValueError(
+                    f"augment: weight: expected numbers of at least 0, got {float(weight.min())}"
+                )
+        for name, array in (("inputs", inputs), ("targets", targets)):
+            if array.shape[:1] != (count,):
+                raise ValueError(f"augment: {name}: expected {count} samples, got shape {array.shape}")
+        return Batch(inputs, targets, weight)
 
 
 def load_samples(name: str, data: Data, like: Tensor) -> Data:
@@ -160,7 +171,7 @@ class Sampler:
         self.weight = _weights(batches, targets, inputs)
         size, count = batches.size, len(inputs)
         self._bounds = [*range(0, count, size), count]
-        if count % size == 1 and count > size and _normalises_single_values(model, self._batch(slice(1), 0)):
+        if count % size == 1 and count > size and _normalises_single_values(model, self._batch([0], 0)):
             del self._bounds[-2]
 
     def __len__(self) -> int:
@@ -193,7 +204,8 @@ def _weights(batches: Batches, targets: Any, like: Any) -> Any:
 
 
 def _check_weights(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    weight = np.array(to_host(value) if hasattr(value, "__cuda_array_interface__") else value, np.float64)
+    host = to_host(value) if hasattr(value, "__cuda_array_interface__") else value
+    weight = to_numbers(name, host, HOST).astype(np.float64)
     if weight.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, got {weight.shape}")
     check_finite(name, weight)
@@ -214,7 +226,7 @@ def _weights_of_classes(class_weight: Any, targets: np.ndarray) -> np.ndarray:
         numbers = np.ones(classes)
         for label, weight in class_weight.items():
             check_count("class_weight: a class", label, 0, classes - 1)
-            numbers[label] = weight
+            numbers[label] = check_non_negative(f"class_weight: class {label}", weight)
         class_weight = numbers
     elif np.ndim(class_weight) == 1 and len(class_weight) > classes:  # the last classes have no sample
         share = np.pad(share, ((0, 0), (0, len(class_weight) - classes)))

@@ -195,6 +195,29 @@ def test_a_crop_may_change_the_size_of_images():
     train(Batches(13, augment=augmentation.crop(4, 4)), 1, model, validation=validation)
 
 
+def test_a_function_that_writes_into_a_batch_leaves_the_samples_as_they_are():
+    """Nine samples in batches of four leave one, at which `fit` looks first, because of the normalisation."""
+    seen = []
+
+    def double(batch, key):
+        seen.append(batch.inputs.copy())
+        batch.inputs[:] *= 2
+        return batch
+
+    layers = nn.Flatten(), nn.Dense(60, 3), nn.BatchNorm(3)
+    model, images = nn.Sequential(*layers), np.random.default_rng(0).normal(size=(9, 2, 5, 6))
+    data = images, np.arange(9) % 3
+    optimiser = optim.SGD(model.parameters(), 0.1)
+    fit(model, data, losses.softmax_cross_entropy, optimiser, 2, Batches(4, augment=double))
+    for batch in seen:
+        assert np.isin(batch, images.astype(np.float32)).all()
+
+
+def weighed(weight):
+    augment = lambda batch, key: batch._replace(weight=weight)  # noqa: E731
+    return train(Batches(augment=augment))
+
+
 MISTAKES = [
     (lambda: augmentation.flip(0), "flip: axis: expected an integer other than 0, got 0"),
     (lambda: augmented(augmentation.flip(4)), "flip: axis: 4 is no axis of a sample in inputs of shape"),
@@ -233,6 +256,9 @@ MISTAKES = [
         lambda: train(Batches(augment=lambda batch, key: batch._replace(inputs=batch.inputs * np.nan))),
         "augment: inputs: expected finite numbers, got nan at (0, 0, 0, 0)",
     ),
+    (lambda: weighed([1.0] * 3), "augment: weight: expected shape (32,), got (3,)"),
+    (lambda: weighed([-1.0] * 32), "augment: weight: expected numbers of at least 0, got -1.0"),
+    (lambda: weighed([np.nan] * 32), "augment: weight: expected finite numbers, got nan at (0,)"),
 ]
 
 
