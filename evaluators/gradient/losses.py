@@ -13,7 +13,13 @@ import numpy as np
 from evaluators.class_targets import check_probabilities, one_hot
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.tensor import operations
-from evaluators.gradient.tensor.device_arrays import arrays_holding, check_finite, namespace, to_numbers
+from evaluators.gradient.tensor.device_arrays import (
+    arrays_holding,
+    check_finite,
+    namespace,
+    to_floats,
+    to_numbers,
+)
 from evaluators.gradient.tensor.operations.indexing import check_index
 from evaluators.gradient.tensor.tensor import Tensor, record
 from evaluators.program.loss import ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HUBER, SQUARED_ERROR, Definition
@@ -196,9 +202,8 @@ def _targets(name: str, targets: Any, like: Any, shape: tuple[int, ...]) -> Any:
         raise ValueError(f"{name}: outputs of shape {shape} and targets of shape {array.shape} do not fit")
     if like.size == 0:
         raise ValueError(f"{name}: expected at least one sample, got outputs of shape {shape}")
-    array = array.astype(like.dtype)  # a copy: the caller may change its array before `backward`
-    check_finite(f"{name}: targets", array)
-    return array
+    # A copy, since the caller may change its array before `backward`.
+    return to_floats(f"{name}: targets", array, like.dtype, arrays_holding(like))
 
 
 def _class_targets(name: str, targets: Any, z: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neat.support.files import CsvFile, resolve_path
+from neat.support.messages import quote
 from neat.support.progress_display import ProgressDisplay, show_number
 from neat.support.tensorboard import log_opener
 
@@ -62,7 +63,9 @@ class Reporter:
 def reporting(
     reporters: Sequence[Reporter], history: Callable[[], np.ndarray], epochs: int
 ) -> Iterator[None]:
-    """Start the reporters, and finish those that have started when the `with` block ends."""
+    """Start the reporters, and finish those that have started when the `with` block ends; ValueError for others."""
+    if not isinstance(reporters, Sequence) or not all(isinstance(each, Reporter) for each in reporters):
+        raise ValueError(f"reporters: expected a list of those of gradient.reporting, got {quote(reporters)}")
     started = []
     try:
         for reporter in reporters:

@@ -21,6 +21,7 @@ from evaluators.gradient.batch_gradients import (
     find_first_non_finite,
 )
 from evaluators.gradient.batches import Batch, Batches, Data, Sampler, load_samples
+from evaluators.gradient.checks import check_positive
 from evaluators.gradient.gradient_workers import GradientWorkers
 from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.gradients import clip_by_norm
@@ -36,7 +37,7 @@ from neat.support.text_files import shorten_path
 
 Score = Callable[[Tensor, Any], float]
 
-FORMAT = 3
+FORMAT = 4
 _BATCHES = Batches()
 
 
@@ -102,13 +103,13 @@ def fit(
             that is not finite or the parameter; within `check_operations`, it names the operation and your line.
         CheckpointError: The checkpoint is damaged, or belongs to other training.
     """
-    _check_arguments(model, loss, optimiser, epochs, batches, validation, patience)
+    _check_arguments(model, loss, optimiser, epochs, batches, validation, score, patience)
     checkpoint = check_checkpoint(checkpoint, resume)
     like = optimiser.parameters[0]
     with arrays_on(like.device).current(), warnings_at_user_lines():
         data = load_samples("data", data, like)
-        validation = None if validation is None else load_samples("validation", validation, like)
-        test = None if test is None else load_samples("test", test, like)
+        validation = _load_held_out("validation", validation, model, loss, like)
+        test = _load_held_out("test", test, model, loss, like)
         training = _Training(model, (loss, score), optimiser, batches, clip_norm, data, validation)
         if checkpoint is not None and resume and checkpoint.exists():
             training.restore(checkpoint)
@@ -125,6 +126,7 @@ def _check_arguments(
     epochs: int,
     batches: Batches,
     validation: Data | None,
+    score: Score | None,
     patience: int | None,
 ) -> None:
     if not isinstance(model, Module):
@@ -135,6 +137,14 @@ def _check_arguments(
     check_count("epochs", epochs)
     if not isinstance(batches, Batches):
         raise ValueError(f"batches: expected Batches, such as Batches(32), got {quote(batches)}")
+    if not callable(loss):
+        raise ValueError(
+            f"loss: expected a function of outputs and targets, such as losses.mean_squared, got {quote(loss)}"
+        )
+    if not (score is None or callable(score)):
+        raise ValueError(
+            f"score: expected a function of outputs and targets, such as metrics.accuracy, got {quote(score)}"
+        )
     if not (batches.sample_weight is None and batches.class_weight is None):
         taken = inspect.signature(loss).parameters.values()
         if not any(each.name == "sample_weights" or each.kind is each.VAR_KEYWORD for each in taken):
@@ -152,6 +162,25 @@ def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None
     if resume:
         raise ValueError("resume: needs a checkpoint, got none")
     return None
+
+
+def _load_held_out(name: str, data: Data | None, model: Module, loss: Loss, like: Tensor) -> Data | None:
+    """Return checked samples for validation or test, if any, which the model and the loss take.
+
+    The outputs for the first sample stand for all, so that a wrong target is found before hours of training.
+    """
+    if data is None:
+        return None
+    inputs, targets = load_samples(name, data, like)
+    xp = namespace(inputs)
+    try:
+        with no_grad(), np.errstate(all="ignore"):
+            output = model.eval()(constant(inputs[:1])).data
+            if output.shape[:1] == (1,):
+                loss(constant(xp.broadcast_to(output, (len(inputs), *output.shape[1:]))), targets)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return inputs, targets
 
 
 def _open_workers(
@@ -179,7 +208,8 @@ class _Training:
     ) -> None:
         self._model, self._optimiser = model, optimiser
         self._loss, self._score = measures
-        self._batches, self._clip_norm = batches, clip_norm
+        self._batches = batches
+        self._clip_norm = None if clip_norm is None else check_positive("clip_norm", clip_norm)
         self._data, self._validation = data, validation
         self._sampler = Sampler(batches, *data, model)
         self._workers, self._differentiate = _open_workers(model, self._loss, batches.workers)
@@ -248,7 +278,17 @@ class _Training:
         if any(targets.dtype != given.dtype or targets.ndim != given.ndim for _, targets in seen):
             return math.nan
         outputs, targets = (namespace(given).concatenate(parts) for parts in zip(*seen, strict=True))
-        return float(self._score(constant(outputs), targets))
+        return self._to_score(constant(outputs), targets)
+
+    def _to_score(self, outputs: Tensor, targets: Any) -> float:
+        """Return the score of outputs and targets; NaN without a score."""
+        if self._score is None:
+            return math.nan
+        value = self._score(outputs, targets)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"score: expected one number, got {quote(value)}") from None
 
     def _step(self, batch: Batch, epoch: int) -> tuple[float, Any]:
         """Train on a batch, and return its loss and outputs; no outputs if its samples do not count."""
@@ -272,7 +312,7 @@ class _Training:
             loss = self._loss(outputs, targets).item()
             if not math.isfinite(loss):
                 raise ValueError(f"{name}: loss {loss}: {find_first_non_finite(self._model, inputs)}")
-            return loss, math.nan if self._score is None else float(self._score(outputs, targets))
+            return loss, self._to_score(outputs, targets)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the remaining training depends on, as numpy arrays."""
@@ -282,6 +322,7 @@ class _Training:
             "format": np.array(FORMAT),
             "settings": self._settings(),
             "data": np.array(self._digest),
+            "optimiser": np.array(type(self._optimiser).__name__),
             "history": self.history,
             **named,
         }
@@ -302,7 +343,7 @@ class _Training:
         """Set the state from a checkpoint; CheckpointError if it is damaged, or belongs to other training."""
         arrays = read_arrays(path)
         known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
-        if not known.keys() <= arrays.keys() or arrays["format"].tolist() != FORMAT:
+        if not {*known, "optimiser"} <= arrays.keys() or arrays["format"].tolist() != FORMAT:
             raise CheckpointError(f"{shorten_path(path)}: is no checkpoint of training in format {FORMAT}")
         history, best = arrays.get("history", np.empty(0)), select_group("best", arrays)
         try:
@@ -321,6 +362,9 @@ class _Training:
                 )
         if str(arrays["data"]) != self._digest:
             raise CheckpointError(f"{shorten_path(path)}: is of training with other samples")
+        mine, theirs = type(self._optimiser).__name__, shorten(str(arrays["optimiser"]))
+        if mine != theirs:
+            raise CheckpointError(f"{shorten_path(path)}: is of training with {theirs}, not {mine}")
         try:
             self._optimiser.restore(select_group("optimiser", arrays))
             if best:

@@ -56,8 +56,16 @@ def to_floats(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
     Raises:
         ValueError: The value is not an array of finite numbers.
     """
-    result = arrays.xp.array(to_numbers(name, value, arrays), dtype)
-    check_finite(name, result)
+    given = to_numbers(name, value, arrays)
+    with np.errstate(over="ignore"):
+        result = arrays.xp.array(given, dtype)
+    finite = arrays.xp.isfinite(result)
+    if not finite.all():
+        check_finite(name, given)
+        position = tuple(int(k[0]) for k in (~finite).nonzero()) if given.ndim else ()
+        raise ValueError(
+            f"{name}: expected finite {result.dtype} numbers, got {given[position]} at {position}"
+        )
     return result
 
 
@@ -67,7 +75,8 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
         array = arrays.to_device(value)
     except ValueError:
         raise ValueError(f"{name}: expected an array of numbers, got rows of different lengths") from None
-    except TypeError as error:  # raised for a tensor that requires gradients, and for another device's array
+    # TypeError: a tensor that requires gradients, or another device's array; RuntimeError: such a tensor of PyTorch
+    except (TypeError, RuntimeError) as error:
         raise ValueError(f"{name}: {error}") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected an array of numbers, got dtype {array.dtype}")

@@ -46,5 +46,5 @@ def warnings_at_user_lines() -> Iterator[None]:
 def _warn(kind: str, flag: int) -> None:
     frames = itertools.takewhile(_is_ours, frames_from(sys._getframe()))
     names = [frame.f_code.co_qualname.split(".")[0] for frame in frames]
-    operation = next((name for name in names if not name.startswith("_")), "a function")
+    operation = next((name for name in names if not name.startswith(("_", "<"))), "a function")
     warnings.warn(f"{kind} encountered in {operation}", RuntimeWarning, stacklevel=len(names) + 1)

@@ -209,3 +209,9 @@ def test_a_warning_within_fit_names_the_line_of_the_loss():
         fit(model, (X, X[:, :1]), loss, optim.SGD(model.parameters(), 0.1), 1)
     line = line_of(test_a_warning_within_fit_names_the_line_of_the_loss, "outputs * 1e30")
     assert {(each.filename, each.lineno) for each in caught} == {(__file__, line)}
+
+
+def test_a_warning_within_fit_names_the_loss():
+    model = nn.Sequential(nn.Dense(3, 1)).initialise(0)
+    with pytest.warns(RuntimeWarning, match="overflow encountered in mean_squared"), refuses("loss: inf"):
+        fit(model, (X, 1e30 * X[:, :1]), losses.mean_squared, optim.SGD(model.parameters(), 0.1), 1)

@@ -43,8 +43,8 @@ def model_of(seed=0, device="cpu"):
 def train(epochs=6, model=None, device="cpu", **arguments):
     model = model or model_of(device=device)
     optimiser = optim.Adam(model.parameters(), schedules.cosine(0.02, 60))
-    settings = dict(batches=Batches(8), validation=VALIDATION, test=TEST, score=metrics.accuracy)
-    return model, fit(model, TRAIN, LOSS, optimiser, epochs, **{**settings, **arguments})
+    settings = dict(data=TRAIN, batches=Batches(8), validation=VALIDATION, test=TEST, score=metrics.accuracy)
+    return model, fit(model, loss=LOSS, optimiser=optimiser, epochs=epochs, **{**settings, **arguments})
 
 
 def assert_same_model(first, second):
@@ -330,6 +330,19 @@ BAD = {
     ),
     "lengths": (dict(data=(X, Y[:3])), "data: expected a target for each of 90 inputs, got shape (3,)"),
     "NaN": (dict(data=([[np.nan] * 4], [0])), "data: inputs: expected finite numbers, got nan at (0, 0)"),
+    "beyond float32": (
+        dict(data=([[1e300] * 4], [0])),
+        "data: inputs: expected finite float32 numbers, got 1e+300 at (0, 0)",
+    ),
+    "targets beyond float32": (
+        dict(
+            data=([[1.0] * 4], [[1e300] * 3]),
+            model=nn.Sequential(nn.Dense(4, 3)),
+            loss=losses.huber,
+            validation=None,
+        ),
+        "huber: targets: expected finite float32 numbers, got 1e+300 at (0, 0)",
+    ),
     "NaN in targets": (
         dict(data=(X[:1], [[np.nan]])),
         "data: targets: expected finite numbers, got nan at (0, 0)",
@@ -343,7 +356,7 @@ BAD = {
         "loss: expected a tensor that is one number, got shape (8, 3)",
     ),
     "no tensor": (dict(loss=lambda z, y: 0.5), "loss: expected a tensor that is one number, got float"),
-    "clip": (dict(clip_norm=0), "limit: expected a finite number above 0, got 0"),
+    "clip": (dict(clip_norm=0), "clip_norm: expected a finite number above 0, got 0"),
     "batches of one": (
         dict(batches=Batches(1)),
         "BatchNorm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
@@ -351,6 +364,17 @@ BAD = {
     "one sample": (
         dict(data=(X[:1], Y[:1])),
         "BatchNorm: expected more than one value per channel in training, got shape (1, 16); take larger batches",
+    ),
+    "no loss": (dict(loss="mse"), "loss: expected a function of outputs and targets, such as"),
+    "no score": (dict(score="accuracy"), "score: expected a function of outputs and targets, such as"),
+    "no number of a score": (dict(score=lambda z, y: [1, 2]), "score: expected one number, got [1, 2]"),
+    "one reporter": (
+        dict(reporters=reporting.Progress()),
+        "reporters: expected a list of those of gradient.reporting, got",
+    ),
+    "no reporter": (
+        dict(reporters=[3]),
+        "reporters: expected a list of those of gradient.reporting, got [3]",
     ),
     "optimiser": (dict(optimiser=0.1), "optimiser: expected one of optim's, got float"),
     "others": (
@@ -365,11 +389,51 @@ BAD = {
 def test_bad_arguments(name):
     change, message = BAD[name]
     model = model_of()
-    arguments = dict(
-        model=model, data=TRAIN, loss=LOSS, optimiser=optim.SGD(model.parameters(), 0.1), epochs=1
-    )
+    arguments = dict(model=model, data=TRAIN, loss=LOSS, epochs=1, batches=Batches(8), validation=VALIDATION)
+    arguments |= change
+    if "optimiser" not in change:
+        parameters = getattr(arguments["model"], "parameters", model.parameters)()
+        arguments["optimiser"] = optim.SGD(parameters, 0.1)
     with refuses(message):
-        fit(**{**arguments, "batches": Batches(8), "validation": VALIDATION, **change})
+        fit(**arguments)
+
+
+@pytest.mark.parametrize("name", ["validation", "test"])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((X[:, :3], Y), "dense: input of shape (1, 3) does not fit weight of shape (4, 16)"),
+        (
+            (X, Y[:, np.newaxis]),
+            "softmax_cross_entropy: outputs of shape (90, 3) and targets of shape (90, 1)",
+        ),
+        ((X, np.append(Y[1:], 3)), "softmax_cross_entropy: labels: expected integers from 0 to 2, got 3"),
+    ],
+    ids=["shape", "targets", "the last label"],
+)
+def test_held_out_samples_that_do_not_fit_are_refused_before_training(name, data, message):
+    model = model_of()
+    before = model.state()
+    with refuses(f"{name}: {message}"):
+        train(1, model, **{name: data})
+    for path, array in model.state().items():
+        np.testing.assert_array_equal(array, before[path], err_msg=path)
+
+
+def test_a_checkpoint_of_another_optimiser_is_refused(tmp_path):
+    """The state of both has the same names."""
+    path, model = tmp_path / "training.npz", model_of()
+    fit(model, TRAIN, LOSS, optim.Adam(model.parameters()), 1, checkpoint=path)
+    with refuses(f"{path}: is of training with Adam, not AdamW", CheckpointError):
+        fit(model, TRAIN, LOSS, optim.AdamW(model.parameters()), 2, checkpoint=path, resume=True)
+
+
+def test_tensors_of_pytorch():
+    torch = pytest.importorskip("torch")
+    inputs, labels = (torch.tensor(part) for part in TRAIN)
+    assert_same_model(train(1, data=(inputs, labels))[0], train(1)[0])
+    with refuses("data: inputs: Can't call numpy() on Tensor that requires grad"):
+        train(1, data=(inputs.requires_grad_(), labels))
 
 
 def test_a_loss_that_is_not_finite_names_step_and_layer():
