@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neat.plot.canvas import canvas, legend_grid, measure_text, show_name
+from neat.plot.canvas import canvas, legend_grid, measure_text
 from neat.plot.comparison import compare
 from neat.plot.style import BLUE, GREY, PALE_BLUE, series_look
-from neat.study.report import Cell, Comparison, Report
+from neat.study.labels import name_pair, separate_common
+from neat.study.report import Cell, Comparison, Picture, Report
 from neat.study.statistics import Outcomes, survival
+from neat.support.messages import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _ROW = 0.22  # inches of a row of the forest plot
 _WIDTH, _PLOT = 4.6, 2.4  # inches of the forest plot, and at least of its part with intervals
+_LONGEST_PAIR = 70  # characters
+_MOST_LINES = 8  # of one figure, which can be told apart
 
 
 def solved(
@@ -38,7 +42,7 @@ def solved(
     labels = [f"{arm} ({sum(each.solved)} of {len(each.solved)})" for arm, each in outcomes.items()]
     grid = legend_grid(labels)
     left, _, below, above = grid.room["margins"]
-    margins = left, 0.2, below, above  # the last tick's label is wide
+    margins = left, 0.28, below, above  # the last tick's label is wide
     with canvas(path, ax, grid.room["size"], margins) as drawing:
         axes, handles = drawing.axes, []
         for number, (each, label) in enumerate(zip(outcomes.values(), labels, strict=True)):
@@ -74,10 +78,11 @@ def forest(
         labels.append((place, task, True))
         for row in (row for row in comparisons if row.task == task):
             place += 1
-            labels.append((place, f"{row.arm} / {row.control}", False))
+            labels.append((place, name_pair(row.arm, row.control), False))
             rows.append((place, row))
         place += 1.3
-    left = max(measure_text(show_name(text), 8) for _, text, _ in labels) + 0.25
+    labels = [(at, shorten(text, _LONGEST_PAIR), is_task) for at, text, is_task in labels]
+    left = max(measure_text(text, 8) for _, text, _ in labels) + 0.25
     size = max(_WIDTH, left + _PLOT), 0.75 + _ROW * place
     with canvas(path, ax, size, (left, 0.15, 0.4, 0.15)) as drawing:
         axes = drawing.axes
@@ -86,7 +91,7 @@ def forest(
         axes.axvline(1, color=GREY, linewidth=0.8)
         _set_ratio_axis(axes, [row for _, row in rows])
         axes.set_ylim(place - 0.3, -0.8)
-        ticks = axes.set_yticks([at for at, _, _ in labels], [show_name(text) for _, text, _ in labels])
+        ticks = axes.set_yticks([at for at, _, _ in labels], [text for _, text, _ in labels])
         for tick, (_, _, is_task) in zip(ticks, labels, strict=True):
             tick.label1.set(parse_math=False, fontweight="bold" if is_task else "normal")
         axes.tick_params("y", length=0)
@@ -100,8 +105,10 @@ def draw(
     report: Report,
     cells: Mapping[tuple[str, str], Cell],
     curves: Mapping[tuple[str, str], Sequence[np.ndarray]],
-) -> dict[str, list[str]]:
-    """Write all figures of a study, and return their file names by task; those of all tasks under "".
+) -> dict[str, list[Picture]]:
+    """Write all figures of a study, and return them by task; those of all tasks under "".
+
+    Where a task has many arms, each control has figures of its own, with the arms that are compared with it.
 
     Args:
         folder: The folder to write to.
@@ -109,20 +116,45 @@ def draw(
         cells: The runs by task and arm.
         curves: By task and arm, the best fitness so far of each run, float64 (generations,).
     """
-    names: dict[str, list[str]] = {}
+    pictures: dict[str, list[Picture]] = {}
     for task in dict.fromkeys(task for task, _ in cells):
-        slug = "".join(letter if letter.isalnum() else "-" for letter in task)
-        arms = {arm: cell for (of, arm), cell in cells.items() if of == task}
-        outcomes = {arm: cell.outcomes for arm, cell in arms.items() if cell.outcomes is not None}
-        if outcomes:
-            solved(outcomes, folder / f"solved-{slug}.svg")
-        compare({arm: curves[task, arm] for arm in arms}, folder / f"curves-{slug}.svg")
-        names[task] = [f"solved-{slug}.svg"] * bool(outcomes) + [f"curves-{slug}.svg"]
+        arms = [arm for of, arm in cells if of == task]
+        pictures[task] = []
+        for group in _group_arms(arms, [row for row in report.comparisons if row.task == task]):
+            labels, common = separate_common(group) if len(group) < len(arms) else (group, "")
+            slug = _make_slug(task, common)
+            of_label = dict(zip(labels, group, strict=True))
+            outcomes = {label: cells[task, arm].outcomes for label, arm in of_label.items()}
+            known = {label: each for label, each in outcomes.items() if each is not None}
+            if known:
+                solved(known, folder / f"solved-{slug}.svg")
+                pictures[task].append(Picture(common, f"solved-{slug}.svg"))
+            compare(
+                {label: curves[task, arm] for label, arm in of_label.items()}, folder / f"curves-{slug}.svg"
+            )
+            pictures[task].append(Picture(common, f"curves-{slug}.svg"))
     compared = [row for row in report.comparisons if row.ratio is not None]
     if compared:
         forest(compared, folder / "effects.svg")
-        names[""] = ["effects.svg"]
-    return names
+        pictures[""] = [Picture("", "effects.svg")]
+    return pictures
+
+
+def _group_arms(arms: Sequence[str], comparisons: Sequence[Comparison]) -> list[list[str]]:
+    """Return all arms together if they are few, else each control with its arms, and the arms that are not compared."""
+    if len(arms) <= _MOST_LINES or not comparisons:
+        return [list(arms)]
+    groups: dict[str, list[str]] = {}
+    for row in comparisons:
+        groups.setdefault(row.control, [row.control]).append(row.arm)
+    rest = [arm for arm in arms if all(arm not in group for group in groups.values())]
+    return [*groups.values(), *([rest] if rest else [])]
+
+
+def _make_slug(*names: str) -> str:
+    """Return a part of a file name."""
+    text = " ".join(name for name in names if name)
+    return "".join(letter if letter.isalnum() else "-" for letter in text)
 
 
 def _solved_steps(outcomes: Outcomes) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neat.study import statistics
+from neat.study.labels import name_pair
 from neat.study.statistics import Interval, Outcomes, Ratio, Verdict
 
 _MOST_COLUMNS = 8  # of a table of measures, so that it fits a terminal
@@ -61,6 +62,14 @@ class Comparison(NamedTuple):
     verdict: Verdict
 
 
+class Picture(NamedTuple):
+    """A figure of a study."""
+
+    common: str
+    """The settings that all its arms share, or ""."""
+    file: str
+
+
 class Report(NamedTuple):
     """The tables of a study."""
 
@@ -76,16 +85,17 @@ class Report(NamedTuple):
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
-    def to_markdown(self, figures: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
+    def to_markdown(self, pictures: Mapping[str, Sequence[Picture]] = MappingProxyType({})) -> str:
         """Return both tables for each task.
 
         Args:
-            figures: File names of the figures to show, by task; "" for those of all tasks.
+            pictures: The figures to show, by task; "" for those of all tasks.
         """
-        parts = [f"![effects]({name})\n" for name in figures.get("", ())]
+        parts = [f"![effects]({each.file})\n" for each in pictures.get("", ())]
         for task in dict.fromkeys(row.task for row in self.arms):
             parts += [f"## {task}", "", *_arm_tables([row for row in self.arms if row.task == task]), ""]
-            parts += [f"![{task}]({name})\n" for name in figures.get(task, ())]
+            for each in pictures.get(task, ()):
+                parts += [f"{each.common}:\n"] * bool(each.common) + [f"![{task}]({each.file})\n"]
             compared = [row for row in self.comparisons if row.task == task]
             if compared:
                 parts += [*_comparison_table(compared), ""]
@@ -207,7 +217,7 @@ def _comparison_table(rows: Sequence[Comparison]) -> list[str]:
         verdict = row.verdict if row.ratio is None else f"{row.verdict} (margin {row.margin:.0%})"
         ratio = None if row.ratio is None else row.ratio.ratio
         body.append([
-            f"{row.arm} / {row.control}",
+            name_pair(row.arm, row.control),
             _interval(ratio, lambda x: f"{x:.2f}"),
             _probability(row.p_holm),
             _probability(row.p_logrank),

@@ -133,9 +133,9 @@ class Study:
             curves[task, arm] = [np.array(record.curves["best_ever"]) for record in records]
         margins = {name: task.margin or 0.0 for name, task in self.plan.tasks.items()}
         report = make_report(cells, self.plan.pairs, margins)
-        figures = draw(store.folder, report, cells, curves)
+        pictures = draw(store.folder, report, cells, curves)
         write_atomically(store.folder / "report.json", report.to_json())
-        write_atomically(store.folder / "report.md", report.to_markdown(figures))
+        write_atomically(store.folder / "report.md", report.to_markdown(pictures))
         return report
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from neat.study import figures, statistics
+from neat.study.labels import name_pair, separate_common
 from neat.study.report import Cell, make_report
 from neat.study.statistics import Outcomes
 
@@ -108,3 +109,36 @@ def test_forests_draw_each_ratio_with_its_margin(cells, tmp_path):
     low, high = axes.get_xlim()
     assert low < 1 / 1.1 and max(row.ratio.ratio.high for row in comparisons) < high
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["xor", "slow / fast", "same / fast"]
+
+
+def test_names_are_separated_from_the_settings_that_they_share():
+    names = ["global, stanley2002, rate=0.7", "pairing, stanley2002, rate=0.7"]
+    assert separate_common(names) == (["global", "pairing"], "stanley2002, rate=0.7")
+    assert separate_common(["a, b", "a"]) == (["a, b", "a"], "")
+    assert separate_common(["a, b"]) == (["a, b"], "")
+    assert name_pair("a, x", "b, x") == "a / b (x)"
+    assert name_pair("a, x", "b, y") == "a, x / b, y"
+
+
+def test_many_arms_have_figures_for_each_control(tmp_path):
+    arms = [
+        f"{scheme}, {rate}"
+        for rate in (0, 1)
+        for scheme in ("global", "pairing", "hashed", "unshared", "none")
+    ]
+    cells = {("xor", arm): cell([10, 20, 30], [True] * 3) for arm in arms}
+    pairs = [(arm, f"global, {arm[-1]}") for arm in arms if not arm.startswith(("global", "none"))]
+    report = make_report(cells, pairs, {"xor": 0.1}, resamples=10)
+    curves = dict.fromkeys(cells, [np.array([0.0, 1.0])] * 3)
+    pictures = figures.draw(tmp_path, report, cells, curves)
+    found = [(each.common, each.file) for each in pictures["xor"] if each.file.startswith("solved")]
+    assert found == [("0", "solved-xor-0.svg"), ("1", "solved-xor-1.svg"), ("none", "solved-xor-none.svg")]
+    assert "unshared (3 of 3)" in (tmp_path / "solved-xor-1.svg").read_text()
+    text = report.to_markdown(pictures)
+    assert all(f"]({each.file})" in text and (tmp_path / each.file).is_file() for each in pictures["xor"])
+    few = {key: cells[key] for key in list(cells)[:8]}
+    report = make_report(few, [], {"xor": 0.1}, resamples=10)
+    assert [each.file for each in figures.draw(tmp_path, report, few, curves)["xor"]] == [
+        "solved-xor.svg",
+        "curves-xor.svg",
+    ]
