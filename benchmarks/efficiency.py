@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from benchmarks.chunk_costs import make_genomes
 from benchmarks.report import seconds
@@ -63,7 +63,8 @@ def _find_half(workers: tuple[int, ...], efficiency: list[float]) -> float | Non
 def draw(rows: list[dict[str, Any]]) -> None:
     """Draw the efficiency of one population and of islands."""
     with style.style():
-        figure = Figure(figsize=(7.4, 3.1), layout="constrained")
+        figure = Figure(figsize=(7.4, 3.4), layout="constrained")
+        figure.get_layout_engine().set(wspace=0.06)
         both = figure.subplots(1, 2, sharex=True, sharey=True)
         for axes, kind, title in zip(
             both, ("population", "islands"), ("one population", "islands, one for each worker"), strict=True
@@ -71,7 +72,8 @@ def draw(rows: list[dict[str, Any]]) -> None:
             axes.set_title(title)
             _draw_lines(axes, rows, kind)
         both[0].set_ylabel("time in which workers evaluate")
-        both[0].legend(title="an evaluation takes", loc="lower left", bbox_to_anchor=(0, 0.02))
+        lines, labels = both[0].get_legend_handles_labels()
+        figure.legend(lines, labels, title="an evaluation takes", loc="outside upper center", ncols=len(rows))
         FILE.parent.mkdir(exist_ok=True)
         style.save(figure, FILE)
 
@@ -84,4 +86,5 @@ def _draw_lines(axes: Axes, rows: list[dict[str, Any]], kind: str) -> None:
     axes.set_xlim(WORKERS[0], WORKERS[-1])
     axes.set_ylim(0, 1)
     axes.set_xlabel("workers, with 100 genomes each")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
