@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,11 +14,13 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evaluation import Restorable, Stateful
+from neat.evolution.borrowed_evaluators import borrow_evaluator, close_evaluators
 from neat.evolution.history import History
 from neat.evolution.islands_result import IslandsResult
-from neat.evolution.run_arguments import check_run
+from neat.evolution.run_arguments import check_goal, check_workers
 from neat.evolution.target import Solution, Target
 from neat.genome.genome import Genome, Genomes
+from neat.kernels import parallel
 from neat.population import Population
 from neat.processes.worker_processes import WorkerProcesses
 from neat.reporting.islands import IslandsReporter, check_reporters
@@ -77,6 +81,7 @@ class Islands:
             Population(_island_config(config, island), lineage=False) for island in range(islands)
         ]
         self.round = 0
+        self._token = uuid.uuid4().hex  # names its evaluators in all processes
         if checkpoint is not None:
             self._restore(read_arrays(checkpoint), checkpoint)
 
@@ -107,27 +112,21 @@ class Islands:
             ValueError: An argument is wrong, or nothing has been evaluated.
             LockedError: Another process is writing the checkpoint.
         """
-        check_run(self._make_evaluator, generations, fitness_target, solved, (), 1)
+        check_goal(generations, fitness_target, solved)
+        check_workers(workers, executor)
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
         target = _Target(fitness_target, solved)
         check_reporters(reporters)
-        self._forget_other_solutions(target)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock_if_given(file))
+            stack.callback(close_evaluators, self._token)
+            self._forget_other_solutions(target)
+            do_rounds = stack.enter_context(_open_workers(workers, executor))
             for reporter in reporters:
                 stack.callback(reporter.close)
                 reporter.start(self._histories(), generations)
             while not self._solutions() and self.generation < generations:
-                until = min((self.round + 1) * self._migrate_every, generations)
-                tasks = [
-                    _Round(self._make_evaluator, target, until, self._migrants, to_arrays(population))
-                    for population in self.populations
-                ]
-                done = list(_do_rounds(tasks, workers, executor))
-                self.populations = [_to_population(each.state) for each in done]
-                if until == (self.round + 1) * self._migrate_every:
-                    self._migrate([each.best for each in done])
-                    self.round += 1
+                self._evolve(do_rounds, target, generations)
                 if file is not None:
                     write_arrays(file, self._to_arrays())
                 for reporter in reporters:
@@ -136,6 +135,20 @@ class Islands:
             for reporter in reporters:
                 reporter.finish(result)
             return result
+
+    def _evolve(self, do_rounds: _DoRounds, target: _Target, generations: int) -> None:
+        """Evolve all islands up to the end of the round or the last generation, and let genomes migrate."""
+        end = (self.round + 1) * self._migrate_every
+        until = min(end, generations)
+        tasks = [
+            _Round(self._token, self._make_evaluator, target, until, self._migrants, to_arrays(each))
+            for each in self.populations
+        ]
+        done = list(do_rounds(tasks))
+        self.populations = [_to_population(each.state) for each in done]
+        if until == end:
+            self._migrate([each.best for each in done])
+            self.round += 1
 
     @property
     def generation(self) -> int:
@@ -149,7 +162,9 @@ class Islands:
         """Forget the solutions that an earlier call found for another target."""
         for population in self.populations:
             if population.solution is not None:
-                with _open_evaluator(self._make_evaluator, population) as evaluator:
+                with borrow_evaluator(
+                    self._token, self._make_evaluator, population.evaluator_state
+                ) as evaluator:
                     if not target.bind(evaluator).is_met_by(population.solution):
                         population.solution = None
 
@@ -252,6 +267,7 @@ class _Target(NamedTuple):
 class _Round(NamedTuple):
     """What a worker needs to evolve an island up to a generation."""
 
+    token: str
     make_evaluator: Callable[[], Any]
     target: _Target
     until: int
@@ -267,10 +283,13 @@ class _Done(NamedTuple):
     """The best genomes of the last evaluated generation, the best first."""
 
 
+_DoRounds = Callable[[Sequence[_Round]], Iterable[_Done]]
+
+
 def do_round(task: _Round) -> _Done:
     """Evolve an island up to the end of a round, and note its first solution."""
     population = _to_population(task.state)
-    with _open_evaluator(task.make_evaluator, population) as evaluator:
+    with borrow_evaluator(task.token, task.make_evaluator, population.evaluator_state) as evaluator:
         target = task.target.bind(evaluator)
         while population.generation < task.until:
             genomes, fitness, _ = population._run_generation(evaluator)
@@ -283,26 +302,17 @@ def do_round(task: _Round) -> _Done:
 
 
 @contextlib.contextmanager
-def _open_evaluator(make_evaluator: Callable[[], Any], population: Population) -> Iterator[Any]:
-    """Yield a new evaluator with the state that the island's last one had, and close it."""
-    evaluator = make_evaluator()
-    try:
-        if population.evaluator_state and isinstance(evaluator, Restorable):
-            evaluator.restore(population.evaluator_state)
-        yield evaluator
-    finally:
-        getattr(evaluator, "close", lambda: None)()
-
-
-def _do_rounds(
-    tasks: Sequence[_Round], workers: int, executor: concurrent.futures.Executor | None
-) -> Iterator[_Done]:
+def _open_workers(workers: int, executor: concurrent.futures.Executor | None) -> Iterator[_DoRounds]:
+    """Yield a function that does a round of all islands, and end the processes that do it."""
     if executor is not None:
-        return executor.map(do_round, tasks)
-    if workers == 1:
-        return map(do_round, tasks)
-    with WorkerProcesses(do_round, workers) as processes:
-        return iter(list(processes.map(tasks, [f"island {k}" for k in range(len(tasks))])))
+        yield lambda tasks: executor.map(do_round, tasks)
+    elif workers == 1:
+        yield lambda tasks: map(do_round, tasks)
+    else:
+        threads = max(1, parallel.get_threads() // workers)  # the workers share them
+        prepare = functools.partial(parallel.set_threads, threads)
+        with WorkerProcesses(do_round, workers, prepare=prepare) as processes:
+            yield lambda tasks: processes.map(tasks, [f"island {k}" for k in range(len(tasks))])
 
 
 def _to_population(state: Arrays) -> Population:
@@ -346,6 +356,10 @@ def check_islands(
         raise ValueError(f"make_evaluator: must return a new evaluator, got {quote(make_evaluator)}")
     evaluator = make_evaluator()
     try:
+        if isinstance(evaluator, Stateful) and not isinstance(evaluator, Restorable):
+            raise ValueError(
+                "make_evaluator: the evaluator has a state, but no restore() to go on in a round"
+            )
         for name in ("num_inputs", "num_outputs"):
             known = getattr(evaluator, name, None)
             if known is not None and known != getattr(config.genome, name):

@@ -25,6 +25,13 @@ def check_run(
 ) -> None:
     """Raise ValueError for the first invalid argument of `Population.run`."""
     _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
+    check_goal(generations, fitness_target, solved)
+    _check_reporters(reporters)
+    _check_count("checkpoint_every", checkpoint_every)
+
+
+def check_goal(generations: Any, fitness_target: Any, solved: Any) -> None:
+    """Raise ValueError for the first invalid one of the arguments that say when a run ends."""
     _check_count("generations", generations)
     if generations > MOST_GENERATIONS:
         raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {quote(generations)}")
@@ -32,8 +39,6 @@ def check_run(
         raise ValueError(f"fitness_target: must be a number, got {quote(fitness_target)}")
     if solved is not None:
         _check_callable("solved", solved, "must take a genome and return whether it solves the task")
-    _check_reporters(reporters)
-    _check_count("checkpoint_every", checkpoint_every)
 
 
 def check_limits(population_size: int, max_evaluations: Any, max_seconds: Any, stop: Any) -> None:
@@ -48,6 +53,16 @@ def check_limits(population_size: int, max_evaluations: Any, max_seconds: Any, s
         raise ValueError(f"max_seconds: must be a number above 0, got {quote(max_seconds)}")
     if stop is not None:
         _check_callable("stop", stop, "must take a population and return whether to stop")
+
+
+def check_workers(workers: Any, executor: Any) -> None:
+    """Raise ValueError unless this number of processes, or this executor, can do work."""
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers: must be an integer from 1, got {quote(workers)}")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor: must be a concurrent.futures.Executor, got {quote(executor)}")
+    if executor is not None and workers > 1:
+        raise ValueError(f"workers: cannot be given with executor, got {workers}")
 
 
 def _check_callable(name: str, value: Any, requirement: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from neat.config.config import Config
+from neat.evolution.run_arguments import check_workers
 from neat.study.plan import Recorder, StudyTask, make_plan
 from neat.study.runs import Key, do_runs, specs
 from neat.study.store import Store
@@ -140,12 +141,7 @@ class Study:
 
 
 def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any, retries: Any) -> None:
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers: must be an integer from 1, got {quote(workers)}")
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ValueError(f"executor: must be a concurrent.futures.Executor, got {quote(executor)}")
-    if executor is not None and workers > 1:
-        raise ValueError(f"workers: cannot be given with executor, got {workers}")
+    check_workers(workers, executor)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
         raise ValueError(f"share: must be above 0 and at most 1, got {quote(share)}")
     if timeout is not None and (

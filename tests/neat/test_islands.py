@@ -1,6 +1,7 @@
 """Islands: migration, the same results for any number of workers and after interruptions, and refused arguments."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import neat
 from neat import Islands
 from neat.support.archive import read_arrays, write_arrays
 from tests.support import study_tasks
+from tests.support.distributed_tasks import acting
 from tests.support.study_tasks import xor
 
 SMALL = {"innovation": "hashed", "population_size": 20, "seed": 3}
@@ -79,7 +81,7 @@ def test_the_best_of_other_islands_replace_the_last_children(topology):
 def test_the_best_genomes_of_an_island_migrate():
     run = islands(migrants=3)
     task = neat.islands._Round(
-        xor, neat.islands._Target(None, None), 4, 3, neat.islands.to_arrays(run.populations[0])
+        "run", xor, neat.islands._Target(None, None), 4, 3, neat.islands.to_arrays(run.populations[0])
     )
     done = neat.islands.do_round(task)
     alone = neat.Population(run.populations[0].config, lineage=False)
@@ -136,9 +138,49 @@ def test_a_criterion_gets_the_evaluator_of_the_island(tmp_path):
     same(islands().run(100, solved=has_nodes, workers=2), result)
 
 
+def test_islands_that_share_an_evaluator_have_states_of_their_own():
+    """Statistics of observations; the populations are evaluated in turn by the evaluator of this process."""
+    evaluator = acting()
+    config = neat.Config.for_task(evaluator, **SMALL)
+    made = []
+
+    def make():
+        made.append(acting())
+        return made[-1]
+
+    run = Islands(config, make, islands=3, migrate_every=2, migrants=0)
+    result = run.run(4)
+    assert len(made) == 2  # one to check the arguments
+    for population, history in zip(run.populations, result.histories, strict=True):
+        alone = neat.Population(population.config, lineage=False).run(acting(), generations=4)
+        assert np.array_equal(alone.history.generations, history.generations)
+
+
+def test_evaluators_are_closed_at_the_end():
+    open_now = []
+
+    class Open(study_tasks.Weights):
+        def __init__(self):
+            open_now.append(self)
+
+        def close(self):
+            open_now.remove(self)
+
+    Islands(config(), Open, islands=3, migrate_every=2).run(5)
+    assert not open_now
+    with ThreadPoolExecutor(2) as executor:
+        Islands(config(), Open, islands=3, migrate_every=2).run(5, executor=executor)
+    assert not open_now
+
+
 def test_one_island_is_a_population():
     result = islands(islands=1).run(5)
     assert len(result.histories[0]) == 5
+
+
+class Forgetful(study_tasks.Weights):
+    def state(self):
+        return {}
 
 
 WRONG = {
@@ -151,6 +193,9 @@ WRONG = {
     "migrants: must be an integer from 0 to 10, got 11": {"migrants": 11},
     "topology: must be ring, complete or random, got 'star'": {"topology": "star"},
     "make_evaluator: must return a new evaluator, got 3": {"make_evaluator": 3},
+    "make_evaluator: the evaluator has a state, but no restore() to go on in a round": {
+        "make_evaluator": Forgetful
+    },
     "genome.num_outputs: must be 1, as the evaluator has, got 2": {
         "config": neat.Config(genome={"num_inputs": 2, "num_outputs": 2}, innovation="hashed")
     },
@@ -184,6 +229,12 @@ def test_wrong_checkpoints_are_refused(tmp_path):
         islands(checkpoint=path)
     with pytest.raises(ValueError, match="generations: must be at least 1, got 0"):
         islands().run(0)
+    for arguments, message in (
+        ({"workers": 0}, "workers: must be an integer from 1, got 0"),
+        ({"executor": 3}, r"executor: must be a concurrent\.futures\.Executor, got 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            islands().run(1, **arguments)
     for wrong, message in (
         (3, "reporters: must be a list of reporters, got 3"),
         ([neat.reporting.Progress()], "reporters: each must be a neat.reporting.IslandsReporter"),
