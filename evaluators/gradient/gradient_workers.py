@@ -78,7 +78,10 @@ class GradientWorkers:
         return self.differentiate(Batch(*samples)).loss
 
     def differentiate(self, batch: Batch, where: str = "") -> Differentiated:
-        """Do what `differentiate_batch` does."""
+        """Add the gradients of a batch's loss to those of the parameters, and return the loss and the outputs.
+
+        Arguments and errors are those of `differentiate_batch`.
+        """
         self._check_divisible()
         if batch.weight is not None and not batch.weight.any():
             return Differentiated(0.0, None)
