@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class Batches:
         check_seed(self.seed)
         check_count("workers", self.workers, 1, MOST_WORKERS)
         for each in self.augmentations:
-            if not callable(each):
+            if not _takes_two(each):
                 raise ValueError(f"augment: expected functions of a batch and a key, got {quote(each)}")
         if isinstance(self.class_weight, str) and self.class_weight != "balanced":
             raise ValueError(
@@ -150,6 +151,19 @@ def load_samples(name: str, data: Data, like: Tensor) -> Data:
             f"{name}: expected a target for each of {len(inputs)} inputs, got shape {targets.shape}"
         )
     return inputs, targets
+
+
+def _takes_two(function: Any) -> bool:
+    """Whether something can be called with two arguments; `augmentation.shift` without its argument cannot."""
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # some functions in C have no signature
+        return True
+    return True
 
 
 class Sampler:

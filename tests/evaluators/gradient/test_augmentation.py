@@ -243,6 +243,15 @@ MISTAKES = [
         "mixup: labels: expected integers from 0 to 1, got 2",
     ),
     (lambda: Batches(augment="flip"), "augment: expected functions of a batch and a key, got 'f'"),
+    (
+        lambda: Batches(augment=augmentation.flip),
+        "augment: expected functions of a batch and a key, got <function flip",
+    ),
+    (
+        lambda: Batches(augment=[augmentation.noise(0.1), augmentation.shift]),
+        "augment: expected functions of a batch and a key, got <function shift",
+    ),
+    (lambda: Batches(augment=lambda batch: batch), "augment: expected functions of a batch and a key, got <"),
     (lambda: Batches(augment=3), "augment: expected functions of a batch and a key, got 3"),
     (
         lambda: train(Batches(augment=lambda batch, key: batch.inputs)),
