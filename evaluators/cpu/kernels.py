@@ -329,5 +329,5 @@ def _build_play_range(functions: Functions, decision: str, activations: int, agg
         getattr(actions, decision),
         decision != "scaled",
     )
-    name = f"{functions.task}-{decision}-{name_tables(activations, aggregations)}"
+    name = f"{functions.name}-{decision}-{name_tables(activations, aggregations)}"
     return specialise(_play_range, name, {"play_episodes": play_episodes}, allocates=False)

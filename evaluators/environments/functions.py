@@ -34,6 +34,11 @@ class Functions(NamedTuple):
     environment: Any
     """An environment with these functions."""
 
+    @property
+    def name(self) -> str:
+        """The name of their kernels, of which one build is kept for each number of observations."""
+        return f"{self.task}-{self.observations}"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the environment instead, since frozen functions cannot be pickled."""
         return type(self.environment).functions, (self.environment,)

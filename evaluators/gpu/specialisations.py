@@ -216,7 +216,7 @@ def _build_play(
         "PRECISION": precision,
         "IN_SHARED": in_shared,
     }
-    name = f"{functions.task}-{decision}-{build_name(in_shared, activations, aggregations)}"
+    name = f"{functions.name}-{decision}-{build_name(in_shared, activations, aggregations)}"
     arguments = (
         _INTERLEAVED,
         types.UniTuple(precision, functions.constants),
