@@ -54,8 +54,7 @@ CHOICES = {
 
 @pytest.mark.parametrize("feed_forward", [True, False], ids=["feed-forward", "recurrent"])
 @pytest.mark.parametrize("decision", CHOICES)
-@pytest.mark.parametrize("episodes", [1, 5, 19])
-@pytest.mark.parametrize("starts", ["generation", "genome"])
+@pytest.mark.parametrize(("starts", "episodes"), [("generation", 1), ("generation", 5), ("genome", 19)])
 def test_against_plain_python(decision, feed_forward, episodes, starts):
     environment, choose = CHOICES[decision]
     actions = "threshold" if decision == "threshold" else "argmax"

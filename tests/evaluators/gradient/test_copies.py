@@ -1,6 +1,7 @@
 """Copies of tensors, modules, optimisers and learners are equal, independent, and train in the same way."""
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from evaluators.gradient import Tensor, losses, nn, no_grad, optim, ppo
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.optim import schedules
 from tests.evaluators.gradient.test_nn import refuses
+from tests.support.paths import ROOT
 
 X = np.random.default_rng(0).normal(size=(12, 1, 4, 4))
 Y = np.arange(12) % 3
@@ -177,41 +179,58 @@ def test_schedules(schedule, copied):
     assert [copied(schedule)(t) for t in range(30)] == [schedule(t) for t in range(30)]
 
 
+MADE = {
+    "modules": "dropouts[4:]",
+    "parameters": "[nn.Dense(3, 4).weight, nn.Dense(3, 4).weight]",
+    "a part": "[nn.Sequential(dropouts[5])]",
+    "restore": "dropouts[5].state()",
+}
+# Forks, in each of which the streams are counted from the same number as in a new process.
+FIRST_PROCESS = """
+import os, pickle, sys
+from evaluators.gradient import nn
+for way, made in pickle.load(sys.stdin.buffer).items():
+    if os.fork() == 0:
+        dropouts = [nn.Dropout(0.5) for _ in range(6)]
+        with open(way, "wb") as file:
+            pickle.dump(eval(made), file)
+        os._exit(0)
+    assert os.wait()[1] == 0, way
+"""
 SECOND_PROCESS = """
-import pickle, sys
+import os, pickle, sys
 import numpy as np
 from evaluators.gradient import nn
-way, kept = pickle.load(sys.stdin.buffer)
-if way == "restore":
-    old = [nn.Dropout(0.5).restore(kept)]
-else:
-    old = pickle.loads(kept)
-new = [nn.Dense(3, 4).weight, *(nn.Dropout(0.5) for _ in range(6)), nn.Dense(3, 4).weight]
-drawn = [(p.data if isinstance(p, nn.Parameter) else p(np.ones((8, 8))).data).tobytes() for p in [*old, *new]]
-print(len(drawn), len(set(drawn)))
+for way in pickle.load(sys.stdin.buffer):
+    if os.fork() == 0:
+        with open(way, "rb") as file:
+            old = pickle.load(file)
+        if way == "restore":
+            old = [nn.Dropout(0.5).restore(old)]
+        new = [nn.Dense(3, 4).weight, *(nn.Dropout(0.5) for _ in range(6)), nn.Dense(3, 4).weight]
+        drawn = [
+            (p.data if isinstance(p, nn.Parameter) else p(np.ones((8, 8))).data).tobytes() for p in [*old, *new]
+        ]
+        with open(f"{way} drawn", "wb") as file:
+            pickle.dump(drawn, file)
+        os._exit(0)
+    assert os.wait()[1] == 0, way
 """
 
 
-@pytest.mark.parametrize("way", ["modules", "parameters", "a part", "restore"])
-def test_objects_from_another_process_and_new_ones_have_different_streams(way):
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The draws of objects from another process and of new ones, for each way."""
+    folder = tmp_path_factory.mktemp("streams")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for program in (FIRST_PROCESS, SECOND_PROCESS):
+        arguments = {"input": pickle.dumps(MADE), "cwd": folder, "env": environment, "timeout": 120}
+        subprocess.run([sys.executable, "-c", program], check=True, **arguments)
+    return {way: pickle.loads((folder / f"{way} drawn").read_bytes()) for way in MADE}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
+@pytest.mark.parametrize("way", MADE)
+def test_objects_from_another_process_and_new_ones_have_different_streams(way, drawn):
     """The other process counts its streams from the number at which the pickled ones started too."""
-    made = {
-        "modules": "dropouts[4:]",
-        "parameters": "[nn.Dense(3, 4).weight, nn.Dense(3, 4).weight]",
-        "a part": "[nn.Sequential(dropouts[5])]",
-        "restore": "dropouts[5].state()",
-    }[way]
-    first = (
-        "import pickle, sys; from evaluators.gradient import nn; "
-        f"dropouts = [nn.Dropout(0.5) for _ in range(6)]; made = {made}; "
-        "sys.stdout.buffer.write(pickle.dumps(made))"
-    )
-    kept = subprocess.run(
-        [sys.executable, "-c", first], stdout=subprocess.PIPE, check=True, timeout=120
-    ).stdout
-    given = pickle.dumps((way, pickle.loads(kept) if way == "restore" else kept))
-    second = subprocess.run(
-        [sys.executable, "-c", SECOND_PROCESS], input=given, stdout=subprocess.PIPE, check=True, timeout=120
-    )
-    count, distinct = map(int, second.stdout.split())
-    assert count == distinct >= 9
+    assert len(drawn[way]) == len(set(drawn[way])) >= 9

@@ -153,8 +153,7 @@ def joined(parameters, host):
     return np.concatenate([host(p).ravel() for p in parameters])
 
 
-@pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
-@pytest.mark.parametrize("decaying", [False, True], ids=["constant", "decaying"])
+@pytest.mark.parametrize(("decaying", "epsilon"), [(False, 1e-8), (True, 1e-3)], ids=["constant", "decaying"])
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_optimisers(name, decaying, epsilon, tensor, host):
     make, plain = OPTIMISERS[name]

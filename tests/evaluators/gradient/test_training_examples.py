@@ -1,11 +1,11 @@
 """The examples of training run, with less work than they do for their figures."""
 
+import importlib
+
 import matplotlib as mpl
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.processes import run_in_a_process
-from tests.support.scripts import load_file
 
 SHORTER = {
     "augmentation": ("range(8), 120, 300", "range(2), 2, 60"),
@@ -37,12 +37,9 @@ def test_a_short_form_writes_its_figure(name, tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
     path = ROOT / "examples" / f"{name}.py"
     assert len(path.read_text("utf-8").splitlines()) <= 60
-    if name == "elastic_averaging":  # its workers import the script
-        where = f"import sys\nsys.path.insert(0, {str(path.parent)!r})\nimport matplotlib\nmatplotlib.use('agg')\n"
-        run_in_a_process(f"{where}import {name}\n{name}.main(**{SHORT[name]})", tmp_path)
-    else:
-        monkeypatch.chdir(tmp_path)
-        with mpl.rc_context({"backend": "agg"}):
-            load_file(path).main(**SHORT[name])
-        assert capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(path.parent)  # from which workers import the script
+    with mpl.rc_context({"backend": "agg"}):
+        importlib.import_module(name).main(**SHORT[name])
+    assert capsys.readouterr().out
     assert (tmp_path / f"{name}.svg").stat().st_size > 10_000
