@@ -1,5 +1,7 @@
 """scikit-learn's own checks of estimators."""
 
+import itertools
+
 import pytest
 
 sklearn = pytest.importorskip("sklearn")
@@ -13,14 +15,25 @@ EXEMPT = {
     "check_sample_weight_equivalence_on_dense_data": "random",
     "check_sample_weight_equivalence_on_sparse_data": "random",
 }
-SIZE = {"generations": 20, "population_size": 40, "learn_steps": 20}
+SMALL = {"generations": 2, "population_size": 10, "learn_steps": 2}
+LARGE = {"generations": 20, "population_size": 40, "learn_steps": 20}
+# These checks ask for accuracy.
+DEMANDING = {
+    "check_class_weight_classifiers",
+    "check_classifiers_classes",
+    "check_classifiers_train",
+    "check_regressors_train",
+}
 
 
 def cases():
-    for estimator in (NEATClassifier(**SIZE), NEATRegressor(**SIZE)):
+    for make, size in itertools.product((NEATClassifier, NEATRegressor), (SMALL, LARGE)):
+        estimator = make(**size)
         for case in estimator_checks_generator(estimator, expected_failed_checks=EXEMPT, mark="xfail"):
             checked, check = getattr(case, "values", case)
             name = getattr(check, "func", check).__name__
+            if (name in DEMANDING) != (size is LARGE):
+                continue
             yield pytest.param(
                 checked, check, marks=getattr(case, "marks", ()), id=f"{type(checked).__name__}-{name}"
             )
