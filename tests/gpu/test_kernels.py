@@ -114,8 +114,10 @@ def check_compiles(kernel, in_shared, cache):
     cache.set(key, True)
 
 
-def test_optimised_code_is_the_same_for_all_gpus_of_the_older_compiler():
-    kernel = code(specialisations.score_kernel(True))
+@pytest.mark.parametrize("name", ["combine", pytest.param("score, shared", marks=pytest.mark.long)])
+def test_optimised_code_is_the_same_for_all_gpus_of_the_older_compiler(name):
+    function, *arguments = KERNELS[name]
+    kernel = code(function(*arguments))
     texts = [
         nvvm.compile_ir(kernel, fastmath=False, opt=3, arch=f"compute_{arch}").decode()
         for arch in (75, 80, 90)

@@ -172,12 +172,16 @@ with emulation(Path(sys.argv[1])):
 """
 
 
-def test_registered_functions(tmp_path):
+def test_registered_functions(request, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(ADDED)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, script, tmp_path], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, script, request.config.cache.mkdir("emulated")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     line = 1 + next(k for k, text in enumerate(ADDED.splitlines()) if "allocating" in text)
     start = f"aggregation 'allocating' cannot be compiled for a GPU: script.py, line {line}: "
