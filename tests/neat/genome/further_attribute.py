@@ -3,6 +3,7 @@
 Prints a digest of all else that a run comes to, and fails unless the time constant is treated as the other numbers are.
 """
 
+import functools
 import hashlib
 import sys
 import tempfile
@@ -30,18 +31,22 @@ SETTINGS = {
 }
 
 
+@functools.cache
+def population():
+    return evolved()
+
+
 def evolved(**settings):
-    population = neat.Population(make_config(population_size=20, **{**SETTINGS, **settings}))
-    return evolve(population, 6)
+    return evolve(neat.Population(make_config(population_size=20, **{**SETTINGS, **settings})), 6)
 
 
-def digest(population):
+def digest(run):
     known = [
         array.tobytes()
-        for name, array in population.genomes.arrays._asdict().items()
+        for name, array in run.genomes.arrays._asdict().items()
         if name != "node_time_constant"
     ]
-    return hashlib.sha256(b"".join([*known, population.history.generations.tobytes()])).hexdigest()
+    return hashlib.sha256(b"".join([*known, run.history.generations.tobytes()])).hexdigest()
 
 
 def constants(genomes):
@@ -49,7 +54,7 @@ def constants(genomes):
 
 
 def check_settings():
-    config = evolved().config
+    config = population().config
     assert config.genome.time_constant.mean == 2.0
     assert config.mutation.time_constant.power == 0.125
     assert neat.Config.from_toml(config.to_toml()) == config
@@ -66,9 +71,9 @@ def check_first_values():
 
 
 def check_mutation():
-    population = evolved()
-    assert len(np.unique(constants(population.genomes))) > len(population.genomes)
-    assert constants(population.genomes).min() >= 0.5
+    genomes = population().genomes
+    assert len(np.unique(constants(genomes))) > len(genomes)
+    assert constants(genomes).min() >= 0.5
     still = {"time_constant": {"perturb_rate": 0.0, "replace_rate": 0.0}}
     genomes = evolved(mutation=still, crossover={"average_rate": 0.0, "single_point_rate": 0.0}).genomes
     assert (constants(genomes) == 2.0).all()
@@ -94,7 +99,7 @@ def check_crossover():
 
 
 def check_distance():
-    data = evolved().genomes[0].to_dict()
+    data = population().genomes[0].to_dict()
     other = {
         **data,
         "nodes": [{**node, "time_constant": node["time_constant"] + 3} for node in data["nodes"]],
@@ -105,15 +110,15 @@ def check_distance():
 
 
 def check_files():
-    population = evolved()
+    genomes = population().genomes
     with tempfile.TemporaryDirectory() as folder:
-        neat.checkpoint.save(population, Path(folder) / "run")
+        neat.checkpoint.save(population(), Path(folder) / "run")
         loaded = neat.checkpoint.load(Path(folder) / "run")
-    np.testing.assert_array_equal(constants(loaded.genomes), constants(population.genomes))
-    for genome in population.genomes:
+    np.testing.assert_array_equal(constants(loaded.genomes), constants(genomes))
+    for genome in genomes:
         assert neat.Genome.from_dict(genome.to_dict()) == genome
         assert genome.nodes[0]["time_constant"] == float(str(constants(genome.genomes)[0]))
-    wrong = population.genomes.take([0])
+    wrong = genomes.take([0])
     wrong.arrays.node_time_constant[0] = np.nan
     try:
         wrong.check()
@@ -124,7 +129,7 @@ def check_files():
 
 
 def check_programs():
-    genomes = evolved().genomes
+    genomes = population().genomes
     networks = evaluators.compile(genomes)
     programs = networks.programs
     for g in range(len(genomes)):
@@ -139,7 +144,7 @@ def check_programs():
 
 
 def check_programs_of_a_gpu():
-    genomes = evolved().genomes
+    genomes = population().genomes
     check_device_programs(genomes, genomes)
     check_device_programs(genomes, as_compiled(genomes))
 
@@ -168,7 +173,7 @@ def check_device_programs(genomes, networks):
 
 def main(device):
     with readable_records():
-        print(digest(evolved()))
+        print(digest(population()))
         if "time_constant" in [row.name for row in schema.ATTRIBUTES]:
             if device == "cuda":
                 check_programs_of_a_gpu()
