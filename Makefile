@@ -12,13 +12,13 @@ demo: $(VENV)/installed  ## Evolve XOR and draw the run
 	$(BIN)/python -m experiments xor
 
 test: $(VENV)/installed-dev  ## Run the tests
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the versions of Python, NumPy and numba
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m smoke
 
 long: $(VENV)/installed-dev  ## Run the tests that `make test` leaves out: all kernels of a GPU, compiled and simulated, and thousands of exports
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m long
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .
@@ -39,7 +39,6 @@ kills: $(VENV)/installed-dev  ## Kill runs, studies and comparisons 200 times at
 	$(BIN)/python -m tests.campaigns.kills
 
 cluster-kills: $(VENV)/installed-dev  ## Kill workers of a Ray cluster and remove its nodes, 30 times at random moments
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
 	$(BIN)/python -m tests.campaigns.cluster_kills
 
 gpu: $(VENV)/installed-gpu  ## On a machine with an NVIDIA GPU: the tests that need one, and what it makes of a population
