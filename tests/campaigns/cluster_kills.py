@@ -78,10 +78,14 @@ class Losses:
         return timer
 
 
-def campaign(losses, seed=0):
-    """Run the campaign; return the numbers of workers that were killed and of nodes that were removed."""
+def campaign(cluster, node, losses, seed=0):
+    """Run the campaign on a cluster of two nodes, of which `node` is the second and may be gone afterwards.
+
+    Returns:
+        The numbers of workers that were killed and of nodes that were removed.
+    """
     alone, expected, spread = tasks.slow(), population(), population()
-    with two_nodes() as (cluster, node), Distributed(tasks.slow, cluster="auto") as distributed:
+    with Distributed(tasks.slow, cluster="auto") as distributed:
         trouble = Losses(cluster, node, distributed, seed)
         for generation in range(2 * losses + 1):
             if generation % 2 == 0:  # as few workers as are left
@@ -110,7 +114,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if is_inside():
-        killed, removed = campaign(options.losses, options.seed)
+        with two_nodes() as (cluster, node):
+            killed, removed = campaign(cluster, node, options.losses, options.seed)
         print(f"{killed} workers killed, {removed} nodes removed and added: the same bytes")
         return
     if missing():
