@@ -14,13 +14,10 @@ pytest.importorskip("numba_cuda")
 
 SHORT = (
     "learned, recurrent",
-    "squared_error, 4 samples",
-    "cross_entropy, 3 classes",
     "several threads for a network",
     "a warp for a network, in pieces",
     "recurrent networks",
     "weighted cross_entropy",
-    "CartPole",
     "TMaze",
 )
 
@@ -55,6 +52,6 @@ def test_a_kernel_computes_what_the_cpu_does(name, simulated):
         np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5, err_msg=key)
 
 
-@pytest.mark.parametrize("file", ["in_simulator.py", "in_simulator_memory.py"])
-def test_launchers(file):
-    simulate("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"tests/gpu/{file}")
+def test_launchers():
+    files = "tests/gpu/in_simulator.py", "tests/gpu/in_simulator_memory.py"
+    simulate("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files)
