@@ -113,7 +113,7 @@ def test_overwriting_deletes_what_the_earlier_run_wrote_and_nothing_else():
         "summary.txt",
         "a",
     )
-    line = ["xor", "--runs", "2", "--schemes", *FEW, "--output", "out", "--overwrite"]
+    line = ["xor", "--schemes", *FEW, "--output", "out", "--overwrite"]
     assert main(line) == 0
     assert "champion-default-pairing.svg" in contents("out")
     for name in theirs:

@@ -24,9 +24,10 @@ def test_launches_on_a_stand_in_for_the_driver(request, tmp_path):
     path = os.pathsep.join([str(tmp_path), os.environ.get("LD_LIBRARY_PATH", "")])
     environment = {**os.environ, "LD_LIBRARY_PATH": path}
     folder = request.config.cache.mkdir("emulated")
-    for possible in ({"compiled", "found"}, {"found"}):  # the second process finds the builds on disk
+    # The second process finds the builds on disk.
+    for part, possible in (("all", {"compiled", "found"}), ("builds", {"found"})):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.gpu.on_driver", str(folder)],
+            [sys.executable, "-m", "tests.gpu.on_driver", str(folder), part],
             env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -59,6 +59,7 @@ def test_episodes_with_scratch_in_device_memory(emulated, monkeypatch):  # noqa:
     check_alike("CartPole")
 
 
+@pytest.mark.long  # XOR is in test_kernels.py
 def test_a_whole_run_has_the_same_champion(emulated):  # noqa: F811
     check_same_champion("CartPole")
 
@@ -117,7 +118,12 @@ def helped(state, action, constants, random):
     ("function", "line", "reason"),
     [
         (drawn, drawn.__code__.co_firstlineno + 2, "NumPy's random numbers do not follow the run's seed"),
-        (uniformly_drawn, uniformly_drawn.__code__.co_firstlineno + 1, "NumPy's random numbers do not"),
+        pytest.param(
+            uniformly_drawn,
+            uniformly_drawn.__code__.co_firstlineno + 1,
+            "NumPy's random numbers do not",
+            marks=pytest.mark.long,
+        ),
         (tried, tried.__code__.co_firstlineno + 2, "AttributeError: "),
         (helped, helped.__code__.co_firstlineno - 3, "NumPy's random numbers do not follow the run's seed"),
     ],
