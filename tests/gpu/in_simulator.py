@@ -29,8 +29,8 @@ def supervised(count=30, feed_forward=True):
 
 def test_scratch_in_device_memory(monkeypatch):
     """If networks are too large for shared memory, a block handles several of their slices."""
-    evaluator, batch = supervised(70, feed_forward=False)
-    rollout, players = evaluators.Rollout(Walk(time_limit=5), episodes=2, device="cuda"), genomes(40, (1, 3))
+    evaluator, batch = supervised(40, feed_forward=False)
+    rollout, players = evaluators.Rollout(Walk(time_limit=5), episodes=2, device="cuda"), genomes(20, (1, 3))
     networks = evaluators.compile(batch, "cuda")
     expected = evaluator(batch), rollout(players), networks.activate(numbers(6, 3))
     monkeypatch.setattr(ARRAYS, "shared_bytes", 0)
@@ -134,19 +134,19 @@ def test_a_user_defined_function_is_called_for_parts_when_memory_is_short(monkey
             raise MemoryError("full")
         return fitness(outputs, targets)
 
-    batch = genomes(30, (3, 2), feed_forward=False)
+    batch = genomes(12, (3, 2), feed_forward=False)
     data = numbers(6, 3), numbers(6, 2)
     own = evaluators.Supervised(*data, fitness=fitness, device="cuda")
     expected = own(batch)
-    assert sizes == [30]
+    assert sizes == [12]
     np.testing.assert_array_equal(
         evaluators.Supervised(*data, fitness=greedy, device="cuda")(batch), expected
     )
     assert max(sizes[1:]) <= 5
-    monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 10_000)
+    monkeypatch.setattr(ARRAYS, "free_bytes", lambda: 4_000)
     sizes.clear()
     np.testing.assert_array_equal(own(batch), expected)
-    assert len(sizes) > 2 and sum(sizes) == 30
+    assert len(sizes) > 2 and sum(sizes) == 12
 
 
 def test_pieces_are_added_in_the_same_order_for_one_genome_and_for_several():
