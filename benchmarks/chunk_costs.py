@@ -12,6 +12,7 @@ import neat
 from benchmarks.simulated_cluster import Costs
 
 CHUNKS = 1000
+BUSY_SLOTS = 8
 REFERENCES = 1000
 
 
@@ -37,20 +38,26 @@ def make_clock() -> Any:
 
 
 def measure_chunk(repeats: int = 3) -> Costs:
-    """Return the costs of chunks of one genome, which one worker with one slot evaluates one after the other."""
+    """Return the costs of a chunk: the computations while driver and worker are busy, the delay while they are not."""
+    driver, worker, _ = _measure_chunks(BUSY_SLOTS, repeats)
+    idle_driver, idle_worker, whole = _measure_chunks(1, repeats)
+    return Costs(driver, worker, max(0.0, whole - idle_driver - idle_worker), _measure_look())
+
+
+def _measure_chunks(slots: int, repeats: int) -> list[float]:
+    """Return the CPU seconds of driver and worker and the seconds of the clock, for each chunk of one genome."""
     genomes = make_genomes(2, CHUNKS)
-    spent: list[
-        tuple[float, float, float]
-    ] = []  # by the driver, by the worker, and by the clock, for each chunk
-    with evaluators.Distributed(make_clock, cluster="auto", workers=1, chunk_size=1) as distributed:
+    spent = []
+    with evaluators.Distributed(
+        make_clock, cluster="auto", workers=1, slots_per_worker=slots, chunk_size=1
+    ) as distributed:
         distributed(genomes)
         for _ in range(repeats):
             begun = time.process_time(), time.perf_counter()
             clock = distributed(genomes)
             driver, whole = time.process_time() - begun[0], time.perf_counter() - begun[1]
             spent.append((driver / CHUNKS, np.ptp(clock) / (CHUNKS - 1), whole / CHUNKS))
-    driver, worker, whole = np.median(spent, axis=0).tolist()
-    return Costs(driver, worker, max(0.0, whole - driver - worker), _measure_look())
+    return np.median(spent, axis=0).tolist()
 
 
 def _measure_look() -> float:

@@ -35,17 +35,17 @@ ISLANDS = 40  # that are measured
 MEMORY = 3_000_000_000  # bytes of a node's object store, which holds 10⁶ genomes
 
 
-def wait(steps: int, network: evaluators.Network) -> float:
+def wait(steps: int, seconds: float, network: evaluators.Network) -> float:
     """Return the fitness in an environment whose steps do not use the CPU while they wait."""
     total = 0.0
     for step in range(steps):
-        time.sleep(STEP)
+        time.sleep(seconds)
         total += float(network.activate([step / steps])[0])
     return total
 
 
-def make_waiting(steps: int) -> evaluators.PerGenome:
-    return evaluators.PerGenome(functools.partial(wait, steps))
+def make_waiting(steps: int, seconds: float = STEP) -> evaluators.PerGenome:
+    return evaluators.PerGenome(functools.partial(wait, steps, seconds))
 
 
 def count_nodes(genomes: neat.Genomes) -> np.ndarray:
@@ -74,10 +74,7 @@ def measure_waiting(slots: int, steps: int, costs: Costs, repeats: int) -> dict[
     """Return what genomes that wait take, measured and simulated."""
     workers, each = PLACES[slots]
     genomes, make = make_genomes(1, STEPS[steps] * slots), functools.partial(make_waiting, steps)
-    alone, few = make(), genomes.part(0, 64)
-    begun, whole = time.process_time(), median_seconds(lambda: alone(few), 1)
-    compute = (time.process_time() - begun) / (2 * len(few))
-    evaluation = Evaluation(whole / len(few) - compute, compute)
+    evaluation = measure_alone(steps, genomes.part(0, 64))
     with evaluators.Distributed(make, cluster="auto", workers=workers, slots_per_worker=each) as distributed:
         while distributed.status.workers < workers:
             distributed(genomes.part(0, slots))
@@ -91,6 +88,14 @@ def measure_waiting(slots: int, steps: int, costs: Costs, repeats: int) -> dict[
         "measured": measured,
         "simulated": simulated,
     }
+
+
+def measure_alone(steps: int, genomes: neat.Genomes) -> Evaluation:
+    """Return what a genome takes in this process; it computes without a pause, as a busy core does."""
+    waiting, computing = make_waiting(steps), make_waiting(steps, 0.0)
+    whole = median_seconds(lambda: waiting(genomes), 1) / len(genomes)
+    compute = median_seconds(lambda: computing(genomes), 9) / len(genomes)
+    return Evaluation(whole - compute, compute, steps)
 
 
 def measure_driver(count: int) -> dict[str, float]:

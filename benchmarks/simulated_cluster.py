@@ -1,8 +1,8 @@
 """A cluster in simulated time, to which the library's own loop hands out the library's own chunks.
 
 The driver and each slot do one thing at a time. The driver spends half of a chunk's cost when it hands the chunk out,
-and half when it receives the answer. A slot first waits, as slow simulators do, and then computes. On shared cores,
-whoever wants to compute takes the core that is free first.
+and half when it receives the answer. A slot waits and computes in turn, as slow simulators do. On shared cores, the
+driver goes first, and then the chunk that has waited for a core the longest.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
+import math
 from types import SimpleNamespace
 from typing import NamedTuple
 from unittest import mock
@@ -45,6 +46,8 @@ class Evaluation(NamedTuple):
     wait: float
     """In which the core is free."""
     compute: float
+    steps: int = 1
+    """In each of which it first waits and then computes."""
 
 
 class SimulatedCluster:
@@ -69,7 +72,9 @@ class SimulatedCluster:
         self._cores = (
             None if cores is None else [0.0] * cores
         )  # when each is free; a heap, as are the next two
-        self._waiting: list[tuple[float, int]] = []  # when a chunk will compute, and its key
+        self._waiting: list[
+            tuple[float, int, int, int]
+        ] = []  # when a chunk will compute, key, steps left, steps
         self._computed: list[tuple[float, int]] = []  # when its answer arrives, and its key
         self._chunks: dict[int, tuple[float, int]] = {}  # when it was handed out, and its genomes, by its key
         self._keys = itertools.count()
@@ -81,9 +86,10 @@ class SimulatedCluster:
         """Hand out a chunk."""
         self._occupy_driver(self._costs.driver / 2)
         key = next(self._keys)
-        ready = self.now + self._costs.delay / 2 + (end - begin) * self._evaluation.wait
-        heapq.heappush(self._waiting, (ready, key))
         self._chunks[key] = self.now, end - begin
+        # With a core for each slot, one step is as good as many.
+        steps = 1 if self._cores is None else (end - begin) * self._evaluation.steps
+        self._wait_to_compute(self.now + self._costs.delay / 2, key, steps, steps)
         self.idle_slots -= 1
         return key
 
@@ -91,7 +97,7 @@ class SimulatedCluster:
         """Return the answers that have arrived, at least one."""
         self._occupy_driver(self._costs.look * len(self._chunks))
         while not self._computed or self._computed[0][0] > self.now:
-            if self._waiting and not (self._computed and self._computed[0][0] <= self._waiting[0][0]):
+            if self._next_start() < (self._computed[0][0] if self._computed else math.inf):
                 self._compute_next()
             else:
                 self.now = self._computed[0][0]
@@ -111,15 +117,31 @@ class SimulatedCluster:
         return Event(key, answer)
 
     def _occupy_driver(self, seconds: float) -> None:
-        while self._waiting and self._waiting[0][0] <= self.now:
+        while self._next_start() <= self.now:
             self._compute_next()
         self.now = self._occupy_core(self.now, seconds)
 
+    def _wait_to_compute(self, start: float, key: int, left: int, steps: int) -> None:
+        """Let a chunk begin the first of the steps that are left."""
+        wait = self._chunks[key][1] * self._evaluation.wait / steps
+        heapq.heappush(self._waiting, (start + wait, key, left, steps))
+
+    def _next_start(self) -> float:
+        """Return when the next chunk can compute; infinity if none waits for that."""
+        if not self._waiting:
+            return math.inf
+        ready = self._waiting[0][0]
+        return ready if self._cores is None else max(ready, self._cores[0])
+
     def _compute_next(self) -> None:
         """Let the chunk compute that wants to first."""
-        ready, key = heapq.heappop(self._waiting)
-        seconds = self._costs.worker + self._chunks[key][1] * self._evaluation.compute
-        heapq.heappush(self._computed, (self._occupy_core(ready, seconds) + self._costs.delay / 2, key))
+        ready, key, left, steps = heapq.heappop(self._waiting)
+        compute = self._costs.worker + self._chunks[key][1] * self._evaluation.compute
+        end = self._occupy_core(ready, compute / steps)
+        if left > 1:
+            self._wait_to_compute(end, key, left - 1, steps)
+        else:
+            heapq.heappush(self._computed, (end + self._costs.delay / 2, key))
 
     def _occupy_core(self, time: float, seconds: float) -> float:
         """Return when a computation ends that could begin at a time."""
