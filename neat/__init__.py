@@ -9,6 +9,7 @@ from neat import activations, plot, reporting  # noqa: E402
 from neat.config.config import Config  # noqa: E402
 from neat.config.models import GenomeConfig  # noqa: E402
 from neat.evolution.result import Result  # noqa: E402
+from neat.evolution.target import SpeciesChampions  # noqa: E402
 from neat.genome.genome import Genome, GenomeError, Genomes  # noqa: E402
 from neat.genome.layers import Layer  # noqa: E402
 from neat.io import checkpoint, neat_python  # noqa: E402
@@ -28,6 +29,7 @@ __all__ = [
     "Layer",
     "Population",
     "Result",
+    "SpeciesChampions",
     "Study",
     "StudyTask",
     "activations",

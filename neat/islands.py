@@ -294,7 +294,9 @@ def do_round(task: _Round) -> _Done:
         while population.generation < task.until:
             genomes, fitness, _ = population._run_generation(evaluator)
             if population.solution is None:
-                population.solution = target.find_solution(genomes, fitness)
+                population.solution = target.find_solution(
+                    genomes, fitness, population.history, population.parent_species
+                )
         if isinstance(evaluator, Stateful):
             population.evaluator_state = evaluator.state()
     order = np.argsort(-fitness, kind="stable")[: task.most]

@@ -139,7 +139,7 @@ class Population(GenerationStep):
                 it and its optional members: a state for checkpoints, validation by new trials, learned weights.
             generations: The total number of generations, those before a checkpoint included.
             fitness_target: Stop after a generation whose best fitness reaches this.
-            solved: Stop after a generation for whose champion this returns True.
+            solved: Stop after a generation for whose champion this returns True; see also `SpeciesChampions`.
             reporters: Objects with the methods of `ReporterLike`, such as a `neat.reporting.Reporter`, called after
                 each generation.
             checkpoint: The file to which the newest state is written.
@@ -185,7 +185,9 @@ class Population(GenerationStep):
                 evaluator.restore(self.evaluator_state)
             while stopped_by is None:
                 genomes, fitness, timings = self._run_generation(evaluator)
-                self.solution = ending.target.find_solution(genomes, fitness)
+                self.solution = ending.target.find_solution(
+                    genomes, fitness, self.history, self.parent_species
+                )
                 stopped_by = ending.find_after(self)
                 for reporter in reporters:
                     reporter.generation(self, timings)

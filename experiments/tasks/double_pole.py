@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.tasks.control import Control
 from experiments.tasks.experiment import Published
+from neat import SpeciesChampions
 
 if TYPE_CHECKING:
     from evaluators import Rollout
@@ -85,7 +86,11 @@ class DoublePole(Control):
         return getattr(DoublePole, self.constants)(self.velocities, **changes)
 
     def solved(self, evaluator: Rollout) -> Callable[[Genome], bool]:
-        """Return a criterion: the champion balances long enough and, without velocities, from enough starts."""
+        """Return a criterion: a champion balances long enough and, without velocities, from enough starts.
+
+        Without velocities, champions of species are asked about in turn, because the fittest genome can balance
+        steadily from one start and fail from others.
+        """
         if self.velocities:
             return lambda champion: bool(evaluator.play(champion, 1).length[0, 0] >= SOLUTION_STEPS)
 
@@ -97,7 +102,7 @@ class DoublePole(Control):
                 and self._count_starts(champion) >= _SOLUTION_STARTS
             )
 
-        return is_solved
+        return SpeciesChampions(is_solved)
 
     def measures(self, champion: Genome, evaluator: Rollout) -> dict[str, float]:
         """Return from how many of 625 starts the champion balances for 1,000 steps, and the steps so far."""

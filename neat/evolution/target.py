@@ -1,4 +1,4 @@
-"""Define when a run is solved: by the fitness of a generation's champion, or by a function of the champion."""
+"""Define when a run is solved: by the fitness of a generation's champion, or by a function of a genome."""
 
 from __future__ import annotations
 
@@ -7,17 +7,79 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neat.evolution.history import History
 from neat.genome.genome import Genome, Genomes
+from neat.support.messages import quote
 
 
 class Solution(NamedTuple):
-    """A champion that met the target of a run."""
+    """A genome that met the target of a run."""
 
     genome: Genome
     fitness: float
     """The fitness in its generation."""
     fitness_target: float | None
     """The fitness target that it reached; None if only the function `solved` returned True."""
+
+
+class SpeciesChampions:
+    """A criterion for `Population.run(solved=…)` that asks about the champions of all species in turn.
+
+    In each generation, it asks a function about one champion: that of the best species that has become fitter than ever
+    since it was last asked about, or of the best species if there is none. The source of the original NEAT chooses so.
+
+    Without it, a run asks about the champion of the generation. If the function refuses it although it is the fittest,
+    copies of it stay champion, and no other genome is asked about.
+
+    Args:
+        is_solved: Takes a genome, and returns whether it solves the task.
+
+    Raises:
+        ValueError: `is_solved` is not callable.
+    """
+
+    def __init__(self, is_solved: Callable[[Genome], bool]) -> None:
+        if not callable(is_solved):
+            raise ValueError(
+                f"is_solved: must take a genome and return whether it solves the task, got {quote(is_solved)}"
+            )
+        self._is_solved = is_solved
+        self._follow(None)
+
+    def __call__(self, genome: Genome) -> bool:
+        """Return what the function returns for a genome."""
+        return self._is_solved(genome)
+
+    def choose_species(self, history: History) -> int:
+        """Return the position in `history.last_species` of the species whose champion to ask about.
+
+        All state follows from the history, so that a resumed run asks about the same champions.
+        """
+        if history is not self._history:
+            self._follow(history)
+        rows = history.species[self._rows_read :]
+        self._rows_read += len(rows)
+        for generation in np.split(rows, np.flatnonzero(np.diff(rows["generation"])) + 1):
+            chosen = self._choose_in(generation)
+        return chosen
+
+    def _follow(self, history: History | None) -> None:
+        self._history = history
+        self._rows_read = 0
+        self._records: dict[int, float] = {}  # the best fitness so far by the species' id
+        self._improved: set[int] = set()  # species that have improved since they were last asked about
+
+    def _choose_in(self, species: np.ndarray) -> int:
+        """Return the position of the species to ask about in the rows of a generation."""
+        ids = species["id"].tolist()
+        for species_id, fitness in zip(ids, species["best"].tolist(), strict=True):
+            if fitness > self._records.get(species_id, -np.inf):
+                self._records[species_id] = fitness
+                self._improved.add(species_id)
+        by_fitness = np.argsort(-species["best"], kind="stable").tolist()
+        chosen = next((position for position in by_fitness if ids[position] in self._improved), by_fitness[0])
+        self._improved.discard(ids[chosen])
+        return chosen
 
 
 class Target(NamedTuple):
@@ -32,13 +94,28 @@ class Target(NamedTuple):
             return True
         return self.solved is not None and bool(self.solved(genome))
 
-    def find_solution(self, genomes: Genomes, fitness: np.ndarray) -> Solution | None:
-        """Return the generation's champion as a Solution if it meets the target. `fitness` has shape (genomes,)."""
-        champion = int(np.argmax(fitness))
-        if not self.is_reached_by(genomes[champion], fitness[champion]):
+    def find_solution(
+        self, genomes: Genomes, fitness: np.ndarray, history: History, species: np.ndarray
+    ) -> Solution | None:
+        """Return the genome of a generation that meets the target as a Solution, or None.
+
+        It is the generation's champion, or the one that `SpeciesChampions` asks about.
+
+        Args:
+            genomes: The generation.
+            fitness: float64 (P,), its fitness.
+            history: The history up to this generation.
+            species: int64 (P,), the position of each genome's species in `history.last_species`.
+        """
+        asked = champion = int(np.argmax(fitness))
+        if self.fitness is not None and fitness[champion] >= self.fitness:
+            return Solution(genomes[champion], float(fitness[champion]), self.fitness)
+        if isinstance(self.solved, SpeciesChampions):
+            chosen = self.solved.choose_species(history)
+            asked = int(np.argmax(np.where(species == chosen, fitness, -np.inf)))
+        if self.solved is None or not self.solved(genomes[asked]):
             return None
-        reached = self.fitness is not None and bool(fitness[champion] >= self.fitness)
-        return Solution(genomes[champion], float(fitness[champion]), self.fitness if reached else None)
+        return Solution(genomes[asked], float(fitness[asked]), None)
 
     def is_met_by(self, solution: Solution | None) -> bool:
         """Whether an earlier solution reached exactly this fitness target, or `solved` returns True for it."""

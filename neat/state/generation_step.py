@@ -35,6 +35,8 @@ class GenerationStep(RunState):
     Attributes:
         parent_fitness: float64 (P,), the fitness of the generation before, -inf where it was invalid. NaN before the
             first step of this object.
+        parent_species: int64 (P,), the species of each genome of the generation before, as the position of its row in
+            `history.last_species`. Undefined before the first step of this object.
     """
 
     def __init__(self, config: Config, workers: parallel.Workers | None = None) -> None:
@@ -46,7 +48,7 @@ class GenerationStep(RunState):
         self._speciation = to_record(config.speciation)
         self._stagnation = to_record(config.stagnation)
         self._offspring_maker = OffspringMaker(self._run_settings, size)
-        self._species_of = np.empty(size, np.int64)
+        self.parent_species = np.empty(size, np.int64)
         self.parent_fitness = np.full(size, np.nan)
 
     @property
@@ -80,7 +82,7 @@ class GenerationStep(RunState):
         if self.lineage is not None:
             best = int(champion) if is_better else None
             self.lineage.add_champions(valid_fitness, best, scored)
-        membership = Membership(self.species.id, self.species.founded, self._species_of)
+        membership = Membership(self.species.id, self.species.founded, self.parent_species)
         offspring = self._allocate_offspring(valid_fitness, ranking)
         self._append_history(ranking, valid_fitness[champion], summary, offspring)
         self.threshold = speciation.adjusted_threshold(self.threshold, len(ranking.best), self.config)
@@ -94,7 +96,7 @@ class GenerationStep(RunState):
 
         Returns the Ranking, and the (mean, standard deviation, median, number) of all valid fitness values.
         """
-        arrays, species_of = self._genes, self._species_of
+        arrays, species_of = self._genes, self.parent_species
         id_, founded, improved, record, representative = self.species
         rule, threshold = self._speciation, speciation.threshold_as_float32(self.threshold)
         arguments = arrays, representative, rule, threshold, species_of
