@@ -34,6 +34,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("survival 0.4", {"reproduction": {"survival_rate": 0.4}}),
     ("mate-only 0.2", {"reproduction": {"mate_only_rate": 0.2}}),
     ("no averaging crossover", {"crossover": {"average_rate": 0.0}}),
+    ("disabled genes stay so in 90 %, not 75 %", {"crossover": {"disable_rate": 0.9}}),
     ("equal parents both give genes", {"crossover": {"equal_fitness": "both"}}),
     ("one structural mutation, weights mutate too", {"mutation": {"structural": "one"}}),
     ("structural mutations independent", {"mutation": {"structural": "all"}}),

@@ -98,9 +98,12 @@ def test_the_page_on_gpus():
 
 
 def test_the_environment_of_the_page_on_control(tmp_path, monkeypatch, capsys):
-    first, gymnasium_example = blocks("docs/control.md")
+    first, gymnasium_example, generalisation = blocks("docs/control.md")
     (environment,) = blocks("docs/environment.md")
-    exec(first, {})
+    namespace = {}
+    exec(first, namespace)
+    exec(generalisation, namespace)
+    assert namespace["result"].generations == 3
     assert float(capsys.readouterr().out) == 500
     (tmp_path / "thermostat.py").write_text(environment, "utf-8")
     assert len(environment.strip().splitlines()) < 50
