@@ -7,6 +7,7 @@ import pytest
 from experiments.__main__ import main
 from experiments.studies import command
 from experiments.studies.plan_file import StudyPlan, load_plan, make_study, parse_factor
+from tests.support.paths import ROOT
 
 PLAN = """
 seeds = 2
@@ -58,6 +59,13 @@ def test_a_plan_is_a_grid_of_arms_on_experiments(plan, tmp_path):
     assert bits.needs["genome"]["initial_connections"] == "none"
     assert bits.make_evaluator().num_inputs == 3
     assert made.limits == {"xor": 40, "3 bits": 40}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "studies").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_plans_of_the_docs_can_be_run(path):
+    assert make_study(load_plan(path), "cpu", path.parent).plan.arms
 
 
 def test_the_command_runs_resumes_and_shares(plan, tmp_path, capsys):
