@@ -40,5 +40,9 @@ def test_a_study_in_a_log(workers, tmp_path, monkeypatch, capsys):
     shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("run ")]
     assert shown[-1].startswith("run 3/3  solved ")
     assert ("  generation 2/2  " in shown[-1]) == (workers == 1)
-    assert main(["xor", "--runs", "3", *short, "--output", "b", "--quiet"]) == 0
+
+
+def test_a_quiet_study_shows_no_progress(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["xor", "--runs", "3", "--generations", "2", "--population-size", "20", "--quiet"]) == 0
     assert "run 3/3" not in capsys.readouterr().out
