@@ -12,6 +12,7 @@ from typing import Any
 
 from evaluators.checks import check_count
 from evaluators.gradient.checks import check_non_negative
+from neat.support.messages import quote
 
 Schedule = Callable[[int], float]
 
@@ -19,6 +20,11 @@ Schedule = Callable[[int], float]
 def check_rate(rate: Any, where: str = "") -> float:
     """Return a rate as Python's float; ValueError, whose message ends with `where`, unless it is finite and >= 0."""
     return check_non_negative("learning_rate", rate, where)
+
+
+def _check_schedule(schedule: Any) -> None:
+    if not callable(schedule):
+        raise ValueError(f"schedule: expected one such as schedules.constant(0.1), got {quote(schedule)}")
 
 
 def constant(rate: float) -> Schedule:
@@ -34,7 +40,7 @@ def step(rate: float, every: int, factor: float = 0.1) -> Schedule:
     """Return the schedule rate · factor^floor(t / every)."""
     rate = check_rate(rate)
     check_count("every", every)
-    return functools.partial(_step, rate, every, factor)
+    return functools.partial(_step, rate, every, check_non_negative("factor", factor))
 
 
 def _step(rate: float, every: int, factor: float, t: int) -> float:
@@ -54,6 +60,7 @@ def _cosine(rate: float, length: int, final: float, t: int) -> float:
 
 def warm_up(schedule: Schedule, length: int, base: float) -> Schedule:
     """Return `schedule` with a linear rise from `base` as its first `length` steps (Goyal et al. 2017, 2.2)."""
+    _check_schedule(schedule)
     base = check_rate(base)
     check_count("length", length)
     return functools.partial(_warm_up, schedule, length, base, check_rate(schedule(length)))
@@ -65,6 +72,7 @@ def _warm_up(schedule: Schedule, length: int, base: float, target: float, t: int
 
 def by_epoch(schedule: Schedule, steps_per_epoch: int) -> Schedule:
     """Return a schedule of steps from a schedule of epochs."""
+    _check_schedule(schedule)
     check_count("steps_per_epoch", steps_per_epoch)
     return functools.partial(_by_epoch, schedule, steps_per_epoch)
 

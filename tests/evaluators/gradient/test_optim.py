@@ -423,6 +423,12 @@ MISTAKES = [
     (lambda: optim.Adam([P], "fast"), "learning_rate: expected a finite number of at least 0, got 'fast'"),
     (lambda: schedules.cosine(-1.0, 10), "learning_rate: expected a finite number of at least 0, got -1.0"),
     (lambda: schedules.step(1.0, 0), "every: expected an integer from 1 to"),
+    (lambda: schedules.step(1.0, 1, -0.1), "factor: expected a finite number of at least 0, got -0.1"),
+    (
+        lambda: schedules.warm_up(0.1, 5, 0.01),
+        "schedule: expected one such as schedules.constant(0.1), got 0.1",
+    ),
+    (lambda: schedules.by_epoch(0.1, 5), "schedule: expected one such as schedules.constant(0.1), got 0.1"),
     (lambda: optim.SGD([], 0.1), "parameters: expected at least one tensor, and nothing else"),
     (lambda: optim.SGD([np.ones(2)], 0.1), "parameters: expected at least one tensor, and nothing else"),
     (lambda: optim.SGD([P, P], 0.1), "parameters: one is given twice"),
