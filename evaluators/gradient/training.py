@@ -87,7 +87,7 @@ def fit(
             is called with `sample_weights`, and returns Σ w l / Σ w.
         optimiser: An optimiser of the model's parameters.
         epochs: Total number of passes through the data, including those before resuming.
-        batches: Size, order, augmentation and weights of the batches.
+        batches: Size, order, augmentation and weights of the batches, and the processes that share each.
         validation: Inputs and targets on which the loss is measured after each epoch.
         test: Inputs and targets on which the loss is measured once, at the end.
         score: A further measure of outputs and targets, for training, validation and test; see `metrics`.
@@ -102,6 +102,7 @@ def fit(
             number, or a gradient is not finite. The message then names the step, and the layer with the first number
             that is not finite or the parameter; within `check_operations`, it names the operation and your line.
         CheckpointError: The checkpoint is damaged, or belongs to other training.
+        RuntimeError: A part of a batch lost its worker process in every attempt.
     """
     _check_arguments(model, loss, optimiser, epochs, batches, validation, score, patience)
     checkpoint = check_checkpoint(checkpoint, resume)
