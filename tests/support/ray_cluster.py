@@ -34,12 +34,15 @@ def run_in_namespace(module, *arguments, timeout=240):
     Returns:
         The completed process, with its output as text.
     """
-    # As process 1 of a namespace of processes, the shell takes all others along when it ends.
-    line = 'ip link set lo up && mount -t proc proc /proc && "$0" -m "$@"'
+    # As process 1 of a namespace of processes, the shell takes all others along when it ends. In /tmp/ray, Ray notes
+    # the address of the cluster that started last.
+    mounts = "mount -t proc proc /proc && mkdir -p /tmp/ray && mount -t tmpfs tmpfs /tmp/ray"
+    line = f'ip link set lo up && {mounts} && "$0" -m "$@"'
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",  # 15 otherwise, with which workers starve beside other tests
         "BATCHNEAT_NAMESPACE": "1",
     }
     return subprocess.run(
