@@ -3,6 +3,8 @@
 import pytest
 
 from evaluators.pictures import film
+from neat import plot
+from neat.support.files import write_atomically
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -11,4 +13,17 @@ def few_frames():
     choose = film.choose_steps
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(film, "choose_steps", lambda start, stop, most: choose(start, stop, min(most, 5)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """Write empty pictures of runs, for tests of all else; drawing takes most of the time of a short run."""
+
+    def write_empty(shown, path, *arguments, **options):
+        write_atomically(path, b"<svg/>")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fitness", "species", "topology"):
+            patch.setattr(plot, name, write_empty)
         yield

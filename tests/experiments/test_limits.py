@@ -9,6 +9,8 @@ import pytest
 from experiments.__main__ import main
 from tests.support.processes import refused
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PARITY = ["parity", "--bits", "3", "--population-size", "20", "--quiet"]
 
 

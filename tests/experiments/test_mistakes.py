@@ -10,6 +10,8 @@ import pytest
 from experiments.__main__ import main
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(autouse=True)
 def in_empty_folder(tmp_path, monkeypatch):
