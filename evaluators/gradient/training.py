@@ -76,9 +76,8 @@ def fit(
 ) -> Fitted:
     """Train a model, and leave it in evaluation mode.
 
-    Each epoch divides the samples into batches in a random order, drawn from the seed of `batches`; the last batch may
-    be smaller. A last batch of one sample joins the batch before it if batch normalisation would see a single value per
-    channel.
+    Each epoch divides the samples into batches in a random order, drawn from the seed of `batches`. A last batch of one
+    sample joins the batch before it if batch normalisation would see a single value per channel.
 
     Args:
         model: The model; training takes place on the device of its parameters.
