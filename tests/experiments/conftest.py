@@ -10,9 +10,8 @@ from neat.support.files import write_atomically
 @pytest.fixture(scope="package", autouse=True)
 def few_frames():
     """Films have a few frames; tests/evaluators/pictures checks whole ones."""
-    choose = film.choose_steps
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(film, "choose_steps", lambda start, stop, most: choose(start, stop, min(most, 5)))
+        patch.setattr(film.Film, "most_frames", 5)
         yield
 
 
