@@ -7,7 +7,7 @@ import pytest
 sklearn = pytest.importorskip("sklearn")
 from sklearn.utils.estimator_checks import estimator_checks_generator  # noqa: E402
 
-from evaluators.estimators import NEATClassifier, NEATRegressor  # noqa: E402
+from evaluators.estimators import NEATClassifier, NEATRegressor, polishing  # noqa: E402
 
 # Of a network whose evolution is random, samples of weight 0 and repeated samples change the draws. scikit-learn
 # exempts its own random estimators, such as RandomForestClassifier, from these checks.
@@ -41,5 +41,8 @@ def cases():
 
 @pytest.mark.parametrize(("estimator", "check"), list(cases()))
 @pytest.mark.filterwarnings("ignore")  # the checks provoke warnings
-def test_scikit_learns_checks(estimator, check):
+def test_scikit_learns_checks(estimator, check, monkeypatch):
+    if estimator.generations == SMALL["generations"]:
+        monkeypatch.setattr(polishing, "_FOLDS", 2)
+        monkeypatch.setattr(polishing, "_PENALTIES", (0.1, 1.0))
     check(estimator)
