@@ -106,6 +106,7 @@ def random_genomes(
         order[ends[:, 1]],
         rng.normal(size=count * connections) / np.sqrt(connections / nodes),
         np.ones(count * connections),
+        np.zeros(count * connections),
     )
     arrays = GenomeArrays(*(np.asarray(c).astype(d) for c, d in zip(columns, DTYPES, strict=True)))
     genomes = Genomes(arrays, num_inputs, 1, bias_input)
