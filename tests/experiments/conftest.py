@@ -7,7 +7,7 @@ from neat import plot
 from neat.support.files import write_atomically
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def few_frames():
     """Films have a few frames; tests/evaluators/pictures checks whole ones."""
     with pytest.MonkeyPatch.context() as patch:
