@@ -187,9 +187,8 @@ class RayBackend:
                 self._welcome(reference)
             elif reference in self._owners:
                 events += self._receive(reference)
-        if (
-            time.monotonic() - self._looked >= seconds
-        ):  # with thousands of workers, a look takes longer than a chunk
+        # With thousands of workers, a look takes longer than a chunk.
+        if time.monotonic() - self._looked >= seconds:
             events += self._end_late()
         self._check_waiting()
         return events

@@ -169,8 +169,8 @@ class _MutationSettings(Settings):
     split_oldest_rate: Rate = 0.7
     """If above 0, a small genome splits its oldest connection with this probability, otherwise the next oldest with the
     same probability, and so on (as in the original's source). At 0, all connections are equally likely. On XOR with the
-    paper's settings, 0 needs more evaluations. Connections of one generation are in the order
-    of their innovation numbers."""
+    paper's settings, 0 needs more evaluations. The age of a connection counts from the generation in which a mutation
+    added it; of two of the same generation, the one with the lower innovation number is older."""
     split_oldest_below: Count = 15
     """A genome with fewer connection genes than this is small for `split_oldest_rate`. Raise it to split the oldest
     connections for longer, which makes deeper networks."""

@@ -18,7 +18,7 @@ from neat.support.messages import quote
 def first_generation(genomes: Any, config: Config, innovations: GlobalInnovations) -> GenomeArrays:
     """Return copies of the genomes, repeated until there are `population_size`, and enter their ids in the scheme.
 
-    Births are moved so that the youngest gene is of generation 0: connections keep the order of their ages.
+    The youngest gene gets generation 0 as its birth, older ones negative numbers, so that they keep their order of age.
     A scheme that computes numbers gives new ones to their connections, since the node ids alone determine them. In
     other schemes than "hashed", hashed ids become counted ones.
 

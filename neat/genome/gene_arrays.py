@@ -57,8 +57,8 @@ else:
     - `connection_source`, `connection_target`: int32, indices within the genome.
     - `connection_weight`: float32.
     - `connection_enabled`: bool.
-    - `connection_birth`: int32, the generation in which a mutation added the gene, or 0. A matching gene keeps that of
-      the parent from which the child has its structure.
+    - `connection_birth`: int32, the generation in which a mutation added the gene; 0 for those of the first genomes.
+      Where parents have a gene in common, the child gets the birth of the parent that gives its structure.
     """
     Bounds = NamedTuple("Bounds", [(row.name, tuple[np.float32, np.float32]) for row in schema.NUMBERS])
     Bounds.__doc__ = (
