@@ -16,6 +16,8 @@ from neat.genome.gene_arrays import OFFSETS, GenomeArrays, select
 Fields = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]  # arrays by name: shape and dtype
 
 _ALIGNMENT = 64  # bytes, a cache line
+_EVALUATED_FIRST = sorted(schema.ATTRIBUTES, key=lambda row: not row.evaluated)
+_OFFSET_DTYPE = np.dtype(np.int64)
 
 
 def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
@@ -24,11 +26,9 @@ def empty(genomes: int, nodes: int, connections: int) -> GenomeArrays:
     The arrays that evaluators read are adjacent, so that one copy moves all of them to a device.
     """
     sizes = {"node": nodes, "connection": connections}
-    evaluated_first = sorted(schema.ATTRIBUTES, key=lambda row: not row.evaluated)
-    fields = {name: ((genomes + 1,), np.dtype(np.int64)) for name in OFFSETS}
-    fields |= {row.field: ((sizes[row.owner],), row.dtype) for row in evaluated_first}
-    block = pack(fields)
-    return GenomeArrays(**block.empty())
+    fields = {name: ((genomes + 1,), _OFFSET_DTYPE) for name in OFFSETS}
+    fields |= {row.field: ((sizes[row.owner],), row.dtype) for row in _EVALUATED_FIRST}
+    return GenomeArrays(**pack(fields).empty())
 
 
 def no_genomes() -> GenomeArrays:
@@ -53,7 +53,7 @@ class Block:
     def views(self, memory: np.ndarray) -> dict[str, np.ndarray]:
         """Return the arrays as views of `memory`, uint8 (at least `size`,)."""
         return {
-            name: memory[begin : begin + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+            name: np.ndarray(shape, dtype, memory, begin)
             for (name, (shape, dtype)), begin in zip(self.fields.items(), self.begins, strict=True)
         }
 
