@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import socket
+import struct
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +19,10 @@ from neat.processes.worker_processes import START_TIMEOUT
 from neat.support.messages import quote, shorten, summarise_error
 
 _CONNECT_TIMEOUT = 10.0  # seconds
+# By HTTP/2, which Ray speaks, both sides begin with a frame of settings (RFC 9113, sections 3.4 and 4.1): its length,
+# type 4, flags and stream 0. The client's comes after a fixed text, and here it is empty.
+_SETTINGS_FRAME = struct.Struct(">3sBBL")
+_CLIENT_BEGIN = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS_FRAME.pack(b"", 4, 0, 0)
 _MOST_FAILED_STARTS = 3  # in a row, after which no further worker is started
 
 
@@ -315,10 +320,17 @@ def connect(cluster: str) -> tuple[Any, bool]:
 
 
 def _check_reachable(cluster: str) -> None:
-    """Raise an OSError if nothing listens at an address; Ray itself tries for minutes."""
+    """Raise an OSError if nothing, or another service than Ray, listens at an address; Ray itself tries for minutes."""
     host, colon, port = _find_address(cluster).rpartition("://")[2].rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
+    if not (colon and port.isdigit()):
+        return
+    with socket.create_connection((host, int(port)), _CONNECT_TIMEOUT) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") != "0":  # encrypted, so that only Ray can tell
+            return
+        connection.sendall(_CLIENT_BEGIN)
+        answer = connection.makefile("rb").read(_SETTINGS_FRAME.size)
+    if len(answer) < _SETTINGS_FRAME.size or _SETTINGS_FRAME.unpack(answer)[1::2] != (4, 0):
+        raise OSError("another service listens there")
 
 
 def _find_address(cluster: str) -> str:

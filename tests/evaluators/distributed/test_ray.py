@@ -4,8 +4,10 @@ import functools
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -35,7 +37,7 @@ SINGLE = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections"
 def test_in_a_namespace():
     done = run_in_namespace("pytest", "-n", "0", "-p", "no:cacheprovider", __file__)
     # Each dot is a test that has passed; the first two are for outside.
-    assert done.returncode == 0 and re.search(r"^ss\.{14} ", done.stdout, re.MULTILINE), (
+    assert done.returncode == 0 and re.search(r"^s{5}\.{14} ", done.stdout, re.MULTILINE), (
         done.stdout[-5000:] + done.stderr[-2000:]
     )
 
@@ -44,6 +46,30 @@ def test_in_a_namespace():
 def test_no_ray_is_imported_before_it_is_needed():
     line = "import sys, neat, evaluators, experiments; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", line]).returncode == 0
+
+
+@outside
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", None])
+def test_another_service_is_no_cluster(answer, monkeypatch):
+    """It answers something else, hangs up, or says nothing."""
+    monkeypatch.setattr(ray_backend, "_CONNECT_TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        thread = threading.Thread(target=serve_once, args=(server, answer))
+        thread.start()
+        with pytest.raises(
+            ValueError, match=rf"^cluster: expected .*, got '{address}' \((another|timed out)"
+        ):
+            Distributed(tasks.scoring, cluster=address)
+        thread.join()
+
+
+def serve_once(server, answer):
+    connection, _ = server.accept()
+    with connection:
+        while connection.recv(100) and answer is None:
+            pass
+        connection.sendall(answer or b"")
 
 
 @pytest.fixture(scope="module")
