@@ -5,9 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import statistics
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import neat
@@ -18,25 +17,38 @@ POPULATION, BEFORE, GENERATIONS, TURNS = 150, 50, 200, 5
 TARGET = 3.0
 
 
-def _spin() -> None:
-    while True:
-        pass
-
-
 @contextmanager
-def spinners() -> Iterator[None]:
-    """A process that spins on every core."""
+def beside(count: int, work: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """`count` processes that call `work(ready, *arguments)`, which calls `ready()` once and never returns."""
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
+    barrier = context.Barrier(count + 1)
+    processes = [
+        context.Process(target=_work, args=(barrier, work, arguments), daemon=True) for _ in range(count)
+    ]
     for process in processes:
         process.start()
-    time.sleep(1.0)  # until all of them spin
     try:
+        barrier.wait()
         yield
     finally:
         for process in processes:
             process.terminate()
             process.join()
+
+
+def _work(barrier: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    work(barrier.wait, *arguments)
+
+
+def spinners() -> AbstractContextManager[None]:
+    """A process that spins on every core."""
+    return beside(os.cpu_count() or 1, _spin)
+
+
+def _spin(ready: Callable[[], Any]) -> None:
+    ready()
+    while True:
+        pass
 
 
 def run(quick: bool) -> dict[str, Any]:

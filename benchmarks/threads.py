@@ -4,19 +4,24 @@
 
 Both sides evolve the same seed, so that they do the same work, and take turns after each generation. The quantiles
 are over the rounds, each of which repeats the run: on a machine that others use too, the lowest says most.
+
+Before that, a run has one core, and then another process evolves on another core. Two cores that do twice the work of
+one let threads gain the most. Where they share their arithmetic units, as virtual ones can, they do less.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 import neat
-from benchmarks.busy import spinners
+from benchmarks.busy import beside, spinners
 from benchmarks.report import Table, machine, seconds
 from benchmarks.xor import Run
 from neat.kernels import parallel
@@ -30,7 +35,7 @@ QUANTILES = (0.05, 0.25, 0.5)
 def measure(population: int, rounds: int) -> np.ndarray:
     """Seconds of each generation in each round, float64 (threads, generations, rounds)."""
     times = np.empty((len(WORKERS), GENERATIONS, rounds))
-    config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=population, seed=SEED)
+    config = _config(population)
     for round_ in range(rounds):
         runs = [Run(config, workers) for workers in WORKERS]
         for run in runs:
@@ -39,6 +44,38 @@ def measure(population: int, rounds: int) -> np.ndarray:
             for side in (0, 1) if round_ % 2 else (1, 0):
                 times[side, generation, round_] = runs[side].advance(1)["seconds"]
     return times
+
+
+def _config(population: int) -> neat.Config:
+    return neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=population, seed=SEED)
+
+
+def compare_cores(population: int, rounds: int) -> np.ndarray:
+    """How many times the work of one core two cores do in separate processes, by QUANTILES, float64."""
+    is_on = multiprocessing.get_context("spawn").Event()
+    times = np.empty((2, rounds))  # alone, and beside the other process
+    config = _config(population)
+    with beside(1, _evolve, population, is_on):
+        for round_ in range(rounds):
+            for side in (0, 1) if round_ % 2 else (1, 0):
+                if side:
+                    is_on.set()
+                times[side, round_] = Run(config, WORKERS[0]).advance(BEFORE + GENERATIONS)["seconds"]
+                is_on.clear()
+    alone, together = np.quantile(times, QUANTILES, axis=1).T
+    return 2 * alone / together
+
+
+def _evolve(ready: Callable[[], Any], population: int, is_on: Any) -> None:
+    """Evolve on one thread while an event is set, without end."""
+    config = _config(population)
+    Run(config, WORKERS[0]).advance(1)
+    ready()
+    while True:
+        run = Run(config, WORKERS[0])
+        for _ in range(BEFORE + GENERATIONS):
+            is_on.wait()
+            run.advance(1)
 
 
 def _row(label: str, times: np.ndarray) -> list[str]:
@@ -53,6 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.threads", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a quarter of the rounds")
     share = 4 if parser.parse_args().quick else 1
+    console = Console(width=150)
+    for population, rounds in ROUNDS.items():
+        *others, last = (f"{ratio:.2f}" for ratio in compare_cores(population, rounds // share))
+        console.print(f"{population:,}: two cores do {', '.join(others)} or {last} times the work of one")
     rows = []
     circumstances: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
         "": contextlib.nullcontext,
@@ -66,7 +107,7 @@ def main() -> None:
     for quantile in QUANTILES:
         columns += [f"{100 * quantile:.0f} %: one thread", "two", "speed-up"]
     title = f"A generation of XOR, plain settings ({machine()['processor']})"
-    Console(width=150).print(Table(title, columns, rows).rich())
+    console.print(Table(title, columns, rows).rich())
 
 
 if __name__ == "__main__":
