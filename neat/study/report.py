@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neat.study import statistics
-from neat.study.labels import name_pair
+from neat.study.labels import name_pair, separate_common
 from neat.study.statistics import Interval, Outcomes, Ratio, Verdict
 
 _MOST_COLUMNS = 8  # of a table of measures, so that it fits a terminal
@@ -86,12 +86,14 @@ class Report(NamedTuple):
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self, pictures: Mapping[str, Sequence[Picture]] = MappingProxyType({})) -> str:
-        """Return both tables for each task.
+        """Return a table of all ratios, and both tables for each task.
 
         Args:
             pictures: The figures to show, by task; "" for those of all tasks.
         """
         parts = [f"![effects]({each.file})\n" for each in pictures.get("", ())]
+        if len(self.comparisons) > 1 and any(row.ratio for row in self.comparisons):
+            parts += ["## Ratios", "", *_ratio_table(self), ""]
         for task in dict.fromkeys(row.task for row in self.arms):
             parts += [f"## {task}", "", *_arm_tables([row for row in self.arms if row.task == task]), ""]
             for each in pictures.get(task, ()):
@@ -208,6 +210,30 @@ def _solved(row: ArmResult) -> str:
     assert row.success is not None
     share, low, high = (100 * end for end in row.success)
     return f"{round(share * row.runs / 100):,} of {row.runs:,} ({low:.3g}–{high:.3g} %)"
+
+
+def _ratio_table(report: Report) -> list[str]:
+    """Return a table with a row for each control on each task, and a column for what distinguishes each arm from it."""
+    arms = {(row.task, row.arm): row for row in report.arms}
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for each in report.comparisons:
+        (name, _), _ = separate_common([each.arm, each.control])
+        ratio = _interval(each.ratio and each.ratio.ratio, lambda x: f"{x:.2f}")
+        bold = "**" if each.verdict.startswith("different") else ""
+        equal = " =" if each.verdict in ("equivalent", "different, within the margin") else ""
+        rows.setdefault((each.task, each.control), {})[name] = f"{bold}{ratio}{bold}{equal}"
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    body = []
+    for (task, control), row in rows.items():
+        arm = arms[task, control]
+        if arm.restricted_mean is not None:
+            outcome = _solved(arm).partition(" (")[0], _count(arm.restricted_mean.estimate)
+            body.append([task, control, *outcome, *(row.get(name, "") for name in names)])
+    header = ["task", "control", "solved", "restricted mean", *names]
+    note = (
+        "Ratios of restricted means to the control's, with intervals. Bold: different. =: within the margin."
+    )
+    return [note, "", *_table(header, body)]
 
 
 def _comparison_table(rows: Sequence[Comparison]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -81,12 +82,29 @@ def test_json_has_null_for_what_json_lacks(cells):
 def test_markdown_has_both_tables_of_each_task(cells):
     cells["xor", "a|b"] = cell([1, 1], [False, False])
     text = make_report(cells, PAIRS, MARGINS, resamples=100).to_markdown()
-    assert text.count("\n## ") == 1 and text.startswith("## xor")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Ratios",
+        "## xor",
+        "## walk",
+    ]
     for line in text.splitlines():
         assert "nan" not in line
     assert "| a\\|b | 0 of 2 (0–65.8 %) | ∞ | 100 (100–100) |" in text  # Wilson's interval of 0 of 2
     assert "| same / fast | 1.00 (" in text
     assert "| equivalent (margin 10%) |" in text
+
+
+def test_all_ratios_stand_in_one_table(cells):
+    arms = {"global, x": "fast", "pairing, x": "slow", "global, y": "fast", "pairing, y": "same"}
+    cells = {("xor", arm): cells["xor", source] for arm, source in arms.items()}
+    pairs = [(f"pairing, {each}", f"global, {each}") for each in "xy"]
+    text = make_report(cells, pairs, {"xor": 0.1}, resamples=100).to_markdown()
+    header, _, different, equivalent = re.findall(r"^\|.*$", text.partition("## xor")[0], re.MULTILINE)
+    assert header == "| task | control | solved | restricted mean | pairing |"
+    assert re.match(
+        r"\| xor \| global, x \| \d+ of 400 \| \d+ \| \*\*\d\.\d\d \(\d\.\d\d–\d\.\d\d\)\*\* \|", different
+    )
+    assert re.match(r"\| xor \| global, y \| \d+ of 400 \| \d+ \| 1\.00 \(.*\) = \|", equivalent)
 
 
 def test_solved_curves_end_at_the_share_of_success(cells, tmp_path):
