@@ -19,6 +19,8 @@ LEVEL = 0.05
 RESAMPLES = 10_000
 LEAST_RUNS = 20
 """With fewer runs of an arm, nothing is called equivalent, since resampling cannot show how much they vary."""
+MANY_RUNS = 50
+"""With fewer runs of an arm, p values come from permutations."""
 _MOST_DRAWN = 4_000_000  # indices that a bootstrap holds at a time
 
 Verdict = Literal["different", "different, within the margin", "equivalent", "undecided"]
@@ -127,22 +129,41 @@ def logrank(first: Outcomes, second: Outcomes) -> float:
     return 1.0 if np.isnan(p) else p  # all runs took the same
 
 
-def brunner_munzel(first: np.ndarray, second: np.ndarray) -> float:
+def brunner_munzel(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> float:
     """Return the p value of the test that P(first < second) + P(equal) / 2 is 1/2 (Brunner and Munzel 2000).
 
     The test is unpaired: seeds are labels, since two arms part at once. It is NaN if an arm has fewer than two values.
-    If all values of one arm are below all of the other, the variances vanish; the p value is then that of the
-    permutations (Neubert and Brunner 2007), of which two are as extreme.
+    If one has fewer than MANY_RUNS, p is that of the permutations (Neubert and Brunner 2007), since the small values of
+    the approximation by Student's t, which Holm's correction asks about, would come up several times too often.
+
+    Args:
+        first: float64 (n,), the values of one arm.
+        second: float64 (m,), those of the other.
+        resamples: How many permutations to draw; all are taken if there are fewer.
+        seed: The seed of the draws.
     """
     if min(len(first), len(second)) < 2:
         return float("nan")
     if first.min() == first.max() == second.min() == second.max():
         return 1.0
-    if first.max() < second.min() or second.max() < first.min():
+    if (
+        first.max() < second.min() or second.max() < first.min()
+    ):  # the variances vanish; two permutations are as extreme
         from scipy.special import comb
 
         return float(2 / comb(len(first) + len(second), len(first)))
-    return float(stats.brunnermunzel(first, second).pvalue)
+    if min(len(first), len(second)) >= MANY_RUNS:
+        return float(stats.brunnermunzel(first, second).pvalue)
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of permutations whose variances vanish
+        random = np.random.default_rng(seed)
+        samples = (first, second)
+        test = stats.permutation_test(samples, _studentized, n_resamples=resamples, random_state=random)
+    return float(test.pvalue)
+
+
+def _studentized(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+    return stats.brunnermunzel(first, second, axis=axis).statistic
 
 
 def cliffs_delta(first: np.ndarray, second: np.ndarray) -> float:

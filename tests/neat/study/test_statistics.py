@@ -1,5 +1,6 @@
 """Statistics of studies against formulas in plain Python, and error rates in simulated studies."""
 
+import itertools
 import math
 
 import numpy as np
@@ -91,6 +92,26 @@ def test_brunner_munzel_by_placements(pair):
     t = (np.mean(below_b) - 0.5) / math.sqrt(u + v)
     freedom = (u + v) ** 2 / (u**2 / (len(a) - 1) + v**2 / (len(b) - 1))
     assert statistics.brunner_munzel(*values(pair)) == pytest.approx(2 * stdtr(freedom, -abs(t)))
+
+
+def test_few_runs_are_compared_with_all_permutations():
+    first, second = np.array([3.0, 5.0, 8.0, 9.0]), np.array([4.0, 9.0, 12.0, 13.0, 20.0])
+
+    def statistic(a, b):
+        below_b = [sum((x < y) + (x == y) / 2 for x in a) / len(a) for y in b]
+        below_a = [sum((y < x) + (x == y) / 2 for y in b) / len(b) for x in a]
+        variance = np.var(below_a, ddof=1) / len(a) + np.var(below_b, ddof=1) / len(b)
+        difference = np.mean(below_b) - 0.5
+        return difference / math.sqrt(variance) if variance else math.copysign(math.inf, difference)
+
+    pooled = [*first, *second]
+    drawn = []
+    for chosen in itertools.combinations(range(9), 4):
+        rest = [place for place in range(9) if place not in chosen]
+        drawn.append(statistic(*([pooled[place] for place in places] for places in (chosen, rest))))
+    found = statistic(first, second)
+    tails = sum(t >= found - 1e-9 for t in drawn), sum(t <= found + 1e-9 for t in drawn)
+    assert statistics.brunner_munzel(first, second) == pytest.approx(2 * min(tails) / math.comb(9, 4))
 
 
 def test_cliffs_delta_counts_pairs(pair):
