@@ -313,6 +313,8 @@ def shown(book, kind):
     return streams + [output["data"][kind] for output in outputs if kind in output.get("data", {})]
 
 
+# The build of the site executes the notebooks too, and fails if a cell does.
+@pytest.mark.long
 def test_the_notebook_on_data(tmp_path):
     book = run_notebook("evolve-on-data", tmp_path)
     (progress,) = [html for html in shown(book, "text/html") if "<progress" in html]
@@ -323,11 +325,13 @@ def test_the_notebook_on_data(tmp_path):
     assert evaluators.load(tmp_path / "iris.json").classes.tolist() == ["setosa", "versicolor", "virginica"]
 
 
+@pytest.mark.long
 def test_the_notebook_on_players(tmp_path):
     book = run_notebook("evolve-a-player", tmp_path)
     assert any("solved after" in text for text in shown(book, "text/plain"))
 
 
+@pytest.mark.long
 def test_the_notebook_on_neat(tmp_path):
     text = "".join(shown(run_notebook("what-neat-does", tmp_path), "text/plain"))
     by_hand, ours = re.search(r"the distance is (.*)\n(.*), says batchneat", text).groups()

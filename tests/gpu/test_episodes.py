@@ -49,11 +49,12 @@ def test_a_kernel_compiles_for_every_generation_of_gpus(name, cache):
     check_compiles(function(*arguments), "device" not in name, cache)
 
 
-@pytest.mark.parametrize("name", mark_long(ENVIRONMENTS, ("CartPole", "Sway", "TMaze")))
+@pytest.mark.parametrize("name", mark_long(ENVIRONMENTS, ("CartPole",)))
 def test_a_kernel_computes_what_the_cpu_does(name, emulated):  # noqa: F811
     check_alike(name)
 
 
+@pytest.mark.long
 def test_episodes_with_scratch_in_device_memory(emulated, monkeypatch):  # noqa: F811
     monkeypatch.setattr(devices.arrays_of("cuda:0"), "shared_bytes", 0)
     check_alike("CartPole")
@@ -140,6 +141,7 @@ def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function,
     assert evaluators.Rollout(Walk(), device="auto").devices == ("cuda:0",)
 
 
+@pytest.mark.long
 def test_the_benchmark_of_a_gpu(emulated, monkeypatch):  # noqa: F811
     """It runs without the device's clock and rates."""
     from benchmarks import gpu as benchmark

@@ -72,7 +72,7 @@ def ptx(kernel, capabilities):
     }
 
 
-SHORT = ("compile, shared", "score, shared", "copy", "combine")
+SHORT = ("score, shared", "combine")
 
 
 def mark_long(names, short):
@@ -193,13 +193,17 @@ def test_a_kernel_computes_what_the_cpu_does(name, emulated):
 
 
 @pytest.mark.parametrize(
-    "name", ["recurrent", "a warp for a network, in pieces", "recurrent networks", "learned"]
+    "name",
+    mark_long(
+        ["recurrent", "a warp for a network, in pieces", "recurrent networks", "learned"], ("recurrent",)
+    ),
 )
 def test_scratch_in_device_memory(name, emulated, monkeypatch):
     monkeypatch.setattr(devices.arrays_of("cuda:0"), "shared_bytes", 0)
     check_alike(name)
 
 
+@pytest.mark.long
 def test_many_genomes_of_many_sizes(emulated):
     """There are more than a block of each kernel takes at once."""
     batch = genomes(600, (3, 2), hidden=40)

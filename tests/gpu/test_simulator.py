@@ -15,9 +15,7 @@ pytest.importorskip("numba_cuda")
 SHORT = (
     "learned, recurrent",
     "several threads for a network",
-    "a warp for a network, in pieces",
     "recurrent networks",
-    "weighted cross_entropy",
     "TMaze",
 )
 
@@ -52,6 +50,7 @@ def test_a_kernel_computes_what_the_cpu_does(name, simulated):
         np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5, err_msg=key)
 
 
+@pytest.mark.long
 def test_launchers():
     files = "tests/gpu/in_simulator.py", "tests/gpu/in_simulator_memory.py"
     simulate("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files)
