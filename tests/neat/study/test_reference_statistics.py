@@ -71,7 +71,7 @@ def reference(tmp_path_factory):
 
 def simulated_pairs():
     random = np.random.default_rng(0)
-    for runs, effect, limit in ((40, 1.0, 500), (120, 1.2, 700), (300, 1.1, 2000)):
+    for runs, effect, limit in ((61, 1.0, 500), (120, 1.2, 700), (300, 1.1, 2000)):
         times = [np.ceil(400 * factor * np.exp(random.normal(0, 0.6, runs))) for factor in (1, effect)]
         yield tuple(Outcomes.of(each, each <= limit, limit) for each in times)
 
@@ -81,7 +81,7 @@ def real_pair():
     evaluator = Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]])
 
     def runs(scheme):
-        for seed in range(40):
+        for seed in range(51):
             config = neat.Config.for_task(evaluator, population_size=50, innovation=scheme, seed=seed)
             result = neat.Population(config).run(evaluator, generations=40, fitness_target=-0.02)
             yield result.evaluations, result.solved
@@ -92,7 +92,7 @@ def real_pair():
 @pytest.mark.long
 def test_other_libraries_agree(reference):
     pairs = [*simulated_pairs(), real_pair()]
-    assert 0 < pairs[-1][0].solved.sum() < 40
+    assert 0 < pairs[-1][0].solved.sum() < 51
     expected = reference(pairs)
     for pair, other in zip(pairs, expected["pairs"], strict=True):
         curve = statistics.survival(pair[0])
