@@ -21,7 +21,7 @@ test: $(VENV)/installed-dev  ## Run the tests
 smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the versions of Python, NumPy and numba
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m smoke
 
-long: $(VENV)/installed-dev  ## Run the tests that `make test` leaves out: all kernels of a GPU, compiled and simulated, and thousands of exports
+long: $(VENV)/installed-dev  ## Run the tests that `make test` leaves out: kernels of a GPU, compiled and simulated, thousands of exports, notebooks
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 lint: $(VENV)/installed-dev  ## Check style and types

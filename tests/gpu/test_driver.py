@@ -14,6 +14,7 @@ pytest.importorskip("numba_cuda")
 COMPILER = shutil.which("cc")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     not sys.platform.startswith("linux") or COMPILER is None, reason="needs Linux and a C compiler"
 )

@@ -181,6 +181,7 @@ with emulation(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.long
 def test_registered_functions(request, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(ADDED)

@@ -30,9 +30,13 @@ SHORT = {
     "workers": {"epochs": 1},
     "elastic_averaging": {"epochs": 1},
 }
+LONGEST = "elastic_averaging"
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name",
+    [*[name for name in SHORT if name != LONGEST], pytest.param(LONGEST, marks=pytest.mark.long)],
+)
 def test_a_short_form_writes_its_figure(name, tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
     path = ROOT / "examples" / f"{name}.py"
