@@ -28,7 +28,7 @@ def beside(count: int, work: Callable[..., None], *arguments: Any) -> Iterator[N
     for process in processes:
         process.start()
     try:
-        barrier.wait()
+        barrier.wait(60)  # seconds; a process may have failed
         yield
     finally:
         for process in processes:
