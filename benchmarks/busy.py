@@ -19,7 +19,7 @@ TARGET = 3.0
 
 @contextmanager
 def beside(count: int, work: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """`count` processes that call `work(ready, *arguments)`, which calls `ready()` once and never returns."""
+    """Run processes within the context. Each calls `work(ready, *arguments)`, which calls `ready` and never returns."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(count + 1)
     processes = [

@@ -5,8 +5,9 @@
 Both sides evolve the same seed, so that they do the same work, and take turns after each generation. The quantiles
 are over the rounds, each of which repeats the run: on a machine that others use too, the lowest says most.
 
-Before that, a run has one core, and then another process evolves on another core. Two cores that do twice the work of
-one let threads gain the most. Where they share their arithmetic units, as virtual ones can, they do less.
+Before that, a run on one thread is timed alone and beside another process that evolves too, in turn. Threads cannot
+gain more than two processes do. Cores that share their arithmetic units, as virtual ones can, do less than twice the
+work.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _config(population: int) -> neat.Config:
 
 
 def compare_cores(population: int, rounds: int) -> np.ndarray:
-    """How many times the work of one core two cores do in separate processes, by QUANTILES, float64."""
+    """Return how many times the work of one core two cores do in separate processes, float64 (len(QUANTILES),)."""
     is_on = multiprocessing.get_context("spawn").Event()
     times = np.empty((2, rounds))  # alone, and beside the other process
     config = _config(population)

@@ -208,8 +208,13 @@ def _arm_tables(rows: Sequence[ArmResult]) -> list[str]:
 
 def _solved(row: ArmResult) -> str:
     assert row.success is not None
-    share, low, high = (100 * end for end in row.success)
-    return f"{round(share * row.runs / 100):,} of {row.runs:,} ({low:.3g}–{high:.3g} %)"
+    low, high = (100 * end for end in row.success[1:])
+    return f"{_solved_runs(row)} ({low:.3g}–{high:.3g} %)"
+
+
+def _solved_runs(row: ArmResult) -> str:
+    assert row.success is not None
+    return f"{round(row.success.estimate * row.runs):,} of {row.runs:,}"
 
 
 def _ratio_table(report: Report) -> list[str]:
@@ -227,8 +232,8 @@ def _ratio_table(report: Report) -> list[str]:
     for (task, control), row in rows.items():
         arm = arms[task, control]
         if arm.restricted_mean is not None:
-            outcome = _solved(arm).partition(" (")[0], _count(arm.restricted_mean.estimate)
-            body.append([task, control, *outcome, *(row.get(name, "") for name in names)])
+            mean = _count(arm.restricted_mean.estimate)
+            body.append([task, control, _solved_runs(arm), mean, *(row.get(name, "") for name in names)])
     header = ["task", "control", "solved", "restricted mean", *names]
     note = (
         "Ratios of restricted means to the control's, with intervals. Bold: different. =: within the margin."

@@ -158,11 +158,14 @@ def brunner_munzel(first: np.ndarray, second: np.ndarray, resamples: int = RESAM
         warnings.simplefilter("ignore", RuntimeWarning)  # of permutations whose variances vanish
         random = np.random.default_rng(seed)
         samples = (first, second)
-        test = stats.permutation_test(samples, _studentized, n_resamples=resamples, random_state=random)
+        test = stats.permutation_test(
+            samples, _compute_brunner_munzel, n_resamples=resamples, random_state=random
+        )
     return float(test.pvalue)
 
 
-def _studentized(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+def _compute_brunner_munzel(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+    """Return the statistic of the test along an axis of samples, float64 (…, n) and (…, m)."""
     return stats.brunnermunzel(first, second, axis=axis).statistic
 
 

@@ -10,9 +10,9 @@ from tests.gpu.device_cases import ENVIRONMENTS, check_alike, check_same_champio
 from tests.gpu.test_kernels import (  # skips without a compiler
     check_compiles,
     emulated,  # noqa: F401
-    mark_long,
     specialisations,
 )
+from tests.support.marks import mark_long
 from tests.support.random_walks import ONE, Hot, Late, Walk
 
 

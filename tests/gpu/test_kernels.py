@@ -27,6 +27,7 @@ from neat.genome.buffers import pack
 from neat.kernels.jit import inner_function
 from tests.gpu.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.gpu.emulator import VERSIONS, code, emulation
+from tests.support.marks import mark_long
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
 OPTIMISED = ((9, 0), (12, 0))
@@ -73,11 +74,6 @@ def ptx(kernel, capabilities):
 
 
 SHORT = ("score, shared", "combine")
-
-
-def mark_long(names, short):
-    """Return the names as parameters, of which those that are not in `short` are marked as long."""
-    return [pytest.param(name, marks=() if name in short else pytest.mark.long) for name in names]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.gpu.device_cases import CASES, run
+from tests.support.marks import mark_long
 
 pytest.importorskip("numba_cuda")
 
@@ -40,9 +41,7 @@ def simulate(module, *arguments):
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in CASES]
-)
+@pytest.mark.parametrize("name", mark_long(CASES, SHORT))
 def test_a_kernel_computes_what_the_cpu_does(name, simulated):
     for key, expected in run(name, "cpu").items():
         got = simulated[f"{name}/{key}"]

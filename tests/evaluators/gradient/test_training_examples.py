@@ -5,6 +5,7 @@ import importlib
 import matplotlib as mpl
 import pytest
 
+from tests.support.marks import mark_long
 from tests.support.paths import ROOT
 
 SHORTER = {
@@ -30,13 +31,9 @@ SHORT = {
     "workers": {"epochs": 1},
     "elastic_averaging": {"epochs": 1},
 }
-LONGEST = "elastic_averaging"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*[name for name in SHORT if name != LONGEST], pytest.param(LONGEST, marks=pytest.mark.long)],
-)
+@pytest.mark.parametrize("name", mark_long(SHORT, ("fine_tuning", "optimisers", "workers")))
 def test_a_short_form_writes_its_figure(name, tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
     path = ROOT / "examples" / f"{name}.py"
