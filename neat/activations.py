@@ -168,7 +168,7 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
     if not hasattr(jitted, "compile"):
         return  # numba's compiler is disabled
     try:
-        with jit.keeping_interruptions():
+        with jit.compiling():
             jitted.compile(arguments)
         returned = jitted.overloads[arguments].signature.return_type
     except Exception as error:  # numba also raises exceptions that are not its own

@@ -14,7 +14,7 @@ from evaluators.environments.base import EnvironmentBase
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
 from evaluators.environments.spaces import Box, Discrete
 from evaluators.program.intrinsics import column
-from neat.kernels.jit import cause, inner_function, keeping_interruptions, specialise, where
+from neat.kernels.jit import cause, compiling, inner_function, specialise, where
 from neat.support.messages import quote, shorten
 
 _STEPS = 200
@@ -168,7 +168,7 @@ def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> s
     for name, signature in _signatures(environment).items():
         compiled = inner_function(getattr(functions, name))
         try:
-            with keeping_interruptions():
+            with compiling():
                 compiled.compile(signature)
         except Exception as error:  # numba also raises exceptions that are not its own
             place = where(error, compiled.py_func)
@@ -184,7 +184,7 @@ def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> s
 def _allocates(function: Any, signature: tuple[Any, ...]) -> bool:
     """Return whether numba compiles the function if it may make arrays."""
     try:
-        with keeping_interruptions():
+        with compiling():
             inner_function(function, allocates=True).compile(signature)
     except Exception:  # numba also raises exceptions that are not its own
         return False

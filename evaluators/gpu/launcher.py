@@ -25,7 +25,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.cuda.cudadrv.driver import CudaAPIError
 
 from evaluators.devices import OLDEST, SIMULATED
-from neat.kernels.jit import cause, has_build, keeping_interruptions, prune, variant, where
+from neat.kernels.jit import cause, compiling, has_build, prune, variant, where
 
 WARP = 32  # threads of a block
 
@@ -111,7 +111,7 @@ def unsupported_reason(function: Any, arguments: tuple[Any, ...]) -> str | None:
 
     python_function = getattr(function, "py_func", function)
     try:
-        with _compiling, patched(), keeping_interruptions():
+        with _compiling, patched(), compiling():
             compile_cuda(python_function, None, arguments, cc=OLDEST)
     except (NumbaError, UnsupportedBytecodeError) as error:
         return f"{where(error, python_function)}: {cause(error)}"

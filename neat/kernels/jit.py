@@ -9,6 +9,7 @@ kernel from a template by replacing some of its global names.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import inspect
 import itertools
@@ -227,8 +228,25 @@ def can_be_saved(kernel: Any) -> bool:
 
 
 @contextlib.contextmanager
-def keeping_interruptions() -> Iterator[None]:
-    """Keep Ctrl-C from being lost during a compilation within the context.
+def compiling() -> Iterator[None]:
+    """Keep Ctrl-C from being lost during a compilation within the context, and garbage from being collected.
+
+    To look for garbage among the many objects of numba takes a sixth of a compilation.
+    """
+    with global_compiler_lock:  # a fork waits for it, so that no child is born without the collector
+        is_collecting = gc.isenabled()
+        gc.disable()
+        try:
+            with _keeping_interruptions():
+                yield
+        finally:
+            if is_collecting:
+                gc.enable()
+
+
+@contextlib.contextmanager
+def _keeping_interruptions() -> Iterator[None]:
+    """Keep Ctrl-C from being lost while LLVM compiles.
 
     LLVM calls Python by ctypes when its work is done. If Ctrl-C came during that work, Python raises KeyboardInterrupt
     in this call, where ctypes drops exceptions. The context handles the signal at its end instead.
@@ -344,7 +362,7 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     if dispatcher is not python_function:  # numba's compiler is enabled
         dispatcher._cache = _Cache(python_function)
         prune(python_function, Path(dispatcher._cache.cache_path))
-        dispatcher.compile = keeping_interruptions()(machine_code.on_demand()(dispatcher.compile))
+        dispatcher.compile = compiling()(machine_code.on_demand()(dispatcher.compile))
     return dispatcher
 
 

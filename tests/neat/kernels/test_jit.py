@@ -1,5 +1,6 @@
 """The next process finds builds on disk, and never uses them for code that has changed."""
 
+import gc
 import importlib
 import os
 import signal
@@ -213,9 +214,30 @@ def test_an_interruption_between_compiler_passes_is_raised_at_once(compute, monk
 
 def test_an_interruption_is_not_lost_if_compiling_fails(monkeypatch):
     monkeypatch.setattr(jit, "_is_called_by_llvm", lambda frame: True)
-    with pytest.raises(KeyboardInterrupt), jit.keeping_interruptions():
+    with pytest.raises(KeyboardInterrupt), jit.compiling():
         os.kill(os.getpid(), signal.SIGINT)
         raise ValueError("cannot be compiled")
+
+
+@pytest.mark.parametrize("is_collecting", [True, False])
+def test_garbage_is_not_collected_while_a_kernel_compiles(compute, is_collecting, monkeypatch):
+    seen = []
+    original = compiler.compile_extra
+
+    def compile_extra(*arguments, **options):
+        seen.append(gc.isenabled())
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(compiler, "compile_extra", compile_extra)
+    before = gc.isenabled()
+    (gc.enable if is_collecting else gc.disable)()
+    try:
+        compute(step=19)(1)
+        after = gc.isenabled()
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert seen and not any(seen)
+    assert after == is_collecting
 
 
 def test_a_handler_that_is_installed_in_the_context_stays():
@@ -231,7 +253,7 @@ def test_a_handler_that_is_installed_in_the_context_stays():
 
     try:
         signal.signal(signal.SIGINT, first)
-        with jit.keeping_interruptions():
+        with jit.compiling():
             os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
     finally:
