@@ -5,6 +5,7 @@ Without a name, it lists the experiments.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -98,6 +99,9 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def run() -> NoReturn:
     """Run the command line of this process, and exit. The installed script `batchneat` calls this too."""
+    gc.set_threshold(
+        100_000
+    )  # while modules and kernels are loaded, many objects arise, of which hardly any is garbage
     from experiments.cli import streams
 
     streams.protect()
@@ -105,7 +109,10 @@ def run() -> NoReturn:
     # A script does not search the current folder, which can have a module that --env names. It is last here, so that
     # no folder of the user's hides a package of ours.
     sys.path.append("")
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        gc.freeze()  # otherwise Python looks through all objects for garbage before it ends
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import multiprocessing.util
@@ -360,6 +361,7 @@ def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) 
         try:
             task = connection.recv_bytes()
         except EOFError:
+            gc.freeze()  # otherwise Python looks through all objects for garbage before the process ends
             return
         try:
             result = work(pickle.loads(task))

@@ -99,3 +99,19 @@ def test_type_checkers_see_an_editable_install(installed, tmp_path):
     assert "user.py:4: error" in lines[1] and "MutationDict" in lines[1]
     assert "user.py:5: error" in lines[2] and "GenomeDict" in lines[2]
     assert lines[-1] == "Found 2 errors in 1 file (checked 1 source file)"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["no-such-experiment"]])
+def test_a_process_ends_without_a_search_for_garbage(words):
+    program = f"""
+import atexit, gc, sys
+from experiments.__main__ import run
+
+atexit.register(lambda: print(len(gc.get_objects()) < gc.get_freeze_count()))
+sys.argv[1:] = {words}
+run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.endswith("True\n")
