@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from evaluators.checks import check_count
 from evaluators.gradient.nn.module import Module, observing
+from evaluators.gradient.nn.parameter import Parameter
 from evaluators.gradient.tensor.tape import Node
 from evaluators.gradient.tensor.tensor import Tensor
 
@@ -21,7 +23,8 @@ class Row(NamedTuple):
         path: Path of the layer in the model.
         kind: Name of its class.
         output: Shape of its output for one sample.
-        parameters: Numbers that can be trained; those of a shared module are counted at its first use.
+        parameters: Numbers in its parameters, also in frozen ones; those of a shared module are counted at its first
+            use.
         multiplications: Multiplications for one sample; only those of Dense and Conv2d, which dominate.
         bytes: Memory that a training step needs: the parameters, their gradients, and what the layer keeps of a batch
             for the backward pass. What optimisers keep is not in it, such as the two averages of Adam.
@@ -36,7 +39,11 @@ class Row(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The layers in the order of their use, and their total; `str` formats them as a table."""
+    """The layers in the order of their use, and the total of the model; `str` formats them as a table.
+
+    The total also counts what belongs to no row: parameters of the model beside its layers, and of layers that it does
+    not call.
+    """
 
     rows: list[Row]
     total: Row
@@ -79,11 +86,9 @@ def summary(model: Module, input_shape: tuple[int, ...], batch: int = 32) -> Sum
     def observe(module: Module, x: Tensor, y: Tensor) -> None:
         if len(module.modules()) > 1:
             return
-        own = [p for _, p in module._own_parameters() if id(p) not in counted]
-        counted.update(map(id, own))
+        parameters, size = _count_parameters((p for _, p in module._own_parameters()), counted)
+        size += _count_bytes(y, held)
         count = getattr(module, "multiplications", lambda output: 0)(y.shape)
-        size = sum(p._data.nbytes * (1 + p.requires_grad) for p in own) + _count_bytes(y, held)
-        parameters = sum(math.prod(p.shape) for p in own)
         rows.append(Row(paths[module], type(module).__name__, y.shape[1:], parameters, count, size))
 
     model.train()
@@ -94,14 +99,15 @@ def summary(model: Module, input_shape: tuple[int, ...], batch: int = 32) -> Sum
         for module, (mode, buffers) in before.items():
             module.training = mode
             vars(module).update(buffers)
-    rest = _count_bytes(output, held)  # of operations outside the layers
+    further, size = _count_parameters(model.parameters(), counted)
+    size += _count_bytes(output, held)  # of operations outside the layers
     total = Row(
         "total",
         type(model).__name__,
         output.shape[1:],
-        sum(row.parameters for row in rows),
+        sum(row.parameters for row in rows) + further,
         sum(row.multiplications for row in rows),
-        sum(row.bytes for row in rows) + rest,
+        sum(row.bytes for row in rows) + size,
     )
     return Summary(rows, total)
 
@@ -109,6 +115,14 @@ def summary(model: Module, input_shape: tuple[int, ...], batch: int = 32) -> Sum
 def _copy_buffers(module: Module) -> dict[str, Any]:
     values = {name: getattr(module, name) for name in module.buffers}
     return {name: value if isinstance(value, int) else value.copy() for name, value in values.items()}
+
+
+def _count_parameters(parameters: Iterable[Parameter], counted: set[int]) -> tuple[int, int]:
+    """Return how many numbers and bytes parameters and their gradients have, except `counted` ones; add them there."""
+    own = [p for p in parameters if id(p) not in counted]
+    counted.update(map(id, own))
+    size = sum(p._data.nbytes * (1 + p.requires_grad) for p in own)
+    return sum(math.prod(p.shape) for p in own), size
 
 
 def _count_bytes(tensor: Tensor, held: set[int]) -> int:

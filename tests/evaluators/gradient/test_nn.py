@@ -316,6 +316,24 @@ def test_summary():
         nn.summary(model, (1, 8, 8), batch=0)
 
 
+def test_a_summary_counts_parameters_that_belong_to_no_row():
+    class Scaled(nn.Module):
+        def __init__(self):
+            self.layer, self.unused = nn.Dense(3, 3), nn.Dense(3, 2)
+            self.scale = nn.Parameter((3,), initialisation.filled(1.0))
+
+        def forward(self, x):
+            return self.layer(x) * self.scale
+
+    model = Scaled()
+    table = nn.summary(model, (3,))
+    assert [row.parameters for row in table.rows] == [12]
+    assert table.total.parameters == 12 + 8 + 3
+    frozen = nn.summary(model.freeze(), (3,))
+    assert frozen.total.parameters == 12 + 8 + 3
+    assert table.total.bytes >= table.rows[0].bytes + 2 * 4 * (8 + 3)
+
+
 @pytest.mark.parametrize("batch", [8, 64])
 def test_summary_counts_what_a_forward_pass_keeps(batch):
     """Compare with the memory that Python's allocator sees."""
