@@ -196,20 +196,22 @@ class Module:
         return self
 
     def to(self: Self, device: str | None = None, dtype: Any = None) -> Self:
-        """Move the model to a device, or round it to a dtype. Create optimisers after this.
+        """Move the model to a device, or round its parameters and buffers of floats to a dtype.
+
+        Create optimisers after this.
 
         Raises:
             ValueError: The device is not available, or the dtype is neither float32 nor float64.
         """
         wanted = None if device is None else arrays_on(device)
+        rounded = None if dtype is None else float_dtype(dtype)
         for _, module in self.modules():
             for _, parameter in module._own_parameters():
-                kept = parameter.dtype if dtype is None else float_dtype(dtype)
-                parameter.to(wanted or parameter._arrays, kept)
+                parameter.to(wanted or parameter._arrays, rounded or parameter.dtype)
             for name in module.buffers:
                 value = getattr(module, name)
                 if not isinstance(value, int):
-                    value = value if dtype is None else value.astype(float_dtype(dtype))
+                    value = value.astype(rounded) if rounded and value.dtype.kind == "f" else value
                     setattr(module, name, wanted.to_device(to_host(value)) if wanted else value)
         return self
 

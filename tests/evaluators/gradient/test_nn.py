@@ -275,6 +275,19 @@ def test_state_of_other_precision_is_accepted():
     model.restore(model.state())
 
 
+def test_a_dtype_leaves_buffers_of_integers():
+    class Counting(nn.Module):
+        buffers = ("count", "mean")
+
+        def __init__(self):
+            self.count, self.mean = np.arange(3), np.ones(3, np.float32)
+
+    model = Counting().to(dtype=np.float64)
+    assert model.count.dtype == np.int64 and model.mean.dtype == np.float64
+    with refuses("dtype: must be float32 or float64"):
+        model.to(dtype=np.int32)
+
+
 def test_summary():
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding="same"),
