@@ -60,7 +60,7 @@ class Options:
     resume: Path | None = None
     """Folder of a run to resume from its newest checkpoint."""
     checkpoint_every: int = 10
-    """Generations between checkpoints."""
+    """Generations between checkpoints of a single run."""
     device: str = "auto"
     """Device that evaluates networks: cpu, cuda, cuda:1, cuda:* for all GPUs, or auto; auto prefers a GPU."""
     threads: int | None = None
@@ -69,11 +69,11 @@ class Options:
     """Keep champions, births, innovations and origins of species, and each genome's parents in lineage.npy, which takes
     16 bytes per genome and generation."""
     tensorboard: bool = False
-    """Write a log for TensorBoard."""
+    """Write a log of a single run for TensorBoard."""
     quiet: bool = False
     """Print only the result."""
     verbose: bool = False
-    """Print the species during the run too."""
+    """Print the species during a single run too."""
 
     def __post_init__(self) -> None:
         for name in ("generations", "max_evaluations", "runs", "workers", "checkpoint_every", "threads"):
@@ -91,6 +91,11 @@ class Options:
             raise ValueError(
                 "workers: cannot be combined with cluster and several runs, of which it does as many as it has room for"
             )
+        if self.workers > 1 and self.cluster is None and not self.is_study:
+            raise ValueError(f"workers: needs several runs, schemes or cluster, got {self.workers}")
+        for name in ("checkpoint_every", "tensorboard", "verbose"):
+            if self.is_study and getattr(self, name) != getattr(Options, name):
+                raise ValueError(f"{name}: needs a single run, got {getattr(self, name)} and several runs")
         if self.quiet and self.verbose:
             raise ValueError("quiet: cannot be combined with verbose")
         if self.resume is None:
