@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import math
 import multiprocessing
@@ -61,12 +62,9 @@ class Gymnasium(Experiment):
         if self.target is not None:
             return self.target
         try:
-            import gymnasium
-
-            spec = gymnasium.spec(self.env.split(":")[-1])
+            return _find_threshold(self.env)
         except Exception:  # the evaluator raises the error
             return None
-        return spec.reward_threshold
 
     @property
     def has_criterion(self) -> bool:
@@ -141,6 +139,23 @@ class Gymnasium(Experiment):
         span = Span.of(len(trace.reward), trace.terminated, evaluator.step_duration)
         behaviour.draw_curves(states, actions, trace.reward, span, curves, "observations")
         return [curves, *behaviour.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film)]
+
+
+def _find_threshold(env: str) -> float | None:
+    """Return the registered threshold of what `gymnasium.make` makes; None if there is none.
+
+    As `make` does, this imports the module, and takes the latest version if the id has none.
+    """
+    import gymnasium
+    from gymnasium.envs import registration
+
+    module, _, name = env.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    namespace, word, version = registration.parse_env_id(name)
+    if version is None:
+        version = registration.find_highest_version(namespace, word)
+    return gymnasium.spec(registration.get_env_id(namespace, word, version)).reward_threshold
 
 
 @contextlib.contextmanager

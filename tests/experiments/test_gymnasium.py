@@ -93,6 +93,19 @@ def test_targets():
     assert without.threshold is None and not without.has_criterion and without.solved(None) is None
 
 
+def test_the_target_of_a_module_that_is_not_imported_yet(tmp_path, monkeypatch):
+    register = 'gymnasium.register("Shop-v0", "shop:Shop", reward_threshold=7.0)'
+    (tmp_path / "shop_of_a_test.py").write_text(f"import gymnasium\n{register}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    task = experiment.Gymnasium(env="shop_of_a_test:Shop-v0")
+    assert task.has_criterion and task.threshold == 7
+    assert not experiment.Gymnasium(env="no_such_module:Shop-v0").has_criterion
+
+
+def test_the_target_of_an_environment_without_a_version():
+    assert experiment.Gymnasium(env="CartPole").threshold == 475
+
+
 @pytest.mark.parametrize(
     "rewards", [([9.0] * 10, [9.0] * 100), ([0.0] * 10, [9.0] * 100), ([9.0] * 10, [0, 9.9] * 50)]
 )
