@@ -282,7 +282,7 @@ def _parse_rows(rows: _Rows, target: str, classes: bool, fills: bool) -> Data:
     targets: list[Any] = []
     for row in rows:
         _check_length(row, len(header), rows.separator)
-        text = row.pop(at).strip()
+        text = _strip(row.pop(at))
         targets.append(_parse_class(text, target) if classes else _parse_number(text, target, rows))
         for column, cell in zip(columns, row, strict=True):
             column.add(cell, rows)

@@ -71,6 +71,13 @@ def test_empty_cells(tmp_path, text):
     assert refusal(tmp_path, f"a,b\n1,{text}\n") == "line 2: column 'b': must not be empty"
 
 
+@pytest.mark.parametrize("empty", ["", "nan", " NaN "])
+@pytest.mark.parametrize("classes", [False, True])
+def test_an_empty_target(tmp_path, empty, classes):
+    content = f"a,b\n1,0\n2,{empty}\n"
+    assert refusal(tmp_path, content, classes=classes) == "line 3: column 'b': must not be empty"
+
+
 SEPARATED = {
     "a;b;c\n1,5;2;3\n": ("semicolons", True, [[1.5, 3]], [2]),
     '"a";"b"\n"1,5";"2"\n': ("semicolons", True, [[1.5]], [2]),
