@@ -57,8 +57,8 @@ def sweep(
         optimiser: Returns an optimiser of parameters with a rate, such as `optim.Adam`.
         rates: Learning rates, such as `numpy.geomspace(1e-4, 1, 9)`.
         epochs: Passes through the data with each rate.
-        **settings: Further arguments of `fit`, without a checkpoint. With a validation set, the loss is the validation
-            loss after the last epoch; otherwise, it is the training loss over the last epoch.
+        **settings: Further arguments of `fit`, without a checkpoint and a score. With a validation set, the loss is
+            the validation loss after the last epoch; otherwise, it is the training loss over the last epoch.
 
     Raises:
         ValueError: There is no rate, or an argument is not allowed.
@@ -70,6 +70,8 @@ def sweep(
     for name in ("checkpoint", "resume"):
         if settings.get(name):
             raise ValueError(f"{name}: the trainings of a sweep cannot share one")
+    if settings.get("score") is not None:
+        raise ValueError("score: a sweep returns losses, and no score")
     if not isinstance(rates, Iterable):
         raise ValueError(f"rates: expected a list of numbers, got {quote(rates)}")
     tried = [check_rate(rate) for rate in rates]

@@ -27,6 +27,7 @@ from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.reporting import EPOCH, Reporter, reporting
+from evaluators.gradient.scores import Score, compute_score, try_score
 from evaluators.gradient.tensor.device_arrays import arrays_on, namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
@@ -34,8 +35,6 @@ from neat.support.archive import CheckpointError, read_arrays, select_group, wri
 from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
-
-Score = Callable[[Tensor, Any], float]
 
 FORMAT = 4
 _BATCHES = Batches()
@@ -108,8 +107,8 @@ def fit(
     like = optimiser.parameters[0]
     with arrays_on(like.device).current(), warnings_at_user_lines():
         data = load_samples("data", data, like)
-        validation = _load_held_out("validation", validation, model, loss, like)
-        test = _load_held_out("test", test, model, loss, like)
+        validation = _load_held_out("validation", validation, model, (loss, score), like)
+        test = _load_held_out("test", test, model, (loss, score), like)
         training = _Training(model, (loss, score), optimiser, batches, clip_norm, data, validation)
         if checkpoint is not None and resume and checkpoint.exists():
             training.restore(checkpoint)
@@ -164,8 +163,10 @@ def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None
     return None
 
 
-def _load_held_out(name: str, data: Data | None, model: Module, loss: Loss, like: Tensor) -> Data | None:
-    """Return checked samples for validation or test, if any, which the model and the loss take.
+def _load_held_out(
+    name: str, data: Data | None, model: Module, measures: tuple[Loss, Score | None], like: Tensor
+) -> Data | None:
+    """Return checked samples for validation or test, if any, which the model, the loss and the score take.
 
     The outputs for the first sample stand for all, so that a wrong target is found before hours of training.
     """
@@ -177,9 +178,10 @@ def _load_held_out(name: str, data: Data | None, model: Module, loss: Loss, like
         with no_grad(), np.errstate(all="ignore"):
             output = model.eval()(constant(inputs[:1])).data
             if output.shape[:1] == (1,):
-                loss(constant(xp.broadcast_to(output, (len(inputs), *output.shape[1:]))), targets)
+                measures[0](constant(xp.broadcast_to(output, (len(inputs), *output.shape[1:]))), targets)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+    try_score(name, (inputs, targets), model, measures[1])
     return inputs, targets
 
 
@@ -211,6 +213,8 @@ class _Training:
         self._batches = batches
         self._clip_norm = None if clip_norm is None else check_positive("clip_norm", clip_norm)
         self._data, self._validation = data, validation
+        if not batches.augmentations:  # which may return targets of another kind
+            try_score("data", data, model, self._score)
         self._sampler = Sampler(batches, *data, model)
         self._workers, self._differentiate = _open_workers(model, self._loss, batches.workers)
         self._best: dict[str, np.ndarray] = {}
@@ -278,17 +282,7 @@ class _Training:
         if any(targets.dtype != given.dtype or targets.ndim != given.ndim for _, targets in seen):
             return math.nan
         outputs, targets = (namespace(given).concatenate(parts) for parts in zip(*seen, strict=True))
-        return self._to_score(constant(outputs), targets)
-
-    def _to_score(self, outputs: Tensor, targets: Any) -> float:
-        """Return the score of outputs and targets; NaN without a score."""
-        if self._score is None:
-            return math.nan
-        value = self._score(outputs, targets)
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"score: expected one number, got {quote(value)}") from None
+        return compute_score(self._score, constant(outputs), targets)
 
     def _step(self, batch: Batch, epoch: int) -> tuple[float, Any]:
         """Train on a batch, and return its loss and outputs; no outputs if its samples do not count."""
@@ -312,7 +306,7 @@ class _Training:
             loss = self._loss(outputs, targets).item()
             if not math.isfinite(loss):
                 raise ValueError(f"{name}: loss {loss}: {find_first_non_finite(self._model, inputs)}")
-            return loss, self._to_score(outputs, targets)
+            return loss, math.nan if self._score is None else compute_score(self._score, outputs, targets)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the remaining training depends on, as numpy arrays."""

@@ -55,6 +55,8 @@ def test_mistakes_are_refused():
     for name, value in (("checkpoint", "sweep.npz"), ("resume", True)):  # all rates would continue the first
         with refuses(f"{name}: the trainings of a sweep cannot share one"):
             run(**{name: value})
+    with refuses("score: a sweep returns losses, and no score"):
+        run(score=lambda outputs, targets: "bad")
     with refuses("batches: expected Batches"):
         run(batches=32)
     with refuses("dense: input of shape"):

@@ -75,7 +75,10 @@ BAD = {
     ),
     "no loss": (dict(loss="mse"), "loss: expected a function of outputs and targets, such as"),
     "no score": (dict(score="accuracy"), "score: expected a function of outputs and targets, such as"),
-    "no number of a score": (dict(score=lambda z, y: [1, 2]), "score: expected one number, got [1, 2]"),
+    "no number of a score": (
+        dict(score=lambda z, y: [1, 2]),
+        "validation: score: expected one number, got [1, 2]",
+    ),
     "one reporter": (
         dict(reporters=reporting.Progress()),
         "reporters: expected a list of those of gradient.reporting, got",
@@ -104,6 +107,29 @@ def test_bad_arguments(name):
         arguments["optimiser"] = optim.SGD(parameters, 0.1)
     with refuses(message):
         fit(**arguments)
+
+
+@pytest.mark.parametrize("name", ["data", "validation", "test"])
+def test_a_score_that_takes_other_targets_is_refused_before_training(name):
+    model = model_of()
+    before = model.state()
+    one_hot = X, np.eye(3)[Y]
+    with refuses(f"{name}: labels: expected integer labels of shape (samples,), got dtype float64"):
+        train(1, model, **{"data": TRAIN, "validation": None, "test": None, name: one_hot})
+    for path, array in model.state().items():
+        np.testing.assert_array_equal(array, before[path], err_msg=path)
+
+
+def test_a_score_may_refuse_equal_outputs():
+    def score(outputs, labels):
+        if np.ptp(outputs.data) == 0:
+            raise ValueError("constant")
+        return 1.0
+
+    model = model_of()
+    model.layers[-1].weight.data = np.zeros_like(model.layers[-1].weight.data)
+    _, fitted = train(1, model, score=score)
+    assert fitted.test_score == 1
 
 
 @pytest.mark.parametrize("name", ["validation", "test"])
