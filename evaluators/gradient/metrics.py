@@ -12,10 +12,15 @@ from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.validation import check_unmasked
 
 
-def _labels(name: str, value: Any) -> np.ndarray:
+def _to_numpy(name: str, value: Any) -> np.ndarray:
+    """Return a list, a tensor, or an array of any device as a numpy array."""
     check_unmasked(name, value)
-    array = to_host(value.data) if isinstance(value, Tensor) else value
-    array = np.asarray(array if isinstance(array, np.ndarray | list | tuple) else to_host(array))
+    array = value.data if isinstance(value, Tensor) else value
+    return to_host(array) if hasattr(array, "__cuda_array_interface__") else np.asarray(array)
+
+
+def _labels(name: str, value: Any) -> np.ndarray:
+    array = _to_numpy(name, value)
     if array.ndim != 1 or array.dtype.kind not in "iu" or not array.size:
         raise ValueError(
             f"{name}: expected integer labels of shape (samples,), got dtype {array.dtype} of shape {array.shape}"
@@ -28,8 +33,7 @@ def classes_of(outputs: Any) -> np.ndarray:
 
     A single output, of shape (samples, 1), is a logit: the class is 1 where it is above 0, else 0.
     """
-    check_unmasked("outputs", outputs)
-    array = to_host(outputs.data if isinstance(outputs, Tensor) else outputs)
+    array = _to_numpy("outputs", outputs)
     if array.ndim != 2 or not array.size:
         raise ValueError(f"outputs: expected shape (samples, classes), got {array.shape}")
     return (array[:, 0] > 0).astype(np.int64) if array.shape[1] == 1 else array.argmax(axis=1)
@@ -136,8 +140,7 @@ def _sklearn_metrics(caller: str) -> Any:
 
 def _scores(outputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores of class 1, and the labels."""
-    check_unmasked("outputs", outputs)
-    array = np.asarray(to_host(outputs.data) if isinstance(outputs, Tensor) else outputs)
+    array = _to_numpy("outputs", outputs)
     if array.ndim == 2 and array.shape[1] == 2:
         array = array[:, 1] - array[:, 0]
     elif array.ndim == 2 and array.shape[1] == 1:

@@ -99,6 +99,24 @@ def test_classification_metrics(device, host):
     assert metrics.accuracy(np.array([[0.3], [-2.0]]), [1, 1]) == 0.5
 
 
+def test_arrays_of_a_gpu_are_fetched(monkeypatch):
+    class OnGpu:
+        """Like an array of cupy, it refuses numpy's implicit conversion."""
+
+        __cuda_array_interface__ = None
+
+        def __init__(self, values):
+            self.values = np.array(values)
+
+        def __array__(self, *_, **__):
+            raise TypeError("Implicit conversion to a NumPy array is not allowed")
+
+    monkeypatch.setattr(metrics, "to_host", lambda array: array.values)
+    assert metrics.roc_curve(OnGpu([0.1, 0.9]), OnGpu([0, 1])).area == 1
+    assert metrics.precision_recall_curve(OnGpu([[0.1], [0.9]]), [0, 1]).area == 1
+    assert metrics.accuracy(OnGpu([[0.9, 0.1]]), OnGpu([0])) == 1
+
+
 def test_bad_arguments_of_metrics():
     with refuses("labels: expected 2 of them, got 1"):
         metrics.accuracy(np.zeros((2, 2)), [1])
