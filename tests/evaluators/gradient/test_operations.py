@@ -232,9 +232,7 @@ def test_conv2d(case, tensor, host):
     check_gradients(lambda x, weight: operations.conv2d(x, weight, None, *arguments), [x, weight])
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in WINDOWS if case["padding"] != 1 or min(case["window"]) > 1], ids=str
-)
+@pytest.mark.parametrize("case", WINDOWS, ids=str)
 def test_max_pool2d(case, tensor, host):
     x = tensor((2, 3, *case["size"]))
     _, margins = place_windows("", case["size"], case["window"], case["stride"], case["padding"])
@@ -356,6 +354,14 @@ MISTAKES = [
     (
         lambda: operations.average_pool2d(X(4, 4), (2, 2), (2, 2), 0),
         "average_pool2d: expected shape (samples, channels, height, width), got shape (4, 4)",
+    ),
+    (
+        lambda: operations.max_pool2d(X(1, 1, 4, 4), (4, 2), (2, 2), 2),
+        "max_pool2d: expected padding from 0 to half the window of 2, got 2",
+    ),
+    (
+        lambda: operations.average_pool2d(X(1, 1, 4, 4), (2, 2), (2, 2), -1),
+        "average_pool2d: expected padding from 0 to half the window of 2, got -1",
     ),
 ]
 

@@ -104,7 +104,7 @@ def max_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
         Shape (samples, channels, positions along height, positions along width).
 
     Raises:
-        ValueError: The shapes do not fit.
+        ValueError: The shapes do not fit, or the padding is below 0 or more than half the window.
     """
     x, places, margins = _place_on_images("max_pool2d", x, window, stride, padding, exact)
     way = pooling if namespace(x._data) is np else unfolding
@@ -135,8 +135,12 @@ def average_pool2d(x: Any, window: Pair, stride: Pair, padding: Padding, exact: 
 def _place_on_images(
     name: str, x: Any, window: Pair, stride: Pair, padding: Padding, exact: bool
 ) -> tuple[Tensor, Pair, tuple[Pair, Pair]]:
-    """Return the images as a tensor, and what `place_windows` returns."""
+    """Return the images as a tensor, and what `place_windows` returns; with more padding, windows could be empty."""
     (x,) = operands(name, x)
     if x.ndim != 4:
         raise ValueError(f"{name}: expected shape (samples, channels, height, width), got shape {x.shape}")
+    if not isinstance(padding, str) and not 0 <= 2 * padding <= min(window):
+        raise ValueError(
+            f"{name}: expected padding from 0 to half the window of {min(window)}, got {padding}"
+        )
     return x, *place_windows(name, x.shape[2:], window, stride, padding, exact)
