@@ -18,6 +18,7 @@ from experiments.comparison.plan import MethodPlan, Plan, Tried, read_plan
 from experiments.runs.description import Start, start_entry
 from experiments.runs.folder import write_json
 from neat.kernels import parallel
+from neat.support.files import resolve_file
 
 FIRST_SEED = 1000
 """Comparisons have the seeds 0, 1, …"""
@@ -51,14 +52,15 @@ def tune(arguments: list[str], command: Sequence[str]) -> None:
     """Try all combinations of settings, and write the plan with the best."""
     options = read(Tune, "compare tune", arguments)
     path = options.output or Path(f"plan-{options.task}.json")
+    resolve_file(path, "output")  # refuses a path that cannot be written, before hours of runs
+    if path.exists() and not (options.overwrite or options.only_prices):
+        raise ValueError(f"output: {path} exists; --overwrite replaces it")
     methods = make_methods(options.task)
     parallel.set_threads(1)  # prices are those of one core
     if options.only_prices:
         plan = read_plan(path, options.task, methods)
         plan = _measure_again(plan, methods, command)
     else:
-        if path.exists() and not options.overwrite:
-            raise ValueError(f"output: {path} exists; --overwrite replaces it")
         plan = _choose(options, methods, command)
     write_json(path, plan.model_dump())
     print(f"{path}: the plan")

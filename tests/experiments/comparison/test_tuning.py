@@ -85,6 +85,13 @@ def test_measured_prices_pay_for_about_the_time_that_a_run_takes():
     assert prices.keys() == {"round"} and rounds > 5
 
 
+@pytest.mark.parametrize("output", ["no/such/plan.json", "."])
+def test_a_path_that_cannot_be_written_is_refused_before_the_runs(fake, output, capsys):
+    for more in ([], ["--only-prices"]):
+        refused(["compare", "tune", "--output", output, *more], capsys, "output: ")
+    assert not fake.calls
+
+
 def test_mistakes(capsys):
     Path("mine.json").write_text("{}")
     for line, message in (
