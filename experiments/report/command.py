@@ -112,12 +112,12 @@ def _fit(run: RunSoFar, names: Names, render: Callable[[dict[str, Any]], str]) -
 
 
 def _read_names(run: RunSoFar, experiment: Experiment, folder: Path) -> Names:
-    descriptions.check_files(run.description, experiment, folder)
+    descriptions.check_files(run.description, experiment, folder, SHOW)
     return Names(experiment.input_names, experiment.output_names)
 
 
 def _collect_behaviour(run: RunSoFar, experiment: Experiment, names: Names, folder: Path) -> Behaviour | None:
-    descriptions.check_files(run.description, experiment, folder)
+    descriptions.check_files(run.description, experiment, folder, SHOW)
     evaluator = experiment.evaluator("cpu")
     try:
         return collect_behaviour(run, experiment, names, evaluator, folder)

@@ -185,11 +185,11 @@ def build_instance(
 
 
 def check_files(
-    description: Description, experiment: Experiment, folder: Path
+    description: Description, experiment: Experiment, folder: Path, field: str = "resume"
 ) -> dict[str, dict[str, str | None]]:
     """Check that the files which the experiment names have not changed since the run began.
 
-    Call it before the experiment reads them.
+    Call it before the experiment reads them. `field` begins the messages about the description.
 
     Returns:
         Current path and digest of each file, by field.
@@ -198,33 +198,32 @@ def check_files(
         ValueError: A file has changed or cannot be read, or the run's description was edited.
     """
     path, now = folder / RUN, file_digests(experiment)
-    check_digest(description, folder)
+    check_digest(description, folder, field)
     then = description.model_dump(include={"files"})["files"]
     if then is not None and then.keys() != now.keys():
-        raise ValueError(f"resume: {path}: files: must name {list(now)}, got {quote(list(then))}")
-    for field, file in now.items():
-        digest = None if then is None else then[field]["sha256"]
+        raise ValueError(f"{field}: {path}: files: must name {list(now)}, got {quote(list(then))}")
+    for name, file in now.items():
+        digest = None if then is None else then[name]["sha256"]
         if digest is None and (then is None or file["sha256"] is None):
             warnings.warn(
-                f"{field}: {path} has no digest of {file['path']} from when the run began; the run continues with its "
-                "current content",
+                f"{name}: {path} has no digest of {file['path']} from when the run began; its current content is used",
                 stacklevel=2,
             )
         elif digest != file["sha256"]:
             raise ValueError(
-                f"{field}: {file['path']} has changed since the run began: its SHA-256 is {file['sha256']}, "
+                f"{name}: {file['path']} has changed since the run began: its SHA-256 is {file['sha256']}, "
                 f"{path} has {digest}"
             )
     return now
 
 
-def check_digest(description: Description, folder: Path) -> None:
-    """Raise ValueError if the fields that define the task were edited after the run wrote them."""
+def check_digest(description: Description, folder: Path, field: str = "resume") -> None:
+    """Raise ValueError, which begins with `field`, if what defines the task was edited after the run wrote it."""
     kept = description.model_dump(include={"arguments", "files"})
     if description.digest not in (None, _digest_of_task(description.experiment, **kept)):
         raise ValueError(
-            f"resume: {folder / RUN}: digest: does not match experiment, arguments and files, which were edited after "
-            "the run wrote them; a resumed run keeps its task"
+            f"{field}: {folder / RUN}: digest: does not match experiment, arguments and files, which were edited after "
+            "the run wrote them; a run keeps its task"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from experiments.runs import description as descriptions
 from experiments.runs.folder import CHAMPION, CHECKPOINT, RESULT
+from experiments.tasks.experiment import COMPARE
 from neat import Genome, Population
 from neat.evolution.history import History
 from neat.evolution.lineage import Lineage
@@ -44,11 +45,14 @@ def read_run(folder: Path, field: str) -> RunSoFar:
     """Return what the run in a folder has written so far; `field` begins the messages.
 
     Raises:
-        ValueError: The folder holds no run or a study of many, the run has no checkpoint yet, or a file is damaged.
+        ValueError: The folder holds no run, a study of many or a comparison, the run has no checkpoint yet, or a file
+            is damaged.
     """
     description = descriptions.read(folder, field)
     if description.settings:
         raise ValueError(f"{field}: {shorten_path(folder)} holds a study of many runs; expected a single one")
+    if description.experiment == COMPARE:
+        raise ValueError(f"{field}: {shorten_path(folder)} holds a comparison; expected a single run")
     if not (folder / CHECKPOINT).exists():
         raise ValueError(
             f"{field}: {shorten_path(folder)} has no {CHECKPOINT} yet; a run writes it every "

@@ -72,7 +72,8 @@ def test_a_run_of_the_version_before_goes_on_with_a_warning():
     old["arguments"]["label"] = old["arguments"].pop("target")  # as the field was called
     path.write_text(json.dumps(old))
     with pytest.warns(
-        UserWarning, match="data: run/run.json has no digest of .*my.csv from when the run began"
+        UserWarning,
+        match="data: run/run.json has no digest of .*my.csv from when the run began; its current content is used",
     ):
         assert main(["classification", "--resume", "run", "--generations", "5", "--data", "my.csv"]) == 0
     assert json.loads(path.read_text())["arguments"]["data"] == str(Path("my.csv").absolute())
@@ -162,6 +163,7 @@ def test_a_comparison_is_no_run_of_an_experiment(monkeypatch, capsys):
     monkeypatch.setattr("experiments.comparison.compare.draw", lambda *_, **__: None)
     assert main(["compare", "--seeds", "1", "--share", "0.01", "--output", "out"]) == 0
     refused(["xor", "--resume", "out"], capsys, "resume: out holds an experiment compare, got xor")
+    refused(["show", "out"], capsys, "show: out holds a comparison; expected a single run")
 
 
 def test_data_from_a_pipe_can_be_read_once():
@@ -242,6 +244,13 @@ def test_all_modules_of_an_environments_package_are_compared(module, edit, capsy
 
 
 # ---------------------------------------------------------------- descriptions that were edited
+
+
+def test_a_message_begins_with_the_command_that_reads(tmp_path):
+    content = description.describe("parity", Parity(bits=2), {}, [])
+    edited = description.Description(**{**content, "arguments": {"bits": 3}, "written": []})
+    with pytest.raises(ValueError, match=f"^show: {tmp_path}/run.json: digest: does not match"):
+        description.check_files(edited, Parity(bits=3), tmp_path, "show")
 
 
 def nested(depth):
