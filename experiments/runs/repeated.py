@@ -145,7 +145,11 @@ def _runs(
     assert options.generations is not None
     configs = [setting.config.updated(seed=setting.config.seed + k) for k in range(options.runs)]
     run_one = functools.partial(
-        run_seed, experiment, generations=options.generations, device=options.device, **options.limits
+        run_seed,
+        experiment.with_absolute_paths(),  # a cluster's workers have another working folder
+        generations=options.generations,
+        device=options.device,
+        **options.limits,
     )
     if options.workers == 1 and options.cluster is None:
         run_one = functools.partial(run_one, reporters=[GenerationProgress(progress)])

@@ -171,9 +171,7 @@ def _make_task(name: str, fields: Mapping[str, Any], plan: StudyPlan, device: st
         for key in own:
             if key not in known:
                 raise ValueError(f"{key}: there is no such field{suggestion(key, known | _PLANS_OWN)}")
-        experiment = cls(**own)
-        paths = {key: str((folder / getattr(experiment, key)).absolute()) for key in experiment.files}
-        experiment = dataclasses.replace(experiment, **paths)
+        experiment = cls(**own).with_absolute_paths(folder)
         identity = {**dataclasses.asdict(experiment), "files": file_digests(experiment)}
         return StudyTask(
             functools.partial(make_evaluator, experiment, device),

@@ -31,10 +31,11 @@ class Environment(Control):
         file = split(self.env)[0]
         return {"env": file} if file.suffix == ".py" else {}
 
-    def with_absolute_paths(self) -> Self:
+    def with_absolute_paths(self, folder: Path = Path()) -> Self:
         """Return a copy with an absolute path, which is the same task from every working folder."""
         file, name = split(self.env)
-        return dataclasses.replace(self, env=f"{file.absolute()}:{name}" if name else str(file.absolute()))
+        path = (folder / file).absolute()
+        return dataclasses.replace(self, env=f"{path}:{name}" if name else str(path))
 
     def environment(self) -> Base:
         """Return an instance of the class, with its defaults."""

@@ -121,10 +121,12 @@ class Experiment(ABC):
         """Raise ValueError if a field has a value that changes nothing beside the others."""
         return  # every field plays a role
 
-    def with_absolute_paths(self) -> Self:
-        """Return a copy with absolute paths, which is the same task from every working folder."""
+    def with_absolute_paths(self, folder: Path = Path()) -> Self:
+        """Return a copy whose paths, relative to `folder`, are absolute: the same task from every working folder."""
         paths = {name: file for name, file in self.files.items() if Path(getattr(self, name)) == file}
-        return dataclasses.replace(self, **{name: str(file.absolute()) for name, file in paths.items()})
+        return dataclasses.replace(
+            self, **{name: str((folder / file).absolute()) for name, file in paths.items()}
+        )
 
     @abstractmethod
     def evaluator(self, device: str) -> Evaluator:

@@ -1,5 +1,6 @@
 """The experiment with a user's own environment, and the command that films episodes."""
 
+import contextlib
 import json
 import shutil
 import sys
@@ -10,7 +11,10 @@ from PIL import Image
 
 import evaluators
 from experiments.__main__ import main
-from experiments.tasks.environment import load, split
+from experiments.cli.flags import Options
+from experiments.runs import repeated
+from experiments.tasks.environment import Environment, load, split
+from neat import Config
 from tests.support.paths import ROOT
 
 FEW = ["--generations", "2", "--population-size", "20", "--episodes", "2", "--quiet"]
@@ -65,6 +69,23 @@ def test_a_run_is_played_filmed_and_resumed(capsys, tmp_path, monkeypatch):
     Path("walk.py").write_text(source + "# changed\n")
     assert main(["environment", "--resume", str(folder), "--generations", "4"]) == 2
     assert "walk.py has changed since the run began" in capsys.readouterr().err
+
+
+def test_a_cluster_gets_the_absolute_path_of_a_relative_one(monkeypatch):
+    given = []
+    monkeypatch.setattr(repeated, "_run_all", lambda run_one, *_: given.append(run_one) or [])
+    experiment = Environment(env="walk.py:Walk")
+    options = Options(runs=2, cluster="auto", generations=1)
+    setting = repeated.Setting("default", Config(genome={"num_inputs": 1, "num_outputs": 1}))
+    progress = contextlib.nullcontext()
+    progress.begin = lambda label: None
+    assert not list(repeated._runs(experiment, setting, options, None, progress))
+    assert given[0].args[0].env == f"{Path('walk.py').absolute()}:Walk"
+
+
+@pytest.mark.parametrize("env", ["walk.py:Walk", "walk.py"])
+def test_the_paths_of_a_plan_are_relative_to_its_folder(env, tmp_path):
+    assert Environment(env=env).with_absolute_paths(Path("plans")).env == f"{tmp_path}/plans/{env}"
 
 
 def test_an_environment_in_place_of_the_runs(capsys):

@@ -1,6 +1,7 @@
 """The command `study`."""
 
 import json
+import sys
 
 import pytest
 
@@ -66,6 +67,19 @@ def test_a_plan_is_a_grid_of_arms_on_experiments(plan, tmp_path):
 )
 def test_the_plans_of_the_docs_can_be_run(path):
     assert make_study(load_plan(path), "cpu", path.parent).plan.arms
+
+
+def test_a_task_of_a_module_of_gymnasium(tmp_path, monkeypatch):
+    gymnasium = pytest.importorskip("gymnasium")
+    entry = "gymnasium.envs.classic_control.cartpole:CartPoleEnv"
+    register = f'gymnasium.register("Cart-v0", "{entry}", reward_threshold=7.0)'
+    (tmp_path / "carts_of_a_test.py").write_text(f"import gymnasium\n{register}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plan = StudyPlan(tasks={"gymnasium": {"env": "carts_of_a_test:Cart-v0"}})
+    task = make_study(plan, "cpu", tmp_path / "plans").plan.tasks["gymnasium"]
+    gymnasium.registry.pop("Cart-v0")
+    monkeypatch.delitem(sys.modules, "carts_of_a_test")
+    assert task.solved is not None and task.make_evaluator().num_inputs == 4
 
 
 def test_the_command_runs_resumes_and_shares(plan, tmp_path, capsys):
