@@ -118,6 +118,8 @@ class Batches:
                 )
         inputs = to_floats("augment: inputs", batch.inputs, dtype, arrays)
         targets = to_numbers("augment: targets", batch.targets, arrays)
+        if targets.dtype.kind == "f":
+            check_finite("augment: targets", targets)
         weight = batch.weight
         if weight is not None:
             weight = to_floats("augment: weight", weight, dtype, arrays)

@@ -70,6 +70,8 @@ class Policy(Module):
         deviation = check_positive("deviation", deviation)
         if not isinstance(hidden, tuple | list):
             raise ValueError(f"hidden: expected sizes of layers, such as (64, 64), got {quote(hidden)}")
+        for size in hidden:
+            check_count("hidden", size)
         self.environment = environment
         self.functions = environment.functions()
         self.activation = activation

@@ -265,6 +265,10 @@ MISTAKES = [
         lambda: train(Batches(augment=lambda batch, key: batch._replace(inputs=batch.inputs * np.nan))),
         "augment: inputs: expected finite numbers, got nan at (0, 0, 0, 0)",
     ),
+    (
+        lambda: train(Batches(augment=lambda batch, key: batch._replace(targets=np.full(32, np.inf)))),
+        "augment: targets: expected finite numbers, got ",
+    ),
     (lambda: weighed([1.0] * 3), "augment: weight: expected shape (32,), got (3,)"),
     (lambda: weighed([-1.0] * 32), "augment: weight: expected numbers of at least 0, got -1.0"),
     (lambda: weighed([np.nan] * 32), "augment: weight: expected finite numbers, got nan at (0,)"),

@@ -394,6 +394,7 @@ def test_refuses_mistakes():
     for arguments, message in (
         ({"deviation": 0.0}, "deviation: expected a finite number above 0, got 0.0"),
         ({"hidden": 8}, "hidden: expected sizes of layers"),
+        ({"hidden": (8, 0)}, "hidden: expected an integer from 1 to"),
         ({"hidden": (), "activation": "step"}, "activation 'step' has no derivative"),
     ):
         with refuses(message):
