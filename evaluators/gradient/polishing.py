@@ -92,7 +92,8 @@ def _fit(
         jac=True,
         method="L-BFGS-B",
         bounds=Bounds(low, high),
-        options={"maxiter": steps, "maxcor": 20, "ftol": _TOLERANCE, "gtol": 0.0},
+        # The default of maxfun, 15,000, would end the search before `steps` iterations.
+        options={"maxiter": steps, "maxfun": 2**31 - 1, "maxcor": 20, "ftol": _TOLERANCE, "gtol": 0.0},
     )
     fitted, finite = replace_finite_numbers(batch, gradients.origins, unpack(found.x))
     before, fitness = -loss(start)[0], -loss(found.x)[0]

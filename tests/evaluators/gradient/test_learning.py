@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import evaluators
 import neat
@@ -323,6 +324,20 @@ def test_polishing_keeps_the_bounds():
     champion = population.run(evaluator, 5).champion
     polished = evaluator.polish(champion)
     assert is_within_bounds(polished.genome.genomes) and polished.fitness > polished.fitness_before
+
+
+def test_only_steps_limit_polishing(monkeypatch):
+    """An iteration may evaluate the gradient more than once."""
+    minimise, limits = scipy.optimize.minimize, []
+
+    def observe(*arguments, options, **rest):
+        limits.append((options["maxiter"], options["maxfun"]))
+        return minimise(*arguments, options=options, **rest)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", observe)
+    evaluator, population = narrow_bounds_config(7)
+    evaluator.polish(population.ask()[0], steps=100_000)
+    assert limits[0][0] == 100_000 and limits[0][1] >= 20 * 100_000
 
 
 def test_what_cannot_be_polished_is_refused():
