@@ -213,7 +213,7 @@ def check_task(task: str) -> None:
 def check_run_length(seeds: int, share: float) -> None:
     """Raise ValueError unless this is a number of runs, and a share of their usual length."""
     if not 1 <= seeds < 2**31:
-        raise ValueError(f"seeds: must be at least 1, got {seeds}")
+        raise ValueError(f"seeds: must be from 1 to {2**31 - 1}, got {seeds}")
     if not 0 < share <= 1000:
         raise ValueError(f"share: must be above 0 and at most 1000, got {share}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 UNSEEN_STARTS = 100  # number of fresh starts that test a champion
 # Trials of fresh starts: the first decides whether a run ends, the second measures its champion.
 STOP_TRIAL, REPORT_TRIAL = 0, 1
+
+
+def check_target(target: float | None) -> None:
+    """Raise ValueError unless the target of a task, if it has one, is finite."""
+    if target is not None and not math.isfinite(target):
+        raise ValueError(f"target: must be finite, got {target}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class Control(Experiment):
         """Return the evaluator of the environment's episodes."""
         from evaluators import Rollout
 
+        check_target(self.target)
         return Rollout(
             self.environment(),
             episodes=self.episodes,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import math
 import multiprocessing
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from evaluators.moments import moments
 from evaluators.pictures.film import Span
 from experiments.pictures import behaviour
 from experiments.pictures.behaviour import Panel, name_columns
-from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS
+from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS, check_target
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
@@ -92,8 +91,7 @@ class Gymnasium(Experiment):
             raise ValueError(
                 f"device: must be auto or cpu, because Gymnasium's environments run on the CPU, got {device!r}"
             )
-        if self.target is not None and not math.isfinite(self.target):
-            raise ValueError(f"target: must be finite, got {self.target}")
+        check_target(self.target)
         # The daemon process that compiles ahead may not start processes.
         mode = "sync" if multiprocessing.current_process().daemon else self.vectorization_mode
         with _translate_errors(self.env):

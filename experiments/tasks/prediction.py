@@ -85,7 +85,7 @@ class Learnable(Prediction):
         import evaluators
 
         if not 0 < self.learn_rate < float("inf"):
-            raise ValueError(f"learn_rate: must be above 0, got {self.learn_rate}")
+            raise ValueError(f"learn_rate: must be above 0 and finite, got {self.learn_rate}")
         return evaluators.Supervised(
             **self.training_data(),
             fitness=self.loss,

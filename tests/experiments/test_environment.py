@@ -16,6 +16,7 @@ from experiments.runs import repeated
 from experiments.tasks.environment import Environment, load, split
 from neat import Config
 from tests.support.paths import ROOT
+from tests.support.processes import refused
 
 FEW = ["--generations", "2", "--population-size", "20", "--episodes", "2", "--quiet"]
 RUN = ["environment", "--env", "walk.py:Walk", *FEW]
@@ -81,6 +82,11 @@ def test_a_cluster_gets_the_absolute_path_of_a_relative_one(monkeypatch):
     progress.begin = lambda label: None
     assert not list(repeated._runs(experiment, setting, options, None, progress))
     assert given[0].args[0].env == f"{Path('walk.py').absolute()}:Walk"
+
+
+@pytest.mark.parametrize("target", ["nan", "inf"])
+def test_a_target_that_is_not_finite(target, capsys):
+    refused([*RUN, "--target", target], capsys, f"target: must be finite, got {target}")
 
 
 @pytest.mark.parametrize("env", ["walk.py:Walk", "walk.py"])

@@ -158,7 +158,7 @@ def test_equal_time_is_labelled(capsys, threads):
     ("arguments", "message"),
     [
         (["--task", "chess"], "task: must be one of xor, parity"),
-        (["--seeds", "0"], "seeds: must be at least 1, got 0"),
+        (["--seeds", "0"], "seeds: must be from 1 to 2147483647, got 0"),
         (["--share", "0"], "share: must be above 0"),
         (["--share", "nan"], "share: must be above 0"),
         (["--seed", "1"], "--seed: there is no such option; did you mean --seeds?"),

@@ -96,7 +96,8 @@ def test_mistakes(capsys):
     Path("mine.json").write_text("{}")
     for line, message in (
         (["--task", "chess"], "task: must be one of xor, parity"),
-        (["--seeds", "0"], "seeds: must be at least 1, got 0"),
+        (["--seeds", "0"], "seeds: must be from 1 to 2147483647, got 0"),
+        (["--seeds", "2147483648"], "seeds: must be from 1 to 2147483647, got 2147483648"),
         (["--share", "-1"], "share: must be above 0"),
         (["--output", "mine.json"], "output: mine.json exists; --overwrite replaces it"),
         (["--only-prices"], "plan: plan-xor.json: cannot be read"),
