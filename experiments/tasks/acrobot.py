@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from experiments.tasks.control import Control
-
-if TYPE_CHECKING:
-    from evaluators.environments import Acrobot as Environment
 
 
 @dataclass(frozen=True)
@@ -18,11 +15,6 @@ class Acrobot(Control):
     observations: Literal["scaled", "raw", "normalised"] = "raw"
     """How the network sees. Raw by default, because the bounds of the velocities are far beyond what occurs."""
 
+    environment_class = "Acrobot"
     generations = 50
     target = -100.0
-
-    def environment(self) -> Environment:
-        """Return Acrobot-v1."""
-        from evaluators.environments import Acrobot
-
-        return Acrobot()

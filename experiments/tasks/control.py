@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from evaluators.moments import moments
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
-    from evaluators import Rollout
+    from evaluators import Gymnasium, Rollout
     from evaluators.environments import Environment
     from neat import Genome
 
@@ -28,6 +27,17 @@ def check_target(target: float | None) -> None:
     """Raise ValueError unless the target of a task, if it has one, is finite."""
     if target is not None and not math.isfinite(target):
         raise ValueError(f"target: must be finite, got {target}")
+
+
+def measure_reward(
+    champion: Genome, evaluator: Rollout | Gymnasium, target: float | None
+) -> dict[str, float]:
+    """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""
+    reward = evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward[0]
+    measures = {"reward, unseen starts": float(reward.mean())}
+    if target is not None:
+        measures["solved, unseen starts"] = float(reward.mean() >= target)
+    return {**measures, "environment steps": float(evaluator.steps)}
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,15 @@ class Control(Experiment):
 
     pictures = BEHAVIOUR
 
-    @abstractmethod
+    environment_class: ClassVar[str]
+    """Name of the class in `evaluators.environments`, for an environment with its defaults."""
+
     def environment(self) -> Environment:
         """Return the environment."""
+        from evaluators import environments
+
+        made: Environment = getattr(environments, self.environment_class)()
+        return made
 
     @property
     def target(self) -> float | None:
@@ -87,11 +103,7 @@ class Control(Experiment):
 
     def measures(self, champion: Genome, evaluator: Rollout) -> dict[str, float]:
         """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""
-        reward = evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward[0]
-        measures = {"reward, unseen starts": float(reward.mean())}
-        if self.target is not None:
-            measures["solved, unseen starts"] = float(reward.mean() >= self.target)
-        return {**measures, "environment steps": float(evaluator.steps)}
+        return measure_reward(champion, evaluator, self.target)
 
     def show(self, champion: Genome, evaluator: Rollout, folder: Path) -> list[Path]:
         """Draw states and actions over an episode in behaviour.svg, and film it in behaviour.gif."""

@@ -17,12 +17,11 @@ from evaluators.moments import moments
 from evaluators.pictures.film import Span
 from experiments.pictures import behaviour
 from experiments.pictures.behaviour import Panel, name_columns
-from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS, check_target
+from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS, check_target, measure_reward
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
     from evaluators import Gymnasium as Evaluator
-    from experiments.pictures.behaviour import Panel, Span
     from neat import Genome
 
 _FIRST_EPISODES = 10  # a few episodes first, which reveal a champion that is far from the target
@@ -121,11 +120,7 @@ class Gymnasium(Experiment):
 
     def measures(self, champion: Genome, evaluator: Evaluator) -> dict[str, float]:
         """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""
-        reward = evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward[0]
-        measures = {"reward, unseen starts": float(reward.mean())}
-        if self.threshold is not None:
-            measures["solved, unseen starts"] = float(reward.mean() >= self.threshold)
-        return {**measures, "environment steps": float(evaluator.steps)}
+        return measure_reward(champion, evaluator, self.threshold)
 
     def show(self, champion: Genome, evaluator: Evaluator, folder: Path) -> list[Path]:
         """Draw observations and actions over an episode in behaviour.svg, and its rendering in behaviour.gif."""

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from experiments.tasks.control import Control
-
-if TYPE_CHECKING:
-    from evaluators.environments import Pendulum as Environment
 
 
 @dataclass(frozen=True)
@@ -18,12 +14,7 @@ class Pendulum(Control):
     episodes: int = 20
     """Episodes of each genome in a generation."""
 
+    environment_class = "Pendulum"
     generations = 200
     target = -200.0
     settings = {"population_size": 500}
-
-    def environment(self) -> Environment:
-        """Return Pendulum-v1."""
-        from evaluators.environments import Pendulum
-
-        return Pendulum()

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from experiments.tasks.control import Control
-
-if TYPE_CHECKING:
-    from evaluators.environments import PreyCapture as Environment
 
 
 @dataclass(frozen=True)
@@ -18,11 +14,6 @@ class PreyCapture(Control):
     episodes: int = 50
     """Episodes of each genome in a generation."""
 
+    environment_class = "PreyCapture"
     generations = 200
     needs = {"genome": {"feed_forward": False}}
-
-    def environment(self) -> Environment:
-        """Return the grid."""
-        from evaluators.environments import PreyCapture
-
-        return PreyCapture()
