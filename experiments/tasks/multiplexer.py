@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.tasks.prediction import Learnable, Sets, perfect_score_criterion, share_correct
-
-if TYPE_CHECKING:
-    from neat import Genome
+from experiments.tasks.prediction import Learnable, Patterns, Sets
 
 _MAX_ADDRESS_BITS = 3
 
 
 @dataclass(frozen=True)
-class Multiplexer(Learnable):
+class Multiplexer(Patterns, Learnable):
     """Data bit that the address bits select; fitness is minus the mean squared error over all patterns.
 
     Two address bits and four data bits are the 6-multiplexer (Wilson 1987).
@@ -27,8 +22,6 @@ class Multiplexer(Learnable):
     address_bits: int = 2
     """Number of address bits, 1 to 3, for 2, 4 or 8 data bits."""
 
-    generations = 300
-    score_name = "share of patterns right"
     settings = {"population_size": 300, "genome": {"output_activation": "sigmoid"}}
 
     def __post_init__(self) -> None:
@@ -43,11 +36,3 @@ class Multiplexer(Learnable):
         chosen = np.take_along_axis(inputs, self.address_bits + address.astype(np.int64)[:, None], axis=1)
         everything = np.arange(len(inputs))
         return Sets(inputs, chosen, everything, everything)
-
-    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
-        """Return the share of outputs on the target's side of 0.5."""
-        return share_correct(outputs, targets)
-
-    def solved(self, evaluator: Any) -> Callable[[Genome], bool]:
-        """Return a criterion: all outputs are on the target's side of 0.5."""
-        return perfect_score_criterion(self)

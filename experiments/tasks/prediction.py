@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -100,6 +101,23 @@ class Learnable(Prediction):
         )
 
 
+@dataclass(frozen=True)
+class Patterns(Prediction):
+    """Base of the experiments whose data set is all patterns of some bits; solved with all of them right."""
+
+    generations = 300
+    score_name = "share of patterns right"
+
+    def score(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """Return the share of outputs on the target's side of 0.5."""
+        return share_correct(outputs, targets)
+
+    def solved(self, evaluator: Any) -> Callable[[Genome], bool]:
+        """Return a criterion: all outputs are on the target's side of 0.5."""
+        sets = self.sets()
+        return lambda champion: self.score(predictions(champion, sets.inputs), sets.targets) == 1.0
+
+
 def predictions(champion: Genome, inputs: np.ndarray) -> np.ndarray:
     """Return the network's outputs, float32 (samples, outputs), as the evaluator computes them."""
     import evaluators
@@ -118,9 +136,3 @@ def share_correct(outputs: np.ndarray, targets: np.ndarray) -> float:
 def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
     """Return the share of samples whose class has the greatest output."""
     return float((outputs.argmax(axis=1) == targets.argmax(axis=1)).mean())
-
-
-def perfect_score_criterion(task: Prediction) -> Any:
-    """Return a criterion: the champion's score over all samples is 1."""
-    sets = task.sets()
-    return lambda champion: task.score(predictions(champion, sets.inputs), sets.targets) == 1.0
