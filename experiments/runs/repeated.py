@@ -18,7 +18,7 @@ from experiments.runs.run import Run
 from experiments.runs.single import close_evaluator
 from experiments.runs.study_progress import GenerationProgress, StudyProgress
 from experiments.runs.table import write_tables
-from experiments.tasks.experiment import Experiment, find_experiment
+from experiments.tasks.experiment import Experiment, cached, find_experiment
 from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
@@ -106,15 +106,9 @@ def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -
     return settings
 
 
-@functools.lru_cache(maxsize=1)
-def _cache_experiment(experiment: Experiment) -> Experiment:
-    """Return the same object for all runs of a process, so that its data is read once."""
-    return experiment
-
-
 def run_seed(experiment: Experiment, config: Config, generations: int, device: str, **limits: Any) -> Run:
     """Do one run, in this process or in a worker; `limits` are further arguments of `Population.run`."""
-    experiment = _cache_experiment(experiment)
+    experiment = cached(experiment)
     evaluator = experiment.evaluator(device)
     try:
         solved = experiment.solved(evaluator)

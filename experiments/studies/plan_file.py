@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from experiments.runs.description import file_digests
-from experiments.tasks.experiment import Experiment, find_experiment, suggestion
+from experiments.tasks.experiment import Experiment, cached, find_experiment, suggestion
 from neat import Study, StudyTask
 from neat.config.config import merge
 from neat.study import MatingRecorder
@@ -188,22 +188,16 @@ def _make_task(name: str, fields: Mapping[str, Any], plan: StudyPlan, device: st
         raise ValueError(f"tasks.{name}: {error}") from None
 
 
-@functools.lru_cache(maxsize=64)
-def _cached(experiment: Experiment) -> Experiment:
-    """Return the same object for all runs of a process, so that its data is read once."""
-    return experiment
-
-
 def make_evaluator(experiment: Experiment, device: str) -> Any:
     """Return a new evaluator of an experiment."""
-    return _cached(experiment).evaluator(device)
+    return cached(experiment).evaluator(device)
 
 
 def find_solved(experiment: Experiment, evaluator: Any) -> Any:
     """Return the function that tells whether a champion solves the experiment."""
-    return _cached(experiment).solved(evaluator)
+    return cached(experiment).solved(evaluator)
 
 
 def find_measures(experiment: Experiment, champion: Any, evaluator: Any) -> dict[str, float]:
     """Return the experiment's measures of a champion."""
-    return _cached(experiment).measures(champion, evaluator)
+    return cached(experiment).measures(champion, evaluator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -148,6 +149,12 @@ class Experiment(ABC):
     def show(self, champion: Genome, evaluator: Any, folder: Path) -> list[Path]:
         """Draw the champion's behaviour, and return the paths of the pictures."""
         return []
+
+
+@functools.lru_cache(maxsize=64)
+def cached(experiment: Experiment) -> Experiment:
+    """Return the same object for all runs of a process, so that its data is read once."""
+    return experiment
 
 
 def find_experiment(name: str) -> type[Experiment]:
