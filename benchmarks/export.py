@@ -15,10 +15,9 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from evaluators import export
 from evaluators.environments import CartPole
-from neat.kernels import parallel
 
 BATCH = 1_000
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O2")
@@ -47,12 +46,8 @@ int main(void)
 
 def run(quick: bool) -> dict[str, Any]:
     champion = export.simplify(_evolve())
-    threads = parallel.get_threads()
-    try:
-        parallel.set_threads(1)
+    with one_thread():
         rows = _rows(champion, 5 if quick else 25)
-    finally:
-        parallel.set_threads(threads)
     compiler = shutil.which("cc")
     if compiler:
         rows.insert(0, {"name": f"C, {FLAGS[-1]}", "batch": 1, "seconds": _time_c(champion, quick)})

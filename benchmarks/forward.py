@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from neat import activations
 from neat.genome.genome import DTYPES, GenomeArrays, Genomes
 from neat.kernels import parallel
@@ -49,9 +49,8 @@ def _large(repeats: int) -> list[dict[str, Any]]:
 def _small(repeats: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     evaluator = evaluators.Supervised(*XOR)
-    rows, threads = [], parallel.get_threads()
-    try:
-        parallel.set_threads(1)
+    rows = []
+    with one_thread():
         for nodes, connections in SMALL:
             genomes = random_genomes(rng, SMALL_GENOMES, 2, nodes, connections, "tanh", bias_input=True)
             few = genomes.take(np.arange(PAPER_SIZE))
@@ -64,8 +63,6 @@ def _small(repeats: int) -> list[dict[str, Any]]:
                     "call_seconds": times[1],
                 }
             )
-    finally:
-        parallel.set_threads(threads)
     return rows
 
 

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table
+from benchmarks.report import Table, one_thread
 from evaluators.gradient import optim
 from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap
-from neat import Config, Genome, Population, parallel
+from neat import Config, Genome, Population
 from neat.config.suggestions import settings_for_data
 
 SECONDS, SAMPLES, FOLDS, SEEDS = 1.5, 500, 5, range(10)
@@ -37,10 +37,8 @@ def run(quick: bool) -> dict[str, Any]:
     from sklearn.datasets import make_friedman1
     from sklearn.model_selection import KFold
 
-    threads = parallel.get_threads()
-    parallel.set_threads(1)
     found: dict[str, list[Fit]] = {name: [] for name in METHODS}
-    try:
+    with one_thread():
         for seed in SEEDS[:1] if quick else SEEDS:
             inputs, targets = make_friedman1(SAMPLES, noise=1.0, random_state=seed)
             for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(inputs):
@@ -53,8 +51,6 @@ def run(quick: bool) -> dict[str, Any]:
                     seconds = time.process_time() - begin
                     error = predict(standardised[test]) - t[test]
                     found[name].append(Fit(1 - (error**2).mean() / t[test].var(), parameters, seconds))
-    finally:
-        parallel.set_threads(threads)
     return dict(found)
 
 

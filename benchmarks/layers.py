@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from evaluators import Rollout
 from evaluators.cpu.compilation import as_compiled
 from evaluators.cpu.kernels import forward_for
 from evaluators.environments import CartPole
 from evaluators.gradient import Tensor, fit_weights, losses, nn, no_grad, optim, ppo
 from evaluators.gradient.ppo import acting
-from neat import Genomes, activations, parallel
+from neat import Genomes, activations
 from neat.kernels.jit import bound, inner_function, kernel
 
 SAMPLES, STEPS, RATE = 256, 50, 0.01
@@ -42,17 +42,13 @@ CASES = [Case(models, sizes) for models in (1, 50) for sizes in SIZES]
 
 
 def run(quick: bool) -> dict[str, Any]:
-    threads = parallel.get_threads()
-    parallel.set_threads(1)
-    try:
+    with one_thread():
         rounds = 1 if quick else 5
         return {
             "cases": [_measure(case, rounds) for case in CASES],
             "policies": [_measure_policy(hidden, rounds) for hidden in HIDDEN],
             "passes": [_measure_pass(hidden, rounds) for hidden in HIDDEN],
         }
-    finally:
-        parallel.set_threads(threads)
 
 
 def _measure(case: Case, rounds: int) -> dict[str, Any]:

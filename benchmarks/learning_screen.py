@@ -12,7 +12,7 @@ import numpy as np
 
 import evaluators
 from benchmarks.learning_within import CASES, WARM_UP, Arm, Case, adam, evolve
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from experiments.runs.statistics import bootstrap
 from neat import Genomes, Population, parallel
 from neat.evolution import speciation
@@ -90,16 +90,12 @@ ARMS = {
 
 
 def run(quick: bool) -> dict[str, Any]:
-    threads = parallel.get_threads()
-    parallel.set_threads(1)
-    try:
+    with one_thread():
         return {
             f"{case.task} {factor}": _run_case(case, factor, runs // 20 if quick else runs)
             for factor, runs in RUNS.items()
             for case in CASES
         }
-    finally:
-        parallel.set_threads(threads)
 
 
 def _run_case(case: Case, factor: int, runs: int) -> dict[str, tuple[float, float, float]]:

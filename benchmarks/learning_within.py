@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from evaluators.gradient import losses, optim
 from evaluators.gradient.optim.optimiser import Rate
 from experiments.cli.flags import Options
@@ -21,7 +21,7 @@ from experiments.comparison.evolving import count_parameters
 from experiments.comparison.methods import TASKS, score_name
 from experiments.runs.statistics import bootstrap, wilson
 from experiments.tasks.prediction import STEPS, Prediction, predictions
-from neat import Config, Population, parallel
+from neat import Config, Population
 
 FIRST_SEED = 5_000
 WARM_UP = 3  # generations before the clock starts, of another run: they load or compile the kernels
@@ -72,15 +72,11 @@ class Run(NamedTuple):
 
 
 def run(quick: bool) -> dict[str, Any]:
-    threads = parallel.get_threads()
-    parallel.set_threads(1)
-    try:
+    with one_thread():
         found = {case.task: _run_case(case, case.runs // 20 if quick else case.runs) for case in CASES}
         seeds = range(FIRST_SEED, FIRST_SEED + POLISHED.runs // (20 if quick else 1))
         polished = ARMS["best tenth, then polished"]
         return {**found, "polished": [evolve(POLISHED, seed, polished) for seed in seeds]}
-    finally:
-        parallel.set_threads(threads)
 
 
 def _run_case(case: Case, runs: int) -> dict[str, list[Run]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from evaluators import Rollout
 from evaluators.environments.functions import FUNCTIONS, jitted_functions
 from evaluators.episodes.episode import as_input
@@ -26,7 +26,7 @@ from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap
 from experiments.tasks.control import REPORT_TRIAL, UNSEEN_STARTS
 from experiments.tasks.pendulum import Pendulum
-from neat import Genome, Population, parallel
+from neat import Genome, Population
 from neat.activations import ACTIVATIONS
 from neat.evolution.champions import MOST_CANDIDATES, Candidates
 from neat.kernels.jit import specialise
@@ -294,14 +294,10 @@ def improve(champion: Genome, seed: int, budget: float, method: Callable[..., It
 
 
 def run(quick: bool) -> dict[str, Any]:
-    threads = parallel.get_threads()
-    parallel.set_threads(1)
-    try:
+    with one_thread():
         _run_seed(FIRST_SEED - 1, (0.3,))  # loads or compiles the kernels
         seeds = range(FIRST_SEED, FIRST_SEED + (2 if quick else RUNS))
         found = [_run_seed(seed, BUDGETS) for seed in seeds]
-    finally:
-        parallel.set_threads(threads)
     return {
         str(budget): {arm: [each[budget][arm] for each in found] for arm in found[0][budget]}
         for budget in BUDGETS

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import rich.table
+
+from neat import parallel
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let kernels run on one thread within the block."""
+    threads = parallel.get_threads()
+    parallel.set_threads(1)
+    try:
+        yield
+    finally:
+        parallel.set_threads(threads)
 
 
 @dataclass

@@ -17,11 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from benchmarks.report import Table, seconds
+from benchmarks.report import Table, one_thread, seconds
 from evaluators.estimators import NEATClassifier, NEATRegressor
 from experiments.comparison.evolving import count_parameters
 from experiments.tasks.data import spirals
-from neat import parallel
 
 FOLDS, REPEATS = 5, 10
 LONGEST = 3.0  # seconds of processor time that a fit of ours may take
@@ -75,10 +74,8 @@ DATA = {
 def run(quick: bool) -> dict[str, Any]:
     from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
-    threads = parallel.get_threads()
-    parallel.set_threads(1)
     result: dict[str, Any] = {}
-    try:
+    with one_thread():
         for data in (DATA["moons"], DATA["sine"]):  # loads the kernels, so that no fit is timed with that
             _make("NEAT", data.classifies, 0).set_params(generations=2).fit(*data.load())
         for name, (load, classifies) in DATA.items():
@@ -93,8 +90,6 @@ def run(quick: bool) -> dict[str, Any]:
                 method: {key: [each[method][key] for each in fits] for key in fits[0][method]}
                 for method in METHODS
             }
-    finally:
-        parallel.set_threads(threads)
     return result
 
 
