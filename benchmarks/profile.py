@@ -100,13 +100,8 @@ def _timed(label: str, function: Callable[..., Any], spent: dict[str, float]) ->
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
-    return [
-        _table(name, [row for row in result["rows"] if row["settings"] == name]) for name in _names(result)
-    ]
-
-
-def _names(result: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys(row["settings"] for row in result["rows"]))
+    names = dict.fromkeys(row["settings"] for row in result["rows"])
+    return [_table(name, [row for row in result["rows"] if row["settings"] == name]) for name in names]
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:

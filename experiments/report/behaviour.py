@@ -88,8 +88,7 @@ def _count_classes(sets: Sets, outputs: np.ndarray, names: list[str]) -> str:
         body = "".join(
             f"<tr><th>{escape(name)}</th>"
             + "".join(
-                f'<td style="--share:{count / max(1, total):.3f}">{count or ""}</td>'
-                for count, total in zip(row, [row.sum()] * len(row), strict=True)
+                f'<td style="--share:{count / max(1, row.sum()):.3f}">{count or ""}</td>' for count in row
             )
             + "</tr>"
             for name, row in zip(names, counts, strict=True)
@@ -146,14 +145,11 @@ def _play(champion: Genome, names: Names, evaluator: Rollout | Gymnasium, film: 
         "charts": [{"title": name, "series": [[name, shorten_numbers(v[steps])]]} for name, v in lines],
         "nodes": [[nodes[k], shorten_numbers(values[k])] for k in order[:_MOST_NODES]],
     }
-    text = f"An episode that decided nothing in the run: {span}, ended by {_name_ending(span)}."
+    ending = "the task" if span.terminated else "the time limit"
+    text = f"An episode that decided nothing in the run: {span}, ended by {ending}."
     if len(order) > _MOST_NODES:
         text += f" The activations of the first {_MOST_NODES} of {len(order)} nodes."
     return Behaviour(f"<p>{escape(text)}</p>{_film(champion, evaluator, film)}", {"episode": data})
-
-
-def _name_ending(span: Span) -> str:
-    return "the task" if span.terminated else "the time limit"
 
 
 def _by_layer(champion: Genome) -> list[int]:

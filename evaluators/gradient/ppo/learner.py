@@ -27,9 +27,7 @@ from evaluators.gradient.ppo.objective import (
     value_loss,
 )
 from evaluators.gradient.ppo.policy import Policy, check_all_finite, run_kernel
-from evaluators.gradient.ppo.settings import TASKS as TASKS
-from evaluators.gradient.ppo.settings import Settings as Settings
-from evaluators.gradient.ppo.settings import settings_for as settings_for
+from evaluators.gradient.ppo.settings import Settings, settings_for
 from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.tensor.device_arrays import arrays_on, to_host
 from evaluators.gradient.tensor.tensor import constant, no_grad
