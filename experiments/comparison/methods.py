@@ -100,28 +100,17 @@ def make_methods(task: str) -> dict[str, Method]:
 def _on_data(compared: ComparedTask, usual: Config) -> dict[str, Method]:
     size, node_rate = usual.population_size, usual.mutation.add_node_rate
 
-    def task(seed: int, settings: Settings) -> Any:
-        fields: dict[str, Any] = {name: settings[name] for name in _LEARNING if name in settings}
-        return dataclasses.replace(compared.experiment(seed), **fields)
-
-    def evolve(settings: Settings, seed: int, meter: Meter) -> None:
-        judge = evolving.DataJudge(task(seed, settings))
-        evolving.evolve(judge, _config(compared, settings, seed), meter)
-
     def learn(settings: Settings, seed: int, meter: Meter) -> None:
-        learner = dataclasses.replace(task(seed, settings), learn_best=1.0)
-        unlearned = dataclasses.replace(task(seed, settings), learn_steps=0)
+        task = _task(compared, settings, seed)
+        learner = dataclasses.replace(task, learn_best=1.0)
+        unlearned = dataclasses.replace(task, learn_steps=0)
         evolving.learn_only(unlearned, learner, _config(compared, settings, seed), meter)
-
-    def search(settings: Settings, seed: int, meter: Meter) -> None:
-        judge = evolving.DataJudge(task(seed, settings))
-        config = _config(compared, settings, seed, evolving.random_settings(settings["spread"]))
-        evolving.search(judge, config, int(settings["restart"]), meter)
 
     def train(baseline: Baseline, settings: Settings, seed: int, meter: Meter) -> None:
         tuned: dict[str, Any] = {**settings}
-        training.train_network(task(seed, {}), dataclasses.replace(baseline, **tuned), seed, meter)
+        training.train_network(_task(compared, {}, seed), dataclasses.replace(baseline, **tuned), seed, meter)
 
+    evolve, search = functools.partial(_evolve, compared), functools.partial(_search, compared)
     learning = {"learn_steps": (LEARN_STEPS, 10), "learn_best": (0.1, 0.3)}
     return {
         "NEAT": Method(_structure(size, node_rate), _EVOLUTION, evolve),
@@ -141,15 +130,6 @@ def _on_episodes(compared: ComparedTask, usual: Config) -> dict[str, Method]:
     size, node_rate = usual.population_size, usual.mutation.add_node_rate
     policy = ppo.settings_for(_control(compared, 0).environment())
 
-    def evolve(settings: Settings, seed: int, meter: Meter) -> None:
-        judge = evolving.EpisodeJudge(_control(compared, seed))
-        evolving.evolve(judge, _config(compared, settings, seed), meter)
-
-    def search(settings: Settings, seed: int, meter: Meter) -> None:
-        judge = evolving.EpisodeJudge(_control(compared, seed))
-        config = _config(compared, settings, seed, evolving.random_settings(settings["spread"]))
-        evolving.search(judge, config, int(settings["restart"]), meter)
-
     def train(settings: Settings, seed: int, meter: Meter) -> None:
         changes = {"learning_rate": settings["learning_rate"], "hidden": (settings["width"],) * 2}
         training.train_policy(_control(compared, seed), changes, seed, meter)
@@ -157,8 +137,8 @@ def _on_episodes(compared: ComparedTask, usual: Config) -> dict[str, Method]:
     rates = _multiples(policy.learning_rate, 1, 0.3, 3, 0.1)
     units = (*_EVOLUTION, "environment step")
     return {
-        "NEAT": Method(_structure(size, node_rate), units, evolve),
-        "random search": Method(_RANDOM, units, search),
+        "NEAT": Method(_structure(size, node_rate), units, functools.partial(_evolve, compared)),
+        "random search": Method(_RANDOM, units, functools.partial(_search, compared)),
         "PPO": Method({"learning_rate": rates, "width": (policy.hidden[0], 16)}, ("update",), train),
     }
 
@@ -190,6 +170,27 @@ def _control(compared: ComparedTask, seed: int) -> Control:
     task = compared.experiment(seed)
     assert isinstance(task, Control)
     return task
+
+
+def _task(compared: ComparedTask, settings: Settings, seed: int) -> Any:
+    """Return the task of a seed, with what was tuned of its learning."""
+    fields: dict[str, Any] = {name: settings[name] for name in _LEARNING if name in settings}
+    return dataclasses.replace(compared.experiment(seed), **fields)
+
+
+def _judge(compared: ComparedTask, settings: Settings, seed: int) -> evolving.Judge:
+    task = _task(compared, settings, seed)
+    return evolving.EpisodeJudge(task) if isinstance(task, Control) else evolving.DataJudge(task)
+
+
+def _evolve(compared: ComparedTask, settings: Settings, seed: int, meter: Meter) -> None:
+    evolving.evolve(_judge(compared, settings, seed), _config(compared, settings, seed), meter)
+
+
+def _search(compared: ComparedTask, settings: Settings, seed: int, meter: Meter) -> None:
+    judge = _judge(compared, settings, seed)
+    config = _config(compared, settings, seed, evolving.random_settings(settings["spread"]))
+    evolving.search(judge, config, int(settings["restart"]), meter)
 
 
 def _config(compared: ComparedTask, settings: Settings, seed: int, more: Any = None) -> Config:
