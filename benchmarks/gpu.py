@@ -141,7 +141,7 @@ def in_one_block(genomes: Genomes) -> Genomes:
 
 def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
     """A call as a whole, and its parts one by one: genes to the device, kernels, results back."""
-    with _caught() as launches:
+    with record_launches() as launches:
         evaluator(genomes)
     kernels = sum(_on_device(launch, repeats) for launch in launches)
     work = Workspace(DEVICE)
@@ -150,8 +150,8 @@ def _parts(evaluator: Any, genomes: Genomes, repeats: int) -> dict[str, float]:
 
 
 @contextmanager
-def _caught() -> Iterator[list[Callable[[], None]]]:
-    """The launches of what is called meanwhile, to be repeated one by one."""
+def record_launches() -> Iterator[list[Callable[[], None]]]:
+    """Collect the kernel launches made within the block, so that each can be repeated alone."""
     launches: list[Callable[[], None]] = []
     original = launcher.start
 
@@ -276,7 +276,7 @@ def _parity() -> dict[str, Any]:
 
 
 def _champion(task: str, device: str) -> Any:
-    """After so many generations, as plain data."""
+    """Return the champion after RUN generations, as plain data."""
     evaluator: Any = (
         evaluators.Supervised(*XOR, device=device)
         if task == "XOR"

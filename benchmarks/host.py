@@ -33,7 +33,7 @@ from tests.gpu.emulator import EmulatedArrays, emulation
 ROUNDS = 201
 
 
-class _Hollow(EmulatedArrays):
+class _IdleDevice(EmulatedArrays):
     """A device that does nothing; all bytes that it returns are 1."""
 
     def fill(self, target, source):
@@ -55,7 +55,7 @@ def _ones(size: int) -> np.ndarray:
 
 
 @contextmanager
-def _hollow() -> Iterator[None]:
+def _idle_device() -> Iterator[None]:
     @functools.cache
     def built(kernel, device, dynamic_bytes):
         return SimpleNamespace(makers=launcher.makers(kernel.signature))
@@ -66,7 +66,7 @@ def _hollow() -> Iterator[None]:
     with (
         tempfile.TemporaryDirectory() as folder,
         emulation(folder, built=built, start=start),
-        mock.patch.object(devices, "_Cupy", _Hollow),
+        mock.patch.object(devices, "_Cupy", _IdleDevice),
     ):
         yield
 
@@ -75,7 +75,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     data = rng.normal(size=(SAMPLES, INPUTS)), rng.normal(size=SAMPLES)
     others = [random_genomes(rng, GENOMES, INPUTS, NODES, CONNECTIONS - k, "tanh") for k in (0, 1)]
-    with _hollow():
+    with _idle_device():
         for size in (150, GENOMES):
             task = evaluators.Rollout(CartPole(), EPISODES, device="cuda")
             name, generations = f"CartPole, {size:,} genomes × {EPISODES} episodes", _generations(task, size)

@@ -88,7 +88,7 @@ def _data(samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rollout() -> dict[str, float]:
-    """A late generation, whose episodes are long."""
+    """Time the episodes of a late generation, which are long."""
     task = evaluators.Rollout(CartPole(), episodes=5, device="cpu")
     population = neat.Population(neat.Config.for_task(task, population_size=GENOMES, seed=0))
     _advance(population, task, BEFORE)
@@ -102,7 +102,7 @@ def ppo_iteration() -> dict[str, float]:
 
 
 def training_step() -> dict[str, float]:
-    """A layered network, relu, Adam."""
+    """Time a training step of a layered relu network with Adam."""
     draw = np.random.default_rng(0)
     layers: list[Any] = []
     for inputs, outputs in itertools.pairwise(LAYERS):
@@ -131,7 +131,7 @@ def first_gradient() -> dict[str, float]:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of the children that it has waited for."""
+    """Return the CPU seconds of this process and of the children that it has waited for."""
     return sum(os.times()[:4])
 
 

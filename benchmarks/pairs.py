@@ -96,7 +96,7 @@ def _once(measurement: Measurement, checkout: Path, prepared: Path) -> Numbers:
 
 
 def _cells(name: str, pairs: Pairs) -> list[str]:
-    """A row of the table."""
+    """Return a row of the table."""
     mine, theirs = zip(*pairs, strict=True)
     ratio = statistics.median(mine) / statistics.median(theirs)
     fastest = min(mine) / min(theirs)
@@ -120,7 +120,7 @@ def _spread(values: tuple[float, ...]) -> str:
 
 
 def _environment(checkout: Path, cache: Path | None) -> dict[str, str]:
-    """Of a process that sees this checkout."""
+    """Return the environment variables of a process that imports this checkout."""
     ours = {"PYTHONPATH": str(checkout), "OPENBLAS_NUM_THREADS": "1"}
     ours |= {} if cache is None else {"NUMBA_CACHE_DIR": str(cache)}
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -128,7 +128,7 @@ def _environment(checkout: Path, cache: Path | None) -> dict[str, str]:
 
 
 def _work(name: str) -> Callable[[Path, Path | None], Numbers]:
-    """What `pair_work` of this checkout measures in the other one as well."""
+    """Return a function that runs `pair_work` in a checkout and returns its numbers."""
 
     def measure(checkout: Path, cache: Path | None) -> Numbers:
         # -P: without it, this folder's profile.py would hide Python's module of that name.

@@ -100,7 +100,9 @@ class Batches:
         return tuple(self.augment) if isinstance(self.augment, Sequence) else (self.augment,)
 
     def augmented(self, batch: Batch, number: int = 0) -> Batch:
-        """Return a batch as `fit` trains on it, with the random numbers of this batch; all epochs count on.
+        """Return a batch as `fit` trains on it.
+
+        `number` counts batches from 0 over all epochs, and selects the random numbers.
 
         Raises:
             ValueError: A function of `augment` returns no Batch, another number of samples, a number that is not

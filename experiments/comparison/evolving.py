@@ -125,7 +125,7 @@ def evolve(judge: Judge, config: Config, meter: Meter) -> None:
 
 
 def search(judge: Judge, config: Config, restart: int, meter: Meter) -> None:
-    """Do the same with random fitness, so that nothing is selected but the genome that the run returns.
+    """Run NEAT with random fitness, as a control: only the genome that the run returns is selected.
 
     With the settings of `random_settings`, each genome has new random numbers. Its structure has gone through as many
     mutations as if it had evolved.
@@ -163,7 +163,9 @@ def random_settings(spread: float) -> dict[str, Any]:
 
 
 def learn_only(task: Learnable, learner: Learnable, config: Config, meter: Meter) -> None:
-    """Let the best genomes of generation 0 learn, without reproduction, until the budget is spent.
+    """Let the best genomes of generation 0 learn, without reproduction.
+
+    They learn until the task is solved or the budget is spent.
 
     Args:
         task: The task without learning, which finds the best genomes.

@@ -130,6 +130,7 @@ class PricedMeter(Meter):
 class TimedMeter(PricedMeter):
     """Measures the processor time of this process, which differs from run to run. Prices only plan the run's length."""
 
+    # Of PricedMeter, it keeps `count_affordable`: training plans its schedule by prices with equal time too.
     _measure = Meter._measure
 
 
