@@ -14,7 +14,7 @@ from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 Loss = Callable[..., Tensor]
 
 
-class Differentiated(NamedTuple):
+class BatchLoss(NamedTuple):
     """The result of `differentiate_batch`.
 
     Attributes:
@@ -26,7 +26,7 @@ class Differentiated(NamedTuple):
     outputs: Any
 
 
-def differentiate_batch(model: Module, loss: Loss, batch: Batch, where: str = "") -> Differentiated:
+def differentiate_batch(model: Module, loss: Loss, batch: Batch, where: str = "") -> BatchLoss:
     """Add the gradients of a batch's loss to those of the parameters, unless all its weights are 0.
 
     Args:
@@ -40,7 +40,7 @@ def differentiate_batch(model: Module, loss: Loss, batch: Batch, where: str = ""
     """
     share = 1.0 if batch.weight is None else float(batch.weight.mean())
     if share == 0:
-        return Differentiated(0.0, None)
+        return BatchLoss(0.0, None)
     outputs = model(constant(batch.inputs))
     if batch.weight is None:
         mean = loss(outputs, batch.targets)
@@ -53,7 +53,7 @@ def differentiate_batch(model: Module, loss: Loss, batch: Batch, where: str = ""
     if not math.isfinite(value):
         raise ValueError(f"loss: {value}{where}: {find_first_non_finite(model, batch.inputs)}")
     (mean if batch.weight is None else mean * share).backward()
-    return Differentiated(value * share, outputs.data)
+    return BatchLoss(value * share, outputs.data)
 
 
 def find_first_non_finite(model: Module, inputs: Any) -> str:

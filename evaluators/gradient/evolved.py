@@ -209,12 +209,12 @@ def replace_finite_numbers(
     finite = _all_finite(numbers.link_weight, arrays.connection_offset)
     finite &= _all_finite(numbers.node_bias, arrays.node_offset)
     finite &= _all_finite(numbers.node_response, arrays.node_offset)
-    seen_node = (node >= 0) & np.repeat(finite, np.diff(arrays.node_offset))
-    seen_link = (link >= 0) & np.repeat(finite, np.diff(arrays.connection_offset))
+    replaced_node = (node >= 0) & np.repeat(finite, np.diff(arrays.node_offset))
+    replaced_link = (link >= 0) & np.repeat(finite, np.diff(arrays.connection_offset))
     result = genomes.take(np.arange(len(genomes)))
-    result.arrays.node_bias[node[seen_node]] = numbers.node_bias[seen_node]
-    result.arrays.node_response[node[seen_node]] = numbers.node_response[seen_node]
-    result.arrays.connection_weight[link[seen_link]] = numbers.link_weight[seen_link]
+    result.arrays.node_bias[node[replaced_node]] = numbers.node_bias[replaced_node]
+    result.arrays.node_response[node[replaced_node]] = numbers.node_response[replaced_node]
+    result.arrays.connection_weight[link[replaced_link]] = numbers.link_weight[replaced_link]
     return result, finite
 
 

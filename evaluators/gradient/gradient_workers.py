@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluators.checks import check_count
 from evaluators.devices import HOST
-from evaluators.gradient.batch_gradients import Differentiated, Loss, differentiate_batch
+from evaluators.gradient.batch_gradients import BatchLoss, Loss, differentiate_batch
 from evaluators.gradient.batches import MOST_WORKERS, Batch, load_samples
 from evaluators.gradient.nn.layers import Dropout
 from evaluators.gradient.nn.module import Module
@@ -77,14 +77,14 @@ class GradientWorkers:
         samples = load_samples("batch", (inputs, targets), self._parameters[0])
         return self.differentiate(Batch(*samples)).loss
 
-    def differentiate(self, batch: Batch, where: str = "") -> Differentiated:
+    def differentiate(self, batch: Batch, where: str = "") -> BatchLoss:
         """Add the gradients of a batch's loss to those of the parameters, and return the loss and the outputs.
 
         Arguments and errors are those of `differentiate_batch`.
         """
         self._check_divisible()
         if batch.weight is not None and not batch.weight.any():
-            return Differentiated(0.0, None)
+            return BatchLoss(0.0, None)
         shards = self._divide(batch, where)
         names = [f"shard {k} of the batch{where}" for k in range(len(shards))]
         losses, outputs, gradients = zip(*self._processes.map(shards, names), strict=True)
@@ -97,7 +97,7 @@ class GradientWorkers:
         for k, gradient in zip(reached, average_gradients(aligned, sizes), strict=True):
             parameter = self._parameters[k]
             parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        return Differentiated(float(np.average(losses, weights=sizes)), np.concatenate(outputs))
+        return BatchLoss(float(np.average(losses, weights=sizes)), np.concatenate(outputs))
 
     def _divide(self, batch: Batch, where: str) -> list[_Shard]:
         """Return the parts of a batch, which differ by at most one sample."""

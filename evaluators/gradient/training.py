@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluators.checks import check_count, check_state
 from evaluators.gradient.batch_gradients import (
-    Differentiated,
+    BatchLoss,
     Loss,
     differentiate_batch,
     find_first_non_finite,
@@ -187,7 +187,7 @@ def _load_held_out(
 
 def _open_workers(
     model: Module, loss: Loss, count: int
-) -> tuple[contextlib.AbstractContextManager[Any], Callable[[Batch, str], Differentiated]]:
+) -> tuple[contextlib.AbstractContextManager[Any], Callable[[Batch, str], BatchLoss]]:
     """Return a context that ends the workers, if any, and the function that differentiates a batch."""
     if count == 1:
         return contextlib.nullcontext(), functools.partial(differentiate_batch, model, loss)

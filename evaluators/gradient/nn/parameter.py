@@ -50,7 +50,7 @@ class Parameter(Tensor):
         initialiser: Draws the initial values.
     """
 
-    __slots__ = ("_device", "_dtype", "_initialiser", "_norm_limit", "_place", "_shape", "name")
+    __slots__ = ("_device", "_draw_key", "_dtype", "_initialiser", "_norm_limit", "_shape", "name")
 
     def __init__(self, shape: tuple[int, ...], initialiser: Initialiser) -> None:
         self.name = ""
@@ -61,7 +61,7 @@ class Parameter(Tensor):
         self._version = Version()
         self._shape = shape
         self._initialiser = initialiser
-        self._place = (0, streams.take(), 0)
+        self._draw_key = (0, streams.take(), 0)
         self._device = HOST.device
         self._dtype = np.dtype(np.float32)
 
@@ -69,13 +69,13 @@ class Parameter(Tensor):
         attributes, slots = state
         for name, value in {**(attributes or {}), **slots}.items():
             setattr(self, name, value)
-        streams.exclude(self._place[1])
+        streams.exclude(self._draw_key[1])
 
     def __getattr__(self, name: str) -> Any:
         # Python calls this only for attributes that are not set.
         if name != "_data":
             raise AttributeError(name)
-        drawn = self._initialiser(self._shape, *self._place).astype(self._dtype)
+        drawn = self._initialiser(self._shape, *self._draw_key).astype(self._dtype)
         self._data = self._arrays.to_device(drawn)
         self._keep_limit()
         return self._data
@@ -109,9 +109,9 @@ class Parameter(Tensor):
 
     def draw_from(self, seed: int, stream: int, index: int) -> None:
         """Draw the initial values from this seed, stream and index."""
-        self._place = (seed, stream, index)
+        self._draw_key = (seed, stream, index)
         if self._is_drawn():
-            self.data = self._arrays.to_device(self._initialiser(self._shape, *self._place))
+            self.data = self._arrays.to_device(self._initialiser(self._shape, *self._draw_key))
             self._keep_limit()
 
     def limit_norms(self, limit: float | None, axes: tuple[int, ...]) -> None:

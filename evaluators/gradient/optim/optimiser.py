@@ -174,11 +174,11 @@ class Optimiser:
 
     def zero_grad(self) -> None:
         """Set the parameters' gradients to None."""
-        self._tell_step()
+        self._report_step_to_inspector()
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _tell_step(self) -> None:
+    def _report_step_to_inspector(self) -> None:
         if mode.inspector is not None:
             mode.inspector.step = self.steps
 
@@ -220,7 +220,7 @@ class Optimiser:
             check_gradients_finite(f"step {self.steps}", self.parameters)
         averages = self._current_averages()
         self.steps += 1
-        self._tell_step()
+        self._report_step_to_inspector()
         for (first, last), rate, gradient in zip(runs, rates, gradients, strict=True):
             members, begin = self.parameters[first:last], self._end[first]
             vectors = [vector[begin : self._end[last]] for vector in averages]
@@ -238,12 +238,12 @@ class Optimiser:
                 self._vectors[name] = self._xp.zeros(self._end[-1], self._dtype)
         return [self._vectors[name] for name in self.averages]
 
-    def _rate_of(self, place: int) -> float:
+    def _rate_of(self, index: int) -> float:
         """Return the learning rate of a parameter in the next step."""
-        own = self._own_rates[place]
+        own = self._own_rates[index]
         if own is None:
             return self.rate
-        name = self._parameters[place].name or f"parameter {place}"
+        name = self._parameters[index].name or f"parameter {index}"
         return _rate_at(own, self.steps, f" of {name}")
 
     def _ranges_with_gradient(self) -> Iterator[tuple[int, int]]:
