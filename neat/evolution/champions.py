@@ -41,11 +41,22 @@ class Candidates:
             del self.genomes[worst], self.fitness[worst]
 
     def choose(self, validate: Callable[[Genomes], np.ndarray], seed: int) -> tuple[Genome, float]:
-        """Return the candidate that is best in new trials, the latest of equal ones, and its fitness there."""
+        """Return the candidate that is best in new trials, the latest of equal ones, and its fitness there.
+
+        Args:
+            validate: Takes the candidates, and returns their fitness in new trials, shape (n,); NaN counts as -inf.
+            seed: The seed of the batch that `validate` gets.
+
+        Raises:
+            ValueError: The fitness has another shape, or masked values.
+        """
         batch = Genomes.from_list(self.genomes)
         batch.seed = seed
         given = validate(batch)
         check_unmasked("validate", given)
         fitness = np.asarray(given, np.float64)
+        if fitness.shape != (len(batch),):
+            raise ValueError(f"validate: expected fitness of shape ({len(batch)},), got {fitness.shape}")
+        fitness = np.where(np.isnan(fitness), -np.inf, fitness)
         best = len(fitness) - 1 - int(np.argmax(fitness[::-1]))
         return self.genomes[best], float(fitness[best])

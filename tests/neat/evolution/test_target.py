@@ -1,9 +1,12 @@
 """What `run` calls solved is always this call's target, and a run that has nothing to do says so."""
 
+import re
+
 import numpy as np
 import pytest
 
 import neat
+from neat.evolution.champions import Candidates
 from neat.io import checkpoint
 from tests.support.evolving import make_config, state
 
@@ -106,6 +109,23 @@ def test_a_champion_is_not_chosen_by_a_validation_that_is_not_there():
     assert population.candidates.genomes
     assert population.run(rising, 4).champion == population.best
     assert population.run(rising, 4).champion == population.best
+
+
+def test_the_champion_is_one_of_those_with_a_fitness_in_new_trials():
+    candidates = Candidates()
+    genomes = neat.Population(make_config()).genomes
+    for k in range(3):
+        candidates.add_champion(genomes.take([k]), np.array([1.0]))
+    for given, chosen, fitness in (
+        ([1.0, 2.0, np.nan], 1, 2.0),
+        ([np.nan, -np.inf, 0.0], 2, 0.0),
+        ([np.nan] * 3, 2, -np.inf),
+    ):
+        assert candidates.choose(lambda _, given=given: given, 0) == (genomes[chosen], fitness)
+    for wrong, shape in (([1.0], "(1,)"), (np.ones((3, 1)), "(3, 1)"), (1.0, "()")):
+        message = f"^validate: expected fitness of shape {re.escape(f'(3,), got {shape}')}$"
+        with pytest.raises(ValueError, match=message):
+            candidates.choose(lambda _, wrong=wrong: wrong, 0)
 
 
 def test_there_is_no_result_without_a_generation():
