@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,12 +118,13 @@ def draw(
         curves: By task and arm, the best fitness so far of each run, float64 (generations,).
     """
     pictures: dict[str, list[Picture]] = {}
+    slugs: set[str] = set()
     for task in dict.fromkeys(task for task, _ in cells):
         arms = [arm for of, arm in cells if of == task]
         pictures[task] = []
         for group in _group_arms(arms, [row for row in report.comparisons if row.task == task]):
             labels, common = separate_common(group) if len(group) < len(arms) else (group, "")
-            slug = _make_slug(task, common)
+            slug = _make_slug(slugs, task, common)
             of_label = dict(zip(labels, group, strict=True))
             outcomes = {label: cells[task, arm].outcomes for label, arm in of_label.items()}
             known = {label: each for label, each in outcomes.items() if each is not None}
@@ -151,10 +153,15 @@ def _group_arms(arms: Sequence[str], comparisons: Sequence[Comparison]) -> list[
     return [*groups.values(), *([rest] if rest else [])]
 
 
-def _make_slug(*names: str) -> str:
-    """Return a part of a file name."""
+def _make_slug(taken: set[str], *names: str) -> str:
+    """Return a part of a file name that is not taken, and add it to those that are."""
     text = " ".join(name for name in names if name)
-    return "".join(letter if letter.isalnum() else "-" for letter in text)
+    slug = "".join(letter if letter.isalnum() else "-" for letter in text)
+    numbered = (f"{slug}-{number}" for number in itertools.count(2))
+    # File systems of macOS and Windows do not tell upper case from lower case.
+    free = next(each for each in itertools.chain([slug], numbered) if each.casefold() not in taken)
+    taken.add(free.casefold())
+    return free
 
 
 def _solved_steps(outcomes: Outcomes) -> np.ndarray:

@@ -160,3 +160,20 @@ def test_many_arms_have_figures_for_each_control(tmp_path):
         "solved-xor.svg",
         "curves-xor.svg",
     ]
+
+
+def test_no_figure_replaces_another(tmp_path):
+    """Neither of groups of arms that share no setting, nor of tasks whose names differ only in marks or case."""
+    arms = [f"{scheme} {k}" for scheme in ("global", "pairing") for k in range(5)]
+    cells = {
+        (task, arm): cell([10, 20, 30], [True] * 3) for task in ("xor 2", "xor-2", "XOR 2") for arm in arms
+    }
+    pairs = [(arm, f"{arm.split()[0]} 0") for arm in arms if not arm.endswith("0")]
+    report = make_report(cells, pairs, dict.fromkeys(("xor 2", "xor-2", "XOR 2"), 0.1), resamples=10)
+    curves = dict.fromkeys(cells, [np.array([0.0, 1.0])] * 3)
+    pictures = figures.draw(tmp_path, report, cells, curves)
+    found = [each.file for of_task in pictures.values() for each in of_task]
+    assert len({name.casefold() for name in found}) == len(found) == 3 * 2 * 2 + 1
+    assert sorted(found) == sorted(path.name for path in tmp_path.iterdir())
+    assert [each.file for each in pictures["xor 2"][::2]] == ["solved-xor-2.svg", "solved-xor-2-2.svg"]
+    assert "pairing 1 (3 of 3)" in (tmp_path / "solved-xor-2-2.svg").read_text()
