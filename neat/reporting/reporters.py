@@ -101,7 +101,8 @@ class Lineage(Reporter):
     """Writes lineage.npy, the parents of all genomes: an int64 array of shape (generations, genomes, 2).
 
     Row g holds, for each genome of generation g, the indices of its parents in generation g - 1, or -1 for none or not
-    recorded. The file grows by 16 bytes per genome and generation. It is locked during the run, but can be read.
+    recorded, such as in generations that `Population.resume_at` skipped. The file grows by 16 bytes per genome and
+    generation. It is locked during the run, but can be read.
 
     Args:
         folder: An existing folder to write in.
@@ -118,7 +119,7 @@ class Lineage(Reporter):
         """Cut back the file of an earlier start, or create the file."""
         self.close()
         self._lock = Lock(self._path)
-        done = len(population.history)
+        done = population.generation
         self._shape = population.parents.shape
         kept = min(_count_lineage_rows(self._path, self._shape), done)
         if kept:

@@ -144,6 +144,19 @@ def test_lineage(tmp_path):
     assert (lineage[1:] == parents[:-1]).all()
 
 
+def test_a_lineage_has_empty_rows_for_skipped_generations(tmp_path):
+    current = population()
+    run([reporting.Lineage(tmp_path)], 3, current)
+    before = np.load(tmp_path / "lineage.npy")
+    current.resume_at(6, current.ask().arrays)
+    run([reporting.Lineage(tmp_path)], 8, current)
+    lineage = np.load(tmp_path / "lineage.npy")
+    assert lineage.shape == (8, 20, 2)
+    assert (lineage[:3] == before).all() and (lineage[3:7] == -1).all() and (lineage[7, :, 0] >= 0).all()
+    run([reporting.Lineage(tmp_path)], 9, current)
+    assert (np.load(tmp_path / "lineage.npy")[:8] == lineage).all()
+
+
 @pytest.mark.parametrize("damage", ["gone", "cut", "other population", "no array"])
 def test_a_missing_or_damaged_lineage(tmp_path, damage):
     path = tmp_path / "lineage.npy"
