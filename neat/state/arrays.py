@@ -102,6 +102,8 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     if lineage := select_group("lineage", arrays):
         state.lineage = Lineage.restored(config, counters.generation, lineage)
     check_state(state)
+    if not config.reproduction.keep_best:
+        state.kept = -1  # earlier versions wrote where the best genome was in its own generation
     return state
 
 

@@ -78,7 +78,8 @@ class GenerationStep(RunState):
             self.best = scored[champion]
             self.best_fitness = float(valid_fitness[champion])
             self.best_generation = self.improved_generation = self.generation
-            self.kept = int(champion)
+            if self.config.reproduction.keep_best:
+                self.kept = int(champion)
         if self.lineage is not None:
             best = int(champion) if is_better else None
             self.lineage.add_champions(valid_fitness, best, scored)
@@ -175,7 +176,7 @@ class GenerationStep(RunState):
 
     def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> Plan:
         """Make the offspring, which become the current generation; return how each was made."""
-        kept = self.kept if self.config.reproduction.keep_best else -1
+        kept = self.kept
         plan = Plan(
             *selection.plan(
                 selection.Parents(fitness, self._genes.connection_offset, self.birth),

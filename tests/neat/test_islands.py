@@ -8,6 +8,7 @@ import pytest
 
 import neat
 from neat import Islands
+from neat.state.arrays import from_arrays, to_arrays
 from neat.support.archive import read_arrays, write_arrays
 from tests.support import study_tasks
 from tests.support.distributed_tasks import acting
@@ -257,6 +258,22 @@ def test_populations_refuse_migrants_that_do_not_fit():
     population.immigrate(migrants.take([0, 1]))
     assert genes(population)[-2:] == [migrants[k].to_dict() for k in (0, 1)]
     assert population.first_parent[-2:].tolist() == [-1, -1]
+
+
+def test_without_keep_best_migrants_replace_the_last_genomes():
+    """Also in a population from a checkpoint with the number of a genome that was the best in an earlier generation."""
+    population = neat.Population(config(), lineage=False)
+    population.run(study_tasks.weights(), generations=3)
+    assert population.best is not None and population.kept == -1
+    arrays = to_arrays(population)
+    arrays["counters"][-1] = 19
+    restored = from_arrays(arrays, neat.Population._without_genomes)
+    migrants = neat.Population(config(seed=5)).genomes.take([0, 1])
+    for each in (population, restored):
+        before = genes(each)
+        each.immigrate(migrants)
+        assert genes(each) == before[:-2] + [genome.to_dict() for genome in migrants]
+        assert each.kept == -1
 
 
 def test_the_best_genome_stays_when_migrants_come():
