@@ -6,6 +6,7 @@ that they do not depend on the order in which runs end.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -19,7 +20,7 @@ from typing import Any
 
 from neat.study.plan import Plan
 from neat.study.runs import Key, RunRecord
-from neat.support.files import Lock, name_in_errors, write_atomically
+from neat.support.files import Lock, append_whole, name_in_errors, open_unbuffered, write_atomically
 from neat.support.messages import quote
 from neat.support.text_files import read_regular
 
@@ -44,15 +45,14 @@ class Store:
             raise ValueError(f"folder: must be a folder, got the file {folder}")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._lock = Lock(folder / PLAN)
-        try:
+        self._path = folder / JOURNAL
+        self._places: dict[Key, tuple[int, int]] = {}
+        with contextlib.ExitStack() as stack:
+            stack.callback(Lock(folder / PLAN).release)
             self._write_plan(plan)
-            self._places: dict[Key, tuple[int, int]] = {}
-            self._journal = (folder / JOURNAL).open("a+b")
+            self._journal = stack.enter_context(open_unbuffered(self._path, "a"))
             self._read_journal()
-        except BaseException:
-            self._lock.release()
-            raise
+            self._held = stack.pop_all()
 
     def __contains__(self, key: Key) -> bool:
         return key in self._places
@@ -64,23 +64,18 @@ class Store:
             OSError: The disk is full, for example; the journal is then as before.
         """
         line = (json.dumps(record._asdict(), separators=(",", ":"), ensure_ascii=False) + "\n").encode()
-        with name_in_errors(self.folder / JOURNAL):
-            end = self._journal.seek(0, os.SEEK_END)
-            try:
-                self._journal.write(line)
-                self._journal.flush()
-            except OSError:
-                self._journal.truncate(end)
-                raise
-        self._places[record.key] = end, len(line)
+        with name_in_errors(self._path):
+            start = append_whole(self._journal, line)
+        self._places[record.key] = start, len(line)
 
     def records(self, keys: Iterable[Key]) -> Iterator[RunRecord]:
         """Yield those of the runs with these keys that are there, in the order of the keys."""
-        for key in keys:
-            if key in self._places:
-                start, length = self._places[key]
-                self._journal.seek(start)
-                yield RunRecord(**json.loads(self._journal.read(length)))
+        with self._path.open("rb") as journal:
+            for key in keys:
+                if key in self._places:
+                    start, length = self._places[key]
+                    journal.seek(start)
+                    yield RunRecord(**json.loads(journal.read(length)))
 
     def write_tables(self, keys: list[Key]) -> None:
         """Write runs.csv, times.csv, curves.csv.gz and champions.jsonl.gz from the runs with these keys."""
@@ -108,8 +103,7 @@ class Store:
 
     def close(self) -> None:
         """Close the journal and release the lock."""
-        self._journal.close()
-        self._lock.release()
+        self._held.close()
 
     def __enter__(self) -> Store:
         return self
@@ -131,20 +125,18 @@ class Store:
 
     def _read_journal(self) -> None:
         """Find the place of each run, and cut off a last line that was not written to its end."""
-        path = self.folder / JOURNAL
-        self._journal.seek(0)
         place = 0
-        for number, line in enumerate(self._journal, 1):
-            if not line.endswith(b"\n"):
-                self._journal.truncate(place)
-                break
-            try:
-                record = RunRecord(**json.loads(line))
-                self._places[Key(str(record.task), str(record.arm), int(record.seed))] = place, len(line)
-            except (ValueError, TypeError) as error:
-                self._journal.close()
-                raise ValueError(f"{path}: line {number} is damaged: {error}") from None
-            place += len(line)
+        with self._path.open("rb") as journal:
+            for number, line in enumerate(journal, 1):
+                if not line.endswith(b"\n"):
+                    self._journal.truncate(place)
+                    break
+                try:
+                    record = RunRecord(**json.loads(line))
+                    self._places[Key(str(record.task), str(record.arm), int(record.seed))] = place, len(line)
+                except (ValueError, TypeError) as error:
+                    raise ValueError(f"{self._path}: line {number} is damaged: {error}") from None
+                place += len(line)
 
 
 def describe(plan: Plan) -> dict[str, Any]:

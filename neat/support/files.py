@@ -152,7 +152,7 @@ class Lock:
         self._file: io.FileIO | None = None
         with name_in_errors(path):
             while self._file is None:
-                file = _open(self._path, "a+")
+                file = open_unbuffered(self._path, "a+")
                 try:
                     _lock(file)
                 except BlockingIOError:
@@ -229,7 +229,7 @@ class CsvFile:
         self._lock = Lock(self._path)
         try:
             write_atomically(self._path, csv_text(rows))
-            self._file = _open(self._path, "a")
+            self._file = open_unbuffered(self._path, "a")
         except BaseException:
             self._lock.release()
             raise
@@ -237,7 +237,7 @@ class CsvFile:
     @property
     def is_empty(self) -> bool:
         """Whether the file has no content, not even a header."""
-        return self._file.tell() == 0
+        return self._file.seek(0, os.SEEK_END) == 0
 
     def append(self, rows: Iterable[Iterable[Any]]) -> None:
         """Append rows, which other processes can read at once.
@@ -246,17 +246,14 @@ class CsvFile:
             OSError: The disk is full, for example; the error names the file.
         """
         with name_in_errors(self._path):
-            end = self._file.tell()
-            try:
-                _write(self._file, csv_text(rows).encode())
-            except OSError:
-                self._file.truncate(end)
-                raise
+            append_whole(self._file, csv_text(rows).encode())
 
     def close(self) -> None:
         """Close the file and release its lock."""
-        self._file.close()
-        self._lock.release()
+        try:
+            self._file.close()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> CsvFile:
         return self
@@ -292,9 +289,24 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def _open(path: Path, mode: str) -> io.FileIO:
+def open_unbuffered(path: Path, mode: str) -> io.FileIO:
     """Open without a buffer: closing a buffered file would retry to write what did not fit on the disk."""
     return io.FileIO(path, mode)
+
+
+def append_whole(file: io.FileIO, data: bytes) -> int:
+    """Append to a file that this process alone writes, and return where the data begin.
+
+    Raises:
+        OSError: The disk is full, for example; the file is then as before.
+    """
+    end = file.seek(0, os.SEEK_END)  # after a failure, the position is beyond the end
+    try:
+        _write(file, data)
+    except BaseException:
+        file.truncate(end)
+        raise
+    return end
 
 
 def _write(file: io.FileIO, data: bytes) -> None:
@@ -307,7 +319,7 @@ def _open_temporary(folder: Path) -> tuple[io.FileIO, Path]:
     """Create a file and lock it, so that no other process deletes it as a leftover."""
     while True:
         path = folder / secrets.token_hex(8).join(_TEMPORARY)
-        file = _open(path, "x")
+        file = open_unbuffered(path, "x")
         try:
             _lock(file)
         except BlockingIOError:  # another process is already deleting it as a leftover
@@ -323,7 +335,7 @@ def _open_temporary(folder: Path) -> tuple[io.FileIO, Path]:
 def _delete_leftovers(folder: Path) -> None:
     for path in folder.glob("*".join(_TEMPORARY)):
         # An error means that the file is in use, already deleted, or belongs to another user.
-        with contextlib.suppress(OSError), _open(path, "r+") as file:
+        with contextlib.suppress(OSError), open_unbuffered(path, "r+") as file:
             _lock(file)
             path.unlink()
 

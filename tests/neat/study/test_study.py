@@ -13,7 +13,10 @@ import pytest
 import neat
 from neat.processes import worker_processes
 from neat.study import Study, StudyTask
+from neat.study.runs import do_run, specs
+from neat.study.store import Store
 from tests.support import study_tasks
+from tests.support.processes import largest_file
 
 ARMS = {"global": {"population_size": 20}, "pairing": {"population_size": 20, "innovation": "pairing"}}
 TASKS = {
@@ -315,6 +318,29 @@ def test_a_damaged_journal_is_refused(tmp_path):
     journal.write_text(first[:-9] + "\n" + rest)
     with pytest.raises(ValueError, match=r"journal.jsonl: line 1 is damaged"):
         study(seeds=1).run(tmp_path / "s")
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path):
+    """However often it is full; then the folder can be opened again, also while it is still full."""
+    plan, folder = study(seeds=1).plan, tmp_path / "s"
+    journal = folder / "journal.jsonl"
+    records = [do_run(spec) for spec in specs(plan, 1.0)]
+    with Store(folder, plan) as store:
+        store.add(records[0])
+        before = journal.read_bytes()
+        for _ in range(2):
+            with largest_file(len(before) + 9), pytest.raises(OSError, match=r"journal\.jsonl"):
+                store.add(records[1])
+            assert journal.read_bytes() == before
+        store.add(records[2])
+        assert list(store.records(record.key for record in records)) == [records[0], records[2]]
+    whole = journal.read_bytes()
+    assert whole.startswith(before)
+    with largest_file(len(whole) + 9):
+        for _ in range(2):
+            with pytest.raises(OSError), Store(folder, plan) as store:
+                store.add(records[1])
+    assert journal.read_bytes() == whole
 
 
 def test_results_of_workers_come_as_they_are_known():

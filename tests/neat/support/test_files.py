@@ -270,6 +270,17 @@ def test_rows_that_do_not_fit_are_removed_whole(tmp_path):
     assert read[1:] == [[str(n), 'with, "quotes"\n'] for n in range(k)] and k > 10
 
 
+def test_rows_can_be_appended_after_some_did_not_fit(tmp_path):
+    path = tmp_path / "a.csv"
+    with CsvFile(path) as rows:
+        for _ in range(2):
+            with largest_file(100), pytest.raises(OSError):
+                rows.append([["x" * 200]])
+            assert path.read_bytes() == b"" and rows.is_empty
+        rows.append([[1]])
+        assert path.read_bytes() == b"1\n" and not rows.is_empty
+
+
 def config(size=20):
     return neat.Config(genome=neat.GenomeConfig(num_inputs=2, num_outputs=1), population_size=size)
 
