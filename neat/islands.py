@@ -22,7 +22,7 @@ from neat.evolution.target import Solution, Target
 from neat.genome.genome import Genome, Genomes
 from neat.kernels import parallel
 from neat.population import Population
-from neat.processes.worker_processes import WorkerProcesses
+from neat.processes.worker_processes import WorkerProcesses, check_importable
 from neat.reporting.islands import IslandsReporter, check_reporters
 from neat.state.arrays import from_arrays, to_arrays
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
@@ -114,6 +114,10 @@ class Islands:
         """
         check_goal(generations, fitness_target, solved)
         check_workers(workers, executor)
+        if workers > 1:
+            check_importable("make_evaluator", self._make_evaluator, ", or use workers=1")
+            if solved is not None:
+                check_importable("solved", solved, ", or use workers=1")
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
         target = _Target(fitness_target, solved)
         check_reporters(reporters)

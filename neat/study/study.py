@@ -12,7 +12,8 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution.run_arguments import check_workers
-from neat.study.plan import Recorder, StudyTask, make_plan
+from neat.processes.worker_processes import check_importable
+from neat.study.plan import Plan, Recorder, StudyTask, make_plan
 from neat.study.runs import Key, do_runs, specs
 from neat.study.store import Store
 from neat.support.files import as_path, write_atomically
@@ -101,6 +102,8 @@ class Study:
             RuntimeError: A run lost its worker process in every attempt. Finished runs are kept.
         """
         _check_run_arguments(workers, executor, share, timeout, retries)
+        if workers > 1:
+            _check_functions(self.plan)
         wanted = list(specs(self.plan, share))
         with Store(as_path(folder, "folder"), self.plan) as store:
             todo = [spec for spec in wanted if spec.key not in store]
@@ -138,6 +141,18 @@ class Study:
         write_atomically(store.folder / "report.json", report.to_json())
         write_atomically(store.folder / "report.md", report.to_markdown(pictures))
         return report
+
+
+def _check_functions(plan: Plan) -> None:
+    """Raise ValueError unless worker processes can import the functions of a plan."""
+    functions = {
+        f"tasks.{name}.{each}": getattr(task, each)
+        for name, task in plan.tasks.items()
+        for each in ("make_evaluator", "solved", "measures")
+    }
+    for name, function in {**functions, "recorder": plan.recorder}.items():
+        if function is not None:
+            check_importable(name, function, ", or use workers=1")
 
 
 def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any, retries: Any) -> None:

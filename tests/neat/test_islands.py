@@ -236,6 +236,15 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             islands().run(1, **arguments)
+    for name, archipelago, arguments in (
+        ("make_evaluator", Islands(config(), lambda: xor()), {}),
+        ("solved", islands(), {"solved": lambda evaluator: None}),
+    ):
+        with pytest.raises(
+            ValueError, match=f"^{name}: workers need one .* at the top of a module, got .*lambda"
+        ):
+            archipelago.run(1, workers=2, **arguments)
+        archipelago.run(1, **arguments)
     for wrong, message in (
         (3, "reporters: must be a list of reporters, got 3"),
         ([neat.reporting.Progress()], "reporters: each must be a neat.reporting.IslandsReporter"),

@@ -279,6 +279,25 @@ def test_wrong_arguments_of_a_run_are_refused(arguments, message, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("name", ["make_evaluator", "solved", "measures", "recorder"])
+def test_functions_that_workers_cannot_import_are_refused(name, tmp_path):
+    functions = {"make_evaluator": study_tasks.xor}
+    functions[name] = {
+        "make_evaluator": lambda: study_tasks.xor(),
+        "solved": lambda evaluator: None,
+        "measures": lambda champion, evaluator: {},
+        "recorder": lambda: neat.study.MatingRecorder(),
+    }[name]
+    recorder = functions.pop("recorder", None)
+    one = study(seeds=1, tasks={"one": StudyTask(**functions, generations=1)}, recorder=recorder)
+    field = name if name == "recorder" else f"tasks.one.{name}"
+    with pytest.raises(
+        ValueError, match=f"^{field}: workers need one .* at the top of a module, got .*lambda"
+    ):
+        one.run(tmp_path / "s", workers=2)
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_folder_of_another_study_is_refused(tmp_path):
     folder, plan = tmp_path / "s", tmp_path / "s" / "plan.json"
     study(seeds=1).run(folder)
