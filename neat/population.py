@@ -252,8 +252,9 @@ class Population(GenerationStep):
                 f"generation: must be from {self.generation}, the current one, to {MOST_GENERATIONS}, "
                 f"got {quote(generation)}"
             )
+        generation = int(generation)  # a checkpoint takes the births as int64
         own = self._adopt(self._genomes.with_arrays(genomes))
-        self._set_genomes(int(generation), own)
+        self._set_genomes(generation, own)
         size = self.config.population_size
         self.first_parent, self.second_parent = np.full(size, -1), np.full(size, -1)
         self.birth = np.full(size, generation)

@@ -316,6 +316,13 @@ def test_resume_at_refuses_what_does_not_fit():
         assert state(population) == before
 
 
+def test_a_population_that_resumed_at_an_integer_of_numpy_can_be_saved(tmp_path):
+    population = evolve(neat.Population(make_config(**BUSY)), 3)
+    population.resume_at(np.int32(5), population.ask().arrays)
+    neat.checkpoint.save(population, tmp_path / "run.npz")
+    assert state(neat.checkpoint.load(tmp_path / "run.npz")) == state(population)
+
+
 @pytest.mark.parametrize(("scheme", "is_refused"), [("global", True), ("generation", False)])
 def test_only_a_scheme_that_remembers_links_compares_their_numbers(scheme, is_refused):
     population = evolve(neat.Population(make_config(**BUSY, innovation=scheme)), 3)
