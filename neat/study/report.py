@@ -108,10 +108,12 @@ def make_cell(rows: Sequence[Mapping[str, Any]], limit: float | None) -> Cell:
     """Return the cell of runs with these results.
 
     Args:
-        rows: For each run, "solved", "evaluations", "fitness" and other measures.
+        rows: For each run, "solved", "evaluations", "fitness" and other measures, of which a run may lack some.
         limit: The evaluations after which a run fails; None if the task has no criterion.
     """
-    names = [name for name in rows[0] if name not in ("solved", "evaluations", "generations")]
+    names = dict.fromkeys(name for row in rows for name in row)
+    for name in ("solved", "evaluations", "generations"):
+        names.pop(name, None)
     measures = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
     if limit is None:
         return Cell(None, measures)

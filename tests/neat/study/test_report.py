@@ -9,7 +9,7 @@ import pytest
 
 from neat.study import figures, statistics
 from neat.study.labels import name_pair, separate_common
-from neat.study.report import Cell, make_report
+from neat.study.report import Cell, make_cell, make_report
 from neat.study.statistics import Outcomes
 
 
@@ -67,6 +67,17 @@ def test_measures_are_those_of_solutions(cells):
     (row,) = make_report(failed, [], {"xor": 0.1}, resamples=10).arms
     assert row.measures["nodes"].estimate == 8.5
     assert math.isinf(row.median.estimate)
+
+
+def test_a_measure_that_the_first_run_lacks_is_reported():
+    row = {"solved": True, "generations": 3, "evaluations": 10, "fitness": 1.0}
+    rows = [row, {**row, "links": 4.0}, {**row, "nodes": 2.0, "links": 6.0}]
+    one = make_cell(rows, 100)
+    assert list(one.measures) == ["fitness", "links", "nodes"]
+    np.testing.assert_array_equal(one.measures["links"], [np.nan, 4, 6])
+    report = make_report({("xor", "a"): one}, [], {"xor": 0.1}, resamples=10)
+    assert report.arms[0].measures["links"].estimate == 5
+    assert "| mean | fitness | links | nodes |" in report.to_markdown()
 
 
 def test_json_has_null_for_what_json_lacks(cells):
