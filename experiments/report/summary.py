@@ -9,9 +9,8 @@ from pathlib import Path
 from experiments.cli.flags import flag
 from experiments.cli.program import program_name
 from experiments.runs.reader import RunSoFar
-from neat.config.config import Config
+from neat.config.config import Config, defaults_of
 from neat.config.explanation import find_changes, list_settings, plain
-from neat.config.models import GenomeConfig
 from neat.genome.genome import describe_size
 from neat.support.html import table_of_facts, table_of_rows
 
@@ -72,10 +71,8 @@ def describe_run(run: RunSoFar) -> str:
 
 def describe_settings(config: Config) -> str:
     """Return a table of the settings that differ from the defaults, and one of all settings."""
-    inputs, outputs = config.genome.num_inputs, config.genome.num_outputs
-    defaults = Config(genome=GenomeConfig(num_inputs=inputs, num_outputs=outputs))
-    settings = list(list_settings(Config, defaults))
-    sizes = {"genome.num_inputs": str(inputs), "genome.num_outputs": str(outputs)}
+    settings = list(list_settings(Config, defaults_of(config)))
+    sizes = {f"genome.{name}": str(getattr(config.genome, name)) for name in ("num_inputs", "num_outputs")}
     changes = table_of_facts(
         "Settings that differ from the defaults", sizes | find_changes(iter(settings), config)
     )

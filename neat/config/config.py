@@ -148,7 +148,7 @@ class Config(Settings):
         """
         if isinstance(width, bool) or not isinstance(width, int) or not 100 <= width <= 1000:
             raise ValueError(f"width: must be an integer from 100 to 1000, got {quote(width)}")
-        return format_table(list_settings(Config), self, width)
+        return format_table(list_settings(Config, defaults_of(self)), self, width)
 
     def to_toml(self) -> str:
         """Return all settings as TOML, from which `from_toml` makes an equal config."""
@@ -178,6 +178,12 @@ class Config(Settings):
 
 
 extend_docstring(Config)
+
+
+def defaults_of(config: Config) -> Config:
+    """Return the default settings for the inputs and outputs of a config."""
+    genome = config.genome
+    return Config(genome=GenomeConfig(num_inputs=genome.num_inputs, num_outputs=genome.num_outputs))
 
 
 def load_settings(path: str | Path) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from neat.config.config import Config
+from neat.config.config import Config, defaults_of
 from neat.config.explanation import find_changes, list_settings
-from neat.config.models import GenomeConfig
 from neat.evolution.history import History
 from neat.evolution.result import Result
 from neat.genome.genome import Genome
@@ -40,10 +39,8 @@ def _draw_genome(
 
 
 def _show_config(config: Config) -> str:
-    inputs, outputs = config.genome.num_inputs, config.genome.num_outputs
-    defaults = Config(genome=GenomeConfig(num_inputs=inputs, num_outputs=outputs))
-    sizes = {"genome.num_inputs": str(inputs), "genome.num_outputs": str(outputs)}
-    changes = find_changes(list_settings(Config, defaults), config)
+    sizes = {f"genome.{name}": str(getattr(config.genome, name)) for name in ("num_inputs", "num_outputs")}
+    changes = find_changes(list_settings(Config, defaults_of(config)), config)
     table = table_of_facts("Config, where it differs from the defaults", sizes | changes)
     return f"{table}<details><summary>All settings</summary><pre>{escape(config.to_toml())}</pre></details>"
 

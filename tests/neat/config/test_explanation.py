@@ -94,9 +94,10 @@ def test_describe_tells_values_and_what_differs_from_the_default():
     assert re.search(r" 7 \(default 0\) +Seed", rows["seed"])
     assert re.search(r" 2 +Number of inputs", rows["genome.num_inputs"])
     changed = {path for path, row in rows.items() if "(default" in row}
-    # The validator adds the aggregation and the activation to their empty lists of options.
-    options = {"genome.activation_options", "genome.aggregation_options"}
-    assert changed - options == {"mutation.weight.power", "genome.hidden_layers", "seed"}
+    assert changed == {"mutation.weight.power", "genome.hidden_layers", "seed"}
+    tanh = neat.Config(genome=GENOME | {"activation": "tanh"}).describe()
+    assert re.search(r" tanh \(default\s+Activations that mutation", tanh)
+    assert "(default" not in neat.Config(genome=GENOME).describe()
 
 
 @pytest.mark.parametrize("width", [100, 140])
