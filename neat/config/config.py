@@ -228,8 +228,15 @@ def _read_size(task: Any, name: str) -> Any:
 
 
 def merge(base: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `settings` merged into it section by section; `settings` take precedence."""
+    """Return `base` with `settings` merged into it section by section; `settings` take precedence.
+
+    If they change an activation that is the only one of its options, as `Config.to_toml` writes it, the options of
+    `base` are dropped; likewise those of an aggregation.
+    """
     merged = dict(base)
+    for name in ("activation", "aggregation"):
+        if name in settings and base.get(f"{name}_options") in ([base.get(name)], (base.get(name),)):
+            del merged[f"{name}_options"]
     for name, value in settings.items():
         if isinstance(value, Model):
             value = value.model_dump()

@@ -339,6 +339,17 @@ def test_updated_merges_into_sections_and_leaves_the_old_config():
     assert newer.genome.activation_options == ("relu",)
     assert config.mutation.weight.replace_rate == neat.Config(genome=SIZES).mutation.weight.replace_rate
     assert config.updated() == config
+    read = neat.Config.from_toml(config.to_toml())  # with all options
+    for kind, name in (("activation", "tanh"), ("aggregation", "max")):
+        changed = read.updated(genome={kind: name})
+        assert changed == config.updated(genome={kind: name})
+        assert getattr(changed.genome, f"{kind}_options") == (name,)
+        several = config.updated(genome={f"{kind}_options": (name, getattr(config.genome, kind))})
+        assert several.updated(genome={kind: name}).genome.model_dump()[f"{kind}_options"][0] == name
+        with pytest.raises(ValueError, match=f"{kind}_options: must hold {kind} '{name}'"):
+            read.updated(genome={kind: name, f"{kind}_options": [getattr(config.genome, kind)]})
+        with pytest.raises(ValueError, match=f"{kind}_options: must name at least one"):
+            read.updated(genome={kind: "random"})
     with pytest.raises(ValueError, match=r"mutation\.weight\.pwer"):
         config.updated(mutation={"weight": {"pwer": 1}})
 
