@@ -106,10 +106,9 @@ def name_tables(activations: int, aggregations: int) -> str:
 
 
 def _find_position(kind: str, table: Sequence[Activation | Aggregation], name: str) -> int:
-    for position, entry in enumerate(table):
-        if entry.name == name:
-            return position
     known = [entry.name for entry in table]
+    if isinstance(name, str) and name in known:
+        return known.index(name)
     meant = find_similar(name, known)
     hint = f" (did you mean {meant}?)" if meant else ""
     raise ValueError(f"{kind} {quote(name)} is not known{hint}; known are: {shorten(', '.join(known), 1000)}")

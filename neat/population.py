@@ -61,8 +61,9 @@ class Population(GenerationStep):
             of species in `lineage`, a `neat.evolution.lineage.Lineage`. It does not change the results.
 
     Raises:
-        ValueError: The first population does not fit into memory; or the genomes do not fit the config, or cannot be
-            aligned: an innovation number means two links, or a link has two numbers in the scheme "global".
+        ValueError: `config` is no Config, or `lineage` no bool; the first population does not fit into memory; or the
+            genomes do not fit the config, or cannot be aligned: an innovation number means two links, or a link has two
+            numbers in the scheme "global".
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Population(GenerationStep):
         genomes: Genomes | None = None,
         lineage: bool = True,
     ) -> None:
+        if not isinstance(config, Config):
+            raise ValueError(f"config: must be a Config, got {quote(config)}")
         if not isinstance(lineage, bool):
             raise ValueError(f"lineage: must be True or False, got {quote(lineage)}")
         if genomes is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,13 @@ def check_outputs(task: Task, genome: GenomeConfig) -> None:
 
 
 def _activations(genome: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the activations that the user's settings give the outputs; () if the settings name none."""
-    if genome.get("activation") == "random":
-        return tuple(genome.get("activation_options", ()))
+    """Return the activations that the user's settings give the outputs; () if they name none, or not by text."""
     name = genome.get("activation")
-    return () if name is None else (name,)
+    is_drawn = isinstance(name, str) and name == "random"
+    names: Any = genome.get("activation_options") if is_drawn else [name]
+    if not isinstance(names, Collection) or isinstance(names, str):
+        return ()
+    return tuple(names) if all(isinstance(each, str) for each in names) else ()
 
 
 def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -210,13 +210,15 @@ def _check_pairs(pairs: Any, arms: list[str]) -> list[tuple[str, str]]:
     """Return the comparisons; without any, all arms beside the first."""
     if pairs is None:
         return [(arm, arms[0]) for arm in arms[1:]]
+    if not isinstance(pairs, Iterable):
+        raise ValueError(f"pairs: must be pairs of two arms, got {quote(pairs)}")
     checked = []
     for pair in pairs:
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2 or pair[0] == pair[1]:
             raise ValueError(f"pairs: must be pairs of two arms, got {quote(pair)}")
         for arm in pair:
             if arm not in arms:
-                similar = find_similar(arm, arms) if isinstance(arm, str) else None
+                similar = find_similar(arm, arms)
                 hint = f"; did you mean {similar}?" if similar else ""
                 raise ValueError(f"pairs: there is no arm {quote(arm)}{hint}")
         checked.append((pair[0], pair[1]))

@@ -61,7 +61,8 @@ def summarise_error(error: BaseException) -> str:
     return shorten(f"{type(error).__name__}: {error}", 500)
 
 
-def find_similar(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name whose spelling is closest to `name`, or None if none is close."""
-    close = difflib.get_close_matches(name, known, 1) if len(name) <= _LONGEST_NAME else []
-    return close[0] if close else None
+def find_similar(name: Any, known: Iterable[str]) -> str | None:
+    """Return the known name whose spelling is closest to `name`; None if none is close, or `name` is no text."""
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        return None
+    return next(iter(difflib.get_close_matches(name, known, 1)), None)

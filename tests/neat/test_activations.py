@@ -64,6 +64,9 @@ def test_index():
         activations.activation_index("foo")
     with pytest.raises(ValueError, match=r"^aggregation 'foo' is not known; known are: sum, product, "):
         activations.aggregation_index("foo")
+    for wrong in (None, 3, np.tanh, np.array(["tanh", "sin"])):
+        with pytest.raises(ValueError, match=r"^activation .* is not known; known are: "):
+            activations.activation_index(wrong)
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,12 @@ def test_bad_arguments_of_run_are_refused_before_the_work(arguments, message):
     assert population.generation == 0
 
 
+@pytest.mark.parametrize("wrong", [{}, None, neat.Config])
+def test_a_population_needs_a_config(wrong):
+    with pytest.raises(ValueError, match=r"^config: must be a Config, got "):
+        neat.Population(wrong)
+
+
 @pytest.mark.parametrize("count", [0, -1, 5000])
 def test_threads_must_be_a_number_that_can_be(count):
     with pytest.raises(ValueError, match=f"threads: must be from 1 to 1024, got {count}"):

@@ -76,6 +76,22 @@ def test_activations_that_cannot_return_the_targets_are_refused(wanted, genome, 
         neat.Config.for_task(task(wanted), genome=genome)
 
 
+@pytest.mark.parametrize(
+    ("genome", "field"),
+    [
+        ({"activation": ["tanh", "relu"]}, "activation"),
+        ({"activation": 3}, "activation"),
+        ({"activation": "random", "activation_options": None}, "activation_options"),
+        ({"activation": "random", "activation_options": [["tanh"]]}, "activation_options"),
+        ({"activation": "random", "activation_options": "tanh"}, "activation_options"),
+        ({"activation": "random"}, "activation_options"),
+    ],
+)
+def test_activations_that_are_no_names_are_refused_by_the_config(genome, field):
+    with pytest.raises(ValueError, match=rf"^genome\.{field}\b"):
+        neat.Config.for_task(task((-1, 1)), genome=genome)
+
+
 @pytest.mark.parametrize("entry", ACTIVATIONS[:BUILT_IN_ACTIVATIONS], ids=lambda entry: entry.name)
 def test_ranges_of_activations(entry):
     """The kernels' functions never leave the range, and come close to its ends."""

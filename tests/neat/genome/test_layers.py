@@ -155,6 +155,10 @@ GOOD = Layer(np.ones((2, 3)), np.zeros(3), "tanh")
             [GOOD._replace(activation="tank")],
             "model 0: layer 0: activation 'tank' is not known (did you mean tanh?)",
         ),
+        (
+            [GOOD._replace(activation=np.tanh)],
+            "model 0: layer 0: activation <ufunc 'tanh'> is not known; known are: ",
+        ),
     ],
 )
 def test_mistakes_in_layers_are_refused(models, message):

@@ -234,6 +234,8 @@ WRONG = {
     },
     "pairs: must be pairs of two arms, got ('global', 'global')": {"pairs": [("global", "global")]},
     "pairs: there is no arm 'globl'; did you mean global?": {"pairs": [("pairing", "globl")]},
+    "pairs: there is no arm 3": {"pairs": [("pairing", 3)]},
+    "pairs: must be pairs of two arms, got 5": {"pairs": 5},
 }
 
 
