@@ -240,13 +240,14 @@ class Islands:
         """Set the state from a checkpoint's arrays, all of which are checked."""
         where = shorten_path(path)
         try:
-            number = int(arrays["round"])
+            number = arrays["round"]
             for name, own in self._migration().items():
                 if arrays[name].shape != () or arrays[name].item() != own:
                     raise ValueError(f"{name}: the checkpoint has {arrays[name]}, got {own}")
             populations = [
                 _to_population(select_group(f"island{k}", arrays)) for k in range(len(self.populations))
             ]
+            _check_round(number, [population.generation for population in populations], self._migrate_every)
         except KeyError as error:
             raise CheckpointError(f"{where}: holds no islands, there is no array {error}") from None
         except ValueError as error:
@@ -254,7 +255,7 @@ class Islands:
         for island, population in enumerate(populations):
             if population.config != _island_config(self.config, island):
                 raise ValueError(f"config: differs from that of {where}; use the same settings to go on")
-        self.populations, self.round = populations, number
+        self.populations, self.round = populations, int(number)
 
 
 class _Target(NamedTuple):
@@ -325,6 +326,18 @@ def _to_population(state: Arrays) -> Population:
     """Return the population with a state, whose arrays stay as they are."""
     own = {name: array.copy() for name, array in state.items()}
     return from_arrays(own, Population._without_genomes)
+
+
+def _check_round(number: np.ndarray, generations: list[int], migrate_every: int) -> None:
+    """Raise ValueError unless a checkpoint's number of finished rounds fits the generations of its islands."""
+    if len(set(generations)) > 1:
+        raise ValueError(f"generation: must be the same on all islands, got {quote(generations)}")
+    expected = generations[0] // migrate_every
+    if number.shape != () or number.dtype.kind not in "iu" or number != expected:
+        raise ValueError(
+            f"round: must be {expected}, since the islands are in generation {generations[0]}, "
+            f"got {quote(number.tolist())}"
+        )
 
 
 def _island_config(config: Config, island: int) -> Config:

@@ -1,6 +1,7 @@
 """Islands: migration, the same results for any number of workers and after interruptions, and refused arguments."""
 
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -224,6 +225,18 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     with pytest.raises(neat.checkpoint.CheckpointError, match=r"population\.npz: holds no islands"):
         islands(checkpoint=other)
     arrays = read_arrays(path)
+    for number in ([1, 2], -5, 7, 1, 0.0, "0"):
+        write_arrays(path, {**arrays, "round": np.array(number)})
+        message = f"round: must be 0, since the islands are in generation 3, got {re.escape(repr(number))}$"
+        with pytest.raises(neat.checkpoint.CheckpointError, match=message):
+            islands(checkpoint=path)
+    islands().run(4, checkpoint=other)
+    ahead = {name: array for name, array in read_arrays(other).items() if name.startswith("island1.")}
+    write_arrays(path, {**arrays, **ahead})
+    message = r"generation: must be the same on all islands, got \[3, 4, 3\]"
+    with pytest.raises(neat.checkpoint.CheckpointError, match=message):
+        islands(checkpoint=path)
+    assert islands(checkpoint=other).round == 1
     arrays["island1.birth"] = arrays["island1.birth"][:-1]
     write_arrays(path, arrays)
     with pytest.raises(neat.checkpoint.CheckpointError, match=r"islands\.npz: birth: "):
