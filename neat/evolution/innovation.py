@@ -16,6 +16,8 @@ genome does not have, so that a genome that splits a connection again gets a new
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from neat.config.config import Config
@@ -26,12 +28,21 @@ from neat.kernels.hash_table import Table, check_table, empty_table, with_room
 
 
 class CollisionError(RuntimeError):
-    """Raised if two links have the same hashed number, which befalls two links with a probability of 2^-63."""
+    """Raised if two links have the same hashed number. Two given links collide with a probability of 2^-63.
+
+    Attributes:
+        number: The number.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(
             f"innovation: two links have the same hashed number {number}; use another seed, or the scheme global"
         )
+        self.number = int(number)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the number, since the message is made from it."""
+        return type(self), (self.number,), self.__dict__
 
 
 class GlobalInnovations:

@@ -1,5 +1,6 @@
 """Schemes whose numbers are computed or not shared: hashes, collisions, the control, and what has no order."""
 
+import pickle
 from collections import Counter
 from unittest import mock
 
@@ -141,8 +142,11 @@ def test_a_collision_is_noticed_where_mates_have_a_number_for_different_links():
     genomes = neat.Genomes.from_list(data)
     assert first != second
     make_children(hashed(), genomes, [0, 1])
-    with pytest.raises(CollisionError, match=f"hashed number {first}"):
+    with pytest.raises(CollisionError, match=f"hashed number {first}") as caught:
         make_children(hashed(), genomes, [1, 0], [-1, 1])
+    caught.value.add_note("in a worker")
+    sent = pickle.loads(pickle.dumps(caught.value))
+    assert (str(sent), sent.number, sent.__notes__) == (str(caught.value), first, ["in a worker"])
 
 
 def test_a_collision_among_the_first_links_is_noticed():
