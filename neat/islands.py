@@ -109,7 +109,7 @@ class Islands:
                 `neat.reporting.IslandsProgress`.
 
         Raises:
-            ValueError: An argument is wrong, or nothing has been evaluated.
+            ValueError: An argument is wrong.
             LockedError: Another process is writing the checkpoint.
         """
         check_goal(generations, fitness_target, solved)

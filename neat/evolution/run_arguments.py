@@ -1,4 +1,4 @@
-"""Check the arguments of `Population.run` before it starts."""
+"""Check the arguments of runs before they start."""
 
 from __future__ import annotations
 
@@ -25,20 +25,18 @@ def check_run(
 ) -> None:
     """Raise ValueError for the first invalid argument of `Population.run`."""
     _check_callable("evaluator", evaluator, "must take genomes and return their fitness")
-    check_goal(generations, fitness_target, solved)
+    _check_end(generations, fitness_target)
+    if solved is not None:
+        _check_callable("solved", solved, "must take a genome and return whether it solves the task")
     _check_reporters(reporters)
     _check_count("checkpoint_every", checkpoint_every)
 
 
 def check_goal(generations: Any, fitness_target: Any, solved: Any) -> None:
-    """Raise ValueError for the first invalid one of the arguments that say when a run ends."""
-    _check_count("generations", generations)
-    if generations > MOST_GENERATIONS:
-        raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {quote(generations)}")
-    if fitness_target is not None and not _is_number(fitness_target):
-        raise ValueError(f"fitness_target: must be a number, got {quote(fitness_target)}")
-    if solved is not None:
-        _check_callable("solved", solved, "must take a genome and return whether it solves the task")
+    """Raise ValueError for the first invalid argument that says when runs with evaluators of their own end."""
+    _check_end(generations, fitness_target)
+    if solved is not None and not callable(solved):
+        raise ValueError(f"solved: must take an evaluator and return a function, got {quote(solved)}")
 
 
 def check_limits(population_size: int, max_evaluations: Any, max_seconds: Any, stop: Any) -> None:
@@ -53,6 +51,14 @@ def check_limits(population_size: int, max_evaluations: Any, max_seconds: Any, s
         raise ValueError(f"max_seconds: must be a number above 0, got {quote(max_seconds)}")
     if stop is not None:
         _check_callable("stop", stop, "must take a population and return whether to stop")
+
+
+def _check_end(generations: Any, fitness_target: Any) -> None:
+    _check_count("generations", generations)
+    if generations > MOST_GENERATIONS:
+        raise ValueError(f"generations: must be at most {MOST_GENERATIONS}, got {quote(generations)}")
+    if fitness_target is not None and not _is_number(fitness_target):
+        raise ValueError(f"fitness_target: must be a number, got {quote(fitness_target)}")
 
 
 def check_workers(workers: Any, executor: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from neat.config.config import Config, merge
-from neat.evolution.run_arguments import check_run
+from neat.evolution.run_arguments import check_goal
 from neat.genome.genome import Genome
 from neat.islands import check_islands
 from neat.support.messages import find_similar, quote
@@ -134,6 +134,8 @@ def make_plan(
         checked[name] = _complete(name, task, generations, margin)
     all_seeds, compared = _check_seeds(seeds), _check_pairs(pairs, list(settings))
     limits = {name: _find_limit(settings, name, task) for name, task in checked.items()}
+    if recorder is not None and not callable(recorder):
+        raise ValueError(f"recorder: must make a reporter, got {quote(recorder)}")
     if recorder is not None and any(map(islands_of, settings.values())):
         raise ValueError("recorder: records single populations, but an arm has islands")
     return Plan(settings, checked, all_seeds, compared, recorder, limits)
@@ -177,10 +179,17 @@ def _complete(name: str, task: StudyTask, generations: Any, margin: float) -> St
         raise ValueError(f"tasks.{name}.seeds: must be an integer from 1, got {quote(task.seeds)}")
     count = generations if task.generations is None else task.generations
     own = margin if task.margin is None else _check_margin(f"tasks.{name}.margin", task.margin)
+    for each, requirement in (
+        ("make_evaluator", "return a new evaluator"),
+        ("measures", "take a champion and an evaluator"),
+    ):
+        function = getattr(task, each)
+        if not callable(function) and (each == "make_evaluator" or function is not None):
+            raise ValueError(f"tasks.{name}.{each}: must {requirement}, got {quote(function)}")
     try:
-        check_run(task.make_evaluator, count, task.fitness_target, task.solved, (), 1)
+        check_goal(count, task.fitness_target, task.solved)
     except ValueError as error:
-        raise ValueError(f"tasks.{name}: {str(error).replace('evaluator:', 'make_evaluator:')}") from None
+        raise ValueError(f"tasks.{name}: {error}") from None
     values = {each: getattr(task, each) for each in task.__dataclass_fields__}
     return StudyTask(**{**values, "generations": count, "margin": own})
 

@@ -32,7 +32,7 @@ class StudyProgress(NamedTuple):
     seconds: float
     """Since this call began."""
     remaining: float
-    """Expected seconds until the end; NaN before the first run of this call ends."""
+    """Expected seconds until the end."""
 
 
 class Study:

@@ -244,6 +244,7 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     with pytest.raises(ValueError, match="generations: must be at least 1, got 0"):
         islands().run(0)
     for arguments, message in (
+        ({"solved": 3}, "solved: must take an evaluator and return a function, got 3"),
         ({"workers": 0}, "workers: must be an integer from 1, got 0"),
         ({"executor": 3}, r"executor: must be a concurrent\.futures\.Executor, got 3"),
     ):

@@ -139,6 +139,19 @@ def test_a_torn_line_of_the_journal_is_done_again(finished, tmp_path):
     assert files(tmp_path / "s") == files(finished[0])
 
 
+def test_functions_of_a_task_can_be_classes(tmp_path):
+    class Solved:
+        def __init__(self, evaluator):
+            assert isinstance(evaluator, study_tasks.Weights)
+
+        def __call__(self, genome):
+            return True
+
+    task = StudyTask(study_tasks.Weights, generations=3, solved=Solved)
+    report = study(seeds=1, tasks={"one": task}).run(tmp_path / "s")
+    assert all(arm.success.estimate == 1 for arm in report.arms)
+
+
 def test_a_dead_worker_is_replaced(tmp_path, monkeypatch):
     flag = tmp_path / "flag"
     monkeypatch.setenv("DIE_ONCE", str(flag))
@@ -214,7 +227,14 @@ WRONG = {
         "arms": {"a": {"population_size": 1}}
     },
     "preset: must be one of stanley2002, stanley2002-large, got 'x'": {"arms": {"a": {"preset": "x"}}},
-    "tasks.t: make_evaluator: must take genomes and return their fitness, got 3": {"tasks": {"t": 3}},
+    "tasks.t.make_evaluator: must return a new evaluator, got 3": {"tasks": {"t": 3}},
+    "tasks.t: solved: must take an evaluator and return a function, got 3": {
+        "tasks": {"t": StudyTask(study_tasks.xor, solved=3)}
+    },
+    "tasks.t.measures: must take a champion and an evaluator, got 3": {
+        "tasks": {"t": StudyTask(study_tasks.xor, measures=3)}
+    },
+    "recorder: must make a reporter, got 3": {"recorder": 3},
     "tasks.t: generations: must be at least 1, got 0": {"tasks": {"t": StudyTask(study_tasks.xor, 0)}},
     "margin: must be a number above 0, got -1": {"margin": -1},
     "tasks.t.margin: must be a number above 0, got nan": {
