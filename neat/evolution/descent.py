@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.evolution.numbering import Requests, to_id
+from neat.evolution.numbering import Requests, find_ends, find_position
 from neat.evolution.selection import Plan
 from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels.hash_table import Table, find_place, put
@@ -211,12 +211,9 @@ def _enter(number, genome, genes, input_count, generation, carried, row):
     if carried.value[place] >= 0:
         return False
     put(carried, place, number, 0, 1)
-    first, end = genes.connection_offset[genome], genes.connection_offset[genome + 1]
-    position = first + count_below(genes.connection_innovation[first:end], number)
-    node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
+    position = find_position(genes, genome, number)
     row[0], row[1] = number, generation
-    row[2] = to_id(genes.connection_source[position], node_ids, input_count)
-    row[3] = to_id(genes.connection_target[position], node_ids, input_count)
+    row[2], row[3] = find_ends(genes, genome, position, input_count)
     row[4] = generation * (len(genes.node_offset) - 1) + genome
     return True
 

@@ -103,14 +103,37 @@ def _number_link(source, target, links, counters, method):
     return links.value[place]
 
 
+@inner_function
+def to_id(index, node_ids, input_count):
+    """Return the id of the input or node at an index; the id of an input is its index."""
+    return np.int64(index) if index < input_count else node_ids[index - input_count]
+
+
+@inner_function
+def find_ends(genes, genome, position, input_count):
+    """Return the ids of the source and the target of the connection of a genome at `position`."""
+    node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
+    return (
+        to_id(genes.connection_source[position], node_ids, input_count),
+        to_id(genes.connection_target[position], node_ids, input_count),
+    )
+
+
+@inner_function
+def find_position(genes, genome, innovation):
+    """Return the position of the connection of a genome with this number."""
+    first = genes.connection_offset[genome]
+    return first + count_below(
+        genes.connection_innovation[first : genes.connection_offset[genome + 1]], innovation
+    )
+
+
 @kernel(allocates=False)
 def first_misnumbered(genes, input_count, links, method):
     """Return the first genome with a link whose number differs from the scheme's, or -1."""
     for genome in range(len(genes.node_offset) - 1):
-        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
         for position in range(genes.connection_offset[genome], genes.connection_offset[genome + 1]):
-            source = to_id(genes.connection_source[position], node_ids, input_count)
-            target = to_id(genes.connection_target[position], node_ids, input_count)
+            source, target = find_ends(genes, genome, position, input_count)
             if method >= SZUDZIK:
                 number = _compute_number(source, target, method)
             else:
@@ -126,9 +149,7 @@ def enter_links(genes, input_count, chosen, links, counters):
     for k in range(len(chosen)):
         position = chosen[k]
         genome = count_below(genes.connection_offset, position + 1) - 1
-        node_ids = genes.node_id[genes.node_offset[genome] : genes.node_offset[genome + 1]]
-        source = to_id(genes.connection_source[position], node_ids, input_count)
-        target = to_id(genes.connection_target[position], node_ids, input_count)
+        source, target = find_ends(genes, genome, position, input_count)
         place = find_place(links, source, target)
         if links.value[place] < 0:
             put(links, place, source, target, genes.connection_innovation[position])
@@ -167,12 +188,6 @@ def number_links(source, target, innovation, links, counters, method):
         if innovation[link] < 0:
             return False
     return True
-
-
-@inner_function
-def to_id(index, node_ids, input_count):
-    """Return the id of the input or node at an index; the id of an input is its index."""
-    return np.int64(index) if index < input_count else node_ids[index - input_count]
 
 
 @kernel(allocates=False)
@@ -240,15 +255,11 @@ def find_collision(
             continue
         a, a_end = parents.connection_offset[first[child]], parents.connection_offset[first[child] + 1]
         b, b_end = parents.connection_offset[second[child]], parents.connection_offset[second[child] + 1]
-        a_nodes = parents.node_id[parents.node_offset[first[child]] : parents.node_offset[first[child] + 1]]
-        b_nodes = parents.node_id[parents.node_offset[second[child]] : parents.node_offset[second[child] + 1]]
         while a < a_end and b < b_end:
             left, right = parents.connection_innovation[a], parents.connection_innovation[b]
-            if left == right and not (
-                to_id(parents.connection_source[a], a_nodes, input_count)
-                == to_id(parents.connection_source[b], b_nodes, input_count)
-                and to_id(parents.connection_target[a], a_nodes, input_count)
-                == to_id(parents.connection_target[b], b_nodes, input_count)
+            if left == right and (
+                find_ends(parents, first[child], a, input_count)
+                != find_ends(parents, second[child], b, input_count)
             ):
                 return left
             a += left <= right

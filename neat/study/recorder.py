@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neat.evolution.numbering import Requests, to_id
+from neat.evolution.numbering import Requests, find_ends, find_position
 from neat.genome.gene_arrays import GenomeArrays, end_ids
 from neat.kernels.jit import inner_function, kernel
-from neat.kernels.sorting import count_below
 from neat.population import Population
 from neat.reporting.reporters import Reporter
 
@@ -106,11 +105,8 @@ def compare_mates(
         is_equal = fitness[first[child]] == fitness[second[child]]
         equal += is_equal
         a, a_end = genomes.connection_offset[first[child]], genomes.connection_offset[first[child] + 1]
-        b_first, b_end = (
-            genomes.connection_offset[second[child]],
-            genomes.connection_offset[second[child] + 1],
-        )
-        b, is_doubled = b_first, False
+        b, b_end = genomes.connection_offset[second[child]], genomes.connection_offset[second[child] + 1]
+        is_doubled = False
         while a < a_end or b < b_end:
             left = genomes.connection_innovation[a] if a < a_end else np.int64(-1)
             right = genomes.connection_innovation[b] if b < b_end else np.int64(-1)
@@ -136,31 +132,11 @@ def compare_mates(
 @inner_function
 def _has_link(genomes, one, position, other, input_count):
     """Whether genome `other` has the link of genome `one` at `position`."""
-    source, target = _find_ends(genomes, one, position, input_count)
+    ends = find_ends(genomes, one, position, input_count)
     for each in range(genomes.connection_offset[other], genomes.connection_offset[other + 1]):
-        other_source, other_target = _find_ends(genomes, other, each, input_count)
-        if source == other_source and target == other_target:
+        if find_ends(genomes, other, each, input_count) == ends:
             return True
     return False
-
-
-@inner_function
-def _find_ends(genomes, genome, position, input_count):
-    """Return the ids of the source and the target of the connection of a genome at `position`."""
-    node_ids = genomes.node_id[genomes.node_offset[genome] : genomes.node_offset[genome + 1]]
-    return (
-        to_id(genomes.connection_source[position], node_ids, input_count),
-        to_id(genomes.connection_target[position], node_ids, input_count),
-    )
-
-
-@inner_function
-def _find_position(genomes, genome, innovation):
-    """Return the position of the connection of a genome with this number."""
-    first = genomes.connection_offset[genome]
-    return first + count_below(
-        genomes.connection_innovation[first : genomes.connection_offset[genome + 1]], innovation
-    )
 
 
 @kernel(allocates=False)
@@ -176,15 +152,15 @@ def list_added(requests: Requests, children: GenomeArrays, input_count: int, row
     count = 0
     for child in range(len(requests.split)):
         if requests.split[child] >= 0:
-            into = _find_position(children, child, requests.in_innovation[child])
-            out = _find_position(children, child, requests.out_innovation[child])
-            source, _ = _find_ends(children, child, into, input_count)
-            _, target = _find_ends(children, child, out, input_count)
+            into = find_position(children, child, requests.in_innovation[child])
+            out = find_position(children, child, requests.out_innovation[child])
+            source, _ = find_ends(children, child, into, input_count)
+            _, target = find_ends(children, child, out, input_count)
             rows[count, 0], rows[count, 1], rows[count, 2] = _SPLIT, source, target
             count += 1
         if requests.link_target[child] >= 0:
-            position = _find_position(children, child, requests.link_innovation[child])
-            source, target = _find_ends(children, child, position, input_count)
+            position = find_position(children, child, requests.link_innovation[child])
+            source, target = find_ends(children, child, position, input_count)
             rows[count, 0], rows[count, 1], rows[count, 2] = _LINK, source, target
             count += 1
     return count
