@@ -74,10 +74,6 @@ class Metrics(Reporter):
         for file, added in zip(self._files, rows, strict=True):
             file.append(added)
 
-    def finish(self, population: Population, result: Result) -> None:
-        """Close the files."""
-        self.close()
-
     def close(self) -> None:
         """Close and unlock the files."""
         for file in self._files:
@@ -136,10 +132,6 @@ class Lineage(Reporter):
         """Append the parents of the finished generation."""
         self._append(self._current, int(population.history.last["generation"]))
         self._current = population.parents
-
-    def finish(self, population: Population, result: Result) -> None:
-        """Unlock the file."""
-        self.close()
 
     def close(self) -> None:
         """Unlock the file."""
@@ -200,10 +192,6 @@ class TensorBoard(Reporter):
             self._writer.add_scalar(f"population/{name}", float(row[name]), step)
         for name, seconds in timings.items():
             self._writer.add_scalar(f"seconds/{name}", seconds, step)
-
-    def finish(self, population: Population, result: Result) -> None:
-        """Close the log."""
-        self.close()
 
     def close(self) -> None:
         """Close the log."""
