@@ -24,9 +24,9 @@ from experiments.cli.flags import read
 from experiments.cli.logs import show_logs
 from experiments.runs import description as descriptions
 from experiments.runs.folder import MODEL
-from experiments.runs.single import close_evaluator
 from experiments.tasks.csv_file import Table, read_table
 from experiments.tasks.experiment import ENVIRONMENT, PLAY, PREDICT, RECORD, find_experiment
+from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path

@@ -18,8 +18,8 @@ from experiments.report.topology import Names, collect_networks
 from experiments.runs import description as descriptions
 from experiments.runs.folder import REPORT, check_report
 from experiments.runs.reader import RunSoFar, read_run
-from experiments.runs.single import close_evaluator
 from experiments.tasks.experiment import SHOW, Experiment, find_experiment
+from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import summarise_error
 

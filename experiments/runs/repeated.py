@@ -15,13 +15,13 @@ from experiments.cli.settings import build_config
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
 from experiments.runs.run import Run
-from experiments.runs.single import close_evaluator
 from experiments.runs.study_progress import GenerationProgress, StudyProgress
 from experiments.runs.table import write_tables
 from experiments.tasks.experiment import Experiment, cached, find_experiment
 from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
+from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.kernels import parallel
 from neat.processes.worker_processes import RETRIES, TaskLost, WorkerProcesses
 from neat.support.files import CsvFile

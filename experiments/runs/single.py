@@ -18,6 +18,7 @@ from experiments.runs import folder as folders
 from experiments.tasks.experiment import Evaluator, Experiment, find_experiment
 from neat import Population, Result, plot, reporting
 from neat.config.config import Config
+from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.genome.genome import describe_size
 from neat.processes.worker_processes import RETRIES
 
@@ -172,11 +173,6 @@ def _run(
     finally:
         close_evaluator(evaluator)
     _print_result(result, results, folder)
-
-
-def close_evaluator(evaluator: Evaluator) -> None:
-    """End the processes of an evaluator, if it has any."""
-    getattr(evaluator, "close", lambda: None)()
 
 
 class _Results(reporting.Reporter):

@@ -49,7 +49,7 @@ def borrow_evaluator(token: str, make_evaluator: Callable[[], Any], state: State
             lent.evaluator.restore(wanted)
         yield lent.evaluator
     except BaseException:
-        _close(lent.evaluator)
+        close_evaluator(lent.evaluator)
         raise
     with _lock:
         _idle.setdefault(token, []).append(lent)
@@ -63,8 +63,9 @@ def close_evaluators(token: str) -> None:
     with _lock:
         left = _idle.pop(token, [])
     for each in left:
-        _close(each.evaluator)
+        close_evaluator(each.evaluator)
 
 
-def _close(evaluator: Any) -> None:
+def close_evaluator(evaluator: Any) -> None:
+    """End the processes of an evaluator, if it has any."""
     getattr(evaluator, "close", lambda: None)()

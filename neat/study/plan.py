@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from neat.config.config import Config, merge
+from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.evolution.run_arguments import check_goal
 from neat.genome.genome import Genome
 from neat.islands import check_islands
@@ -253,8 +254,3 @@ def _find_limit(arms: Mapping[str, dict[str, Any]], name: str, task: StudyTask) 
     finally:
         close_evaluator(evaluator)
     return min(sizes) * (task.generations or 0)
-
-
-def close_evaluator(evaluator: Any) -> None:
-    """End the processes of an evaluator, if it has any."""
-    getattr(evaluator, "close", lambda: None)()

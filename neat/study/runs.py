@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neat.evaluation import Restorable
+from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.evolution.history import History
 from neat.evolution.islands_result import IslandsResult
 from neat.evolution.result import Result
@@ -18,7 +19,7 @@ from neat.islands import Islands
 from neat.kernels import parallel
 from neat.population import Population
 from neat.processes.worker_processes import TaskLost, WorkerProcesses
-from neat.study.plan import Plan, Recorder, StudyTask, build_config, close_evaluator, islands_of
+from neat.study.plan import Plan, Recorder, StudyTask, build_config, islands_of
 
 CURVES: dict[str, Callable[..., np.ndarray]] = {
     "best_ever": np.max,
