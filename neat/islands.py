@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import functools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,9 +19,8 @@ from neat.evolution.islands_result import IslandsResult
 from neat.evolution.run_arguments import check_goal, check_workers
 from neat.evolution.target import Solution, Target
 from neat.genome.genome import Genome, Genomes
-from neat.kernels import parallel
 from neat.population import Population
-from neat.processes.worker_processes import WorkerProcesses, check_importable
+from neat.processes.worker_processes import WorkerProcesses, check_importable, share_threads
 from neat.reporting.islands import IslandsReporter, check_reporters
 from neat.state.arrays import from_arrays, to_arrays
 from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
@@ -316,9 +314,7 @@ def _open_workers(workers: int, executor: concurrent.futures.Executor | None) ->
     elif workers == 1:
         yield lambda tasks: map(do_round, tasks)
     else:
-        threads = max(1, parallel.get_threads() // workers)  # the workers share them
-        prepare = functools.partial(parallel.set_threads, threads)
-        with WorkerProcesses(do_round, workers, prepare=prepare) as processes:
+        with WorkerProcesses(do_round, workers, prepare=share_threads(workers)) as processes:
             yield lambda tasks: processes.map(tasks, [f"island {k}" for k in range(len(tasks))])
 
 

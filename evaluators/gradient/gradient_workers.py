@@ -17,8 +17,7 @@ from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.gradients import average_gradients
 from evaluators.gradient.tensor.tape import mode
 from evaluators.gradient.tensor.tensor import constant, no_grad
-from neat.kernels import parallel
-from neat.processes.worker_processes import WorkerProcesses, check_importable
+from neat.processes.worker_processes import WorkerProcesses, check_importable, share_threads
 
 
 class _Shard(NamedTuple):
@@ -56,11 +55,8 @@ class GradientWorkers:
         if not self._parameters or self._parameters[0].device != HOST.device:
             raise ValueError("model: workers need one on the CPU, with at least one parameter")
         check_importable("model", model)
-        threads = max(1, parallel.get_threads() // count)
         self._processes = WorkerProcesses(
-            functools.partial(_differentiate, loss),
-            self._count,
-            prepare=functools.partial(parallel.set_threads, threads),
+            functools.partial(_differentiate, loss), self._count, prepare=share_threads(self._count)
         )
 
     def backward(self, inputs: Any, targets: Any) -> float:

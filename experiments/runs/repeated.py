@@ -22,8 +22,7 @@ from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
 from neat.evolution.borrowed_evaluators import close_evaluator
-from neat.kernels import parallel
-from neat.processes.worker_processes import RETRIES, TaskLost, WorkerProcesses
+from neat.processes.worker_processes import RETRIES, TaskLost, WorkerProcesses, share_threads
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay
 
@@ -173,8 +172,7 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
     if options.workers == 1:
         yield from map(run_one, configs)
         return
-    threads = max(1, parallel.get_threads() // options.workers)  # the workers share them
-    prepare = functools.partial(parallel.set_threads, threads)
+    prepare = share_threads(options.workers)
     with WorkerProcesses(run_one, options.workers, options.timeout, prepare, options.retries) as workers:
         yield from workers.map(configs, list(map(_name_run, configs)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import multiprocessing
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
-from neat.kernels import disk_cache
+from neat.kernels import disk_cache, parallel
 from neat.processes.process_lifetime import call_in_permanent_thread, end_with_parent
 from neat.support.messages import quote, summarise_error
 
@@ -113,6 +114,11 @@ def check_importable(name: str, function: Callable[..., Any], alternative: str =
             f"{name}: workers cannot import {function!r}, which is defined in a notebook or an interactive session; "
             f"put it into a file and import it from there{alternative}"
         )
+
+
+def share_threads(workers: int) -> Callable[[], Any]:
+    """Return what each of so many worker processes calls first, so that they share the threads of this process."""
+    return functools.partial(parallel.set_threads, max(1, parallel.get_threads() // workers))
 
 
 class WorkerProcesses:

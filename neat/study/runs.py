@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -16,9 +15,8 @@ from neat.evolution.history import History
 from neat.evolution.islands_result import IslandsResult
 from neat.evolution.result import Result
 from neat.islands import Islands
-from neat.kernels import parallel
 from neat.population import Population
-from neat.processes.worker_processes import TaskLost, WorkerProcesses
+from neat.processes.worker_processes import TaskLost, WorkerProcesses, share_threads
 from neat.study.plan import Plan, Recorder, StudyTask, build_config, islands_of
 
 CURVES: dict[str, Callable[..., np.ndarray]] = {
@@ -152,9 +150,7 @@ def do_runs(
     elif workers == 1:
         yield from map(_do_named_run, todo)
     else:
-        threads = max(1, parallel.get_threads() // workers)  # the workers share them
-        prepare = functools.partial(parallel.set_threads, threads)
-        with WorkerProcesses(_do_named_run, workers, timeout, prepare, retries) as processes:
+        with WorkerProcesses(_do_named_run, workers, timeout, share_threads(workers), retries) as processes:
             yield from processes.map_unordered(todo, [str(spec.key) for spec in todo])
 
 
