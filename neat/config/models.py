@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import FailFast, Field, create_model, model_validator
 
 from neat.config.choices import Distribution, EqualFitness, Measure, Normalisation, Structural
 from neat.config.neat_python_names import OTHER_NAMES
-from neat.genome.plain_data import ActivationName, AggregationName
+from neat.genome.plain_data import ActivationName, AggregationName, known_activation, known_aggregation
 from neat.genome.schema import NUMBERS
 from neat.support.messages import quote
 from neat.support.validation import NOT_TEXT, Model
@@ -101,13 +101,13 @@ class _GenomeSettings(Settings):
 
     @model_validator(mode="after")
     def _complete_options(self) -> _GenomeSettings:
-        for kind, check in (("activation", ActivationName), ("aggregation", AggregationName)):
+        for kind, check in (("activation", known_activation), ("aggregation", known_aggregation)):
             name, options = getattr(self, kind), getattr(self, f"{kind}_options")
             if name == "random":
                 if not options:
                     raise ValueError(f'{kind}_options: must name at least one if {kind} is "random", got ()')
                 continue
-            get_args(check)[1].func(name)
+            check(name)
             if not options:
                 object.__setattr__(self, f"{kind}_options", (name,))
             elif name not in options:

@@ -15,18 +15,20 @@ from neat.genome.schema import CONNECTION, NODE, Attribute, Role
 from neat.support.validation import NOT_TEXT, Model, Switch
 
 
-def _known_activation(name: str) -> str:
+def known_activation(name: str) -> str:
+    """Return the name of an activation; raise ValueError if it is unknown."""
     activations.activation_index(name)
     return name
 
 
-def _known_aggregation(name: str) -> str:
+def known_aggregation(name: str) -> str:
+    """Return the name of an aggregation; raise ValueError if it is unknown."""
     activations.aggregation_index(name)
     return name
 
 
-ActivationName = Annotated[str, AfterValidator(_known_activation)]
-AggregationName = Annotated[str, AfterValidator(_known_aggregation)]
+ActivationName = Annotated[str, AfterValidator(known_activation)]
+AggregationName = Annotated[str, AfterValidator(known_aggregation)]
 _FUNCTION_NAMES = {"activation": ActivationName, "aggregation": AggregationName}
 _FUNCTION_INDEX = {
     "activation": activations.activation_index,

@@ -24,10 +24,10 @@ from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from neat import activations
 from neat.config.config import Config, merge
 from neat.genome.from_neat_python import activation_name, convert, convert_json
 from neat.genome.genome import Genome
+from neat.genome.plain_data import known_aggregation
 from neat.io.ini import TRUE, Section, parse
 from neat.support.messages import quote
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
@@ -173,7 +173,7 @@ def _genome(section: Section) -> dict[str, Any]:
         "hidden_layers": (num_hidden,) if num_hidden else (),
         **_initial_connections(section, num_inputs, num_hidden),
         **_options(section, "activation", activation_name, "sigmoid"),
-        **_options(section, "aggregation", _aggregation_name, "sum"),
+        **_options(section, "aggregation", known_aggregation, "sum"),
         **{name: _initial_value(section, name) for name in ("weight", "bias", "response")},
     }
 
@@ -228,11 +228,6 @@ def _options(section: Section, kind: str, parse_name: Callable[[str], str], only
             section.drop([f"{kind}_default"], why)
         options = [name, *options]
     return {kind: name, f"{kind}_options": options}
-
-
-def _aggregation_name(name: str) -> str:
-    activations.aggregation_index(name)
-    return name
 
 
 def _initial_value(section: Section, name: str) -> dict[str, Any]:
