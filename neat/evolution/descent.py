@@ -76,8 +76,8 @@ def follow(
         champions: The indices of the generation's champion and of the run's best genome, or of one of them twice.
         generation: The parents' generation.
         children: Living, written.
-        found: Found. Written are a row of births for each newborn that is a parent or a champion, and one of origins
-            for each new species.
+        found: Found, written: `births` gets a row for each newborn that is a parent or a champion, `origins` one for
+            each new species.
 
     Returns:
         (births, origins), the numbers of rows.

@@ -45,7 +45,7 @@ def first_generation(genomes: Any, config: Config, innovations: GlobalInnovation
     if not isinstance(innovations, HashedInnovations):
         own = own.with_arrays(_count_hashed(own.arrays))
     if isinstance(innovations, PairingInnovations):
-        own = own.with_arrays(_number_anew(own.arrays, own.input_count, innovations))
+        own = own.with_arrays(_renumber_links(own.arrays, own.input_count, innovations))
     else:
         _check_numbers(own.arrays, own.input_count)
     own.bounds = bounds_of(config.genome)
@@ -89,7 +89,7 @@ def _count_hashed(arrays: GenomeArrays) -> GenomeArrays:
     return arrays._replace(node_id=node_id, connection_innovation=number)
 
 
-def _number_anew(arrays: GenomeArrays, input_count: int, innovations: PairingInnovations) -> GenomeArrays:
+def _renumber_links(arrays: GenomeArrays, input_count: int, innovations: PairingInnovations) -> GenomeArrays:
     """Return the genes with the numbers that the scheme computes for their connections, in ascending order."""
     links, place = np.unique(np.stack(end_ids(arrays, input_count)), axis=1, return_inverse=True)
     try:

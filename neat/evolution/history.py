@@ -43,12 +43,7 @@ SPECIES = np.dtype(
 
 
 class History:
-    """Holds the rows of all finished generations, in order.
-
-    Attributes:
-        generations: Structured array of dtype GENERATION, shape (generations,).
-        species: Structured array of dtype SPECIES, shape (rows,), one row per species and generation.
-    """
+    """Holds the rows of all finished generations, in order."""
 
     def __init__(self, generations: np.ndarray | None = None, species: np.ndarray | None = None) -> None:
         self._generations = [] if generations is None else [generations]
@@ -66,7 +61,7 @@ class History:
 
     @property
     def species(self) -> np.ndarray:
-        """The rows of all species of all generations, dtype SPECIES, shape (rows,)."""
+        """The rows of all species, one per species and generation, dtype SPECIES, shape (rows,)."""
         return join_rows(self._species, SPECIES)
 
     @property

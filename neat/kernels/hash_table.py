@@ -8,7 +8,8 @@ import numpy as np
 
 from neat.kernels.jit import inner_function, kernel
 
-# The most taken places allowed side by side. In a table that is at most half full, chance makes some tens.
+# A checkpoint with more occupied places in a row is refused. In a half-full table, the longest run by chance is a few
+# dozen.
 LONGEST_RUN = 1_000
 
 

@@ -211,8 +211,8 @@ def _check_seeds(seeds: Any) -> Sequence[int]:
     if not checked:
         raise ValueError("seeds: expected at least one, got none")
     if len(set(checked)) < len(checked):
-        twice = next(seed for k, seed in enumerate(checked) if seed in checked[:k])
-        raise ValueError(f"seeds: must differ, got {twice} twice")
+        repeated = next(seed for k, seed in enumerate(checked) if seed in checked[:k])
+        raise ValueError(f"seeds: must differ, got {repeated} twice")
     return checked
 
 

@@ -54,7 +54,7 @@ class Comparison(NamedTuple):
     p_logrank: float | None
     p_brunner_munzel: float
     p_holm: float
-    """The one before, adjusted for the comparisons of the task; NaN if there is no test."""
+    """`p_brunner_munzel`, adjusted by Holm's method for the comparisons of the task; NaN if there is no test."""
     cliffs_delta: float
     ratio: Ratio | None
     """Ratio of the restricted means, arm over control; None if neither has a solution."""

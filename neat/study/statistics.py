@@ -132,9 +132,10 @@ def logrank(first: Outcomes, second: Outcomes) -> float:
 def brunner_munzel(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> float:
     """Return the p value of the test that P(first < second) + P(equal) / 2 is 1/2 (Brunner and Munzel 2000).
 
-    The test is unpaired: seeds are labels, since two arms part at once. It is NaN if an arm has fewer than two values.
-    If one has fewer than MANY_RUNS, p is that of the permutations (Neubert and Brunner 2007), since the small values of
-    the approximation by Student's t, which Holm's correction asks about, would come up several times too often.
+    The test is unpaired, because runs of two arms with the same seed soon have nothing in common. It is NaN if an arm
+    has fewer than two values. If one has fewer than MANY_RUNS, p is that of the permutations (Neubert and Brunner
+    2007): Student's approximation yields small p values several times too often in small samples, and Holm's
+    correction depends on small p values.
 
     Args:
         first: float64 (n,), the values of one arm.

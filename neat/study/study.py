@@ -43,7 +43,7 @@ class Study:
             With "islands", a run is one of so many islands, to which "migrate_every", "migrants" and "topology" apply
             as in `neat.Islands`; population_size is then that of each island.
         tasks: By the task's name, a function that returns a new evaluator, or a `StudyTask`.
-        seeds: The seeds. Two arms part at once, so equal seeds do not make their runs similar.
+        seeds: The seeds. Runs of two arms diverge in the first generations, so equal seeds do not make them similar.
         generations: The most generations of a run, where a task has none of its own.
         fitness_target: A run is solved when its best fitness reaches this, where a task is just a function.
         pairs: The primary comparisons, each an arm and its control; None for all arms beside the first.
