@@ -116,8 +116,12 @@ class Divide(Protocol):
 
         For each part, an evaluator made by the same function calls `evaluator.method(part, *arguments)`. That returns
         named arrays, of shape (genomes of the part, …) or (0, …), or the fitness, float64 (genomes of the part,), which
-        gets the name "fitness". It must not depend on how the genomes are divided: `part.first` is the index of the
+        gets the name "fitness". An array with the name of an attribute of genes, such as "node_bias", has an element
+        for each gene. The arrays must not depend on how the genomes are divided: `part.first` is the index of the
         part's first genome.
+
+        If genomes may fail, a genome that does so has the fitness −inf and zeros in the other arrays. If all fail that
+        are selected from a call's genomes, only the fitness is returned.
         """
 
 

@@ -47,6 +47,8 @@ class Cutter:
         """Learn from the seconds that chunks took."""
         from scipy.optimize import nnls
 
+        if not spans:
+            return
         begin, end = np.array(spans).T
         total = np.concatenate([[0], np.cumsum(_count_genes(genomes))])
         genes, count = total[end] - total[begin], end - begin

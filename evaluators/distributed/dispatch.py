@@ -14,6 +14,7 @@ import numpy as np
 from evaluators.distributed.backend import Backend, Event, log
 from evaluators.distributed.chunks import Span
 from evaluators.distributed.worker import Answer, Failure, Job, Results, join
+from neat.genome import schema
 from neat.support.messages import summarise_error
 
 OnError = Literal["raise", "worst"]
@@ -36,7 +37,7 @@ class Outcome(NamedTuple):
     """The results of a job."""
 
     results: Results
-    """Arrays of all genomes, in their order; zeros for those that failed."""
+    """Arrays of all genomes, in their order; of those that failed, the fitness is −inf, and other elements are 0."""
     failed: np.ndarray
     """int64 (n,), the genomes that failed, as indices in the job."""
     spans: list[Span]
@@ -64,10 +65,13 @@ class Dispatch:
         backend: Its workers do the job.
         job: The job.
         policy: What happens to genomes whose evaluation fails.
+        is_selection: Whether the genomes are selected from those of a call. All of them may fail then, and messages say
+            that they do not count in the generation.
     """
 
-    def __init__(self, backend: Backend, job: Job, policy: Policy) -> None:
+    def __init__(self, backend: Backend, job: Job, policy: Policy, is_selection: bool = False) -> None:
         self._backend, self._job, self._policy = backend, job, policy
+        self._is_selection = is_selection
         self._todo: deque[_Chunk] = deque()
         self._under_way: dict[int, _Chunk] = {}  # by the keys of attempts
         self._done: list[tuple[_Chunk, Answer]] = []
@@ -127,7 +131,7 @@ class Dispatch:
             return self._accept(chunk, event.answer)
         chunk.losses += event.is_suspect
         if event.is_suspect:
-            log.warning("%s: a worker %s", _describe(self._job, chunk), event.loss)
+            log.warning("%s: a worker %s", self._describe(chunk.begin, chunk.end), event.loss)
         if len(chunk) == 1 and chunk.losses > self._policy.retries:
             return self._give_up(chunk, event.loss)
         if len(chunk) > 1 and chunk.losses >= _LOSSES:
@@ -139,8 +143,9 @@ class Dispatch:
     def _accept(self, chunk: _Chunk, answer: Answer) -> int:
         for failure in answer.failures:
             if self._policy.on_error == "raise":
+                genome, worker = self._describe_failed(failure), answer.introduction.name
                 raise RuntimeError(
-                    f"genome {failure.genome} failed on {answer.introduction.name}: {summarise_error(failure.error)}"
+                    f"{genome} failed on {worker}: {summarise_error(failure.error)}"
                 ) from failure.error
             self._note_failure(failure, f"on {answer.introduction.name}")
         chunk.is_done = True
@@ -150,20 +155,19 @@ class Dispatch:
 
     def _give_up(self, chunk: _Chunk, reason: str) -> int:
         """Handle a genome that has lost too many workers."""
-        genome, times = self._job.genomes.first + chunk.begin, ""
-        if chunk.losses > 1:
-            times = f", {chunk.losses} times"
+        times = f", {chunk.losses} times" if chunk.losses > 1 else ""
         error = RuntimeError(f"a worker {reason}{times}")
+        failure = Failure(self._job.genomes.first + chunk.begin, error)
         if self._policy.on_error == "raise":
-            raise RuntimeError(f"genome {genome}: {error}")
+            raise RuntimeError(f"{self._describe_failed(failure)}: {error}")
         chunk.is_done = True
-        self._note_failure(Failure(genome, error), "in every attempt")
+        self._note_failure(failure, "in every attempt")
         return 1
 
     def _note_failure(self, failure: Failure, where: str) -> None:
         log.warning(
-            "genome %d failed %s and gets the worst fitness: %s",
-            failure.genome,
+            "%s failed %s and gets the worst fitness: %s",
+            self._describe_failed(failure),
             where,
             summarise_error(failure.error),
         )
@@ -181,32 +185,47 @@ class Dispatch:
         failed = np.sort([each.genome - self._job.genomes.first for each in self._failures]).astype(np.int64)
         results = join([answer.results for _, answer in done if answer.results])
         if not results:
-            worst = self._failures[0]
-            raise RuntimeError(
-                f"all genomes failed, genome {worst.genome} with {summarise_error(worst.error)}"
-            )
-        if len(failed):
-            worst, left = self._failures[0], len(self._job.genomes) - len(failed)
-            if any(len(array) not in (0, left) for array in results.values()):
+            if not self._is_selection:
+                worst = self._failures[0]
                 raise RuntimeError(
-                    f"genome {worst.genome} failed: {summarise_error(worst.error)}"
-                ) from worst.error
-            results = {name: _fill(array, failed, len(self._job.genomes)) for name, array in results.items()}
+                    f"all genomes failed, {self._describe_failed(worst)} with {summarise_error(worst.error)}"
+                )
+            results = {"fitness": np.zeros(0)}
+        if len(failed):
+            results = {name: self._fill(name, array, failed) for name, array in results.items()}
         spans = [(chunk.begin, chunk.end) for chunk, _ in done]
         return Outcome(results, failed, spans, [answer.seconds for _, answer in done])
 
+    def _fill(self, name: str, array: np.ndarray, failed: np.ndarray) -> np.ndarray:
+        """Return an array of all genomes, in which those that failed have the fitness −inf, and zeros otherwise."""
+        if name != "fitness" and not len(array):
+            return array
+        elements = self._count_elements(name)
+        worked = np.ones(len(elements), bool)
+        worked[failed] = False
+        if len(array) != elements[worked].sum():
+            first = self._failures[0]
+            raise RuntimeError(
+                f"{self._describe_failed(first)} failed: {summarise_error(first.error)}"
+            ) from first.error
+        filled = np.full((elements.sum(), *array.shape[1:]), -np.inf if name == "fitness" else 0, array.dtype)
+        filled[np.repeat(worked, elements)] = array
+        return filled
 
-def _fill(array: np.ndarray, failed: np.ndarray, count: int) -> np.ndarray:
-    """Return an array of all genomes, with zeros for those that failed; or the array itself if it is empty."""
-    if not len(array):
-        return array
-    filled = np.zeros((count, *array.shape[1:]), array.dtype)
-    filled[np.delete(np.arange(count), failed)] = array
-    return filled
+    def _count_elements(self, name: str) -> np.ndarray:
+        """Return how many elements of an array belong to each genome, int64 (genomes,)."""
+        for row in schema.ATTRIBUTES:
+            if row.field == name:
+                return np.diff(getattr(self._job.genomes.arrays, f"{row.owner}_offset"))
+        return np.ones(len(self._job.genomes), np.int64)
 
+    def _describe(self, begin: int, end: int) -> str:
+        """Return what messages call the genomes `begin` to `end` of the job, the latter excluded."""
+        genomes = self._job.genomes
+        first, last = genomes.first + begin, genomes.first + end - 1
+        text = f"genome {first}" if first == last else f"genomes {first} to {last}"
+        return f"{text} of the {len(genomes)} that {self._job.method} got" if self._is_selection else text
 
-def _describe(job: Job, chunk: _Chunk) -> str:
-    first = job.genomes.first
-    if len(chunk) == 1:
-        return f"genome {first + chunk.begin}"
-    return f"genomes {first + chunk.begin} to {first + chunk.end - 1}"
+    def _describe_failed(self, failure: Failure) -> str:
+        begin = failure.genome - self._job.genomes.first
+        return self._describe(begin, begin + 1)

@@ -73,7 +73,7 @@ class Distributed:
             takes longer is killed; with an executor, its chunk is only given to another. None: no limit.
         on_error: What happens if the evaluation of a genome raises an exception or loses its workers. "raise": the call
             raises a RuntimeError that names the genome, the error and the worker. "worst": the genome gets the fitness
-            −inf, and the log says why.
+            −inf, and the log says why. If only its learning fails, it keeps the fitness that it had before.
         probe: Genomes of the first generation that each worker evaluates first. It is refused if its results differ
             from those of the first worker. 0: no probe, for evaluators that are not deterministic.
         num_cpus: CPU cores that each worker of a cluster needs; also its threads for networks.
@@ -119,7 +119,6 @@ class Distributed:
         self._policy = Policy(retries, timeout, on_error)
         self._cutter = Cutter(chunk_size)
         self._backend: Backend | None = None
-        self._failed = np.zeros(0, np.int64)
         self._ended, self._waiting = time.perf_counter(), float("nan")
         self._divisions = 0
         pickled = pickle_factory(make_evaluator)
@@ -142,9 +141,12 @@ class Distributed:
         """
         if self._backend is None:
             return self.evaluator(genomes)
+        call = _Call(genomes)
         if isinstance(self.evaluator, Divisible):
-            return self._worst(self.evaluator.call_divided(genomes, self._divide))
-        return self._worst(self._divide("__call__", genomes)["fitness"])
+            fitness = self.evaluator.call_divided(genomes, functools.partial(self._divide, call))
+        else:
+            fitness = self._divide(call, "__call__", genomes)["fitness"]
+        return call.mark_failed(fitness)
 
     @property
     def status(self) -> Status:
@@ -171,25 +173,31 @@ class Distributed:
         if self._backend is None:
             return self.evaluator.validate(genomes, *arguments, **named)
         batch = as_batch(genomes)
+        call = _Call(batch)
         if isinstance(self.evaluator, Divisible):
             divided: Any = self.evaluator
-            return self._worst(divided.validate_divided(batch, self._divide, *arguments, **named))
-        return self._worst(self._divide("validate", batch, *arguments, *named.values())["fitness"])
+            divide = functools.partial(self._divide, call)
+            fitness = divided.validate_divided(batch, divide, *arguments, **named)
+        else:
+            fitness = self._divide(call, "validate", batch, *arguments, *named.values())["fitness"]
+        return call.mark_failed(fitness)
 
-    def _divide(self, method: str, genomes: Genomes, *arguments: Any) -> Results:
-        """Let the workers do a job (see `neat.evaluation.Divide`)."""
+    def _divide(self, call: _Call, method: str, genomes: Genomes, *arguments: Any) -> Results:
+        """Let the workers do a job for a call (see `neat.evaluation.Divide`)."""
         assert self._backend is not None
         job = Job(method, genomes, arguments, self._policy.on_error == "worst")
         self._backend.begin(job)
         start = time.perf_counter()
         spans = self._cutter.cut(genomes, self._backend.slots)
-        outcome = Dispatch(self._backend, job, self._policy).run(spans)
+        is_selection = genomes is not call.genomes
+        outcome = Dispatch(self._backend, job, self._policy, is_selection).run(spans)
         self._cutter.learn(genomes, outcome.spans, outcome.seconds)
         now, work, slots = time.perf_counter(), sum(outcome.seconds), self._backend.slots
         self._ended, self._waiting = now, max(0.0, 1 - work / ((now - self._ended) * max(1, slots)))
         if slots > 1:
             self._tell_if_slower(work, now - start)
-        self._failed = outcome.failed
+        if not is_selection:
+            call.failed.update(outcome.failed.tolist())
         return outcome.results
 
     def _tell_if_slower(self, work: float, whole: float) -> None:
@@ -203,9 +211,17 @@ class Distributed:
                 1e3 * work,
             )
 
-    def _worst(self, fitness: np.ndarray) -> np.ndarray:
-        """Return the fitness, which is −inf for genomes that failed."""
-        fitness[self._failed] = -np.inf
+
+class _Call:
+    """A call of an evaluator, which may divide the work for its genomes, or for some of them, more than once."""
+
+    def __init__(self, genomes: Genomes) -> None:
+        self.genomes = genomes
+        self.failed: set[int] = set()
+
+    def mark_failed(self, fitness: np.ndarray) -> np.ndarray:
+        """Set the fitness of genomes that failed to −inf, and return it."""
+        fitness[list(self.failed)] = -np.inf
         return fitness
 
 

@@ -67,7 +67,8 @@ class Learner:
             return Scored(fitness, gain, None)
         chosen = self._choose(fitness)
         trained, after = self._train(genomes.take(chosen), divide)
-        improved = after > fitness[chosen]  # False for NaN
+        # False for NaN, and for genomes that failed: Distributed gives them −inf.
+        improved = (after > fitness[chosen]) & np.isfinite(fitness[chosen])
         chosen = chosen[improved]
         gain[chosen] = after[improved] - fitness[chosen]
         fitness[chosen] = after[improved]
@@ -85,7 +86,8 @@ class Learner:
             return self.train(genomes)
         results = divide("train_part", genomes)
         for row in schema.NUMBERS:
-            getattr(genomes.arrays, row.field)[:] = results[row.field]
+            if row.field in results:  # unless all have failed
+                getattr(genomes.arrays, row.field)[:] = results[row.field]
         return genomes, results["fitness"]
 
     def _trainer_on(self, samples: Samples) -> Trainer:

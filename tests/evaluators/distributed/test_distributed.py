@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import evaluators
 import neat
 from evaluators import Distributed
 from evaluators.distributed.backend import Admission
@@ -101,6 +102,52 @@ def test_failures_get_the_worst_fitness(genomes, tmp_path, caplog):
     expected[[0, 13, 29]] = -np.inf
     np.testing.assert_array_equal(fitness, expected)
     assert "genome 13 failed on" in caplog.text and "no wheel on 13" in caplog.text
+
+
+class Clumsy(evaluators.Supervised):
+    """Genomes whose bias is in `scored` fail when they are scored, those whose bias is in `trained` when they learn."""
+
+    scored, trained = (), ()
+
+    def score_part(self, genomes):
+        self._meet(genomes, self.scored)
+        return super().score_part(genomes)
+
+    def train_part(self, genomes):
+        self._meet(genomes, self.trained)
+        return super().train_part(genomes)
+
+    def _meet(self, genomes, biases):
+        for bias in genomes.arrays.node_bias.tolist():
+            if bias in biases:
+                raise KeyError(f"no wheel on {bias:g}")
+
+
+@pytest.mark.parametrize("scored, trained", [([0, 3], []), ([], [1, 2]), ([3], [1]), ([], [0, 1, 2, 3, 4])])
+def test_genomes_that_fail_and_learn(genomes, scored, trained, caplog):
+    """Those that fail get the worst fitness; those that only fail to learn keep theirs."""
+
+    def make():
+        evaluator = Clumsy(x, np.full_like(x, 2.5), learn_steps=4, learn_best=1.0, device="cpu")
+        evaluator.scored, evaluator.trained = scored, trained
+        return evaluator
+
+    x = np.zeros((3, 1), np.float32)
+    genomes = genomes.take(range(5))
+    genomes.arrays.node_bias[:] = range(5)
+    alone = make()
+    fitness, gain, bias = alone(genomes), alone.gain, alone.learned.arrays.node_bias
+    unlearned = scored + trained
+    fitness[unlearned] -= gain[unlearned]
+    fitness[scored], gain[unlearned], bias[unlearned] = -np.inf, 0, unlearned
+    with (
+        ThreadPoolExecutor(2) as executor,
+        Distributed(make, executor=executor, chunk_size=2, on_error="worst", probe=0) as distributed,
+    ):
+        np.testing.assert_allclose(distributed(genomes), fitness)
+        np.testing.assert_array_equal(distributed.gain, gain)
+        np.testing.assert_array_equal(distributed.learned.arrays.node_bias, bias)
+    assert ("genome 1 of the 5 that train_part got failed on" in caplog.text) == (1 in trained)
 
 
 def test_an_executor_waits_no_longer_than_the_timeout(genomes, tmp_path, monkeypatch):

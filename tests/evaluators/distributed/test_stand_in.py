@@ -140,6 +140,28 @@ def test_the_oldest_chunks_that_lag_are_given_out_again(monkeypatch, answered, a
     assert backend.handed == [0, 1, 2, 3, *again]
 
 
+class Losing:
+    """A backend that loses all chunks."""
+
+    idle_slots = 1
+
+    def submit(self, begin, end, seconds):
+        return begin
+
+    def wait(self, seconds):
+        return [Event(key, None, "died") for key in range(2)]
+
+
+def test_all_genomes_that_learn_may_be_lost():
+    job = Job("train_part", Genomes.from_list([SINGLE] * 2), (), False)
+    policy = POLICY._replace(on_error="worst")
+    outcome = dispatch.Dispatch(Losing(), job, policy, is_selection=True).run([(0, 1), (1, 2)])
+    assert outcome.results["fitness"].tolist() == [-np.inf] * 2
+    Cutter(None).learn(job.genomes, outcome.spans, outcome.seconds)
+    with pytest.raises(RuntimeError, match="all genomes failed, genome 0 with RuntimeError: a worker died"):
+        dispatch.Dispatch(Losing(), job, policy).run([(0, 1), (1, 2)])
+
+
 def test_learning_does_not_count_all_genes_for_each_chunk():
     genomes = Genomes.from_list([SINGLE]).take(np.zeros(8000, int))
     few, many = [], []
