@@ -179,13 +179,15 @@ class Distributed:
             divide = functools.partial(self._divide, call)
             fitness = divided.validate_divided(batch, divide, *arguments, **named)
         else:
-            fitness = self._divide(call, "validate", batch, *arguments, *named.values())["fitness"]
+            fitness = self._divide(call, "validate", batch, *arguments, **named)["fitness"]
         return call.mark_failed(fitness)
 
-    def _divide(self, call: _Call, method: str, genomes: Genomes, *arguments: Any) -> Results:
+    def _divide(
+        self, call: _Call, method: str, genomes: Genomes, /, *arguments: Any, **named: Any
+    ) -> Results:
         """Let the workers do a job for a call (see `neat.evaluation.Divide`)."""
         assert self._backend is not None
-        job = Job(method, genomes, arguments, self._policy.on_error == "worst")
+        job = Job(method, genomes, arguments, self._policy.on_error == "worst", tuple(named.items()))
         self._backend.begin(job)
         start = time.perf_counter()
         spans = self._cutter.cut(genomes, self._backend.slots)

@@ -35,6 +35,8 @@ class Job(NamedTuple):
     """What the method takes beside the genomes."""
     keeps_failures: bool
     """Whether the other genomes of a chunk are evaluated if one of them fails."""
+    named: tuple[tuple[str, Any], ...] = ()
+    """What the method takes by name."""
 
 
 class Failure(NamedTuple):
@@ -122,7 +124,7 @@ def _evaluate(evaluator: Any, job: Job, part: Genomes) -> tuple[Results, list[Fa
     try:
         # A class's own `__call__` is what a call finds.
         work = evaluator if job.method == "__call__" else getattr(evaluator, job.method)
-        results = work(part, *job.arguments)
+        results = work(part, *job.arguments, **dict(job.named))
         return (results if isinstance(results, dict) else {"fitness": np.asarray(results, np.float64)}), []
     except Exception as error:
         if len(part) == 1:

@@ -52,6 +52,23 @@ def test_workers_and_chunks_do_not_matter(factory, workers, chunk_size):
         assert everything(distributed) == alone(factory)
 
 
+class Repeating:
+    """An evaluator without a state."""
+
+    def __call__(self, genomes):
+        return np.zeros(len(genomes))
+
+    def validate(self, genomes, episodes=1, seed=2, *, method="mean"):
+        return np.full(len(genomes), episodes + 10.0 * seed + 100 * (method == "sum"))
+
+
+def test_arguments_of_validate_go_by_their_names(genomes):
+    with ThreadPoolExecutor(1) as executor, Distributed(Repeating, executor=executor) as distributed:
+        for arguments in ({"seed": 5, "episodes": 3}, {"method": "sum"}, {}):
+            expected = Repeating().validate(genomes, **arguments)
+            np.testing.assert_array_equal(distributed.validate(genomes, **arguments), expected)
+
+
 def processes(count):
     return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
 
