@@ -50,7 +50,7 @@ class Distributed:
     Each worker makes its own evaluator, and evaluates chunks of the population. If the evaluator is deterministic, the
     fitness and everything else that it keeps are the same bytes for any number of workers and any chunks, also if
     workers die. This object makes one evaluator for itself, in this process, and has all its public members, such as
-    `model`, `last` and `state`.
+    `model`, `last` and `state`, except those that have the name of a member described here.
 
     A worker of a cluster that dies is replaced, and its chunks are given to others. A chunk that loses two workers is
     halved, until the genome is found that ends them. Nodes may join and leave while a run goes on; a generation ends as
@@ -267,10 +267,10 @@ def _count_workers(executor: Executor, workers: int | None) -> int:
 
 
 def _class_with_members(evaluator: Any) -> type[Distributed]:
-    """Return a subclass that has the public members of an evaluator too."""
+    """Return a subclass that also has the public members of an evaluator whose names are not its own."""
     members: dict[str, Any] = {}
     for name in dir(evaluator):
-        if not name.startswith("_") and not hasattr(Distributed, name):
+        if not name.startswith("_") and name != "evaluator" and not hasattr(Distributed, name):
             members[name] = property(functools.partial(_get_member, name))
     if "validate" in members:
         members["validate"] = Distributed._validate

@@ -69,6 +69,17 @@ def test_arguments_of_validate_go_by_their_names(genomes):
             np.testing.assert_array_equal(distributed.validate(genomes, **arguments), expected)
 
 
+def test_a_wrapper_may_have_an_attribute_evaluator(genomes):
+    class Wrapper(Repeating):
+        def __init__(self):
+            self.evaluator, self.status, self.note = Repeating(), "idle", "a note"
+
+    with ThreadPoolExecutor(1) as executor, Distributed(Wrapper, executor=executor) as distributed:
+        assert distributed(genomes).tolist() == [0.0] * 30
+        assert isinstance(distributed.evaluator, Wrapper) and distributed.note == "a note"
+        assert distributed.status.workers == 1
+
+
 def processes(count):
     return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
 
