@@ -64,7 +64,8 @@ class Distributed:
             address. A program that has called `ray.init` keeps its connection.
         executor: Evaluates instead of a cluster, such as a `ProcessPoolExecutor`, or those of Dask and mpi4py.
         workers: The number of workers. None: as many as the cluster has room for, or as the executor says. 0: this
-            process evaluates.
+            process evaluates. Then `timeout` and `on_error="worst"` are refused, and the other arguments below have
+            no effect.
         slots_per_worker: Chunks that a worker of a cluster evaluates side by side, in threads. More than one pay off if
             evaluations wait, for instance for a simulator in another process. Each slot has its own evaluator.
         chunk_size: Genomes of a chunk; None: the library chooses by genes, and by the time that the last chunks took.
@@ -86,7 +87,8 @@ class Distributed:
     Raises:
         ImportError: `cluster` is given, and Ray is not installed.
         ValueError: An argument has an unknown value, `make_evaluator` cannot be sent to workers, there is no such
-            cluster, or the evaluator keeps a state but is not `neat.evaluation.Divisible`.
+            cluster, an argument needs workers and there are 0, or the evaluator keeps a state but is not
+            `neat.evaluation.Divisible`.
     """
 
     def __init__(
@@ -115,6 +117,8 @@ class Distributed:
         if timeout is not None:
             check_seconds("timeout", timeout)
         check_choice("on_error", on_error, get_args(OnError))
+        if workers == 0:
+            _check_needs_no_workers(timeout, on_error)
         self.evaluator = _make(make_evaluator)
         self._policy = Policy(retries, timeout, on_error)
         self._cutter = Cutter(chunk_size)
@@ -240,6 +244,17 @@ def _check_places(cluster: Any, executor: Any, workers: Any, slots_per_worker: A
     elif workers != 0 and (not isinstance(cluster, str) or not cluster):
         raise ValueError(
             f"cluster: expected 'auto', 'local' or an address, unless executor is given, got {quote(cluster)}"
+        )
+
+
+def _check_needs_no_workers(timeout: float | None, on_error: OnError) -> None:
+    if timeout is not None:
+        raise ValueError(
+            f"timeout: needs workers, since this process cannot be ended, got workers 0 and {timeout:g}"
+        )
+    if on_error == "worst":
+        raise ValueError(
+            "on_error: needs workers, since an exception here ends the call, got workers 0 and 'worst'"
         )
 
 

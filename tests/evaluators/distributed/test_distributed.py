@@ -276,6 +276,14 @@ def thread():
             (tasks.scoring, None, thread(), 1, 1, 1, 1, 1, "skip"),
             "on_error: must be one of 'raise', 'worst'",
         ),
+        (
+            (tasks.scoring, None, None, 0, 1, 1, 1, 2.5),
+            "timeout: needs workers, since this process cannot be ended, got workers 0 and 2.5",
+        ),
+        (
+            (tasks.scoring, None, None, 0, 1, 1, 1, None, "worst"),
+            "on_error: needs workers, since an exception here ends the call, got workers 0 and 'worst'",
+        ),
     ],
 )
 def test_messages(arguments, message):
