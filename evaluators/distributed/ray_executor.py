@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from concurrent.futures import wait as wait_for
 from typing import Any, NamedTuple
 
 from evaluators.distributed.ray_backend import connect, describe_loss
@@ -37,18 +38,46 @@ class RayExecutor(Executor):
         self._ray, self._is_ours = connect(cluster)
         self._limits = _Limits(max(1, int(num_cpus)), timeout)
         self._call = self._ray.remote(_call).options(num_cpus=num_cpus, max_retries=retries)
+        self._pending: dict[Future[Any], Any] = {}  # Ray's references
+        self._is_shut = False
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Return the future of a call of a function on the cluster."""
+        """Return the future of a call of a function on the cluster; a call that is cancelled ends there too.
+
+        Raises:
+            RuntimeError: `shutdown` has been called.
+        """
+        if self._is_shut:
+            raise RuntimeError("executor: takes no calls after its shutdown")
         future: Future[Any] = Future()
         reference = self._call.remote(self._limits, function, arguments, named)
+        self._pending[future] = reference
+        future.add_done_callback(self._forget)
         reference.future().add_done_callback(lambda done: _settle(future, done, self._limits))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End a cluster that this executor has started."""
+        """Take no more calls, and end a cluster that this executor has started.
+
+        Args:
+            wait: Whether to wait for the calls that were submitted. Otherwise those on a cluster that this executor has
+                started are cancelled, since it ends.
+            cancel_futures: Whether to cancel the calls that are not done.
+        """
+        self._is_shut = True
+        if cancel_futures or (self._is_ours and not wait):
+            for future in list(self._pending):
+                future.cancel()
+        if wait:
+            wait_for(list(self._pending))
         if self._is_ours:
+            self._is_ours = False
             self._ray.shutdown()
+
+    def _forget(self, future: Future[Any]) -> None:
+        reference = self._pending.pop(future)
+        if future.cancelled():
+            self._ray.cancel(reference, force=True)  # otherwise it ends after the C function that it is in
 
 
 class _Limits(NamedTuple):

@@ -163,11 +163,14 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
         retries = RETRIES if options.retries is None else options.retries
         with RayExecutor(options.cluster, retries, timeout=options.timeout) as executor:
             futures = [executor.submit(run_one, config) for config in configs]
-            for config, future in zip(configs, futures, strict=True):
-                try:
-                    yield future.result()
-                except TaskLost as loss:
-                    raise TaskLost(f"{_name_run(config)}: {loss}") from None
+            try:
+                for config, future in zip(configs, futures, strict=True):
+                    try:
+                        yield future.result()
+                    except TaskLost as loss:
+                        raise TaskLost(f"{_name_run(config)}: {loss}") from None
+            finally:
+                executor.shutdown(cancel_futures=True)
         return
     if options.workers == 1:
         yield from map(run_one, configs)

@@ -214,6 +214,11 @@ def test_calls_on_a_cluster(nodes):
             failed.result()
         assert str(caught.value) == "a riddle"
         assert "in fail" in "".join(caught.value.__notes__)
+        calls = [executor.submit(time.sleep, 60) for _ in range(4)]
+        executor.shutdown(cancel_futures=True)
+    with RayExecutor("auto") as executor:
+        assert executor.submit(abs, -1).result(30) == 1, "the cores are free again"
+    assert all(call.cancelled() for call in calls)
 
 
 @inside

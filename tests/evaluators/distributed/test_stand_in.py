@@ -1,13 +1,15 @@
-"""The backend of Ray, with a stand-in for Ray whose workers answer at once."""
+"""The backend and the executor of Ray, with stand-ins for Ray whose workers answer at once or when told to."""
 
 import itertools
+import threading
 import time
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from evaluators.distributed import dispatch, ray_backend
+from evaluators.distributed import dispatch, ray_backend, ray_executor
 from evaluators.distributed.backend import Event
 from evaluators.distributed.chunks import Cutter
 from evaluators.distributed.worker import Answer, Introduction, Job, versions
@@ -173,6 +175,64 @@ def test_learning_does_not_count_all_genes_for_each_chunk():
             cutter.learn(genomes, spans, [0.01 * (end - start) for start, end in spans])
             times.append(time.process_time() - begin)
     assert min(many) < 30 * min(few) + 0.01
+
+
+class Tasks:
+    """What an executor uses of Ray. Its tasks end when the test says so."""
+
+    def __init__(self):
+        self.tasks, self.log = [], []
+
+    def remote(self, function):
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._begin))
+
+    def _begin(self, *arguments):
+        self.tasks.append(Future())
+        return SimpleNamespace(future=lambda: self.tasks[-1], number=len(self.tasks) - 1)
+
+    def cancel(self, reference, force):
+        self.log.append(f"cancel {reference.number}")
+        self.tasks[reference.number].set_exception(OSError("cancelled"))
+
+    def shutdown(self):
+        self.log.append("shutdown")
+
+
+def start_executor(monkeypatch, is_ours):
+    ray = Tasks()
+    monkeypatch.setattr(ray_executor, "connect", lambda cluster: (ray, is_ours))
+    executor = ray_executor.RayExecutor()
+    return ray, executor, [executor.submit(abs, -1) for _ in range(3)]
+
+
+def test_an_executor_ends_its_cluster_after_its_calls(monkeypatch):
+    ray, executor, futures = start_executor(monkeypatch, True)
+    assert futures[1].cancel() and ray.log == ["cancel 1"]
+    ender = threading.Thread(target=executor.shutdown)
+    ender.start()
+    ray.tasks[0].set_result((True, 1))
+    ender.join(0.2)
+    assert ender.is_alive() and ray.log == ["cancel 1"]
+    ray.tasks[2].set_result((True, 2))
+    ender.join()
+    assert ray.log == ["cancel 1", "shutdown"] and [futures[k].result() for k in (0, 2)] == [1, 2]
+    with pytest.raises(RuntimeError, match=r"^executor: takes no calls after"):
+        executor.submit(abs, -1)
+    executor.shutdown()
+    assert ray.log == ["cancel 1", "shutdown"]
+
+
+@pytest.mark.parametrize(
+    ("is_ours", "wait", "cancels", "cancelled"),
+    [(True, True, True, True), (True, False, False, True), (False, False, False, False)],
+)
+def test_an_executor_cancels_its_calls(monkeypatch, is_ours, wait, cancels, cancelled):
+    """A cluster that ends at once takes its calls along."""
+    ray, executor, futures = start_executor(monkeypatch, is_ours)
+    ray.tasks[0].set_result((True, 1))
+    executor.shutdown(wait, cancel_futures=cancels)
+    assert [future.cancelled() for future in futures] == [False, cancelled, cancelled]
+    assert ray.log == ["cancel 1", "cancel 2"] * cancelled + ["shutdown"] * is_ours
 
 
 OLD = WORKER._replace(versions={**versions(), "numba": "0.1"})
