@@ -67,8 +67,7 @@ def play_tasks(
             observations, information = vector.reset(seed=starting, options={"reset_mask": ended})
             _check_error(interface.name, information, task, steps)
         seen = observations[busy].reshape(len(acting), -1)
-        rows = interface.inputs.scale(seen)
-        _check_finite(interface.name, "observations", rows, acting, steps)
+        rows = _scale(interface, seen, acting, steps)
         if watcher is not None:
             watcher.see(acting, seen)
         outputs = networks.activate(rows[:, np.newaxis], acting)[:, 0]
@@ -88,6 +87,17 @@ def play_tasks(
         task[ended] = upcoming + np.arange(ended.sum())
         upcoming += ended.sum()
     return Episodes(*(array.reshape(seeds.shape) for array in record))
+
+
+def _scale(interface: Interface, observations: np.ndarray, acting: np.ndarray, steps: _Steps) -> np.ndarray:
+    """Return inputs, float32, of observations (acting, inputs); raise a ValueError if one is not finite in float32."""
+    with np.errstate(over="ignore"):
+        single = observations.astype(np.float32, copy=False)
+    # A limit would hide those that are infinite, and they would spoil the statistics that normalise.
+    _check_finite(interface.name, "observations", single, acting, steps)
+    rows = interface.inputs.scale(observations)
+    _check_finite(interface.name, "observations", rows, acting, steps)
+    return rows
 
 
 def _warn_if_endless(name: str, steps: int) -> None:

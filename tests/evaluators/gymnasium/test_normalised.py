@@ -7,7 +7,7 @@ import evaluators
 import neat
 from evaluators.environments import CartPole
 
-pytest.importorskip("gymnasium")
+gymnasium = pytest.importorskip("gymnasium")
 
 
 def population(generation=0):
@@ -81,6 +81,23 @@ def test_networks_get_normalised_observations():
     task(population(1))
     assert (task.play(model, 5).reward == before).all()  # a model keeps its statistics
     assert not np.array_equal(task.model(genomes[0]).inputs.arrays[0], model.inputs.arrays[0])
+
+
+@pytest.mark.parametrize("kind", ["raw", "normalised"])
+@pytest.mark.parametrize("value", [-np.inf, 1e200])
+def test_observations_must_be_finite_in_float32(kind, value):
+    def make():
+        env = CartPole().to_gymnasium()
+        env.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float64)
+        reset = env.reset
+        env.reset = lambda **arguments: (np.full(4, value), reset(**arguments)[1])
+        return env
+
+    task = evaluators.Gymnasium(make, observations=kind)
+    with pytest.raises(
+        ValueError, match=r"expected finite observations, got -?inf in step 0 of episode 0 of"
+    ):
+        task(population())
 
 
 def test_a_checkpoint_keeps_the_statistics():
