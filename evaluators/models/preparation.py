@@ -101,7 +101,7 @@ def prepare(
     _log_columns(rows)
     target_scaling = None
     if classifying:
-        if classes is None and np.ndim(targets) == 2:
+        if classes is None and np.ndim(targets) == 2 and np.shape(targets)[1] > 1:
             classes = output_names
         targets, classes = encode_classes(targets, classes)
     else:

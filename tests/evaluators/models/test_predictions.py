@@ -115,6 +115,21 @@ def test_labels(targets, options, labels):
         model.predict_proba(X[:4])
 
 
+@pytest.mark.parametrize("fitness", ["cross_entropy", "accuracy"])
+def test_two_classes_in_one_named_column(fitness):
+    column = np.array([0.0, 1, 1, 0])
+    for targets, options in (
+        (Table({"label": column}), {}),
+        (column[:, np.newaxis], {"output_names": ["label"]}),
+        (Table({"label": column}), {"classes": ["no", "yes"]}),
+    ):
+        evaluator = evaluators.Supervised(X[:4], targets, fitness=fitness, **options)
+        model = evaluator.model(linear_genome([1.0, 2, 3], 0.5))
+        assert evaluator.num_outputs == 1 and model.outputs.name == "label"
+        assert model.classes.tolist() == options.get("classes", [0, 1])
+        assert evaluator.with_samples(X[:4], targets).targets.tolist() == evaluator.targets.tolist()
+
+
 def test_recurrent_networks_make_their_steps():
     genome = linear_genome([1.0, 0.0, 0.0], 0.0)
     data = genome.to_dict() | {"feed_forward": False}
