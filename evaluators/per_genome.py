@@ -239,7 +239,7 @@ class PerGenome:
         film = Film(path, width, seconds)
         if isinstance(genome, Model):
             genome = genome.genome
-        own = as_champion(genome).genomes
+        own = as_champion(genome, "genome").genomes
         key = rng.Key(own.seed, own.generation, own.first)  # type: ignore[arg-type]
         frames = self.function(Network(compile(own, "cpu"), key))
         if not isinstance(frames, Generator):

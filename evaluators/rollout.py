@@ -164,9 +164,14 @@ class Rollout(Episodic):
         return _episodes(self._player.play(batch, request).record())
 
     def trace(self, genome: Genome | Model, trial: int = 0) -> Trace:
-        """Run the first episode of `play` with this trial, and return it step by step."""
+        """Run the first episode of `play` with this trial, and return it step by step.
+
+        Raises:
+            ValueError: `play` would raise it, or `genome` is not a single one.
+            RuntimeError: `play` would raise it.
+        """
         check_trial(trial)
-        batch, senses = self._players(genome)
+        batch, senses = self._players(genome if isinstance(genome, Model) else as_champion(genome, "genome"))
         request = self._request(batch, 1, TRIAL + trial, traced=True, senses=senses)
         record = self._player.play(batch, request).record()
         steps, states = int(record.length[0, 0]), self._functions.states

@@ -256,10 +256,10 @@ def as_genomes(genomes: Genomes | Genome) -> Genomes:
     return batch
 
 
-def as_champion(genome: Genome) -> Genome:
-    """Return a single genome; raise a ValueError for anything else."""
+def as_champion(genome: Genome, name: str = "champion") -> Genome:
+    """Return a single genome; raise a ValueError, which names the argument, for anything else."""
     if not isinstance(genome, Genome):
-        raise ValueError(f"champion: expected neat.Genome, got {type(genome).__name__}")
+        raise ValueError(f"{name}: expected neat.Genome, got {type(genome).__name__}")
     return genome
 
 

@@ -229,7 +229,7 @@ class Gymnasium(Episodic):
         if isinstance(genome, Model):
             batch, own = genome.genome.genomes, self._check_model(genome)
         else:
-            batch = as_champion(genome).genomes
+            batch = as_champion(genome, "genome").genomes
             self._check_genomes(batch)
             self._check_statistics()
             own = self._inputs

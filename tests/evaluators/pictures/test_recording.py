@@ -1,5 +1,7 @@
 """`record` of the evaluators."""
 
+import functools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,6 +79,20 @@ def test_gymnasium(tmp_path):
     assert len(blind.trace(champion).reward) == 5 and not blind.trace(champion).terminated
     with pytest.raises(RuntimeError, match='was not rendered: make it with render_mode="rgb_array", its'):
         blind.record(champion, file)
+
+
+def test_a_population_is_no_genome(tmp_path):
+    pytest.importorskip("gymnasium")
+    rollout = evaluators.Rollout(CartPole(), device="cpu")
+    gym = evaluators.Gymnasium(CartPole().to_gymnasium)
+    recorders = [each.record for each in (rollout, gym, evaluators.PerGenome(walk))]
+    for use in (
+        rollout.trace,
+        gym.trace,
+        *(functools.partial(r, path=tmp_path / "a.gif") for r in recorders),
+    ):
+        with pytest.raises(ValueError, match=r"^genome: expected neat\.Genome, got Genomes$"):
+            use(genome(4, 2).genomes)
 
 
 def walk(network):
