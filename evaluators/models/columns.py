@@ -80,6 +80,7 @@ def split_columns(field: str, data: Any, names: Sequence[str] | None, count: int
     if given is not None and names is not None:
         check_columns(field, given, names)
         return {f"{field}: column {quote(name)}": data[name] for name in names}
+    check_unmasked(field, data)
     is_array = hasattr(data, "dtype") or hasattr(data, "columns")
     rows = np.asarray(data) if is_array else np.asarray(data, object)
     if rows.ndim != 2:

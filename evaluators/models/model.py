@@ -17,6 +17,7 @@ from evaluators.network import compile
 from neat.genome.genome import Genome
 from neat.support.html import table_of_facts
 from neat.support.messages import quote
+from neat.support.validation import check_unmasked
 
 
 class Model:
@@ -165,6 +166,7 @@ class Model:
         """
         if isinstance(self.outputs, Values | Classes):
             raise ValueError("model: predicts and does not act; use predict")
+        check_unmasked("observation", observation)
         observation = np.asarray(observation)
         is_single = observation.ndim == 1
         rows = self.inputs.read(

@@ -64,6 +64,8 @@ USES = {
     ).tell(v),
     "a function's fitness": lambda v: evaluators.Supervised(COLUMN, COLUMN, fitness=lambda z, t: v)(GENOMES),
     "inputs": lambda v: evaluators.Supervised(column(v), COLUMN),
+    "inputs with empty cells": lambda v: evaluators.Supervised(column(v), COLUMN, missing="mean"),
+    "observations": lambda v: evaluators.PerGenome(len).model(GENOMES[0]).act(column(v)),
     "targets": lambda v: evaluators.Supervised(COLUMN, v),
     "labels of a data set": lambda v: evaluators.Supervised(COLUMN, v, fitness="accuracy"),
     "activate": lambda v: networks().activate(column(v)),
