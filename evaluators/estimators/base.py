@@ -151,8 +151,9 @@ class NEATEstimator(BaseEstimator):
 
     def _count_passes(self, samples: int) -> int:
         """Return the samples that all networks of a generation see; a gradient step is worth three passes."""
-        learning = max(1, round(_LEARN_BEST * self.population_size)) * self.learn_steps
-        return self.population_size * samples + 3 * learning * min(self.learn_batch or samples, samples)
+        networks = self.config_.population_size
+        learning = max(1, round(_LEARN_BEST * networks)) * self.learn_steps
+        return networks * samples + 3 * learning * min(self.learn_batch or samples, samples)
 
     def _split(self, y: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of the validation samples and of the training samples, int64, ascending."""

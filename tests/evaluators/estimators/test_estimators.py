@@ -126,6 +126,8 @@ def test_the_end_of_a_fit(caplog, capsys):
 def test_the_work_that_ends_a_fit_repeats():
     fits = [NEATRegressor(**SMALL, max_work=2e7, n_jobs=threads).fit(X, Y) for threads in (1, 2)]
     assert fits[0].n_iter_ == fits[1].n_iter_ < 12
+    settings = {**SMALL, "population_size": 80, "config": {"population_size": 40}}
+    assert NEATRegressor(**settings, max_work=2e7).fit(X, Y).n_iter_ == fits[0].n_iter_
     assert NEATRegressor(**SMALL, max_work=8e7).fit(X, Y).n_iter_ > fits[0].n_iter_
     few = NEATRegressor(**SMALL, max_work=2e7, learn_batch=20).fit(X, Y)
     assert few.n_iter_ > fits[0].n_iter_
