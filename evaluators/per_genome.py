@@ -230,8 +230,9 @@ class PerGenome:
             path: The file: .gif, which is kept below 500 kB if need be with fewer frames, colours and pixels; or .mp4,
                 if the program ffmpeg is installed.
             width: The width in pixels, unless that makes the film higher than three quarters of it.
-            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. The last frame is
-                held for another 1.2 seconds.
+            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. A GIF with more than 50 frames
+                a second would be slow in browsers, and takes longer instead. The last frame is held for another 1.2
+                seconds.
 
         Raises:
             ValueError: An argument is out of range, the function yields no frames, or a frame is none.

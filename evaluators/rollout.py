@@ -201,8 +201,9 @@ class Rollout(Episodic):
                 if the program ffmpeg is installed.
             trial: Selects the start, as in `play`.
             width: The greatest width in pixels.
-            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. The last frame is
-                held for another 1.2 seconds.
+            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. A GIF with more than 50 frames
+                a second would be slow in browsers, and takes longer instead. The last frame is held for another 1.2
+                seconds.
             steps: The most steps to show; None: 1,000. A GIF has 170 frames at most, so it skips steps beyond that.
 
         Raises:

@@ -198,8 +198,9 @@ class Gymnasium(Episodic):
                 if the program ffmpeg is installed.
             trial: Selects the start, as in `play`.
             width: The width in pixels, unless that makes the film higher than three quarters of it.
-            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. The last frame is
-                held for another 1.2 seconds.
+            seconds: The duration; None: about 6 seconds, but at most 25 frames a second. A GIF with more than 50 frames
+                a second would be slow in browsers, and takes longer instead. The last frame is held for another 1.2
+                seconds.
             steps: The most steps to show; None: 338 in a GIF, which then skips every other step, so that gaits are
                 seen, or 1,000 in an .mp4.
 

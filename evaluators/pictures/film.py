@@ -68,7 +68,8 @@ class Film:
     Args:
         path: A file that ends in .gif, or in .mp4 if the program ffmpeg is installed.
         width: The greatest width of drawn pictures in pixels.
-        seconds: The duration without the last frame, which is held for 1.2 s; None: 6 s, but 0.04 to 0.3 s a frame.
+        seconds: The duration without the last frame, which is held for 1.2 s, but at least 0.02 s a frame in a GIF;
+            None: 6 s, but 0.04 to 0.3 s a frame.
         steps: The most steps of an episode to show; None: `MOST_STEPS`.
 
     Raises:

@@ -18,6 +18,7 @@ _EXACT_COLOURS = 24  # frequent colours that a palette keeps unchanged
 _SAMPLES = 12  # frames whose colours make the palette
 _MAX_BYTES = 500_000
 _MIN_WIDTH = 200  # pixels; smaller pictures are not shrunk further
+_MIN_FRAME_TIME = 2  # hundredths of a second; browsers show a frame that is shorter for 0.1 s
 LAST_FRAME_TIME = 1.2
 """Seconds for which a film shows its last frame."""
 
@@ -27,7 +28,7 @@ def encode_gif(frames: Sequence[np.ndarray], seconds: float) -> bytes:
 
     Args:
         frames: Pictures of one shape, uint8 (height, width, 3).
-        seconds: The duration without that of the last frame.
+        seconds: The duration without that of the last frame; it is longer if a frame would last less than 20 ms.
     """
     from PIL import Image
 
@@ -60,8 +61,9 @@ def _encode(images: list[Image], count: int, frame_time: float) -> bytes:
         frame = Image.fromarray(nearest[_cell_index(np.asarray(image))], "P")
         frame.putpalette(colours.tobytes())
         frames.append(frame)
-    # GIF counts time in hundredths of a second.
-    durations = [round(frame_time / 10) * 10] * (len(frames) - 1) + [round(1000 * LAST_FRAME_TIME)]
+    # GIF counts time in hundredths of a second, in 16 bits.
+    duration = 10 * int(np.clip(round(frame_time / 10), _MIN_FRAME_TIME, 2**16 - 1))
+    durations = [duration] * (len(frames) - 1) + [round(1000 * LAST_FRAME_TIME)]
     file = io.BytesIO()
     frames[0].save(
         file,

@@ -172,6 +172,13 @@ def test_frames_of_many_colours_become_few_and_small(tmp_path):
             assert image.info["duration"] == (200 if k < 4 else 1200)
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(0.01, 20), (0.1, 30), (1e6, 655_350)])
+def test_frames_last_as_long_as_a_gif_can_say_and_browsers_show(tmp_path, seconds, shown):
+    Film(tmp_path / "a.gif", seconds=seconds).write([np.full((4, 4, 3), k, np.uint8) for k in (0, 90, 200)])
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.info["duration"] == shown
+
+
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 def test_an_mp4(tmp_path):
     file = tmp_path / "film.mp4"
