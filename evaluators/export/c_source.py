@@ -60,18 +60,25 @@ _HELPERS = {
 }}""",
 }
 
+# Keywords of C99 and of C23, and what GNU C adds.
 _WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+    "alignas alignof bool constexpr false nullptr static_assert thread_local true typeof typeof_unqual "
+    "asm linux unix"
 )
+# What `math.h` of C99 declares and defines, and that of glibc beyond it.
 _MATH_FUNCTIONS = (
     "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor fma "
     "fmax fmin fmod frexp hypot ilogb ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf nan "
-    "nearbyint nextafter nexttoward pow remainder remquo rint round scalbln scalbn sin sinh sqrt tan tanh tgamma trunc"
+    "nearbyint nextafter nexttoward pow remainder remquo rint round scalbln scalbn sin sinh sqrt tan tanh tgamma trunc "
+    "drem finite gamma isinf isnan j0 j1 jn scalb significand y0 y1 yn"
 )
 _MATH_NAMES = (
-    "HUGE_VAL HUGE_VALF HUGE_VALL INFINITY NAN double_t float_t fpclassify isfinite isgreater isgreaterequal isinf "
-    "isless islessequal islessgreater isnan isnormal isunordered j0 j1 jn signbit y0 y1 yn"
+    "FP_ILOGB0 FP_ILOGBNAN FP_INFINITE FP_NAN FP_NORMAL FP_SUBNORMAL FP_ZERO HUGE_VAL HUGE_VALF HUGE_VALL INFINITY "
+    "MATH_ERREXCEPT MATH_ERRNO M_1_PI M_2_PI M_2_SQRTPI M_E M_LN10 M_LN2 M_LOG10E M_LOG2E M_PI M_PI_2 M_PI_4 M_SQRT1_2 "
+    "M_SQRT2 NAN double_t float_t fpclassify isfinite isgreater isgreaterequal isless islessequal islessgreater "
+    "isnormal isunordered lgamma_r lgammaf_r lgammal_r math_errhandling signbit signgam"
 )
 _RESERVED = frozenset(
     [

@@ -295,14 +295,22 @@ def test_a_wrong_name_is_refused(name):
 
 
 @pytest.mark.skipif(exporting.COMPILER is None, reason="needs a C compiler")
-def test_names_in_the_header_are_refused_in_c():
-    command = [exporting.COMPILER, "-std=c99", "-E", "-P", "-"]
-    header = subprocess.run(
-        command, input="#include <math.h>", capture_output=True, text=True, check=True
-    ).stdout
+@pytest.mark.parametrize("standard", ["c99", "gnu17"])
+def test_names_in_the_header_are_refused_in_c(standard):
+    header, macros = (
+        subprocess.run(
+            [exporting.COMPILER, f"-std={standard}", "-E", *options, "-"],
+            input="#include <math.h>",
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for options in (["-P"], ["-dM"])
+    )
     names = {name for name in re.findall(r"(\w+) ?\(", header) if re.match("[A-Za-z]", name)}
-    assert {"sinf", "expl", "atan2"} < names
-    for name in [*sorted(names), "isnan", "NAN"]:
+    names |= set(re.findall(r"^#define ([A-Za-z]\w*)", macros, re.MULTILINE))
+    assert {"sinf", "expl", "atan2", "isnan", "NAN"} < names
+    for name in [*sorted(names), *(["signgam"] if "signgam" in header else []), "true"]:
         with pytest.raises(ValueError, match=rf"^name: .* not a reserved word or name, got '{name}'$"):
             export.to_c(make_genome(), name=name)
     assert "def sinf(inputs):" in export.to_numpy(make_genome(), name="sinf")
