@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from evaluators.checks import as_batch, as_float64, check_count, check_not_negative, check_share, check_size
+from evaluators.checks import as_batch, check_count, check_not_negative, check_share, check_size
 from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.models.model import Model
 from evaluators.models.outputs import Classes
-from evaluators.models.preparation import Encoding, encode_classes, model_parts, prepare, warn_of_scales
+from evaluators.models.preparation import (
+    Encoding,
+    encode_classes,
+    model_parts,
+    prepare,
+    read_targets,
+    warn_of_scales,
+)
 from evaluators.samples import as_samples
 from neat.evaluation import Divide
 from neat.genome import schema
@@ -269,7 +276,7 @@ class Supervised:
         if isinstance(outputs, Classes):
             targets, _ = encode_classes(targets, outputs.labels)
         elif outputs.scaling is not None:
-            columns = as_float64("targets", targets).reshape(len(targets), -1)
+            columns = read_targets(targets)
             check_size("targets", "outputs", columns.shape[1], self.num_outputs)
             targets = outputs.scaling.apply("targets", columns)
         other = copy.copy(self)

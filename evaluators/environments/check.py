@@ -94,15 +94,15 @@ def _check_description(environment: EnvironmentBase) -> None:
         if len(actions.names) not in (0, actions.count):
             raise ValueError(f"{name}: actions: expected {actions.count} names, got {quote(actions.names)}")
         return
-    _check_box(f"{name}: actions", actions)
-    if not all(map(math.isfinite, actions.low + actions.high)):
+    _check_box(f"{name}: actions", actions, "a Box or Discrete")
+    if not all(map(math.isfinite, (*actions.low, *actions.high))):
         raise ValueError(f"{name}: actions: bounds must be finite, got {actions}")
 
 
-def _check_box(label: str, box: Any) -> None:
+def _check_box(label: str, box: Any, kinds: str = "a Box") -> None:
     if not isinstance(box, Box):
-        raise ValueError(f"{label}: expected a Box, got {quote(box)}")
-    bounds = (*box.low, *box.high)
+        raise ValueError(f"{label}: expected {kinds}, got {quote(box)}")
+    bounds = (*box.low, *box.high) if all(np.ndim(each) == 1 for each in box) else (None,)
     if not all(isinstance(bound, int | float | np.number) for bound in bounds):
         raise ValueError(f"{label}: expected numbers as bounds, got {box}")
     if not 0 < len(box.low) == len(box.high) or not all(

@@ -116,11 +116,7 @@ def read_cells(field: str, column: Any) -> np.ndarray:
         text = next(cell for cell in plain if isinstance(cell, str))
         raise ValueError(f"{field}: expected numbers or text, got both: {quote(number)} and {quote(text)}")
     if kinds == {False}:
-        try:
-            return np.array([np.nan if cell is None else float(cell) for cell in plain])
-        except (TypeError, ValueError):
-            wrong = next(cell for cell in plain if cell is not None)
-            raise ValueError(f"{field}: expected numbers or text, got {quote(wrong)}") from None
+        return np.array([np.nan if cell is None else _to_float(field, cell) for cell in plain])
     result = np.empty(len(plain), object)
     result[:] = plain
     return result
@@ -132,9 +128,18 @@ def declared_categories(column: Any) -> Sequence[str] | None:
     return None if categories is None or not all(isinstance(c, str) for c in categories) else list(categories)
 
 
+def _to_float(field: str, cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{field}: expected numbers or text, got {quote(cell)}") from None
+
+
 def _is_empty(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
+    if isinstance(cell, np.ndarray):
+        return False
     return cell is None or type(cell).__name__ in ("NAType", "NaTType") or bool(cell != cell)
 
 

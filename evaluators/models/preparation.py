@@ -250,13 +250,19 @@ def _names(field: str, given: Any, data: Any) -> tuple[str, ...] | None:
 
 def _standardise_targets(targets: Any) -> tuple[np.ndarray, Scaling]:
     """Return targets with columns of mean 0 and deviation 1, float32 (samples, outputs), and their scaling."""
+    values = read_targets(targets)
+    scaling = Scaling.standardising(values)
+    return scaling.apply("targets", values), scaling
+
+
+def read_targets(targets: Any) -> np.ndarray:
+    """Return targets that are values, float64 (samples, outputs); raise a ValueError for another shape."""
     values = as_float64("targets", targets)
     if values.ndim == 1:
         values = values[:, np.newaxis]
     if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(f"targets: expected shape (samples, targets), got {values.shape}")
-    scaling = Scaling.standardising(values)
-    return scaling.apply("targets", values), scaling
+        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {values.shape}")
+    return values
 
 
 def encode_classes(targets: Any, classes: Sequence[Any] | None) -> tuple[Any, Sequence[Any] | None]:

@@ -90,7 +90,10 @@ def one_value(state, action, constants, random):
         ({"actions": Discrete(1)}, "Broken: actions: expected at least 2, got 1"),
         ({"actions": Discrete(3, ("a", "b"))}, "Broken: actions: expected 3 names, got ('a', 'b')"),
         ({"actions": Box((0.0,), (np.inf,))}, "Broken: actions: bounds must be finite"),
-        ({"actions": 2}, "Broken: actions: expected a Box, got 2"),
+        ({"actions": 2}, "Broken: actions: expected a Box or Discrete, got 2"),
+        ({"actions": Box([-1.0], (np.inf,))}, "Broken: actions: bounds must be finite"),
+        ({"actions": Box(-1.0, 1.0)}, "Broken: actions: expected numbers as bounds, got Box(low=-1.0, "),
+        ({"observations": 2}, "Broken: observations: expected a Box, got 2"),
         ({"step": None}, "Broken: step: there is no such function"),
     ],
 )

@@ -95,6 +95,13 @@ def test_other_samples_in_the_same_units():
         whole.with_samples(np.zeros((4, 3)), np.zeros(4))
     with pytest.raises(ValueError, match=r"^targets: expected 1 outputs, got 2$"):
         whole.with_samples(np.zeros((4, 2)), np.zeros((4, 2)))
+    with pytest.raises(ValueError, match=r"^targets: expected 4 samples, got 1$"):
+        whole.with_samples(np.zeros((4, 2)), 3.0)
+    for wrong in ([], np.zeros((4, 1, 1))):
+        with pytest.raises(
+            ValueError, match=r"^targets: expected shape \(samples, outputs\) or \(samples,\), got"
+        ):
+            whole.with_samples(np.zeros((4, 2)), wrong)
 
 
 BAD = [
