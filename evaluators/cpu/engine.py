@@ -26,9 +26,10 @@ from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
 from evaluators.program.descent import NO_DESCENT, Descent
 from evaluators.program.passes import Batch
-from evaluators.program.program import Shape
+from evaluators.program.program import Programs, Shape
 from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
+from neat.activations import BUILT_IN_ACTIVATIONS, BUILT_IN_AGGREGATIONS
 from neat.genome.genome import Genomes
 from neat.kernels import parallel
 from neat.kernels.jit import cause, is_built
@@ -148,7 +149,7 @@ class Player:
         """Run episodes and return their Record, in which numbers may be infinite or NaN.
 
         Raises:
-            RuntimeError: A function of the environment raised an error.
+            RuntimeError: A function of the environment, or a registered one of a node, raised an error.
         """
         compiled = as_compiled(networks, self._workers)
         functions, play = self.functions, request.play
@@ -167,10 +168,23 @@ class Player:
                 workers=self._workers,
                 cost=request.episodes * min(play.limit, 100) / 16,
             )
-        except Exception as error:  # only the environment's functions can raise here
-            message = f"{self._environment.name}: {type(error).__name__}: {cause(error)}"
-            raise RuntimeError(message) from error
+        except Exception as error:  # only user-defined functions can raise here
+            source = self._environment.name
+            if _has_registered_functions(compiled.programs):
+                source += ", or a registered activation or aggregation"
+            raise RuntimeError(f"{source}: {type(error).__name__}: {cause(error)}") from error
         return record
+
+
+def _has_registered_functions(programs: Programs) -> bool:
+    """Return whether a node of some network has an activation or an aggregation that a user has registered."""
+    for first, count in zip(programs.node_start, programs.node_count, strict=False):
+        nodes = slice(first, first + count)  # further elements are not used
+        if (programs.node_activation[nodes] >= BUILT_IN_ACTIVATIONS).any():
+            return True
+        if (programs.node_aggregation[nodes] >= BUILT_IN_AGGREGATIONS).any():
+            return True
+    return False
 
 
 def _width(episodes: int) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 from neat.kernels import rng
 from neat.kernels.jit import inner_function
 
-# Training and trials use the streams below this number. Episode k adds k times this number to its stream.
+# Episode k adds k times this number to the stream of training or of its trial. These streams differ modulo this number,
+# so no two episodes share one.
 EPISODES = np.uint64(2**8)
 
 _BLOCKS = np.uint64(16)  # blocks of four random numbers for each call of an environment's function

@@ -5,6 +5,7 @@ import pytest
 
 import neat
 from evaluators import Rollout
+from evaluators.cpu import engine
 from evaluators.environments import Box, CartPole, Discrete, Environment
 from tests.support.random_walks import ONE, Late, Walk
 
@@ -165,6 +166,22 @@ def late_error(state, action, constants, random):
     if state[1] > 250:
         raise ValueError("the motor is hot")
     return np.float32(0.0), False
+
+
+@pytest.mark.parametrize("kind", ["activation", "aggregation"])
+def test_an_error_may_be_that_of_a_registered_function(monkeypatch, kind):
+    def fail(*arguments):
+        raise IndexError("there is no third value")
+
+    rollout = Rollout(CartPole(), device="cpu")
+    genomes = neat.Population(neat.Config.for_task(rollout, population_size=4)).ask()
+    monkeypatch.setattr(engine, "play_range", fail)
+    with pytest.raises(RuntimeError, match=r"^CartPole: IndexError: there is no third value$"):
+        rollout(genomes)
+    monkeypatch.setattr(engine, f"BUILT_IN_{kind.upper()}S", 0)
+    message = r"^CartPole, or a registered activation or aggregation: IndexError: there is no third value$"
+    with pytest.raises(RuntimeError, match=message):
+        rollout(genomes)
 
 
 def test_an_error_in_the_middle_names_the_environment():
