@@ -136,10 +136,13 @@ class Gymnasium(Episodic):
         self._in_use = Exclusive(
             f"{self.name}: another thread is using this evaluator's environments; make an evaluator for each thread"
         )
-        self._fixed_inputs = read_observations(example.observation_space, observations == "scaled")
+        try:
+            self._fixed_inputs = read_observations(example.observation_space, observations == "scaled")
+            self._outputs = read_actions(example.action_space, actions)
+        finally:
+            example.close()
         if observations == "normalised":
             self._normaliser = Normaliser(len(self._fixed_inputs.offset))
-        self._outputs = read_actions(example.action_space, actions)
         self._check_makes_new(example)
         if vectorization_mode == "async":
             check_picklable(self._make)
@@ -344,10 +347,9 @@ class Gymnasium(Episodic):
         return self._vector
 
     def _check_makes_new(self, example: gymnasium.Env[Any, Any]) -> None:
-        """Close the example; ValueError if the factory returns the same environment again."""
+        """Raise a ValueError if the factory returns the same environment again."""
         from evaluators.gymnasium.vector import check_distinct
 
-        example.close()
         another = self._make()
         try:
             check_distinct([example, another])

@@ -68,6 +68,7 @@ def _check_environment(example: Any) -> None:
     for name in ("observation_space", "action_space"):
         space = getattr(example, name, None)
         if not isinstance(space, gymnasium.Space):
+            example.close()
             raise ValueError(
                 f"environment: {type(example.unwrapped).__name__}.{name} must be one of gymnasium.spaces, "
                 f"got {quote(space)}"

@@ -101,6 +101,21 @@ def test_a_factory_must_make_new_environments(mode, slots):
         )
 
 
+@pytest.mark.parametrize("member", ["observation_space", "action_space"])
+@pytest.mark.parametrize("space", [gymnasium.spaces.Sequence(Discrete(2)), None])
+def test_an_environment_whose_spaces_are_refused_is_closed(member, space):
+    closed = []
+
+    class Spaced(own.Walk):
+        def close(self):
+            closed.append(True)
+
+    setattr(Spaced, member, space)
+    with pytest.raises(ValueError, match=r"^environment: "):
+        Gymnasium(Spaced)
+    assert closed == [True]
+
+
 def test_a_factory_that_cycles_through_environments():
     few = itertools.cycle([own.Walk(), own.Walk(), own.Walk()])
     evaluator = Gymnasium(lambda: next(few), slots=4)
