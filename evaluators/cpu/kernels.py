@@ -30,13 +30,7 @@ from evaluators.program.program import (
     write_origins,
     write_program,
 )
-from neat.activations import (
-    ACTIVATIONS,
-    AGGREGATIONS,
-    Activation,
-    Aggregation,
-    name_tables,
-)
+from neat.activations import ACTIVATIONS, AGGREGATIONS, Activation, Aggregation, name_tables
 from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels.jit import bound, inner_function, kernel, specialise
 from neat.kernels.work_pieces import claim, claimed
@@ -48,9 +42,8 @@ GRADIENT_TILE = 256  # smaller, since each node has two rows
 
 # Names that builds of the templates below are bound to (see `neat.kernels.jit.specialise`).
 loop: Any = None  # see `_build_range`
-run_network: Any = (
-    None  # `passes._activate_network`, `passes._score_network` or `backward._differentiate_network`
-)
+# `passes._activate_network`, `passes._score_network` or `backward._differentiate_network`.
+run_network: Any = None
 play_episodes: Any = None  # see `episode._play_episodes`
 
 

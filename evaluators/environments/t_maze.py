@@ -9,17 +9,7 @@ import numpy as np
 
 from evaluators.environments.environment import Environment
 from evaluators.environments.random_numbers import EPISODES, uniform
-from evaluators.environments.shapes import (
-    GROUND,
-    Circle,
-    Line,
-    Polygon,
-    Rectangle,
-    Shape,
-    View,
-    arrow,
-    place,
-)
+from evaluators.environments.shapes import GROUND, Circle, Line, Polygon, Rectangle, Shape, View, arrow, place
 from evaluators.environments.spaces import Box, Discrete
 from neat.kernels.jit import inner_function
 from neat.support.colours import BLUE, INK, ORANGE

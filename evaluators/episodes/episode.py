@@ -272,13 +272,7 @@ def _advance(network, time, scenario, lanes, width):
     play = scenario.play
     individual = np.uint64(0) if play.common else np.uint64(play.first + network + 1)
     for lane in range(width):
-        random = (
-            play.seed,
-            np.uint64(play.generation),
-            individual,
-            lanes.stream[lane],
-            np.uint64(time + 1),
-        )
+        random = (play.seed, np.uint64(play.generation), individual, lanes.stream[lane], np.uint64(time + 1))
         action = lanes.choice[lane] if DISCRETE else column(lanes.action, lane, DIMENSIONS)
         reward, ended = step(column(lanes.state, lane, STATES), action, scenario.constants, random)
         lanes.reward[lane] = reward

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from evaluators.checks import (
-    check_choice,
-    check_count,
-    check_seconds,
-)
+from evaluators.checks import check_choice, check_count, check_seconds
 from evaluators.episodes.base import (
     TRAINING,
     TRIAL,

@@ -29,12 +29,7 @@ from evaluators.gymnasium import observations
 from evaluators.gymnasium.observations import InvalidResult, convert_to_space
 from neat.processes import process_lifetime
 from neat.processes.process_lifetime import call_in_permanent_thread, end_with_parent
-from neat.processes.worker_processes import (
-    END_TIMEOUT,
-    START_TIMEOUT,
-    WorkerLost,
-    describe_end,
-)
+from neat.processes.worker_processes import END_TIMEOUT, START_TIMEOUT, WorkerLost, describe_end
 from neat.support import messages, validation
 from neat.support.messages import quote
 from neat.support.validation import to_number

@@ -9,25 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.environments.shapes import (
-    Circle,
-    Line,
-    Points,
-    Polygon,
-    Rectangle,
-    Shape,
-    Text,
-    Trail,
-    View,
-)
+from evaluators.environments.shapes import Circle, Line, Points, Polygon, Rectangle, Shape, Text, Trail, View
 
 WIDTH = 440
 """Default of the greatest width of a picture in pixels."""
 _ASPECT = 0.75  # greatest height, in widths
-_THIN, _CAPTION = (
-    1.6,
-    11.0,
-)  # pixels in a picture of the default width: a thin line; the height of a caption's font
+# Pixels in a picture of the default width: a thin line; the height of a caption's font.
+_THIN, _CAPTION = 1.6, 11.0
 _MARGIN = 11.0
 _SMALLEST_FONT = 9.0  # pixels, at every width
 _CURVE = 8  # points for each step of a curved trail

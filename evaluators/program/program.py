@@ -40,11 +40,7 @@ if TYPE_CHECKING:
         output_slot: np.ndarray
 
 else:
-    _FIELDS = (
-        *("node_start", "link_start"),
-        *(*NETWORK_FIELDS, *NODE_FIELDS, *LINK_FIELDS),
-        "output_slot",
-    )
+    _FIELDS = ("node_start", "link_start", *NETWORK_FIELDS, *NODE_FIELDS, *LINK_FIELDS, "output_slot")
     Programs = NamedTuple("Programs", [(name, np.ndarray) for name in _FIELDS])
     Programs.__doc__ = """The programs of G networks.
 
