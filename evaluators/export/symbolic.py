@@ -101,6 +101,7 @@ class _SymPy(Target):
 
         from evaluators.export.sympy_functions import IfPositive, IfZero, MaxAbs, Median
 
+        self._sympy: Any = sympy
         self.vocabulary: dict[str, Any] = {
             **{name: getattr(sympy, name) for name in ("exp", "log", "sin", "cos", "tanh")},
             "expm1": expm1,
@@ -123,9 +124,7 @@ class _SymPy(Target):
         }
 
     def constant(self, number: float) -> Any:
-        import sympy
-
-        return sympy.sympify(_exact(number))
+        return self._sympy.sympify(_exact(number))
 
     def activate(self, node: Node, x: Any) -> Any:
         value = super().activate(node, x)
@@ -142,13 +141,11 @@ class _Latex(_SymPy):
     """Writes an equation for each node, which stands for itself in the equations of other nodes."""
 
     def __init__(self, graph: Graph, interface: Interface) -> None:
-        import sympy
-
         super().__init__()
         # People read equations, so that they do not have to be accurate in floating point.
         self.vocabulary |= {
-            "expm1": lambda x: sympy.exp(x) - 1,
-            "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
+            "expm1": lambda x: self._sympy.exp(x) - 1,
+            "softplus": lambda x: self._sympy.log(1 + self._sympy.exp(x)),
         }
         self.equations: list[tuple[Any, Any]] = []
         self.has_output_equations = not (interface.output_shift is None and interface.output_scale is None)
@@ -166,23 +163,19 @@ class _Latex(_SymPy):
 
     def symbol(self, name: str, delay: int = 0) -> Any:
         """Return the symbol of a value at time t + delay."""
-        import sympy
-
         if self._is_timed:
             time = f"t{delay}" if delay else "t"
             name = f"{name[:-1]},{time}}}" if name[1:2] == "_" else f"{name}_{{{time}}}"
-        return sympy.Symbol(name, real=True)
+        return self._sympy.Symbol(name, real=True)
 
     def activate(self, node: Node, x: Any) -> Any:
         """Return the activation as a named function, which the text defines once."""
-        import sympy
-
         name = _roman(node.activation.name)
         if node.activation.name == "identity":
             return x
         if name not in self._definitions:
-            self._definitions[name] = super().activate(node, sympy.Symbol("x", real=True))
-        return sympy.Function(name)(x)
+            self._definitions[name] = super().activate(node, self._sympy.Symbol("x", real=True))
+        return self._sympy.Function(name)(x)
 
     def keep(self, node: Node, value: Any) -> Any:
         """Add a node's equation."""
@@ -192,10 +185,9 @@ class _Latex(_SymPy):
 
     def text(self) -> str:
         """Return all equations."""
-        import sympy
-
-        lines = [f"{sympy.latex(left)} &= {sympy.latex(right)}" for left, right in self.equations]
-        lines += [f"{name}(x) &= {sympy.latex(value)}" for name, value in self._definitions.items()]
+        latex = self._sympy.latex
+        lines = [f"{latex(left)} &= {latex(right)}" for left, right in self.equations]
+        lines += [f"{name}(x) &= {latex(value)}" for name, value in self._definitions.items()]
         joined = " \\\\\n".join(lines)
         return f"\\begin{{aligned}}\n{joined}\n\\end{{aligned}}\n"
 
