@@ -298,10 +298,6 @@ class Rollout(Episodic):
             )
         return genomes.genome.genomes, Senses(*genomes.inputs.arrays)
 
-    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        played, _ = self._play_measured(genomes, episodes, trial)
-        return played
-
     def _add_to_normaliser(self, record: Record) -> Episodes:
         """Add the observations to the statistics that normalise later ones, and return the episodes."""
         assert self._normaliser is not None
@@ -342,7 +338,7 @@ class Rollout(Episodic):
         """Return how observations become inputs, in the kernels' form."""
         if self._normaliser is None:
             return self._senses
-        return senses_for(self.environment, self.observations, self._normaliser)
+        return self._normaliser.senses()
 
     def reach(self) -> Reach:
         """Return how outputs become actions, in the kernels' form."""

@@ -86,10 +86,6 @@ class Episodic(ABC):
         """Return a model that acts with a genome as this evaluator lets it act."""
 
     @abstractmethod
-    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        """Run this number of episodes of each genome."""
-
-    @abstractmethod
     def _play_measured(self, genomes: Genomes, episodes: int, trial: int) -> tuple[Episodes, np.ndarray]:
         """Run episodes, and leave the statistics that normalise observations as they are.
 
@@ -230,6 +226,13 @@ class Episodic(ABC):
 
     def _forget_last(self) -> None:
         self._last = None
+
+    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
+        """Run this number of episodes of each genome; in training, add their observations to the statistics."""
+        played, moment = self._play_measured(genomes, episodes, trial)
+        if self._normaliser is not None and trial == TRAINING:
+            self._normaliser.add(moment, int(played.length.sum()))
+        return played
 
     def _evaluate(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
         """Return the fitness, float64 (genomes,), and the number of steps of all episodes."""

@@ -71,12 +71,8 @@ class Normaliser:
         self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
 
 
-def senses_for(
-    environment: Environment, observations: Observations, normaliser: Normaliser | None = None
-) -> Senses:
-    """Return the Senses for kernels; `normaliser` is required for "normalised" only."""
-    if normaliser is not None:
-        return normaliser.senses()
+def senses_for(environment: Environment, observations: Observations) -> Senses:
+    """Return the Senses for kernels: scaled by bounds, or unchanged. Those that normalise are `Normaliser.senses`."""
     low, high = np.array(environment.observations)
     bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
     offset, factor = np.zeros(len(low)), np.ones(len(low))

@@ -264,12 +264,6 @@ class Gymnasium(Episodic):
         """How observations become inputs now."""
         return self._fixed_inputs if self._normaliser is None else observation_part(self._normaliser.senses())
 
-    def _play(self, genomes: Genomes, episodes: int, trial: int) -> Episodes:
-        played, moment = self._play_measured(genomes, episodes, trial)
-        if self._normaliser is not None and trial == TRAINING:
-            self._normaliser.add(moment, int(played.length.sum()))
-        return played
-
     def _play_measured(self, genomes: Genomes, episodes: int, trial: int) -> tuple[Episodes, np.ndarray]:
         self._check_genomes(genomes)
         training = trial == TRAINING

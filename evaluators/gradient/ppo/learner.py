@@ -205,7 +205,7 @@ class Learner:
             measures = self._learn(batch)
             if self._observed is not None:
                 self._observed.add(steps.moment, steps.reward.size)
-                self.policy.set_senses(senses_for(self.environment, s.observations, self._observed))
+                self.policy.set_senses(self._observed.senses())
         ended = steps.terminated | steps.truncated
         episodes = int(ended.sum())
         reward = steps.total[ended].mean() if episodes else np.nan
