@@ -37,11 +37,6 @@ class Attempt(NamedTuple):
     begun: float
     """When it was handed out, by `time.monotonic`."""
 
-    @classmethod
-    def now(cls, key: int, seconds: float | None) -> Attempt:
-        """Return an attempt that begins."""
-        return cls(key, seconds, time.monotonic())
-
     @property
     def loss(self) -> str:
         """Why it is lost, as in `Event`; empty unless it takes too long."""
@@ -169,7 +164,7 @@ class ExecutorBackend:
             future = self._executor.submit(answer_in_process, *arguments)
         except RuntimeError as error:  # it is broken or closed
             raise RuntimeError(f"executor: {summarise_error(error)}") from error
-        self._futures[future] = Attempt.now(key, seconds)
+        self._futures[future] = Attempt(key, seconds, time.monotonic())
         return key
 
     def wait(self, seconds: float) -> list[Event]:

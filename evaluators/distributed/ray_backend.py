@@ -43,9 +43,8 @@ class Needs(NamedTuple):
 class _Worker:
     """An actor, as the driver sees it."""
 
-    def __init__(self, actor: Any, slots: int) -> None:
+    def __init__(self, actor: Any) -> None:
         self.actor = actor
-        self.slots = slots
         self.attempts: dict[Any, Attempt] = {}  # by Ray's reference to the answer
         self.is_ready = False
         self.name = "that has not started"
@@ -170,7 +169,7 @@ class RayBackend:
         worker, key = self._ready.find_idlest(), next(self._keys)
         reference = worker.actor.answer.remote(self._job, begin, end)
         self._ready.remove(worker)
-        worker.attempts[reference] = Attempt.now(key, seconds)
+        worker.attempts[reference] = Attempt(key, seconds, time.monotonic())
         self._ready.add(worker)
         self._owners[reference] = worker
         return key
@@ -276,7 +275,7 @@ class RayBackend:
             return
         for _ in range(self._wanted() - len(self._workers)):
             threads = max(1, int(self._needs.num_cpus))
-            worker = _Worker(self._make_actor.remote(threads), self._slots_per_worker)
+            worker = _Worker(self._make_actor.remote(threads))
             self._workers.append(worker)
             self._starts[worker.actor.start.remote(self._make, self._probe)] = worker
 
