@@ -61,8 +61,8 @@ def check_current(genomes: Genomes) -> None:
         arrays.connection_innovation
     ):
         raise ValueError(
-            f"genomes: those of generation {genomes.generation}, whose arrays hold a later one now; "
-            "keep a copy, such as genomes.take(range(len(genomes)))"
+            f"genomes: a later generation has overwritten the arrays of generation {genomes.generation}; keep a copy, "
+            "such as genomes.take(range(len(genomes)))"
         )
 
 

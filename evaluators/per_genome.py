@@ -113,7 +113,8 @@ class PerGenome:
 
     To be watched with `record`, the function is a generator: it yields a frame at each step, and returns the fitness.
     A frame is a picture, uint8 (height, width, 3), or a list of `evaluators.environments.shapes`, or a function without
-    arguments that returns one of these. Only `record` looks at frames, so a function costs evolution nothing.
+    arguments that returns one of these. Evolution never calls a frame that is a function, so such frames cost it
+    nothing.
 
     A worker process that dies is replaced, and its genomes are evaluated again, at most `retries` times. The fitness
     depends neither on this nor on the number of workers. A function that raises an exception is not called again. Seed
@@ -199,7 +200,7 @@ class PerGenome:
         results = (self._pool.map_with_errors if keeps_errors else self._pool.map)(tasks, names)
         return np.concatenate(
             [
-                _worst(name, result) if isinstance(result, Exception) else result
+                _log_failure(name, result) if isinstance(result, Exception) else result
                 for name, result in zip(names, results, strict=True)
             ]
         )
@@ -211,7 +212,7 @@ class PerGenome:
         except Exception as error:
             if self.on_error == "raise":
                 raise
-            return _worst(f"genome {key.genome + index}", error)[0]
+            return _log_failure(f"genome {key.genome + index}", error)[0]
 
     def model(self, champion: Genome) -> Model:
         """Return a model of a genome, whose `predict` and `act` return the outputs of its network.
@@ -267,8 +268,8 @@ def _describe_genomes(chunk: np.ndarray) -> str:
     return f"genome {chunk[0]}" if len(chunk) == 1 else f"genomes {chunk[0]} to {chunk[-1]}"
 
 
-def _worst(name: str, error: Exception) -> list[float]:
-    """Return the fitness of a genome that failed, and log why."""
+def _log_failure(name: str, error: Exception) -> list[float]:
+    """Log why a genome failed, and return its fitness."""
     _log.warning("%s gets the worst fitness: %s", name, summarise_error(error))
     return [-np.inf]
 

@@ -105,8 +105,8 @@ class Rollout(Episodic):
         self._in_use: AbstractContextManager[None] = nullcontext()
         if self._normaliser is not None:
             self._in_use = Exclusive(
-                f"{self.name}: another thread is using this evaluator, whose observations are normalised by all "
-                "before; make an evaluator for each thread"
+                f"{self.name}: another thread is using this evaluator, which normalises observations by the statistics "
+                "of earlier calls; make an evaluator for each thread"
             )
         self._senses = senses_for(environment, observations)
         space = environment.actions
@@ -159,7 +159,7 @@ class Rollout(Episodic):
         start, most = as_float64("states", states), self._functions.states
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
-        batch, senses = self._players(genomes)
+        batch, senses = self._split_model(genomes)
         request = self._request(batch, len(start), TRIAL + trial, start.copy(), senses=senses)
         return _episodes(self._player.play(batch, request).record())
 
@@ -171,7 +171,8 @@ class Rollout(Episodic):
             RuntimeError: `play` would raise it.
         """
         check_trial(trial)
-        batch, senses = self._players(genome if isinstance(genome, Model) else as_champion(genome, "genome"))
+        single = genome if isinstance(genome, Model) else as_champion(genome, "genome")
+        batch, senses = self._split_model(single)
         request = self._request(batch, 1, TRIAL + trial, traced=True, senses=senses)
         record = self._player.play(batch, request).record()
         steps, states = int(record.length[0, 0]), self._functions.states
@@ -282,13 +283,13 @@ class Rollout(Episodic):
         return outcome.fitness, outcome.steps
 
     def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
-        batch, senses = self._players(model)
+        batch, senses = self._split_model(model)
         return _episodes(
             self._player.play(batch, self._request(batch, episodes, trial, senses=senses)).record()
         )
 
-    def _players(self, genomes: Genomes | Genome | Model) -> tuple[Genomes, Senses | None]:
-        """Return genomes with the Senses of a model, whose statistics are its own; None for this evaluator's."""
+    def _split_model(self, genomes: Genomes | Genome | Model) -> tuple[Genomes, Senses | None]:
+        """Return the genomes to run, with the Senses of a model; None stands for this evaluator's own."""
         if not isinstance(genomes, Model):
             return as_genomes(genomes), None
         self._check_part("outputs", genomes.outputs, self._action_part())

@@ -22,7 +22,7 @@ from neat.support.messages import shorten
 
 Results = dict[str, np.ndarray]
 
-_MOST_EVALUATORS = 4  # that a process of an executor keeps for objects `Distributed` of the past
+_MOST_EVALUATORS = 4  # the most WorkerEvaluators that a process keeps; each belongs to one `Distributed`
 
 
 class Job(NamedTuple):

@@ -62,7 +62,7 @@ def _fold(data: dict[str, Any], constants: dict[int, np.float32]) -> bool:
 
     Args:
         data: A genome as plain data, changed.
-        constants: Values by id, of which readers see nothing else.
+        constants: The value of each input and node that is the same whenever a node reads it, by id; extended.
     """
     links_of: dict[int, list[dict[str, Any]]] = {node["id"]: [] for node in data["nodes"]}
     for link in data["connections"]:

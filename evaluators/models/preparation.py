@@ -198,7 +198,7 @@ def warn_of_scales(inputs: np.ndarray, rows: Rows) -> None:
         rows: The names of the inputs.
     """
     deviation, extent = moments(inputs.astype(np.float64))[1], np.ptp(inputs, axis=0)
-    # Rare ones among zeros have a small deviation too, but not a small extent.
+    # A column of zeros with a few ones has a small deviation too. Its range is 1, so it needs no warning.
     wrong = (deviation > _MOST_DEVIATION) | (
         (extent < 1) & (deviation > 0) & (deviation < 1 / _MOST_DEVIATION)
     )

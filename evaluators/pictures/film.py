@@ -105,7 +105,10 @@ class Film:
         return choose_steps(span.start, span.stop, self.most_frames)
 
     def write_shapes(self, shapes: Sequence[Sequence[Shape]], captions: Sequence[str]) -> None:
-        """Write a film of drawn pictures, one for each list of shapes, from which trails are gone."""
+        """Write a film of drawn pictures, one for each list of shapes.
+
+        Lines have replaced the trails in them (see `Trails`).
+        """
         canvas = Canvas(find_view(shape for each in shapes for shape in each), self.width)
         self.write([canvas.draw(each, caption) for each, caption in zip(shapes, captions, strict=True)])
 

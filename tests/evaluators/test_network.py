@@ -105,7 +105,7 @@ def test_genomes_whose_arrays_are_used_again_are_refused():
         population.tell(np.arange(150.0))
     for use in (evaluators.compile, evaluators.Supervised(np.ones((1, 3)), np.ones((1, 2)))):
         with pytest.raises(
-            ValueError, match="genomes: those of generation 1, whose arrays hold a later one now"
+            ValueError, match="genomes: a later generation has overwritten the arrays of generation 1; keep"
         ):
             use(genomes)
     np.testing.assert_array_equal(evaluators.compile(copy).activate(np.ones((1, 3))), before)

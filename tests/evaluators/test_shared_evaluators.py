@@ -79,7 +79,7 @@ def test_a_rollout_that_normalises_in_another_thread_is_refused(use, monkeypatch
         context.setattr(task._normaliser, "add", add_meanwhile)
         task(genomes)
     assert len(errors) == 1 and errors[0].startswith(
-        "CartPole: another thread is using this evaluator, whose"
+        "CartPole: another thread is using this evaluator, which normalises observations by"
     )
     for again in (task, copy.deepcopy(task), pickle.loads(pickle.dumps(task))):
         assert error_in_another_thread(lambda again=again: again(genomes)) is None
