@@ -41,6 +41,10 @@ def _dispatch(command: list[str]) -> None:
     from experiments.tasks import experiment
     from neat.kernels import parallel
 
+    if (
+        not gc.get_freeze_count()
+    ):  # Python need not look for garbage among the objects of these modules, even at its end
+        gc.freeze()
     if not command or help.asks_for_help(command[:1]):
         return help.show_overview(command)
     name, *rest = command
@@ -109,10 +113,7 @@ def run() -> NoReturn:
     # A script does not search the current folder, which can have a module that --env names. It is last here, so that
     # no folder of the user's hides a package of ours.
     sys.path.append("")
-    try:
-        sys.exit(main())
-    finally:
-        gc.freeze()  # otherwise Python looks through all objects for garbage before it ends
+    sys.exit(main())
 
 
 if __name__ == "__main__":

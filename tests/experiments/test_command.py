@@ -102,7 +102,7 @@ def test_type_checkers_see_an_editable_install(installed, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["no-such-experiment"]])
-def test_a_process_ends_without_a_search_for_garbage(words):
+def test_python_looks_for_garbage_among_few_objects(words):
     program = f"""
 import atexit, gc, sys
 from experiments.__main__ import run
