@@ -24,10 +24,11 @@ _PIECES_PER_THREAD = 16  # so that a delayed thread does not delay the others
 _POLLS = 800  # before the caller sleeps while another thread finishes its piece: 20 to 40 µs
 
 # If other processes keep the cores busy, the system can suspend a thread for milliseconds in the middle of a piece.
-# After the caller has waited for such a thread, it does short work alone for a while.
+# After the caller has waited for such a thread, it does short work alone for so long that waits take a small share of
+# the time. After a short wait, such as that for a thread that starts, this is short.
 _LONG_WORK = 10_000  # genomes; in longer work such a wait does not matter
 _LONG_WAIT = 0.0005  # seconds; several times the longest wait for a piece on an idle machine
-_TIME_ALONE = 1.0  # seconds
+_TIMES_ALONE = 40  # the time alone, as a multiple of the wait
 
 
 class Workers:
@@ -86,7 +87,7 @@ class Workers:
         job = _Job(pieces, lambda: kernel(pieces, *arguments, *scratch()))
         waited = self._helpers.share(job, threads - 1)
         if work < _LONG_WORK and waited > _LONG_WAIT:
-            self._alone_until = time.perf_counter() + _TIME_ALONE
+            self._alone_until = time.perf_counter() + _TIMES_ALONE * waited
 
 
 class _Job:
