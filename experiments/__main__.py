@@ -47,6 +47,8 @@ def _dispatch(command: list[str]) -> None:
         gc.freeze()
     if not command or help.asks_for_help(command[:1]):
         return help.show_overview(command)
+    if command == [help.VERSION]:
+        return help.show_version()
     name, *rest = command
     if name == experiment.COMPARE:
         from experiments.comparison.compare import compare

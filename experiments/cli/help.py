@@ -36,7 +36,7 @@ from neat.config.config import Config
 if TYPE_CHECKING:
     from rich.table import Table
 
-SHORT, ALL = "--help", "--help-all"
+SHORT, ALL, VERSION = "--help", "--help-all", "--version"
 COMMANDS = {
     COMPARE: "Compare evolution with gradients",
     EXPORT: "Write a champion as C, NumPy, ONNX and more",
@@ -71,8 +71,17 @@ def show_overview(arguments: Collection[str]) -> None:
         "options of every experiment:",
         _make_table(_common_rows({})),
         "",
-        "EXPERIMENT --help adds its own options, --help-all every option and setting.",
+        "EXPERIMENT --help adds its own options, --help-all shows all. Also: --version",
     )
+
+
+def show_version() -> None:
+    """Print the versions of batchneat, Python and the packages on which results depend."""
+    from experiments.runs.description import read_versions
+
+    versions = read_versions()
+    others = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "batchneat")
+    print(f"batchneat {versions['batchneat']} ({others})")
 
 
 def show(name: str, experiment: type[Experiment], arguments: Collection[str]) -> None:

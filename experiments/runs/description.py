@@ -281,17 +281,22 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def start_entry(command: Sequence[str]) -> dict[str, Any]:
-    """Return the entry of `starts` for this process: command, time, versions and machine."""
+def read_versions() -> dict[str, str]:
+    """Return the versions of batchneat, of Python and of the packages on which the results depend."""
     versions = {"python": platform.python_version()}
     for name in ("batchneat", "numpy", "numba", "pydantic", "matplotlib"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
+    return versions
+
+
+def start_entry(command: Sequence[str]) -> dict[str, Any]:
+    """Return the entry of `starts` for this process: command, time, versions and machine."""
     return {
         "command": shlex.join([*program_words(), *command]),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": versions,
+        "versions": read_versions(),
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
     }

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 
+import numba
 import pytest
 
 from experiments.__main__ import main
@@ -38,6 +39,11 @@ def test_short_help_fits_on_a_screen(arguments, width, capsys, monkeypatch):
         experiment = find_experiment(arguments[0])
         assert all(flag(field.name).removeprefix("--") in text for field in dataclasses.fields(experiment))
         assert inspect.getdoc(experiment).split()[0] in text
+
+
+def test_the_version(capsys, monkeypatch):
+    (line,) = shown(capsys, monkeypatch, 100, "--version")
+    assert line.startswith("batchneat ") and f"numba {numba.__version__}" in line
 
 
 def test_short_help_has_the_experiments_defaults(capsys, monkeypatch):
