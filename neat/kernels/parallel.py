@@ -29,6 +29,7 @@ _POLLS = 800  # before the caller sleeps while another thread finishes its piece
 _LONG_WORK = 10_000  # genomes; in longer work such a wait does not matter
 _LONG_WAIT = 0.0005  # seconds; several times the longest wait for a piece on an idle machine
 _TIMES_ALONE = 40  # the time alone, as a multiple of the wait
+_MOST_ALONE = 1.0  # seconds; a wait can also come from a genome that takes long
 
 
 class Workers:
@@ -87,7 +88,7 @@ class Workers:
         job = _Job(pieces, lambda: kernel(pieces, *arguments, *scratch()))
         waited = self._helpers.share(job, threads - 1)
         if work < _LONG_WORK and waited > _LONG_WAIT:
-            self._alone_until = time.perf_counter() + _TIMES_ALONE * waited
+            self._alone_until = time.perf_counter() + min(_TIMES_ALONE * waited, _MOST_ALONE)
 
 
 class _Job:
