@@ -145,11 +145,12 @@ class Distributed:
         """
         if self._backend is None:
             return self.evaluator(genomes)
-        call = _Call(genomes)
+        batch = as_batch(genomes)
+        call = _Call(batch)
         if isinstance(self.evaluator, Divisible):
-            fitness = self.evaluator.call_divided(genomes, functools.partial(self._divide, call))
+            fitness = self.evaluator.call_divided(batch, functools.partial(self._divide, call))
         else:
-            fitness = self._divide(call, "__call__", genomes)["fitness"]
+            fitness = self._divide(call, "__call__", batch)["fitness"]
         return call.mark_failed(fitness)
 
     @property

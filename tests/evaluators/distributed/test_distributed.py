@@ -9,7 +9,7 @@ import pytest
 
 import evaluators
 import neat
-from evaluators import Distributed
+from evaluators import Distributed, environments
 from evaluators.distributed.backend import Admission
 from evaluators.distributed.worker import Introduction, Job, WorkerEvaluators, pickle_factory, versions
 from neat.genome.genome import Genome, Genomes
@@ -130,6 +130,26 @@ def test_failures_get_the_worst_fitness(genomes, tmp_path, caplog):
     expected[[0, 13, 29]] = -np.inf
     np.testing.assert_array_equal(fitness, expected)
     assert "genome 13 failed on" in caplog.text and "no wheel on 13" in caplog.text
+
+
+class Broken(evaluators.Rollout):
+    """Episodes fail."""
+
+    def play_part(self, *arguments):
+        raise KeyError("no wheel")
+
+
+def test_a_single_genome_that_fails():
+    def make():
+        return Broken(environments.CartPole(), device="cpu")
+
+    genome = neat.Population(neat.Config.for_task(make(), seed=0)).genomes[0]
+    with (
+        ThreadPoolExecutor(1) as executor,
+        Distributed(make, executor=executor, on_error="worst", probe=0) as distributed,
+        pytest.raises(RuntimeError, match=r"^all genomes failed, genome 0 with KeyError: 'no wheel'$"),
+    ):
+        distributed(genome)
 
 
 class Clumsy(evaluators.Supervised):
