@@ -67,18 +67,25 @@ _WORDS = (
     "alignas alignof bool constexpr false nullptr static_assert thread_local true typeof typeof_unqual "
     "asm linux unix"
 )
-# What `math.h` of C99 declares and defines, and that of glibc beyond it.
+# What `math.h` of C99 and C23 declares and defines, and that of glibc beyond it.
 _MATH_FUNCTIONS = (
     "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor fma "
     "fmax fmin fmod frexp hypot ilogb ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf nan "
     "nearbyint nextafter nexttoward pow remainder remquo rint round scalbln scalbn sin sinh sqrt tan tanh tgamma trunc "
-    "drem finite gamma isinf isnan j0 j1 jn scalb significand y0 y1 yn"
+    "drem finite gamma isinf isnan j0 j1 jn scalb significand y0 y1 yn "
+    "acospi asinpi atan2pi atanpi canonicalize compoundn cospi exp10 exp10m1 exp2m1 fmaximum fmaximum_mag "
+    "fmaximum_mag_num fmaximum_num fminimum fminimum_mag fminimum_mag_num fminimum_num fromfp fromfpx getpayload llogb "
+    "log10p1 log2p1 logp1 nextdown nextup pown powr rootn roundeven rsqrt setpayload setpayloadsig sinpi tanpi "
+    "totalorder totalordermag ufromfp ufromfpx"
 )
 _MATH_NAMES = (
     "FP_ILOGB0 FP_ILOGBNAN FP_INFINITE FP_NAN FP_NORMAL FP_SUBNORMAL FP_ZERO HUGE_VAL HUGE_VALF HUGE_VALL INFINITY "
     "MATH_ERREXCEPT MATH_ERRNO M_1_PI M_2_PI M_2_SQRTPI M_E M_LN10 M_LN2 M_LOG10E M_LOG2E M_PI M_PI_2 M_PI_4 M_SQRT1_2 "
     "M_SQRT2 NAN double_t float_t fpclassify isfinite isgreater isgreaterequal isless islessequal islessgreater "
-    "isnormal isunordered lgamma_r lgammaf_r lgammal_r math_errhandling signbit signgam"
+    "isnormal isunordered lgamma_r lgammaf_r lgammal_r math_errhandling signbit signgam "
+    "FP_INT_DOWNWARD FP_INT_TONEAREST FP_INT_TONEARESTFROMZERO FP_INT_TOWARDZERO FP_INT_UPWARD FP_LLOGB0 FP_LLOGBNAN "
+    "daddl ddivl dfmal dmull dsqrtl dsubl fadd faddl fdiv fdivl ffma ffmal fmul fmull fsqrt fsqrtl fsub fsubl "
+    "iscanonical iseqsig issignaling issubnormal iszero"
 )
 _RESERVED = frozenset(
     [

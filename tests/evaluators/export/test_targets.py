@@ -295,7 +295,7 @@ def test_a_wrong_name_is_refused(name):
 
 
 @pytest.mark.skipif(exporting.COMPILER is None, reason="needs a C compiler")
-@pytest.mark.parametrize("standard", ["c99", "gnu17"])
+@pytest.mark.parametrize("standard", ["c99", "gnu17", "gnu2x"])
 def test_names_in_the_header_are_refused_in_c(standard):
     header, macros = (
         subprocess.run(
