@@ -5,6 +5,7 @@ Without a name, it lists the experiments.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
@@ -41,10 +42,7 @@ def _dispatch(command: list[str]) -> None:
     from experiments.tasks import experiment
     from neat.kernels import parallel
 
-    if (
-        not gc.get_freeze_count()
-    ):  # Python need not look for garbage among the objects of these modules, even at its end
-        gc.freeze()
+    _freeze_modules()
     if not command or help.asks_for_help(command[:1]):
         return help.show_overview(command)
     if command == [help.VERSION]:
@@ -87,6 +85,15 @@ def _dispatch(command: list[str]) -> None:
         work(name, line, command)
 
 
+@functools.cache
+def _freeze_modules() -> None:
+    """Keep Python from looking for garbage among the objects of the modules that every command imports.
+
+    It would do so again and again, and at its end. What arises later, such as a user's environment, is collected.
+    """
+    gc.freeze()
+
+
 def _print_error(message: str) -> int:
     print(f"error: {_in_one_line(message)}", file=sys.stderr)
     return 2
@@ -105,9 +112,8 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def run() -> NoReturn:
     """Run the command line of this process, and exit. The installed script `batchneat` calls this too."""
-    gc.set_threshold(
-        100_000
-    )  # while modules and kernels are loaded, many objects arise, of which hardly any is garbage
+    # While modules and kernels are loaded, many objects arise, of which hardly any is garbage.
+    gc.set_threshold(100_000)
     from experiments.cli import streams
 
     streams.protect()
