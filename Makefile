@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
 
-.PHONY: demo test smoke long lint docs benchmark fuzz kills cluster-kills gpu python
+.PHONY: demo test cluster smoke long lint docs benchmark fuzz kills cluster-kills gpu python
 MINUTES ?= 15
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --editable
 
@@ -17,6 +17,9 @@ demo: $(VENV)/installed  ## Evolve XOR and draw the run
 
 test: $(VENV)/installed-dev  ## Run the tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+cluster: $(VENV)/installed-dev  ## Run the tests of workers on a Ray cluster of this machine, some of which are killed
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m cluster
 
 smoke: $(VENV)/installed-dev  ## Run one test of each part that depends on the versions of Python, NumPy and numba
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m smoke

@@ -4,7 +4,6 @@ import signal
 
 # Files that take longest. They come first, so that none of them is left for one worker at the end.
 SLOW = (
-    "evaluators/distributed/test_ray.py",
     "test_docs.py",
     "experiments/test_experiments.py",
     "gpu/test_simulator.py",

@@ -33,9 +33,12 @@ inside = pytest.mark.skipif(not is_inside(), reason="runs in a namespace")
 SINGLE = {"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections": []}
 
 
+@pytest.mark.cluster
 @outside
 def test_in_a_namespace():
-    done = run_in_namespace("pytest", "-n", "0", "--color=no", "-p", "no:cacheprovider", __file__)
+    done = run_in_namespace(
+        "pytest", "-n", "0", "-m", "not long", "--color=no", "-p", "no:cacheprovider", __file__
+    )
     # The tests that are skipped are those for outside.
     assert re.search(r"^14 passed, 5 skipped in ", done.stdout, re.MULTILINE), (
         done.stdout[-5000:] + done.stderr[-2000:]
