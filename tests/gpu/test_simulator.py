@@ -13,12 +13,7 @@ from tests.support.marks import mark_long
 pytest.importorskip("numba_cuda")
 
 
-SHORT = (
-    "learned, recurrent",
-    "several threads for a network",
-    "recurrent networks",
-    "TMaze",
-)
+SHORT = ("several threads for a network", "recurrent networks", "TMaze")  # gradients are in test_kernels.py
 
 
 @pytest.fixture(scope="module")
