@@ -78,11 +78,13 @@ def test_measured_prices_pay_for_about_the_time_that_a_run_takes():
 
     method = make_methods("xor")["generation 0 learns"]
     settings = next(method.combinations)
-    prices = tuning.measure_prices(method, settings, 0.1)
-    meter = TimedMeter(0.1, prices)
-    method.run(settings, 1000, meter)
-    rounds = meter.outcome.end.work / prices["round"]
-    assert prices.keys() == {"round"} and rounds > 5
+    rounds = []
+    for _ in range(3):  # a long pause of the process can be in one of the measurements
+        prices = tuning.measure_prices(method, settings, 0.1)
+        meter = TimedMeter(0.1, prices)
+        method.run(settings, 1000, meter)
+        rounds.append(meter.outcome.end.work / prices["round"])
+    assert prices.keys() == {"round"} and max(rounds) > 5
 
 
 @pytest.mark.parametrize("output", ["no/such/plan.json", "."])
