@@ -89,7 +89,8 @@ def _dispatch(command: list[str]) -> None:
 def _freeze_modules() -> None:
     """Keep Python from looking for garbage among the objects of the modules that every command imports.
 
-    It would do so again and again, and at its end. What arises later, such as a user's environment, is collected.
+    Python would search them again and again, and once more at its end. It still collects what is made later, such as a
+    user's environment.
     """
     gc.freeze()
 
@@ -112,8 +113,6 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def run() -> NoReturn:
     """Run the command line of this process, and exit. The installed script `batchneat` calls this too."""
-    # While modules and kernels are loaded, many objects arise, of which hardly any is garbage.
-    gc.set_threshold(100_000)
     from experiments.cli import streams
 
     streams.protect()

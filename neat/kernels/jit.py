@@ -229,9 +229,9 @@ def can_be_saved(kernel: Any) -> bool:
 
 @contextlib.contextmanager
 def compiling() -> Iterator[None]:
-    """Keep Ctrl-C from being lost during a compilation within the context, and garbage from being collected.
+    """Keep Ctrl-C from being lost during a compilation within the context, and collect no garbage meanwhile.
 
-    To look for garbage among the many objects of numba takes a sixth of a compilation.
+    Python would spend a sixth of a compilation on the search for garbage among numba's many objects.
     """
     with global_compiler_lock:  # a fork waits for it, so that no child is born without the collector
         is_collecting = gc.isenabled()

@@ -24,8 +24,8 @@ _PIECES_PER_THREAD = 16  # so that a delayed thread does not delay the others
 _POLLS = 800  # before the caller sleeps while another thread finishes its piece: 20 to 40 µs
 
 # If other processes keep the cores busy, the system can suspend a thread for milliseconds in the middle of a piece.
-# After the caller has waited for such a thread, it does short work alone for so long that waits take a small share of
-# the time. After a short wait, such as that for a thread that starts, this is short.
+# After such a wait, the caller does short work alone for a multiple of the wait, so that waits take a small share of
+# the time. A short wait, such as that for a thread that starts, costs a short run little.
 _LONG_WORK = 10_000  # genomes; in longer work such a wait does not matter
 _LONG_WAIT = 0.0005  # seconds; several times the longest wait for a piece on an idle machine
 _TIMES_ALONE = 40  # the time alone, as a multiple of the wait

@@ -350,7 +350,7 @@ def _end_all(workers: Sequence[_Worker]) -> None:
 def _serve(connection: Any, function: bytes, prepare: Callable[[], Any] | None) -> None:
     """Run a worker process: call the function with one task after the other."""
     end_with_parent()
-    gc.freeze()  # Python need not look for garbage among the objects of our modules, even at the end of the process
+    gc.freeze()  # Python never searches the objects of our modules for garbage, which takes long at the end
     disk_cache.defer_warning()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     try:
