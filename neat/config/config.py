@@ -28,7 +28,7 @@ from neat.config.models import (
 )
 from neat.config.section_dicts import SettingsDict
 from neat.evaluation import Task
-from neat.support.messages import quote, shorten
+from neat.support.messages import quote, restate_errors, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 from neat.support.validation import NOT_TEXT, Model
 
@@ -171,10 +171,8 @@ class Config(Settings):
             ValueError: The file is missing or not TOML, or a setting is wrong; the message names the file.
         """
         settings = load_settings(path)
-        try:
+        with restate_errors(f"{shorten_path(path)}: "):
             return cls(**settings)
-        except ValueError as error:
-            raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 extend_docstring(Config)
@@ -193,10 +191,8 @@ def load_settings(path: str | Path) -> dict[str, Any]:
         ValueError: The file is missing or not TOML.
     """
     text = read_text(path, MOST_SETTINGS_BYTES)
-    try:
+    with restate_errors(f"{shorten_path(path)}: "):
         return _parse_toml(text)
-    except ValueError as error:
-        raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 def _parse_toml(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.config.models import GenomeConfig
 from neat.genome.gene_arrays import NUMBERS, check_bounds
 from neat.genome.genome import Genomes
-from neat.support.messages import quote, shorten
+from neat.support.messages import quote, restate_errors, shorten
 from neat.support.validation import check_unmasked
 
 
@@ -72,10 +72,8 @@ def merge_learned(genomes: Genomes, learned: Genomes) -> Genomes:
             )
         if not np.isfinite(new).all():
             raise ValueError(f"learned: {name} must be finite, got {new[~np.isfinite(new)][0]!s}")
-    try:
+    with restate_errors("learned: "):
         check_bounds(learned.arrays, genomes.bounds)
-    except ValueError as error:
-        raise ValueError(f"learned: {error}") from None
     arrays = genomes.arrays._replace(**{name: getattr(learned.arrays, name) for name in NUMBERS})
     return genomes.with_arrays(arrays).protect()
 

@@ -12,7 +12,7 @@ from neat.evolution.initial import bounds_of
 from neat.evolution.innovation import CollisionError, GlobalInnovations, HashedInnovations, PairingInnovations
 from neat.genome.gene_arrays import HASHED_NODE, Description, connection_arrays, end_ids, node_arrays
 from neat.genome.genome import GenomeArrays, Genomes
-from neat.support.messages import quote
+from neat.support.messages import quote, restate_errors
 
 
 def first_generation(genomes: Any, config: Config, innovations: GlobalInnovations) -> GenomeArrays:
@@ -50,10 +50,8 @@ def first_generation(genomes: Any, config: Config, innovations: GlobalInnovation
         _check_numbers(own.arrays, own.input_count)
     own.bounds = bounds_of(config.genome)
     check_values(own, config.genome)
-    try:
+    with restate_errors("genomes: "):
         innovations.adopt(own.arrays, own.input_count)
-    except ValueError as error:
-        raise ValueError(f"genomes: {error}") from None
     return own.take(np.arange(size) % len(own)).arrays
 
 

@@ -15,7 +15,7 @@ from neat.genome.gene_arrays import DTYPES, NUMBERS, Bounds, Description, Genome
 from neat.genome.rules import GenomeError
 from neat.support.archive import Expected, check_arrays, read_arrays, select_group, write_arrays
 from neat.support.files import write_atomically
-from neat.support.messages import shorten
+from neat.support.messages import restate_errors, shorten
 from neat.support.text_files import read_text, shorten_path
 
 FORMAT = 2
@@ -49,10 +49,8 @@ def read_single(path: str | Path, from_dict: Callable[[Any], _Single]) -> _Singl
     Raises:
         GenomeError: The file cannot be read, is not JSON, or `from_dict` refuses its data; the message names the file.
     """
-    try:
+    with restate_errors(kind=GenomeError):
         text = read_text(path, _MOST_BYTES)
-    except ValueError as error:
-        raise GenomeError(str(error)) from None
     try:
         return from_dict(json.loads(text, parse_constant=_refuse_constant))
     except RecursionError:
@@ -82,11 +80,9 @@ def read_batch(path: str | Path, new: Callable[..., _Batch]) -> _Batch:
     Raises:
         GenomeError: The file cannot be read, is damaged, or holds something else; the message names the file.
     """
-    try:
+    with restate_errors(kind=GenomeError):
         arrays = read_arrays(path)
-    except ValueError as error:
-        raise GenomeError(str(error)) from None
-    try:
+    with restate_errors(f"{shorten_path(path)}: ", GenomeError, 500):
         if "genomes_format" not in arrays:
             hint = "; neat.checkpoint.load reads the checkpoint of a run" if "config" in arrays else ""
             raise ValueError(f"holds no genomes{hint}")
@@ -106,8 +102,6 @@ def read_batch(path: str | Path, new: Callable[..., _Batch]) -> _Batch:
                 raise ValueError(f"{name}: must not be negative, got {value}")
         genomes = new(genes, *description, generation, seed, Bounds(*map(tuple, bounds)))
         genomes.check()
-    except ValueError as error:
-        raise GenomeError(f"{shorten_path(path)}: {shorten(str(error), 500)}") from None
     return genomes
 
 

@@ -16,7 +16,7 @@ from pydantic import FailFast, Field
 
 from neat import activations
 from neat.genome.rules import GenomeError
-from neat.support.messages import quote, shorten
+from neat.support.messages import quote, restate_errors, shorten
 from neat.support.text_files import read_text, shorten_path
 from neat.support.validation import Model, Switch
 
@@ -127,10 +127,8 @@ def convert(genome: Any, config: Any, from_dict: _FromDict[_Genome]) -> _Genome:
 
 def convert_json(path: str | Path, from_dict: _FromDict[_Genome]) -> _Genome:
     """Convert a JSON file; see `neat.neat_python.genome_from_json` for arguments and errors."""
-    try:
+    with restate_errors(kind=GenomeError):
         text = read_text(path, _MOST_BYTES)
-    except ValueError as error:
-        raise GenomeError(str(error)) from None
     try:
         content = json.loads(text)
         if not isinstance(content, dict):
@@ -212,7 +210,7 @@ def _find_absent_keys(document: _Document, known: set[int]) -> list[int]:
 
 
 def _convert_node(id_: int, node: _Node) -> dict[str, Any]:
-    try:
+    with restate_errors(f"node {node.id}: "):
         for kind, function, built_in in (
             ("activation", node.activation, activations.ACTIVATIONS[: activations.BUILT_IN_ACTIVATIONS]),
             ("aggregation", node.aggregation, activations.AGGREGATIONS[: activations.BUILT_IN_AGGREGATIONS]),
@@ -223,8 +221,6 @@ def _convert_node(id_: int, node: _Node) -> dict[str, Any]:
                 )
         activation = activation_name(node.activation.name)
         activations.aggregation_index(node.aggregation.name)
-    except ValueError as error:
-        raise ValueError(f"node {node.id}: {error}") from None
     return {
         "id": id_,
         "bias": node.bias,

@@ -11,7 +11,7 @@ import numpy as np
 from neat import activations
 from neat.genome.gene_arrays import MOST_INPUTS, Description, GenomeArrays
 from neat.genome.rules import GenomeError
-from neat.support.messages import quote
+from neat.support.messages import quote, restate_errors
 from neat.support.validation import check_unmasked
 
 _SUM = activations.aggregation_index("sum")
@@ -117,10 +117,8 @@ def _check_model(name: str, model: Any) -> list[Layer]:
             raise GenomeError(
                 f"{label}: weight: expected {given} inputs, as the layer before has outputs, got {len(weight)}"
             )
-        try:
+        with restate_errors(f"{label}: ", GenomeError):
             activations.activation_index(layer.activation)
-        except ValueError as error:
-            raise GenomeError(f"{label}: {error}") from None
         checked.append(Layer(weight, bias, layer.activation))
     return checked
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from neat.population import Population
 from neat.state.arrays import from_arrays, to_arrays
 from neat.support.archive import CheckpointError, read_arrays, write_arrays
-from neat.support.messages import shorten
+from neat.support.messages import restate_errors
 from neat.support.text_files import shorten_path
 
 
@@ -33,7 +33,5 @@ def load(path: str | Path) -> Population:
             produce; the message names the file and the array.
     """
     arrays = read_arrays(path)
-    try:
+    with restate_errors(f"{shorten_path(path)}: ", CheckpointError, 500):
         return from_arrays(arrays, Population._without_genomes)
-    except ValueError as error:
-        raise CheckpointError(f"{shorten_path(path)}: {shorten(str(error), 500)}") from None

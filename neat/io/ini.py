@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from neat.support.messages import quote, shorten
+from neat.support.messages import quote, restate_errors, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES
 
 TRUE, FALSE = frozenset({"1", "yes", "true", "on"}), frozenset({"0", "no", "false", "off"})
@@ -91,10 +91,8 @@ class Section:
     def names(self, key: str, parse: Callable[[str], str], default: str | None = None) -> list[str]:
         """Split the value at spaces and return the results of `parse`."""
         text = self.text(key, default)
-        try:
+        with restate_errors(f"[{self._name}] {key}: "):
             return [parse(name) for name in text.split()]
-        except ValueError as error:
-            raise ValueError(f"[{self._name}] {key}: {error}") from None
 
     def ignore(self, keys: Iterable[str]) -> None:
         """Mark keys as read, because they have no effect."""

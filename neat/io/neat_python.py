@@ -29,7 +29,7 @@ from neat.genome.from_neat_python import activation_name, convert, convert_json
 from neat.genome.genome import Genome
 from neat.genome.plain_data import known_aggregation
 from neat.io.ini import TRUE, Section, parse
-from neat.support.messages import quote
+from neat.support.messages import quote, restate_errors
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 
 __all__ = ["Imported", "config_from_ini", "config_from_text", "genome", "genome_from_json"]
@@ -67,10 +67,8 @@ def config_from_ini(path: str | Path, **settings: Any) -> Imported:
         ValueError: The file cannot be read, lacks a setting, or has a value that is not allowed.
     """
     text = read_text(path, MOST_SETTINGS_BYTES)
-    try:
+    with restate_errors(f"{shorten_path(path)}: "):
         return config_from_text(text, **settings)
-    except ValueError as error:
-        raise ValueError(f"{shorten_path(path)}: {error}") from None
 
 
 def config_from_text(text: str, **settings: Any) -> Imported:
@@ -210,10 +208,8 @@ def _options(section: Section, kind: str, parse_name: Callable[[str], str], only
     default = section.text(f"{kind}_default", "random")
     if default.lower() in ("none", "random"):
         return {kind: "random", f"{kind}_options": section.names(f"{kind}_options", parse_name, only)}
-    try:
+    with restate_errors(f"[DefaultGenome] {kind}_default: "):
         name = parse_name(default)
-    except ValueError as error:
-        raise ValueError(f"[DefaultGenome] {kind}_default: {error}") from None
     mutates = section.number(f"{kind}_mutate_rate") > 0
     try:
         options = section.names(f"{kind}_options", parse_name, only)

@@ -26,7 +26,7 @@ from neat.state.checkpoint_rules import (
 )
 from neat.state.run_state import RunState
 from neat.support.archive import check_arrays, select_group
-from neat.support.messages import shorten
+from neat.support.messages import restate_errors, shorten
 
 FORMAT = 4
 
@@ -135,7 +135,5 @@ def _restore_genome(state: RunState, name: str, arrays: dict[str, np.ndarray]) -
     generation = int(genes.pop("generation"))
     genomes = state.genomes.with_arrays(GenomeArrays(**genes))
     genomes.generation = generation
-    try:
+    with restate_errors(f"{name}: "):
         return Genome(genomes)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None

@@ -21,7 +21,7 @@ from neat.genome.genome import Genome
 from neat.kernels.hash_table import Table
 from neat.state.run_state import RunState
 from neat.support.archive import Expected, check_arrays
-from neat.support.messages import quote
+from neat.support.messages import quote, restate_errors
 
 
 class Counters(NamedTuple):
@@ -234,11 +234,9 @@ def _check_genes(state: RunState) -> None:
     state.innovations.check()
     for name, genes in groups.items():
         genomes = state.genomes.with_arrays(genes)
-        try:
+        with restate_errors(f"{name}: "):
             genomes.check()
             check_values(genomes, state.config.genome)
             state.innovations.check_genes(genes, genomes.input_count)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
     for name, genome in kept.items():
         _check_range(f"{name}.generation", genome.genomes.generation, 0, state.generation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from neat.config.config import Config, merge
@@ -13,7 +13,7 @@ from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.evolution.run_arguments import check_goal
 from neat.genome.genome import Genome
 from neat.islands import check_islands
-from neat.support.messages import find_similar, quote
+from neat.support.messages import find_similar, quote, restate_errors
 
 _ISLANDS = ("islands", "migrate_every", "migrants", "topology")
 
@@ -187,12 +187,9 @@ def _complete(name: str, task: StudyTask, generations: Any, margin: float) -> St
         function = getattr(task, each)
         if not callable(function) and (each == "make_evaluator" or function is not None):
             raise ValueError(f"tasks.{name}.{each}: must {requirement}, got {quote(function)}")
-    try:
+    with restate_errors(f"tasks.{name}: "):
         check_goal(count, task.fitness_target, task.solved)
-    except ValueError as error:
-        raise ValueError(f"tasks.{name}: {error}") from None
-    values = {each: getattr(task, each) for each in task.__dataclass_fields__}
-    return StudyTask(**{**values, "generations": count, "margin": own})
+    return replace(task, generations=count, margin=own)
 
 
 def _check_margin(name: str, margin: Any) -> float:
@@ -244,13 +241,11 @@ def _find_limit(arms: Mapping[str, dict[str, Any]], name: str, task: StudyTask) 
     evaluator, sizes = task.make_evaluator(), []
     try:
         for arm, settings in arms.items():
-            try:
+            with restate_errors(f"arms.{arm} on tasks.{name}: "):
                 config, islands = build_config(settings, task, 0, evaluator), islands_of(settings)
                 if islands:
                     check_islands(config, task.make_evaluator, **islands)
                 sizes.append(config.population_size * islands.get("islands", 1))
-            except ValueError as error:
-                raise ValueError(f"arms.{arm} on tasks.{name}: {error}") from None
     finally:
         close_evaluator(evaluator)
     return min(sizes) * (task.generations or 0)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from neat.support.files import write_atomically
-from neat.support.messages import quote, shorten
+from neat.support.messages import quote, restate_errors, shorten
 from neat.support.text_files import read_regular, shorten_path
 
 _DIGEST_LENGTH = 64  # characters of a SHA-256 digest in hexadecimal
@@ -61,17 +61,14 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         CheckpointError: The file cannot be read, is damaged, or contains what `write_arrays` never writes, such as
             compressed members, objects or a foreign byte order. The message names the file and the array.
     """
-    try:
+    with restate_errors(kind=CheckpointError):
         content = read_regular(path)
-    except ValueError as error:
-        raise CheckpointError(str(error)) from None
+    where = shorten_path(path)
     if not content.startswith(b"PK"):
-        raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: it does not begin like an npz file")
+        raise CheckpointError(f"{where}: is no checkpoint: it does not begin like an npz file")
     view = memoryview(content)
     if hashlib.sha256(view[:-_DIGEST_LENGTH]).hexdigest().encode() != content[-_DIGEST_LENGTH:]:
-        raise CheckpointError(
-            f"{shorten_path(path)}: is damaged: its {len(content)} bytes do not match their digest"
-        )
+        raise CheckpointError(f"{where}: is damaged: its {len(content)} bytes do not match their digest")
     name = "its directory"
     arrays: dict[str, np.ndarray] = {}
     try:

@@ -1,11 +1,12 @@
-"""Format values and names for error messages: short, and on one line."""
+"""Format values, names and errors for error messages: short, and on one line."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _MOST = 200  # characters of a value in a message
@@ -59,6 +60,24 @@ def shorten(text: str, most: int = _MOST) -> str:
 def summarise_error(error: BaseException) -> str:
     """Return the exception's type and message as one short line."""
     return shorten(f"{type(error).__name__}: {error}", 500)
+
+
+@contextlib.contextmanager
+def restate_errors(
+    prefix: str = "", kind: type[ValueError] = ValueError, most: int | None = None
+) -> Iterator[None]:
+    """Replace a ValueError that the context raises.
+
+    Args:
+        prefix: What to put before its message, such as "genome: ".
+        kind: The class of the new error.
+        most: Characters to which its message is shortened; None: it stays whole.
+    """
+    try:
+        yield
+    except ValueError as error:
+        message = str(error) if most is None else shorten(str(error), most)
+        raise kind(prefix + message) from None
 
 
 def find_similar(name: Any, known: Iterable[str]) -> str | None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from neat.support.files import as_path
-from neat.support.messages import shorten
+from neat.support.messages import restate_errors, shorten
 
 MOST_SETTINGS_BYTES = 2**17
 """Largest allowed size of a settings file; real ones have a few thousand bytes."""
@@ -24,21 +24,20 @@ def read_regular(path: str | Path, most: int | None = None) -> bytes:
         ValueError: The file cannot be read or is too large; the message names it.
     """
     path = as_path(path)
-    try:
-        kind = os.stat(path).st_mode
-        if not stat.S_ISREG(kind):
-            raise ValueError(f"is {'a folder' if stat.S_ISDIR(kind) else 'not a regular file'}")
-        with open(path, "rb") as file:
-            content = file.read(-1 if most is None else most + 1)
+    with restate_errors(f"{shorten_path(path)}: "):
+        try:
+            kind = os.stat(path).st_mode
+            if not stat.S_ISREG(kind):
+                raise ValueError(f"is {'a folder' if stat.S_ISDIR(kind) else 'not a regular file'}")
+            with open(path, "rb") as file:
+                content = file.read(-1 if most is None else most + 1)
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        except MemoryError:
+            raise ValueError("cannot be read: it does not fit in memory") from None
         if most is not None and len(content) > most:
             raise ValueError(f"is larger than the allowed {most:,} bytes")
-        return content
-    except OSError as error:
-        raise ValueError(f"{shorten_path(path)}: cannot be read: {error.strerror}") from None
-    except MemoryError:
-        raise ValueError(f"{shorten_path(path)}: cannot be read: it does not fit in memory") from None
-    except ValueError as error:
-        raise ValueError(f"{shorten_path(path)}: {error}") from None
+    return content
 
 
 def read_text(path: str | Path, most: int) -> str:
