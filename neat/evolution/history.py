@@ -21,10 +21,7 @@ GENERATION = np.dtype(
         ("hidden_nodes", "f8"),  # mean over the population, like the next two
         ("connections", "f8"),
         ("enabled_connections", "f8"),
-        (
-            "innovations",
-            "i8",
-        ),  # innovation numbers given so far; -1 with `innovation` "hashed", which does not count
+        ("innovations", "i8"),  # numbers given so far; -1 with `innovation` "hashed", which does not count
     ]
 )
 
@@ -93,27 +90,6 @@ class History:
 
     def __len__(self) -> int:
         return len(self.generations)
-
-
-def make_species_rows(generation: int, species: Any, ranking: Any, offspring: np.ndarray) -> np.ndarray:
-    """Return the rows of a generation's S species, dtype SPECIES.
-
-    Args:
-        generation: The generation.
-        species: Its Species.
-        ranking: Its Ranking.
-        offspring: int64 (S,), the number of offspring of each species.
-    """
-    rows = np.empty(len(ranking.best), SPECIES)
-    rows["generation"] = generation
-    rows["id"] = species.id
-    rows["size"] = ranking.offset[1:] - ranking.offset[:-1]
-    rows["age"] = generation - species.founded
-    rows["best"] = ranking.best
-    rows["mean"] = ranking.mean
-    rows["stagnation"] = generation - species.improved
-    rows["offspring"] = offspring
-    return rows
 
 
 def join_rows(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:

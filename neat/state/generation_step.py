@@ -10,7 +10,7 @@ from neat.config.config import Config, to_record
 from neat.evolution import selection, speciation
 from neat.evolution.descent import Membership
 from neat.evolution.evaluation_results import merge_learned
-from neat.evolution.history import GENERATION, make_species_rows
+from neat.evolution.history import GENERATION, SPECIES
 from neat.evolution.numbering import Requests
 from neat.evolution.offspring import OffspringMaker
 from neat.evolution.run_settings import RunSettings
@@ -90,7 +90,7 @@ class GenerationStep(RunState):
         self._draw_representatives(ranking, offspring)
         plan = self._reproduce(valid_fitness, ranking, offspring)
         if self.lineage is not None:
-            self.lineage.add_children(membership, plan, self._offspring_maker.requests, self._genomes)
+            self.lineage.add_children(membership, plan, self.requests, self._genomes)
 
     def _speciate(self, fitness: np.ndarray) -> tuple[Ranking, tuple[float, float, float, int]]:
         """Assign genomes to species and rank them. `species.representative` then still has the order of the old ids.
@@ -107,9 +107,7 @@ class GenerationStep(RunState):
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
         )
         self.next_species += founders
-        self.species = self.species._replace(
-            id=living[0], founded=living[1], improved=living[2], record=living[3]
-        )
+        self.species = Species(*living, representative)
         *ranking, summary = selection.rank(fitness, species_of, len(living[0]))
         return Ranking(*ranking), summary
 
@@ -155,7 +153,15 @@ class GenerationStep(RunState):
             np.count_nonzero(arrays.connection_enabled) / size,
             self.innovations.count,
         )
-        species = make_species_rows(self.generation, self.species, ranking, offspring)
+        species = np.empty(len(ranking.best), SPECIES)
+        species["generation"] = self.generation
+        species["id"] = self.species.id
+        species["size"] = np.diff(ranking.offset)
+        species["age"] = self.generation - self.species.founded
+        species["best"] = ranking.best
+        species["mean"] = ranking.mean
+        species["stagnation"] = self.generation - self.species.improved
+        species["offspring"] = offspring
         self.history.append(np.array([row], GENERATION), species)
 
     def _draw_representatives(self, ranking: Ranking, offspring: np.ndarray) -> None:
