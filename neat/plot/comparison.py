@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,9 +171,6 @@ def _fill(arrays: list[np.ndarray], length: int) -> np.ndarray:
 
 def _quartiles(filled: np.ndarray) -> np.ndarray:
     """Return the quartiles of the runs' values that are not NaN, float64 (3, generations)."""
-
-    def of(values: np.ndarray) -> np.ndarray:
-        values = values[~np.isnan(values)]
-        return np.percentile(values, [25, 50, 75]) if len(values) else np.full(3, np.nan)
-
-    return np.array([of(column) for column in filled.T]).T
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of generations that have no other values
+        return np.nanpercentile(filled, [25, 50, 75], axis=0)
