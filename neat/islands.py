@@ -204,18 +204,19 @@ class Islands:
         return [(island + 1 + step) % count for step in steps]
 
     def _result(self) -> IslandsResult:
-        histories = self._histories()
-        size = self.config.population_size * len(self.populations)
         solutions = self._solutions()
+        champion: Genome | None
         if solutions:
-            generation, island, (genome, fitness, _) = solutions[0]
+            generation, island, (champion, fitness, _) = solutions[0]
             count = generation + 1
-            return IslandsResult(genome, fitness, True, count, size * count, histories, island)
-        island = max(range(len(self.populations)), key=lambda k: self.populations[k].best_fitness)
-        champion, fitness = self.populations[island].best, self.populations[island].best_fitness
+        else:
+            island = max(range(len(self.populations)), key=lambda k: self.populations[k].best_fitness)
+            champion, fitness = self.populations[island].best, self.populations[island].best_fitness
+            count = self.generation
         assert champion is not None  # at least one generation has been evaluated
-        count = self.generation
-        return IslandsResult(champion, fitness, False, count, size * count, histories, island)
+        evaluations = self.config.population_size * len(self.populations) * count
+        histories = self._histories()
+        return IslandsResult(champion, fitness, bool(solutions), count, evaluations, histories, island)
 
     def _migration(self) -> dict[str, Any]:
         """Return the arguments that a checkpoint must share."""

@@ -26,6 +26,8 @@ from neat.evolution.selection import Plan
 from neat.genome.genome import GenomeArrays
 from neat.kernels.hash_table import Table, check_table, empty_table, with_room
 
+_TOO_LARGE = "innovation: the pairing of two node ids exceeds int64; use the scheme global or generation"
+
 
 class CollisionError(RuntimeError):
     """Raised if two links have the same hashed number. Two given links collide with a probability of 2^-63.
@@ -75,7 +77,7 @@ class GlobalInnovations:
         self._reserve(0, len(source))
         innovation = np.empty(len(source), np.int64)
         if not numbering.number_links(source, target, innovation, self.links, self.counters, self.method):
-            raise OverflowError(self._overflow_message())
+            raise OverflowError(_TOO_LARGE)
         return innovation
 
     def assign(
@@ -105,7 +107,7 @@ class GlobalInnovations:
         if not numbering.assign(
             requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.method
         ):
-            raise OverflowError(self._overflow_message())
+            raise OverflowError(_TOO_LARGE)
 
     def check_offspring(
         self, parents: GenomeArrays, plan: Plan, children: GenomeArrays, input_count: int
@@ -205,9 +207,6 @@ class GlobalInnovations:
         """Make room for more nodes and links; both tables stay at most half full."""
         self.nodes = with_room(self.nodes, int(self.counters[2]) + nodes)
         self.links = with_room(self.links, int(self.counters[3]) + links)
-
-    def _overflow_message(self) -> str:
-        return "innovation: the pairing of two node ids exceeds int64; use the scheme global or generation"
 
 
 class GenerationInnovations(GlobalInnovations):

@@ -255,7 +255,7 @@ class Lineage:
         if self._births.count >= self._prune_at:
             self._prune_at = max(self._least_pruned, 2 * len(self._prune()))
 
-    def _keep(self, index: int, fitness: np.ndarray, scored: Genomes) -> tuple[int, int, int, float, int]:
+    def _keep(self, index: int, fitness: np.ndarray, scored: Genomes) -> _Champion:
         """Return the row of a champion, and keep its genome unless it is that of the last champion."""
         individual, numbers = int(self.living.individual[index]), _pack_numbers(scored.arrays, index)
         position = self._kept

@@ -141,10 +141,8 @@ def _override_sizes(sections: RawConfigParser, settings: dict[str, Any]) -> None
     genome = given["genome"] if isinstance(given.get("genome"), dict) else {}
     sizes = [("NEAT", "pop_size", given.get("population_size"))]
     sizes += [("DefaultGenome", name, genome.get(name)) for name in ("num_inputs", "num_outputs")]
-    if isinstance(genome.get("hidden_layers"), list | tuple):
-        sizes.append(
-            ("DefaultGenome", "num_hidden", len(genome["hidden_layers"]))
-        )  # only zero or not matters
+    if isinstance(genome.get("hidden_layers"), list | tuple):  # only zero or not matters
+        sizes.append(("DefaultGenome", "num_hidden", len(genome["hidden_layers"])))
     for section, key, value in sizes:
         if value is not None and sections.has_section(section):
             sections.set(section, key, str(value))

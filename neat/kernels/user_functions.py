@@ -57,11 +57,8 @@ class _Freezer:
         plain = getattr(function, "py_func", function)
         cells = tuple(types.CellType() for _ in plain.__closure__ or ())
         copy = types.FunctionType(plain.__code__, {}, plain.__name__, plain.__defaults__, cells or None)
-        copy.__kwdefaults__, copy.__qualname__, copy.__module__ = (
-            plain.__kwdefaults__,
-            plain.__qualname__,
-            plain.__module__,
-        )
+        copy.__kwdefaults__, copy.__qualname__ = plain.__kwdefaults__, plain.__qualname__
+        copy.__module__ = plain.__module__
         result = self._jit_copy(function, copy) if isinstance(function, Dispatcher) else copy
         self._copies[id(function)] = result
         names = _names_in(plain.__code__)

@@ -85,9 +85,8 @@ def find_front(points: np.ndarray) -> np.ndarray:
     starts = np.concatenate([[True], first[1:] != first[:-1]])  # of points with an equal first objective
     group = np.cumsum(starts) - 1
     best = second[starts][group]  # of the point's group
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(second[starts])])[
-        group
-    ]  # of all groups before it
+    so_far = np.maximum.accumulate(second[starts])
+    before = np.concatenate([[-np.inf], so_far])[group]  # of all groups before it
     result = np.empty(len(points), bool)
     result[order] = (second == best) & (second > before)
     return result

@@ -135,9 +135,10 @@ def check_state(state: RunState) -> None:
 
 
 def _check_range(name: str, values: Any, least: float, most: float) -> None:
-    wrong = ~((least <= np.asarray(values)) & (np.asarray(values) <= most))
+    values = np.asarray(values)
+    wrong = ~((least <= values) & (values <= most))
     if wrong.any():
-        raise ValueError(f"{name}: must be from {least} to {most}, got {np.asarray(values)[wrong].flat[0]}")
+        raise ValueError(f"{name}: must be from {least} to {most}, got {values[wrong].flat[0]}")
 
 
 def _check_species(state: RunState) -> None:

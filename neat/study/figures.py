@@ -183,6 +183,8 @@ def _draw_interval(axes: Axes, place: float, row: Comparison) -> None:
 
 def _set_ratio_axis(axes: Axes, rows: Sequence[Comparison]) -> None:
     """Make the axis logarithmic and symmetric about 1, with ticks that can be read."""
+    from matplotlib.ticker import NullLocator
+
     ends: list[Any] = [abs(math.log(end)) for row in rows if row.ratio for end in row.ratio.ratio]
     widest = math.exp(1.05 * max([*ends, *(math.log1p(row.margin) for row in rows)]))
     axes.set_xscale("log")
@@ -190,10 +192,4 @@ def _set_ratio_axis(axes: Axes, rows: Sequence[Comparison]) -> None:
     steps = (0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.4) if widest < 1.6 else (0.1, 0.2, 0.5, 0.7, 1, 1.4, 2, 5, 10)
     axes.set_xticks([step for step in steps if 1 / widest <= step <= widest])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_locator(_no_ticks())
-
-
-def _no_ticks() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
+    axes.xaxis.set_minor_locator(NullLocator())

@@ -76,7 +76,7 @@ class Plan(NamedTuple):
     """Settings by the arm's name; "preset" and arguments of `neat.Islands` may be among them."""
     tasks: dict[str, StudyTask]
     """With the generations and the margin of the study where a task has none of its own."""
-    seeds: Sequence[int]
+    seeds: list[int]
     pairs: list[tuple[str, str]]
     """The primary comparisons: an arm and its control."""
     recorder: Recorder | None
@@ -85,7 +85,7 @@ class Plan(NamedTuple):
 
     def seeds_of(self, task: str, share: float) -> list[int]:
         """Return a share of a task's seeds, the first ones, at least one."""
-        seeds = list(self.seeds)[: self.tasks[task].seeds]
+        seeds = self.seeds[: self.tasks[task].seeds]
         return seeds[: max(1, math.ceil(share * len(seeds) - 1e-9))]
 
 
@@ -198,7 +198,7 @@ def _check_margin(name: str, margin: Any) -> float:
     return float(margin)
 
 
-def _check_seeds(seeds: Any) -> Sequence[int]:
+def _check_seeds(seeds: Any) -> list[int]:
     if isinstance(seeds, bool) or not isinstance(seeds, Iterable) or isinstance(seeds, str):
         raise ValueError(f"seeds: must be a list or a range of integers, got {quote(seeds)}")
     checked = list(seeds)

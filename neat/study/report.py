@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -203,7 +203,9 @@ def _arm_tables(rows: Sequence[ArmResult]) -> list[str]:
     )
     for begin in range(0, len(names), _MOST_COLUMNS):
         shown = names[begin : begin + _MOST_COLUMNS]
-        cells = [[row.arm, *(_interval(row.measures.get(name), _digits) for name in shown)] for row in rows]
+        cells = [
+            [row.arm, *(_interval(row.measures.get(name), "{:.4g}".format) for name in shown)] for row in rows
+        ]
         parts += [*_table(["mean", *(name.replace("_", " ") for name in shown)], cells), ""]
     return parts[:-1]
 
@@ -225,7 +227,7 @@ def _ratio_table(report: Report) -> list[str]:
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for each in report.comparisons:
         (name, _), _ = separate_common([each.arm, each.control])
-        ratio = _interval(each.ratio and each.ratio.ratio, lambda x: f"{x:.2f}")
+        ratio = _interval(each.ratio and each.ratio.ratio, "{:.2f}".format)
         bold = "**" if each.verdict.startswith("different") else ""
         equal = " =" if each.verdict in ("equivalent", "different, within the margin") else ""
         rows.setdefault((each.task, each.control), {})[name] = f"{bold}{ratio}{bold}{equal}"
@@ -248,10 +250,9 @@ def _comparison_table(rows: Sequence[Comparison]) -> list[str]:
     body = []
     for row in rows:
         verdict = row.verdict if row.ratio is None else f"{row.verdict} (margin {row.margin:.0%})"
-        ratio = None if row.ratio is None else row.ratio.ratio
         body.append([
             name_pair(row.arm, row.control),
-            _interval(ratio, lambda x: f"{x:.2f}"),
+            _interval(row.ratio and row.ratio.ratio, "{:.2f}".format),
             _probability(row.p_holm),
             _probability(row.p_logrank),
             f"{row.cliffs_delta:+.2f}",
@@ -266,7 +267,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "|---|" + "---:|" * (len(header) - 1), *lines[1:]]
 
 
-def _interval(value: Interval | None, form: Any) -> str:
+def _interval(value: Interval | None, form: Callable[[float], str]) -> str:
     if value is None or math.isnan(value.estimate):
         return "–"
     if math.isinf(value.low):
@@ -277,10 +278,6 @@ def _interval(value: Interval | None, form: Any) -> str:
 
 def _count(value: float) -> str:
     return "∞" if math.isinf(value) else f"{value:,.0f}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:.4g}"
 
 
 def _probability(value: float | None) -> str:

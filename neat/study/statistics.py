@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 LEVEL = 0.05
 """Significance level of the tests; intervals cover 1 − LEVEL."""
@@ -147,20 +147,16 @@ def brunner_munzel(first: np.ndarray, second: np.ndarray, resamples: int = RESAM
         return float("nan")
     if first.min() == first.max() == second.min() == second.max():
         return 1.0
-    if (
-        first.max() < second.min() or second.max() < first.min()
-    ):  # the variances vanish; two permutations are as extreme
-        from scipy.special import comb
-
-        return float(2 / comb(len(first) + len(second), len(first)))
+    if first.max() < second.min() or second.max() < first.min():
+        # The variances vanish; two permutations are as extreme.
+        return float(2 / special.comb(len(first) + len(second), len(first)))
     if min(len(first), len(second)) >= MANY_RUNS:
         return float(stats.brunnermunzel(first, second).pvalue)
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of permutations whose variances vanish
         random = np.random.default_rng(seed)
-        samples = (first, second)
         test = stats.permutation_test(
-            samples, _compute_brunner_munzel, n_resamples=resamples, random_state=random
+            (first, second), _compute_brunner_munzel, n_resamples=resamples, random_state=random
         )
     return float(test.pvalue)
 

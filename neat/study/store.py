@@ -15,7 +15,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from neat.study.plan import Plan
@@ -108,9 +107,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _write_plan(self, plan: Plan) -> None:
@@ -152,12 +149,12 @@ def describe(plan: Plan) -> dict[str, Any]:
         "recorder": None
         if plan.recorder is None
         else getattr(plan.recorder, "__qualname__", repr(plan.recorder)),
-        "seeds": list(plan.seeds),
-        "pairs": [list(pair) for pair in plan.pairs],
+        "seeds": plan.seeds,
+        "pairs": plan.pairs,
         "margins": {name: task.margin for name, task in plan.tasks.items()},
     }
     try:
-        return json.loads(json.dumps(content, allow_nan=False))
+        return json.loads(json.dumps(content, allow_nan=False))  # lists for tuples, as in the file
     except (TypeError, ValueError) as error:
         raise ValueError(f"arms, tasks: must hold only what JSON can hold: {error}") from None
 

@@ -77,14 +77,15 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         if sum(member.file_size for member in members) > len(content):
             raise ValueError(f"claims more than the {len(content)} bytes of the file")
         for member in members:
-            name = quote(member.filename.removesuffix(".npy"))
+            key = member.filename.removesuffix(".npy")
+            name = quote(key)
             _check_member(member)
-            if member.filename.removesuffix(".npy") in arrays:
+            if key in arrays:
                 raise ValueError("occurs twice")
-            arrays[member.filename.removesuffix(".npy")] = _parse_npy(_member_bytes(view, member))
+            arrays[key] = _parse_npy(_member_bytes(view, member))
     except Exception as error:  # zipfile and NumPy raise many kinds for a zip or a header made by hand
         reason = shorten(str(error)) or type(error).__name__
-        raise CheckpointError(f"{shorten_path(path)}: is no checkpoint: {name}: {reason}") from None
+        raise CheckpointError(f"{where}: is no checkpoint: {name}: {reason}") from None
     return arrays
 
 
