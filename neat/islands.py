@@ -27,6 +27,7 @@ from neat.support.archive import CheckpointError, read_arrays, select_group, wri
 from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
+from neat.support.validation import check_integer
 
 Topology = Literal["ring", "complete", "random"]
 Arrays = dict[str, np.ndarray]
@@ -345,7 +346,7 @@ def _island_config(config: Config, island: int) -> Config:
 def check_islands(
     config: Any,
     make_evaluator: Any,
-    islands: Any = 8,
+    islands: Any,
     migrate_every: Any = 10,
     migrants: Any = 2,
     topology: Any = "ring",
@@ -358,14 +359,9 @@ def check_islands(
             f'innovation: must be "hashed" for islands, which number genes alike without a common table, '
             f"got {config.innovation!r}"
         )
-    for name, value, most in (
-        ("islands", islands, 10_000),
-        ("migrate_every", migrate_every, 10**9),
-        ("migrants", migrants, config.population_size // 2),
-    ):
-        least = 0 if name == "migrants" else 1
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"{name}: must be an integer from {least} to {most}, got {quote(value)}")
+    check_integer("islands", islands, 1, 10_000)
+    check_integer("migrate_every", migrate_every, 1, 10**9)
+    check_integer("migrants", migrants, 0, config.population_size // 2)
     if topology not in ("ring", "complete", "random"):
         raise ValueError(f"topology: must be ring, complete or random, got {quote(topology)}")
     if not callable(make_evaluator):

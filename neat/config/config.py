@@ -30,7 +30,7 @@ from neat.config.section_dicts import SettingsDict
 from neat.evaluation import Task
 from neat.support.messages import quote, restate_errors, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
-from neat.support.validation import NOT_TEXT, Model
+from neat.support.validation import NOT_TEXT, Model, check_integer
 
 _MOST_DOTS = 100  # in a line of TOML; settings are nested three deep
 
@@ -146,8 +146,7 @@ class Config(Settings):
         Raises:
             ValueError: The width is not an integer from 100 to 1000.
         """
-        if isinstance(width, bool) or not isinstance(width, int) or not 100 <= width <= 1000:
-            raise ValueError(f"width: must be an integer from 100 to 1000, got {quote(width)}")
+        check_integer("width", width, 100, 1000)
         return format_table(list_settings(Config, defaults_of(self)), self, width)
 
     def to_toml(self) -> str:

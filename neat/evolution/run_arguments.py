@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neat.support.messages import quote
+from neat.support.validation import check_integer
 
 MOST_GENERATIONS = 2**31 - 1  # so that the number of evaluations fits into an int64
 _REPORTER_METHODS = ("start", "generation", "finish")
@@ -63,8 +64,7 @@ def _check_end(generations: Any, fitness_target: Any) -> None:
 
 def check_workers(workers: Any, executor: Any) -> None:
     """Raise ValueError unless this number of processes, or this executor, can do work."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers: must be an integer from 1, got {quote(workers)}")
+    check_integer("workers", workers, 1)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor: must be a concurrent.futures.Executor, got {quote(executor)}")
     if executor is not None and workers > 1:

@@ -13,6 +13,7 @@ from neat.plot.canvas import canvas, legend_grid
 from neat.plot.curves import clip, set_integer_ticks, set_value_limits
 from neat.plot.style import GREY, check_kind, series_look
 from neat.support.messages import quote
+from neat.support.validation import check_integer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +48,8 @@ def islands(
             a matplotlib Axes or is given together with a path.
     """
     curves = _best_of_islands(histories)
-    if migrate_every is not None and (
-        isinstance(migrate_every, bool) or not isinstance(migrate_every, int) or migrate_every < 1
-    ):
-        raise ValueError(f"migrate_every: must be an integer from 1, got {quote(migrate_every)}")
+    if migrate_every is not None:
+        check_integer("migrate_every", migrate_every, 1)
     length = max(map(len, curves))
     labels = [f"island {k}" for k in range(len(curves))]
     grid = legend_grid([*labels, "migration"])

@@ -14,6 +14,7 @@ from neat.evolution.run_arguments import check_goal
 from neat.genome.genome import Genome
 from neat.islands import check_islands
 from neat.support.messages import find_similar, quote, restate_errors
+from neat.support.validation import check_integer
 
 _ISLANDS = ("islands", "migrate_every", "migrants", "topology")
 
@@ -174,10 +175,8 @@ def _settings_of(name: str, arm: Any) -> dict[str, Any]:
 
 
 def _complete(name: str, task: StudyTask, generations: Any, margin: float) -> StudyTask:
-    if task.seeds is not None and (
-        isinstance(task.seeds, bool) or not isinstance(task.seeds, int) or task.seeds < 1
-    ):
-        raise ValueError(f"tasks.{name}.seeds: must be an integer from 1, got {quote(task.seeds)}")
+    if task.seeds is not None:
+        check_integer(f"tasks.{name}.seeds", task.seeds, 1)
     count = generations if task.generations is None else task.generations
     own = margin if task.margin is None else _check_margin(f"tasks.{name}.margin", task.margin)
     for each, requirement in (

@@ -18,6 +18,7 @@ from neat.study.runs import Key, do_runs, specs
 from neat.study.store import Store
 from neat.support.files import as_path, write_atomically
 from neat.support.messages import quote
+from neat.support.validation import check_integer
 
 if TYPE_CHECKING:
     from neat.study.report import Report
@@ -163,8 +164,8 @@ def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any, 
         isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0
     ):
         raise ValueError(f"timeout: must be a number of seconds above 0, got {quote(timeout)}")
-    if retries is not None and (isinstance(retries, bool) or not isinstance(retries, int) or retries < 0):
-        raise ValueError(f"retries: must be an integer from 0, got {quote(retries)}")
+    if retries is not None:
+        check_integer("retries", retries, 0)
     for name, value in (("timeout", timeout), ("retries", retries)):
         if value is not None and executor is not None:
             raise ValueError(f"{name}: cannot be given with executor, got {value}")

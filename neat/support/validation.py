@@ -102,6 +102,14 @@ def check_unmasked(name: str, value: Any) -> None:
             check_unmasked(name, element)
 
 
+def check_integer(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Raise ValueError unless a value is an int, which a bool is not here, from `least` to `most`; None: no limit."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not is_integer or value < least or (most is not None and value > most):
+        limit = "" if most is None else f" to {most}"
+        raise ValueError(f"{name}: must be an integer from {least}{limit}, got {quote(value)}")
+
+
 def to_number(name: str, value: Any) -> float:
     """Return a single number as a float; raise ValueError for anything else, including text and masked values."""
     kind = getattr(getattr(value, "dtype", None), "kind", "f")  # dtypes of other libraries have no kind
