@@ -64,25 +64,20 @@ def check_place(path: Any, ax: Any) -> None:
 
 
 class LegendGrid(NamedTuple):
-    """The arrangement of a legend above new axes."""
+    """The arrangement of a legend above new axes, and the arguments of `canvas` that give it room."""
 
     columns: int
-    room: dict[str, Any]
-    """Size and margins for `canvas`, with room for the legend."""
+    size: tuple[float, float]
+    margins: tuple[float, float, float, float]
 
 
 def legend_grid(labels: Sequence[str]) -> LegendGrid:
     """Return the arrangement of a legend of lines with labels."""
-    widest = (
-        max(measure_text(show_name(label), 8) for label in labels) + 0.45
-    )  # a line's sample and the space
-    columns = max(1, min(len(labels), int(_SIZE[0] / widest)))
+    widest = max(measure_text(show_name(label), 8) for label in labels)
+    columns = max(1, min(len(labels), int(_SIZE[0] / (widest + 0.45))))  # with a line's sample and the space
     further = 0.176 * (-(-len(labels) // columns) - 1)  # inches for rows after the first
     left, right, below, above = _MARGINS
-    return LegendGrid(
-        columns,
-        {"size": (_SIZE[0], _SIZE[1] + further), "margins": (left, right, below, above + further)},
-    )
+    return LegendGrid(columns, (_SIZE[0], _SIZE[1] + further), (left, right, below, above + further))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 
 from neat.evolution.history import History
 from neat.plot.canvas import canvas, legend_grid
-from neat.plot.curves import clip, set_integer_ticks, set_value_limits, to_reals
+from neat.plot.curves import clip, set_up_generations, set_value_limits, to_reals
 from neat.plot.style import BLUE, GREY, ORANGE, check_kind, series_look
 from neat.support.messages import quote
 
@@ -68,10 +68,8 @@ def runs(
             x, median, color=BLUE, linewidth=2.0, label="median", marker="o" if length == 1 else None
         )
         each = Line2D([], [], color=GREY, linewidth=0.8, label=_count_runs(arrays))
-        set_value_limits(axes, [filled], [])
-        axes.set_xlabel("generation")
-        axes.set_ylabel(label)
-        set_integer_ticks(axes, x)
+        set_value_limits(axes, [filled])
+        set_up_generations(axes, x, label)
         drawing.add_legend([band, each, middle, *_mark_target(axes, target, ORANGE)])
     return drawing.figure
 
@@ -112,7 +110,7 @@ def compare(
     labels = [f"{name} ({_count_runs(arrays)})" for name, arrays in arms.items()]
     length = max(len(curve) for arrays in arms.values() for curve in arrays)
     grid = legend_grid([*labels, *(["target"] if target is not None else [])])
-    with canvas(path, ax, **grid.room) as drawing:
+    with canvas(path, ax, grid.size, grid.margins) as drawing:
         axes, handles, drawn = drawing.axes, [], []
         for number, (arrays, name) in enumerate(zip(arms.values(), labels, strict=True)):
             end = max(map(len, arrays))
@@ -123,10 +121,8 @@ def compare(
             if end < length or end == 1:
                 axes.plot(x[-1], median[-1], "o", color=look["color"], markersize=3.5)
             drawn += [lower, upper]
-        set_value_limits(axes, drawn, [])
-        axes.set_xlabel("generation")
-        axes.set_ylabel(label)
-        set_integer_ticks(axes, np.arange(length))
+        set_value_limits(axes, drawn)
+        set_up_generations(axes, np.arange(length), label)
         drawing.add_legend([*handles, *_mark_target(axes, target, GREY)], grid.columns)
     return drawing.figure
 

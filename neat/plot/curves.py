@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,14 @@ def set_integer_ticks(axes: Axes, x: np.ndarray) -> None:
         axes.set_xlim(x[0], x[-1])
 
 
-def set_value_limits(axes: Axes, curves: list[np.ndarray], context: list[np.ndarray]) -> None:
+def set_up_generations(axes: Axes, x: np.ndarray, label: str) -> None:
+    """Label axes of values by generation; `x` are the generations that are drawn, ascending."""
+    axes.set_xlabel("generation")
+    axes.set_ylabel(label)
+    set_integer_ticks(axes, x)
+
+
+def set_value_limits(axes: Axes, curves: list[np.ndarray], context: Sequence[np.ndarray] = ()) -> None:
     """Set the value axis to show all of `curves`, and those values of `context` that are near them.
 
     A few extreme genomes can pull `context` far away. The axis is symmetrically logarithmic if a linear one would

@@ -112,7 +112,7 @@ def rates(sweep: Any, path: str | Path | None = None, *, ax: Axes | None = None)
     order = np.argsort(rate, kind="stable")
     rate, loss = rate[order], loss[order]
     diverged = ~np.isfinite(loss)
-    with canvas(path, ax, (4.6, 2.9)) as drawing:
+    with canvas(path, ax) as drawing:
         axes, best = drawing.axes, int(np.nanargmin(loss))
         handles = axes.plot(rate, clip(loss), "o-", color=BLUE, linewidth=1.4, markersize=3, label="loss")
         label = f"lowest, at a rate of {rate[best]:.2g}"

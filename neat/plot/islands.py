@@ -10,7 +10,7 @@ import numpy as np
 
 from neat.evolution.history import History
 from neat.plot.canvas import canvas, legend_grid
-from neat.plot.curves import clip, set_integer_ticks, set_value_limits
+from neat.plot.curves import clip, set_up_generations, set_value_limits
 from neat.plot.style import GREY, check_kind, series_look
 from neat.support.messages import quote
 from neat.support.validation import check_integer
@@ -53,7 +53,7 @@ def islands(
     length = max(map(len, curves))
     labels = [f"island {k}" for k in range(len(curves))]
     grid = legend_grid([*labels, "migration"])
-    with canvas(path, ax, **grid.room) as drawing:
+    with canvas(path, ax, grid.size, grid.margins) as drawing:
         axes = drawing.axes
         handles: list[Any] = []
         for number, curve in enumerate(curves):
@@ -68,10 +68,8 @@ def islands(
         ]
         if lines:
             lines[0].set_label("migration")
-        set_value_limits(axes, curves, [])
-        axes.set_xlabel("generation")
-        axes.set_ylabel(label)
-        set_integer_ticks(axes, np.arange(length))
+        set_value_limits(axes, curves)
+        set_up_generations(axes, np.arange(length), label)
         drawing.add_legend([*handles, *lines[:1]], grid.columns)
     return drawing.figure
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from neat.evolution.history import History
 from neat.plot.canvas import canvas
-from neat.plot.curves import clip, set_integer_ticks, set_value_limits
+from neat.plot.curves import clip, set_up_generations, set_value_limits
 from neat.plot.style import BLUE, GREY, INK, ORANGE, PALE_BLUE, check_kind
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def fitness(history: History, path: str | Path | None = None, *, ax: Axes | None
             )
         ]
         set_value_limits(axes, [best, ever, median], [mean, mean - std, mean + std])
-        axes.set_xlabel("generation")
-        axes.set_ylabel("fitness")
-        set_integer_ticks(axes, x)
+        set_up_generations(axes, x, "fitness")
         mean_line, median_line, ever_line, best_line = lines
         drawing.add_legend([ever_line, best_line, mean_line, deviation, median_line])
     return drawing.figure
@@ -114,10 +112,8 @@ def species(history: History, path: str | Path | None = None, *, ax: Axes | None
         _label_areas(axes, x, bottom, top, ids, colours)
         axes.set_xlim(x[0], max(x[-1], x[0] + 1))
         axes.set_ylim(0, top[-1].max())
-        axes.set_xlabel("generation")
-        axes.set_ylabel("genomes, by species")
         axes.set_title(f"species: {alive} alive at the end, {total} in all", fontsize=8, loc="right")
-        set_integer_ticks(axes, x)
+        set_up_generations(axes, x, "genomes, by species")
     return drawing.figure
 
 

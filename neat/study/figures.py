@@ -42,9 +42,9 @@ def solved(
     """
     labels = [f"{arm} ({sum(each.solved)} of {len(each.solved)})" for arm, each in outcomes.items()]
     grid = legend_grid(labels)
-    left, _, below, above = grid.room["margins"]
+    left, _, below, above = grid.margins
     margins = left, 0.28, below, above  # the last tick's label is wide
-    with canvas(path, ax, grid.room["size"], margins) as drawing:
+    with canvas(path, ax, grid.size, margins) as drawing:
         axes, handles = drawing.axes, []
         for number, (each, label) in enumerate(zip(outcomes.values(), labels, strict=True)):
             x, share, low, high = _solved_steps(each)
