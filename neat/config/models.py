@@ -9,19 +9,21 @@ from pydantic import FailFast, Field, create_model, model_validator
 
 from neat.config.choices import Distribution, EqualFitness, Measure, Normalisation, Structural
 from neat.config.neat_python_names import OTHER_NAMES
+from neat.genome.gene_arrays import MOST_INPUTS
 from neat.genome.plain_data import ActivationName, AggregationName, known_activation, known_aggregation
 from neat.genome.schema import NUMBERS
 from neat.support.messages import quote
 from neat.support.validation import NOT_TEXT, Model
 
+GREATEST = 3.4e38  # slightly below the maximum of float32, in which kernels store numbers
+
 Rate = Annotated[float, Field(ge=0, le=1), NOT_TEXT]
-# Kernels store numbers as float32, whose maximum is slightly above 3.4e38.
-Number = Annotated[float, Field(ge=-3.4e38, le=3.4e38), NOT_TEXT]
-NonNegative = Annotated[float, Field(ge=0, le=3.4e38), NOT_TEXT]
-Positive = Annotated[float, Field(gt=0, le=3.4e38), NOT_TEXT]
+Number = Annotated[float, Field(ge=-GREATEST, le=GREATEST), NOT_TEXT]
+NonNegative = Annotated[float, Field(ge=0, le=GREATEST), NOT_TEXT]
+Positive = Annotated[float, Field(gt=0, le=GREATEST), NOT_TEXT]
 Count = Annotated[int, Field(ge=0, lt=2**31), NOT_TEXT]
 OneOrMore = Annotated[int, Field(ge=1, lt=2**31), NOT_TEXT]
-Size = Annotated[int, Field(ge=1, lt=2**24), NOT_TEXT]  # limited so that a typo does not exhaust memory
+Size = Annotated[int, Field(ge=1, lt=MOST_INPUTS + 1), NOT_TEXT]
 
 DistributionWord = Annotated[Literal["normal", "uniform"], Distribution]
 

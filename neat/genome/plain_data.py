@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, create_model
 
 from neat import activations
-from neat.genome.gene_arrays import DTYPES, GenomeArrays, connection_arrays, node_arrays
+from neat.genome.gene_arrays import DTYPES, MOST_INPUTS, GenomeArrays, connection_arrays, node_arrays
 from neat.genome.rules import GenomeError
 from neat.genome.schema import CONNECTION, NODE, Attribute, Role
 from neat.support.validation import NOT_TEXT, Model, Switch
@@ -46,7 +46,7 @@ def _read_digits(value: Any) -> Any:
 
 
 _Identifier = Annotated[int, Field(ge=0, lt=2**63, strict=True), BeforeValidator(_read_digits)]
-_Size = Annotated[int, Field(ge=1, lt=2**24, strict=True)]  # so that a typing error does not fill the memory
+_Size = Annotated[int, Field(ge=1, lt=MOST_INPUTS + 1, strict=True)]
 _Generation = Annotated[int, Field(ge=-(2**31), lt=2**31, strict=True)]
 _Number = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
 

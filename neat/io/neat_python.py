@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neat.config.config import Config, merge
+from neat.config.models import GREATEST
 from neat.genome.from_neat_python import activation_name, convert, convert_json
 from neat.genome.genome import Genome
 from neat.genome.plain_data import known_aggregation
@@ -39,7 +40,6 @@ _CONNECTIVITY = (
     "full", "full_direct", "full_nodirect", "partial", "partial_direct", "partial_nodirect",
 )  # fmt: skip
 _NEVER = 2**31 - 1
-_GREATEST = 3.4e38  # slightly below the largest float32
 
 
 class Imported(NamedTuple):
@@ -243,7 +243,7 @@ def _initial_value(section: Section, name: str) -> dict[str, Any]:
 
 def _within_float32(number: float) -> float:
     """Clip a bound such as infinity to the range of float32."""
-    return min(max(number, -_GREATEST), _GREATEST)
+    return min(max(number, -GREATEST), GREATEST)
 
 
 def _rate(section: Section, key: str, default: float | None = None) -> float:
