@@ -23,7 +23,7 @@ from neat.population import Population
 from neat.processes.worker_processes import WorkerProcesses, check_importable, share_threads
 from neat.reporting.islands import IslandsReporter, check_reporters
 from neat.state.arrays import from_arrays, to_arrays
-from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from neat.support.archive import CheckpointError, join_groups, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
@@ -230,11 +230,8 @@ class Islands:
 
     def _to_arrays(self) -> Arrays:
         head = {"round": self.round, **self._migration()}
-        return {name: np.array(value) for name, value in head.items()} | {
-            f"island{k}.{name}": array
-            for k, population in enumerate(self.populations)
-            for name, array in to_arrays(population).items()
-        }
+        groups = {f"island{k}": to_arrays(population) for k, population in enumerate(self.populations)}
+        return {**{name: np.array(value) for name, value in head.items()}, **join_groups(groups)}
 
     def _restore(self, arrays: Arrays, path: str | Path) -> None:
         """Set the state from a checkpoint's arrays, all of which are checked."""

@@ -23,7 +23,7 @@ from neat.genome import buffers, schema
 from neat.genome.gene_arrays import Description, copy_genome_at, join_arrays
 from neat.genome.genome import Genome, GenomeArrays, Genomes
 from neat.kernels.hash_table import empty_table, with_room
-from neat.support.archive import select_group
+from neat.support.archive import join_groups, select_group
 from neat.support.files import csv_text, write_atomically
 from neat.support.messages import quote
 
@@ -184,7 +184,6 @@ class Lineage:
 
     def tables(self) -> dict[str, np.ndarray]:
         """Return the arrays as they are, by name; those of the champions' genomes begin with "genomes."."""
-        genes = {f"genomes.{name}": array for name, array in self._join_genomes()._asdict().items()}
         return {
             **self.living._asdict(),
             "births": self._births.join(),
@@ -192,7 +191,7 @@ class Lineage:
             "species": self.species,
             "champions": self.champions,
             "best": np.array(self._best, CHAMPION),
-            **genes,
+            **join_groups({"genomes": self._join_genomes()._asdict()}),
         }
 
     @classmethod

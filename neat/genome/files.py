@@ -13,7 +13,7 @@ from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggreg
 from neat.genome.checked_genes import CheckedGenes
 from neat.genome.gene_arrays import DTYPES, NUMBERS, Bounds, Description, GenomeArrays
 from neat.genome.rules import GenomeError
-from neat.support.archive import Expected, check_arrays, read_arrays, select_group, write_arrays
+from neat.support.archive import Expected, check_arrays, join_groups, read_arrays, select_group, write_arrays
 from neat.support.files import write_atomically
 from neat.support.messages import restate_errors, shorten
 from neat.support.text_files import read_text, shorten_path
@@ -69,7 +69,7 @@ def write_batch(path: str | Path, genomes: CheckedGenes) -> None:
         "generation": np.array(genomes.generation, np.int64),
         "seed": np.array(genomes.seed, np.int64),
         "bounds": np.array(genomes.bounds, np.float32),
-        **{f"{_GROUP}.{name}": array for name, array in genomes.arrays._asdict().items()},
+        **join_groups({_GROUP: genomes.arrays._asdict()}),
     }
     write_arrays(path, arrays)
 

@@ -25,7 +25,7 @@ from neat.state.checkpoint_rules import (
     kept_genomes,
 )
 from neat.state.run_state import RunState
-from neat.support.archive import check_arrays, select_group
+from neat.support.archive import check_arrays, join_groups, select_group
 from neat.support.messages import restate_errors, shorten
 
 FORMAT = 4
@@ -37,7 +37,20 @@ def to_arrays(state: RunState) -> dict[str, np.ndarray]:
     """Return the whole state as named arrays, some of which share its memory."""
     species = state.species._asdict()
     representative = species.pop("representative")
-    arrays = {
+    groups = {
+        "genomes": state.genomes.arrays._asdict(),
+        "species": species,
+        "representative": representative._asdict(),
+        "innovations": state.innovations.state(),
+        "evaluator": state.evaluator_state,
+    }
+    if state.lineage is not None:
+        groups["lineage"] = state.lineage.state()
+    kept = {
+        name: {**genome.genomes.arrays._asdict(), "generation": np.array(genome.genomes.generation)}
+        for name, genome in kept_genomes(state).items()
+    }
+    return {
         "format": np.array(FORMAT),
         **function_names(),
         "config": np.frombuffer(state.config.to_toml().encode(), np.uint8),
@@ -48,19 +61,10 @@ def to_arrays(state: RunState) -> dict[str, np.ndarray]:
         "birth": state.birth,
         "history.generations": state.history.generations,
         "history.species": state.history.species,
-        **_add_prefix("genomes", state.genomes.arrays._asdict()),
-        **_add_prefix("species", species),
-        **_add_prefix("representative", representative._asdict()),
-        **_add_prefix("innovations", state.innovations.state()),
-        **_add_prefix("evaluator", state.evaluator_state),
+        **join_groups(groups),
+        "candidates": np.array(state.candidates.fitness, np.float64),
+        **join_groups(kept),
     }
-    if state.lineage is not None:
-        arrays.update(_add_prefix("lineage", state.lineage.state()))
-    arrays["candidates"] = np.array(state.candidates.fitness, np.float64)
-    for name, genome in kept_genomes(state).items():
-        arrays.update(_add_prefix(name, genome.genomes.arrays._asdict()))
-        arrays[f"{name}.generation"] = np.array(genome.genomes.generation)
-    return arrays
 
 
 def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) -> _State:
@@ -105,10 +109,6 @@ def from_arrays(arrays: dict[str, np.ndarray], new: Callable[[Config], _State]) 
     if not config.reproduction.keep_best:
         state.kept = -1  # earlier versions wrote where the best genome was in its own generation
     return state
-
-
-def _add_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 
 def _pack_numbers(state: RunState) -> np.ndarray:

@@ -132,6 +132,11 @@ def _parse_npy(data: memoryview) -> np.ndarray:
     return array
 
 
+def join_groups(groups: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the arrays of groups, whose names then begin with their group's and a dot (see `select_group`)."""
+    return {f"{group}.{name}": array for group, arrays in groups.items() for name, array in arrays.items()}
+
+
 def select_group(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the arrays whose names begin with `prefix` and a dot, by the rest of their names."""
     return {name.removeprefix(f"{prefix}."): a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
