@@ -183,7 +183,12 @@ class Population(GenerationStep):
             self._warn_nothing_to_run(stopped_by, ending)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock_if_given(file))
-            self._start_reporters(reporters, ending.count_generations(self.config.population_size), stack)
+            generations = ending.count_generations(self.config.population_size)
+            for reporter in reporters:
+                close = getattr(reporter, "close", None)
+                if callable(close):
+                    stack.callback(close)
+                reporter.start(self, generations)
             if self.evaluator_state and isinstance(evaluator, Restorable):
                 evaluator.restore(self.evaluator_state)
             while stopped_by is None:
@@ -200,16 +205,6 @@ class Population(GenerationStep):
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
-
-    def _start_reporters(
-        self, reporters: Sequence[ReporterLike], generations: int, stack: contextlib.ExitStack
-    ) -> None:
-        """Start reporters, and make `stack` close them."""
-        for reporter in reporters:
-            close = getattr(reporter, "close", None)
-            if callable(close):
-                stack.callback(close)
-            reporter.start(self, generations)
 
     def _run_generation(self, evaluator: Evaluator) -> tuple[Genomes, np.ndarray, dict[str, float]]:
         """Evaluate and reproduce; return the genomes as they were scored, their fitness, and seconds by activity."""

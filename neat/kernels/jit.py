@@ -178,7 +178,7 @@ def specialise(
         allocates: Whether the copy makes arrays (see `kernel`).
         **options: numba's options.
     """
-    return _compile_kernel(_clone(template, bind), f"{template.__qualname__}-{name}", allocates, options)
+    return _compile_kernel(bound(template, **bind), f"{template.__qualname__}-{name}", allocates, options)
 
 
 def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
@@ -186,18 +186,22 @@ def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **opt
 
     Its name contains a hash of all that it reaches and of `options`, which are whatever else its build depends on.
     """
-    clone = _clone(template, bind)
-    _set_name(clone, f"{template.__qualname__}-{name}", options)
-    return clone
+    copy = bound(template, **bind)
+    _set_name(copy, f"{template.__qualname__}-{name}", options)
+    return copy
 
 
-def bound(template: Callable[..., Any], **values: Any) -> Any:
+def bound(template: Any, /, **values: Any) -> Any:
     """Return a plain copy of a function, plain or jitted, in which these global names have these values.
 
     Decorate the copy with `inner_function`, so that kernels can call it; their fingerprints cover it. numba's cache
     finds the build of a kernel that calls such a copy in a new process, but not of one that calls a closure.
     """
-    return _clone(template, values)
+    template = getattr(template, "py_func", template)
+    names = {**template.__globals__, **values}
+    copy = types.FunctionType(template.__code__, names, template.__name__, template.__defaults__)
+    copy.__module__, copy.__annotations__ = template.__module__, template.__annotations__
+    return copy
 
 
 def dispatcher_of(kernel: Any) -> Any:
@@ -327,15 +331,6 @@ def prune(python_function: Any, folder: Path) -> None:
         if not rest.startswith(tag) and rest[16:17] == "-":
             with contextlib.suppress(OSError):  # the folder may be read-only, or another user's
                 file.unlink()
-
-
-def _clone(template: Any, bind: dict[str, Any]) -> Any:
-    template = getattr(template, "py_func", template)
-    clone = types.FunctionType(
-        template.__code__, {**template.__globals__, **bind}, template.__name__, template.__defaults__
-    )
-    clone.__module__, clone.__annotations__ = template.__module__, template.__annotations__
-    return clone
 
 
 def _set_name(python_function: Any, name: str, options: dict[str, Any]) -> None:

@@ -36,6 +36,18 @@ class _Labels(NamedTuple):
     bias: dict[int, str]
     """Biases of all nodes but inputs; empty unless they are shown."""
 
+    @classmethod
+    def of(cls, genome: Genome, input_names: Any, output_names: Any, biases: bool = False) -> _Labels:
+        """Return what is written at the nodes of a genome."""
+        nodes = genome.nodes
+        functions = {
+            node["id"]: node["activation"]
+            + ("" if node["aggregation"] == "sum" else f", {node['aggregation']}")
+            for node in nodes
+        }
+        shown = {node["id"]: f"bias {node['bias']:.2g}".replace("-", "−") for node in nodes} if biases else {}
+        return cls(_name_ends(genome, input_names, output_names), functions, shown)
+
     @property
     def functions(self) -> list[str]:
         """The distinct functions."""
@@ -104,8 +116,8 @@ def topology(
     """
     check_kind("genome", genome, Genome)
     check_place(path, ax)
-    labels = _Labels(_name_ends(genome, input_names, output_names), *_describe_nodes(genome, biases))
-    return draw_network(genome, Scene(genome, labels), path=path, ax=ax)
+    scene = Scene(genome, _Labels.of(genome, input_names, output_names, biases))
+    return draw_network(genome, scene, path=path, ax=ax)
 
 
 class Scene(NamedTuple):
@@ -121,8 +133,7 @@ class Scene(NamedTuple):
     @classmethod
     def of(cls, whole: Genome, input_names: Any, output_names: Any) -> Scene:
         """Return a scene with a caption."""
-        labels = _Labels(_name_ends(whole, input_names, output_names), *_describe_nodes(whole, False))
-        return cls(whole, labels, 0.25)
+        return cls(whole, _Labels.of(whole, input_names, output_names), 0.25)
 
 
 def draw_network(
@@ -204,17 +215,6 @@ def _name_ends(genome: Genome, input_names: Any, output_names: Any) -> dict[int,
         outputs = check_names("output_names", output_names, genome.num_outputs, "outputs")
     names = [*inputs, *(["bias"] if genome.bias_input else []), *outputs]
     return dict(zip([*genome.input_ids, *genome.output_ids], map(show_name, names), strict=True))
-
-
-def _describe_nodes(genome: Genome, biases: bool) -> tuple[dict[int, str], dict[int, str]]:
-    """Return the functions and the biases of nodes as text, by id."""
-    nodes = genome.nodes
-    functions = {
-        node["id"]: node["activation"] + ("" if node["aggregation"] == "sum" else f", {node['aggregation']}")
-        for node in nodes
-    }
-    shown = {node["id"]: f"bias {node['bias']:.2g}".replace("-", "−") for node in nodes} if biases else {}
-    return functions, shown
 
 
 def _margin(labels: _Labels, ids: list[int], radius: float) -> float:

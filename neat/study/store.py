@@ -81,18 +81,20 @@ class Store:
         names = list(dict.fromkeys(name for record in self.records(keys) for name in record.row))
         columns = list(dict.fromkeys(name for record in self.records(keys) for name in record.curves))
         runs, times, curves, champions = (io.StringIO() for _ in range(4))
-        tables = [csv.writer(file, lineterminator="\n") for file in (runs, times, curves)]
-        tables[0].writerow([*Key._fields, *names])
-        tables[1].writerow([*Key._fields, "seconds"])
-        tables[2].writerow([*Key._fields, "generation", *columns])
+        write_run, write_time, write_generation = (
+            csv.writer(file, lineterminator="\n").writerow for file in (runs, times, curves)
+        )
+        write_run([*Key._fields, *names])
+        write_time([*Key._fields, "seconds"])
+        write_generation([*Key._fields, "generation", *columns])
         for record in self.records(keys):
-            tables[0].writerow([*record.key, *(_cell(record.row.get(name)) for name in names)])
-            tables[1].writerow([*record.key, f"{record.seconds:.3f}"])
+            write_run([*record.key, *(_cell(record.row.get(name)) for name in names)])
+            write_time([*record.key, f"{record.seconds:.3f}"])
             for generation in range(len(record.curves["mean"])):
                 values = (
                     record.curves[name][generation] if name in record.curves else None for name in columns
                 )
-                tables[2].writerow([*record.key, generation, *map(_cell, values)])
+                write_generation([*record.key, generation, *map(_cell, values)])
             named = {**record.key._asdict(), "genome": record.champion}
             champions.write(json.dumps(named, separators=(",", ":"), ensure_ascii=False) + "\n")
         write_atomically(self.folder / "times.csv", times.getvalue())
