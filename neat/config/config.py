@@ -32,6 +32,7 @@ from neat.support.messages import quote, restate_errors, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES, read_text, shorten_path
 from neat.support.validation import NOT_TEXT, Model, check_integer
 
+_PRESETS = resources.files("neat.config") / "presets"
 _MOST_DOTS = 100  # in a line of TOML; settings are nested three deep
 
 
@@ -121,15 +122,13 @@ class Config(Settings):
         """Return the settings of a preset as nested dictionaries."""
         if name not in Config.presets():
             raise ValueError(f"preset: must be one of {', '.join(Config.presets())}, got {quote(name)}")
-        return tomllib.loads((resources.files("neat.config") / "presets" / f"{name}.toml").read_text("utf-8"))
+        return tomllib.loads((_PRESETS / f"{name}.toml").read_text("utf-8"))
 
     @staticmethod
     def presets() -> list[str]:
         """Return the names of the presets."""
-        folder = resources.files("neat.config") / "presets"
-        return sorted(
-            file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
-        )
+        names = (file.name for file in _PRESETS.iterdir())
+        return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
     def updated(self, **settings: Unpack[SettingsDict]) -> Config:
         """Return a copy of this config with `settings` merged into its sections."""

@@ -321,12 +321,11 @@ def make_scheme(config: Config) -> GlobalInnovations:
     """Return a new scheme of the config's kind, whose node ids begin after the inputs, outputs and hidden layers."""
     genome = config.genome
     first_node = genome.num_inputs + genome.bias_input + genome.num_outputs + sum(genome.hidden_layers)
-    if config.innovation == "pairing":
-        return (CantorInnovations if config.pairing == "cantor" else PairingInnovations)(first_node)
     schemes = {
         "global": GlobalInnovations,
         "generation": GenerationInnovations,
         "unshared": UnsharedInnovations,
+        "pairing": CantorInnovations if config.pairing == "cantor" else PairingInnovations,
         "hashed": HashedInnovations,
     }
     return schemes[config.innovation](first_node)

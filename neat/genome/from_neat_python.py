@@ -51,8 +51,6 @@ class _Node(Model):
 
 
 class _Connection(Model):
-    """A connection gene."""
-
     source: _Key = Field(alias="from")
     target: _Key = Field(alias="to")
     weight: Any

@@ -133,7 +133,6 @@ class GenerationStep(RunState):
     def _append_history(
         self, ranking: Ranking, best: float, summary: tuple[float, float, float, int], offspring: np.ndarray
     ) -> None:
-        """Add this generation to the history."""
         size = self.config.population_size
         mean, std, median, valid = summary
         arrays = self._genes
