@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from evaluators.models.outputs import Classes, Raw, Values
 from neat.support import validation
 from neat.support.files import write_atomically
 from neat.support.messages import quote, shorten
-from neat.support.text_files import read_text, shorten_path
+from neat.support.text_files import parse_json, read_text, shorten_path
 
 VERSION = 3
 READABLE = (1, 2, 3)  # 1 lacks the encodings of columns, 1 and 2 the digest
@@ -64,7 +64,7 @@ def read(path: str | Path, build: Callable[[Parts], _Result]) -> _Result:
     """
     text = read_text(path, _MOST_BYTES)
     try:
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = parse_json(text)
         if not is_model(content):
             raise ValueError(f"holds no model{_other_content(content)}")
         version = content.get("version")
@@ -94,7 +94,3 @@ def _other_content(content: Any) -> str:
     if isinstance(content, dict) and {"nodes", "connections"} <= content.keys():
         return ", but a genome alone; neat.Genome.from_dict reads it"
     return ""
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")

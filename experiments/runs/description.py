@@ -21,6 +21,7 @@ from experiments.cli.flags import typed_fields
 from experiments.cli.program import program_words
 from experiments.tasks.experiment import Experiment
 from neat.support.messages import quote
+from neat.support.text_files import parse_json
 from neat.support.validation import Model
 
 RUN = "run.json"
@@ -131,7 +132,7 @@ def read(folder: Path, field: str = "resume") -> Description:
     """
     path = folder / RUN
     try:
-        content = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
+        content = parse_json(path.read_text("utf-8"))
         if not isinstance(content, dict):
             raise ValueError("expected an object")
         description = Description(**content)
@@ -275,10 +276,6 @@ def _digest(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def read_versions() -> dict[str, str]:

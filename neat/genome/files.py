@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from neat.genome.rules import GenomeError
 from neat.support.archive import Expected, check_arrays, join_groups, read_arrays, select_group, write_arrays
 from neat.support.files import write_atomically
 from neat.support.messages import restate_errors, shorten
-from neat.support.text_files import read_text, shorten_path
+from neat.support.text_files import parse_json, read_text, shorten_path
 
 FORMAT = 2
 _MOST_BYTES = 2**31  # of a JSON file; a genome of a million connections has a tenth of it
@@ -52,7 +52,7 @@ def read_single(path: str | Path, from_dict: Callable[[Any], _Single]) -> _Singl
     with restate_errors(kind=GenomeError):
         text = read_text(path, _MOST_BYTES)
     try:
-        return from_dict(json.loads(text, parse_constant=_refuse_constant))
+        return from_dict(parse_json(text))
     except RecursionError:
         raise GenomeError(f"{shorten_path(path)}: no genome: it is nested too deeply") from None
     except ValueError as error:
@@ -140,7 +140,3 @@ def _renumber(arrays: dict[str, np.ndarray], kind: str, index: Callable[[str], i
             position[old] = index(names[old])
     for name in columns:
         arrays[name] = position[arrays[name]]
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")

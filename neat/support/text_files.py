@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any, NoReturn
 
 from neat.support.files import as_path
 from neat.support.messages import restate_errors, shorten
@@ -55,6 +57,20 @@ def read_text(path: str | Path, most: int) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{shorten_path(path)}: must be UTF-8 text, byte {error.start} is not") from None
+
+
+def parse_json(text: str) -> Any:
+    """Return the content of JSON, which has no NaN and no infinity, unlike what Python's parser takes.
+
+    Raises:
+        ValueError: The text is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def shorten_path(path: str | Path) -> str:
