@@ -19,7 +19,7 @@ from evaluators.gradient import optim
 from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap
 from neat import Config, Genome, Population
-from neat.config.suggestions import settings_for_data
+from neat.config.data_settings import settings_for_data
 
 SECONDS, SAMPLES, FOLDS, SEEDS = 1.5, 500, 5, range(10)
 VALIDATION = 0.15

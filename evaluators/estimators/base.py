@@ -19,8 +19,7 @@ from evaluators.estimators.polishing import Data, polish
 from evaluators.models.model import Model
 from evaluators.supervised import Supervised, make_adam
 from neat.config.config import Config, merge
-from neat.config.data_settings import check_outputs
-from neat.config.suggestions import settings_for_data
+from neat.config.data_settings import check_outputs, settings_for_data
 from neat.kernels.parallel import Workers
 from neat.population import Population
 from neat.support.messages import quote
