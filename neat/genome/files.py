@@ -61,14 +61,11 @@ def read_single(path: str | Path, from_dict: Callable[[Any], _Single]) -> _Singl
 
 def write_batch(path: str | Path, genomes: CheckedGenes) -> None:
     """Write genomes with the names of the functions that their nodes can have."""
-    head = {name: np.array(value, _HEAD[name][0]) for name, value in genomes.description._asdict().items()}
+    names = (*Description._fields, "generation", "seed", "bounds")
     arrays = {
         "genomes_format": np.array(FORMAT),
         **function_names(),
-        **head,
-        "generation": np.array(genomes.generation, np.int64),
-        "seed": np.array(genomes.seed, np.int64),
-        "bounds": np.array(genomes.bounds, np.float32),
+        **{name: np.array(getattr(genomes, name), _HEAD[name][0]) for name in names},
         **join_groups({_GROUP: genomes.arrays._asdict()}),
     }
     write_arrays(path, arrays)
