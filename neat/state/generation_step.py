@@ -103,12 +103,12 @@ class GenerationStep(RunState):
         arguments = arrays, representative, rule, threshold, species_of
         parallel.over(speciation.assign, len(species_of), *arguments, workers=self.workers)
         founders = speciation.found_species(arrays, len(id_), rule, threshold, species_of)
-        living = speciation.update_species(
+        id_, founded, improved, record = speciation.update_species(
             species_of, id_, founded, improved, record, founders, self.next_species, self.generation
         )
         self.next_species += founders
-        self.species = Species(*living, representative)
-        *ranking, summary = selection.rank(fitness, species_of, len(living[0]))
+        self.species = Species(id_, founded, improved, record, representative)
+        *ranking, summary = selection.rank(fitness, species_of, len(id_))
         return Ranking(*ranking), summary
 
     def _allocate_offspring(self, fitness: np.ndarray, ranking: Ranking) -> np.ndarray:
