@@ -9,10 +9,9 @@ import numpy as np
 from evaluators.gradient.nn.matching import Match
 from evaluators.gradient.nn.module import Module
 from evaluators.gradient.optim.optimiser import Optimiser
-from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from neat.support.archive import as_checkpoint_error, join_groups, read_arrays, select_group, write_arrays
 from neat.support.files import resolve_file
 from neat.support.messages import quote
-from neat.support.text_files import shorten_path
 
 FORMAT = "layers 1"
 
@@ -31,10 +30,10 @@ def save(path: str | Path, model: Module, optimiser: Optimiser | None = None) ->
         ValueError: The optimiser has parameters that are not the model's, or an argument is something else.
     """
     _check_types(model, optimiser)
-    arrays = {"format": np.array(FORMAT), **_prefixed("model", model.state())}
+    arrays = {"format": np.array(FORMAT), **join_groups({"model": model.state()})}
     if optimiser is not None:
         arrays["optimiser"] = np.array(type(optimiser).__name__)
-        arrays |= _prefixed("optimiser", _state_by_name(model, optimiser))
+        arrays |= join_groups({"optimiser": _state_by_name(model, optimiser)})
     write_arrays(resolve_file(path, "path"), arrays)
 
 
@@ -53,14 +52,15 @@ def load(path: str | Path, model: Module, optimiser: Optimiser | None = None) ->
     _check_types(model, optimiser)
     arrays = _read(path)
     before = None if optimiser is None else _state_by_name(model, optimiser)
-    try:
-        if optimiser is not None:
-            _restore_optimiser(model, optimiser, arrays)
-        model.restore(select_group("model", arrays))
-    except ValueError as error:
-        if optimiser is not None and before is not None:
-            _restore_by_name(model, optimiser, before)
-        raise CheckpointError(f"{shorten_path(path)}: {error}") from None
+    with as_checkpoint_error(path):
+        try:
+            if optimiser is not None:
+                _restore_optimiser(model, optimiser, arrays)
+            model.restore(select_group("model", arrays))
+        except ValueError:
+            if optimiser is not None and before is not None:
+                _restore_by_name(model, optimiser, before)
+            raise
 
 
 def load_part(path: str | Path, model: Module) -> Match:
@@ -78,12 +78,9 @@ def load_part(path: str | Path, model: Module) -> Match:
             model is then unchanged.
     """
     _check_types(model, None)
-    try:
-        return model.restore_part(read_state(path))
-    except CheckpointError:
-        raise
-    except ValueError as error:
-        raise CheckpointError(f"{shorten_path(path)}: {error}") from None
+    state = read_state(path)
+    with as_checkpoint_error(path):
+        return model.restore_part(state)
 
 
 def read_state(path: str | Path) -> dict[str, np.ndarray]:
@@ -100,13 +97,10 @@ def _check_types(model: Module, optimiser: Optimiser | None) -> None:
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:
     arrays = read_arrays(path)
-    if "format" not in arrays or arrays["format"].tolist() != FORMAT:
-        raise CheckpointError(f"{shorten_path(path)}: is no file of gradient.save in format {FORMAT!r}")
+    with as_checkpoint_error(path):
+        if "format" not in arrays or arrays["format"].tolist() != FORMAT:
+            raise ValueError(f"is no file of gradient.save in format {FORMAT!r}")
     return arrays
-
-
-def _prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 
 def _state_by_name(model: Module, optimiser: Optimiser) -> dict[str, np.ndarray]:

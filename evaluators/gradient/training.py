@@ -31,10 +31,9 @@ from evaluators.gradient.scores import Score, compute_score, try_score
 from evaluators.gradient.tensor.device_arrays import arrays_on, namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from evaluators.gradient.tensor.user_lines import warnings_at_user_lines
-from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from neat.support.archive import as_checkpoint_error, join_groups, read_arrays, select_group, write_arrays
 from neat.support.files import lock_if_given, resolve_file
 from neat.support.messages import quote, shorten
-from neat.support.text_files import shorten_path
 
 FORMAT = 4
 _BATCHES = Batches()
@@ -110,8 +109,7 @@ def fit(
         validation = _load_held_out("validation", validation, model, (loss, score), like)
         test = _load_held_out("test", test, model, (loss, score), like)
         training = _Training(model, (loss, score), optimiser, batches, clip_norm, data, validation)
-        if checkpoint is not None and resume and checkpoint.exists():
-            training.restore(checkpoint)
+        restore_if_asked(checkpoint, resume, training.restore)
         training.train(epochs, patience, reporters, checkpoint)
         model.eval()
         tested = training.measure("test", test) if test else (math.nan, math.nan)
@@ -161,6 +159,20 @@ def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> Path | None
     if resume:
         raise ValueError("resume: needs a checkpoint, got none")
     return None
+
+
+def restore_if_asked(
+    checkpoint: Path | None, resume: bool, restore: Callable[[dict[str, np.ndarray]], None]
+) -> None:
+    """Call `restore` with the arrays of the checkpoint, if training resumes and there is the file.
+
+    Raises:
+        CheckpointError: The file is damaged, or `restore` refuses its arrays.
+    """
+    if checkpoint is not None and resume and checkpoint.exists():
+        arrays = read_arrays(checkpoint)
+        with as_checkpoint_error(checkpoint):
+            restore(arrays)
 
 
 def _load_held_out(
@@ -310,15 +322,15 @@ class _Training:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the remaining training depends on, as numpy arrays."""
-        parts = {"model": self._model.state(), "optimiser": self._optimiser.state(), "best": self._best}
-        named = {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
         return {
             "format": np.array(FORMAT),
             "settings": self._settings(),
             "data": np.array(self._digest),
             "optimiser": np.array(type(self._optimiser).__name__),
             "history": self.history,
-            **named,
+            **join_groups(
+                {"model": self._model.state(), "optimiser": self._optimiser.state(), "best": self._best}
+            ),
         }
 
     @functools.cached_property
@@ -333,38 +345,28 @@ class _Training:
         validated = len(self._validation[0]) if self._validation else 0
         return np.array([self._batches.seed, self._batches.size, len(self._data[0]), validated], np.uint64)
 
-    def restore(self, path: str | Path) -> None:
-        """Set the state from a checkpoint; CheckpointError if it is damaged, or belongs to other training."""
-        arrays = read_arrays(path)
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Set the state that `state` returned; ValueError if it belongs to other training."""
         known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
         if not {*known, "optimiser"} <= arrays.keys() or arrays["format"].tolist() != FORMAT:
-            raise CheckpointError(f"{shorten_path(path)}: is no checkpoint of training in format {FORMAT}")
+            raise ValueError(f"is no checkpoint of training in format {FORMAT}")
+        check_state({name: arrays[name] for name in known}, known)
         history, best = arrays.get("history", np.empty(0)), select_group("best", arrays)
-        try:
-            check_state({name: arrays[name] for name in known}, known)
-            if history.dtype != EPOCH or history.ndim != 1:
-                raise ValueError(
-                    f"state: history: expected rows, got {shorten(str(history.dtype))} of {history.shape}"
-                )
-        except ValueError as error:
-            raise CheckpointError(f"{shorten_path(path)}: {error}") from None
+        if history.dtype != EPOCH or history.ndim != 1:
+            got = f"{shorten(str(history.dtype))} of {history.shape}"
+            raise ValueError(f"state: history: expected rows, got {got}")
         names = "seed", "batch size", "samples", "samples for validation"
         for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
             if mine != theirs:
-                raise CheckpointError(
-                    f"{shorten_path(path)}: is of training with {name} {theirs}, not {mine}"
-                )
+                raise ValueError(f"is of training with {name} {theirs}, not {mine}")
         if str(arrays["data"]) != self._digest:
-            raise CheckpointError(f"{shorten_path(path)}: is of training with other samples")
+            raise ValueError("is of training with other samples")
         mine, theirs = type(self._optimiser).__name__, shorten(str(arrays["optimiser"]))
         if mine != theirs:
-            raise CheckpointError(f"{shorten_path(path)}: is of training with {theirs}, not {mine}")
-        try:
-            self._optimiser.restore(select_group("optimiser", arrays))
-            if best:
-                self._model.restore(best)  # checks `best`; the next line overwrites the values
-            self._model.restore(select_group("model", arrays))
-        except ValueError as error:
-            raise CheckpointError(f"{shorten_path(path)}: {error}") from None
+            raise ValueError(f"is of training with {theirs}, not {mine}")
+        self._optimiser.restore(select_group("optimiser", arrays))
+        if best:
+            self._model.restore(best)  # checks `best`; the next line overwrites the values
+        self._model.restore(select_group("model", arrays))
         self._best = best
         self.history = history

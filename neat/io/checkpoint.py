@@ -6,9 +6,8 @@ from pathlib import Path
 
 from neat.population import Population
 from neat.state.arrays import from_arrays, to_arrays
-from neat.support.archive import CheckpointError, read_arrays, write_arrays
-from neat.support.messages import restate_errors
-from neat.support.text_files import shorten_path
+from neat.support.archive import CheckpointError as CheckpointError
+from neat.support.archive import as_checkpoint_error, read_arrays, write_arrays
 
 
 def save(population: Population, path: str | Path) -> None:
@@ -33,5 +32,5 @@ def load(path: str | Path) -> Population:
             produce; the message names the file and the array.
     """
     arrays = read_arrays(path)
-    with restate_errors(f"{shorten_path(path)}: ", CheckpointError, 500):
+    with as_checkpoint_error(path):
         return from_arrays(arrays, Population._without_genomes)

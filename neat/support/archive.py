@@ -6,6 +6,7 @@ SHA-256 digest of all bytes before it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import math
@@ -130,6 +131,11 @@ def _parse_npy(data: memoryview) -> np.ndarray:
     if dtype.kind == "U" and np.frombuffer(data, np.uint32).max(initial=0) > sys.maxunicode:
         raise ValueError("has text that is not Unicode")
     return array
+
+
+def as_checkpoint_error(path: str | Path) -> contextlib.AbstractContextManager[None]:
+    """Return a context that raises its ValueErrors as CheckpointErrors that name the file."""
+    return restate_errors(f"{shorten_path(path)}: ", CheckpointError, 500)
 
 
 def join_groups(groups: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

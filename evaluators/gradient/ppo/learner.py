@@ -31,11 +31,10 @@ from evaluators.gradient.ppo.settings import Settings, settings_for
 from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.tensor.device_arrays import arrays_on, to_host
 from evaluators.gradient.tensor.tensor import constant, no_grad
-from evaluators.gradient.training import check_checkpoint
-from neat.support.archive import CheckpointError, read_arrays, select_group, write_arrays
+from evaluators.gradient.training import check_checkpoint, restore_if_asked
+from neat.support.archive import join_groups, select_group, write_arrays
 from neat.support.files import lock_if_given
 from neat.support.messages import shorten
-from neat.support.text_files import shorten_path
 
 UPDATE = np.dtype(
     [
@@ -102,13 +101,7 @@ def train(
     learner = Learner(environment, settings, seed, device)
     check_count("checkpoint_every", checkpoint_every)
     checkpoint = check_checkpoint(checkpoint, resume)
-    if checkpoint is not None and resume and checkpoint.exists():
-        try:
-            learner.restore(read_arrays(checkpoint))
-        except CheckpointError:
-            raise
-        except ValueError as error:
-            raise CheckpointError(f"{shorten_path(checkpoint)}: {error}") from None
+    restore_if_asked(checkpoint, resume, learner.restore)
     with lock_if_given(checkpoint), reporting(reporters, lambda: learner.history, learner.updates):
         while len(learner.history) < learner.updates:
             learner.update()
@@ -215,21 +208,21 @@ class Learner:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the remaining training depends on, as numpy arrays."""
-        parts: dict[str, dict[str, np.ndarray]] = {
-            "policy": self.policy.state(),
-            "optimiser": self._optimiser.state(),
-            "slots": {name: array.copy() for name, array in self._slots._asdict().items()},
-            "returned": self._returned.state(),
-            "observed": self._observed.state() if self._observed is not None else {},
-        }
-        named = {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
         described = f"{self.environment!r}, seed {self.seed}, {self.settings!r}"
         return {
             "training": np.array(described),
             "history": self.history,
             "discounted": self._discounted,
             "permutations": np.array(self._permutations),
-            **named,
+            **join_groups(
+                {
+                    "policy": self.policy.state(),
+                    "optimiser": self._optimiser.state(),
+                    "slots": {name: array.copy() for name, array in self._slots._asdict().items()},
+                    "returned": self._returned.state(),
+                    "observed": self._observed.state() if self._observed is not None else {},
+                }
+            ),
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
@@ -246,16 +239,13 @@ class Learner:
                 f"state: history: expected at most {self.updates} rows, "
                 f"got {shorten(str(history.dtype))} of {history.shape}"
             )
-        of = {
-            part: select_group(part, arrays)
-            for part in ("policy", "optimiser", "slots", "returned", "observed")
-        }
-        self.policy.restore(of["policy"])
-        self._optimiser.restore(of["optimiser"])
-        self._slots = Slots(**{name: array.copy() for name, array in of["slots"].items()})
-        self._returned.restore(of["returned"])
+        self.policy.restore(select_group("policy", arrays))
+        self._optimiser.restore(select_group("optimiser", arrays))
+        slots = select_group("slots", arrays)
+        self._slots = Slots(**{name: array.copy() for name, array in slots.items()})
+        self._returned.restore(select_group("returned", arrays))
         if self._observed is not None:
-            self._observed.restore(of["observed"])
+            self._observed.restore(select_group("observed", arrays))
         self.history, self._discounted = arrays["history"], arrays["discounted"]
         self._permutations = int(arrays["permutations"])
 
