@@ -14,7 +14,7 @@ from evaluators.class_targets import one_hot
 from evaluators.gradient.batches import Augmentation, Batch
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.draws import Key
-from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace
+from evaluators.gradient.tensor.device_arrays import along_samples, arrays_holding, namespace
 from evaluators.gradient.tensor.operations.indexing import check_index
 from neat.support.messages import quote
 
@@ -32,11 +32,11 @@ def flip(axis: int = -1) -> Augmentation:
         raise ValueError(f"flip: axis: expected an integer other than 0, got {quote(axis)}")
 
     def augment(batch: Batch, key: Key) -> Batch:
-        x = batch.inputs
+        x, xp = batch.inputs, namespace(batch.inputs)
         if not -x.ndim < axis < x.ndim:
             raise ValueError(f"flip: axis: {axis} is no axis of a sample in inputs of shape {x.shape}")
         chosen = _on_device(key.uniform(len(x)) < 0.5, x)
-        return batch._replace(inputs=namespace(x).where(_along(chosen, x), namespace(x).flip(x, axis), x))
+        return batch._replace(inputs=xp.where(along_samples(chosen, x), xp.flip(x, axis), x))
 
     return augment
 
@@ -120,17 +120,12 @@ def mixup(alpha: float = 0.2, classes: int | None = None) -> Augmentation:
 
 
 def _mix(first: Any, second: Any, share: Any) -> Any:
-    share = _along(share, first)
+    share = along_samples(share, first)
     return share * first + (1 - share) * second
 
 
 def _on_device(array: np.ndarray, like: Any) -> Any:
     return arrays_holding(like).to_device(array)
-
-
-def _along(vector: Any, like: Any) -> Any:
-    """Return a vector with a number for each sample, in the dimensions of `like`."""
-    return vector.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def _check_images(name: str, images: Any) -> None:

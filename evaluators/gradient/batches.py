@@ -25,6 +25,7 @@ from evaluators.gradient.tensor.device_arrays import (
     to_floats,
     to_host,
     to_numbers,
+    to_weights,
 )
 from evaluators.gradient.tensor.tensor import Tensor, constant, no_grad
 from neat.support.messages import quote
@@ -120,8 +121,7 @@ class Batches:
                 )
         inputs = to_floats("augment: inputs", batch.inputs, dtype, arrays)
         targets = to_numbers("augment: targets", batch.targets, arrays)
-        if targets.dtype.kind == "f":
-            check_finite("augment: targets", targets)
+        check_finite("augment: targets", targets)
         weight = batch.weight
         if weight is not None:
             weight = to_floats("augment: weight", weight, dtype, arrays)
@@ -146,8 +146,7 @@ def load_samples(name: str, data: Data, like: Tensor) -> Data:
     arrays = arrays_on(like.device)
     inputs = to_floats(f"{name}: inputs", data[0], like.dtype, arrays)
     targets = arrays.xp.array(to_numbers(f"{name}: targets", data[1], arrays))  # a copy
-    if targets.dtype.kind == "f":
-        check_finite(f"{name}: targets", targets)
+    check_finite(f"{name}: targets", targets)
     if inputs.ndim < 2 or not inputs.size:
         raise ValueError(f"{name}: inputs: expected shape (samples, …) with at least one, got {inputs.shape}")
     if targets.shape[:1] != inputs.shape[:1]:
@@ -159,14 +158,12 @@ def load_samples(name: str, data: Data, like: Tensor) -> Data:
 
 def _takes_two(function: Any) -> bool:
     """Whether something can be called with two arguments; `augmentation.shift` without its argument cannot."""
-    if not callable(function):
-        return False
     try:
         inspect.signature(function).bind(None, None)
-    except TypeError:
+    except TypeError:  # also for what cannot be called at all
         return False
     except ValueError:  # some functions in C have no signature
-        return True
+        pass
     return True
 
 
@@ -213,7 +210,7 @@ def _weights(batches: Batches, targets: Any, like: Any) -> Any:
         return None
     weight = np.ones(len(targets))
     if batches.sample_weight is not None:
-        weight = _check_weights("sample_weight", batches.sample_weight, (len(targets),))
+        weight = _as_weights("sample_weight", batches.sample_weight, (len(targets),))
     if batches.class_weight is not None:
         weight = weight * _weights_of_classes(batches.class_weight, to_host(targets))
     if not weight.any():
@@ -221,15 +218,9 @@ def _weights(batches: Batches, targets: Any, like: Any) -> Any:
     return arrays_holding(like).to_device((weight / weight.mean()).astype(like.dtype))
 
 
-def _check_weights(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _as_weights(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     host = to_host(value) if hasattr(value, "__cuda_array_interface__") else value
-    weight = to_numbers(name, host, HOST).astype(np.float64)
-    if weight.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, got {weight.shape}")
-    check_finite(name, weight)
-    if weight.min() < 0 or not weight.any():
-        raise ValueError(f"{name}: expected numbers of at least 0, not all 0, got {weight.min()}")
-    return weight
+    return to_weights(name, host, shape, np.float64, HOST)
 
 
 def _weights_of_classes(class_weight: Any, targets: np.ndarray) -> np.ndarray:
@@ -248,7 +239,7 @@ def _weights_of_classes(class_weight: Any, targets: np.ndarray) -> np.ndarray:
         class_weight = numbers
     elif np.ndim(class_weight) == 1 and len(class_weight) > classes:  # the last classes have no sample
         share = np.pad(share, ((0, 0), (0, len(class_weight) - classes)))
-    return share @ _check_weights("class_weight", class_weight, share.shape[1:])
+    return share @ _as_weights("class_weight", class_weight, share.shape[1:])
 
 
 def _class_shares(targets: np.ndarray) -> np.ndarray:

@@ -14,11 +14,12 @@ from evaluators.class_targets import check_probabilities, one_hot
 from evaluators.gradient.checks import check_non_negative, check_positive
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.device_arrays import (
+    along_samples,
     arrays_holding,
-    check_finite,
     namespace,
     to_floats,
     to_numbers,
+    to_weights,
 )
 from evaluators.gradient.tensor.operations.indexing import check_index
 from evaluators.gradient.tensor.tensor import Tensor, record
@@ -65,7 +66,7 @@ def _error_loss(
     weight = _sample_weights(name, sample_weights, z)
     if weight is None:
         return record(name, value.mean(), (outputs,), lambda g: (slope * (g / z.size),))
-    weight = weight.reshape(-1, *(1,) * (z.ndim - 1))
+    weight = along_samples(weight, z)
     total = weight.sum() * (z.size // len(z))
     return record(
         name, (weight * value).sum() / total, (outputs,), lambda g: (slope * (weight * (g / total)),)
@@ -146,7 +147,7 @@ def binary_cross_entropy(
         positive, negative = t * both[1], negative * both[0]
     weight = _sample_weights(name, sample_weights, z)
     if weight is not None:
-        weight = weight.reshape(-1, *(1,) * (z.ndim - 1))
+        weight = along_samples(weight, z)
         positive, negative = positive * weight, negative * weight
     total = z.size if weight is None and class_weights is None else (positive + negative).sum()
     value, slope = _on_arrays(BINARY_CROSS_ENTROPY, z)
@@ -174,10 +175,7 @@ def _penalty(
     sizes = [size(parameter) for parameter in parameters]
     if not sizes:
         raise ValueError(f"{name}: expected at least one parameter, got none")
-    total = sizes[0]
-    for one in sizes[1:]:
-        total = total + one
-    return total * strength
+    return sum(sizes[1:], sizes[0]) * strength
 
 
 def _on_arrays(definition: Definition, z: Any) -> list[Callable[..., Any]]:
@@ -225,12 +223,4 @@ def _sample_weights(name: str, weights: Any, like: Any, shape: tuple[int, ...] |
 
 
 def _weights(name: str, which: str, weights: Any, like: Any, shape: tuple[int, ...]) -> Any:
-    array = to_numbers(f"{name}: {which}", weights, arrays_holding(like)).astype(like.dtype)  # a copy
-    if array.shape != shape:
-        raise ValueError(f"{name}: {which}: expected shape {shape}, got {array.shape}")
-    check_finite(f"{name}: {which}", array)
-    if float(array.min()) < 0 or float(array.max()) == 0:
-        raise ValueError(
-            f"{name}: {which}: expected numbers of at least 0, not all 0, got {float(array.min())}"
-        )
-    return array
+    return to_weights(f"{name}: {which}", weights, shape, like.dtype, arrays_holding(like))

@@ -8,6 +8,7 @@ import numpy as np
 
 from evaluators.checks import check_count
 from evaluators.gradient.tensor.device_arrays import check_finite, to_host
+from evaluators.gradient.tensor.operations.indexing import check_index
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.support.validation import check_unmasked
 
@@ -63,9 +64,7 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int) -> np.ndarray:
     if len(actual) != len(predicted):
         raise ValueError(f"predictions: expected {len(actual)} of them, got {len(predicted)}")
     for name, array in (("labels", actual), ("predictions", predicted)):
-        if array.min() < 0 or array.max() >= classes:
-            wrong = array.min() if array.min() < 0 else array.max()
-            raise ValueError(f"{name}: expected integers from 0 to {classes - 1}, got {wrong}")
+        check_index(name, array, array.shape, classes, array)
     pairs = actual.astype(np.int64) * classes + predicted.astype(np.int64)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 

@@ -92,6 +92,26 @@ def check_finite(name: str, array: Any) -> None:
         raise ValueError(f"{name}: expected finite numbers, got {array[position]} at {position}")
 
 
+def to_weights(name: str, value: Any, shape: tuple[int, ...], dtype: Any, arrays: Arrays) -> Any:
+    """Copy a caller's weights to a device as an array of this dtype.
+
+    Raises:
+        ValueError: They have another shape, a weight is not finite or below 0, or all are 0.
+    """
+    weight = to_numbers(name, value, arrays).astype(dtype)
+    if weight.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, got {weight.shape}")
+    check_finite(name, weight)
+    if float(weight.min()) < 0 or not weight.any():
+        raise ValueError(f"{name}: expected numbers of at least 0, not all 0, got {float(weight.min())}")
+    return weight
+
+
+def along_samples(vector: Any, like: Any) -> Any:
+    """Return a vector with a number for each sample, in the dimensions of `like`."""
+    return vector.reshape(-1, *(1,) * (like.ndim - 1))
+
+
 def to_host(array: Any) -> np.ndarray:
     """Return an array of any device as a numpy array."""
     return arrays_holding(array).to_host(array)

@@ -25,6 +25,12 @@ def _crop(images: Any, margins: Margins) -> Any:
     return images[:, :, top : images.shape[2] - bottom, left : images.shape[3] - right]
 
 
+def _zeros_with_margins(like: Any, channels: int, size: Pair, margins: Margins) -> Any:
+    """Return as many images as `like` has, of zeros, with the dtype and device of `like`."""
+    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
+    return namespace(like).zeros((len(like), channels, *padded), like.dtype)
+
+
 def _window_views(images: Any, window: Pair, stride: Pair, places: Pair) -> Iterator[tuple[Pair, Any]]:
     """Yield, for each element of the window, its row and column, and the view of `images` that it covers."""
     for row, column in product(range(window[0]), range(window[1])):
@@ -59,8 +65,7 @@ def correlate(images: Any, weight: Any, bias: Any, stride: Pair, margins: Margin
 def gradient_of_images(gradient: Any, weight: Any, size: Pair, stride: Pair, margins: Margins) -> Any:
     """See `convolution.gradient_of_images`."""
     (samples, filters, *places), (_, channels, *window) = gradient.shape, weight.shape
-    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
-    whole = namespace(gradient).zeros((samples, channels, *padded), gradient.dtype)
+    whole = _zeros_with_margins(gradient, channels, size, margins)
     column = (weight.reshape(filters, -1).T @ _flatten(gradient)).reshape(channels, *window, samples, *places)
     for (i, j), view in _window_views(whole, (window[0], window[1]), stride, (places[0], places[1])):
         view += column[:, i, j].swapaxes(0, 1)
@@ -84,8 +89,7 @@ def mean_of_windows(images: Any, window: Pair, stride: Pair, margins: Margins, p
 
 def gradient_of_means(gradient: Any, size: Pair, window: Pair, stride: Pair, margins: Margins) -> Any:
     """Return the gradient of images of this size, from that of the means of their windows."""
-    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
-    whole = namespace(gradient).zeros((*gradient.shape[:2], *padded), gradient.dtype)
+    whole = _zeros_with_margins(gradient, gradient.shape[1], size, margins)
     places = gradient.shape[2:]
     share = gradient / _count_inside(gradient, size, window, stride, margins, places)
     for _, view in _window_views(whole, window, stride, places):
@@ -118,8 +122,7 @@ def gradient_of_winners(
     gradient: Any, winner: Any, size: Pair, window: Pair, stride: Pair, margins: Margins
 ) -> Any:
     """See `pooling.gradient_of_winners`."""
-    padded = (length + sum(margin) for length, margin in zip(size, margins, strict=True))
-    whole = namespace(gradient).zeros((*gradient.shape[:2], *padded), gradient.dtype)
+    whole = _zeros_with_margins(gradient, gradient.shape[1], size, margins)
     places = gradient.shape[2:]
     for (i, j), view in _window_views(whole, window, stride, places):
         view += gradient * (winner == i * window[1] + j)

@@ -12,6 +12,7 @@ import numpy as np
 
 from evaluators.gradient.tensor.device_arrays import arrays_holding, namespace, to_host, to_numbers
 from evaluators.gradient.tensor.operations.elementwise import operands
+from evaluators.gradient.tensor.operations.reductions import normalise_axes
 from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 
 _BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
@@ -82,9 +83,7 @@ def gather(x: Any, index: Any, axis: int = -1) -> Tensor:
         ValueError: The shapes do not fit, or an index is out of range.
     """
     (x,) = operands("gather", x)
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"gather: axis {axis} does not fit shape {x.shape}")
-    axis %= x.ndim
+    (axis,) = normalise_axes("gather", x, axis)
     xp = namespace(x._data)
     length = np.shape(index)[axis] if np.ndim(index) == x.ndim else x.shape[axis]
     shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.operations.elementwise import operands
@@ -11,12 +14,12 @@ from evaluators.gradient.tensor.tensor import Tensor, record, tensor_method
 Axis = int | tuple[int, ...] | None
 
 
-def _normalise_axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
-    given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    result = tuple(k + x.ndim if k < 0 else k for k in given)
-    if any(not 0 <= k < x.ndim for k in result) or len(set(result)) < len(result):
-        raise ValueError(f"{operation}: axis {axis} does not fit shape {x.shape}")
-    return result
+def normalise_axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
+    """Return axes counted from 0, all if `axis` is None; ValueError if the tensor lacks one, or one is given twice."""
+    try:
+        return normalize_axis_tuple(tuple(range(x.ndim)) if axis is None else axis, x.ndim)
+    except ValueError:
+        raise ValueError(f"{operation}: axis {axis} does not fit shape {x.shape}") from None
 
 
 def _keepdims_shape(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -27,7 +30,7 @@ def _keepdims_shape(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the sum over axes, by default all."""
     (x,) = operands("sum", x)
-    axes = _normalise_axes("sum", x, axis)
+    axes = normalise_axes("sum", x, axis)
     xp, kept = namespace(x._data), _keepdims_shape(x, axes)
     data = x._data.sum(axis=axes, keepdims=keepdims)
     return record("sum", data, (x,), lambda g: (xp.broadcast_to(g.reshape(kept), x.shape),))
@@ -37,10 +40,8 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the mean over axes, by default all; ValueError if there are no elements."""
     (x,) = operands("mean", x)
-    axes = _normalise_axes("mean", x, axis)
-    count = 1
-    for k in axes:
-        count *= x.shape[k]
+    axes = normalise_axes("mean", x, axis)
+    count = math.prod(x.shape[k] for k in axes)
     if count == 0:
         raise ValueError(f"mean: expected at least one element, got shape {x.shape} over axis {axis}")
     xp, kept = namespace(x._data), _keepdims_shape(x, axes)
@@ -60,7 +61,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def _extreme(operation: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
     (x,) = operands(operation, x)
-    axes = _normalise_axes(operation, x, axis)
+    axes = normalise_axes(operation, x, axis)
     if x._data.size == 0:
         raise ValueError(f"{operation}: expected at least one element, got shape {x.shape}")
     data = getattr(x._data, operation)(axis=axes, keepdims=keepdims)
@@ -77,7 +78,7 @@ def _extreme(operation: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """Return e^x / Σ e^x along an axis."""
     (x,) = operands("softmax", x)
-    _normalise_axes("softmax", x, axis)
+    normalise_axes("softmax", x, axis)
     e = namespace(x._data).exp(x._data - x._data.max(axis=axis, keepdims=True))
     y = e / e.sum(axis=axis, keepdims=True)
     return record("softmax", y, (x,), lambda g: (y * (g - (g * y).sum(axis=axis, keepdims=True)),))
@@ -86,7 +87,7 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """Return x − ln Σ e^x along an axis, without overflow."""
     (x,) = operands("log_softmax", x)
-    _normalise_axes("log_softmax", x, axis)
+    normalise_axes("log_softmax", x, axis)
     xp = namespace(x._data)
     y = x._data - x._data.max(axis=axis, keepdims=True)
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
