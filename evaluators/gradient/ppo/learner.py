@@ -12,12 +12,11 @@ import numpy as np
 from evaluators.checks import check_count, check_state
 from evaluators.devices import Arrays, arrays_of
 from evaluators.environments import Environment
-from evaluators.environments.check import check
 from evaluators.episodes.observations import Normaliser, senses_for
-from evaluators.gradient.draws import check_seed, permutation
+from evaluators.gradient.draws import permutation
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimisers import Adam
-from evaluators.gradient.ppo.acting import Situation, Slots, Steps, kernels, new_scratch
+from evaluators.gradient.ppo.acting import Slots, Steps, kernels
 from evaluators.gradient.ppo.objective import (
     clipped_loss,
     estimate_advantages,
@@ -26,7 +25,7 @@ from evaluators.gradient.ppo.objective import (
     normalise,
     value_loss,
 )
-from evaluators.gradient.ppo.policy import Policy, check_all_finite, run_kernel
+from evaluators.gradient.ppo.policy import Policy
 from evaluators.gradient.ppo.settings import Settings, settings_for
 from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.tensor.device_arrays import arrays_on, to_host
@@ -139,8 +138,6 @@ class Learner:
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
-        check(environment)
-        check_seed(seed)
         if settings is not None and not isinstance(settings, Settings):
             raise ValueError(f"settings: expected ppo.Settings, got {type(settings).__name__}")
         self.environment, self.seed = environment, seed
@@ -250,12 +247,12 @@ class Learner:
         self._permutations = int(arrays["permutations"])
 
     def _act(self, update: int) -> Steps:
-        environment, policy = self.environment, self.policy
+        policy, observations = self.policy, self.environment.num_observations
         slots, count = self.settings.slots, self.settings.rollout
-        actor, observations = policy.as_actor(), environment.num_observations
+        dimensions = 1 if policy.log_deviation is None else len(policy.log_deviation)
         steps = Steps(
             np.empty((slots, count + 1, observations), np.float32),
-            np.empty((slots, count, len(actor.deviation)), np.float32),
+            np.empty((slots, count, dimensions), np.float32),
             np.empty((slots, count)),
             np.empty((slots, count), bool),
             np.empty((slots, count), bool),
@@ -265,20 +262,10 @@ class Learner:
             np.ones(slots, bool),
         )
         collect, _ = kernels(policy.functions, policy.activation, policy.discrete)
-        run_kernel(
-            environment,
-            collect,
-            slots,
-            count,
-            np.uint64(self.seed),
-            np.uint64(update),
-            Situation(actor, environment.constants, policy.senses(), int(environment.time_limit)),
-            self._slots,
-            steps,
-            scratch=lambda: (new_scratch(environment, actor),),
-        )
-        check_all_finite(
-            environment, steps.sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot"
+        draws = np.uint64(self.seed), np.uint64(update)
+        policy.run_kernel(collect, slots, count, draws, self._slots, steps)
+        policy.check_all_finite(
+            steps.sound & np.isfinite(steps.reward).all(axis=1), f"update {update} in slot"
         )
         return steps
 

@@ -143,46 +143,39 @@ class Policy(Module):
         """
         check_count("episodes", episodes)
         check_trial(trial)
-        environment, actor = self.environment, self.as_actor()
         record = Episodes(*(np.empty((1, episodes), dtype) for dtype in (np.float64, np.int64, bool)))
         sound = np.ones(episodes, bool)
         _, play = kernels(self.functions, self.activation, self.discrete)
-        run_kernel(
-            environment,
-            play,
-            episodes,
-            min(environment.time_limit, 100),
-            trial,
-            greedy,
-            Situation(actor, environment.constants, self.senses(), int(environment.time_limit)),
-            record,
-            sound,
-            scratch=lambda: (new_scratch(environment, actor),),
-        )
-        check_all_finite(environment, sound & np.isfinite(record.reward[0]), "episode")
+        steps = min(self.environment.time_limit, 100)
+        self.run_kernel(play, episodes, steps, (trial, greedy), record, sound)
+        self.check_all_finite(sound & np.isfinite(record.reward[0]), "episode")
         return record
 
+    def run_kernel(self, kernel: Any, count: int, steps: int, draws: tuple[Any, Any], *written: Any) -> None:
+        """Run a kernel of `acting` for `count` slots or episodes of about `steps` steps each.
 
-def run_kernel(
-    environment: Environment, kernel: Any, count: int, steps: int, *arguments: Any, scratch: Any
-) -> None:
-    """Call `parallel.over` for a loop over `count` slots or episodes of about `steps` steps each.
+        `draws` are its first arguments, on which the random numbers depend; `written` come after the Situation.
 
-    Raises:
-        RuntimeError: One of the environment's functions raised an error.
-    """
-    try:
-        parallel.over(kernel, count, *arguments, scratch=scratch, cost=_STEP_COST * steps)
-    except Exception as error:  # only the environment's functions can raise there
-        raise RuntimeError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from error
+        Raises:
+            RuntimeError: One of the environment's functions raised an error.
+        """
+        environment, actor = self.environment, self.as_actor()
+        situation = Situation(actor, environment.constants, self.senses(), int(environment.time_limit))
 
+        def scratch() -> tuple[Any, ...]:
+            return (new_scratch(environment, actor),)
 
-def check_all_finite(environment: Environment, sound: np.ndarray, what: str) -> None:
-    """Raise ValueError for the first of `what`, such as episodes, that is not finite."""
-    if not sound.all():
-        raise ValueError(
-            f"{environment.name}: an observation or a reward was not finite in {what} {int(np.argmin(sound))}"
-        )
+        arguments = *draws, situation, *written
+        try:
+            parallel.over(kernel, count, *arguments, scratch=scratch, cost=_STEP_COST * steps)
+        except Exception as error:  # only the environment's functions can raise there
+            raise RuntimeError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from error
+
+    def check_all_finite(self, sound: np.ndarray, what: str) -> None:
+        """Raise ValueError for the first of `what`, such as episodes, that is not finite."""
+        if not sound.all():
+            first = f"{what} {int(np.argmin(sound))}"
+            raise ValueError(f"{self.environment.name}: an observation or a reward was not finite in {first}")
 
 
 def _make_network(sizes: tuple[int, ...], outputs: int, activation: str, gain: float) -> Sequential:
