@@ -119,7 +119,10 @@ class Trainer:
         samples.check_genomes(genomes)
         check_slopes(genomes)
         parts = self._differentiator.map_parts(genomes, self._fit)
-        return parts[0] if len(parts) == 1 else _join(genomes, parts)
+        if len(parts) == 1:
+            return parts[0]
+        learned, *numbers = zip(*parts, strict=True)
+        return Learned(Genomes.concatenate(learned), *map(np.concatenate, numbers))
 
     def _fit(self, genomes: Genomes, gradients: NetworkGradients) -> Learned:
         """Train genomes with the gradients of their networks."""
@@ -170,9 +173,8 @@ class Trainer:
             or optimiser.amsgrad
             or optimiser.steps
             or any(rate is not None for rate in optimiser.own_rates)
+            or sum(trained) < len(optimiser.parameters)
         ):
-            return None
-        if sum(trained) < len(optimiser.parameters):
             return None
         steps = range(1, self._steps + 1)
         corrected = [optimiser.correct(step, optimiser.rate_at(step - 1)) for step in steps]
@@ -181,15 +183,6 @@ class Trainer:
         keep = np.array(optimiser.betas)
         take = (1 - keep).astype(np.float32)
         return Descent(rate, epsilon, keep.astype(np.float32), take, np.array(trained), low, high)
-
-
-def _join(genomes: Genomes, parts: list[Learned]) -> Learned:
-    """Return the results of consecutive parts of the genomes as one."""
-    result = genomes.take(np.arange(len(genomes)))
-    for name in ("node_bias", "node_response", "connection_weight"):
-        values = [getattr(part.genomes.arrays, name) for part in parts]
-        getattr(result.arrays, name)[:] = np.concatenate(values)
-    return Learned(result, *(np.concatenate([part[k] for part in parts]) for k in range(1, 4)))
 
 
 def replace_finite_numbers(

@@ -44,9 +44,8 @@ class _Inspector:
         try:
             check_finite(operation, result._data)
         except ValueError:
-            for k, tensor in enumerate(
-                inputs
-            ):  # the fault may have come from outside, such as a step that is too long
+            # The fault may have come from outside, such as a step that is too long.
+            for k, tensor in enumerate(inputs):
                 self._check(f"{operation}: {tensor.name or f'input {k}'}", tensor._data, self._place)
         self._check(operation, result._data, self._place)
         if result._node is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from evaluators.gradient.tensor.device_arrays import (
 from evaluators.gradient.tensor.tensor import Tensor, no_grad
 
 Observer = Callable[["Module", Tensor, Tensor], None]
-Self = TypeVar("Self", bound="Module")
 
 _observers: list[Observer] = []
 
@@ -68,7 +67,7 @@ class Module:
     seed = 0
     stream: int
 
-    def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Give the new module its own stream."""
         module = super().__new__(cls)
         module.stream = streams.take()
@@ -117,25 +116,28 @@ class Module:
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Return the parameters by path, such as "layers.0.weight", each once."""
-        named = {
-            f"{path}.{name}".lstrip("."): parameter
+        names: dict[Parameter, str] = {}
+        for path, module in self.modules():
+            for name, parameter in module._own_parameters():
+                names.setdefault(parameter, f"{path}.{name}".lstrip("."))
+        for parameter, name in names.items():
+            # The path in the whole model, not in a part of it.
+            parameter.name = max(name, parameter.name, key=len)
+        return {name: parameter for parameter, name in names.items()}
+
+    def _named_buffers(self) -> list[tuple[str, Module, str]]:
+        """Return the path of each buffer, the module that has it, and the name of its attribute."""
+        return [
+            (f"{path}.{name}".lstrip("."), module, name)
             for path, module in self.modules()
-            for name, parameter in module._own_parameters()
-        }
-        once: dict[int, tuple[str, Parameter]] = {}
-        for name, parameter in named.items():
-            once.setdefault(id(parameter), (name, parameter))
-        for name, parameter in once.values():
-            parameter.name = max(
-                name, parameter.name, key=len
-            )  # the path in the whole model, not in a part of it
-        return dict(once.values())
+            for name in module.buffers
+        ]
 
     def parameters(self) -> list[Parameter]:
         """Return the parameters, each once, in the order of the modules."""
         return list(self.named_parameters().values())
 
-    def initialise(self: Self, seed: int) -> Self:
+    def initialise(self, seed: int) -> Self:
         """Draw initial values and dropout's numbers from a seed, and reset statistics.
 
         They depend only on the seed and on the modules' positions, so that equal models with the same seed are equal.
@@ -153,17 +155,17 @@ class Module:
     def _reset_state(self) -> None:
         """Reset what `initialise` resets besides the parameters; subclasses override it."""
 
-    def train(self: Self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> Self:
         """Put the whole model into training mode; `mode=False`: into evaluation mode."""
         for _, module in self.modules():
             module.training = mode
         return self
 
-    def eval(self: Self) -> Self:
+    def eval(self) -> Self:
         """Put the whole model into evaluation mode."""
         return self.train(False)
 
-    def freeze(self: Self, frozen: bool = True) -> Self:
+    def freeze(self, frozen: bool = True) -> Self:
         """Exclude the parameters from training, or include them again with False.
 
         Batch normalisation within the module then uses its running statistics, and leaves them as they are, also in
@@ -176,7 +178,7 @@ class Module:
             parameter.grad = None
         return self
 
-    def limit_norms(self: Self, limit: float | None) -> Self:
+    def limit_norms(self, limit: float | None) -> Self:
         """Keep the norm of the weights into each neuron or filter at most `limit` (Srivastava et al. 2014, 5.1).
 
         This holds for all Dense and Conv2d layers in this module. Optimisers scale the weights down after each step.
@@ -195,7 +197,7 @@ class Module:
             layer.weight.limit_norms(limit, layer._incoming)  # type: ignore[attr-defined]
         return self
 
-    def to(self: Self, device: str | None = None, dtype: Any = None) -> Self:
+    def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move the model to a device, or round its parameters and buffers of floats to a dtype.
 
         Create optimisers after this.
@@ -205,28 +207,24 @@ class Module:
         """
         wanted = None if device is None else arrays_on(device)
         rounded = None if dtype is None else float_dtype(dtype)
-        for _, module in self.modules():
-            for _, parameter in module._own_parameters():
-                parameter.to(wanted or parameter._arrays, rounded or parameter.dtype)
-            for name in module.buffers:
-                value = getattr(module, name)
-                if not isinstance(value, int):
-                    value = value.astype(rounded) if rounded and value.dtype.kind == "f" else value
-                    setattr(module, name, wanted.to_device(to_host(value)) if wanted else value)
+        for parameter in self.parameters():
+            parameter.to(wanted or parameter._arrays, rounded or parameter.dtype)
+        for _, module, name in self._named_buffers():
+            value = getattr(module, name)
+            if not isinstance(value, int):
+                value = value.astype(rounded) if rounded and value.dtype.kind == "f" else value
+                setattr(module, name, wanted.to_device(to_host(value)) if wanted else value)
         return self
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that evaluation and further training depend on, as numpy arrays by path."""
         arrays = {name: to_host(p.data).copy() for name, p in self.named_parameters().items()}
-        for path, module in self.modules():
-            for name in module.buffers:
-                value = getattr(module, name)
-                arrays[f"{path}.{name}".lstrip(".")] = np.array(
-                    value if isinstance(value, int) else to_host(value)
-                )
+        for path, module, name in self._named_buffers():
+            value = getattr(module, name)
+            arrays[path] = np.array(value if isinstance(value, int) else to_host(value))
         return arrays
 
-    def restore(self: Self, arrays: dict[str, np.ndarray]) -> Self:
+    def restore(self, arrays: dict[str, np.ndarray]) -> Self:
         """Set the state that `state` returned.
 
         Raises:
@@ -254,27 +252,22 @@ class Module:
         self._set_state({name: arrays[name] for name in match.matched})
         return match
 
-    def _set_state(self: Self, arrays: dict[str, np.ndarray]) -> Self:
+    def _set_state(self, arrays: dict[str, np.ndarray]) -> Self:
         """Set arrays that have the shapes of the module's own, all or none."""
         mine = self.state()
-        buffers = [
-            (module, name, inside)
-            for path, module in self.modules()
-            for name in module.buffers
-            if (inside := f"{path}.{name}".lstrip(".")) in arrays
-        ]
+        buffers = [buffer for buffer in self._named_buffers() if buffer[0] in arrays]
         for name, array in arrays.items():
             kind = mine[name].dtype.kind
             if array.dtype.kind not in {"f": "fiu", "i": "iu", "u": "iu"}.get(kind, kind):
                 raise ValueError(f"state: {name}: expected {mine[name].dtype}, got {array.dtype}")
             check_finite(f"state: {name}", array)
-        for module, name, inside in buffers:
-            module._check_buffer(name, arrays[inside], f"state: {inside}")
+        for path, module, name in buffers:
+            module._check_buffer(name, arrays[path], f"state: {path}")
         for name, parameter in self.named_parameters().items():
             if name in arrays:
                 parameter.data = parameter._arrays.to_device(arrays[name])
-        for module, name, inside in buffers:
-            value, array = getattr(module, name), arrays[inside]
+        for path, module, name in buffers:
+            value, array = getattr(module, name), arrays[path]
             if isinstance(value, int):
                 setattr(module, name, int(array))
             else:
@@ -285,7 +278,7 @@ class Module:
     def _check_buffer(self, name: str, array: np.ndarray, label: str) -> None:
         """Raise ValueError, whose message begins with `label`, if a buffer cannot have these values."""
 
-    def population_statistics(self: Self, data: Iterable[Any]) -> Self:
+    def population_statistics(self, data: Iterable[Any]) -> Self:
         """Set each BatchNorm's statistics to those of its inputs over `data` (Ioffe and Szegedy 2015, Algorithm 2).
 
         The mean of all values and their pooled variance Σ (m − 1) s²_B / Σ (m − 1) replace the running averages, where

@@ -76,9 +76,6 @@ def summary(model: Module, input_shape: tuple[int, ...], batch: int = 32) -> Sum
     check_count("batch", batch)
     paths = {module: path for path, module in model.modules()}
     before = {module: (module.training, _copy_buffers(module)) for module in paths}
-    first = next(iter(model.parameters()), None)
-    dtype, device = (first.dtype, first.device) if first is not None else (np.dtype(np.float32), "cpu")
-    x = Tensor(np.zeros((batch, *input_shape)), dtype=dtype, device=device)
     rows: list[Row] = []
     counted: set[int] = set()
     held = {id(part) for p in model.parameters() for part in (p, p._data)}
@@ -94,7 +91,7 @@ def summary(model: Module, input_shape: tuple[int, ...], batch: int = 32) -> Sum
     model.train()
     try:
         with observing(observe):
-            output = model(x)
+            output = model(np.zeros((batch, *input_shape)))
     finally:
         for module, (mode, buffers) in before.items():
             module.training = mode

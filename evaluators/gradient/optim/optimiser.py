@@ -214,9 +214,8 @@ class Optimiser:
             self._xp.concatenate([p.grad.ravel() for p in self.parameters[first:last]])
             for first, last in runs
         ]
-        if check_finite and not all(
-            map(_has_finite_norm, gradients)
-        ):  # where the norm is not finite, numbers may be
+        # Where the norm is not finite, the numbers may be.
+        if check_finite and not all(map(_has_finite_norm, gradients)):
             check_gradients_finite(f"step {self.steps}", self.parameters)
         averages = self._current_averages()
         self.steps += 1
