@@ -86,6 +86,11 @@ def test_every_setting_takes_effect(name, setting, tensor, host):
         ("SGD", "learning_rate", "fast", "learning_rate: expected a finite number of at least 0, got 'fast'"),
         ("Adam", "betas", (0.9, 1.0), "betas: expected a number of at least 0 and below 1, got 1.0"),
         ("Adam", "epsilon_hat", -1, "epsilon_hat: expected a finite number of at least 0, got -1"),
+        pytest.param(
+            *("Adam", "epsilon", 10**400),
+            "epsilon: expected a finite number of at least 0, got an integer of 401 digits",
+            id="more than a float holds",
+        ),
         ("RMSprop", "decay", 1, "decay: expected a number of at least 0 and below 1, got 1"),
         ("RMSprop", "epsilon_inside", 1, "epsilon_inside: expected True or False, got 1"),
     ],
