@@ -106,13 +106,13 @@ def fit(
     like = optimiser.parameters[0]
     with arrays_on(like.device).current(), warnings_at_user_lines():
         data = load_samples("data", data, like)
-        validation = _load_held_out("validation", validation, model, (loss, score), like)
-        test = _load_held_out("test", test, model, (loss, score), like)
-        training = _Training(model, (loss, score), optimiser, batches, clip_norm, data, validation)
+        validation = _load_held_out("validation", validation, model, loss, score, like)
+        test = _load_held_out("test", test, model, loss, score, like)
+        training = _Training(model, loss, score, optimiser, batches, clip_norm, data, validation)
         restore_if_asked(checkpoint, resume, training.restore)
         training.train(epochs, patience, reporters, checkpoint)
         model.eval()
-        tested = training.measure("test", test) if test else (math.nan, math.nan)
+        tested = training.measure("test", test)
     return Fitted(training.history, training.best_epoch, *tested)
 
 
@@ -176,7 +176,7 @@ def restore_if_asked(
 
 
 def _load_held_out(
-    name: str, data: Data | None, model: Module, measures: tuple[Loss, Score | None], like: Tensor
+    name: str, data: Data | None, model: Module, loss: Loss, score: Score | None, like: Tensor
 ) -> Data | None:
     """Return checked samples for validation or test, if any, which the model, the loss and the score take.
 
@@ -190,10 +190,10 @@ def _load_held_out(
         with no_grad(), np.errstate(all="ignore"):
             output = model.eval()(constant(inputs[:1])).data
             if output.shape[:1] == (1,):
-                measures[0](constant(xp.broadcast_to(output, (len(inputs), *output.shape[1:]))), targets)
+                loss(constant(xp.broadcast_to(output, (len(inputs), *output.shape[1:]))), targets)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    try_score(name, (inputs, targets), model, measures[1])
+    try_score(name, (inputs, targets), model, score)
     return inputs, targets
 
 
@@ -213,22 +213,22 @@ class _Training:
     def __init__(
         self,
         model: Module,
-        measures: tuple[Loss, Score | None],
+        loss: Loss,
+        score: Score | None,
         optimiser: Optimiser,
         batches: Batches,
         clip_norm: float | None,
         data: Data,
         validation: Data | None,
     ) -> None:
-        self._model, self._optimiser = model, optimiser
-        self._loss, self._score = measures
-        self._batches = batches
+        self._model, self._loss, self._score = model, loss, score
+        self._optimiser, self._batches = optimiser, batches
         self._clip_norm = None if clip_norm is None else check_positive("clip_norm", clip_norm)
         self._data, self._validation = data, validation
         if not batches.augmentations:  # which may return targets of another kind
-            try_score("data", data, model, self._score)
+            try_score("data", data, model, score)
         self._sampler = Sampler(batches, *data, model)
-        self._workers, self._differentiate = _open_workers(model, self._loss, batches.workers)
+        self._workers, self._differentiate = _open_workers(model, loss, batches.workers)
         self._best: dict[str, np.ndarray] = {}
         self.history = np.empty(0, EPOCH)
 
@@ -278,8 +278,7 @@ class _Training:
         for path, array in self._model.state().items():
             if not np.isfinite(array).all():
                 raise ValueError(f"{path}: is not finite after step {self._optimiser.steps} (epoch {epoch})")
-        name = f"validation after epoch {epoch}"
-        measured = self.measure(name, self._validation) if self._validation else (math.nan, math.nan)
+        measured = self.measure(f"validation after epoch {epoch}", self._validation)
         trained = total / len(self._data[0]), self._score_of(seen)
         row = (epoch, self._optimiser.steps, rate, *trained, *measured)
         self.history = np.append(self.history, np.array([row], EPOCH))
@@ -307,8 +306,10 @@ class _Training:
             self._optimiser.step()
         return loss, outputs
 
-    def measure(self, name: str, data: Data) -> tuple[float, float]:
-        """Return loss and score of the model in evaluation mode."""
+    def measure(self, name: str, data: Data | None) -> tuple[float, float]:
+        """Return loss and score of the model in evaluation mode; NaN without data."""
+        if data is None:
+            return math.nan, math.nan
         inputs, targets = data
         self._model.eval()
         with no_grad():
