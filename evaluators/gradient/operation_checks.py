@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from evaluators.gradient.nn.module import Module
 from evaluators.gradient.tensor.device_arrays import check_finite
 from evaluators.gradient.tensor.tape import Node, mode
 from evaluators.gradient.tensor.tensor import Tensor
-from evaluators.gradient.tensor.user_lines import describe_user_line, frames_from, warnings_at_user_lines
+from evaluators.gradient.tensor.user_lines import describe_user_line, warnings_at_user_lines
 
 
 @contextlib.contextmanager
@@ -66,9 +67,9 @@ class _Inspector:
 
     def _place(self) -> str:
         """Describe the layer whose forward pass is running, the step, and the user's line."""
-        frames = frames_from(sys._getframe())
+        stack = traceback.walk_stack(sys._getframe())
         code = Module.__call__.__code__
-        running = [frame.f_locals["self"] for frame in frames if frame.f_code is code]
+        running = [frame.f_locals["self"] for frame, _ in stack if frame.f_code is code]
         layer = ""
         if running:
             path = next(path for path, module in running[-1].modules() if module is running[0])

@@ -96,7 +96,7 @@ class Module:
         return list(self._walk())
 
     def _walk(self) -> Iterator[tuple[str, Module]]:
-        """Yield what `modules` returns, and look for no more of it than is taken."""
+        """Yield what `modules` returns, lazily."""
         found: set[Module] = set()
         waiting = [iter([("", self)])]
         while waiting:

@@ -154,10 +154,10 @@ def _width(rows: int, layout: Layout, dtype: np.dtype) -> int:
 
 def _run(images: Any, layout: Layout, weight: Any, start: Any, positions: Positions, result: Any) -> None:
     """Write the cross-correlation of packed images with filters to positions of the result."""
-    filters, channels, *window = weight.shape
+    filters, channels = weight.shape[:2]
     width = _width(positions.places[0], layout, images.dtype)
     matrix = np.ascontiguousarray(weight).reshape(filters, -1)
-    offset = _offset(layout, channels, (window[0], window[1]))
+    offset = _offset(layout, channels, weight.shape[2:])
     parallel.over(
         _correlate,
         len(images),
@@ -221,9 +221,9 @@ def gradient_of_images(gradient: Any, weight: Any, size: Pair, stride: Pair, mar
 
 def gradient_of_weight(gradient: Any, images: Any, window: Pair, stride: Pair, margins: Margins) -> Any:
     """Return the gradient of filters with this window, shape (filters, channels, rows, columns)."""
-    samples, filters, *places = gradient.shape
+    (samples, filters), places = gradient.shape[:2], gradient.shape[2:]
     channels, dtype = images.shape[1], images.dtype
-    layout = _layout(images.shape[2:], stride, margins, (places[0], places[1]))
+    layout = _layout(images.shape[2:], stride, margins, places)
     offset = _offset(layout, channels, window)
     length, width = layout.length(channels), _width(places[0], layout, dtype)
     groups = min(samples, _GROUPS)

@@ -62,10 +62,7 @@ def to_floats(name: str, value: Any, dtype: Any, arrays: Arrays) -> Any:
     finite = arrays.xp.isfinite(result)
     if not finite.all():
         check_finite(name, given)
-        position = tuple(int(k[0]) for k in (~finite).nonzero()) if given.ndim else ()
-        raise ValueError(
-            f"{name}: expected finite {result.dtype} numbers, got {given[position]} at {position}"
-        )
+        _check_all(name, given, finite, f"finite {result.dtype} numbers")
     return result
 
 
@@ -86,10 +83,13 @@ def to_numbers(name: str, value: Any, arrays: Arrays) -> Any:
 
 def check_finite(name: str, array: Any) -> None:
     """Raise ValueError, with the position and the number, if one is NaN or infinite."""
-    finite = namespace(array).isfinite(array)
-    if not finite.all():
-        position = tuple(int(k[0]) for k in (~finite).nonzero()) if array.ndim else ()
-        raise ValueError(f"{name}: expected finite numbers, got {array[position]} at {position}")
+    _check_all(name, array, namespace(array).isfinite(array), "finite numbers")
+
+
+def _check_all(name: str, array: Any, fits: Any, expected: str) -> None:
+    if not fits.all():
+        position = tuple(int(k[0]) for k in (~fits).nonzero()) if array.ndim else ()
+        raise ValueError(f"{name}: expected {expected}, got {array[position]} at {position}")
 
 
 def to_weights(name: str, value: Any, shape: tuple[int, ...], dtype: Any, arrays: Arrays) -> Any:

@@ -55,8 +55,8 @@ def _flatten(gradient: Any) -> Any:
 
 def correlate(images: Any, weight: Any, bias: Any, stride: Pair, margins: Margins, places: Pair) -> Any:
     """See `convolution.correlate`."""
-    filters, _, *window = weight.shape
-    result = weight.reshape(filters, -1) @ _unfold(images, (window[0], window[1]), stride, margins, places)
+    filters = len(weight)
+    result = weight.reshape(filters, -1) @ _unfold(images, weight.shape[2:], stride, margins, places)
     if bias is not None:
         result += bias[:, None]
     return namespace(images).ascontiguousarray(result.reshape(filters, -1, *places).swapaxes(0, 1))
@@ -64,10 +64,11 @@ def correlate(images: Any, weight: Any, bias: Any, stride: Pair, margins: Margin
 
 def gradient_of_images(gradient: Any, weight: Any, size: Pair, stride: Pair, margins: Margins) -> Any:
     """See `convolution.gradient_of_images`."""
-    (samples, filters, *places), (_, channels, *window) = gradient.shape, weight.shape
+    channels, window, places = weight.shape[1], weight.shape[2:], gradient.shape[2:]
     whole = _zeros_with_margins(gradient, channels, size, margins)
-    column = (weight.reshape(filters, -1).T @ _flatten(gradient)).reshape(channels, *window, samples, *places)
-    for (i, j), view in _window_views(whole, (window[0], window[1]), stride, (places[0], places[1])):
+    column = weight.reshape(len(weight), -1).T @ _flatten(gradient)
+    column = column.reshape(channels, *window, len(gradient), *places)
+    for (i, j), view in _window_views(whole, window, stride, places):
         view += column[:, i, j].swapaxes(0, 1)
     return _crop(whole, margins)
 

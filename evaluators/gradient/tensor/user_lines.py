@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from types import FrameType
@@ -17,13 +18,6 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__
 _LIBRARY = tuple(os.path.join(_ROOT, package, "") for package in ("evaluators", "neat"))
 
 
-def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame, the one that called it, and so on outwards."""
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
 def _is_ours(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     return file.startswith(_LIBRARY) or file == contextlib.__file__
@@ -31,8 +25,9 @@ def _is_ours(frame: FrameType) -> bool:
 
 def describe_user_line() -> str:
     """Return the file and line of the innermost call outside this library, such as "model.py, line 14"."""
-    frame = next(itertools.filterfalse(_is_ours, frames_from(sys._getframe())))
-    return f"{os.path.basename(frame.f_code.co_filename)}, line {frame.f_lineno}"
+    stack = traceback.walk_stack(sys._getframe())
+    frame, line = next((frame, line) for frame, line in stack if not _is_ours(frame))
+    return f"{os.path.basename(frame.f_code.co_filename)}, line {line}"
 
 
 @contextlib.contextmanager
@@ -44,7 +39,7 @@ def warnings_at_user_lines() -> Iterator[None]:
 
 
 def _warn(kind: str, flag: int) -> None:
-    frames = itertools.takewhile(_is_ours, frames_from(sys._getframe()))
-    names = [frame.f_code.co_qualname.split(".")[0] for frame in frames]
+    frames = (frame for frame, _ in traceback.walk_stack(sys._getframe()))
+    names = [frame.f_code.co_qualname.split(".")[0] for frame in itertools.takewhile(_is_ours, frames)]
     operation = next((name for name in names if not name.startswith(("_", "<"))), "a function")
     warnings.warn(f"{kind} encountered in {operation}", RuntimeWarning, stacklevel=len(names) + 1)

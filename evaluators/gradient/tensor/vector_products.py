@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from neat.kernels.jit import inner_function
+from neat.kernels.work_pieces import IS_COMPILED
 
 # Sums of a block of places for some rows take two thirds of the registers: 32 of 64 bytes, or 16 of 32 bytes.
 _MANY_REGISTERS = bool(binding.get_host_cpu_features().get("avx512f"))
@@ -187,12 +188,10 @@ def _plain_multiply_views(blocks: Any, arrays: Any, offset: Any, result: Any) ->
     result[...] = sum(block @ _views(array, offset, block.shape[1]).T for block, array in pairs)
 
 
-_compiled = not getattr(config, "DISABLE_JIT", False)
-
 # weigh_views(start, matrix, array, offset, result) sets row r of the result to start[r] plus the sum of matrix[r, k] ·
 # view k of the array. A row has a multiple of BLOCK_BYTES.
-weigh_views: Any = _weigh_views if _compiled else _plain_weigh_views
+weigh_views: Any = _weigh_views if IS_COMPILED else _plain_weigh_views
 
 # multiply_views(blocks, arrays, offset, result) sets result[r, k] to the sum, over the blocks and their arrays, of the
 # scalar product of a block's row r and view k of its array. A row has a multiple of BLOCK_BYTES.
-multiply_views: Any = _multiply_views if _compiled else _plain_multiply_views
+multiply_views: Any = _multiply_views if IS_COMPILED else _plain_multiply_views

@@ -68,8 +68,8 @@ def conv2d(
     weight, x = operands("conv2d", weight, x)
     if x.ndim != 4 or x.shape[1] != weight.shape[1]:
         raise ValueError(f"conv2d: input of shape {x.shape} does not fit weight of shape {weight.shape}")
-    window = weight.shape[2:]
-    places, margins = place_windows("conv2d", x.shape[2:], (window[0], window[1]), stride, padding, exact)
+    window = weight.shape[2], weight.shape[3]
+    places, margins = place_windows("conv2d", x.shape[2:], window, stride, padding, exact)
     is_direct = namespace(x._data) is np and places[0] * places[1] >= _MIN_DIRECT
     way = convolution if is_direct else unfolding
     added = None if bias is None else bias._data
@@ -80,7 +80,7 @@ def conv2d(
         if x.requires_grad:
             of_x = way.gradient_of_images(g, weight._data, x.shape[2:], stride, margins)
         if weight.requires_grad:
-            of_weight = way.gradient_of_weight(g, x._data, (window[0], window[1]), stride, margins)
+            of_weight = way.gradient_of_weight(g, x._data, window, stride, margins)
         if bias is None:
             return of_x, of_weight
         return of_x, of_weight, g.sum(axis=(0, 2, 3)) if bias.requires_grad else None
