@@ -84,7 +84,9 @@ class Module:
     def __call__(self, x: Any) -> Tensor:
         """Return the output for a tensor, or for an array, which is converted to the parameters' dtype and device."""
         if not isinstance(x, Tensor):
-            first = next((p for _, module in self._walk() for _, p in module._own_parameters()), None)
+            first = next(
+                (p for _, module in self._walk("", set()) for _, p in module._own_parameters()), None
+            )
             x = Tensor(x) if first is None else Tensor(x, dtype=first.dtype, device=first.device)
         output = self.forward(x)
         for observer in _observers:
@@ -93,23 +95,16 @@ class Module:
 
     def modules(self) -> list[tuple[str, Module]]:
         """Return this module and all modules in it, each once, with its path, such as "layers.0"."""
-        return list(self._walk())
+        return list(self._walk("", set()))
 
-    def _walk(self) -> Iterator[tuple[str, Module]]:
-        """Yield what `modules` returns, lazily."""
-        found: set[Module] = set()
-        waiting = [iter([("", self)])]
-        while waiting:
-            path, module = next(waiting[-1], ("", None))
-            if module is None:
-                waiting.pop()
-            elif module not in found:
-                found.add(module)
-                yield path, module
-                waiting.append(module._children(f"{path}." if path else ""))
-
-    def _children(self, prefix: str) -> Iterator[tuple[str, Module]]:
-        return ((f"{prefix}{path}", value) for path, value in _parts(vars(self)) if isinstance(value, Module))
+    def _walk(self, path: str, found: set[Module]) -> Iterator[tuple[str, Module]]:
+        """Yield what `modules` returns, lazily and under this path, except modules in `found`; add them there."""
+        if self not in found:
+            found.add(self)
+            yield path, self
+            for name, part in _parts(vars(self)):
+                if isinstance(part, Module):
+                    yield from part._walk(f"{path}.{name}".lstrip("."), found)
 
     def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return ((path, value) for path, value in _parts(vars(self)) if isinstance(value, Parameter))
