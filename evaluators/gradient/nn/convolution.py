@@ -25,14 +25,11 @@ def _pair(name: str, value: Any) -> tuple[int, int]:
 
 
 def _check_padding(padding: Any) -> None:
-    if isinstance(padding, str):
-        is_allowed = padding in ("same", "valid")
-    else:
-        is_allowed = isinstance(padding, int | np.integer) and not isinstance(padding, bool) and padding >= 0
-    if not is_allowed:
-        raise ValueError(
-            f"padding: must be 'same', 'valid' or an integer of at least 0, got {quote(padding)}"
-        )
+    if isinstance(padding, str) and padding in ("same", "valid"):
+        return
+    if isinstance(padding, int | np.integer) and not isinstance(padding, bool) and padding >= 0:
+        return
+    raise ValueError(f"padding: must be 'same', 'valid' or an integer of at least 0, got {quote(padding)}")
 
 
 class Conv2d(Module):
