@@ -24,9 +24,8 @@ _NUMBER = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
-_GROUPED = re.compile(
-    r"[+-]?[0-9]{1,3}([.,'\s])[0-9]{3}(\1[0-9]{3})*([.,][0-9]+)?"
-)  # digits in groups of three
+# Digits in groups of three.
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([.,'\s])[0-9]{3}(\1[0-9]{3})*([.,][0-9]+)?")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LISTED_NAME = 60  # characters of a column's name in a list
 _MAX_LISTED = 20  # columns in a message
@@ -92,16 +91,15 @@ def _read_lines(path: str | Path, column: str, parse: Callable[[_Rows], _Result]
             while start[-1] and not start[-1].strip():
                 start.append(file.readline())
             rows = _Rows(itertools.chain(start, file), _detect_separator(start[-1], column))
-            try:
-                result = parse(rows)
-            except LineError as error:
-                raise ValueError(f"{path}: line {rows.line}: {error}") from None
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from None
+            result = parse(rows)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path}: must be UTF-8 text (in a spreadsheet, save it as CSV UTF-8)") from None
+    except LineError as error:
+        raise ValueError(f"{path}: line {rows.line}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if rows.separator != ",":
         decimals = ", and numbers have decimal commas" if rows.comma_line else ""
         _log.info("%s: %s separate the columns%s", path, _SEPARATORS[rows.separator], decimals)

@@ -217,6 +217,11 @@ def test_other_encodings(tmp_path, content, classes):
     assert refusal(tmp_path, content, classes=classes) == ENCODINGS[content]
 
 
+def test_another_encoding_after_many_lines(tmp_path):
+    content = b"a,b\n" + b"1,2\n" * 10_000 + b"1,\xff\n"
+    assert refusal(tmp_path, content).startswith("must be UTF-8 text")
+
+
 HEADERS = {
     "a, a ,b\n1,2,3\n": "line 1: there are two columns 'a'",
     "a,b,\n1,2,\n": "line 1: column 3 has no name",
