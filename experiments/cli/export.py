@@ -10,15 +10,15 @@ from pathlib import Path
 from evaluators.export import FORMATS, render, simplify
 from evaluators.models.file_format import is_model
 from evaluators.models.model import Model
-from experiments.cli.flags import read
-from experiments.runs.folder import MODEL
+from experiments.cli.flags import read_after_paths
+from experiments.runs.folder import CHAMPION, MODEL, find_file
 from experiments.tasks.experiment import EXPORT
 from neat.genome.genome import Genome
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import quote
 from neat.support.text_files import read_text, shorten_path
 
-_USAGE = "expected the folder of a run, or the file of a model or genome, first, such as export runs/xor --format c"
+_WANTED = ["the folder of a run, or the file of a model or genome,"]
 _MOST_BYTES = 2**28  # of a genome's file
 
 
@@ -57,13 +57,8 @@ class Export:
 
 def export(arguments: list[str]) -> None:
     """Write or print the export that the arguments after the command's name describe."""
-    path, rest = (
-        (None, arguments) if arguments[:1] in ([], ["-h"], ["--help"]) else (arguments[0], arguments[1:])
-    )
-    if not arguments or (path is not None and path.startswith("-")):
-        raise ValueError(f"{EXPORT}: {_USAGE}")
-    options = read(Export, EXPORT, rest)
-    source = _read(Path(path or ""), options.scales)
+    (path,), options = read_after_paths(Export, EXPORT, arguments, _WANTED, "runs/xor --format c")
+    source = _read(path, options.scales)
     content = render(_simplify(source) if options.simplify else source, options.chosen)
     if options.output is not None:
         write_atomically(resolve_file(options.output, "output"), content)
@@ -78,7 +73,10 @@ def _read(path: Path, scales: bool) -> Genome | Model:
     Raises:
         ValueError: There is none, or it is damaged; the message names the file.
     """
-    file = _find_file(path, scales) if path.is_dir() else path
+    file = path
+    if path.is_dir():
+        has_model = scales and (path / MODEL).exists()
+        file = find_file(path, MODEL if has_model else CHAMPION, EXPORT)
     text = read_text(file, _MOST_BYTES)
     try:
         content = json.loads(text)
@@ -88,17 +86,6 @@ def _read(path: Path, scales: bool) -> Genome | Model:
         raise ValueError(f"{shorten_path(file)}: {error}") from None
     model = Model.load(file)
     return model if scales else model.genome
-
-
-def _find_file(folder: Path, scales: bool) -> Path:
-    """Return the file of the model in a run's folder, or that of the genome."""
-    if scales and (folder / MODEL).exists():
-        return folder / MODEL
-    found = sorted(file.name for file in folder.glob("champion*.json"))
-    if "champion.json" not in found:
-        others = f"; name one of its files: {', '.join(found)}" if found else ""
-        raise ValueError(f"{EXPORT}: {shorten_path(folder)} has no champion.json{others}")
-    return folder / "champion.json"
 
 
 def _simplify(source: Genome | Model) -> Genome | Model:

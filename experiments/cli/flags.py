@@ -8,7 +8,7 @@ import inspect
 import io
 import itertools
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -20,8 +20,10 @@ from experiments.cli.program import program_name
 from experiments.tasks.experiment import Experiment, suggestion
 from neat.config.config import Config, merge
 from neat.config.explanation import read_field_texts
+from neat.processes.worker_processes import RETRIES
 
 _SET_BY_TASK = ("num_inputs", "num_outputs")
+_HELP = {"-h", "--help"}
 _MAX_WORKERS = 1024
 
 
@@ -127,6 +129,11 @@ def check_limits(options: Any) -> None:
             raise ValueError(f"{name}: needs cluster or workers of at least 2, which can be ended")
 
 
+def count_retries(options: Any) -> int:
+    """Return the value of the option `retries`, or its default."""
+    return RETRIES if options.retries is None else options.retries
+
+
 class CommandLine(NamedTuple):
     """The options and settings that a command line gives."""
 
@@ -181,6 +188,25 @@ def read(cls: type[Any], name: str, arguments: list[str]) -> Any:
     prog, description = f"{program_name()} {name}", inspect.getdoc(cls)
     parsed = _run_tyro(lambda: tyro.cli(whole, prog=prog, description=description, args=arguments))
     return cls(**vars(parsed))
+
+
+def read_after_paths(
+    cls: type[Any], name: str, arguments: list[str], wanted: Sequence[str], example: str
+) -> tuple[list[Path], Any]:
+    """Return the paths with which a command's arguments begin, and `read` of the arguments that follow them.
+
+    `wanted` says what each path is, and `example` gives right arguments, both for messages.
+
+    Raises:
+        ValueError: A path is missing, or an argument is wrong.
+        SystemExit: The arguments asked for help, which was printed.
+    """
+    if not _HELP.isdisjoint(arguments):
+        read(cls, name, ["--help"])
+    given, rest = arguments[: len(wanted)], arguments[len(wanted) :]
+    if len(given) < len(wanted) or any(word.startswith("-") for word in given):
+        raise ValueError(f"{name}: expected {' and '.join(wanted)} first, such as {name} {example}")
+    return list(map(Path, given)), read(cls, name, rest)
 
 
 def _parts(experiment: type[Experiment] | None) -> dict[str, type]:

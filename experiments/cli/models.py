@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,19 +18,18 @@ from evaluators.models.inputs import Rows
 from evaluators.models.outputs import Classes, Values
 from evaluators.moments import moments
 from evaluators.pictures.canvas import WIDTH
-from experiments.cli.flags import read
+from experiments.cli.flags import read_after_paths
 from experiments.cli.logs import show_logs
 from experiments.runs import description as descriptions
-from experiments.runs.folder import MODEL
+from experiments.runs.folder import MODEL, find_file
 from experiments.tasks.csv_file import Table, read_table
 from experiments.tasks.experiment import ENVIRONMENT, PLAY, PREDICT, RECORD, find_experiment
 from neat.evolution.borrowed_evaluators import close_evaluator
-from neat.support.files import resolve_file, write_atomically
+from neat.support.files import csv_text, resolve_file, write_atomically
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path
 
 _FRESH_TRIAL = 2  # starts that decided nothing in the run (see `experiments.tasks.control`)
-_HELP = ["--help"]
 
 
 @dataclass(frozen=True)
@@ -87,22 +84,18 @@ class Record:
 
 
 _COMMANDS = {
-    PREDICT: (Predict, ("a run", "a CSV file"), "predict runs/iris new.csv"),
-    PLAY: (Play, ("the folder of a run",), "play runs/cartpole"),
-    RECORD: (Record, ("a run", "a GIF"), "record runs/cartpole cartpole.gif"),
+    PREDICT: (Predict, ("a run", "a CSV file"), "runs/iris new.csv"),
+    PLAY: (Play, ("the folder of a run",), "runs/cartpole"),
+    RECORD: (Record, ("a run", "a GIF"), "runs/cartpole cartpole.gif"),
 }
 
 
 def run(name: str, arguments: list[str]) -> None:
     """Run one of the commands with the arguments that follow its name."""
-    options, wanted, example = _COMMANDS[name]
-    if "-h" in arguments or "--help" in arguments:
-        read(options, name, _HELP)
-    given, rest = arguments[: len(wanted)], arguments[len(wanted) :]
-    if len(given) < len(wanted) or any(word.startswith("-") for word in given):
-        raise ValueError(f"{name}: expected {' and '.join(wanted)} first, such as {example}")
+    cls, wanted, example = _COMMANDS[name]
+    paths, options = read_after_paths(cls, name, arguments, wanted, example)
     command: Any = {PREDICT: predict, PLAY: play, RECORD: record}[name]
-    command(*map(Path, given), read(options, name, rest))
+    command(*paths, options)
 
 
 def predict(model_path: Path, data: Path, options: Predict) -> None:
@@ -192,10 +185,7 @@ def _evaluator(path: Path, command: str, env: str | None, device: str) -> Iterat
     if env is not None:
         experiment = find_experiment(ENVIRONMENT)(env=env)  # type: ignore[call-arg]
     else:
-        description = descriptions.read(folder, command)
-        experiment = descriptions.build_instance(
-            find_experiment(description.experiment), folder, "arguments", description.arguments, field=command
-        )
+        experiment = descriptions.build_experiment(descriptions.read(folder, command), folder, command)
     evaluator = experiment.evaluator(device)
     try:
         if not isinstance(evaluator, Rollout | Gymnasium):
@@ -220,20 +210,13 @@ def _print_episodes(played: Episodes) -> None:
 
 def _model_file(path: Path, command: str) -> Path:
     """Return the file of a model: `path`, or the one in a run's folder."""
-    if not path.is_dir():
-        return path
-    if not (path / MODEL).exists():
-        others = sorted(file.name for file in path.glob("model*.json"))
-        hint = f"; name one of its files: {', '.join(others)}" if others else ""
-        raise ValueError(f"{command}: {shorten_path(path)} has no {MODEL}{hint}")
-    return path / MODEL
+    return find_file(path, MODEL, command) if path.is_dir() else path
 
 
 def _write(path: Path | None, rows: list[list[Any]]) -> None:
     """Write rows as CSV to a file, or print them."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    text = csv_text(rows)
     if path is None:
-        sys.stdout.write(text.getvalue())
+        sys.stdout.write(text)
     else:
-        write_atomically(path, text.getvalue())
+        write_atomically(path, text)

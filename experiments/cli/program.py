@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -18,3 +19,8 @@ def program_words() -> list[str]:
 def program_name() -> str:
     """Return the words as text."""
     return " ".join(program_words())
+
+
+def resume_command(name: str, folder: Path) -> str:
+    """Return the command line that resumes what a command wrote to a folder."""
+    return f"{program_name()} {name} --resume {shlex.quote(str(folder))}"

@@ -7,14 +7,13 @@ import csv
 import dataclasses
 import functools
 import itertools
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from experiments.cli.flags import read
-from experiments.cli.program import program_name
+from experiments.cli.program import resume_command
 from experiments.comparison.curves import Labels, draw
 from experiments.comparison.meter import Outcome, Point, PricedMeter, TimedMeter
 from experiments.comparison.methods import (
@@ -166,8 +165,7 @@ def _run(options: Compare, plan: Plan, methods: Mapping[str, Method], folder: Pa
                 outcomes.setdefault(name, []).append(outcome)
                 display.update(count, functools.partial(_describe, f"{name}, seed {seed}", outcome.end))
     except KeyboardInterrupt:
-        line = f"{program_name()} {COMPARE} --resume {shlex.quote(str(folder))}"
-        raise KeyboardInterrupt(f"interrupted; resume with: {line}") from None
+        raise KeyboardInterrupt(f"interrupted; resume with: {resume_command(COMPARE, folder)}") from None
     finally:
         if outcomes:
             _write_results(options, plan, outcomes, folder)
@@ -216,10 +214,11 @@ def _read_finished(path: Path, order: Sequence[tuple[str, int]]) -> list[list[Ro
     rows: list[Row] = []
     # What cannot be read was not finished.
     with contextlib.suppress(ValueError, csv.Error):
-        for name, seed, *point, ends in itertools.islice(csv.reader(text.splitlines()), 1, None):
+        for row in itertools.islice(csv.reader(text.splitlines()), 1, None):
+            name, seed, *_, ends = row
             if len(finished) == len(order) or (name, int(seed)) != order[len(finished)]:
                 break
-            rows.append([name, seed, *point, ends])
+            rows.append(row)
             if int(ends):
                 _to_outcome(rows)
                 finished.append(rows)

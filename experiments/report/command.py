@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
-from experiments.cli.flags import read
+from experiments.cli.flags import read_after_paths
 from experiments.report.ancestry import collect_ancestry
 from experiments.report.behaviour import Behaviour, collect_behaviour
 from experiments.report.curves import collect_curves, collect_species
@@ -18,7 +18,7 @@ from experiments.report.topology import Names, collect_networks
 from experiments.runs import description as descriptions
 from experiments.runs.folder import REPORT, check_report
 from experiments.runs.reader import RunSoFar, read_run
-from experiments.tasks.experiment import SHOW, Experiment, find_experiment
+from experiments.tasks.experiment import SHOW, Experiment
 from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import summarise_error
@@ -43,11 +43,7 @@ def show(arguments: list[str]) -> None:
         ValueError: The folder holds no run, or the file cannot be written.
         ImportError: mpld3 is not installed.
     """
-    asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)
-    if not asks_for_help and (not arguments or arguments[0].startswith("-")):
-        raise ValueError(f"{SHOW}: expected the folder of a run first, such as {SHOW} runs/xor")
-    options: Show = read(Show, SHOW, ["--help"] if asks_for_help else arguments[1:])
-    folder = Path(arguments[0])
+    (folder,), options = read_after_paths(Show, SHOW, arguments, ["the folder of a run"], "runs/xor")
     run = read_run(folder, SHOW)
     if options.output is None:
         check_report(SHOW, folder)
@@ -58,13 +54,7 @@ def show(arguments: list[str]) -> None:
 
 def make_report(run: RunSoFar, folder: Path) -> str:
     """Return the report of a run as an HTML document of at most 2 MB, with fewer champions if need be."""
-    experiment = descriptions.build_instance(
-        find_experiment(run.description.experiment),
-        folder,
-        "arguments",
-        run.description.arguments,
-        field=SHOW,
-    )
+    experiment = descriptions.build_experiment(run.description, folder, SHOW)
     notes: list[str] = []
     if run.lineage is None:
         notes.append(

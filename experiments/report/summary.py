@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import operator
-import shlex
 from pathlib import Path
 
 from experiments.cli.flags import flag
-from experiments.cli.program import program_name
+from experiments.cli.program import resume_command
 from experiments.runs.reader import RunSoFar
 from neat.config.config import Config, defaults_of
 from neat.config.explanation import find_changes, list_settings, plain
@@ -21,11 +20,9 @@ def describe_state(run: RunSoFar, folder: Path) -> str:
     if run.result is not None:
         solved = "solved the task" if run.result.get("solved") else "ended"
         return f"The run {solved} after {generations}, stopped by {run.result.get('stopped_by', 'an old version')}."
-    name = run.description.experiment
-    command = f"{program_name()} {name} {flag('resume')} {shlex.quote(str(folder))}"
     return (
         f"The run has not ended: it was interrupted or is under way. This is its state after {generations}, the newest "
-        f"checkpoint. If it was interrupted, resume it with: {command}"
+        f"checkpoint. If it was interrupted, resume it with: {resume_command(run.description.experiment, folder)}"
     )
 
 

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, StringConstraints, create_model
 
 from experiments.cli.flags import typed_fields
 from experiments.cli.program import program_words
-from experiments.tasks.experiment import Experiment
+from experiments.tasks.experiment import Experiment, find_experiment
 from neat.support.messages import quote
 from neat.support.text_files import parse_json
 from neat.support.validation import Model
@@ -183,6 +183,18 @@ def build_instance(
         return cls(**model(**plain).model_dump())
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{field}: {folder / RUN}: {part}.{error}") from None
+
+
+def build_experiment(description: Description, folder: Path, field: str = "resume") -> Experiment:
+    """Return the experiment of the run in a folder; `field` begins the messages.
+
+    Fields that did not exist when the run began have their defaults, which keep its behaviour.
+
+    Raises:
+        ValueError: There is no such experiment, or an argument is unknown or not allowed.
+    """
+    cls = find_experiment(description.experiment)
+    return build_instance(cls, folder, "arguments", description.arguments, field=field)
 
 
 def check_files(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.runs.description import RUN
 from neat.support.files import Lock, is_auxiliary, write_atomically
+from neat.support.text_files import shorten_path
 
 if TYPE_CHECKING:
     from experiments.tasks.experiment import Experiment
@@ -135,6 +136,20 @@ def write_description(folder: Path, content: dict[str, Any], names: set[str]) ->
             write_json(
                 folder / RUN, {**content, "written": sorted(n for n in names if (folder / n).exists())}
             )
+
+
+def find_file(folder: Path, name: str, command: str) -> Path:
+    """Return the path of a JSON file in the folder of a run; a study has one for each setting instead.
+
+    Raises:
+        ValueError: There is none; the message begins with the command.
+    """
+    path = folder / name
+    if not path.exists():
+        others = sorted(file.name for file in folder.glob(f"{path.stem}*.json"))
+        hint = f"; name one of its files: {', '.join(others)}" if others else ""
+        raise ValueError(f"{command}: {shorten_path(folder)} has no {name}{hint}")
+    return path
 
 
 def write_config(folder: Path, config: Config, end: str = "") -> None:

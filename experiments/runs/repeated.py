@@ -7,10 +7,10 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from experiments.cli.first_start import compile_ahead, print_device
-from experiments.cli.flags import CommandLine, Options
+from experiments.cli.flags import CommandLine, Options, count_retries
 from experiments.cli.settings import build_config
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
@@ -22,11 +22,9 @@ from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
 from neat.evolution.borrowed_evaluators import close_evaluator
-from neat.processes.worker_processes import RETRIES, TaskLost, WorkerProcesses, share_threads
+from neat.processes.worker_processes import TaskLost, WorkerProcesses, share_threads
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay
-
-SCHEMES = ("global", "generation", "pairing", "hashed", "unshared")
 
 
 class Setting(NamedTuple):
@@ -94,7 +92,7 @@ def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -
         config = build_config(experiment, task, options, flags)
         return [Setting(f"{base}, {config.innovation}", config)]
     settings = []
-    for scheme in SCHEMES:
+    for scheme in get_args(Config.model_fields["innovation"].annotation):
         config = build_config(experiment, task, options, merge(flags, {"innovation": scheme}))
         settings.append(Setting(f"{base}, {scheme}", config))
     if options.preset:
@@ -160,8 +158,7 @@ def _run_all(run_one: Any, configs: list[Config], options: Options) -> Iterator[
     if options.cluster is not None:
         from evaluators.distributed.ray_executor import RayExecutor
 
-        retries = RETRIES if options.retries is None else options.retries
-        with RayExecutor(options.cluster, retries, timeout=options.timeout) as executor:
+        with RayExecutor(options.cluster, count_retries(options), timeout=options.timeout) as executor:
             futures = [executor.submit(run_one, config) for config in configs]
             try:
                 for config, future in zip(configs, futures, strict=True):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.cli.first_start import compile_ahead, print_device
-from experiments.cli.flags import CommandLine, Options, flag
-from experiments.cli.program import program_name
+from experiments.cli.flags import CommandLine, Options, count_retries
+from experiments.cli.program import resume_command
 from experiments.cli.settings import build_config, find_contradiction
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders
@@ -20,7 +19,6 @@ from neat import Population, Result, plot, reporting
 from neat.config.config import Config
 from neat.evolution.borrowed_evaluators import close_evaluator
 from neat.genome.genome import describe_size
-from neat.processes.worker_processes import RETRIES
 
 _KEPT_OPTIONS = ("generations", "max_evaluations", "device", "checkpoint_every", "lineage", "tensorboard")
 
@@ -61,10 +59,7 @@ def resume(name: str, line: CommandLine, command: Sequence[str]) -> None:
             raise ValueError(f"resume: {folder} holds an experiment {description.experiment}, got {name}")
         if description.settings:
             raise ValueError(f"resume: {folder} holds a study of many runs, which cannot be resumed")
-        # Fields that did not exist when the run began have their defaults, which keep its behaviour.
-        experiment = descriptions.build_instance(
-            find_experiment(name), folder, "arguments", description.arguments
-        ).with_absolute_paths()
+        experiment = descriptions.build_experiment(description, folder).with_absolute_paths()
         _check_arguments(experiment, line.experiment)
         kept = descriptions.build_instance(Options, folder, "options", description.options, _KEPT_OPTIONS)
         options = dataclasses.replace(kept, **line.options)
@@ -94,7 +89,7 @@ def _make_evaluator(experiment: Experiment, options: Options) -> Evaluator:
         functools.partial(experiment.with_absolute_paths().evaluator, options.device),
         cluster=options.cluster,
         workers=options.workers if options.workers > 1 else None,
-        retries=RETRIES if options.retries is None else options.retries,
+        retries=count_retries(options),
         timeout=options.timeout,
     )
     return distributed
@@ -226,5 +221,4 @@ def resume_hint(name: str, folder: Path) -> str:
     """Return the message of an interrupted run: its newest checkpoint, and the command that resumes it."""
     path = folder / folders.CHECKPOINT
     state = f"the newest checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-    command = f"{program_name()} {name} {flag('resume')} {shlex.quote(str(folder))}"
-    return f"interrupted; {state}; resume with: {command}"
+    return f"interrupted; {state}; resume with: {resume_command(name, folder)}"

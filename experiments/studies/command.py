@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.cli.flags import check_limits, read
+from experiments.cli.flags import check_limits, count_retries, read
 from experiments.studies.plan_file import StudyPlan, load_plan, make_study, parse_factor
 from experiments.tasks.experiment import NAMES, STUDY, suggestion
-from neat.processes.worker_processes import RETRIES
 from neat.study import StudyProgress
 from neat.support.progress_display import ProgressDisplay
 from neat.support.text_files import shorten_path
@@ -102,8 +101,7 @@ def _executor(options: StudyOptions) -> contextlib.AbstractContextManager[Execut
         return contextlib.nullcontext()
     from evaluators.distributed.ray_executor import RayExecutor
 
-    retries = RETRIES if options.retries is None else options.retries
-    return RayExecutor(options.cluster, retries, timeout=options.timeout)
+    return RayExecutor(options.cluster, count_retries(options), timeout=options.timeout)
 
 
 def _print_markdown(text: str) -> None:
