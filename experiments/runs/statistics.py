@@ -55,15 +55,10 @@ def bootstrap(values: Sequence[float], resamples: int = 10_000) -> tuple[float, 
 
 
 def t_quantile(coverage: float, freedom: int) -> float:
-    """Return the t with P(|T| < t) = `coverage` for Student's t distribution with `freedom` degrees of freedom.
+    """Return the t with P(|T| < t) = `coverage` for Student's t distribution with `freedom` degrees of freedom."""
+    from scipy.special import stdtrit  # here, since its import takes long
 
-    With t = √ν tan θ, the density becomes cos(θ)^(ν−1) over θ, up to a factor.
-    """
-    # Nearly all of the probability lies within a few widths 1/√ν of θ = 0.
-    angle = np.linspace(0.0, min(np.pi / 2, 12 / freedom**0.5), 20001)
-    density = np.cos(angle) ** (freedom - 1)
-    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    return float(freedom**0.5 * np.tan(np.interp(coverage * below[-1], below, angle)))
+    return float(stdtrit(freedom, (1 + coverage) / 2))
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
