@@ -10,18 +10,34 @@ import numpy as np
 
 from evaluators.environments import Discrete, Environment
 from evaluators.pictures.film import Span
-from experiments.tasks.experiment import BEHAVIOUR
 from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from evaluators import Gymnasium
     from evaluators.episodes.base import Trace
+    from evaluators.gymnasium.watching import GymnasiumTrace
 
-CURVES, FILM = BEHAVIOUR
 _MAX_DISTINCT_STEPS = 300  # more steps than that cannot be told apart in the figure
-_MAX_STATES, _MAX_ACTIONS = 8, 4
+MAX_STATES, MAX_ACTIONS = 8, 4  # that are shown
 _PANEL, _GAP, _CHOICE = 0.42, 0.22, 0.12  # heights in inches
+
+
+Named = list[tuple[str, np.ndarray]]
+"""Values over time with their names."""
+
+
+class Episode(NamedTuple):
+    """What is shown of an episode."""
+
+    states: Named
+    """Values, (steps + 1,) each."""
+    actions: Named
+    """Values, (steps,) each."""
+    reward: np.ndarray
+    """float64 (steps,)."""
+    span: Span
 
 
 class Panel(NamedTuple):
@@ -46,31 +62,43 @@ def draw(environment: Environment, trace: Trace, path: Path) -> None:
         trace: The episode.
         path: The file.
     """
-    names = environment.state_names[: environment.shown_states]
-    states = [Panel(name, trace.state[:, k]) for k, name in enumerate(names)]
     space = environment.actions
     choices = space.names if isinstance(space, Discrete) else None
-    actions = [
-        Panel(name, values, choices)
-        for name, values in name_columns("action", trace.action, environment.action_names)
-    ]
-    span = Span.of(len(trace.reward), trace.terminated, environment.step_duration)
-    draw_curves(states, actions, trace.reward, span, path)
+    draw_curves(name_trace(environment, trace), path, choices)
 
 
 def record(write: Callable[[], None], path: Path) -> list[Path]:
     """Call a function that writes a film, and return the path, or print why there is no film and return nothing."""
     try:
         write()
-    except (
-        Exception
-    ) as error:  # drawing fails in many ways: renderers need a display, users' functions have mistakes
+    except Exception as error:  # renderers need a display, and users' functions have mistakes
         print(f"no {path.name}: {' '.join(str(error).split()) or type(error).__name__}")
         return []
     return [path]
 
 
-def name_columns(name: str, columns: np.ndarray, names: Sequence[str] = ()) -> list[tuple[str, np.ndarray]]:
+def name_trace(environment: Environment, trace: Trace) -> Episode:
+    """Return an episode of an environment of this library with the names of its states and actions."""
+    names = environment.state_names[: environment.shown_states]
+    return Episode(
+        list(zip(names, trace.state.T[: len(names)], strict=True)),
+        _name_columns("action", trace.action, environment.action_names),
+        trace.reward,
+        Span.of(len(trace.reward), trace.terminated, environment.step_duration),
+    )
+
+
+def name_gymnasium_trace(evaluator: Gymnasium, trace: GymnasiumTrace) -> Episode:
+    """Return an episode of Gymnasium with its observations in place of states."""
+    return Episode(
+        _name_columns("observation", trace.observation),
+        _name_columns("action", trace.action),
+        trace.reward,
+        Span.of(len(trace.reward), trace.terminated, evaluator.step_duration),
+    )
+
+
+def _name_columns(name: str, columns: np.ndarray, names: Sequence[str] = ()) -> Named:
     """Return the columns of an array, (steps, columns), each with its own name, or `name` and maybe a number."""
     count = columns.shape[1]
     if len(names) != count:
@@ -79,26 +107,23 @@ def name_columns(name: str, columns: np.ndarray, names: Sequence[str] = ()) -> l
 
 
 def draw_curves(
-    states: Sequence[Panel],
-    actions: Sequence[Panel],
-    reward: np.ndarray,
-    span: Span,
-    path: Path,
-    states_are: str = "states",
+    episode: Episode, path: Path, choices: tuple[str, ...] | None, states_are: str = "states"
 ) -> None:
     """Draw a panel for each state and action, and one for the sum of the rewards, over the same time.
 
-    Only the first 8 states and the first 4 actions are drawn.
+    Only the first 8 states and the first 4 actions are drawn. `choices` are those of a panel of actions.
     """
     from matplotlib.figure import Figure
 
+    states, actions, reward, span = episode
     notes = [str(span)]
-    for what, given, most in ((states_are, states, _MAX_STATES), ("actions", actions, _MAX_ACTIONS)):
+    for what, given, most in ((states_are, states, MAX_STATES), ("actions", actions, MAX_ACTIONS)):
         if len(given) > most:
             notes.append(f"{most} of {len(given)} {what}")
     total = Panel("sum of rewards", np.concatenate([[0.0], np.cumsum(reward)]), grows=True)
-    panels = [(panel, BLUE) for panel in states[:_MAX_STATES]]
-    panels += [(panel, ORANGE) for panel in actions[:_MAX_ACTIONS]] + [(total, INK)]
+    panels = [(Panel(*state), BLUE) for state in states[:MAX_STATES]]
+    panels += [(Panel(*action, choices), ORANGE) for action in actions[:MAX_ACTIONS]]
+    panels.append((total, INK))
     heights = [max(_PANEL, _CHOICE * len(panel.choices or ())) for panel, _ in panels]
     width, left, right, below, above = 4.6, 0.66, 0.18, 0.38, 0.42
     height = below + sum(heights) + (len(panels) - 1) * _GAP + above

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import tempfile
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +15,14 @@ from evaluators import Gymnasium, Rollout
 from evaluators.environments import Environment
 from evaluators.models.outputs import Values
 from evaluators.node_values import node_values
-from evaluators.pictures.film import Span, choose_steps
-from experiments.pictures.behaviour import FILM, name_columns
-from experiments.report.numbers import shorten_numbers
+from evaluators.pictures.film import choose_steps
+from experiments.pictures.behaviour import MAX_ACTIONS, MAX_STATES, Episode, name_gymnasium_trace, name_trace
+from experiments.report.numbers import choose_rows, shorten_numbers
 from experiments.report.topology import Names
 from experiments.runs.reader import RunSoFar
 from experiments.tasks.classification import Classification
 from experiments.tasks.control import REPORT_TRIAL
-from experiments.tasks.experiment import Experiment
+from experiments.tasks.experiment import BEHAVIOUR, Experiment
 from experiments.tasks.prediction import Prediction, Sets, predictions
 from experiments.tasks.regression import Regression
 from neat.genome.genome import Genome
@@ -32,7 +31,7 @@ from neat.support.html import table_of_rows
 _MOST_CASES, _MOST_SAMPLES = 64, 1000
 _MOST_STEPS = 250
 _MOST_NODES = 60
-_MOST_STATES, _MOST_ACTIONS = 8, 4
+_FILM = BEHAVIOUR[1]
 _FILM_WIDTH = 400
 
 
@@ -45,14 +44,6 @@ class Behaviour(NamedTuple):
     """The data of charts; None if there are none."""
 
 
-class _Episode(NamedTuple):
-    observations: np.ndarray  # (steps until the last one that is shown, observations)
-    states: Sequence[tuple[str, np.ndarray]]  # (steps + 1,) each
-    actions: Sequence[tuple[str, np.ndarray]]  # (steps,) each
-    reward: np.ndarray  # (steps,)
-    span: Span
-
-
 def collect_behaviour(
     run: RunSoFar, experiment: Experiment, names: Names, evaluator: Any, folder: Path
 ) -> Behaviour | None:
@@ -60,7 +51,7 @@ def collect_behaviour(
     if isinstance(evaluator, Rollout | Gymnasium):
         if run.population.evaluator_state:
             evaluator.restore(run.population.evaluator_state)
-        film = folder / FILM if run.result is not None else None
+        film = folder / _FILM if run.result is not None else None
         return _play(run.champion, names, evaluator, film)
     if not isinstance(experiment, Prediction):
         return None
@@ -104,7 +95,7 @@ def _list_residuals(sets: Sets, outputs: np.ndarray, targets: np.ndarray) -> Beh
     """Return predictions and targets, (samples, 1) or (samples,), as the data of a chart."""
     points, shown = [], 0
     for part, rows in (("training part", sets.train), ("test part", sets.test)):
-        chosen = rows[choose_steps(0, len(rows) - 1, _MOST_SAMPLES)]
+        chosen = rows[choose_rows(len(rows), _MOST_SAMPLES)]
         shown += len(chosen)
         points.append(
             [part, shorten_numbers(targets.ravel()[chosen]), shorten_numbers(outputs.ravel()[chosen])]
@@ -126,17 +117,17 @@ def _list_cases(sets: Sets, outputs: np.ndarray, experiment: Experiment) -> str:
 
 def _play(champion: Genome, names: Names, evaluator: Rollout | Gymnasium, film: Path | None) -> Behaviour:
     """Return an episode that decided nothing in the run."""
-    episode = _trace(champion, evaluator)
+    episode, observations = _trace(champion, evaluator)
     span = episode.span
     steps = choose_steps(span.start, span.stop - 1, _MOST_STEPS)
-    values = _node_values(champion, evaluator, episode.observations)[:, steps]
+    values = _node_values(champion, evaluator, observations)[:, steps]
     name_of = names.of_nodes(champion)
     nodes = [name_of[node] for node in [*champion.input_ids, *(n["id"] for n in champion.nodes)]]
     order = [*range(len(champion.input_ids)), *_by_layer(champion)]
     unit = span.seconds or 1.0
     lines = [
-        *episode.states[:_MOST_STATES],
-        *episode.actions[:_MOST_ACTIONS],
+        *episode.states[:MAX_STATES],
+        *episode.actions[:MAX_ACTIONS],
         ("sum of rewards", np.cumsum(episode.reward)),
     ]
     data = {
@@ -159,20 +150,15 @@ def _by_layer(champion: Genome) -> list[int]:
     return [first + k for k in sorted(range(len(ids)), key=lambda k: (ids[k] in outputs, ids[k]))]
 
 
-def _trace(champion: Genome, evaluator: Rollout | Gymnasium) -> _Episode:
+def _trace(champion: Genome, evaluator: Rollout | Gymnasium) -> tuple[Episode, np.ndarray]:
+    """Return an episode, and its observations until the last step that is shown, (steps, observations)."""
     if isinstance(evaluator, Gymnasium):
         seen = evaluator.trace(champion, REPORT_TRIAL)
-        span = Span.of(len(seen.reward), seen.terminated, evaluator.step_duration)
-        states = name_columns("observation", seen.observation)
-        actions = name_columns("action", seen.action)
-        return _Episode(seen.observation[: span.stop], states, actions, seen.reward, span)
+        episode = name_gymnasium_trace(evaluator, seen)
+        return episode, seen.observation[: episode.span.stop]
     environment, trace = evaluator.environment, evaluator.trace(champion, REPORT_TRIAL)
-    span = Span.of(len(trace.reward), trace.terminated, environment.step_duration)
-    names = environment.state_names[: environment.shown_states]
-    states = [(name, trace.state[:, k]) for k, name in enumerate(names)]
-    actions = name_columns("action", trace.action, environment.action_names)
-    observations = _observe(environment, trace.state[: span.stop])
-    return _Episode(observations, states, actions, trace.reward, span)
+    episode = name_trace(environment, trace)
+    return episode, _observe(environment, trace.state[: episode.span.stop])
 
 
 def _observe(environment: Environment, states: np.ndarray) -> np.ndarray:
@@ -196,7 +182,7 @@ def _film(champion: Genome, evaluator: Rollout | Gymnasium, film: Path | None) -
     """Return the film of the run that has ended, or a new one; nothing if the environment cannot be drawn."""
     with contextlib.suppress(Exception), tempfile.TemporaryDirectory() as folder:
         if film is None or not film.exists():
-            film = Path(folder) / FILM
+            film = Path(folder) / _FILM
             evaluator.record(champion, film, REPORT_TRIAL, _FILM_WIDTH)
         content = base64.b64encode(film.read_bytes()).decode()
         return f'<img class="film" alt="a film of the episode" src="data:image/gif;base64,{content}">'

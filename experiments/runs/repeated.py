@@ -26,6 +26,8 @@ from neat.processes.worker_processes import TaskLost, WorkerProcesses, share_thr
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay
 
+SCHEMES: tuple[str, ...] = get_args(Config.model_fields["innovation"].annotation)
+
 
 class Setting(NamedTuple):
     """A config whose runs are a row of the table."""
@@ -92,7 +94,7 @@ def _settings(experiment: Experiment, options: Options, flags: dict[str, Any]) -
         config = build_config(experiment, task, options, flags)
         return [Setting(f"{base}, {config.innovation}", config)]
     settings = []
-    for scheme in get_args(Config.model_fields["innovation"].annotation):
+    for scheme in SCHEMES:
         config = build_config(experiment, task, options, merge(flags, {"innovation": scheme}))
         settings.append(Setting(f"{base}, {scheme}", config))
     if options.preset:

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evaluators.models.actions import Choices
 from evaluators.moments import moments
-from evaluators.pictures.film import Span
 from experiments.pictures import behaviour
-from experiments.pictures.behaviour import Panel, name_columns
 from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS, check_target, measure_reward
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
@@ -127,10 +125,8 @@ class Gymnasium(Experiment):
         curves, film = (folder / name for name in BEHAVIOUR)
         trace = evaluator.trace(champion, trial=REPORT_TRIAL)
         choices = () if isinstance(evaluator.model(champion).outputs, Choices) else None
-        states = [Panel(name, values) for name, values in name_columns("observation", trace.observation)]
-        actions = [Panel(name, values, choices) for name, values in name_columns("action", trace.action)]
-        span = Span.of(len(trace.reward), trace.terminated, evaluator.step_duration)
-        behaviour.draw_curves(states, actions, trace.reward, span, curves, "observations")
+        episode = behaviour.name_gymnasium_trace(evaluator, trace)
+        behaviour.draw_curves(episode, curves, choices, "observations")
         return [curves, *behaviour.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film)]
 
 
