@@ -60,11 +60,8 @@ def collect_species(history: History, lineage: Lineage | None) -> dict[str, Any]
     order = np.argsort(rows["id"], kind="stable")
     for own in np.split(order, np.flatnonzero(np.diff(rows["id"][order])) + 1):
         first = rows[own[0]]
-        number, since, parent = (
-            int(first["id"]),
-            int(first["generation"] - first["age"]),
-            parents.get(first["id"], -1),
-        )
+        number, since = int(first["id"]), int(first["generation"] - first["age"])
+        parent = parents.get(number, -1)
         # A species lives without a break.
         sizes = rows["size"][own].tolist()
         series.append([number, since, None if parent < 0 else parent, int(column[own[0]]), sizes])

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.report.numbers import shorten_numbers
 from experiments.runs.reader import RunSoFar
+from neat.evolution.lineage import Lineage
 from neat.genome.genome import Genome
 from neat.plot.champion_growth import choose_champions, unite
 from neat.plot.edges import arrow_head, connection_curve
 from neat.plot.graph_layout import GraphLayout, lay_out
 
-if TYPE_CHECKING:
-    from neat.evolution.lineage import Lineage
-
 _STEP, _UNIT, _RADIUS = 1.25, 0.5, 0.13  # inches between layers and between nodes, and of a node
 _DPI = 100  # units of the drawing per inch
-_LEAST_HIDDEN, _MOST_SPARE = (
-    12,
-    1.5,
-)  # hidden nodes of a layout, and their ratio to those of its smallest genome
+# Hidden nodes of a layout, and their ratio to those of its smallest genome.
+_LEAST_HIDDEN, _MOST_SPARE = 12, 1.5
 
 
 class Names(NamedTuple):

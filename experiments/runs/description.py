@@ -32,6 +32,9 @@ _Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower
 
 Class = TypeVar("Class")
 
+Files = dict[str, dict[str, str | None]]
+"""Path and digest of the files that define a task, by the field that names them."""
+
 
 class _Strict(Model):
     """A model without type conversions, because JSON distinguishes numbers from strings."""
@@ -92,7 +95,7 @@ def describe(
 def describe_task(
     name: str,
     arguments: dict[str, Any],
-    files: dict[str, dict[str, str | None]],
+    files: Files,
     options: dict[str, Any],
     command: Sequence[str],
 ) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def describe_task(
 def describe_resumed(
     description: Description,
     experiment: Experiment,
-    files: dict[str, dict[str, str | None]],
+    files: Files,
     options: dict[str, Any],
     command: Sequence[str],
 ) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def build_experiment(description: Description, folder: Path, field: str = "resum
 
 def check_files(
     description: Description, experiment: Experiment, folder: Path, field: str = "resume"
-) -> dict[str, dict[str, str | None]]:
+) -> Files:
     """Check that the files which the experiment names have not changed since the run began.
 
     Call it before the experiment reads them. `field` begins the messages about the description.
@@ -252,9 +255,7 @@ def _check_format(description: Description) -> None:
             raise ValueError(f"format: must be {FORMAT} where {name} is given")
 
 
-def _task_fields(
-    name: str, arguments: dict[str, Any], files: dict[str, dict[str, str | None]]
-) -> dict[str, Any]:
+def _task_fields(name: str, arguments: dict[str, Any], files: Files) -> dict[str, Any]:
     """Return the fields of run.json that define the task, and their digest."""
     task: dict[str, Any] = {"experiment": name, "arguments": arguments, "files": files}
     return {**task, "digest": _digest_of_task(**task)}
@@ -266,7 +267,7 @@ def _digest_of_task(experiment: str, arguments: dict[str, Any], files: Any) -> s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_digests(experiment: Experiment) -> dict[str, dict[str, str | None]]:
+def file_digests(experiment: Experiment) -> Files:
     """Return path and digest of the files that define the task, by field."""
     return {
         field: {"path": str(path.absolute()), "sha256": _digest(path)}

@@ -72,8 +72,7 @@ def run_repeatedly(name: str, line: CommandLine, command: Sequence[str]) -> None
         for setting in settings:
             end = folders.setting_suffix(setting.label, labels)
             folders.write_config(folder, setting.config, end)
-            _draw(folder, experiment, done[setting.label], end)
-            _show(folder, experiment, done[setting.label], options.device, end)
+            _write_setting(folder, experiment, done[setting.label], options.device, end)
         write_tables(folder / "summary.json", experiment, done)
     print(f"{folder}: summary.csv has a row for each run, summary.json the table, runs*.svg are the figures")
 
@@ -183,16 +182,13 @@ def _name_run(config: Config) -> str:
     return f"the run with seed {config.seed}"
 
 
-def _draw(folder: Path, experiment: Experiment, runs: list[Run], suffix: str) -> None:
-    """Draw the figure of all runs, and write the champion of the best run."""
+def _write_setting(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:
+    """Draw the figure of all runs; write the champion of the best run and its model, and draw its behaviour."""
     plot.runs([run.best for run in runs], folder / f"runs{suffix}.svg")
-    folders.write_champion(folder, Genome.from_dict(_best(runs).champion), experiment, suffix)
-
-
-def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, suffix: str) -> None:
-    """Write a model of the best run's champion and draw its behaviour, with the evaluator's state at that run's end."""
-    run = _best(runs)
-    champion, evaluator = Genome.from_dict(run.champion), experiment.evaluator(device)
+    run = max(runs, key=lambda run: (run.solved, run.fitness))
+    champion = Genome.from_dict(run.champion)
+    folders.write_champion(folder, champion, experiment, suffix)
+    evaluator = experiment.evaluator(device)
     champion.genomes.seed = run.seed  # the seed decides the episodes' starts
     if run.state:
         evaluator.restore(run.state)  # type: ignore[attr-defined]
@@ -200,7 +196,3 @@ def _show(folder: Path, experiment: Experiment, runs: list[Run], device: str, su
     for picture in experiment.show(champion, evaluator, folder):
         picture.replace(folders.add_suffix(picture, suffix))
     close_evaluator(evaluator)
-
-
-def _best(runs: list[Run]) -> Run:
-    return max(runs, key=lambda run: (run.solved, run.fitness))

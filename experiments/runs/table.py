@@ -122,9 +122,8 @@ def print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -
 
     console = Console(highlight=False)
     console = Console(highlight=False, width=None if console.is_terminal else 140)
-    unlimited = console.options.update_width(
-        10_000
-    )  # otherwise, a table measures as wide as the console at most
+    # Otherwise, a table measures as wide as the console at most.
+    unlimited = console.options.update_width(10_000)
     part = [0]
     for column in range(1, len(headers)):
         wider = _make_table(headers, rows, [*part, column])

@@ -114,17 +114,15 @@ def _make_arms(plan: StudyPlan) -> tuple[dict[str, dict[str, Any]], list[tuple[s
         factors[name] = values
     if not factors:
         return {"default": {}}, []
-    if math.prod(map(len, factors.values())) > _MOST_ARMS:
-        raise ValueError(
-            f"vary: must give at most {_MOST_ARMS} arms, got {math.prod(map(len, factors.values()))}"
-        )
+    count = math.prod(map(len, factors.values()))
+    if count > _MOST_ARMS:
+        raise ValueError(f"vary: must give at most {_MOST_ARMS} arms, got {count}")
     compared = plan.compare or next(iter(factors))
     if compared not in factors:
         raise ValueError(f"compare: must be one of {', '.join(factors)}, got {quote(compared)}")
-    labels = {combination: _label(factors, combination) for combination in _combinations(factors)}
-    arms: dict[str, dict[str, Any]] = {}
-    for combination, label in labels.items():
-        arms[label] = _settings(plan, factors, combination)
+    combinations = itertools.product(*(range(len(values)) for values in factors.values()))
+    labels = {combination: _label(factors, combination) for combination in combinations}
+    arms = {label: _settings(plan, factors, combination) for combination, label in labels.items()}
     place = list(factors).index(compared)
     pairs = [
         (label, labels[(*combination[:place], 0, *combination[place + 1 :])])
@@ -132,10 +130,6 @@ def _make_arms(plan: StudyPlan) -> tuple[dict[str, dict[str, Any]], list[tuple[s
         if combination[place] > 0
     ]
     return arms, pairs
-
-
-def _combinations(factors: Mapping[str, Sequence[Any]]) -> list[tuple[int, ...]]:
-    return list(itertools.product(*(range(len(values)) for values in factors.values())))
 
 
 def _label(factors: Mapping[str, Sequence[Any]], combination: tuple[int, ...]) -> str:

@@ -63,14 +63,6 @@ def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data
     return Data(features, np.repeat(["first", "second"], count), ["x", "y"])
 
 
-def check_split(test_share: float, split_seed: int) -> None:
-    """Raise ValueError if the share is not between 0 and 1 or the seed is negative."""
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share: must lie between 0 and 1, got {test_share}")
-    if split_seed < 0:
-        raise ValueError(f"split_seed: must be at least 0, got {split_seed}")
-
-
 def split(count: int, test_share: float, seed: int, classes: np.ndarray | None = None) -> Split:
     """Divide samples at random, class by class if `classes` (count,) are given.
 

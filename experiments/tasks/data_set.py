@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluators.models.inputs import Rows
 from evaluators.models.preparation import Encoding, fit_rows
-from experiments.tasks.data import Data, Split, check_split, standardise
+from experiments.tasks.data import Data, Split, standardise
 from experiments.tasks.prediction import Learnable
 
 
@@ -44,7 +44,10 @@ class DataSet(Learnable):
 
     def check_options(self) -> None:
         """Raise ValueError if a field of this class is wrong."""
-        check_split(self.test_share, self.split_seed)
+        if not 0 < self.test_share < 1:
+            raise ValueError(f"test_share: must lie between 0 and 1, got {self.test_share}")
+        if self.split_seed < 0:
+            raise ValueError(f"split_seed: must be at least 0, got {self.split_seed}")
         if self.missing is not None and not self.files:
             raise ValueError(f"missing: is for the empty cells of a CSV file as data, got {self.missing!r}")
 
@@ -78,7 +81,6 @@ class DataSet(Learnable):
     @cached_property
     def _features(self) -> np.ndarray:
         """The standardised features of all samples, float32 (n, inputs)."""
-        rows = self._rows
         names = self.input_names
-        values = rows.encode("data", self._data.features, len(names))
-        return standardise(values, self._split.train, names, rows.is_category)
+        values = self._rows.encode("data", self._data.features, len(names))
+        return standardise(values, self._split.train, names, self._rows.is_category)
