@@ -11,7 +11,7 @@ from typing import Any
 
 import neat
 from benchmarks.report import Table, seconds
-from benchmarks.xor import Run
+from benchmarks.xor import Run, default_config
 
 POPULATION, BEFORE, GENERATIONS, TURNS = 150, 50, 200, 5
 TARGET = 3.0
@@ -52,7 +52,7 @@ def _spin(ready: Callable[[], Any]) -> None:
 
 
 def run(quick: bool) -> dict[str, Any]:
-    config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=POPULATION)
+    config = default_config(POPULATION)
     idle, busy = [], []
     for _ in range(2 if quick else TURNS):
         # Both measure the same generations of the same run, so that only the load of the machine differs.

@@ -1,7 +1,13 @@
-"""What a chunk costs the driver and its worker, measured on a Ray cluster."""
+"""What a chunk costs the driver and its worker, measured on a Ray cluster, and what such measurements share.
+
+Ray listens on all interfaces, so they run in a network namespace of their own, on two nodes of one machine.
+"""
 
 from __future__ import annotations
 
+import functools
+import json
+import sys
 import time
 from typing import Any
 
@@ -10,20 +16,36 @@ import numpy as np
 import evaluators
 import neat
 from benchmarks.simulated_cluster import Costs
+from benchmarks.timing import median_seconds
+from tests.support import ray_cluster
 
 CHUNKS = 1000
 BUSY_SLOTS = 8
 REFERENCES = 1000
 
 
-def median_seconds(work: Any, repeats: int) -> float:
-    """Return the median seconds of some calls, after one that is not counted."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[1:]))
+def measure_in_namespace(part: str, quick: bool, timeout: float) -> dict[str, Any]:
+    """Return what a part prints as JSON in a namespace; exit if that is not possible."""
+    if ray_cluster.missing():
+        sys.exit(f"{part}: {ray_cluster.missing()}")
+    arguments = ["--quick"] if quick else []
+    done = ray_cluster.run_in_namespace(f"benchmarks.{part}", *arguments, timeout=timeout)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def wait(steps: int, seconds: float, network: evaluators.Network) -> float:
+    """Return the fitness in an environment whose steps do not use the CPU while they wait."""
+    total = 0.0
+    for step in range(steps):
+        time.sleep(seconds)
+        total += float(network.activate([step / steps])[0])
+    return total
+
+
+def make_waiting(steps: int, seconds: float) -> evaluators.PerGenome:
+    return evaluators.PerGenome(functools.partial(wait, steps, seconds))
 
 
 def make_genomes(inputs: int, count: int) -> Any:

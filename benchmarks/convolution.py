@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from benchmarks.report import Table, seconds
+from benchmarks.timing import Call, time_in_turns
 from evaluators import gradient
 from evaluators.gradient import losses, nn, optim
 from neat.kernels import parallel
 
 BATCH, ROUNDS, STEPS = 64, 40, 4
 STEP, LAYER = "a step, 28 × 28 pixels", "the second convolution, forward and backward"
-
-Step = Callable[[], None]
 
 
 def run(quick: bool) -> dict[str, Any]:
@@ -50,25 +47,13 @@ def _measure(threads: int, rounds: int) -> list[dict[str, Any]]:
         sides["torch"] = _torch_step(images, labels), _torch_layer(channels)
     rows = []
     for k, what in enumerate((STEP, LAYER)):
-        taken = _time_in_turns({name: steps[k] for name, steps in sides.items()}, rounds)
-        rows.append({"what": what, "threads": threads, "version": version, "torch": None, **taken})
+        taken = time_in_turns({name: steps[k] for name, steps in sides.items()}, rounds, STEPS)
+        found = {name: (float(np.median(each)), min(each)) for name, each in taken.items()}
+        rows.append({"what": what, "threads": threads, "version": version, "torch": None, **found})
     return rows
 
 
-def _time_in_turns(steps: dict[str, Step], rounds: int) -> dict[str, tuple[float, float]]:
-    """Return the median and the least seconds of each side's steps, which take turns, so that load slows all."""
-    taken: dict[str, list[float]] = {name: [] for name in steps}
-    for each in range(rounds + 1):
-        for name, step in steps.items():
-            for _ in range(STEPS):
-                begin = time.perf_counter()
-                step()
-                if each:  # the first round compiles
-                    taken[name].append(time.perf_counter() - begin)
-    return {name: (float(np.median(each)), min(each)) for name, each in taken.items()}
-
-
-def _our_step(images: np.ndarray, labels: np.ndarray) -> Step:
+def _our_step(images: np.ndarray, labels: np.ndarray) -> Call:
     model = nn.Sequential(
         *(nn.Conv2d(1, 16, 3, padding="same"), nn.Activation("relu"), nn.MaxPool2d(2)),
         *(nn.Conv2d(16, 32, 3, padding="same"), nn.Activation("relu"), nn.MaxPool2d(2)),
@@ -85,7 +70,7 @@ def _our_step(images: np.ndarray, labels: np.ndarray) -> Step:
     return step
 
 
-def _torch_step(images: np.ndarray, labels: np.ndarray) -> Step:
+def _torch_step(images: np.ndarray, labels: np.ndarray) -> Call:
     import torch
 
     model = torch.nn.Sequential(
@@ -104,7 +89,7 @@ def _torch_step(images: np.ndarray, labels: np.ndarray) -> Step:
     return step
 
 
-def _our_layer(images: np.ndarray) -> Step:
+def _our_layer(images: np.ndarray) -> Call:
     layer = nn.Conv2d(16, 32, 3, padding="same")
     x = gradient.Tensor(images, requires_grad=True)
 
@@ -115,7 +100,7 @@ def _our_layer(images: np.ndarray) -> Step:
     return step
 
 
-def _torch_layer(images: np.ndarray) -> Step:
+def _torch_layer(images: np.ndarray) -> Call:
     import torch
 
     layer = torch.nn.Conv2d(16, 32, 3, padding=1)

@@ -1,18 +1,18 @@
-"""Workers of a Ray cluster: a slow environment, what a chunk costs, and XOR, which does not gain.
-
-Ray listens on all interfaces, so this part runs in a network namespace of its own, on two nodes of one machine.
-"""
+"""Workers of a Ray cluster: a slow environment, what a chunk costs, and XOR, which does not gain."""
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
 from typing import Any
 
 import evaluators
-from benchmarks.chunk_costs import make_genomes, measure_chunk, median_seconds
+from benchmarks.chunk_costs import make_genomes, make_waiting, measure_chunk, measure_in_namespace
 from benchmarks.report import Table, seconds
+from benchmarks.timing import median_seconds
+from benchmarks.xor import XOR
 from tests.support import ray_cluster
 
 WORKERS, SLOTS = 4, 8
@@ -20,21 +20,8 @@ TARGET = 25  # times one process
 STEPS, STEP = 20, 0.005  # steps of an episode, and seconds of a step, in which the simulator only waits
 
 
-def wait_and_activate(network: evaluators.Network) -> float:
-    """Return the fitness in an environment whose steps take 5 ms without using the CPU."""
-    total = 0.0
-    for step in range(STEPS):
-        time.sleep(STEP)
-        total += float(network.activate([step / STEPS])[0])
-    return total
-
-
-def make_slow() -> evaluators.PerGenome:
-    return evaluators.PerGenome(wait_and_activate)
-
-
 def make_xor() -> evaluators.Supervised:
-    return evaluators.Supervised([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], device="cpu")
+    return evaluators.Supervised(*XOR, device="cpu")
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -42,7 +29,7 @@ def measure(quick: bool) -> dict[str, Any]:
     count = 320 if quick else 1280
     result: dict[str, Any] = {"genomes": count}
     with ray_cluster.two_nodes(num_cpus=WORKERS / 2):
-        slow, few = make_genomes(1, count), 64
+        slow, few, make_slow = make_genomes(1, count), 64, functools.partial(make_waiting, STEPS, STEP)
         # Genomes take the same time, so a part of them tells what one process takes for all.
         alone = make_slow()
         result["alone"] = median_seconds(lambda: alone(slow.part(0, few)), 1) * count / few
@@ -64,14 +51,7 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def run(quick: bool) -> dict[str, Any]:
-    if ray_cluster.missing():
-        sys.exit(f"distributed: {ray_cluster.missing()}")
-    done = ray_cluster.run_in_namespace(
-        "benchmarks.distributed", *(["--quick"] if quick else []), timeout=600
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return measure_in_namespace("distributed", quick, timeout=600)
 
 
 def tables(result: dict[str, Any]) -> list[Table]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import evaluators
 from benchmarks.report import Table, one_thread, seconds
+from benchmarks.timing import time_in_turns
+from benchmarks.xor import XOR
 from neat import activations
 from neat.genome.genome import DTYPES, GenomeArrays, Genomes
 from neat.kernels import parallel
@@ -20,7 +20,6 @@ MATRIX = 2_048
 TARGETS = {"identity": None, "relu": 0.2, "tanh": 0.1, "sigmoid": None}
 SMALL = ((1, 3), (2, 5), (3, 8), (5, 12))  # nodes, connections
 SMALL_GENOMES, PAPER_SIZE = 10_000, 150
-XOR = ([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
 
 
 def run(quick: bool) -> dict[str, Any]:
@@ -36,13 +35,17 @@ def _large(repeats: int) -> list[dict[str, Any]]:
     rows = []
     for activation in TARGETS:
         genomes = random_genomes(rng, GENOMES, INPUTS, NODES, CONNECTIONS, activation)
-        # Both sides alternate, so that they run under the same conditions.
-        times = _time_alternately(repeats, lambda: evaluator(genomes), lambda: matrix @ matrix)  # noqa: B023
-        passed = 2 * CONNECTIONS * GENOMES * SAMPLES / times[0] / 1e9
-        product = 2 * MATRIX**3 / times[1] / 1e9
-        rows.append(
-            {"activation": activation, "gflops": passed, "matrix_gflops": product, "seconds": times[0]}
+        times = time_in_turns(
+            {"pass": lambda: evaluator(genomes), "product": lambda: matrix @ matrix},  # noqa: B023
+            repeats,
         )
+        passed, product = map(min, times.values())
+        rows.append({
+            "activation": activation,
+            "gflops": 2 * CONNECTIONS * GENOMES * SAMPLES / passed / 1e9,
+            "matrix_gflops": 2 * MATRIX**3 / product / 1e9,
+            "seconds": passed,
+        })  # fmt: skip
     return rows
 
 
@@ -54,27 +57,17 @@ def _small(repeats: int) -> list[dict[str, Any]]:
         for nodes, connections in SMALL:
             genomes = random_genomes(rng, SMALL_GENOMES, 2, nodes, connections, "tanh", bias_input=True)
             few = genomes.take(np.arange(PAPER_SIZE))
-            times = _time_alternately(10 * repeats, lambda: evaluator(genomes), lambda: evaluator(few))  # noqa: B023
-            rows.append(
-                {
-                    "nodes": nodes,
-                    "connections": connections,
-                    "seconds": times[0] / SMALL_GENOMES,
-                    "call_seconds": times[1],
-                }
+            times = time_in_turns(
+                {"all": lambda: evaluator(genomes), "few": lambda: evaluator(few)},  # noqa: B023
+                10 * repeats,
             )
+            rows.append({
+                "nodes": nodes,
+                "connections": connections,
+                "seconds": min(times["all"]) / SMALL_GENOMES,
+                "call_seconds": min(times["few"]),
+            })  # fmt: skip
     return rows
-
-
-def _time_alternately(repeats: int, *calls: Callable[[], Any]) -> list[float]:
-    """Return the least time of each call; the calls alternate."""
-    best = [float("inf")] * len(calls)
-    for _ in range(repeats):
-        for position, call in enumerate(calls):
-            start = time.perf_counter()
-            call()
-            best[position] = min(best[position], time.perf_counter() - start)
-    return best
 
 
 def random_genomes(

@@ -15,9 +15,10 @@ from numba import float32
 
 import evaluators
 import neat
-from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
+from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
 from benchmarks.report import Table, seconds
 from benchmarks.rollout import balancing
+from benchmarks.xor import XOR
 from evaluators.devices import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
 from evaluators.gpu import engine, launcher, memory

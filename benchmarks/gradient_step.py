@@ -1,7 +1,7 @@
 """A training step of a small network, beside plain numpy and PyTorch on the same CPU. It is run by hand.
 
     python3 -m venv .venv-torch
-    .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
+    .venv-torch/bin/pip install torch==2.13.0 --editable .
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-torch/bin/python -m benchmarks.gradient_step
 
 64-128-128-10, relu, softmax cross-entropy, a batch of 256, float32. Without PyTorch, its column is left out. The

@@ -32,15 +32,9 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def _measure(population: int) -> dict[str, Any]:
-    import neat
-    from benchmarks.xor import Run
+    from benchmarks.xor import Run, default_config
 
-    config = neat.Config(
-        genome={"num_inputs": 2, "num_outputs": 1},
-        population_size=population,
-        speciation={"target_species": TARGET_SPECIES},
-    )
-    run_ = Run(config)
+    run_ = Run(default_config(population, speciation={"target_species": TARGET_SPECIES}))
     run_.advance(BEFORE)
     turns = [run_.advance(1) for _ in range(MEASURED)]
     means = {

@@ -21,8 +21,9 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.forward import CONNECTIONS, INPUTS, NODES, XOR, random_genomes
+from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
 from benchmarks.gpu import EPISODES, GENOMES, MANY, SAMPLES, in_one_block
+from benchmarks.xor import XOR
 from evaluators import devices
 from evaluators.environments import CartPole
 from evaluators.gpu import launcher

@@ -1,7 +1,7 @@
 """A training step of 1,000 evolved networks at once, beside two PyTorch versions on the same CPU. It is run by hand.
 
     python3 -m venv .venv-torch
-    .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
+    .venv-torch/bin/pip install torch==2.13.0 --editable .
     .venv-torch/bin/python -m benchmarks.learning
 
 Each network has its own topology (33 nodes, 231 connections, tanh); 256 samples, squared error, Adam. The loop computes
@@ -10,12 +10,12 @@ batched matrix product with a weight for every possible source. It checks that a
 """
 
 import statistics
-import time
 
 import numpy as np
 import torch
 
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
+from benchmarks.timing import time_in_turns
 from evaluators import compile
 from evaluators.cpu.engine import NetworkGradients
 from evaluators.gradient import Tensor, optim
@@ -127,12 +127,7 @@ def main():
     losses = {name: step() for name, step in ways.items()}
     for name, found in losses.items():
         np.testing.assert_allclose(found, losses["batchneat"][: len(found)], rtol=2e-3, err_msg=name)
-    times = {name: [] for name in ways}
-    for _ in range(ROUNDS):  # alternate
-        for name, step in ways.items():
-            begin = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - begin)
+    times = time_in_turns(ways, ROUNDS)
     medians = {name: statistics.median(found) for name, found in times.items()}
     medians["PyTorch, loop"] *= GENOMES / LOOPED
     print(f"{GENOMES} networks, {SAMPLES} samples, {torch.get_num_threads()} threads; seconds a step")

@@ -14,7 +14,7 @@ from numba.core.dispatcher import Dispatcher
 import neat
 from benchmarks.generation import INI
 from benchmarks.report import Table, seconds
-from benchmarks.xor import Run
+from benchmarks.xor import Run, default_config
 from neat.evolution import breeding, selection, speciation
 from neat.io.neat_python import config_from_ini
 from neat.kernels import parallel
@@ -33,10 +33,9 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def _configs(population: int) -> dict[str, neat.Config]:
-    sizes = {"num_inputs": 2, "num_outputs": 1}
     return {
         "neat-python's": config_from_ini(INI, population_size=population).config,
-        "plain": neat.Config(genome=sizes, population_size=population),
+        "plain": default_config(population),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 import evaluators
 from benchmarks.generation import HERE, python
 from benchmarks.report import Table, seconds
+from benchmarks.timing import time_in_turns, timed
 from evaluators.cpu import kernels
 from evaluators.cpu.compilation import as_compiled
 from evaluators.cpu.engine import new_lanes
@@ -41,10 +41,8 @@ def run(quick: bool) -> dict[str, Any]:
     task(genomes)
     lengths = task.last.length
     threads = parallel.get_threads()
-    turns = []
-    for _ in range(5 if quick else 21):
-        turns.append([_timed(lambda: task(genomes)), _timed(_physics), _timed(_physics_side_by_side)])
-    whole, alone, side = (statistics.median(column) for column in zip(*turns, strict=True))
+    calls = {"whole": lambda: task(genomes), "alone": _physics, "side": _physics_side_by_side}
+    whole, alone, side = map(statistics.median, time_in_turns(calls, 5 if quick else 21).values())
     work = GENOMES * EPISODES * STEPS
     return {
         "threads": threads,
@@ -80,12 +78,6 @@ def balancing(count: int) -> Genomes:
             for _ in range(count)
         ]
     )
-
-
-def _timed(call: Any) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
 
 
 @kernel(allocates=False)
@@ -222,7 +214,7 @@ def _parts(task: evaluators.Rollout, genomes: Genomes) -> dict[str, float]:
         times = []
         for turn in range(6):
             lanes.state[:] = 0.01
-            spent = _timed(lambda: repeated(lanes, *arguments, CALLS if turn else 1))  # noqa: B023
+            spent = timed(lambda: repeated(lanes, *arguments, CALLS if turn else 1))  # noqa: B023
             times.append(spent / CALLS)
         parts[name] = statistics.median(times[1:])
     return parts

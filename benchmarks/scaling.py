@@ -17,10 +17,11 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.chunk_costs import make_genomes, measure_chunk, median_seconds
+from benchmarks.chunk_costs import make_genomes, make_waiting, measure_chunk, measure_in_namespace
 from benchmarks.efficiency import GENOMES_PER_WORKER, ROUND, WORKERS, draw, predict
 from benchmarks.report import Table, seconds
 from benchmarks.simulated_cluster import Costs, Evaluation, simulate
+from benchmarks.timing import median_seconds
 from evaluators.distributed.chunks import Cutter
 from evaluators.distributed.ray_executor import RayExecutor
 from evaluators.distributed.worker import Job, join
@@ -33,19 +34,6 @@ STEPS = {1: 320, 4: 80, 20: 40}  # steps of an episode → genomes for each slot
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 ISLANDS = 40  # that are measured
 MEMORY = 3_000_000_000  # bytes of a node's object store, which holds 10⁶ genomes
-
-
-def wait(steps: int, seconds: float, network: evaluators.Network) -> float:
-    """Return the fitness in an environment whose steps do not use the CPU while they wait."""
-    total = 0.0
-    for step in range(steps):
-        time.sleep(seconds)
-        total += float(network.activate([step / steps])[0])
-    return total
-
-
-def make_waiting(steps: int, seconds: float = STEP) -> evaluators.PerGenome:
-    return evaluators.PerGenome(functools.partial(wait, steps, seconds))
 
 
 def count_nodes(genomes: neat.Genomes) -> np.ndarray:
@@ -73,7 +61,7 @@ def measure(quick: bool) -> dict[str, Any]:
 def measure_waiting(slots: int, steps: int, costs: Costs, repeats: int) -> dict[str, float]:
     """Return what genomes that wait take, measured and simulated."""
     workers, each = PLACES[slots]
-    genomes, make = make_genomes(1, STEPS[steps] * slots), functools.partial(make_waiting, steps)
+    genomes, make = make_genomes(1, STEPS[steps] * slots), functools.partial(make_waiting, steps, STEP)
     evaluation = measure_alone(steps, genomes.part(0, 64))
     with evaluators.Distributed(make, cluster="auto", workers=workers, slots_per_worker=each) as distributed:
         while distributed.status.workers < workers:
@@ -92,7 +80,7 @@ def measure_waiting(slots: int, steps: int, costs: Costs, repeats: int) -> dict[
 
 def measure_alone(steps: int, genomes: neat.Genomes) -> Evaluation:
     """Return what a genome takes in this process; it computes without a pause, as a busy core does."""
-    waiting, computing = make_waiting(steps), make_waiting(steps, 0.0)
+    waiting, computing = make_waiting(steps, STEP), make_waiting(steps, 0.0)
     whole = median_seconds(lambda: waiting(genomes), 1) / len(genomes)
     compute = median_seconds(lambda: computing(genomes), 9) / len(genomes)
     return Evaluation(whole - compute, compute, steps)
@@ -150,12 +138,7 @@ def measure_islands() -> dict[str, float]:
 
 
 def run(quick: bool) -> dict[str, Any]:
-    if ray_cluster.missing():
-        sys.exit(f"scaling: {ray_cluster.missing()}")
-    done = ray_cluster.run_in_namespace("benchmarks.scaling", *(["--quick"] if quick else []), timeout=1200)
-    if done.returncode:
-        sys.exit(done.stderr)
-    result = json.loads(done.stdout.strip().splitlines()[-1])
+    result = measure_in_namespace("scaling", quick, timeout=1200)
     result["efficiency"] = predict(result, quick)
     if not quick:
         draw(result["efficiency"])

@@ -69,13 +69,11 @@ class SimulatedCluster:
         self.slots = self.workers = self.idle_slots = slots
         self.now = 0.0
         self._costs, self._evaluation = costs, evaluation
-        self._cores = (
-            None if cores is None else [0.0] * cores
-        )  # when each is free; a heap, as are the next two
-        self._waiting: list[
-            tuple[float, int, int, int]
-        ] = []  # when a chunk will compute, key, steps left, steps
-        self._computed: list[tuple[float, int]] = []  # when its answer arrives, and its key
+        # Heaps: when each core is free; when a chunk will compute, its key, the steps that are left, and all steps;
+        # when its answer arrives, and its key.
+        self._cores = None if cores is None else [0.0] * cores
+        self._waiting: list[tuple[float, int, int, int]] = []
+        self._computed: list[tuple[float, int]] = []
         self._chunks: dict[int, tuple[float, int]] = {}  # when it was handed out, and its genomes, by its key
         self._keys = itertools.count()
 

@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-import neat
 from benchmarks.busy import beside, spinners
 from benchmarks.report import Table, machine, seconds
-from benchmarks.xor import Run
+from benchmarks.xor import Run, default_config
 from neat.kernels import parallel
 
 BEFORE, GENERATIONS, SEED = 10, 20, 1000
@@ -36,7 +35,7 @@ QUANTILES = (0.05, 0.25, 0.5)
 def measure(population: int, rounds: int) -> np.ndarray:
     """Seconds of each generation in each round, float64 (threads, generations, rounds)."""
     times = np.empty((len(WORKERS), GENERATIONS, rounds))
-    config = _config(population)
+    config = default_config(population, seed=SEED)
     for round_ in range(rounds):
         runs = [Run(config, workers) for workers in WORKERS]
         for run in runs:
@@ -47,15 +46,11 @@ def measure(population: int, rounds: int) -> np.ndarray:
     return times
 
 
-def _config(population: int) -> neat.Config:
-    return neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=population, seed=SEED)
-
-
 def compare_cores(population: int, rounds: int) -> np.ndarray:
     """Return how many times the work of one core two cores do in separate processes, float64 (len(QUANTILES),)."""
     is_on = multiprocessing.get_context("spawn").Event()
     times = np.empty((2, rounds))  # alone, and beside the other process
-    config = _config(population)
+    config = default_config(population, seed=SEED)
     with beside(1, _evolve, population, is_on):
         for round_ in range(rounds):
             for side in (0, 1) if round_ % 2 else (1, 0):
@@ -69,7 +64,7 @@ def compare_cores(population: int, rounds: int) -> np.ndarray:
 
 def _evolve(ready: Callable[[], Any], population: int, is_on: Any) -> None:
     """Evolve on one thread while an event is set, without end."""
-    config = _config(population)
+    config = default_config(population, seed=SEED)
     Run(config, WORKERS[0]).advance(1)
     ready()
     while True:

@@ -1,7 +1,7 @@
 """The largest relative differences of layers, losses and optimisers from PyTorch's, in float64. It is run by hand.
 
     python3 -m venv .venv-torch
-    .venv-torch/bin/pip install torch==2.13.0 numpy numba pydantic tomli_w tyro rich networkx matplotlib
+    .venv-torch/bin/pip install torch==2.13.0 --editable .
     .venv-torch/bin/python -m benchmarks.torch_reference
 
 The command fails if a difference is above 1e-10.

@@ -10,8 +10,12 @@ import numpy as np
 import evaluators
 import neat
 
-INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-TARGETS = np.array([[0], [1], [1], [0]], np.float32)
+XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([[0], [1], [1], [0]], np.float32)
+
+
+def default_config(population: int, **settings: Any) -> neat.Config:
+    """Return the default settings, apart from these."""
+    return neat.Config(genome={"num_inputs": 2, "num_outputs": 1}, population_size=population, **settings)
 
 
 class Run:
@@ -24,7 +28,7 @@ class Run:
 
     def __init__(self, config: neat.Config, workers: neat.parallel.Workers | None = None) -> None:
         self.population = neat.Population(config, workers)
-        self.evaluator = evaluators.Supervised(INPUTS, TARGETS, workers=workers)
+        self.evaluator = evaluators.Supervised(*XOR, workers=workers)
 
     def advance(self, generations: int) -> dict[str, Any]:
         """Run some generations; return the seconds that they took and a description of the population."""
