@@ -13,6 +13,7 @@ from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Outcomes = Mapping[str, Sequence[Outcome]]
 """The results of each method's runs."""
@@ -61,6 +62,19 @@ def scores_at(runs: Sequence[Outcome], ticks: np.ndarray) -> np.ndarray:
     return result
 
 
+def make_panels(height: float, left: float, above: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with two panels side by side; its height and the margins are in inches."""
+    from matplotlib.figure import Figure
+
+    width, right, below, between = 7.2, 0.1, 0.4, 0.2
+    figure = Figure(figsize=(width, height))
+    share = (width - left - right - between) / 2
+    return figure, [
+        figure.add_axes((x / width, below / height, share / width, 1 - (below + above) / height))
+        for x in (left, left + share + between)
+    ]
+
+
 def draw(outcomes: Outcomes, statistics: dict[str, Any], budget: float, labels: Labels, path: Path) -> None:
     """Draw the scores of each method's runs against their work, and the final ones against the number of parameters.
 
@@ -71,17 +85,10 @@ def draw(outcomes: Outcomes, statistics: dict[str, Any], budget: float, labels: 
         labels: The labels of the axes.
         path: File to write.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    width, height, left, right, below, above, between = 7.2, 3.1, 0.6, 0.1, 0.4, 0.45, 0.2
     with style():
-        figure = Figure(figsize=(width, height))
-        share = (width - left - right - between) / 2
-        panels = [
-            figure.add_axes((x / width, below / height, share / width, 1 - (below + above) / height))
-            for x in (left, left + share + between)
-        ]
+        figure, panels = make_panels(3.1, left=0.6, above=0.45)
         _draw_curves(panels[0], outcomes, common_ticks(outcomes, budget))
         front = [name for name, values in statistics["methods"].items() if values["on_front"]]
         _draw_front(panels[1], outcomes, front)

@@ -19,6 +19,7 @@ import numpy as np
 
 from evaluators.gradient import Tensor, losses, optim
 from experiments.cli import streams
+from experiments.comparison.curves import make_panels
 from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
 TARGETS = (0.39019628, 0.44301641, 0.16678731)
@@ -113,17 +114,9 @@ def draw(curves: dict[str, Curve], floors: dict[str, list[float]], path: Path) -
         floors: For float32 and float64, the final loss minus the entropy at each of `RATES`.
         path: File to write.
     """
-    from matplotlib.figure import Figure
-
-    width, height, left, right, below, above, between = 7.2, 2.9, 0.66, 0.1, 0.4, 0.1, 0.2
-    share = (width - left - right - between) / 2
     end = 1.1 * max(len(curve.loss) for curve in curves.values())
     with style():
-        figure = Figure(figsize=(width, height))
-        course, rest = (
-            figure.add_axes((x / width, below / height, share / width, 1 - (below + above) / height))
-            for x in (left, left + share + between)
-        )
+        figure, (course, rest) = make_panels(2.9, left=0.66, above=0.1)
         rest.sharey(course)
         for name, curve in curves.items():
             colour, heights = _KINDS[name][2], [excess(z) for z in curve.logits]

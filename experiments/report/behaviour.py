@@ -13,6 +13,7 @@ import numpy as np
 
 from evaluators import Gymnasium, Rollout
 from evaluators.environments import Environment
+from evaluators.gradient.metrics import confusion_matrix
 from evaluators.models.outputs import Values
 from evaluators.node_values import node_values
 from evaluators.pictures.film import choose_steps
@@ -71,8 +72,7 @@ def _count_classes(sets: Sets, outputs: np.ndarray, names: list[str]) -> str:
     truth, predicted = sets.targets.argmax(axis=1), outputs.argmax(axis=1)
     tables = []
     for part, rows in (("Test part", sets.test), ("Training part", sets.train)):
-        counts = np.zeros((len(names), len(names)), np.int64)
-        np.add.at(counts, (truth[rows], predicted[rows]), 1)
+        counts = confusion_matrix(truth[rows], predicted[rows], len(names))
         right = int(counts.trace())
         caption = f"{part}: {right:,} of {len(rows):,} right ({right / len(rows):.1%})"
         head = "".join(f"<th>{escape(name)}</th>" for name in names)

@@ -45,7 +45,6 @@ class StudyProgress:
             self._display.close()
 
     def _show(self, share: float) -> None:
-        """Show a share of the current run."""
         if self._display is not None:
             self._display.update(len(self._runs) + share, self._describe)
 

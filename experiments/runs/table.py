@@ -136,7 +136,6 @@ def print_table(headers: tuple[str, ...], rows: list[list[str]], caption: str) -
 
 
 def _make_table(headers: tuple[str, ...], rows: list[list[str]], columns: list[int]) -> Table:
-    """Return a rich table of some columns."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -29,6 +29,12 @@ def check_target(target: float | None) -> None:
         raise ValueError(f"target: must be finite, got {target}")
 
 
+def exceeds(reward: np.ndarray, target: float, errors: float) -> bool:
+    """Whether the mean of rewards, float64 (episodes,), exceeds the target by this many standard errors."""
+    mean, deviation = moments(reward, ddof=1)
+    return bool(mean - errors * deviation / len(reward) ** 0.5 >= target)
+
+
 def measure_reward(
     champion: Genome, evaluator: Rollout | Gymnasium, target: float | None
 ) -> dict[str, float]:
@@ -88,10 +94,7 @@ class Control(Experiment):
 
     def exceeds_target(self, reward: np.ndarray) -> bool:
         """Whether the mean of these rewards, float64 (episodes,), exceeds the target by two standard errors."""
-        if self.target is None:
-            return False
-        mean, deviation = moments(reward, ddof=1)
-        return bool(mean - 2 * deviation / len(reward) ** 0.5 >= self.target)
+        return self.target is not None and exceeds(reward, self.target, 2)
 
     def solved(self, evaluator: Rollout) -> Callable[[Genome], bool] | None:
         """Return a criterion: the champion exceeds the target over fresh starts by two standard errors."""

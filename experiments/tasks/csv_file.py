@@ -351,7 +351,6 @@ def _parse_class(text: str, column: str) -> str:
 
 
 def _parse_number(text: str, column: str, rows: _Rows) -> float:
-    """Return the number in a cell."""
     if not text:
         raise LineError(f"column {quote(column)}: {EMPTY}")
     value = rows.to_number(text, column)

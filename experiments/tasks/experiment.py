@@ -122,6 +122,13 @@ class Experiment(ABC):
         """Raise ValueError if a field has a value that changes nothing beside the others."""
         return  # every field plays a role
 
+    def refuse_given(self, names: Iterable[str], reason: str) -> None:
+        """Raise ValueError, with a reason, if one of these fields does not have its default."""
+        for name in names:
+            value = getattr(self, name)
+            if value != getattr(type(self), name):
+                raise ValueError(f"{name}: {reason}, got {value}")
+
     def with_absolute_paths(self, folder: Path = Path()) -> Self:
         """Return a copy whose paths, relative to `folder`, are absolute: the same task from every working folder."""
         paths = {name: file for name, file in self.files.items() if Path(getattr(self, name)) == file}

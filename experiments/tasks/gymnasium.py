@@ -13,9 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evaluators.models.actions import Choices
-from evaluators.moments import moments
 from experiments.pictures import behaviour
-from experiments.tasks.control import REPORT_TRIAL, STOP_TRIAL, UNSEEN_STARTS, check_target, measure_reward
+from experiments.tasks.control import (
+    REPORT_TRIAL,
+    STOP_TRIAL,
+    UNSEEN_STARTS,
+    check_target,
+    exceeds,
+    measure_reward,
+)
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
@@ -110,11 +116,9 @@ class Gymnasium(Experiment):
             return None
 
         def reaches(champion: Genome, episodes: int, errors: int) -> bool:
-            reward = evaluator.play(champion, episodes, trial=STOP_TRIAL).reward[0]
-            mean, deviation = moments(reward, ddof=1)
-            return bool(mean + errors * deviation / len(reward) ** 0.5 >= target)
+            return exceeds(evaluator.play(champion, episodes, trial=STOP_TRIAL).reward[0], target, errors)
 
-        return lambda champion: reaches(champion, _FIRST_EPISODES, 2) and reaches(champion, UNSEEN_STARTS, -2)
+        return lambda champion: reaches(champion, _FIRST_EPISODES, -2) and reaches(champion, UNSEEN_STARTS, 2)
 
     def measures(self, champion: Genome, evaluator: Evaluator) -> dict[str, float]:
         """Return the reward over starts that neither evolution nor the criterion used, and the steps so far."""

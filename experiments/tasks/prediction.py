@@ -73,13 +73,9 @@ class Learnable(Prediction):
 
     def refuse_unused(self) -> None:
         """Raise ValueError if a field says how genomes learn, but none learns."""
-        fields = ("learn_best", "learn_every", "learn_batch", "learn_rate", "inherit")
-        for name in fields if self.learn_steps == 0 else ():
-            value = getattr(self, name)
-            if value != getattr(Learnable, name):
-                raise ValueError(
-                    f"{name}: needs learn_steps of at least 1, since no genome learns, got {value}"
-                )
+        if self.learn_steps == 0:
+            fields = ("learn_best", "learn_every", "learn_batch", "learn_rate", "inherit")
+            self.refuse_given(fields, "needs learn_steps of at least 1, since no genome learns")
 
     def evaluator(self, device: str) -> evaluators.Supervised:
         """Return the evaluator of the training part."""

@@ -65,10 +65,8 @@ class Regression(DataSet):
     def refuse_unused(self) -> None:
         """Raise ValueError if a field describes the samples of a formula, but a file has them."""
         super().refuse_unused()
-        for name in ("range", "samples") if self.data is not None else ():
-            value = getattr(self, name)
-            if value != getattr(Regression, name):
-                raise ValueError(f"{name}: is for a formula, and cannot be given with data, got {value}")
+        if self.data is not None:
+            self.refuse_given(("range", "samples"), "is for a formula, and cannot be given with data")
 
     @property
     def files(self) -> dict[str, Path]:
