@@ -34,6 +34,7 @@ POPULATIONS = (150, 1_000, 10_000, 100_000)
 SECONDS_OF_STEPS, RATIO_TO_READS, MANY_SECONDS, MANY_RATIO, BESIDE = 2.5e-3, 3.0, 2e-3, 1.5, 2e-4
 RUN = 50  # generations
 
+_CALLS = 5  # one after the other
 _LOOPS, _FLOOR_BLOCKS, _FLOOR_THREADS = 4_096, 2_048, 128
 
 
@@ -100,18 +101,18 @@ def _floors(repeats: int) -> dict[str, float]:
 # ---------------------------------------------------------------- times
 
 
-def _on_device(call: Callable[[], Any], repeats: int, inner: int = 5) -> float:
+def _on_device(call: Callable[[], Any], repeats: int) -> float:
     """Seconds of the device for one call, of several one after the other, so that launches do not count."""
     call()
     xp, found = arrays_of(DEVICE).xp, []
     for _ in range(repeats):
         begin, end = xp.cuda.Event(), xp.cuda.Event()
         begin.record()
-        for _ in range(inner):
+        for _ in range(_CALLS):
             call()
         end.record()
         end.synchronize()
-        found.append(xp.cuda.get_elapsed_time(begin, end) / 1e3 / inner)
+        found.append(xp.cuda.get_elapsed_time(begin, end) / 1e3 / _CALLS)
     return statistics.median(found)
 
 

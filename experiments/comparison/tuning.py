@@ -87,8 +87,8 @@ class _Trial(NamedTuple):
 
     score: float
     """Mean of the final scores; −inf if it is not finite."""
-    saved: float
-    """Minus the mean work of a run."""
+    work: float
+    """Mean work of a run."""
     settings: dict[str, float]
     prices: dict[str, float]
 
@@ -99,7 +99,7 @@ def _tune_method(name: str, method: Method, budget: float, seeds: Sequence[int])
     for settings in method.combinations:
         trials.append(_try_settings(method, settings, budget, seeds))
         print(f"{name}, {_describe(settings)}: {trials[-1].score:.4g}", flush=True)
-    best = max(trials, key=lambda trial: trial[:2])
+    best = max(trials, key=lambda trial: (trial.score, -trial.work))
     tried = tuple(
         Tried(settings=trial.settings, score=trial.score if math.isfinite(trial.score) else None)
         for trial in trials
@@ -115,8 +115,8 @@ def _try_settings(method: Method, settings: dict[str, float], budget: float, see
         method.run(settings, seed, meter)
         ends.append(meter.outcome.end)
     score = float(np.mean([end.score for end in ends]))
-    saved = -float(np.mean([end.work for end in ends]))
-    return _Trial(score if math.isfinite(score) else -math.inf, saved, settings, prices)
+    work = float(np.mean([end.work for end in ends]))
+    return _Trial(score if math.isfinite(score) else -math.inf, work, settings, prices)
 
 
 def _measure_again(plan: Plan, methods: dict[str, Method], command: Sequence[str]) -> Plan:
@@ -134,11 +134,10 @@ def measure_prices(method: Method, settings: Settings, budget: float) -> dict[st
     """Return the seconds of processor time of each unit of a method's work, from runs with the seeds of tuning."""
     method.run(settings, FIRST_SEED, PricingMeter(0))  # loads or compiles the kernels
     meter = PricingMeter(max(_MEASURED * budget, min(_LEAST_MEASURED, budget)))
-    for seed in itertools.count(FIRST_SEED):
-        method.run(settings, seed, meter)
-        if meter.is_spent:
-            return meter.prices
-    raise AssertionError
+    seeds = itertools.count(FIRST_SEED)
+    while not meter.is_spent:
+        method.run(settings, next(seeds), meter)
+    return meter.prices
 
 
 def _describe(settings: Settings) -> str:

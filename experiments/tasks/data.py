@@ -52,14 +52,13 @@ def _import_datasets(name: str) -> Any:
         raise ImportError(f"data: {name} needs scikit-learn: pip install 'batchneat[sklearn]'") from None
 
 
-def spirals(samples: int = 200, turns: float = 1.0, noise: float = 0.02) -> Data:
+def spirals(turns: float = 1.0) -> Data:
     """Return two intertwined spirals (after Lang and Witbrock 1988), the same at every call."""
-    generator = np.random.default_rng(0)
-    count = samples // 2
+    count, noise = 100, 0.02
     radius = np.linspace(0.1, 1.0, count)
     angle = 2 * np.pi * turns * radius
     arm = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    features = np.concatenate([arm, -arm]) + generator.normal(0, noise, (2 * count, 2))
+    features = np.concatenate([arm, -arm]) + np.random.default_rng(0).normal(0, noise, (2 * count, 2))
     return Data(features, np.repeat(["first", "second"], count), ["x", "y"])
 
 
