@@ -47,14 +47,12 @@ class NeatPython:
         return json.loads(self._process.stdout.readline())
 
     def version(self) -> str:
-        """Return the version of neat-python."""
         program = "from importlib.metadata import version; print(version('neat-python'))"
         return subprocess.run(
             [python(), "-I", "-c", program], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     def close(self) -> None:
-        """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()

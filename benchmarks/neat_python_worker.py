@@ -37,13 +37,12 @@ def start(ini, population, seed):
 
 
 def described(population):
-    """Return mean genes per genome, the number of species and the best fitness."""
+    """Return mean genes per genome, and the number of species."""
     genomes = list(population.population.values())
     return {
         "nodes": sum(len(genome.nodes) for genome in genomes) / len(genomes),
         "connections": sum(len(genome.connections) for genome in genomes) / len(genomes),
         "species": len(population.species.species),
-        "best": max((genome.fitness for genome in genomes if genome.fitness is not None), default=None),
     }
 
 

@@ -46,8 +46,6 @@ step: Any = None
 
 
 class GradientSettings(NamedTuple):
-    """The settings of policy gradients."""
-
     deviation: float = 0.5  # of an action, as a share of the output's range
     episodes: int = 16  # of an update
     rate: float = 0.06  # of Adam at first; it falls linearly to 0
@@ -59,8 +57,6 @@ class GradientSettings(NamedTuple):
 
 
 class StrategySettings(NamedTuple):
-    """The settings of the evolution strategy."""
-
     deviation: float = 1.0  # of weights and biases at first; it falls linearly to 0
     copies: int = 40  # of a step
     best: int = 5  # the number of copies whose mean is the next centre

@@ -177,7 +177,6 @@ def _describe(run: str, end: Point) -> dict[str, str]:
 
 
 def _do_run(options: Compare, plan: Plan, methods: Mapping[str, Method], name: str, seed: int) -> Outcome:
-    """Do a run with what the plan says about its method."""
     own, budget = plan.methods[name], plan.budget * options.share
     kind = TimedMeter if options.equal == "time" else PricedMeter
     meter = kind(budget, own.prices)

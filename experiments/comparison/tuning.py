@@ -120,7 +120,6 @@ def _try_settings(method: Method, settings: dict[str, float], budget: float, see
 
 
 def _measure_again(plan: Plan, methods: dict[str, Method], command: Sequence[str]) -> Plan:
-    """Return the plan with prices measured now."""
     measured: dict[str, Any] = {}
     for name, method in methods.items():
         own = plan.methods[name]
@@ -141,5 +140,4 @@ def measure_prices(method: Method, settings: Settings, budget: float) -> dict[st
 
 
 def _describe(settings: Settings) -> str:
-    """Return settings on one line."""
     return ", ".join(f"{name} {value:g}" for name, value in settings.items())
