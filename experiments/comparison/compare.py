@@ -100,7 +100,7 @@ def compare(arguments: list[str], command: Sequence[str]) -> None:
 def _start(options: Compare, command: Sequence[str]) -> None:
     methods = make_methods(options.task)
     plan = read_plan(options.plan or shipped_path(options.task), options.task, methods)
-    task = {**{name: getattr(options, name) for name in _KEPT}, "plan": plan.model_dump(mode="json")}
+    task = {name: getattr(options, name) for name in _KEPT} | {"plan": plan.model_dump(mode="json")}
     content = descriptions.describe_task(COMPARE, task, {}, {}, command)
     names = folders.COMPARISON_FILES
     with (

@@ -104,8 +104,8 @@ class Meter(ABC):
         return Outcome(self._parameters, self._points + at_end)
 
 
-class PricedMeter(Meter):
-    """Measures work by prices, so that a run repeats.
+class TimedMeter(Meter):
+    """Measures the processor time of this process, which differs from run to run. Prices only plan the run's length.
 
     Args:
         budget: Seconds of work.
@@ -123,15 +123,12 @@ class PricedMeter(Meter):
     def _price(self, counts: Counts) -> float:
         return sum(number * self._prices[unit] for unit, number in counts.items())
 
+
+class PricedMeter(TimedMeter):
+    """Measures work by the prices too, so that a run repeats."""
+
     def _measure(self, counts: Counts) -> float:
         return self._price(counts)
-
-
-class TimedMeter(PricedMeter):
-    """Measures the processor time of this process, which differs from run to run. Prices only plan the run's length."""
-
-    # Of PricedMeter, it keeps `count_affordable`: training plans its schedule by prices with equal time too.
-    _measure = Meter._measure
 
 
 class PricingMeter(Meter):
