@@ -21,10 +21,12 @@ from experiments.cli.flags import typed_fields
 from experiments.cli.program import program_words
 from experiments.tasks.experiment import Experiment, find_experiment
 from neat.support.messages import quote
-from neat.support.text_files import parse_json
+from neat.support.text_files import parse_json, read_regular
 from neat.support.validation import Model
 
 RUN = "run.json"
+MOST_BYTES = 2**24
+"""Largest allowed size of run.json and result.json; real ones have a few thousand bytes."""
 FORMAT = 2
 """Format 1 lacks `format`, `written` and `digest`, and may lack `files`."""
 
@@ -135,14 +137,16 @@ def read(folder: Path, field: str = "resume") -> Description:
     """
     path = folder / RUN
     try:
-        content = parse_json(path.read_text("utf-8"))
+        data = read_regular(path, MOST_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+    try:
+        content = parse_json(data.decode())
         if not isinstance(content, dict):
             raise ValueError("expected an object")
         description = Description(**content)
         _check_format(description)
         return description
-    except OSError as error:
-        raise ValueError(f"{field}: {path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"{field}: {path}: no description of a run: {error}") from None
     except RecursionError:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.runs.description import RUN
+from experiments.runs.description import MOST_BYTES, RUN
 from neat.support.files import Lock, is_auxiliary, write_atomically
-from neat.support.text_files import shorten_path
+from neat.support.text_files import read_regular, shorten_path
 
 if TYPE_CHECKING:
     from experiments.tasks.experiment import Experiment
@@ -237,8 +237,8 @@ def _is_report(path: Path) -> bool:
 def _find_earlier_files(folder: Path) -> set[str]:
     """Return the names of the files that the run in a folder wrote; empty if run.json describes no run."""
     try:
-        content = json.loads((folder / RUN).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(read_regular(folder / RUN, MOST_BYTES).decode())
+    except (ValueError, RecursionError):
         return set()
     if not isinstance(content, dict) or not {"experiment", "options", "starts"} <= content.keys():
         return set()

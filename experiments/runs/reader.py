@@ -13,7 +13,7 @@ from neat import Genome, Population
 from neat.evolution.history import History
 from neat.evolution.lineage import Lineage
 from neat.io import checkpoint
-from neat.support.text_files import shorten_path
+from neat.support.text_files import read_regular, shorten_path
 
 
 class RunSoFar(NamedTuple):
@@ -75,10 +75,10 @@ def _read_result(folder: Path, generation: int, field: str) -> dict[str, Any] | 
     if not path.exists() or not (folder / CHAMPION).exists():
         return None
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(read_regular(path, descriptions.MOST_BYTES).decode())
         is_last = content["generations"] == generation and isinstance(
             content["champion_fitness"], float | int
         )
-    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+    except (ValueError, RecursionError, TypeError, KeyError):
         raise ValueError(f"{field}: {shorten_path(path)}: is not the result of a run") from None
     return content if is_last else None

@@ -1,5 +1,6 @@
 """What can be read of a run that has ended, was interrupted, or goes on."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,13 @@ def test_a_run_without_a_lineage():
     assert not [
         path.name for path in Path("run").iterdir() if path.name.startswith(("champions", "innovations"))
     ]
+
+
+def test_a_description_that_could_be_read_for_ever():
+    Path("run").mkdir()
+    Path("run/run.json").symlink_to(os.devnull)
+    with pytest.raises(ValueError, match=r"^show: run/run\.json: is not a regular file$"):
+        read_run(Path("run"), "show")
 
 
 def test_what_is_refused():
