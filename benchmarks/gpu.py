@@ -18,6 +18,7 @@ import neat
 from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
 from benchmarks.report import Table, seconds
 from benchmarks.rollout import balancing
+from benchmarks.timing import median_seconds
 from benchmarks.xor import XOR
 from evaluators.devices import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
@@ -119,15 +120,12 @@ def _on_device(call: Callable[[], Any], repeats: int) -> float:
 def _on_host(call: Callable[[], Any], repeats: int) -> float:
     """Seconds from the call until the device is done."""
     arrays = arrays_of(DEVICE)
-    call()
-    found = []
-    for _ in range(repeats):
-        arrays.synchronize()
-        begin = time.perf_counter()
+
+    def call_and_wait() -> None:
         call()
         arrays.synchronize()
-        found.append(time.perf_counter() - begin)
-    return statistics.median(found)
+
+    return median_seconds(call_and_wait, repeats)
 
 
 def in_one_block(genomes: Genomes) -> Genomes:
