@@ -54,6 +54,13 @@ def as_batch(genomes: Genomes | Genome) -> Genomes:
     return batch
 
 
+def as_genome(name: str, genome: Any) -> Genome:
+    """Return a single genome; ValueError, which names it, for anything else."""
+    if not isinstance(genome, Genome):
+        raise ValueError(f"{name}: expected neat.Genome, got {type(genome).__name__}")
+    return genome
+
+
 def check_current(genomes: Genomes) -> None:
     """Raise ValueError if genomes are invalid, or a population has reused their arrays (detected in most cases)."""
     arrays = genomes.to_kernel()
@@ -78,21 +85,26 @@ def check_count(name: str, value: Any, least: int = 1, most: int = 2**24 - 1) ->
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {quote(value)}")
 
 
+def is_number(value: Any) -> bool:
+    """Return whether `value` is a number of Python or NumPy, and not a bool."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def check_share(name: str, value: Any) -> None:
-    """Raise a ValueError unless the value is a number above 0 and at most 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1:
+    """Raise ValueError unless `value` is a number above 0 and at most 1."""
+    if not is_number(value) or not 0 < value <= 1:
         raise ValueError(f"{name}: must be above 0 and at most 1, got {quote(value)}")
 
 
 def check_not_negative(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a finite number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+    if not is_number(value) or not 0 <= value < np.inf:
         raise ValueError(f"{name}: expected a finite number of at least 0, got {quote(value)}")
 
 
 def check_seconds(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a number of seconds, above 0 and at most 10⁶."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= 1e6:
+    if not is_number(value) or not 0 < value <= 1e6:
         raise ValueError(f"{name}: expected seconds above 0 and at most 1e6, got {quote(value)}")
 
 

@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from evaluators.checks import as_float32, check_choice, check_count, check_seconds
+from evaluators.checks import as_float32, as_genome, check_choice, check_count, check_seconds
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
-from evaluators.episodes.base import as_champion
 from evaluators.models.inputs import Rows
 from evaluators.models.model import Model
 from evaluators.models.outputs import Raw
@@ -241,7 +240,7 @@ class PerGenome:
         film = Film(path, width, seconds)
         if isinstance(genome, Model):
             genome = genome.genome
-        own = as_champion(genome, "genome").genomes
+        own = as_genome("genome", genome).genomes
         key = rng.Key(own.seed, own.generation, own.first)  # type: ignore[arg-type]
         frames = self.function(Network(compile(own, "cpu"), key))
         if not isinstance(frames, Generator):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from evaluators.checks import as_float64, check_choice
+from evaluators.checks import as_float64, as_genome, check_choice
 from evaluators.devices import resolve_device
 from evaluators.engine import Outcome, engine_for, unsupported_reason
 from evaluators.environments import Box, Discrete, Environment
@@ -25,7 +25,6 @@ from evaluators.episodes.base import (
     Episodic,
     Starts,
     Trace,
-    as_champion,
     as_genomes,
     check_trial,
 )
@@ -171,7 +170,7 @@ class Rollout(Episodic):
             RuntimeError: `play` would raise it.
         """
         check_trial(trial)
-        single = genome if isinstance(genome, Model) else as_champion(genome, "genome")
+        single = genome if isinstance(genome, Model) else as_genome("genome", genome)
         batch, senses = self._split_model(single)
         request = self._request(batch, 1, TRIAL + trial, traced=True, senses=senses)
         record = self._player.play(batch, request).record()
@@ -250,7 +249,7 @@ class Rollout(Episodic):
         Raises:
             ValueError: The genome has other inputs or outputs, or observations are normalised and none has been seen.
         """
-        self._check_genomes(as_champion(champion).genomes)
+        self._check_genomes(as_genome("champion", champion).genomes)
         self._check_statistics()
         return Model(champion, observation_part(self.senses()), self._action_part())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from evaluators.checks import as_batch, check_count, check_not_negative, check_share, check_size
+from evaluators.checks import as_genome, check_count, check_not_negative, check_share, check_size
 from evaluators.devices import resolve_device
 from evaluators.engine import engine_for, unsupported_reason
 from evaluators.models.model import Model
@@ -231,8 +231,9 @@ class Supervised:
         Raises:
             ValueError: The genome has other inputs or outputs.
         """
-        self.samples.check_genomes(as_batch(genome))
-        return float(self._scorer.score(genome.genomes)[0])
+        batch = as_genome("genome", genome).genomes
+        self.samples.check_genomes(batch)
+        return float(self._scorer.score(batch)[0])
 
     def polish(self, genome: Genome, steps: int = 1_000, penalty: float = 0.0) -> Polished:
         """Fit the weights and biases of one genome to the end, usually a run's champion, by L-BFGS-B from SciPy.
@@ -252,8 +253,7 @@ class Supervised:
         """
         from evaluators.gradient.polishing import polish
 
-        if not isinstance(genome, Genome):
-            raise ValueError(f"genome: expected neat.Genome, got {type(genome).__name__}")
+        as_genome("genome", genome)
         check_count("steps", steps)
         check_not_negative("penalty", penalty)
         return polish(genome, self.samples, self._engine, steps, penalty)
@@ -292,9 +292,7 @@ class Supervised:
         Raises:
             ValueError: The genome has other inputs or outputs.
         """
-        if not isinstance(champion, Genome):
-            raise ValueError(f"champion: expected neat.Genome, got {type(champion).__name__}")
-        self.samples.check_genomes(champion.genomes)
+        self.samples.check_genomes(as_genome("champion", champion).genomes)
         return Model(champion, *self._parts, self.samples.steps)
 
 

@@ -259,13 +259,6 @@ def as_genomes(genomes: Genomes | Genome) -> Genomes:
     return batch
 
 
-def as_champion(genome: Genome, name: str = "champion") -> Genome:
-    """Return a single genome; raise a ValueError, which names the argument, for anything else."""
-    if not isinstance(genome, Genome):
-        raise ValueError(f"{name}: expected neat.Genome, got {type(genome).__name__}")
-    return genome
-
-
 def check_trial(trial: int) -> None:
     """Raise a ValueError unless this is the number of a trial."""
     check_count("trial", trial, 0, _MOST_TRIALS)

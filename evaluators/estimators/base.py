@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from evaluators.checks import check_count, check_seconds
+from evaluators.checks import check_count, check_seconds, is_number
 from evaluators.estimators.evolution import Evolved, Limits, evolve
 from evaluators.estimators.polishing import Data, polish
 from evaluators.models.model import Model
@@ -222,6 +222,6 @@ def check_weights(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
 
 
 def _check_number(name: str, value: Any, below: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < below:
+    if not is_number(value) or not 0 < value < below:
         limit = "" if np.isinf(below) else f" and below {below:g}"
         raise ValueError(f"{name}: expected a number above 0{limit}, got {quote(value)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from evaluators.checks import check_choice, check_count, check_seconds
+from evaluators.checks import as_genome, check_choice, check_count, check_seconds
 from evaluators.episodes.base import (
     TRAINING,
     TRIAL,
@@ -17,7 +17,6 @@ from evaluators.episodes.base import (
     Episodes,
     Episodic,
     Starts,
-    as_champion,
     check_trial,
 )
 from evaluators.episodes.observations import Normaliser, Observations, observation_part
@@ -162,7 +161,7 @@ class Gymnasium(Episodic):
         Raises:
             ValueError: The genome has other inputs or outputs, or observations are normalised and none has been seen.
         """
-        self._check_genomes(as_champion(champion).genomes)
+        self._check_genomes(as_genome("champion", champion).genomes)
         self._check_statistics()
         return Model(champion, self._inputs, self._outputs)
 
@@ -229,7 +228,7 @@ class Gymnasium(Episodic):
         if isinstance(genome, Model):
             batch, own = genome.genome.genomes, self._check_model(genome)
         else:
-            batch = as_champion(genome, "genome").genomes
+            batch = as_genome("genome", genome).genomes
             self._check_genomes(batch)
             self._check_statistics()
             own = self._inputs

@@ -198,5 +198,7 @@ def test_bad_champions():
         evaluator.model(3)
     with pytest.raises(ValueError, match=r"^genomes: expected 3 inputs, as the data set has, got 2$"):
         evaluator.model(linear_genome([1.0, 2.0], 0.0))
+    with pytest.raises(ValueError, match=r"^genome: expected neat.Genome, got Genomes$"):
+        evaluator.score(linear_genome([1.0, 2.0, 3.0], 0.0).genomes)
     with pytest.raises(ValueError, match=r"^model: has no classes, since its outputs are of kind values$"):
         regression().predict_proba(X)
