@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable
@@ -96,23 +98,10 @@ def calls(suffix: str) -> Callable[[str], Callable[..., Code]]:
     return template
 
 
-def _reduce_with(operator: Callable[[Code, Code], Code]) -> Callable[[list[Code]], Code]:
-    """Return a function that joins values by an operator, from left to right."""
-
-    def reduce(values: list[Code]) -> Code:
-        result = values[0]
-        for value in values[1:]:
-            result = operator(result, value)
-        return result
-
-    return reduce
-
-
-_add = _reduce_with(lambda total, value: total + value)
 ARITHMETIC: dict[str, Callable[[list[Code]], Code]] = {
-    "sum": _add,
-    "product": _reduce_with(lambda product, value: product * value),
-    "mean": lambda values: _add(values) / len(values),
+    "sum": lambda values: functools.reduce(operator.add, values),
+    "product": lambda values: functools.reduce(operator.mul, values),
+    "mean": lambda values: functools.reduce(operator.add, values) / len(values),
 }
 """The aggregations that operators of source code compute, by name."""
 

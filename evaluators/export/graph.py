@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evaluators.checks import check_current
 from evaluators.cpu.compilation import compile_with_origins
 from evaluators.program import node as program_node
-from neat import activations
-from neat.activations import Activation
+from neat.activations import (
+    ACTIVATIONS,
+    AGGREGATIONS,
+    BUILT_IN_ACTIVATIONS,
+    BUILT_IN_AGGREGATIONS,
+    Activation,
+)
 from neat.genome.genome import Genome
 from neat.support.messages import quote
 
@@ -69,16 +75,22 @@ class Graph(NamedTuple):
         return f"{kind} network: " + ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for n, what in counts)
 
 
+def check_genome(genome: Any) -> None:
+    """Raise a ValueError unless this is a Genome."""
+    if not isinstance(genome, Genome):
+        raise ValueError(f"genome: expected a neat.Genome, got {quote(genome)}")
+
+
 def build_graph(genome: Genome) -> Graph:
     """Return the graph of a genome.
 
     Raises:
         ValueError: `genome` is not a Genome, or an output depends on a user-defined function.
     """
-    if not isinstance(genome, Genome):
-        raise ValueError(f"genome: expected a neat.Genome, got {quote(genome)}")
+    check_genome(genome)
     check_current(genome.genomes)
     programs, origins = compile_with_origins(genome.genomes)
+    activations, aggregations = ACTIVATIONS[:BUILT_IN_ACTIVATIONS], AGGREGATIONS[:BUILT_IN_AGGREGATIONS]
     node_genes, link_genes, labels = genome.nodes, genome.connections, genome.node_labels
     nodes: list[Node] = []
     begin = 0
@@ -90,13 +102,9 @@ def build_graph(genome: Genome) -> Graph:
         nodes.append(
             Node(
                 labels[data["id"]],
-                _built_in("activation", activations.ACTIVATIONS, activations.BUILT_IN_ACTIVATIONS, data),
+                _find_entry("activation", activations, data),
                 # Of a single value, all aggregations are the same.
-                _built_in(
-                    "aggregation", activations.AGGREGATIONS, activations.BUILT_IN_AGGREGATIONS, data
-                ).name
-                if len(links) != 1
-                else "sum",
+                "sum" if len(links) == 1 else _find_entry("aggregation", aggregations, data).name,
                 program_node.Node(*(data[name] for name in program_node.Node._fields)),
                 tuple(programs.link_source[begin:end].tolist()),
                 tuple(link_genes[link]["weight"] for link in links),
@@ -110,13 +118,13 @@ def build_graph(genome: Genome) -> Graph:
     return Graph(genome.num_inputs, genome.bias_input, genome.feed_forward, tuple(nodes), outputs)
 
 
-def _built_in(kind: str, table: list[Any], built_in: int, node: dict[str, Any]) -> Any:
-    """Return the entry of the table that a node names."""
+def _find_entry(kind: str, built_in: Sequence[Any], node: dict[str, Any]) -> Any:
+    """Return the built-in activation or aggregation that a node names."""
     name = node[kind]
-    for entry in table[:built_in]:
+    for entry in built_in:
         if entry.name == name:
             return entry
     raise ValueError(
         f"{kind} {quote(name)}: node {node['id']} has it; a user-defined function cannot be exported, only "
-        f"{', '.join(entry.name for entry in table[:built_in])}"
+        f"{', '.join(entry.name for entry in built_in)}"
     )

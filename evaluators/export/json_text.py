@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from evaluators.export.graph import check_genome
 from neat.genome.genome import Genome
-from neat.support.messages import quote
 
 _IDS = {"id", "innovation", "source", "target"}
 
@@ -19,8 +19,7 @@ def to_json(genome: Genome) -> str:
     Raises:
         ValueError: `genome` is not a Genome.
     """
-    if not isinstance(genome, Genome):
-        raise ValueError(f"genome: expected a neat.Genome, got {quote(genome)}")
+    check_genome(genome)
     data = genome.to_dict()
     for gene in (*data["nodes"], *data["connections"]):
         gene.update({key: str(gene[key]) for key in _IDS & gene.keys() if gene[key] >= 2**53})

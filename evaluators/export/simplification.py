@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from evaluators.export.graph import check_genome
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
 from neat.genome.genome import Genome
-from neat.support.messages import quote
 
 _1 = np.float32(1.0)
 
@@ -28,8 +29,7 @@ def simplify(genome: Genome) -> Genome:
     Raises:
         ValueError: `genome` is not a Genome.
     """
-    if not isinstance(genome, Genome):
-        raise ValueError(f"genome: expected a neat.Genome, got {quote(genome)}")
+    check_genome(genome)
     data = genome.to_dict()
     data["connections"] = [link for link in data["connections"] if link["enabled"]]
     _remove_unseen(data)
@@ -100,7 +100,4 @@ def _aggregate(name: str, values: np.ndarray) -> np.float32:
     entry = AGGREGATIONS[aggregation_index(name)]
     if not entry.fold:
         return np.float32(entry.function(values))
-    aggregate = values[0]
-    for value in values[1:]:
-        aggregate = np.float32(entry.function(aggregate, value))
-    return np.float32(aggregate)
+    return functools.reduce(lambda total, value: np.float32(entry.function(total, value)), values)
