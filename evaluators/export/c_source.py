@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluators.export.code import ARITHMETIC, Code, calls, check_name, lines_of
-from evaluators.export.graph import Graph, Node, build_graph
-from evaluators.export.interface import Interface, take_apart
+from evaluators.export.graph import Graph, Node
+from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
 from neat.genome.genome import Genome
@@ -113,10 +113,8 @@ def to_c(source: Genome | Model, interface: Interface | None = None, name: str =
     Raises:
         ValueError: The genome has a user-defined function, `interface` does not fit it, or `name` is not a name in C.
     """
-    genome, interface = take_apart(source, interface)
     check_name(name, _RESERVED)
-    graph = build_graph(genome)
-    interface.check(graph)
+    graph, interface = build(source, interface)
     target = _CSource(name)
     inputs = [Code(f"inputs[{k}]", _SUFFIX) for k in range(graph.num_inputs)]
     state = (

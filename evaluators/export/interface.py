@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import as_float32, check_size
-from evaluators.export.graph import Graph
+from evaluators.export.graph import Graph, build_graph
 from evaluators.models.inputs import Observations, Scaling
 from evaluators.models.model import Model
 from evaluators.models.outputs import Values
@@ -105,14 +105,23 @@ class Interface:
         return scaled
 
 
-PLAIN = Interface()
-
-
 def take_apart(source: Genome | Model, interface: Interface | None) -> tuple[Genome, Interface]:
     """Return the genome to export, and its interface: the given one or, if it is None, the model's."""
     if isinstance(source, Model):
         return source.genome, Interface.of(source) if interface is None else interface
-    return source, PLAIN if interface is None else interface
+    return source, Interface() if interface is None else interface
+
+
+def build(source: Genome | Model, interface: Interface | None) -> tuple[Graph, Interface]:
+    """Return the graph of the network to export, and its interface as `take_apart` does.
+
+    Raises:
+        ValueError: `build_graph` would raise it, or the interface does not fit the network.
+    """
+    genome, interface = take_apart(source, interface)
+    graph = build_graph(genome)
+    interface.check(graph)
+    return graph, interface
 
 
 def _scales(end: str, scaling: Scaling | None) -> dict[str, Any]:

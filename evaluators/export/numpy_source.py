@@ -5,8 +5,8 @@ from __future__ import annotations
 import keyword
 
 from evaluators.export.code import ARITHMETIC, Code, calls, check_name, lines_of
-from evaluators.export.graph import Graph, Node, build_graph
-from evaluators.export.interface import Interface, take_apart
+from evaluators.export.graph import Graph, Node
+from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
 from neat.genome.genome import Genome
@@ -32,10 +32,8 @@ def to_numpy(source: Genome | Model, interface: Interface | None = None, name: s
     Raises:
         ValueError: The genome has a user-defined function, `interface` does not fit it, or `name` is not a name.
     """
-    genome, interface = take_apart(source, interface)
     check_name(name, _RESERVED)
-    graph = build_graph(genome)
-    interface.check(graph)
+    graph, interface = build(source, interface)
     target = _NumpySource()
     inputs = [Code(f"inputs[..., {k}]", "") for k in range(graph.num_inputs)]
     state = [] if graph.feed_forward else [Code(f"state[..., {k}]", "") for k in range(len(graph.nodes))]

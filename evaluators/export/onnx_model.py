@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.export.graph import Node, build_graph
-from evaluators.export.interface import Interface, take_apart
+from evaluators.export.graph import Node
+from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
 from neat.genome.genome import Genome
@@ -35,13 +35,11 @@ def to_onnx(source: Genome | Model, interface: Interface | None = None) -> onnx.
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: onnx is not installed.
     """
-    genome, interface = take_apart(source, interface)
     try:
         from onnx import TensorProto, helper
     except ImportError:
         raise ImportError("to_onnx needs onnx: pip install 'batchneat[onnx]'") from None
-    graph = build_graph(genome)
-    interface.check(graph)
+    graph, interface = build(source, interface)
     target = _Onnx()
 
     def declare(name: str, columns: int) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evaluators.export.graph import build_graph
-from evaluators.export.interface import Interface, take_apart
+from evaluators.export.interface import Interface, build, take_apart
 from evaluators.models.model import Model
 from neat.genome.genome import Genome
 
@@ -38,6 +37,5 @@ def to_torch(source: Genome | Model, interface: Interface | None = None) -> Netw
         if error.name != "torch":
             raise
         raise ImportError("to_torch needs torch: pip install 'batchneat[torch]'") from None
-    graph = build_graph(genome)
-    interface.check(graph)
+    graph, interface = build(genome, interface)
     return NetworkModule(genome, graph, interface)

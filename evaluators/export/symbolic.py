@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evaluators.export.graph import Graph, Node, build_graph
-from evaluators.export.interface import Interface, take_apart
+from evaluators.export.graph import Graph, Node
+from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
 from neat.genome.genome import Genome
@@ -43,10 +43,8 @@ def to_sympy(source: Genome | Model, interface: Interface | None = None) -> Expr
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: SymPy is not installed.
     """
-    genome, interface = take_apart(source, interface)
     sympy = _import_sympy("to_sympy")
-    graph = build_graph(genome)
-    interface.check(graph)
+    graph, interface = build(source, interface)
     names = interface.input_names or [f"x{k}" for k in range(graph.num_inputs)]
     inputs = [sympy.Symbol(name, real=True) for name in names]
     state = [] if graph.feed_forward else [sympy.Symbol(f"node_{n.id}", real=True) for n in graph.nodes]
@@ -70,10 +68,8 @@ def to_latex(source: Genome | Model, interface: Interface | None = None) -> str:
         ValueError: The genome has a user-defined function, or `interface` does not fit it.
         ImportError: SymPy is not installed.
     """
-    genome, interface = take_apart(source, interface)
     _import_sympy("to_latex")
-    graph = build_graph(genome)
-    interface.check(graph)
+    graph, interface = build(source, interface)
     target = _Latex(graph, interface)
     inputs = [target.symbol(name) for name in _names("x", graph.num_inputs, interface.input_names)]
     state = [] if graph.feed_forward else [target.symbol(target.name(node), -1) for node in graph.nodes]
