@@ -31,7 +31,6 @@ from evaluators.episodes.base import (
 from evaluators.episodes.episode import Play, Record, Senses
 from evaluators.episodes.observations import Normaliser, Observations, observation_part, senses_for
 from evaluators.episodes.request import PlayRequest
-from evaluators.models import inputs
 from evaluators.models.actions import Choices, Continuous
 from evaluators.models.model import Model
 from evaluators.pictures.canvas import WIDTH
@@ -158,9 +157,7 @@ class Rollout(Episodic):
         start, most = as_float64("states", states), self._functions.states
         if start.ndim != 2 or len(start) == 0 or not 1 <= start.shape[1] <= most:
             raise ValueError(f"states: expected shape (episodes, 1 … {most}), got {start.shape}")
-        batch, senses = self._split_model(genomes)
-        request = self._request(batch, len(start), TRIAL + trial, start.copy(), senses=senses)
-        return _episodes(self._player.play(batch, request).record())
+        return _episodes(self._run(genomes, len(start), TRIAL + trial, start.copy()))
 
     def trace(self, genome: Genome | Model, trial: int = 0) -> Trace:
         """Run the first episode of `play` with this trial, and return it step by step.
@@ -171,9 +168,7 @@ class Rollout(Episodic):
         """
         check_trial(trial)
         single = genome if isinstance(genome, Model) else as_genome("genome", genome)
-        batch, senses = self._split_model(single)
-        request = self._request(batch, 1, TRIAL + trial, traced=True, senses=senses)
-        record = self._player.play(batch, request).record()
+        record = self._run(single, 1, TRIAL + trial, traced=True)
         steps, states = int(record.length[0, 0]), self._functions.states
         return Trace(
             record.trace[: steps + 1, :states],
@@ -269,7 +264,7 @@ class Rollout(Episodic):
 
     def _play_measured(self, genomes: Genomes, episodes: int, trial: int) -> tuple[Episodes, np.ndarray]:
         with self._in_use:
-            record = self._player.play(genomes, self._request(genomes, episodes, trial)).record()
+            record = self._run(genomes, episodes, trial)
         return _episodes(record), record.moment
 
     def _evaluate(self, genomes: Genomes, episodes: int, trial: int) -> tuple[np.ndarray, int]:
@@ -282,21 +277,23 @@ class Rollout(Episodic):
         return outcome.fitness, outcome.steps
 
     def _play_model(self, model: Model, episodes: int, trial: int) -> Episodes:
-        batch, senses = self._split_model(model)
-        return _episodes(
-            self._player.play(batch, self._request(batch, episodes, trial, senses=senses)).record()
-        )
+        return _episodes(self._run(model, episodes, trial))
 
-    def _split_model(self, genomes: Genomes | Genome | Model) -> tuple[Genomes, Senses | None]:
-        """Return the genomes to run, with the Senses of a model; None stands for this evaluator's own."""
-        if not isinstance(genomes, Model):
-            return as_genomes(genomes), None
-        self._check_part("outputs", genomes.outputs, self._action_part())
-        if not isinstance(genomes.inputs, inputs.Observations) or genomes.num_inputs != self.num_inputs:
-            raise ValueError(
-                f"model: expected one that observes {self.num_inputs} numbers, as {self.name} has, got {genomes!r}"
-            )
-        return genomes.genome.genomes, Senses(*genomes.inputs.arrays)
+    def _run(
+        self,
+        genomes: Genomes | Genome | Model,
+        episodes: int,
+        trial: int,
+        start: np.ndarray | None = None,
+        traced: bool = False,
+    ) -> Record:
+        """Return the Record of episodes of these genomes, or of a model with its own Senses."""
+        senses = None
+        if isinstance(genomes, Model):
+            senses = Senses(*self._check_parts(genomes, self._action_part()).arrays)
+            genomes = genomes.genome
+        batch = as_genomes(genomes)
+        return self._player.play(batch, self._request(batch, episodes, trial, start, traced, senses)).record()
 
     def _add_to_normaliser(self, record: Record) -> Episodes:
         """Add the observations to the statistics that normalise later ones, and return the episodes."""
@@ -318,13 +315,14 @@ class Rollout(Episodic):
         self._check_genomes(genomes)
         if trial != TRAINING and senses is None:
             self._check_statistics()
+        seed, generation, common = self._start_key(genomes, trial)
         play = Play(
             start=_NO_START if start is None else start,
             given=0 if start is None else start.shape[1],
             first=genomes.first,
-            seed=np.uint64(genomes.seed if trial < TRIAL else 0),
-            generation=genomes.generation if trial == TRAINING else 0,
-            common=self.starts == "generation" or trial != TRAINING,
+            seed=seed,
+            generation=generation,
+            common=common,
             trial=trial,
             limit=int(self.environment.time_limit),
             measured=self._normaliser is not None and trial == TRAINING,

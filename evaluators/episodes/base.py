@@ -10,6 +10,7 @@ import numpy as np
 from evaluators.checks import as_batch, check_choice, check_count, check_current, check_size, check_state
 from evaluators.episodes.observations import Normaliser
 from evaluators.episodes.rewards import combine_rewards
+from evaluators.models import inputs
 from evaluators.models.model import Model
 from neat.evaluation import Divide
 from neat.genome.genome import Genome, Genomes
@@ -181,6 +182,15 @@ class Episodic(ABC):
                 "restore(neat.checkpoint.load(file).evaluator_state)"
             )
 
+    def _check_parts(self, model: Model, outputs: Any) -> inputs.Observations:
+        """Return the first part of a model; raise a ValueError unless the other part is `outputs`, and both fit."""
+        self._check_part("outputs", model.outputs, outputs)
+        if not isinstance(model.inputs, inputs.Observations) or model.num_inputs != self.num_inputs:
+            raise ValueError(
+                f"model: expected one that observes {self.num_inputs} numbers, as {self.name} has, got {model!r}"
+            )
+        return model.inputs
+
     def _check_part(self, name: str, part: Any, own: Any) -> None:
         """Raise a ValueError unless a part of a model is that of this evaluator."""
         if part != own:
@@ -244,6 +254,15 @@ class Episodic(ABC):
     def _combine(self, played: Episodes) -> tuple[np.ndarray, int]:
         fitness = np.empty(len(played.reward))
         return fitness, combine_rewards(played.reward, played.length, *self._combination(), fitness)
+
+    def _start_key(self, genomes: Genomes, trial: int) -> tuple[np.uint64, int, bool]:
+        """Return what random starts depend on: the seed, the generation, and whether all genomes have the same."""
+        training = trial == TRAINING
+        return (
+            np.uint64(genomes.seed if trial < TRIAL else 0),
+            genomes.generation if training else 0,
+            self.starts == "generation" or not training,
+        )
 
     def _combination(self) -> tuple[bool, float]:
         """Return the arguments `least` and `factor` of `combined`."""

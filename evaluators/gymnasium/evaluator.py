@@ -288,25 +288,12 @@ class Gymnasium(Episodic):
         """Return the first part of a model; raise a ValueError if the model is not for this environment."""
         if self._normaliser is None:
             self._check_part("inputs", model.inputs, self._fixed_inputs)
-        self._check_part("outputs", model.outputs, self._outputs)
-        if not isinstance(model.inputs, inputs.Observations) or model.num_inputs != self.num_inputs:
-            raise ValueError(
-                f"model: expected one that observes {self.num_inputs} numbers, as {self.name} has, got {model!r}"
-            )
-        return model.inputs
+        return self._check_parts(model, self._outputs)
 
     def _draw(self, genomes: Genomes, episodes: int, trial: int) -> np.ndarray:
         """Return the seeds of the episodes, int64 (genomes, episodes)."""
         seeds = np.empty((len(genomes), episodes), np.int64)
-        training = trial == TRAINING
-        _draw_seeds(
-            np.uint64(genomes.seed if trial < TRIAL else 0),
-            genomes.generation if training else 0,
-            self.starts == "generation" or not training,
-            trial,
-            genomes.first,
-            seeds,
-        )
+        _draw_seeds(*self._start_key(genomes, trial), trial, genomes.first, seeds)
         return seeds
 
     def _play_seeds(
