@@ -140,7 +140,7 @@ class ExecutorBackend:
 
     @property
     def slots(self) -> int:
-        """The same number, since each does one chunk."""
+        """The number of chunks that they do side by side, one each."""
         return self.workers
 
     @property

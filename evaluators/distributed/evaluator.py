@@ -118,7 +118,7 @@ class Distributed:
             check_seconds("timeout", timeout)
         check_choice("on_error", on_error, get_args(OnError))
         if workers == 0:
-            _check_needs_no_workers(timeout, on_error)
+            _check_without_workers(timeout, on_error)
         self.evaluator = _make(make_evaluator)
         self._policy = Policy(retries, timeout, on_error)
         self._cutter = Cutter(chunk_size)
@@ -143,15 +143,7 @@ class Distributed:
         Raises:
             RuntimeError: A genome failed, and `on_error` is "raise"; or no worker is left.
         """
-        if self._backend is None:
-            return self.evaluator(genomes)
-        batch = as_batch(genomes)
-        call = _Call(batch)
-        if isinstance(self.evaluator, Divisible):
-            fitness = self.evaluator.call_divided(batch, functools.partial(self._divide, call))
-        else:
-            fitness = self._divide(call, "__call__", batch)["fitness"]
-        return call.mark_failed(fitness)
+        return self._evaluate("__call__", "call_divided", genomes)
 
     @property
     def status(self) -> Status:
@@ -175,16 +167,21 @@ class Distributed:
         self.close()
 
     def _validate(self, genomes: Genomes | Genome, *arguments: Any, **named: Any) -> np.ndarray:
+        return self._evaluate("validate", "validate_divided", genomes, *arguments, **named)
+
+    def _evaluate(
+        self, method: str, divided: str, genomes: Genomes | Genome, /, *arguments: Any, **named: Any
+    ) -> np.ndarray:
+        """Return what a method of the evaluator returns; if it is Divisible, by its method `divided`."""
         if self._backend is None:
-            return self.evaluator.validate(genomes, *arguments, **named)
+            return getattr(self.evaluator, method)(genomes, *arguments, **named)
         batch = as_batch(genomes)
         call = _Call(batch)
         if isinstance(self.evaluator, Divisible):
-            divided: Any = self.evaluator
             divide = functools.partial(self._divide, call)
-            fitness = divided.validate_divided(batch, divide, *arguments, **named)
+            fitness = getattr(self.evaluator, divided)(batch, divide, *arguments, **named)
         else:
-            fitness = self._divide(call, "validate", batch, *arguments, **named)["fitness"]
+            fitness = self._divide(call, method, batch, *arguments, **named)["fitness"]
         return call.mark_failed(fitness)
 
     def _divide(
@@ -248,7 +245,8 @@ def _check_places(cluster: Any, executor: Any, workers: Any, slots_per_worker: A
         )
 
 
-def _check_needs_no_workers(timeout: float | None, on_error: OnError) -> None:
+def _check_without_workers(timeout: float | None, on_error: OnError) -> None:
+    """Raise a ValueError if an argument has no meaning without workers."""
     if timeout is not None:
         raise ValueError(
             f"timeout: needs workers, since this process cannot be ended, got workers 0 and {timeout:g}"
