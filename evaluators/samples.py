@@ -109,7 +109,9 @@ def as_samples(
     rows = as_float32("inputs", inputs)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(f"inputs: expected shape (samples, inputs), got {rows.shape}")
-    expected = _class_targets(targets) if fitness in CLASSIFYING else _targets(targets)
+    expected = as_columns(as_float32("targets", targets))
+    if fitness in CLASSIFYING:
+        expected = _class_targets(expected, np.ndim(targets) == 1)
     check_size("targets", "samples", len(expected), len(rows))
     weights = None if sample_weight is None else _weights(sample_weight, len(rows), fitness)
     return _as_record(rows, expected, fitness, int(steps), weights)
@@ -150,29 +152,26 @@ def _weights(sample_weight: Any, samples: int, fitness: Any) -> np.ndarray:
     return (weights / weights.mean()).astype(np.float32)
 
 
-def _targets(targets: Any) -> np.ndarray:
-    array = as_float32("targets", targets)
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {array.shape}")
-    return array
+def as_columns(targets: np.ndarray) -> np.ndarray:
+    """Return targets of shape (samples, outputs) or (samples,) as (samples, outputs); ValueError for other shapes."""
+    columns = targets[:, np.newaxis] if targets.ndim == 1 else targets
+    if columns.ndim != 2 or 0 in columns.shape:
+        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {columns.shape}")
+    return columns
 
 
-def _class_targets(targets: Any) -> np.ndarray:
+def _class_targets(columns: np.ndarray, are_labels: bool) -> np.ndarray:
     """Return float32 (samples, 1) for two classes, else one probability per class, (samples, classes)."""
-    array = _targets(targets)
-    if np.ndim(targets) == 1:
-        labels = array[:, 0]
-        if (labels != np.floor(labels)).any() or labels.min() < 0 or labels.max() >= 2**16:
-            wrong = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= 2**16)][0]
-            raise ValueError(f"targets: expected integer labels from 0, got {wrong}")
+    if are_labels:
+        labels = columns[:, 0]
+        wrong = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= 2**16)]
+        if wrong.size:
+            raise ValueError(f"targets: expected integer labels from 0, got {wrong[0]}")
         classes = int(labels.max()) + 1
-        if classes > 2:
-            return one_hot(labels, classes, np, np.float32)
-        return array
-    check_probabilities("targets", array)
-    if array.shape[1] > 1 and (np.abs(array.sum(axis=1) - 1) > 1e-4).any():
-        row = int(np.flatnonzero(np.abs(array.sum(axis=1) - 1) > 1e-4)[0])
-        raise ValueError(f"targets: expected every row to sum to 1, got {array[row].sum()} in row {row}")
-    return array
+        return one_hot(labels, classes, np, np.float32) if classes > 2 else columns
+    check_probabilities("targets", columns)
+    wrong_sums = np.abs(columns.sum(axis=1) - 1) > 1e-4
+    if columns.shape[1] > 1 and wrong_sums.any():
+        row = int(wrong_sums.argmax())
+        raise ValueError(f"targets: expected every row to sum to 1, got {columns[row].sum()} in row {row}")
+    return columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,9 +37,9 @@ def check_names(field: str, names: Any) -> None:
     wrong = [name for name in names if not isinstance(name, str)]
     if wrong:
         raise ValueError(f"{field}: expected names, got {quote(wrong[0])}")
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"{field}: expected different names, got {quote(twice[0])} twice")
+        raise ValueError(f"{field}: expected different names, got {quote(min(twice))} twice")
 
 
 def read_rows(field: str, data: Any, names: Sequence[str] | None, count: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from evaluators.models.encoding import Column, NumberColumn, fit_column
 from evaluators.models.inputs import Rows, Scaling
 from evaluators.models.outputs import Classes, Values
 from evaluators.moments import moments
-from evaluators.samples import CLASSIFYING, Samples
+from evaluators.samples import CLASSIFYING, Samples, as_columns
 from neat.support.messages import quote, shorten
 from neat.support.validation import check_unmasked
 
@@ -104,9 +104,8 @@ def prepare(
         if classes is None and np.ndim(targets) == 2 and np.shape(targets)[1] > 1:
             classes = output_names
         targets, classes = encode_classes(targets, classes)
-    else:
-        if standardise and fitness in ("squared_error", "absolute_error"):
-            targets, target_scaling = _standardise_targets(targets)
+    elif standardise and fitness in ("squared_error", "absolute_error"):
+        targets, target_scaling = _standardise_targets(targets)
     return Prepared(
         inputs,
         targets,
@@ -160,7 +159,7 @@ def _encode_columns(
     columns, parts = [], []
     for name, (label, column) in zip(names or [None] * len(raw), raw.items(), strict=True):
         cells = read_cells(label, column)
-        known = declared.pop(name, None) if name in declared else declared_categories(column)
+        known = declared.pop(name) if name in declared else declared_categories(column)
         columns.append(fit_column(label, cells, encoding.missing is not None, known))
         parts.append(columns[-1].encode(label, cells))
     if declared:
@@ -257,12 +256,7 @@ def _standardise_targets(targets: Any) -> tuple[np.ndarray, Scaling]:
 
 def read_targets(targets: Any) -> np.ndarray:
     """Return targets that are values, float64 (samples, outputs); raise a ValueError for another shape."""
-    values = as_float64("targets", targets)
-    if values.ndim == 1:
-        values = values[:, np.newaxis]
-    if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(f"targets: expected shape (samples, outputs) or (samples,), got {values.shape}")
-    return values
+    return as_columns(as_float64("targets", targets))
 
 
 def encode_classes(targets: Any, classes: Sequence[Any] | None) -> tuple[Any, Sequence[Any] | None]:
@@ -282,10 +276,11 @@ def encode_classes(targets: Any, classes: Sequence[Any] | None) -> tuple[Any, Se
     if not 2 <= len(classes) <= _MOST_CLASSES:
         raise ValueError(f"targets: expected from 2 to {_MOST_CLASSES} classes, got {len(classes)}")
     index = {label: position for position, label in enumerate(classes)}
-    unknown = [label for label in _plain(labels) if label not in index]
+    given = _plain(labels)
+    unknown = [label for label in given if label not in index]
     if unknown:
         raise ValueError(f"targets: expected labels among {quote(list(classes))}, got {quote(unknown[0])}")
-    encoded = np.array([index[label] for label in _plain(labels)])
+    encoded = np.array([index[label] for label in given])
     if len(classes) == 2:
         return encoded, classes
     return np.eye(len(classes), dtype=np.float32)[encoded], classes
