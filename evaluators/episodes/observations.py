@@ -61,7 +61,7 @@ class Normaliser:
         check_state({name: arrays[name] for name in own if name in arrays}, own)
         check_count("state: count", int(arrays["count"]), 0, 2**62)
         mean, squares = arrays["mean"], arrays["squares"]
-        if np.abs(mean).max(initial=0.0) > np.finfo(np.float32).max:
+        if np.abs(mean).max(initial=0.0) > inputs.GREATEST:
             raise ValueError(f"state: mean: expected numbers that float32 can hold, got {quote(mean)}")
         if (
             squares < -FLOAT32 * int(arrays["count"]) * mean * mean
@@ -75,15 +75,11 @@ def senses_for(environment: Environment, observations: Observations) -> Senses:
     """Return the Senses for kernels: scaled by bounds, or unchanged. Those that normalise are `Normaliser.senses`."""
     low, high = np.array(environment.observations)
     bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
-    offset, factor = np.zeros(len(low)), np.ones(len(low))
-    offset[bounded] = (low[bounded] + high[bounded]) / 2
-    factor[bounded] = 2 / (high[bounded] - low[bounded])
-    return _senses(offset, factor, np.finfo(np.float32).max)
+    return _senses(*inputs.scale_bounds(low, high, bounded), inputs.GREATEST)
 
 
 def _senses(offset: np.ndarray, factor: np.ndarray, limit: np.float32) -> Senses:
-    greatest = np.finfo(np.float32).max
-    return Senses(offset.astype(np.float32), np.minimum(factor, greatest).astype(np.float32), limit)
+    return Senses(offset.astype(np.float32), np.minimum(factor, inputs.GREATEST).astype(np.float32), limit)
 
 
 def observation_part(senses: Senses) -> inputs.Observations:

@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluators.checks import as_float32, check_size
 from evaluators.export.graph import Graph, build_graph
-from evaluators.models.inputs import Observations, Scaling
+from evaluators.models.inputs import GREATEST, Observations, Scaling
 from evaluators.models.model import Model
 from evaluators.models.outputs import Values
 from neat.genome.genome import Genome
@@ -52,7 +52,7 @@ class Interface:
         known: dict[str, Any] = {"input_names": model.input_names, "output_names": model.output_names}
         if isinstance(model.inputs, Observations):
             offset, factor, limit = model.inputs.arrays
-            if limit < np.finfo(np.float32).max:
+            if limit < GREATEST:
                 raise ValueError(
                     f"model: clips scaled observations at ±{limit:g}, which an export does not; to export "
                     "the network alone, pass interface=Interface()"

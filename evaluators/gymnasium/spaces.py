@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.models.actions import Choices, Continuous
-from evaluators.models.inputs import Observations
+from evaluators.models.actions import Choices, Continuous, have_bounds
+from evaluators.models.inputs import Observations, scale_bounds
 
 if TYPE_CHECKING:
     import gymnasium
 
     from evaluators.episodes.base import Actions
-
-_UNBOUNDED = float(np.finfo(np.float32).max)  # some environments use this number for "no bound"
 
 
 def read_observations(space: gymnasium.Space[Any], scaled: bool) -> Observations:
@@ -35,9 +33,7 @@ def read_observations(space: gymnasium.Space[Any], scaled: bool) -> Observations
     offset, factor = np.zeros(size), np.ones(size)
     if scaled and isinstance(space, gymnasium.spaces.Box):
         low, high = _bounds(space)
-        bounded = (low > -_UNBOUNDED) & (high < _UNBOUNDED) & (low < high)
-        offset[bounded] = (low[bounded] + high[bounded]) / 2
-        factor[bounded] = np.minimum(2 / (high[bounded] - low[bounded]), _UNBOUNDED)
+        offset, factor = scale_bounds(low, high, have_bounds(low, high))
     return Observations(offset=tuple(offset.tolist()), factor=tuple(factor.tolist()))
 
 

@@ -135,7 +135,12 @@ class Continuous(Part):
             np.array([end if bound is None else bound for bound in bounds], self.precision)
             for bounds, end in ((self.low, -np.inf), (self.high, np.inf))
         )
-        return (low > -_UNBOUNDED) & (high < _UNBOUNDED) & (low < high), low, high
+        return have_bounds(low, high), low, high
+
+
+def have_bounds(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return which numbers have two different bounds, bool (numbers,)."""
+    return (low > -_UNBOUNDED) & (high < _UNBOUNDED) & (low < high)
 
 
 def output_ranges(genomes: Genomes) -> tuple[np.ndarray, np.ndarray]:

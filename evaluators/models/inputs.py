@@ -15,7 +15,16 @@ from evaluators.models.part import Names, Numbers, Part, Positive
 from evaluators.moments import FLOAT64, exceeds_rounding, moments
 from neat.support.validation import NOT_TEXT
 
+GREATEST = np.finfo(np.float32).max
 _Float32 = Annotated[float, Field(ge=-3.4028235e38, le=3.4028235e38), NOT_TEXT]  # also finite as a float32
+
+
+def scale_bounds(low: np.ndarray, high: np.ndarray, bounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return offset and factor, float64 (numbers,), that scale the bounds of `bounded` numbers to ±1."""
+    offset, factor = np.zeros(len(low)), np.ones(len(low))
+    offset[bounded] = (low[bounded] + high[bounded]) / 2
+    factor[bounded] = np.minimum(2 / (high[bounded] - low[bounded]), GREATEST)
+    return offset, factor
 
 
 class Scaling(Part):
@@ -178,5 +187,5 @@ class Observations(Part):
     @functools.cached_property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.float32]:
         """Offset, factor and limit, float32, as `evaluators.episodes.episode.Senses` has them."""
-        limit = np.finfo(np.float32).max if self.limit is None else np.float32(self.limit)
+        limit = GREATEST if self.limit is None else np.float32(self.limit)
         return np.array(self.offset, np.float32), np.array(self.factor, np.float32), limit
