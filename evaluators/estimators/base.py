@@ -16,7 +16,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from evaluators.checks import check_count, check_seconds, is_number
 from evaluators.estimators.evolution import Evolved, Limits, evolve
 from evaluators.estimators.polishing import Data, polish
-from evaluators.models.model import Model
 from evaluators.supervised import Supervised, make_adam
 from neat.config.config import Config, merge
 from neat.config.data_settings import check_outputs, settings_for_data
@@ -73,8 +72,9 @@ class NEATEstimator(BaseEstimator):
 
     def _check_parameters(self) -> None:
         """Raise a ValueError for the first parameter with a wrong value."""
-        for name in ("population_size", "generations", "patience"):
-            check_count(name, getattr(self, name), 2 if name == "population_size" else 1)
+        check_count("population_size", self.population_size, 2)
+        check_count("generations", self.generations)
+        check_count("patience", self.patience)
         check_count("learn_steps", self.learn_steps, 0)
         check_count("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
         for name in ("polish", "warm_start"):
@@ -125,23 +125,20 @@ class NEATEstimator(BaseEstimator):
             sample_weight=None if sample_weight is None else sample_weight[train],
             **description,
         )
-        validation = None
-        if len(held):
-            weights = None if sample_weight is None else sample_weight[held]
-            validation = training.with_samples(X[held], y[held], weights)
+        data = Data(X, y, sample_weight)
+        validation = training.with_samples(*data.take(held)) if len(held) else None
         evolved = self._start(training, random, workers)
         passes = self._count_passes(len(train))
         limits = Limits(self.generations, self.patience, self.max_seconds, self.max_work, passes)
-        with contextlib.ExitStack() as stack:
-            display = None
-            if self.verbose:
-                display = ProgressDisplay("generation", limits.generations, max_seconds=limits.seconds)
-                stack.callback(display.close)
+        display = None
+        if self.verbose:
+            display = ProgressDisplay("generation", limits.generations, max_seconds=limits.seconds)
+        with contextlib.nullcontext() if display is None else contextlib.closing(display):
             evolve(evolved, training, validation, limits, display)
         assert evolved.champion is not None and evolved.first is not None
         champion = evolved.champion
         if self.polish and self.learn_steps:
-            champion = polish([evolved.first, champion], training, Data(X, y, sample_weight), random)
+            champion = polish([evolved.first, champion], training, data, random)
         self.model_ = training.model(champion)
         self.history_ = evolved.population.history
         self.validation_scores_ = np.array(evolved.scores) if validation is not None else None
@@ -172,11 +169,10 @@ class NEATEstimator(BaseEstimator):
 
     def _start(self, training: Supervised, random: np.random.RandomState, workers: Workers) -> Evolved:
         """Return a new evolution, or the one of the last fit if `warm_start` is set."""
-        seed = int(random.randint(2**31 - 1))
         settings: dict[str, Any] = {
             "genome": {"num_inputs": training.num_inputs, "num_outputs": training.num_outputs},
             "population_size": self.population_size,
-            "seed": seed,
+            "seed": int(random.randint(2**31 - 1)),
         }
         settings = merge(settings, settings_for_data(training.num_inputs))
         config = Config(**merge(settings, self.config or {}))
@@ -204,10 +200,6 @@ class NEATEstimator(BaseEstimator):
         self.config_ = own
         earlier.population.workers = workers
         return earlier
-
-    def _model(self) -> Model:
-        check_is_fitted(self)
-        return self.model_
 
     def _validate(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

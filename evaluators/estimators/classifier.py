@@ -140,7 +140,7 @@ class NEATClassifier(ClassifierMixin, NEATEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, float64 (samples, classes), in the order of `classes_`."""
         X = self._validate(X)
-        return self._model().predict_proba(X)
+        return self.model_.predict_proba(X)
 
     def _strata(self, y: np.ndarray) -> list[np.ndarray]:
         return [np.flatnonzero(y == label) for label in self.classes_]

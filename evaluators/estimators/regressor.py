@@ -68,5 +68,6 @@ class NEATRegressor(RegressorMixin, NEATEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predictions, float64 of shape (samples,) or (samples, outputs), as the targets of `fit` had."""
-        predicted = self._model().predict(self._validate(X))
+        X = self._validate(X)
+        predicted = self.model_.predict(X)
         return predicted if self._y_is_flat else predicted.reshape(len(predicted), -1)
