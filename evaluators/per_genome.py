@@ -11,7 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from evaluators.checks import as_float32, as_genome, check_choice, check_count, check_seconds
+from evaluators.checks import (
+    as_batch,
+    as_float32,
+    as_genome,
+    check_choice,
+    check_count,
+    check_current,
+    check_seconds,
+)
+from evaluators.cpu.compilation import as_compiled
 from evaluators.cpu.engine import CpuEngine
 from evaluators.cpu.kernels import States, activate_range
 from evaluators.models.inputs import Rows
@@ -172,16 +181,15 @@ class PerGenome:
             ValueError: The function did not return a number.
             RuntimeError: The function raised in a worker, or a worker died or took too long in every attempt.
         """
-        networks = compile(genomes, "cpu")
-        compiled = CompiledNetworks(
-            writable_programs(networks), networks.num_inputs, networks.bias_input, networks.feed_forward
-        )
-        key = rng.Key(genomes.seed, genomes.generation, genomes.first)  # type: ignore[arg-type]
+        batch = as_batch(genomes)
+        check_current(batch)
+        compiled = as_compiled(batch)
+        key = rng.Key(batch.seed, batch.generation, batch.first)  # type: ignore[arg-type]
         if self.workers == 1:
             return np.array([self._call(compiled, index, key) for index in range(len(compiled))])
         if self._pool is None:
             if self.timeout is not None:  # workers find the compiled code on disk
-                networks.activate(np.zeros((1, networks.num_inputs)))
+                Networks(CpuEngine(), compiled).activate(np.zeros((1, compiled.num_inputs)))
             self._pool = WorkerProcesses(
                 functools.partial(_evaluate_networks, self.function),
                 self.workers,
@@ -189,13 +197,13 @@ class PerGenome:
                 retries=self.retries,
             )
         keeps_errors = self.on_error == "worst"
-        count = len(networks) if self.timeout or keeps_errors else min(len(networks), 4 * self.workers)
-        chunks = np.array_split(np.arange(len(networks)), count)
+        count = len(batch) if self.timeout or keeps_errors else min(len(batch), 4 * self.workers)
+        chunks = np.array_split(np.arange(len(batch)), count)
         tasks = [
             (compiled.part(int(chunk[0]), int(chunk[-1]) + 1), _move(key, int(chunk[0])), _registered_names())
             for chunk in chunks
         ]
-        names = [_describe_genomes(genomes.first + chunk) for chunk in chunks]
+        names = [_describe_genomes(batch.first + chunk) for chunk in chunks]
         results = (self._pool.map_with_errors if keeps_errors else self._pool.map)(tasks, names)
         return np.concatenate(
             [
