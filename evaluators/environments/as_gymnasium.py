@@ -65,10 +65,8 @@ class AsGymnasium(gymnasium.Env[np.ndarray, Any]):
         self.render_mode = render_mode
         self.environment = environment
         seen = environment.observations
-        limit = (np.inf,) * len(seen.low)
-        self.observation_space = _to_box(
-            seen if environment.bounded else Box(tuple(-b for b in limit), limit)
-        )
+        unbounded = spaces.Box(-np.inf, np.inf, (len(seen.low),), np.float32)
+        self.observation_space = _to_box(seen) if environment.bounded else unbounded
         actions = environment.actions
         self.action_space = _to_box(actions) if isinstance(actions, Box) else spaces.Discrete(actions.count)
         self._constants = environment.constants

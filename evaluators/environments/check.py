@@ -158,8 +158,7 @@ def _fill_vector(low, high, time, vector):
 @functools.cache
 def _compile_trial(functions: Functions, discrete: bool) -> Any:
     bind = dict(zip(FUNCTIONS, jitted_functions(functions), strict=True))
-    pick_action = _pick_integer if discrete else _fill_vector
-    bind["pick_action"] = pick_action
+    bind["pick_action"] = _pick_integer if discrete else _fill_vector
     return specialise(_try_functions, functions.task, bind, allocates=False)
 
 

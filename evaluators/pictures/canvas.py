@@ -17,10 +17,11 @@ _ASPECT = 0.75  # greatest height, in widths
 # Pixels in a picture of the default width: a thin line; the height of a caption's font.
 _THIN, _CAPTION = 1.6, 11.0
 _MARGIN = 11.0
+_DIGITS = 0.73  # height of digits, in heights of the font
 _SMALLEST_FONT = 9.0  # pixels, at every width
 _CURVE = 8  # points for each step of a curved trail
 _TRAIL = 20  # steps
-_CAPTION_COLOURS = "#555555", "#ffffffcc"
+_CAPTION_COLOUR, _CAPTION_GROUND = "#555555", "#ffffffcc"
 
 
 class Trails:
@@ -186,24 +187,22 @@ class Canvas:
     def _draw_caption(self, caption: str) -> None:
         size, margin = self._font_size, self._unit * _MARGIN
         top = self._size[1] - margin
-        length = self._measure(caption, size)[0]
-        left, right, bottom = margin / 2, length + 1.5 * margin, top - size
+        left, right, bottom = margin / 2, self._measure(caption, size) + 1.5 * margin, top - size
         self._fill(
             np.array([(left, bottom), (right, bottom), (right, top + margin / 2), (left, top + margin / 2)]),
-            _CAPTION_COLOURS[1],
+            _CAPTION_GROUND,
         )
-        self._write(caption, margin, top - 0.4 * size, size, _CAPTION_COLOURS[0], "left")
+        self._write(caption, margin, top - 0.4 * size, size, _CAPTION_COLOUR, "left")
 
-    def _measure(self, text: str, size: float) -> tuple[float, float]:
-        """Return the width of a text, and the height of digits, in pixels."""
+    def _measure(self, text: str, size: float) -> float:
+        """Return the width of a text in pixels."""
         width, _, _ = self._renderer.get_text_width_height_descent(text, _font(size), ismath=False)
-        return width, 0.73 * size
+        return width
 
     def _write(self, text: str, x: float, y: float, size: float, colour: str, align: str) -> None:
-        width, height = self._measure(text, size)
-        left = x - width * {"left": 0.0, "center": 0.5, "right": 1.0}[align]
+        left = x - self._measure(text, size) * {"left": 0.0, "center": 0.5, "right": 1.0}[align]
         # The renderer counts from the top, to the line on which letters stand.
-        down = self._size[1] - (y - height / 2)
+        down = self._size[1] - (y - _DIGITS * size / 2)
         self._renderer.draw_text(self._context(colour), left, down, text, _font(size), 0.0)
 
 

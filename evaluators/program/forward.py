@@ -77,10 +77,6 @@ def aggregation_switch(
     return switch("aggregate", f"index, {parameters}", case, functions, compiled)
 
 
-def _position_of_sum(table: Sequence[Aggregation]) -> int:
-    return [entry.name for entry in table].index("sum")
-
-
 def _build_row_aggregation(entry: Aggregation) -> Callable[..., Any]:
     if entry.fold:
         return _contracted(bound(_fold_rows, fold=entry.function))
@@ -127,7 +123,7 @@ def forward_function(
     aggregate = bound(
         _aggregate,
         aggregate_rows=aggregate_function(aggregation_table),
-        SUM=_position_of_sum(aggregation_table),
+        SUM=[entry.name for entry in aggregation_table].index("sum"),
     )
     return early(bound(_forward, aggregate=early(aggregate), activate=early(activate)))
 
@@ -232,7 +228,6 @@ def switch(
         compiled: The decorator that compiles the function.
         before: Source in front of the branches.
         names: Further names that the source uses.
-
     """
     lines = [f"def {name}({parameters}):{before}"]
     for index in range(len(functions)):
