@@ -98,10 +98,9 @@ class Rollout(Episodic):
         self._player = engine_for(self.devices, workers).player(environment)
         self._functions = self._player.functions
         self._outcome: Outcome | None = None  # of the last call, until `last` is read
+        self._in_use: AbstractContextManager[None] = nullcontext()
         if observations == "normalised":
             self._normaliser = Normaliser(self.num_inputs)
-        self._in_use: AbstractContextManager[None] = nullcontext()
-        if self._normaliser is not None:
             self._in_use = Exclusive(
                 f"{self.name}: another thread is using this evaluator, which normalises observations by the statistics "
                 "of earlier calls; make an evaluator for each thread"

@@ -59,16 +59,14 @@ class Normaliser:
         """Restore what `state` returned; raise a ValueError if it has another number of observations or is invalid."""
         own = self.state()
         check_state({name: arrays[name] for name in own if name in arrays}, own)
-        check_count("state: count", int(arrays["count"]), 0, 2**62)
-        mean, squares = arrays["mean"], arrays["squares"]
+        count, mean, squares = int(arrays["count"]), arrays["mean"], arrays["squares"]
+        check_count("state: count", count, 0, 2**62)
         if np.abs(mean).max(initial=0.0) > inputs.GREATEST:
             raise ValueError(f"state: mean: expected numbers that float32 can hold, got {quote(mean)}")
-        if (
-            squares < -FLOAT32 * int(arrays["count"]) * mean * mean
-        ).any():  # rounding can make them slightly negative
+        least = -FLOAT32 * count * mean * mean  # rounding can make sums of squares slightly negative
+        if (squares < least).any():
             raise ValueError(f"state: squares: expected sums of squares, got {quote(squares)}")
-        self.count = int(arrays["count"])
-        self.mean, self.squares = arrays["mean"].copy(), arrays["squares"].copy()
+        self.count, self.mean, self.squares = count, mean.copy(), squares.copy()
 
 
 def senses_for(environment: Environment, observations: Observations) -> Senses:

@@ -53,7 +53,7 @@ def play_tasks(
     copies = genomes.take(np.repeat(np.arange(len(genomes)), episodes))
     networks, (low, high) = compile(copies, "cpu"), output_ranges(copies)
     record = Episodes(np.zeros(tasks), np.zeros(tasks, np.int64), np.zeros(tasks, bool))
-    steps = _Steps(record.length, episodes, genomes.first)
+    steps = _Steps(interface.name, record.length, episodes, genomes.first)
     space = vector.action_space
     actions = np.zeros(space.shape or (), space.dtype)
     task = np.arange(slots)
@@ -65,9 +65,9 @@ def play_tasks(
         if ended.any():
             starting = [int(seeds.flat[t]) if t < tasks else None for t in task]
             observations, information = vector.reset(seed=starting, options={"reset_mask": ended})
-            _check_error(interface.name, information, task, steps)
+            steps.check_error(information, task)
         seen = observations[busy].reshape(len(acting), -1)
-        rows = _scale(interface, seen, acting, steps)
+        rows = _scale(interface.inputs, seen, acting, steps)
         if watcher is not None:
             watcher.see(acting, seen)
         outputs = networks.activate(rows[:, np.newaxis], acting)[:, 0]
@@ -77,8 +77,8 @@ def play_tasks(
         rounds += 1
         if rounds % _LONG_EPISODE == 0:
             _warn_if_endless(interface.name, record.length[acting].max())
-        _check_error(interface.name, information, task, steps)
-        _check_finite(interface.name, "rewards", rewards[busy], acting, steps)
+        steps.check_error(information, task)
+        steps.check_finite("rewards", rewards[busy], acting)
         if watcher is not None:
             watcher.act(actions[busy], rewards[busy], observations[busy])
         record.reward[acting] += rewards[busy]
@@ -89,14 +89,14 @@ def play_tasks(
     return Episodes(*(array.reshape(seeds.shape) for array in record))
 
 
-def _scale(interface: Interface, observations: np.ndarray, acting: np.ndarray, steps: _Steps) -> np.ndarray:
+def _scale(inputs: Observations, observations: np.ndarray, acting: np.ndarray, steps: _Steps) -> np.ndarray:
     """Return inputs, float32, of observations (acting, inputs); raise a ValueError if one is not finite in float32."""
     with np.errstate(over="ignore"):
         single = observations.astype(np.float32, copy=False)
     # A limit would hide those that are infinite, and they would spoil the statistics that normalise.
-    _check_finite(interface.name, "observations", single, acting, steps)
-    rows = interface.inputs.scale(observations)
-    _check_finite(interface.name, "observations", rows, acting, steps)
+    steps.check_finite("observations", single, acting)
+    rows = inputs.scale(observations)
+    steps.check_finite("observations", rows, acting)
     return rows
 
 
@@ -110,8 +110,9 @@ def _warn_if_endless(name: str, steps: int) -> None:
 
 
 class _Steps(NamedTuple):
-    """The steps that tasks have taken."""
+    """The steps that tasks have taken, and the checks of what these return."""
 
+    name: str  # of the environment
     length: np.ndarray  # int64 (tasks,)
     episodes: int  # of each genome
     first: int  # the index of the first genome in its generation
@@ -120,24 +121,22 @@ class _Steps(NamedTuple):
         genome, episode = divmod(task, self.episodes)
         return f"step {self.length[task]} of episode {episode} of genome {self.first + genome}"
 
+    def check_error(self, information: dict[str, Any], task: np.ndarray) -> None:
+        if "error" not in information:
+            return
+        slot = int(np.flatnonzero(information["_error"])[0])
+        summary, trace = information["error"][slot]
+        message = f"{self.name}: {shorten(summary, 500)}, in {self.describe(task[slot])}"
+        if not trace:
+            raise ValueError(message)
+        error = RuntimeError(message)
+        error.add_note(trace)
+        raise error
 
-def _check_error(name: str, information: dict[str, Any], task: np.ndarray, steps: _Steps) -> None:
-    if "error" not in information:
-        return
-    slot = int(np.flatnonzero(information["_error"])[0])
-    summary, trace = information["error"][slot]
-    message = f"{name}: {shorten(summary, 500)}, in {steps.describe(task[slot])}"
-    if not trace:
-        raise ValueError(message)
-    error = RuntimeError(message)
-    error.add_note(trace)
-    raise error
-
-
-def _check_finite(name: str, what: str, values: np.ndarray, acting: np.ndarray, steps: _Steps) -> None:
-    if np.isfinite(values).all():
-        return
-    first = tuple(np.argwhere(~np.isfinite(values))[0])
-    raise ValueError(
-        f"{name}: expected finite {what}, got {values[first]} in {steps.describe(acting[first[0]])}"
-    )
+    def check_finite(self, what: str, values: np.ndarray, acting: np.ndarray) -> None:
+        if np.isfinite(values).all():
+            return
+        first = tuple(np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{self.name}: expected finite {what}, got {values[first]} in {self.describe(acting[first[0]])}"
+        )
