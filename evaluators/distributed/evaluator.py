@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -285,11 +286,7 @@ def _class_with_members(evaluator: Any) -> type[Distributed]:
     members: dict[str, Any] = {}
     for name in dir(evaluator):
         if not name.startswith("_") and name != "evaluator" and not hasattr(Distributed, name):
-            members[name] = property(functools.partial(_get_member, name))
+            members[name] = property(operator.attrgetter(f"evaluator.{name}"))
     if "validate" in members:
         members["validate"] = Distributed._validate
     return type("Distributed", (Distributed,), members)
-
-
-def _get_member(name: str, distributed: Distributed) -> Any:
-    return getattr(distributed.evaluator, name)

@@ -105,7 +105,9 @@ def prepare(
             classes = output_names
         targets, classes = encode_classes(targets, classes)
     elif standardise and fitness in ("squared_error", "absolute_error"):
-        targets, target_scaling = _standardise_targets(targets)
+        values = read_targets(targets)
+        target_scaling = Scaling.standardising(values)
+        targets = target_scaling.apply("targets", values)
     return Prepared(
         inputs,
         targets,
@@ -245,13 +247,6 @@ def _names(field: str, given: Any, data: Any) -> tuple[str, ...] | None:
         return None
     check_names(field, given)
     return tuple(map(str, given))
-
-
-def _standardise_targets(targets: Any) -> tuple[np.ndarray, Scaling]:
-    """Return targets with columns of mean 0 and deviation 1, float32 (samples, outputs), and their scaling."""
-    values = read_targets(targets)
-    scaling = Scaling.standardising(values)
-    return scaling.apply("targets", values), scaling
 
 
 def read_targets(targets: Any) -> np.ndarray:
