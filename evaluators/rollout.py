@@ -251,7 +251,7 @@ class Rollout(Episodic):
         space = self.environment.actions
         if isinstance(space, Discrete):
             return Choices(
-                counts=(space.count,),
+                counts=(int(space.count),),
                 starts=(0,),
                 shape=(),
                 dtype="int64",

@@ -8,7 +8,7 @@ import pytest
 import evaluators
 import neat
 from evaluators import Network, PerGenome, Rollout
-from evaluators.environments import CartPole, Pendulum
+from evaluators.environments import CartPole, Discrete, Pendulum
 from evaluators.episodes.base import TRIAL
 from evaluators.gymnasium.evaluator import _draw_seeds
 from tests.support.models import linear_genome
@@ -169,6 +169,12 @@ def test_per_genome():
         ValueError, match=r"^model: is recurrent, and the number of steps .* is unknown; use act$"
     ):
         recurrent.predict([[3, 4]])
+
+
+def test_the_number_of_actions_can_be_an_integer_of_numpy(monkeypatch):
+    monkeypatch.setattr(CartPole, "actions", Discrete(np.int64(2)))
+    model = Rollout(CartPole(), device="cpu").model(linear_genome(np.eye(2, 4), [0.0, 0.0]))
+    assert model.act([0, 1, 0, 0]) == 1
 
 
 def test_mistakes():
