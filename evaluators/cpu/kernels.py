@@ -287,7 +287,6 @@ def forward_for(activations: int, aggregations: int) -> Any:
     return forward_function(*_tables(activations, aggregations))
 
 
-@functools.cache
 def _tables(activations: int, aggregations: int) -> tuple[list[Activation], list[Aggregation]]:
     """Return the first entries of both tables, with array indices checked in user-defined functions."""
     return [_with_checks(entry) for entry in ACTIVATIONS[:activations]], [
