@@ -62,28 +62,28 @@ class _Hasher:
             digest.update(describe_options(item.locals).encode())
             if not item._can_compile:  # it has only the signatures that its decorator lists
                 digest.update(repr(sorted(map(str, item.overloads))).encode())
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        kept = {name: cell.cell_contents for name, cell in cells.items() if cell != types.CellType()}
         for code in _all_codes(function.__code__):
             digest.update(code.co_code + repr(code.co_names).encode())
             if options.get("boundscheck"):  # error messages contain lines and variables
                 digest.update(repr((code.co_varnames, [line for _, _, line in code.co_lines()])).encode())
             constants = [value for value in code.co_consts if not inspect.iscode(value)]
             digest.update(repr(list(map(_sort_if_set, constants))).encode())
-            for path, value in _find_globals(code, function.__globals__):
-                digest.update(self._hash_global(function, code, path, value))
+            for path, value in _find_values(code, function.__globals__, kept):
+                digest.update(self._hash_value(function, code, path, value))
         defaults = {"default": function.__defaults__ or (), **(function.__kwdefaults__ or {})}
-        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-        kept = {name: cell.cell_contents for name, cell in cells.items() if cell != types.CellType()}
-        for name, value in (*defaults.items(), *kept.items()):
-            digest.update(self._hash_global(function, None, (name,), value))
+        for name, value in defaults.items():
+            digest.update(self._hash_value(function, None, (name,), value))
         return digest.digest()
 
-    def _hash_global(
+    def _hash_value(
         self, function: Any, code: types.CodeType | None, path: tuple[str, ...], value: Any
     ) -> bytes:
         try:
             return self._hash(value)
         except _UnsupportedTypeError:
-            if code is not None and not _reads(code, path):  # it reads an attribute of this name instead
+            if code is not None and not _reads(code, path, value):
                 return b""
         name, kind = ".".join(path), type(value)
         raise ValueError(
@@ -93,8 +93,8 @@ class _Hasher:
         )
 
     def _hash(self, value: Any) -> bytes:
-        if isinstance(value, types.ModuleType):
-            return b""  # `_find_globals` returns the attributes that code reads
+        if isinstance(value, types.ModuleType) and _is_library_module(value.__name__):
+            return f"{value.__name__};".encode()
         if isinstance(value, enum.Enum):
             return self._hash(type(value)) + value.name.encode()
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
@@ -140,36 +140,59 @@ def _all_codes(code: types.CodeType) -> list[types.CodeType]:
     return [code, *(each for inner in code.co_consts if inspect.iscode(inner) for each in _all_codes(inner))]
 
 
-def _find_globals(code: types.CodeType, space: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
-    """Return the globals that code may read, and the attributes of modules and their modules, such as `rng.uniform`."""
+def _find_values(
+    code: types.CodeType, space: dict[str, Any], kept: dict[str, Any]
+) -> list[tuple[tuple[str, ...], Any]]:
+    """Return what code may read: globals, variables of enclosing functions, and attributes of modules in either.
+
+    Args:
+        code: The code of a function.
+        space: The globals.
+        kept: The variables of enclosing functions.
+
+    Returns:
+        The path, such as `("rng", "uniform")`, and the value of each. A module comes before its attributes.
+    """
     found: list[tuple[tuple[str, ...], Any]] = [
-        ((name,), space[name]) for name in code.co_names if name in space
+        ((name,), values[name])
+        for names, values in ((code.co_names, space), (code.co_freevars, kept))
+        for name in names
+        if name in values
     ]
-    modules = {id(value) for _, value in found if isinstance(value, types.ModuleType)}
+    expanded = set()  # modules, by id
     for path, value in found:  # the loop appends to the list
-        if isinstance(value, types.ModuleType) and not _is_library_module(value.__name__):
-            for name in code.co_names:
-                attribute = vars(value).get(name, value)
-                if id(attribute) not in modules and attribute is not value:
-                    found.append(((*path, name), attribute))
-                if isinstance(attribute, types.ModuleType):
-                    modules.add(id(attribute))
+        if isinstance(value, types.ModuleType) and id(value) not in expanded:
+            expanded.add(id(value))
+            if not _is_library_module(value.__name__):
+                members = vars(value)
+                found += [((*path, name), members[name]) for name in code.co_names if name in members]
     return found
 
 
-def _reads(code: types.CodeType, path: tuple[str, ...]) -> bool:
-    """Return whether code reads this global, or this attribute of a module, and not one of something else."""
-    names: list[str] = []
+def _reads(code: types.CodeType, path: tuple[str, ...], value: Any) -> bool:
+    """Return whether code reads the value at this path, and not an attribute of the same name of something else.
+
+    It does not read a module whose attributes alone it reads, because `_find_values` returns those.
+    """
+    paths = _paths_read_by(code)
+    if isinstance(value, types.ModuleType):
+        return path in paths
+    return any(each[: len(path)] == path for each in paths)
+
+
+def _paths_read_by(code: types.CodeType) -> set[tuple[str, ...]]:
+    """Return the path of each variable that code reads, with the attributes that it reads of it at once."""
+    paths: list[tuple[str, ...]] = []
+    goes_on = False
     for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            names = [instruction.argval]
-        elif names and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            names.append(instruction.argval)
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
+            paths.append((instruction.argval,))
+            goes_on = True
+        elif goes_on and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            paths[-1] += (instruction.argval,)
         elif instruction.opname != "EXTENDED_ARG":
-            names = []
-        if tuple(names) == path:
-            return True
-    return False
+            goes_on = False
+    return set(paths)
 
 
 def _is_library_module(module: str | None) -> bool:

@@ -41,6 +41,11 @@ DEFAULT = "@inner_function\ndef helper(x, {}):\n    return x * k\n@kernel\ndef f
 CHAIN = (
     "import constants_of_a_test.gains\n@kernel\ndef f(x):\n    return x * constants_of_a_test.gains.GAIN\n"
 )
+KEPT = (
+    "from constants_of_a_test import gains\ndef make(m):\n    return kernel(lambda x: {})\nf = make(gains)\n"
+)
+KEPT_BY_BOTH = KEPT.format("(lambda y: y * m.GAIN)(x)")
+ALIAS = "import {} as library\n@kernel\ndef f(x):\n    return library.sqrt(x)\n"
 PAIR = "PAIR = {}\n@kernel\ndef f(x):\n    return x + PAIR[0] * PAIR[1]\n"
 TWO = "A = {}\nB = {}\n@kernel\ndef f(x):\n    return x + A * B\n"
 ENUMERATION = (
@@ -66,6 +71,12 @@ TABLE = "import numpy as np\nT = np.array({}, np.{})\n@kernel\ndef f(x):\n    re
         ((DEFAULT.format("k=1.0"), {}), (DEFAULT.format("k=3.0"), {})),
         ((DEFAULT.format("*, k=1.0"), {}), (DEFAULT.format("*, k=3.0"), {})),
         ((CHAIN, {"gains": "GAIN = 1.0\n"}), (CHAIN, {"gains": "GAIN = 5.0\n"})),
+        (
+            (KEPT.format("x * m.GAIN"), {"gains": "GAIN = 1.0\n"}),
+            (KEPT.format("x * m.GAIN"), {"gains": "GAIN = 5.0\n"}),
+        ),
+        ((KEPT_BY_BOTH, {"gains": "GAIN = 1.0\n"}), (KEPT_BY_BOTH, {"gains": "GAIN = 5.0\n"})),
+        ((ALIAS.format("math"), {}), (ALIAS.format("numpy"), {})),
         ((PAIR.format("(1, 23)"), {}), (PAIR.format("(12, 3)"), {})),
         ((TWO.format(1, 12), {}), (TWO.format(11, 2), {})),
         ((TABLE.format([1, 0], "int32"), {}), (TABLE.format([1], "int64"), {})),
@@ -82,6 +93,9 @@ TABLE = "import numpy as np\nT = np.array({}, np.{})\n@kernel\ndef f(x):\n    re
         "default",
         "keyword default",
         "module of a module",
+        "module of an enclosing function",
+        "module that a function within reads",
+        "module of a library",
         "pair",
         "two constants",
         "array",
@@ -144,6 +158,46 @@ def reads_a_tuple_with_a_set(x, known=(1, {2})):
     return x in known
 
 
+MODULES = (module, 1.0)
+
+
+def reads_a_module_by_default(x, known=module):
+    return x * known.GAIN
+
+
+def reads_a_tuple_with_a_module(x):
+    return x * MODULES[0].GAIN
+
+
+def reads_a_module_by_another_name(x):
+    known = module
+
+    def multiply(y):
+        return y * known.GAIN
+
+    return multiply(x)
+
+
+def hands_on_a_module(x):
+    return multiply(module, x) * module.GAIN
+
+
+@numba.njit
+def multiply(known, x):
+    return x * known.GAIN
+
+
+def names_an_attribute_in_a_string(x):
+    return x * getattr(module, "GAIN")  # noqa: B009
+
+
+def make_reader_of_a_lock(lock):
+    def reads_a_kept_lock(x):
+        return x if lock else 0
+
+    return reads_a_kept_lock
+
+
 @numba.njit
 def calls_another(x):
     return reads_a_dictionary(x)
@@ -158,6 +212,21 @@ def calls_another(x):
         (reads_objects, "reads_objects reads OBJECTS, a numpy.ndarray, and"),
         (reads_a_class, "reads_a_class reads Plain, a builtins.type, and"),
         (reads_vectorised, "reads_vectorised reads vectorised, a numba.np.ufunc.dufunc.DUFunc, and"),
+        (reads_a_module_by_default, "reads_a_module_by_default reads default, a builtins.tuple, and"),
+        (reads_a_tuple_with_a_module, "reads_a_tuple_with_a_module reads MODULES, a builtins.tuple, and"),
+        (
+            reads_a_module_by_another_name,
+            "reads_a_module_by_another_name reads module, a builtins.module, and",
+        ),
+        (hands_on_a_module, "hands_on_a_module reads module, a builtins.module, and"),
+        (
+            names_an_attribute_in_a_string,
+            "names_an_attribute_in_a_string reads module, a builtins.module, and",
+        ),
+        (
+            make_reader_of_a_lock(module.LOCK),
+            "make_reader_of_a_lock.<locals>.reads_a_kept_lock reads lock, a _thread.lock, and",
+        ),
         (reads_a_tuple_with_a_set, "reads_a_tuple_with_a_set reads default, a builtins.tuple, and"),
     ],
 )
