@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,13 +19,15 @@ from evaluators.program.compiled import Origins
 from evaluators.program.descent import Descent
 from evaluators.samples import Samples, as_samples
 from neat.activations import ACTIVATIONS, AGGREGATIONS
+from neat.genome import schema
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.parallel import Workers
 from neat.support.messages import quote
 
 Trainable = Literal["weight", "bias", "response"]
 
-_NAMES = get_args(Trainable)
+# The fields of Gradient by the names of Trainable.
+_FIELDS = {row.name: row.program_field for row in schema.NUMBERS if row.program_field in Gradient._fields}
 _WITH_SLOPES = ("squared_error", "absolute_error", "cross_entropy")
 
 
@@ -100,9 +102,9 @@ class Trainer:
         check_loss(samples)
         check_count("steps", steps)
         if isinstance(train, str) or not train:
-            raise ValueError(f"train: expected some of {', '.join(_NAMES)}, got {quote(train)}")
+            raise ValueError(f"train: expected some of {', '.join(_FIELDS)}, got {quote(train)}")
         for name in train:
-            check_choice("train", name, _NAMES)
+            check_choice("train", name, tuple(_FIELDS))
         if not callable(optimiser):
             raise ValueError(
                 f"optimiser: expected a function of a list of parameters, got {type(optimiser).__name__}"
@@ -127,19 +129,23 @@ class Trainer:
     def _fit(self, genomes: Genomes, gradients: NetworkGradients) -> Learned:
         """Train genomes with the gradients of their networks."""
         divisor, device = self._samples.divisor, gradients.arrays.device
-        numbers = [getattr(gradients.programs, name) for name in Gradient._fields]
-        parameters = [Tensor(values, requires_grad=True, device=device) for values in numbers]
-        optimiser = self._optimiser([parameters[_NAMES.index(name)] for name in self._train])
+        parameters = {
+            field: Tensor(getattr(gradients.programs, field), requires_grad=True, device=device)
+            for field in Gradient._fields
+        }
+        optimiser = self._optimiser([parameters[_FIELDS[name]] for name in self._train])
         if not isinstance(optimiser, Optimiser):
             raise ValueError(
                 f"optimiser: expected a function that returns an Optimiser, it returned {type(optimiser).__name__}"
             )
         descent = self._as_descent(optimiser, parameters, genomes)
         if descent is not None and isinstance(gradients, Descending):
-            before, totals = gradients.descend([parameter._data for parameter in parameters], descent)
+            before, totals = gradients.descend(
+                [parameter._data for parameter in parameters.values()], descent
+            )
         else:
             before, totals = self._descend(optimiser, parameters, gradients, genomes)
-        trained = Gradient(*(to_host(parameter._data) for parameter in parameters))
+        trained = Gradient(*(to_host(parameter._data) for parameter in parameters.values()))
         learned, finite = replace_finite_numbers(genomes, gradients.origins, trained)
         diverged = ~(finite & np.isfinite(totals))
         fitness = np.where(diverged, before, totals) / divisor
@@ -148,26 +154,30 @@ class Trainer:
     def _descend(
         self,
         optimiser: Optimiser,
-        parameters: list[Tensor],
+        parameters: dict[str, Tensor],
         gradients: NetworkGradients,
         genomes: Genomes,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Make the steps of an optimiser, and return the losses before and after."""
-        before = totals = gradients.differentiate([parameter._data for parameter in parameters])
+        before = totals = gradients.differentiate([parameter._data for parameter in parameters.values()])
         for _ in range(self._steps):
-            for parameter, gradient in zip(parameters, gradients.gradient, strict=True):
+            for parameter, gradient in zip(parameters.values(), gradients.gradient, strict=True):
                 parameter.grad = gradient
             optimiser.step(check_finite=False)  # one genome may diverge; see `_fit`
             for name in self._train:
                 # The fitness that is returned must be that of weights which the config allows.
-                values = parameters[_NAMES.index(name)]._data
+                values = parameters[_FIELDS[name]]._data
                 namespace(values).clip(values, *getattr(genomes.bounds, name), out=values)
-            totals = gradients.differentiate([parameter._data for parameter in parameters])
+            totals = gradients.differentiate([parameter._data for parameter in parameters.values()])
         return before, totals
 
-    def _as_descent(self, optimiser: Optimiser, parameters: list[Tensor], genomes: Genomes) -> Descent | None:
+    def _as_descent(
+        self, optimiser: Optimiser, parameters: dict[str, Tensor], genomes: Genomes
+    ) -> Descent | None:
         """Return the steps of an optimiser for kernels; None unless it is a plain Adam that has made no step."""
-        trained = [any(each is parameter for each in optimiser.parameters) for parameter in parameters]
+        trained = [
+            any(each is parameter for each in optimiser.parameters) for parameter in parameters.values()
+        ]
         if (
             type(optimiser) is not Adam
             or optimiser.amsgrad
@@ -179,7 +189,8 @@ class Trainer:
         steps = range(1, self._steps + 1)
         corrected = [optimiser.correct(step, optimiser.rate_at(step - 1)) for step in steps]
         rate, epsilon = np.array(corrected, np.float32).T.copy()
-        low, high = np.array([getattr(genomes.bounds, name) for name in _NAMES], np.float32).T.copy()
+        bounds = {field: getattr(genomes.bounds, name) for name, field in _FIELDS.items()}
+        low, high = np.array([bounds[field] for field in Gradient._fields], np.float32).T.copy()
         keep = np.array(optimiser.betas)
         take = (1 - keep).astype(np.float32)
         return Descent(rate, epsilon, keep.astype(np.float32), take, np.array(trained), low, high)

@@ -2,6 +2,7 @@
 
 import copy
 import random
+import typing
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ import pytest
 import evaluators
 import neat
 from evaluators.cpu.engine import NetworkGradients
-from evaluators.gradient import fit_weights, optim
+from evaluators.gradient import evolved, fit_weights, optim
 from evaluators.gradient.tensor.operations import DIFFERENTIABLE
-from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES
+from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
 from neat.kernels import parallel
@@ -214,6 +215,11 @@ def test_only_the_requested_attributes_are_trained(train):
         ("response", "node_response"),
     ):
         assert np.array_equal(getattr(result, field), getattr(batch.arrays, field)) == (name not in train)
+
+
+def test_each_number_with_a_gradient_is_trained_by_its_name():
+    assert set(typing.get_args(evolved.Trainable)) == set(evolved._FIELDS)
+    assert sorted(evolved._FIELDS.values()) == sorted(Gradient._fields)
 
 
 def test_results_do_not_depend_on_the_threads():
