@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.checks import as_float32, as_float64, check_current, check_size
 from evaluators.class_targets import check_probabilities, one_hot
-from evaluators.program.loss import LOSSES, WEIGHTED, Objective
+from evaluators.program.loss import LOSSES, WEIGHTED, Loss, Objective
 from neat.genome.genome import Genomes
 from neat.support.messages import quote
 
@@ -54,7 +54,7 @@ class Samples(NamedTuple):
     def loss(self) -> int:
         """The named fitness as kernels identify it (see `evaluators.program.loss.Objective`)."""
         assert isinstance(self.fitness, str)
-        return LOSSES.index(self.fitness) + (0 if self.weights is None else WEIGHTED)
+        return Loss[self.fitness.upper()] + (0 if self.weights is None else WEIGHTED)
 
     @property
     def divisor(self) -> int:

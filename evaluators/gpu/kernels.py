@@ -153,7 +153,7 @@ def score(networks, inputs, targets, loss, steps, piece, totals, part):
         networks: An InterleavedPrograms.
         inputs: float32 (1, 1, inputs, samples).
         targets: As in `evaluators.program.loss.Objective`.
-        loss: The position of the loss in `loss.LOSSES`.
+        loss: As in `evaluators.program.loss.Objective`.
         steps: The number of steps of recurrent networks.
         piece: The number of samples in each piece but the last.
         totals: float64 (pieces, P), the sums of the loss over each piece, written.

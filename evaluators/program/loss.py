@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,23 @@ from neat.kernels import elementary
 from neat.kernels.elementwise import clip, compiled, exp, log1p, maximum, number, sigmoid, sign
 from neat.kernels.jit import inner_function
 
-# Kernels identify a loss by its position.
-LOSSES = ("squared_error", "absolute_error", "cross_entropy", "accuracy")
-_SQUARED_ERROR, _ABSOLUTE_ERROR, _CROSS_ENTROPY, _ACCURACY = range(len(LOSSES))
-WEIGHTED = len(LOSSES)
-"""Added to the position if the samples have weights, which are then the last row of the targets."""
+
+class Loss(IntEnum):
+    """The numbers by which kernels identify losses."""
+
+    SQUARED_ERROR = 0
+    ABSOLUTE_ERROR = 1
+    CROSS_ENTROPY = 2
+    ACCURACY = 3
+
+
+LOSSES = tuple(loss.name.lower() for loss in Loss)
+WEIGHTED = 4
+"""Added to the number if the samples have weights, which are then the last row of the targets."""
+
+# Kernels compare integers with these.
+_SQUARED_ERROR, _ABSOLUTE_ERROR = int(Loss.SQUARED_ERROR), int(Loss.ABSOLUTE_ERROR)
+_CROSS_ENTROPY, _ACCURACY = int(Loss.CROSS_ENTROPY), int(Loss.ACCURACY)
 
 _0 = np.float32(0.0)
 _1 = np.float32(1.0)
@@ -54,7 +67,7 @@ class Objective(NamedTuple):
 
     inputs: np.ndarray  # float32 (1, 1, inputs, samples)
     targets: np.ndarray  # float32 (outputs, samples), or (outputs + 1, samples) with weights
-    loss: Any  # int64, position in LOSSES, plus WEIGHTED if there are weights
+    loss: Any  # int64, a Loss, plus WEIGHTED if there are weights
     steps: Any  # int64, steps of a recurrent network with the same inputs; 1 for others
 
 
@@ -104,7 +117,7 @@ def tile_loss(loss, outputs, targets, begin, width):
 
 @inner_function(contract=True)
 def _sample_loss(loss, outputs, sample, targets, target):
-    """Return the loss of one sample, float64, summed over outputs; `loss` is a position in LOSSES."""
+    """Return the loss of one sample, float64, summed over outputs; `loss` is a Loss."""
     if loss == _CROSS_ENTROPY:
         return _cross_entropy(outputs, sample, targets, target)
     if loss == _ACCURACY:

@@ -5,6 +5,8 @@ import pytest
 
 import evaluators
 from evaluators.gradient import optim
+from evaluators.program.loss import LOSSES, WEIGHTED, Loss
+from evaluators.samples import as_samples
 from neat import Config, Population
 
 RNG = np.random.default_rng(0)
@@ -33,6 +35,17 @@ def both(fitness, **options):
 def genomes(evaluator, feed_forward=True):
     shape = {"output_activation": "identity", "feed_forward": feed_forward, "hidden_layers": (3,)}
     return Population(Config.for_task(evaluator, population_size=20, genome=shape)).ask()
+
+
+def test_the_number_of_a_loss_says_whether_there_are_weights():
+    assert set(LOSSES) == set(TARGETS)
+    numbers = [
+        as_samples(X, TARGETS[fitness], fitness, 1, weight).loss
+        for weight in (None, WEIGHT)
+        for fitness in LOSSES
+    ]
+    assert numbers == [*Loss, *(WEIGHTED + loss for loss in Loss)]
+    assert len(set(numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("feed_forward", [True, False], ids=["feed-forward", "recurrent"])
