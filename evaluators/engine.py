@@ -187,8 +187,8 @@ def engine_for(devices: tuple[str, ...], workers: Workers | None = None) -> Engi
 
     Args:
         devices: As `evaluators.devices.resolve_device` returned them.
-        workers: The threads of the CPU's engine; None: the shared ones, with which a GPU's engine does its work on the
-            host.
+        workers: The threads of the CPU's engine, with which a GPU's engine does its work on the host; None: the shared
+            ones.
 
     Raises:
         ValueError: `workers` is something else.
@@ -198,7 +198,7 @@ def engine_for(devices: tuple[str, ...], workers: Workers | None = None) -> Engi
         return CpuEngine(workers)
     from evaluators.gpu.engine import GpuEngine  # which imports numba-cuda
 
-    return GpuEngine(devices)
+    return GpuEngine(devices, workers)
 
 
 def unsupported_reason(environment: Environment | None = None) -> str | None:

@@ -28,6 +28,7 @@ from evaluators.samples import Samples
 from evaluators.user_fitness import score_by_function
 from neat.genome.buffers import Block, pack
 from neat.genome.genome import Genomes
+from neat.kernels.parallel import Workers
 
 _PIECES = 64  # the most pieces of the samples
 _OUTPUT_BYTES = 12  # for each output, and for two arrays of the same size in a user-defined function
@@ -148,9 +149,10 @@ class Outcome:
 class Player:
     """Runs episodes in an environment (see `evaluators.engine.Player`)."""
 
-    def __init__(self, devices: tuple[str, ...], environment: Environment) -> None:
+    def __init__(self, devices: tuple[str, ...], environment: Environment, workers: Workers | None) -> None:
         self.functions = environment.functions()
         self._environment = environment
+        self._workers = workers
         self._spaces = _workspaces(devices)
 
     def is_built(self, decision: str) -> bool:
@@ -210,7 +212,7 @@ class Player:
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         if not len(unfinished):
             return
-        player = cpu.Player(self._environment)
+        player = cpu.Player(self._environment, self._workers)
         first = request.play.first
         for genome in map(int, unfinished):
             again = request._replace(play=request.play._replace(first=first + genome))
@@ -311,24 +313,31 @@ class Activator:
 class Differentiator:
     """Computes gradients over samples (see `evaluators.engine.Differentiator`)."""
 
-    def __init__(self, devices: tuple[str, ...], samples: Samples) -> None:
+    def __init__(self, devices: tuple[str, ...], samples: Samples, workers: Workers | None) -> None:
         self._samples = samples
         self._spaces = _workspaces(devices)
+        self._workers = workers
 
     def map_parts(self, genomes: Genomes, work: Callable[[Genomes, NetworkGradients], T]) -> list[T]:
         def work_on_part(space: Workspace, begin: int, end: int) -> T:
             part = part_of(genomes, begin, end)
             assert isinstance(part, Genomes)
-            return work(part, NetworkGradients(space, part, self._samples))
+            return work(part, NetworkGradients(space, part, self._samples, self._workers))
 
         return in_parts(self._spaces, genomes, _GRADIENT_BYTES, work_on_part)
 
 
 class GpuEngine:
-    """Runs networks on one or more GPUs (see `evaluators.engine.Engine`)."""
+    """Runs networks on one or more GPUs (see `evaluators.engine.Engine`).
 
-    def __init__(self, devices: tuple[str, ...]) -> None:
+    Args:
+        devices: The GPUs.
+        workers: The threads that do the work on the host; None: the shared ones.
+    """
+
+    def __init__(self, devices: tuple[str, ...], workers: Workers | None = None) -> None:
         self.devices = devices
+        self._workers = workers
 
     def activator(self, networks: NetworkBatch) -> Activator:
         if len(self.devices) > 1:
@@ -343,7 +352,7 @@ class GpuEngine:
         return LossScorer(self.devices, samples)
 
     def player(self, environment: Environment) -> Player:
-        return Player(self.devices, environment)
+        return Player(self.devices, environment, self._workers)
 
     def differentiator(self, samples: Samples) -> Differentiator:
-        return Differentiator(self.devices, samples)
+        return Differentiator(self.devices, samples, self._workers)

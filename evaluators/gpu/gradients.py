@@ -17,6 +17,7 @@ from evaluators.program.loss import Objective
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes
+from neat.kernels.parallel import Workers
 
 _BLOCKS = 16  # the most blocks for each multiprocessor
 
@@ -28,11 +29,14 @@ class NetworkGradients:
         work: The workspace that holds all arrays.
         genomes: The genomes of the networks.
         samples: The samples.
+        workers: The threads that compile the programs; None: the shared ones.
     """
 
-    def __init__(self, work: Workspace, genomes: Genomes, samples: Samples) -> None:
+    def __init__(
+        self, work: Workspace, genomes: Genomes, samples: Samples, workers: Workers | None = None
+    ) -> None:
         self.arrays = work.arrays
-        self.programs, self.origins = compile_with_origins(genomes)
+        self.programs, self.origins = compile_with_origins(genomes, workers)
         self._work, self._samples = work, samples
         self._input_count, self._feed_forward = genomes.input_count, genomes.feed_forward
         self._nodes = int(np.diff(self.programs.node_start).max())

@@ -21,6 +21,7 @@ from evaluators.samples import as_samples
 from neat.activations import activation_index, aggregation_index
 from neat.kernels import parallel
 from tests.gpu.device_cases import genomes, numbers
+from tests.support.counting_workers import CountingWorkers
 
 ENGINE = engine_for(("cpu",))
 PARTS = ("Activator", "Scorer", "Outcome", "Player", "NetworkGradients", "Differentiator")
@@ -60,18 +61,6 @@ def test_the_engine_of_gpus_has_the_operations_of_the_protocol():
         check_operations(scorer, protocol.Scorer)
 
 
-class Spy(parallel.Workers):
-    """Two threads that count their calls."""
-
-    def __init__(self):
-        super().__init__(2)
-        self.calls = 0
-
-    def over(self, *arguments, **options):
-        self.calls += 1
-        super().over(*arguments, **options)
-
-
 def test_evaluators_work_on_the_threads_that_they_are_given(monkeypatch):
     inputs, targets = np.eye(2, dtype=np.float32), np.ones((2, 1), np.float32)
     config = neat.Config(genome={"num_inputs": 2, "num_outputs": 1, "activation": "tanh"}, seed=0)
@@ -93,7 +82,7 @@ def test_evaluators_work_on_the_threads_that_they_are_given(monkeypatch):
     ]
     for settings, work in tasks:
         batch = neat.Population(settings).ask()
-        expected, workers = work(None, batch), Spy()
+        expected, workers = work(None, batch), CountingWorkers()
         with monkeypatch.context() as patched:
             patched.setattr(parallel, "_shared", None)
             np.testing.assert_array_equal(work(workers, batch), expected)

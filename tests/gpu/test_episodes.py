@@ -12,6 +12,7 @@ from tests.gpu.test_kernels import (  # skips without a compiler
     emulated,  # noqa: F401
     specialisations,
 )
+from tests.support.counting_workers import CountingWorkers
 from tests.support.marks import mark_long
 from tests.support.random_walks import ONE, Hot, Late, Walk
 
@@ -67,9 +68,9 @@ def test_a_whole_run_has_the_same_champion(emulated):  # noqa: F811
 
 def test_an_error_in_an_environment_is_raised(emulated):  # noqa: F811
     """The error only ends its GPU thread. The CPU replays that episode and raises it; other episodes are correct."""
-    players = genomes(9, (1, 3))
+    players, workers = genomes(9, (1, 3)), CountingWorkers()
     short, long = (
-        evaluators.Rollout(Hot(time_limit=limit), episodes=4, starts="genome", device="cuda")
+        evaluators.Rollout(Hot(time_limit=limit), episodes=4, starts="genome", device="cuda", workers=workers)
         for limit in (200, 400)
     )
     short(players)
@@ -77,8 +78,10 @@ def test_an_error_in_an_environment_is_raised(emulated):  # noqa: F811
     expected(players)
     np.testing.assert_array_equal(short.last.length, expected.last.length)
     assert (expected.last.length < 200).any() and (expected.last.length == 200).any()
+    assert not workers.calls
     with pytest.raises(RuntimeError, match=r"^Hot: ValueError: the motor is hot$"):
         long(players)
+    assert workers.calls, "they replay the episode"
 
 
 def test_numbers_that_are_not_finite_are_reported(emulated):  # noqa: F811

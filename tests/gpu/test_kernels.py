@@ -21,12 +21,16 @@ from numba.cuda.cudadrv import nvvm
 
 import evaluators
 from evaluators import devices
+from evaluators.engine import engine_for
 from evaluators.gpu import gradient_kernels, launcher, specialisations
 from evaluators.gpu.workspace import Workspace
+from evaluators.samples import as_samples
 from neat.genome.buffers import pack
+from neat.kernels import parallel
 from neat.kernels.jit import inner_function
 from tests.gpu.device_cases import CASES, ENVIRONMENTS, check_alike, check_same_champion, genomes, numbers
 from tests.gpu.emulator import VERSIONS, code, emulation
+from tests.support.counting_workers import CountingWorkers
 from tests.support.marks import mark_long
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
@@ -225,6 +229,15 @@ def test_arrays_of_one_name_in_another_order(emulated):
         for number, name in enumerate(("one", "two")):
             ctypes.c_int64.from_address(arguments[name][4]).value = number
         assert [work.fetch("y")[name][0] for name in ("one", "two")] == [0, 1]
+
+
+def test_gradients_are_prepared_by_the_threads_that_are_given(emulated, monkeypatch):
+    samples = as_samples(numbers(4, 3), numbers(4, 2), "squared_error", 1)
+    workers, batch = CountingWorkers(), genomes(20, (3, 2))
+    monkeypatch.setattr(parallel, "_shared", None)
+    differentiator = engine_for(("cuda:0",), workers).differentiator(samples)
+    assert differentiator.map_parts(batch, lambda part, gradients: len(part)) == [20]
+    assert workers.calls == 1
 
 
 @pytest.mark.smoke
