@@ -18,10 +18,12 @@ from numba import types
 from neat import node_functions
 from neat.kernels import jit
 from neat.kernels.fingerprint import fingerprint
-from neat.kernels.jit import function
+from neat.kernels.jit import bound, function
 from neat.kernels.user_functions import freeze
 from neat.node_functions import Activation, Aggregation
 from neat.support.messages import find_similar, quote, shorten
+
+user_function: Any = None  # a jitted one, to which copies of `_to_float32` are bound
 
 # Populations store positions as uint8.
 _MOST_ENTRIES = 256
@@ -130,12 +132,13 @@ def _check_arguments(
         )
 
 
-def _return_float32(jitted: Any) -> Any:
-    @function(contract=True)
-    def convert(x):
-        return np.float32(jitted(x))
+def _to_float32(x):
+    return np.float32(user_function(x))
 
-    return convert
+
+def _return_float32(jitted: Any) -> Any:
+    """Return a jitted function that returns what another returns, as float32."""
+    return function(contract=True)(bound(_to_float32, user_function=jitted))
 
 
 def _is_new(kind: str, own: Sequence[Activation | Aggregation], entry: Activation | Aggregation) -> bool:

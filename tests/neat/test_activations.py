@@ -126,8 +126,9 @@ REGISTER = """
 import math
 import numpy as np
 import evaluators, neat.genome
+from evaluators.cpu.kernels import activate_range
 from neat.activations import register_activation, register_aggregation
-from neat.kernels.jit import function
+from neat.kernels.jit import dispatcher_of, function
 
 register_activation("twice_sine", lambda x: 2 * math.sin(x))
 register_aggregation("norm", lambda values: np.sqrt((values * values).sum()))
@@ -172,8 +173,8 @@ def network(activation, aggregation):
     return neat.genome.Genome.from_dict(data)
 
 assert evaluators.compile(network("scaled", "sum")).activate([[7.0]]).item() == 14.0  # the constant of then
-for genome, place in ((network("read", "sum"), "read, line 18 of script.py, TABLE: index 7"),
-                      (network("identity", "fold"), "fold, line 21 of script.py, values: index 1")):
+for genome, place in ((network("read", "sum"), "read, line 19 of script.py, TABLE: index 7"),
+                      (network("identity", "fold"), "fold, line 22 of script.py, values: index 1")):
     for use in (lambda: evaluators.compile(genome).activate([[55.0]]),
                 lambda: evaluators.Supervised([[55.0]], [[0.0]])(genome.genomes),
                 lambda: evaluators.PerGenome(lambda network: network.activate([55.0])[0])(genome.genomes)):
@@ -183,7 +184,7 @@ for genome, place in ((network("read", "sum"), "read, line 18 of script.py, TABL
             assert str(error).startswith(f"{place} is out of range for size "), error
         else:
             raise AssertionError
-print("ok")
+print("found" if dispatcher_of(activate_range()).stats.cache_hits else "compiled")
 """
 
 
@@ -191,11 +192,11 @@ def test_registered_functions_are_evaluated(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(REGISTER)
     environment = {**os.environ, "PYTHONPATH": str(Path(activations.__file__).parents[1])}
-    for _ in range(2):  # compiled, then from the disk
+    for expected in (("compiled", "found"), ("found",)):  # an earlier run may have compiled the kernels
         done = subprocess.run(
             [sys.executable, script], env=environment, capture_output=True, text=True, timeout=300
         )
-        assert done.stdout == "ok\n", done.stderr
+        assert done.stdout.strip() in expected, done.stderr
 
 
 def test_functions_that_read_what_no_fingerprint_covers_are_refused():
