@@ -105,12 +105,20 @@ _SCALAR: dict[str, Any] = {
     "sign": _sign,
     "indicator": _indicator,
 }
-_SCALAR |= {name: _contracted(bound(definition, **_SCALAR)) for name, definition in _DEFINED.items()}
+
+
+def _bind(definition: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return a definition in which those placeholders that it reads have these values."""
+    read = getattr(definition, "py_func", definition).__code__.co_names
+    return bound(definition, **{name: value for name, value in names.items() if name in read})
+
+
+_SCALAR |= {name: _contracted(_bind(definition, _SCALAR)) for name, definition in _DEFINED.items()}
 
 
 def compiled(definition: Callable[..., Any]) -> Any:
     """Return a definition as a jitted function of float32 numbers, which Python and kernels can call."""
-    return _contracted(bound(definition, **_SCALAR))
+    return _contracted(_bind(definition, _SCALAR))
 
 
 def with_names(definition: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
@@ -123,8 +131,8 @@ def with_names(definition: Callable[..., Any], names: Mapping[str, Any]) -> Call
         names: Values for the placeholders that the definition can reach; also for ONE and ZERO, if values have no
             arithmetic with numbers of numpy.
     """
-    defined = {name: bound(each, **names) for name, each in _DEFINED.items()}
-    return bound(definition, **{**defined, **names})
+    defined = {name: _bind(each, names) for name, each in _DEFINED.items()}
+    return _bind(definition, {**defined, **names})
 
 
 @functools.cache

@@ -198,6 +198,8 @@ def bound(template: Any, /, **values: Any) -> Any:
     finds the build of a kernel that calls such a copy in a new process, but not of one that calls a closure.
     """
     template = getattr(template, "py_func", template)
+    unknown = values.keys() - template.__globals__.keys() - set(template.__code__.co_names)
+    assert not unknown, f"{template.__qualname__} has no global names {sorted(unknown)} to bind"
     names = {**template.__globals__, **values}
     copy = types.FunctionType(template.__code__, names, template.__name__, template.__defaults__)
     copy.__module__, copy.__annotations__ = template.__module__, template.__annotations__

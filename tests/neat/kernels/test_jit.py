@@ -280,6 +280,26 @@ print(dispatcher_of({kernel}()).py_func.__qualname__)
     assert len(names) == 1 and kernel in names.pop()
 
 
+gain = None
+
+
+@jit.inner_function
+def amplify(x):
+    return gain * abs(x)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [jit.bound, lambda template, **bind: jit.variant(template, "of a test", bind)],
+    ids=["bound", "variant"],
+)
+def test_a_name_that_a_template_does_not_have_is_refused(make):
+    assert make(amplify, gain=2.0)(-3.0) == 6.0
+    assert make(amplify, gain=2.0, abs=lambda x: x)(-3.0) == -6.0, "a builtin name"
+    with pytest.raises(AssertionError, match=r"^amplify has no global names \['gian'\] to bind"):
+        make(amplify, gian=2.0)
+
+
 def error_at(*locations):
     """Return an error whose message names these files and lines, innermost first."""
     return ValueError("".join(f'\nFile "{file}", line {line}:' for file, line in locations))
