@@ -87,6 +87,28 @@ def calls(path):
     return {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
 
 
+def changes(tree, *packages):
+    """The assignments and calls of `setattr` by which code changes what it imports from these packages."""
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            imported |= {
+                alias.asname or (alias.name if start else alias.name.split(".")[0])
+                for alias in node.names
+                if below(start + alias.name, *packages)
+            }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+            changed = node.args[0]
+        elif isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            changed = node
+        else:
+            continue
+        if {each.id for each in ast.walk(changed) if isinstance(each, ast.Name)} & imported:
+            yield ast.unparse(node)
+
+
 def package(path):
     return path.relative_to(ROOT).parts[0]
 
@@ -116,6 +138,28 @@ def test_rules_of_a_file(path):
     if [m for m in imported if below(m, "cupy", "cupyx")]:
         assert path == ROOT / "evaluators" / "devices.py", "only devices.py imports cupy"
     assert "random" not in imported, "random numbers are Philox's"
+    assert not [m for m in imported if below(m, "unittest")], "only tests replace what others define"
+    assert not re.search(r"set_allocator|MemoryPool\(", path.read_text("utf-8")), (
+        "cupy's memory pool is the user's as well"
+    )
+    if name != "numba_patches":
+        tree = ast.parse(path.read_text("utf-8"))
+        assert not list(changes(tree, "numba.cuda")), "numba_patches.py holds all changes to numba-cuda"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from numba.cuda import dispatcher\ndispatcher.compile_cuda = None", 1),
+        ("from numba import cuda\nsetattr(cuda.compiler, 'compile_cuda', None)", 1),
+        ("def f():\n    import numba.cuda\n    del numba.cuda.compiler.compile_cuda", 1),
+        ("import numba.cuda.compiler as c\nvars(c)['compile_cuda'] = c.later = None", 2),
+        ("from numba.cuda import compiler\nx.y = compiler.compile_cuda\nsetattr(x, 'y', compiler)", 0),
+        ("from numba import types\ntypes.float32 = None", 0),
+    ],
+)
+def test_changes_to_a_package_are_found(source, found):
+    assert len(list(changes(ast.parse(source), "numba.cuda"))) == found
 
 
 def test_no_file_imports_itself_through_others():
