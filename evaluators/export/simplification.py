@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 
 from evaluators.export.graph import check_genome
+from evaluators.program.node import Node, node_update
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
 from neat.genome.genome import Genome
+from neat.kernels.jit import bound
 
-_1 = np.float32(1.0)
+_0, _1 = np.float32(0.0), np.float32(1.0)
+
+# Returns the argument of a node's activation. Folding relies on the form of `node_update`: a node's value is the
+# activation of an argument that is its bias if its aggregate is 0, and depends on nothing else.
+_argument = bound(node_update, activation=lambda x: x)
 
 
 def simplify(genome: Genome) -> Genome:
@@ -76,6 +82,7 @@ def _fold(data: dict[str, Any], constants: dict[int, np.float32]) -> bool:
             if constant and (len(constant) == len(links) or node["aggregation"] == "sum"):
                 folded |= _fold_into_bias(node, constant, constants)
             if node["id"] not in constants and all(link["innovation"] in folded for link in links):
+                # Its aggregate is 0 (see `_argument`).
                 value = ACTIVATIONS[activation_index(node["activation"])].function(np.float32(node["bias"]))
                 if np.isfinite(value) and (data.get("feed_forward", True) or value == 0):
                     constants[node["id"]] = np.float32(value)
@@ -88,7 +95,8 @@ def _fold_into_bias(
 ) -> set[int]:
     """Add what constant links contribute to a node's bias, and return their innovations; none if the bias overflows."""
     values = np.array([np.float32(link["weight"]) * constants[link["source"]] for link in links], np.float32)
-    bias = np.float32(node["bias"]) + np.float32(node["response"]) * _aggregate(node["aggregation"], values)
+    numbers = Node(*(np.float32(node[name]) for name in Node._fields))
+    bias = _argument(numbers, _aggregate(node["aggregation"], values), previous=_0, dt=_1)
     if not np.isfinite(bias):
         return set()
     node["bias"] = float(bias)
