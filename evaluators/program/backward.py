@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluators.program.forward import aggregate_function, switch
 from evaluators.program.loss import Outputs, tile_loss, tile_slopes
-from evaluators.program.node import Links, Node, Row, slope_with
+from evaluators.program.node import Links, Row, node_at, slope_with
 from evaluators.program.passes import clear_nodes, load_inputs
 from neat.activations import Activation, Aggregation
 from neat.kernels.jit import Inline, bound, inner_function
@@ -230,7 +230,7 @@ def _backward(programs, network, input_count, step, scratch, gradient, width):
         row = Row(adjoint, np.uint32(input_count + k), width)
         begin = programs.link_end[place - 1] if k > 0 else first_link
         links = Links(programs.link_source, programs.link_weight, begin, programs.link_end[place])
-        node = Node(programs.node_bias[place], programs.node_response[place])
+        node = node_at(programs, place)
         if links.begin < links.end:
             aggregate = Row(aggregates, np.uint32(0), width)
             collect(programs.node_aggregation[place], read, links, aggregate, scratch.gathered)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.program.intrinsics import LANES, add_rows
-from evaluators.program.node import Links, Node, Row, update_with
+from evaluators.program.node import Links, Row, node_at, update_with
 from neat.activations import Activation, Aggregation, name_tables
 from neat.kernels.jit import bound, inner_function
 
@@ -164,7 +164,7 @@ def _forward(programs, network, input_count, read, write, width, gathered):
         # All properties of the node are read together, so that a GPU waits for memory once.
         end = programs.link_end[place]
         aggregation, activation = programs.node_aggregation[place], programs.node_activation[place]
-        node = Node(programs.node_bias[place], programs.node_response[place])
+        node = node_at(programs, place)
         if begin == end:
             _clear(row)
         else:

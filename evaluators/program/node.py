@@ -1,15 +1,18 @@
 """What a node computes, and the records with which passes over networks describe a node.
 
-Only `node_update` and `node_slope` define the value of a node and its slope.
+Only `node_update` and `node_slope` define the value of a node and its slope. Both get all numbers of a node that reach
+programs (see `neat.genome.schema`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from neat.genome import schema
+from neat.genome.schema import generate, repeat
 from neat.kernels.jit import bound, inner_function
 
 # Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
@@ -17,11 +20,29 @@ activation: Any = None  # activation(x), float32
 slope: Any = None  # slope(x, y), float32 (see `neat.activations.Activation`)
 
 
-class Node(NamedTuple):
-    """The numbers of a node that `node_update` reads."""
+_NUMBERS = schema.in_programs(schema.NODE_NUMBERS)
 
-    bias: Any  # float32
-    response: Any  # float32
+if TYPE_CHECKING:
+
+    class Node(NamedTuple):
+        """The fields of the class below for type checkers, which cannot read the schema."""
+
+        bias: Any
+        response: Any
+
+else:
+    Node = NamedTuple("Node", [(row.name, Any) for row in _NUMBERS])
+    Node.__doc__ = """The numbers of a node, float32 each."""
+
+# Return the Node at a position in programs.
+node_at = inner_function(
+    generate(
+        "node_at(programs, position)",
+        f"return Node({repeat('programs.{row.program_field}[position]', _NUMBERS, ', ')})",
+        {"Node": Node},
+    ),
+    inline="early",
+)
 
 
 class Links(NamedTuple):

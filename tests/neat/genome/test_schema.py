@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluators.program.node import Node
 from evaluators.program.program import Programs
 from neat.config import GenomeConfig, MutationConfig
 from neat.genome import schema
@@ -31,40 +32,49 @@ ROW = """
     ),
 """
 BEFORE = '    Attribute("connection", "innovation"'
+VALUE = "    return activation("
+
+
+def replace(file, old, new):
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+def copy_with_a_time_constant(folder):
+    """Copy the library to a folder. Its table has one more row; nothing else differs."""
+    for package in ("neat", "evaluators"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    replace(folder / "neat" / "genome" / "schema.py", BEFORE, ROW.lstrip("\n") + BEFORE)
 
 
 @pytest.fixture(scope="module")
 def with_a_time_constant(tmp_path_factory):
-    """A folder with the library, whose table has one more row; nothing else differs."""
     folder = tmp_path_factory.mktemp("library")
-    for package in ("neat", "evaluators"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "neat" / "genome" / "schema.py"
-    text = file.read_text("utf-8")
-    assert text.count(BEFORE) == 1
-    file.write_text(text.replace(BEFORE, ROW.lstrip("\n") + BEFORE), "utf-8")
+    copy_with_a_time_constant(folder)
     return folder
 
 
-def evolve(folder, device):
-    """What further_attribute.py prints of a run of the library in this folder."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT))),
-        "NUMBA_DISABLE_JIT": "1",
-        "NUMBA_ENABLE_CUDASIM": "1" if device == "cuda" else "0",
-    }
-    file = Path(__file__).parent / "further_attribute.py"
+def run(folder, script, argument, **variables):
+    """What a script of this folder prints with the library in another folder."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT))), **variables}
+    file = Path(__file__).parent / script
     done = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", str(file), device],
+        [sys.executable, "-P", "-W", "ignore", str(file), argument],
         env=environment,
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+def evolve(folder, device):
+    """What further_attribute.py prints of a run of the library in this folder."""
+    simulated = "1" if device == "cuda" else "0"
+    return run(folder, "further_attribute.py", device, NUMBA_DISABLE_JIT="1", NUMBA_ENABLE_CUDASIM=simulated)
 
 
 def test_a_row_is_all_that_an_attribute_needs(with_a_time_constant):
@@ -76,6 +86,17 @@ def test_a_row_is_all_that_an_attribute_needs(with_a_time_constant):
 def test_it_reaches_the_programs_of_a_gpu(with_a_time_constant):
     pytest.importorskip("numba_cuda")
     evolve(with_a_time_constant, "cuda")
+
+
+@pytest.mark.long
+def test_a_row_and_its_use_are_all_that_compiled_code_needs(tmp_path):
+    """On the CPU, on a GPU, and in exports."""
+    pytest.importorskip("numba_cuda")
+    copy_with_a_time_constant(tmp_path)
+    replace(
+        tmp_path / "evaluators" / "program" / "node.py", VALUE, "    return node.time_constant * activation("
+    )
+    run(tmp_path, "further_attribute_compiled.py", str(tmp_path))
 
 
 def test_streams_differ():
@@ -97,7 +118,7 @@ def checked_fields(module, name):
     raise AssertionError(name)
 
 
-@pytest.mark.parametrize("kind", [GenomeArrays, Bounds, Programs], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [GenomeArrays, Bounds, Programs, Node], ids=lambda kind: kind.__name__)
 def test_checkers_know_the_fields(kind):
     assert checked_fields(kind.__module__, kind.__name__) == kind._fields
 
