@@ -12,6 +12,7 @@ from evaluators.cpu.kernels import activate_range
 from neat.genome.genome import Genome, Genomes
 from neat.kernels.jit import dispatcher_of
 from tests.support.reference import Reference, random_genome
+from tests.support.refusals import refused
 
 PLAIN = {
     "num_inputs": 2,
@@ -170,12 +171,6 @@ def test_only_chosen_networks_advance(batch):
             alone[index].reset(genomes=[0])
     x = rng.normal(size=(3, 2))
     np.testing.assert_array_equal(compiled.activate(x), [one.activate(x)[0] for one in alone])
-
-
-def refused(call, message):
-    with pytest.raises(ValueError) as error:
-        call()
-    assert str(error.value) == message
 
 
 def test_bad_inputs_are_refused():

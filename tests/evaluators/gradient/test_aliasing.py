@@ -10,7 +10,7 @@ from evaluators.environments import CartPole, Pendulum
 from evaluators.gradient import Batches, Tensor, fit, fit_weights, losses, nn, no_grad, optim, ppo, reporting
 from evaluators.gradient.ppo import objective
 from evaluators.gradient.tensor import operations
-from tests.evaluators.gradient.test_nn import refuses
+from tests.support.refusals import refuses
 
 CHANGED = "backward: a tensor of shape (2, 3) has been changed since multiply used it"
 

@@ -1,20 +1,15 @@
 """Augmentation: what the shipped functions return, and that training with them repeats."""
 
-import re
-
 import numpy as np
 import pytest
 
 from evaluators.gradient import Batch, Batches, augmentation, fit, losses, nn, optim
 from evaluators.gradient.draws import AUGMENTATION, Key
+from tests.support.refusals import refuses
 
 DRAW = np.random.default_rng(0)
 IMAGES = DRAW.normal(size=(40, 2, 5, 6)).astype(np.float32)
 LABELS = DRAW.integers(0, 3, 40)
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def key(number=0):

@@ -1,4 +1,3 @@
-import re
 import time
 
 import numpy as np
@@ -10,10 +9,7 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from evaluators.gradient import Tensor, check_gradients, no_grad, optim
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.tape import undo_broadcast
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
+from tests.support.refusals import refuses
 
 
 def test_gradients_of_a_result(tensor, host):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluators.gradient import Batches, fit, losses, nn, optim, reporting
-from tests.evaluators.gradient.test_nn import refuses
+from tests.support.refusals import refuses
 
 DRAW = np.random.default_rng(0)
 X, Y = DRAW.normal(size=(64, 4)), DRAW.integers(0, 3, 64)

@@ -13,8 +13,8 @@ from evaluators.environments import CartPole, Pendulum
 from evaluators.gradient import Tensor, losses, nn, no_grad, optim, ppo
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.optim import schedules
-from tests.evaluators.gradient.test_nn import refuses
 from tests.support.paths import ROOT
+from tests.support.refusals import refuses
 
 X = np.random.default_rng(0).normal(size=(12, 1, 4, 4))
 Y = np.arange(12) % 3

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import re
 
 import numpy as np
 import pytest
@@ -20,13 +19,10 @@ from evaluators.gradient import (
     reporting,
 )
 from neat.processes import worker_processes
+from tests.support.refusals import refuses
 
 DRAW = np.random.default_rng(0)
 X, Y = DRAW.normal(size=(23, 1, 6, 6)), DRAW.integers(0, 3, 23)
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def network():

@@ -7,7 +7,8 @@ import pytest
 
 from evaluators.gradient import draws, nn
 from evaluators.gradient.nn import initialisation, module, parameter
-from tests.evaluators.gradient.test_nn import mlp, refuses
+from tests.evaluators.gradient.test_nn import mlp
+from tests.support.refusals import refuses
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(30, 8), (8, 30), (12, 12)])

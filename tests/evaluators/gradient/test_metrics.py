@@ -9,10 +9,8 @@ from evaluators.gradient import (
     Tensor,
     metrics,
 )
-from tests.evaluators.gradient.test_training import (
-    GENERATOR,
-    refuses,
-)
+from tests.evaluators.gradient.test_training import GENERATOR
+from tests.support.refusals import refuses
 
 
 def test_standardise_uses_only_the_training_set():

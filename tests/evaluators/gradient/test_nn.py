@@ -1,5 +1,4 @@
 import copy
-import re
 import tracemalloc
 
 import numpy as np
@@ -8,10 +7,7 @@ import pytest
 from evaluators import gradient
 from evaluators.gradient import Tensor, check_gradients, losses, nn, no_grad, optim
 from evaluators.gradient.nn import initialisation
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
+from tests.support.refusals import refuses
 
 
 def mlp():

@@ -1,19 +1,15 @@
 """Numbers that are not finite: what names the parameter, the operation, the layer, the step and the user's line."""
 
 import inspect
-import re
 import warnings
 
 import numpy as np
 import pytest
 
 from evaluators.gradient import Tensor, check_operations, fit, losses, nn, operations, optim
+from tests.support.refusals import refuses
 
 X = np.random.default_rng(0).normal(size=(6, 3))
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def line_of(function, text):

@@ -1,7 +1,6 @@
 """Optimisers compared with their published formulas, written out step by step."""
 
 import pickle
-import re
 
 import numpy as np
 import pytest
@@ -11,13 +10,10 @@ from hypothesis import strategies as st
 from evaluators.gradient import Tensor, losses, nn, optim
 from evaluators.gradient.optim import schedules
 from evaluators.gradient.tensor import operations
+from tests.support.refusals import refuses
 
 START = np.random.default_rng(0).normal(size=12)
 STEPS = 200
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def slope(w, t):

@@ -1,7 +1,6 @@
 """Parameters with learning rates of their own."""
 
 import pickle
-import re
 
 import numpy as np
 import pytest
@@ -9,13 +8,10 @@ import pytest
 from evaluators.gradient import Tensor, losses, nn, optim
 from evaluators.gradient.optim import schedules
 from tests.evaluators.gradient.test_copies import OPTIMISERS
+from tests.support.refusals import refuses
 
 X = np.random.default_rng(0).normal(size=(20, 3))
 Y = np.random.default_rng(1).normal(size=(20, 2))
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def network():

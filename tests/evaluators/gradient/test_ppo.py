@@ -14,7 +14,8 @@ from evaluators.gradient.ppo import learner as learner_module
 from evaluators.gradient.ppo import objective
 from neat.kernels import parallel
 from neat.support.archive import read_arrays, write_arrays
-from tests.evaluators.gradient.test_training import assert_same_model, refuses
+from tests.evaluators.gradient.test_training import assert_same_model
+from tests.support.refusals import refuses
 
 ONE = np.float32(1.0)
 QUICK = ppo.Settings(

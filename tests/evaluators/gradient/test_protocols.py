@@ -8,7 +8,7 @@ import pytest
 
 from evaluators.gradient import Standardise, Tensor, losses, nn, no_grad, optim
 from evaluators.gradient.tensor import operations
-from tests.evaluators.gradient.test_nn import refuses
+from tests.support.refusals import refuses
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 LOST = "numpy would lose the gradients of this tensor; use its data or detach()"

@@ -1,20 +1,15 @@
 """Weights of samples and of classes in `fit`."""
 
-import re
-
 import numpy as np
 import pytest
 
 from evaluators.gradient import Batches, fit, losses, nn, optim
+from tests.support.refusals import refuses
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(30, 4))
 LABELS = np.array([0] * 20 + [1] * 8 + [2] * 2)
 NUMBERS = X[:, :2] ** 2
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def train(batches, data=(X, LABELS), loss=losses.softmax_cross_entropy, epochs=2, **arguments):

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from evaluators.gradient import Tensor, nn, optim
-from tests.evaluators.gradient.test_optim import (
-    OPTIMISERS,
-    START,
-    joined,
-    parameters_of,
-    refuses,
-    slope,
-    train,
-)
+from tests.evaluators.gradient.test_optim import OPTIMISERS, START, joined, parameters_of, slope, train
+from tests.support.refusals import refuses
 
 
 def plain_steps(w, plan):

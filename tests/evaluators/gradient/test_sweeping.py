@@ -1,18 +1,13 @@
 """The search for a learning rate."""
 
-import re
-
 import numpy as np
 import pytest
 
 from evaluators.gradient import Batches, Sweep, fit, losses, nn, optim, sweep
+from tests.support.refusals import refuses
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 DATA = X, X @ [[1.0], [2.0], [3.0]]
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match=f"^{re.escape(message)}")
 
 
 def model_of():

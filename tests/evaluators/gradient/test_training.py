@@ -20,16 +20,13 @@ from evaluators.gradient import (
 )
 from evaluators.gradient.optim import schedules
 from neat.support.archive import read_arrays, write_arrays
+from tests.support.refusals import refuses
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(90, 4))
 Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64) + (X[:, 2] > 1)
 TRAIN, VALIDATION, TEST = ((X[part], Y[part]) for part in (slice(50), slice(50, 70), slice(70, None)))
 LOSS = losses.softmax_cross_entropy
-
-
-def refuses(message, kind=ValueError):
-    return pytest.raises(kind, match=f"^{re.escape(message)}")
 
 
 def model_of(seed=0, device="cpu"):

@@ -22,9 +22,9 @@ from tests.evaluators.gradient.test_training import (
     Y,
     assert_same_model,
     model_of,
-    refuses,
     train,
 )
+from tests.support.refusals import refuses
 
 BAD = {
     "epochs": (dict(epochs=0), "epochs: expected an integer from 1 to"),

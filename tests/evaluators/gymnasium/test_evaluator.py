@@ -20,6 +20,7 @@ from evaluators.gymnasium.spaces import read_actions, read_observations
 from neat.genome.genome import Genome, Genomes
 from neat.kernels import rng
 from tests.support.reference import random_genome
+from tests.support.refusals import refused
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -265,12 +266,6 @@ def test_outputs_become_actions():
     box = Box(np.float32([[-2], [0]]), np.float32([[2], [np.inf]]))
     assert act(box, "argmax", [[0.5, 7], [-3, -1], [nan, nan]]) == [[[1], [7]], [[-2], [0]], [[-2], [0]]]
     assert act(Box(0, 255, (1,), np.uint8), "argmax", [[-1], [0.2], [inf]]) == [[0], [153], [255]]
-
-
-def refused(call, message, kind=ValueError):
-    with pytest.raises(kind) as error:
-        call()
-    assert str(error.value) == message
 
 
 def test_bad_arguments_are_refused(monkeypatch):

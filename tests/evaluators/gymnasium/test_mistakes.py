@@ -11,6 +11,7 @@ from evaluators.environments import CartPole
 from evaluators.gymnasium.evaluator import Gymnasium
 from neat.genome.genome import Genomes
 from neat.support.messages import quote
+from tests.support.refusals import refused
 
 gymnasium = pytest.importorskip("gymnasium")
 
@@ -33,12 +34,6 @@ def unconnected(task, size=2):
     nodes = [{"id": task.num_inputs + k} for k in range(task.num_outputs)]
     one = {"num_inputs": task.num_inputs, "num_outputs": task.num_outputs, "nodes": nodes, "connections": []}
     return Genomes.from_list([one] * size)
-
-
-def refused(call, message):
-    with pytest.raises(ValueError) as error:
-        call()
-    assert str(error.value) == message
 
 
 # ---------------------------------------------------------------- factories
