@@ -26,3 +26,9 @@ def undrawn():
         for name in ("fitness", "species", "topology"):
             patch.setattr(plot, name, write_empty)
         yield
+
+
+@pytest.fixture
+def in_empty_folder(tmp_path, monkeypatch):
+    """Commands write to the current folder, so the test runs in an empty one."""
+    monkeypatch.chdir(tmp_path)

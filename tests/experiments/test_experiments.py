@@ -25,6 +25,8 @@ from experiments.tasks.experiment import NAMES, find_experiment
 from neat.config.config import Config
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
+
 FEW = ["--generations", "4", "--population-size", "20"]
 WITHOUT_EPISODES = ("xor", "parity", "multiplexer", "regression", "classification")
 SAME = (
@@ -42,11 +44,6 @@ SAME = (
     "fitness.svg",
     "species.svg",
 )
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @contextlib.contextmanager

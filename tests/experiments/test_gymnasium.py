@@ -17,12 +17,9 @@ from experiments.__main__ import main  # noqa: E402
 from experiments.tasks import gymnasium as experiment  # noqa: E402
 from experiments.tasks.experiment import find_experiment  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
+
 FEW = ["--generations", "2", "--population-size", "8", "--episodes", "2", "--time-limit", "30", "--quiet"]
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -9,14 +9,9 @@ import pytest
 from experiments.__main__ import main
 from tests.support.processes import refused
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "in_empty_folder")
 
 PARITY = ["parity", "--bits", "3", "--population-size", "20", "--quiet"]
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def result(folder):

@@ -10,12 +10,7 @@ import pytest
 from experiments.__main__ import main
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("undrawn", "in_empty_folder")
 
 
 FILES = {

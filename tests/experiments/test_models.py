@@ -12,12 +12,9 @@ from experiments.__main__ import main
 from experiments.tasks.classification import Classification
 from experiments.tasks.regression import Regression
 
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
+
 RUN = ["--generations", "2", "--population-size", "10", "--quiet"]
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def write_fruit(path, columns=("id", "width", "height", "kind"), count=12):

@@ -12,10 +12,7 @@ from experiments.tasks import xor
 from neat import Genome
 from tests.support.processes import FEW
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 def test_a_run_that_has_ended_and_goes_on(monkeypatch):

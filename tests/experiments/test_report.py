@@ -46,11 +46,6 @@ def runs(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def read(path):
     """Return the text of a report, and its data."""
     text = Path(path).read_text("utf-8")

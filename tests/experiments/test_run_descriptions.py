@@ -17,12 +17,7 @@ from experiments.tasks.experiment import find_experiment
 from experiments.tasks.parity import Parity
 from tests.support.processes import FEW, ROOT, SAME, contents, refused
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("undrawn", "in_empty_folder")
 
 
 # ---------------------------------------------------------------- other data

@@ -20,12 +20,7 @@ from neat.io import checkpoint
 from neat.support.files import Lock
 from tests.support.processes import FEW, SAME, contents, largest_file, refused, start_command
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("undrawn", "in_empty_folder")
 
 
 # ---------------------------------------------------------------- two processes

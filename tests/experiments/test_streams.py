@@ -15,10 +15,7 @@ from experiments.__main__ import main
 from experiments.cli.streams import Stream
 from tests.support.processes import ROOT, refused, start_command
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 def test_what_the_encoding_does_not_have_is_escaped():

@@ -17,7 +17,8 @@ from experiments.tasks import csv_file, data, xor
 from experiments.tasks.experiment import find_experiment
 from experiments.tasks.formula import Formula
 from neat.config.config import Config
-from tests.experiments.test_experiments import in_empty_folder  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 # ---------------------------------------------------------------- tasks
 

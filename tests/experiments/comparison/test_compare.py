@@ -13,15 +13,12 @@ from neat.kernels import parallel
 from tests.support.comparison import write_plan
 from tests.support.processes import contents, refused
 
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
+
 DATA = ["NEAT", "NEAT, learning", "generation 0 learns", "random search", "MLP"]
 EPISODES = ["NEAT", "random search", "PPO"]
 SHORT = ["compare", "--share", "0.1", "--seeds", "2"]
 SAME = ("curves.csv", "summary.json", "compare.svg", "plan.json")
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ from experiments.comparison.plan import read_plan, shipped_path
 from tests.support.comparison import made_up_plan, write_plan
 from tests.support.processes import refused
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 @pytest.mark.parametrize("task", TASKS)

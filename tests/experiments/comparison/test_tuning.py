@@ -11,10 +11,7 @@ from experiments.comparison.methods import Method
 from tests.support.comparison import write_plan
 from tests.support.processes import refused
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 class Fake:
