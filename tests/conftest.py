@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 # Files that take longest. They come first, so that none of them is left for one worker at the end.
 SLOW = (
     "test_docs.py",
@@ -27,3 +29,13 @@ def pytest_collection_modifyitems(items):
     """Put the slowest files first."""
     places = {f"tests/{name}": place for place, name in enumerate(SLOW)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(SLOW)))
+
+
+@pytest.fixture
+def set_threads():
+    """Return the function that sets the number of threads; the test's end restores the number."""
+    from neat.kernels import parallel  # the process that only hands out tests does not compile
+
+    before = parallel.get_threads()
+    yield parallel.set_threads
+    parallel.set_threads(before)

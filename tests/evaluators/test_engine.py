@@ -154,18 +154,14 @@ def test_programs_that_no_genome_gave():
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("feed_forward", [True, False])
-def test_programs_score_as_their_genomes_do(feed_forward, threads):
+def test_programs_score_as_their_genomes_do(feed_forward, threads, set_threads):
     batch = genomes(300, (3, 2), feed_forward=feed_forward, bias_input=True)
     x, targets = numbers(600, 3), np.arange(600) % 2
-    kept = parallel.get_threads()
-    parallel.set_threads(threads)
-    try:
-        for fitness in (*LOSSES, lambda outputs, targets: outputs.sum(axis=(1, 2))):
-            given = np.eye(2)[targets] if isinstance(fitness, str) else numbers(600, 2)
-            scorer = ENGINE.scorer(as_samples(x, given, fitness, steps=3))
-            np.testing.assert_array_equal(scorer.score(as_compiled(batch)), scorer.score(batch))
-    finally:
-        parallel.set_threads(kept)
+    set_threads(threads)
+    for fitness in (*LOSSES, lambda outputs, targets: outputs.sum(axis=(1, 2))):
+        given = np.eye(2)[targets] if isinstance(fitness, str) else numbers(600, 2)
+        scorer = ENGINE.scorer(as_samples(x, given, fitness, steps=3))
+        np.testing.assert_array_equal(scorer.score(as_compiled(batch)), scorer.score(batch))
 
 
 def test_programs_play_as_their_genomes_do():

@@ -12,7 +12,7 @@ from evaluators.environments import CartPole
 from evaluators.environments.random_numbers import EPISODES
 from evaluators.episodes.observations import Normaliser
 from neat.io import checkpoint
-from neat.kernels import parallel, rng
+from neat.kernels import rng
 from neat.kernels.jit import function, inner_function
 from tests.support.random_walks import Drift, Walk
 
@@ -128,17 +128,13 @@ def test_an_episode_does_not_depend_on_those_beside_it(episodes, seed, feed_forw
     assert np.array_equal(few.last.length, rollout.last.length[:, :episodes])
 
 
-def test_threads_do_not_matter():
+def test_threads_do_not_matter(set_threads):
     rollout = Rollout(CartPole(), episodes=3)
     genomes = population(rollout, size=300).ask()
     results = []
-    before = parallel.get_threads()
-    try:
-        for threads in (1, 2, 5):
-            parallel.set_threads(threads)
-            results.append(rollout(genomes))
-    finally:
-        parallel.set_threads(before)
+    for threads in (1, 2, 5):
+        set_threads(threads)
+        results.append(rollout(genomes))
     assert all(np.array_equal(result, results[0]) for result in results)
 
 

@@ -5,7 +5,6 @@ import pytest
 
 import evaluators
 from neat.genome.genome import Genomes
-from neat.kernels import parallel
 from tests.support.reference import Reference, random_genome
 
 RNG = np.random.default_rng(0)
@@ -119,18 +118,14 @@ def test_recurrent_networks_start_at_zero_and_make_steps():
                 np.testing.assert_allclose(evaluator(batch), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_the_same_bits_for_any_number_of_threads_and_any_company():
+def test_the_same_bits_for_any_number_of_threads_and_any_company(set_threads):
     _, batch = genomes(1, count=60)
     many = batch.take(np.resize(np.arange(60), 1300))
     evaluator = evaluators.Supervised(X, ONE)
-    before = parallel.get_threads()
-    try:
-        results = []
-        for threads in (1, 2, 3):
-            parallel.set_threads(threads)
-            results.append(evaluator(many))
-    finally:
-        parallel.set_threads(before)
+    results = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        results.append(evaluator(many))
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
     alone = [evaluator(batch.take(np.array([index])))[0] for index in range(60)]

@@ -20,22 +20,15 @@ every_kind = pytest.mark.parametrize("recurrent", [False, True], ids=["feed-forw
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
 
 
-@pytest.fixture
-def threads():
-    before = parallel.get_threads()
-    yield parallel.set_threads
-    parallel.set_threads(before)
-
-
 @every_scheme
 @every_kind
-def test_one_and_two_threads_give_the_same_bytes(scheme, recurrent, threads):
+def test_one_and_two_threads_give_the_same_bytes(scheme, recurrent, set_threads):
     config = make_config(**BUSY, **scheme, population_size=4 * parallel.MIN_GENOMES_PER_THREAD).updated(
         genome={"feed_forward": not recurrent}, speciation={"threshold": 1.5}
     )
     states = []
     for count in (1, 2, 3):
-        threads(count)
+        set_threads(count)
         population = neat.Population(config)
         for _ in range(5):
             evolve(population, 1, levels=20)

@@ -6,21 +6,12 @@ import pytest
 from evaluators.gradient import Tensor, nn
 from evaluators.gradient.tensor import convolution, operations, pooling, unfolding
 from evaluators.gradient.tensor.operations.windows import place_windows
-from neat.kernels import parallel
 
 SIZE = (9, 8)
 
 
 def normal(*shape, dtype=np.float64):
     return np.random.default_rng(sum(shape)).normal(size=shape).astype(dtype)
-
-
-@pytest.fixture
-def threads():
-    """Set the number of threads; the test's end restores it."""
-    before = parallel.get_threads()
-    yield parallel.set_threads
-    parallel.set_threads(before)
 
 
 # Samples, channels and filters; fewer rows than those of a block in registers, or a remainder.
@@ -80,15 +71,15 @@ def pass_through(x, weight, bias):
     return [y.data, *(each.grad for each in tensors)]
 
 
-def test_results_do_not_depend_on_threads(threads):
+def test_results_do_not_depend_on_threads(set_threads):
     arrays = (
         normal(67, 8, 16, 16, dtype=np.float32),
         normal(20, 8, 3, 3, dtype=np.float32),
         np.zeros(20, np.float32),
     )
-    threads(1)
+    set_threads(1)
     alone = pass_through(*arrays)
-    threads(3)
+    set_threads(3)
     for one, other in zip(alone, pass_through(*arrays), strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -15,7 +15,6 @@ from evaluators.gradient.tensor.operations import DIFFERENTIABLE
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
-from neat.kernels import parallel
 from tests.support.reference import Reference, random_genome
 
 STEP = 1e-6
@@ -222,16 +221,12 @@ def test_each_number_with_a_gradient_is_trained_by_its_name():
     assert sorted(evolved._FIELDS.values()) == sorted(Gradient._fields)
 
 
-def test_results_do_not_depend_on_the_threads():
+def test_results_do_not_depend_on_the_threads(set_threads):
     batch = population(3000)
-    kept = parallel.get_threads()
     fitness = []
-    try:
-        for threads in (1, 2):
-            parallel.set_threads(threads)
-            fitness.append(fit_weights(batch, *XOR, adam, 3).fitness)
-    finally:
-        parallel.set_threads(kept)
+    for threads in (1, 2):
+        set_threads(threads)
+        fitness.append(fit_weights(batch, *XOR, adam, 3).fitness)
     assert np.array_equal(*fitness)
 
 

@@ -12,7 +12,6 @@ from evaluators.environments.random_numbers import uniform
 from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
 from evaluators.gradient.ppo import learner as learner_module
 from evaluators.gradient.ppo import objective
-from neat.kernels import parallel
 from neat.support.archive import read_arrays, write_arrays
 from tests.evaluators.gradient.test_training import assert_same_model
 from tests.support.refusals import refuses
@@ -209,15 +208,11 @@ def test_observations_are_normalised_by_earlier_ones():
     assert senses.limit == 10
 
 
-def test_the_same_seed_gives_the_same_policy():
-    threads = parallel.get_threads()
-    try:
-        parallel.set_threads(1)
-        one = ppo.train(CartPole(), quick(steps=1024), seed=4)
-        parallel.set_threads(3)
-        again = ppo.train(CartPole(), quick(steps=1024), seed=4)
-    finally:
-        parallel.set_threads(threads)
+def test_the_same_seed_gives_the_same_policy(set_threads):
+    set_threads(1)
+    one = ppo.train(CartPole(), quick(steps=1024), seed=4)
+    set_threads(3)
+    again = ppo.train(CartPole(), quick(steps=1024), seed=4)
     other = ppo.train(CartPole(), quick(steps=1024), seed=5)
     assert_same_model(one.policy, again.policy)
     same_rows(one.history, again.history)

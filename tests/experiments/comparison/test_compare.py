@@ -21,14 +21,6 @@ SHORT = ["compare", "--share", "0.1", "--seeds", "2"]
 SAME = ("curves.csv", "summary.json", "compare.svg", "plan.json")
 
 
-@pytest.fixture
-def threads():
-    """Set the number of threads back after the test."""
-    before = parallel.get_threads()
-    yield
-    parallel.set_threads(before)
-
-
 def table_of(folder):
     with (Path(folder) / "curves.csv").open() as file:
         return list(csv.DictReader(file))
@@ -62,7 +54,8 @@ def test_compare(task, names, capsys):
         assert summary["methods"][name]["worst"] == min(ends)
 
 
-def test_a_comparison_repeats_bit_for_bit(threads):
+@pytest.mark.usefixtures("set_threads")
+def test_a_comparison_repeats_bit_for_bit():
     line = [*SHORT, "--plan", write_plan("xor")]
     assert main([*line, "--output", "one", "--threads", "1"]) == 0
     assert main([*line, "--output", "two", "--threads", "2"]) == 0
@@ -140,7 +133,8 @@ def test_what_was_done_before_an_interruption_is_shown_and_kept(monkeypatch, cap
     assert same_files("my run", finished)
 
 
-def test_equal_time_is_labelled(capsys, threads):
+@pytest.mark.usefixtures("set_threads")
+def test_equal_time_is_labelled(capsys):
     assert main([*SHORT, "--plan", write_plan("xor"), "--equal", "time"]) == 0
     assert parallel.get_threads() == 1
     out = " ".join(capsys.readouterr().out.split())

@@ -30,11 +30,8 @@ COUNT = 10_000  # genomes, enough for several threads
 
 
 @pytest.fixture(autouse=True)
-def several_threads():
-    before = parallel.get_threads()
-    parallel.set_threads(3)
-    yield
-    parallel.set_threads(before)
+def several_threads(set_threads):
+    set_threads(3)
 
 
 def check_in_child(check):
