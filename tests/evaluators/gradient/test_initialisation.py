@@ -7,7 +7,7 @@ import pytest
 
 from evaluators.gradient import draws, nn
 from evaluators.gradient.nn import initialisation, module, parameter
-from tests.evaluators.gradient.test_nn import mlp
+from tests.support.layers import mlp
 from tests.support.refusals import refuses
 
 

@@ -1,4 +1,4 @@
-"""PPO's losses, and the distributions of actions, compared with plain Python."""
+"""PPO's losses, its measures of an update, and the distributions of actions, compared with plain Python."""
 
 import math
 
@@ -97,3 +97,24 @@ def test_gaussian_gradients(tensor):
     drawn = tensor(np.random.default_rng(3).normal(size=(5, 3))).data
     check_gradients(lambda m, s: Gaussian(m, s).log_probability(drawn), [mean, log_deviation])
     check_gradients(lambda m, s: Gaussian(m, s).entropy() * 1.0, [mean, log_deviation])
+
+
+def test_change_of_the_policy():
+    before, now = np.array([0.2, 0.5, 0.9, 0.4]), np.array([0.2, 0.55, 0.5, 0.8])
+    ratio = now / before
+    divergence, clipped = objective.measure_policy_change(np.log(ratio), 0.2)
+    assert divergence == pytest.approx(sum(r - 1 - math.log(r) for r in ratio) / 4)
+    assert clipped == 0.5  # 1, 1.1, 0.56 and 2
+    # It is an unbiased estimate of KL(before ‖ now) if samples come from `before`.
+    draw = np.random.default_rng(0).choice(3, size=200_000, p=[0.2, 0.3, 0.5])
+    p, q = np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])
+    divergence, _ = objective.measure_policy_change(np.log(q / p)[draw], 0.2)
+    assert divergence == pytest.approx((p * np.log(p / q)).sum(), rel=0.02)
+
+
+def test_explained_variance():
+    returns = np.array([[1.0, 2.0, 4.0], [0.0, 3.0, 5.0]])
+    assert objective.explained_variance(returns, returns) == 1
+    assert objective.explained_variance(np.full((2, 3), 7.0), returns) == pytest.approx(0)
+    assert objective.explained_variance(-returns, returns) == pytest.approx(-3)
+    assert math.isnan(objective.explained_variance(returns, np.ones((2, 3))))

@@ -1,3 +1,5 @@
+"""PPO learns small tasks, repeats and resumes, and refuses mistakes."""
+
 import csv
 import math
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from evaluators.environments import Acrobot, Box, CartPole, Discrete, Environmen
 from evaluators.environments.random_numbers import uniform
 from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
 from evaluators.gradient.ppo import learner as learner_module
-from evaluators.gradient.ppo import objective
 from neat.support.archive import read_arrays, write_arrays
 from tests.evaluators.gradient.test_training import assert_same_model
 from tests.support.refusals import refuses
@@ -285,27 +286,6 @@ def test_an_interrupted_update_is_undone(monkeypatch):
     same_rows(whole.history, learner.history)
     with refuses("update: all 4 that the settings ask for have been made"):
         learner.update()
-
-
-def test_change_of_the_policy():
-    before, now = np.array([0.2, 0.5, 0.9, 0.4]), np.array([0.2, 0.55, 0.5, 0.8])
-    ratio = now / before
-    divergence, clipped = objective.measure_policy_change(np.log(ratio), 0.2)
-    assert divergence == pytest.approx(sum(r - 1 - math.log(r) for r in ratio) / 4)
-    assert clipped == 0.5  # 1, 1.1, 0.56 and 2
-    # It is an unbiased estimate of KL(before ‖ now) if samples come from `before`.
-    draw = np.random.default_rng(0).choice(3, size=200_000, p=[0.2, 0.3, 0.5])
-    p, q = np.array([0.2, 0.3, 0.5]), np.array([0.3, 0.3, 0.4])
-    divergence, _ = objective.measure_policy_change(np.log(q / p)[draw], 0.2)
-    assert divergence == pytest.approx((p * np.log(p / q)).sum(), rel=0.02)
-
-
-def test_explained_variance():
-    returns = np.array([[1.0, 2.0, 4.0], [0.0, 3.0, 5.0]])
-    assert objective.explained_variance(returns, returns) == 1
-    assert objective.explained_variance(np.full((2, 3), 7.0), returns) == pytest.approx(0)
-    assert objective.explained_variance(-returns, returns) == pytest.approx(-3)
-    assert math.isnan(objective.explained_variance(returns, np.ones((2, 3))))
 
 
 def test_the_first_minibatch_is_of_the_policy_that_acted():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluators.gradient import Tensor, nn, optim
-from tests.evaluators.gradient.test_optim import OPTIMISERS, START, joined, parameters_of, slope, train
+from tests.support.optimisers import OPTIMISERS, START, joined, parameters_of, slope, train
 from tests.support.refusals import refuses
 
 
