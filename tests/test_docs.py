@@ -17,7 +17,7 @@ import evaluators.export
 import neat
 from experiments.__main__ import main
 from tests.support.paths import ROOT
-from tests.support.processes import run_in_a_process
+from tests.support.scripts import run_python
 
 
 def blocks(page):
@@ -368,7 +368,8 @@ PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "```python" i
 def test_the_snippets_of_a_page_run(path, tmp_path, monkeypatch):
     source = "\n".join(blocks(path.relative_to(ROOT)))
     if "neat.activations.register" in source:  # what a process registers stays in its tables
-        run_in_a_process(f"exec(compile({source!r}, {str(path)!r}, 'exec'), {{}})", tmp_path)
+        program = f"exec(compile({source!r}, {str(path)!r}, 'exec'), {{}})"
+        run_python("-c", program, folder=tmp_path, timeout=None)
     else:
         monkeypatch.chdir(tmp_path)
         exec(compile(source, str(path), "exec"), {})

@@ -5,8 +5,7 @@ import shutil
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.processes import run_in_a_process
-from tests.support.scripts import load_file
+from tests.support.scripts import load_file, run_python
 
 SCRIPTS = [
     # docs/functions.md, whose code runs too, compiles kernels for an activation of its own
@@ -31,7 +30,8 @@ def test_a_short_form_runs(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "tests" / "data" / "neat_python_xor.ini", "config-feedforward")
     if "register_activation" in path.read_text("utf-8"):  # what a process registers stays in its tables
-        run_in_a_process(f"import runpy\nrunpy.run_path({str(path)!r})['main'](generations=2)", tmp_path)
+        program = f"import runpy\nrunpy.run_path({str(path)!r})['main'](generations=2)"
+        run_python("-c", program, folder=tmp_path, timeout=None)
     else:
         load_file(path).main(generations=2, **{"study": {"seeds": 2}}.get(path.stem, {}))
         assert capsys.readouterr().out

@@ -2,8 +2,6 @@
 
 import csv
 import dataclasses
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from experiments.__main__ import main
 from experiments.pictures import behaviour
 from experiments.runs.repeated import SCHEMES
 from tests.support.episodes import SHIPPED, random_episode
-from tests.support.paths import ROOT
 from tests.support.random_walks import Drift, Walk
+from tests.support.scripts import run_python
 
 FILES = ["behaviour.svg", "behaviour.gif"]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -82,7 +80,7 @@ behaviour.draw(CartPole(), trace, Path({str(tmp_path)!r}, "curves.svg"))
 film_episode(CartPole(), trace, Film(Path({str(tmp_path)!r}, "film.gif")))
 assert "matplotlib.pyplot" not in sys.modules and "gymnasium" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    run_python("-c", script)
     with Image.open(tmp_path / "film.gif") as image:
         assert image.n_frames == 4
 

@@ -1,8 +1,4 @@
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +6,7 @@ import pytest
 from neat import activations
 from tests.support.reference import ACTIVATIONS as REFERENCE
 from tests.support.reference import AGGREGATIONS as REFERENCE_AGGREGATIONS
+from tests.support.scripts import run_python
 
 
 def print_nothing(x):
@@ -191,12 +188,8 @@ print("found" if dispatcher_of(activate_range()).stats.cache_hits else "compiled
 def test_registered_functions_are_evaluated(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(REGISTER)
-    environment = {**os.environ, "PYTHONPATH": str(Path(activations.__file__).parents[1])}
     for expected in (("compiled", "found"), ("found",)):  # an earlier run may have compiled the kernels
-        done = subprocess.run(
-            [sys.executable, script], env=environment, capture_output=True, text=True, timeout=300
-        )
-        assert done.stdout.strip() in expected, done.stderr
+        assert run_python(script).strip() in expected
 
 
 def test_functions_that_read_what_no_fingerprint_covers_are_refused():

@@ -1,7 +1,6 @@
 """Helpers for tests run command lines, and check their errors and their files."""
 
 import contextlib
-import os
 import resource
 import subprocess
 import sys
@@ -49,16 +48,3 @@ def start_command(*arguments, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-
-
-def run_in_a_process(source, folder):
-    """Run Python code in a process of its own, in a folder, and check that it ends well."""
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,7 +1,11 @@
-"""Import files that are in no package."""
+"""Run Python in processes of its own, and import files that are in no package."""
 
 import importlib.util
+import os
+import subprocess
 import sys
+
+from tests.support.paths import ROOT
 
 
 def load_file(path):
@@ -11,3 +15,24 @@ def load_file(path):
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def run_python(*line, folder=None, timeout=300, **environment):
+    """Run Python with this command line in a process of its own, check that it ends well, and return what it prints.
+
+    Args:
+        line: What follows `python`: options, a file or `-c` and a program, and arguments.
+        folder: The current folder of the process.
+        timeout: Seconds, or None.
+        environment: Variables beside those of this process. By default, this repository can be imported.
+    """
+    done = subprocess.run(
+        [sys.executable, *map(str, line)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    return done.stdout

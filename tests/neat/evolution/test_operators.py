@@ -1,9 +1,6 @@
 """The table of mutation operators: each draws from a stream of its own, and a further row changes no run."""
 
 import operator
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from neat.genome import schema
 from neat.kernels import rng
 from tests.neat.evolution.test_mutation import mutated, rows
 from tests.support.evolving import BUSY_MUTATION
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 GENOME = {
     "activation": "tanh",
@@ -101,12 +98,4 @@ def test_every_rate_is_a_setting_and_structural_operators_have_one():
 
 def test_a_further_row_changes_no_run_and_no_draw_of_another_operator():
     file = Path(__file__).parent / "further_operator.py"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", str(file)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_python("-P", "-W", "ignore", file, NUMBA_DISABLE_JIT="1")

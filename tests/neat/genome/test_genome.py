@@ -1,8 +1,6 @@
 """Genomes as arrays and as plain data: round trips, and every rule broken on purpose."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ import neat
 from neat import activations
 from neat.genome.genome import GenomeArrays
 from tests.support.evolving import BUSY, as_bytes, evolve, make_config
+from tests.support.scripts import run_python
 
 GREATEST = float(np.finfo(np.float32).max)
 FLOATS = st.floats(-GREATEST, GREATEST, width=32)
@@ -390,5 +389,4 @@ neat.checkpoint.load(sys.argv[1]).genomes.take(range(1000)).check()
 
 
 def test_unused_inputs_take_no_time(tmp_path):
-    command = [sys.executable, "-c", MANY_INPUTS, str(tmp_path / "run.npz")]
-    subprocess.run(command, check=True, timeout=100)
+    run_python("-c", MANY_INPUTS, tmp_path / "run.npz", timeout=100)

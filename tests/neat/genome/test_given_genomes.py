@@ -4,9 +4,7 @@ import contextlib
 import copy
 import gc
 import json
-import os
 import pickle
-import subprocess
 import sys
 
 import numpy as np
@@ -20,7 +18,7 @@ from evaluators.environments import CartPole
 from neat.evolution.speciation import compatibility_distance
 from neat.genome.genome import GenomeArrays, GenomeError, Genomes
 from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, as_bytes, evolve, make_config, state
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 DATA = np.random.default_rng(0).normal(size=(8, 3)), np.zeros((8, 2))
 
@@ -425,15 +423,7 @@ def signatures():
 
 def test_every_kernel_is_compiled_for_one_signature(tmp_path):
     """numba compiles a kernel anew for read-only arrays, which takes seconds."""
-    done = subprocess.run(
-        [sys.executable, __file__, str(tmp_path / "run.npz")],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    counts = json.loads(done.stdout)
+    counts = json.loads(run_python(__file__, tmp_path / "run.npz"))
     assert {name: count for name, count in counts.items() if count > 1} == {}
     used = {name.partition("-")[0] for name, count in counts.items() if count}
     assert used >= {

@@ -3,7 +3,6 @@
 import ast
 import os
 import shutil
-import subprocess
 import sys
 import typing
 from pathlib import Path
@@ -16,6 +15,7 @@ from neat.config import GenomeConfig, MutationConfig
 from neat.genome import schema
 from neat.genome.gene_arrays import Bounds, GenomeArrays
 from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 ROW = """
     Attribute(
@@ -57,18 +57,10 @@ def with_a_time_constant(tmp_path_factory):
 
 def run(folder, script, argument, **variables):
     """What a script of this folder prints with the library in another folder."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT))), **variables}
-    file = Path(__file__).parent / script
-    done = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", str(file), argument],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
+    variables["PYTHONPATH"] = os.pathsep.join(map(str, (folder, ROOT)))
+    return run_python(
+        "-P", "-W", "ignore", Path(__file__).parent / script, argument, folder=folder, **variables
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 def evolve(folder, device):

@@ -4,7 +4,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 import zipfile
@@ -21,7 +20,7 @@ from neat.io.checkpoint import CheckpointError, read_arrays, write_arrays
 from neat.state import arrays as state_arrays
 from neat.support import files
 from tests.support.evolving import BUSY, evolve, make_config, state
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 
 @pytest.fixture(scope="module")
@@ -275,15 +274,7 @@ def kill_and_resume(path):
 
 
 def test_a_run_killed_25_times_ends_like_an_uninterrupted_one(tmp_path):
-    done = subprocess.run(
-        [sys.executable, __file__, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    generations = list(map(int, done.stdout.split()))
+    generations = list(map(int, run_python(__file__, tmp_path, timeout=120).split()))
     assert len(generations) == KILLS
     assert sorted(set(generations)) == generations
     assert generations[-1] < GENERATIONS

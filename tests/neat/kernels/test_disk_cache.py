@@ -4,7 +4,6 @@ import errno
 import importlib
 import os
 import shutil
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -14,6 +13,7 @@ from numba.core import caching
 
 from neat.kernels import disk_cache, jit
 from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 KERNELS = """
 from neat.kernels.jit import kernel, inner_function
@@ -136,13 +136,8 @@ def run(tmp_path, prelude="", **environment):
         "PYTHONDONTWRITEBYTECODE": "1",
         **environment,
     }
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{prelude}\n{CALLS}"],
-        env={**os.environ, **environment}, cwd=ROOT,
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{prelude}\n{CALLS}"
+    return run_python("-c", program, folder=ROOT, timeout=120, **environment).splitlines()
 
 
 def test_no_place_for_builds(load, tmp_path):

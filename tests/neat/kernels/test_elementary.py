@@ -1,15 +1,12 @@
 import json
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from numba import njit
 
 from neat.kernels import elementary
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 # Name, exact function of float64, lowest and highest |x|, whether x can be negative, relative and absolute tolerance.
 CASES = [
@@ -103,18 +100,7 @@ json.dump({name: [float(getattr(elementary, name)(v)) for v in x] for name in sy
 
 def test_results_without_the_compiler_differ_by_rounding_only():
     """The CUDA simulator runs them like this, with NumPy's scalars, which promote types by other rules than numba's."""
-    environment = {
-        **os.environ,
-        "NUMBA_DISABLE_JIT": "1",
-        "PYTHONPATH": str(ROOT),
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PLAIN, *SPECIAL],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = run_python("-W", "error", "-c", PLAIN, *SPECIAL, NUMBA_DISABLE_JIT="1")
     x = np.linspace(0.01, 8, 101, dtype=np.float32)
-    for name, plain in json.loads(done.stdout).items():
+    for name, plain in json.loads(printed).items():
         np.testing.assert_allclose(plain, over_arrays(getattr(elementary, name))(x), rtol=5e-7, atol=2e-7)

@@ -4,7 +4,6 @@ import gc
 import importlib
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from numba.core import compiler, registry
 
 from neat.kernels import jit, rng
+from tests.support.scripts import run_python
 
 CALLER = """
 import helper
@@ -172,12 +172,7 @@ def test_functions_of_the_same_name_are_distinguished_between_processes(tmp_path
     script.write_text(NAMESAKES)
     outputs = []
     for shift in "01":
-        done = subprocess.run(
-            [sys.executable, script, shift],
-            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
-            cwd=os.getcwd(), capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        outputs.append(done.stdout.strip())
+        outputs.append(run_python(script, shift, NUMBA_CACHE_DIR=str(tmp_path)).strip())
     assert outputs == ["(1.0, 2.0) 0", "(1.0, 2.0) 1"]
 
 
@@ -272,11 +267,7 @@ print(dispatcher_of({kernel}()).py_func.__qualname__)
 """
     names = set()
     for seed in "04":  # seeds for which {"contract", "reassoc"} has different orders
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True
-        )
-        names.add(done.stdout)
+        names.add(run_python("-c", program, PYTHONHASHSEED=seed))
     assert len(names) == 1 and kernel in names.pop()
 
 

@@ -1,6 +1,5 @@
 """Copies of user-defined functions keep their constants, and indices that are out of range raise an exception."""
 
-import subprocess
 import sys
 import types
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from neat.kernels.fingerprint import fingerprint
 from neat.kernels.index_checks import IndexOutOfRange
 from neat.kernels.jit import dispatcher_of, inner_function
 from neat.kernels.user_functions import CHECKED, freeze
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 GAIN, PULL, REWARD = np.float32(2.0), np.float32(1.0), np.float32(1.0)
 THIS = sys.modules[__name__]
@@ -118,7 +117,7 @@ def test_constants_of_an_environment_cannot_be_changed():
 def test_a_copy_keeps_what_the_original_reached():
     """In a process of its own, since numba can crash at a recursive function after others that failed to compile."""
     line = "from tests.neat.kernels.test_user_functions import check_copy; check_copy()"
-    subprocess.run([sys.executable, "-c", line], cwd=ROOT, check=True)
+    run_python("-c", line)
 
 
 def check_copy():

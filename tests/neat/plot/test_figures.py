@@ -1,7 +1,5 @@
 """What figures show, and where they are drawn."""
 
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -14,7 +12,7 @@ from neat import Genome, plot
 from neat.evolution.history import GENERATION, SPECIES, History
 from neat.plot import style
 from tests.support.drawn import genome, history
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 
 SVG = "{http://www.w3.org/2000/svg}"
 EPOCH = ("epoch", "training_loss", "training_score", "validation_loss", "validation_score")
@@ -147,7 +145,7 @@ def test_places_that_are_refused(call, place, message, tmp_path, monkeypatch):
 def test_no_pyplot():
     """A figure opens no window."""
     script = "import sys, neat; neat.plot.runs([[1, 2]]); assert 'matplotlib.pyplot' not in sys.modules"
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    run_python("-c", script)
 
 
 # ---------------------------------------------------------------- runs

@@ -4,9 +4,7 @@ A subprocess, which runs this file as a script, loads all of them: without the c
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from neat.io import checkpoint
 from neat.support import archive
 from tests.support.checkpoint_edits import EDITS, OTHERS, saved
-from tests.support.paths import ROOT
+from tests.support.scripts import run_python
 from tests.support.zip_edits import DIRECTORIES, ZIPS, write_raw
 
 
@@ -45,15 +43,7 @@ def messages(tmp_path_factory):
         write_raw(folder / f"{name}.npz", build)
     for name, (build, _) in DIRECTORIES.items():
         build(folder / f"{name}.npz")
-    done = subprocess.run(
-        [sys.executable, __file__, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder, json.loads(done.stdout)
+    return folder, json.loads(run_python(__file__, folder, timeout=100))
 
 
 CASES = {name: case[-1] for table in (EDITS, OTHERS, ZIPS, DIRECTORIES) for name, case in table.items()}
