@@ -13,9 +13,8 @@ import neat
 from neat.io.neat_python import config_from_ini, config_from_text, genome_from_json
 from neat.support.messages import find_similar, quote, shorten
 from neat.support.text_files import MOST_SETTINGS_BYTES
-from tests.support.paths import DATA
+from tests.support.neat_python_files import XOR
 
-XOR = (DATA / "neat_python_xor.ini").read_text()
 SIZES = "[genome]\nnum_inputs = 2\nnum_outputs = 1\n"
 
 
