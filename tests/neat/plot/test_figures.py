@@ -1,20 +1,16 @@
-"""What figures show, and where they are drawn."""
-
-import xml.etree.ElementTree as ElementTree
+"""Where figures are drawn, and what those of runs show."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from neat import Genome, plot
+from neat import plot
 from neat.evolution.history import GENERATION, SPECIES, History
 from neat.plot import style
 from tests.support.drawn import genome, history
+from tests.support.figures import curve, legend, texts
 from tests.support.scripts import run_python
 
-SVG = "{http://www.w3.org/2000/svg}"
 EPOCH = ("epoch", "training_loss", "training_score", "validation_loss", "validation_score")
 UPDATE = (
     *("steps", "reward", "learning_rate", "policy_loss", "value_loss", "entropy"),
@@ -48,25 +44,6 @@ every_function = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 def test_every_function_is_tested_here():
     assert CALLS.keys() == set(plot.__all__) - {"growth"}  # an animation: test_growth.py
-
-
-def texts(figure):
-    """Return the texts of a figure in the order of its SVG, by text elements."""
-    tree = ElementTree.fromstring(figure._repr_svg_())
-    return [node.text for node in tree.iter(f"{SVG}text") if node.text and node.text.strip()]
-
-
-def curve(figure, label):
-    """Return x and y of the line with a label."""
-    lines = [line for axes in figure.axes for line in axes.lines if line.get_label() == label]
-    assert len(lines) == 1
-    return np.array(lines[0].get_data())
-
-
-def legend(figure):
-    """Return the texts of the legends of a figure and of its axes."""
-    boxes = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
-    return [text.get_text() for box in boxes if box is not None for text in box.get_texts()]
 
 
 # ---------------------------------------------------------------- places
@@ -250,176 +227,3 @@ def test_islands_are_drawn_beside_each_other_with_their_migrations():
 def test_islands_that_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         plot.islands(**arguments)
-
-
-# ---------------------------------------------------------------- networks
-
-
-def biased():
-    return Genome.from_dict({
-        "num_inputs": 2, "num_outputs": 1, "bias_input": True,
-        "nodes": [{"id": 3, "activation": "tanh", "bias": -0.25}, {"id": 5, "activation": "tanh", "bias": 1.5}],
-        "connections": [
-            {"innovation": 0, "source": 0, "target": 3, "weight": 1.0},
-            {"innovation": 1, "source": 1, "target": 5, "weight": -2.0, "enabled": False},
-        ],
-    })  # fmt: skip
-
-
-def test_names_and_biases():
-    figure = plot.topology(biased(), input_names=["width $1", "<height>"], output_names=["kind"], biases=True)
-    said = texts(figure)
-    for text in ("width $1", "<height>", "bias", "kind", "5", "bias −0.25", "bias 1.5", "weight", "disabled"):
-        assert text in said
-    plain = texts(plot.topology(biased()))
-    assert {"x0", "x1", "y0"} <= set(plain)
-    assert not [text for text in plain if text.startswith("bias ")]
-
-
-def test_long_names_fit():
-    figure = plot.topology(biased(), input_names=["a" * 30, "b"], output_names=["c" * 90])
-    figure.draw_without_rendering()
-    for text in figure.axes[0].texts:
-        box = text.get_window_extent()
-        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
-    assert not [text for text in texts(figure) if len(text) > 45]
-
-
-def test_a_shared_activation_is_written_once():
-    assert [text for text in texts(plot.topology(biased())) if "tanh" in text] == ["all nodes: tanh"]
-    mixed = genome(2, 1, 12, functions=[("tanh", "sum"), ("sin", "max")])
-    said = texts(plot.topology(mixed))
-    for name in ("tanh", "sin", "max"):
-        assert said.count(name) == sum(name in (n["activation"], n["aggregation"]) for n in mixed.nodes)
-    assert not [text for text in said if text.startswith("all nodes")]
-    dense = texts(plot.topology(genome(60, 2, 12, functions=[("tanh", "sum"), ("sin", "max")])))
-    assert (dense.count("tanh"), dense.count("sin, max")) == (1, 1)  # in the legend
-
-
-def test_the_legend_of_a_network_fits():
-    names = ["sigmoid", "tanh", "sin", "gauss", "relu", "identity", "abs", "cube", "square", "clamped"]
-    dense = genome(60, 2, 40, functions=[(name, "product") for name in names])
-    figure = plot.topology(dense)
-    figure.draw_without_rendering()
-    box = figure.axes[0].get_legend().get_window_extent()
-    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0
-
-
-def test_arcs_stay_in_the_figure():
-    loops = genome(2, 3, 40, feed_forward=False, seed=3)
-    figure = plot.topology(loops)
-    axes = figure.axes[0]
-    for path in (path for group in axes.collections for path in group.get_paths() if len(path.vertices) == 4):
-        points = path.interpolated(1).to_polygons(closed_only=False)[0]
-        assert points[:, 0].max() <= axes.get_xlim()[1] and points[:, 1].min() >= axes.get_ylim()[1]
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        ({"input_names": ["a"]}, r"^input_names: must name each of 2 inputs, got 1 names$"),
-        ({"input_names": "ab"}, r"^input_names: must be a list of 2 names, got 'ab'$"),
-        ({"output_names": 3}, r"^output_names: must be a list of 1 names, got 3$"),
-        ({"output_names": [None]}, r"^output_names: must be text, got None$"),
-    ],
-)
-def test_names_that_are_refused(names, message):
-    with pytest.raises(ValueError, match=message):
-        plot.topology(biased(), **names)
-
-
-# ---------------------------------------------------------------- trade-offs
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30),
-    st.tuples(st.booleans(), st.booleans()),
-)
-def test_the_front_is_what_nothing_dominates(points, maximise):
-    signs = [1 if more else -1 for more in maximise]
-    better = [tuple(sign * value for sign, value in zip(signs, point, strict=True)) for point in points]
-    front = {
-        point
-        for point, own in zip(points, better, strict=True)
-        if not any(a >= own[0] and b >= own[1] and (a, b) != own for a, b in better)
-    }
-    figure = plot.pareto(points, maximise=maximise)
-    drawn = curve(figure, f"front ({len(front)})")
-    assert {tuple(point) for point in drawn.T.tolist()} == front
-    assert len(curve(figure, "dominated").T) == sum(point not in front for point in points)
-
-
-def test_objectives_are_named():
-    figure = plot.pareto([(1, 2), (np.nan, 3)], names=("size", "fitness"), maximise=(False, True))
-    assert {"size (less is better)", "fitness (more is better)", "front (1)"} <= set(texts(figure))
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"objectives": [1, 2]}, r"^objectives: must be numbers of shape \(points, 2\), got \[1, 2\]$"),
-        (
-            {"objectives": [[1j, 2]]},
-            r"^objectives: must be numbers of shape \(points, 2\), got \[\[1j, 2\]\]$",
-        ),
-        ({"objectives": [["a", "b"]]}, r"^objectives: must be numbers of shape \(points, 2\), got \[\['a',"),
-        ({"objectives": [(1, np.nan)]}, r"^objectives: expected at least one finite point, got none$"),
-        ({"objectives": [(1, 2)], "names": ["a"]}, r"^names: must name each of 2 objectives, got 1 names$"),
-        ({"objectives": [(1, 2)], "maximise": True}, r"^maximise: must be two booleans, got True$"),
-        ({"objectives": [(1, 2)], "maximise": ["no", "yes"]}, r"^maximise: must be two booleans, got \["),
-    ],
-)
-def test_objectives_that_are_refused(given, message):
-    with pytest.raises(ValueError, match=message):
-        plot.pareto(**given)
-
-
-# ---------------------------------------------------------------- classification
-
-
-def matrix(figure):
-    """Return the numbers in the cells by (row, column)."""
-    axes = figure.axes[0]
-    return {tuple(map(int, text.get_position()[::-1])): int(text.get_text()) for text in axes.texts}
-
-
-def test_confusions_are_those_of_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics")
-    generator = np.random.default_rng(0)
-    targets, predictions = generator.integers(0, 5, (2, 200))
-    expected = metrics.confusion_matrix(targets, predictions)
-    figure = plot.confusion(targets, predictions)
-    assert matrix(figure) == {place: n for place, n in np.ndenumerate(expected) if n}
-    shares = figure.axes[0].collections[0].get_array()
-    assert np.allclose(shares, expected / expected.sum(axis=1, keepdims=True))
-    right = metrics.accuracy_score(targets, predictions)
-    assert f"{round(200 * right)} of 200 right ({right:.1%})" in texts(figure)
-
-
-def test_names_of_classes():
-    figure = plot.confusion([0, 2, 2], [0, 0, 2], class_names=["cat", "dog", "cow"])
-    axes = figure.axes[0]
-    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [label.get_text() for label in labels] == ["cat", "dog", "cow"]
-    assert matrix(figure) == {(0, 0): 1, (2, 0): 1, (2, 2): 1}
-    assert matrix(plot.confusion(["b", "a"], ["a", "a"])) == {(0, 0): 1, (1, 0): 1}
-    assert matrix(plot.confusion(["b", "a"], ["a", "a"], class_names=["b", "a"])) == {(0, 1): 1, (1, 1): 1}
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (([], []), r"^targets: (must be integers|expected at least one)"),
-        (([0, 1], [0]), r"^predictions: expected one for each of 2 targets, got 1$"),
-        (([0.5], [0]), r"^targets: must be integers or text of shape \(samples,\), got \[0.5\]$"),
-        (([0], [[0]]), r"^predictions: must be integers or text of shape \(samples,\), got \[\[0\]\]$"),
-        ((["a"], [0]), r"^predictions: must be text if the targets are, and integers if they are$"),
-        (([0], [2], None, ["a", "b"]), r"^class_names: must name every class, got \['a', 'b'\] without class 2$"),
-        (([0], [-1], None, ["a", "b"]), r"^class_names: must name every class, got .* without class -1$"),
-        ((["c"], ["a"], None, ["a"]), r"^class_names: must name every class, got \['a'\] without class 'c'$"),
-        ((range(101), range(101)), r"^targets: expected at most 100 classes, got 101$"),
-    ],
-)  # fmt: skip
-def test_classifications_that_are_refused(given, message):
-    with pytest.raises(ValueError, match=message):
-        plot.confusion(*given)
