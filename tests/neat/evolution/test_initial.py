@@ -1,4 +1,4 @@
-"""The first population: what it needs of memory, and what is refused before any is taken."""
+"""The first population: what it holds, what it needs of memory, and what is refused before any is taken."""
 
 import tracemalloc
 
@@ -8,6 +8,7 @@ import pytest
 import neat
 from neat.evolution import initial
 from neat.evolution.innovation import make_scheme
+from tests.support.evolving import make_config
 
 
 def config(population_size=2, num_inputs=2, num_outputs=1, **genome):
@@ -106,3 +107,36 @@ def test_links_of_small_layers_are_numbered_though_none_exists():
     assert innovations.count == 2 * 3 + 3
     # Inputs 0 and 1, output 2, hidden 3 to 5: target by target.
     assert innovations.number_links(np.array([1, 4]), np.array([4, 2])).tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("connections", ["full", "partial", "none"])
+def test_the_first_population(connections):
+    config = make_config(
+        population_size=4000,
+        genome={
+            "initial_connections": connections,
+            "initial_rate": 0.3,
+            "weight": {"mean": 1.0, "spread": 0.5, "distribution": "uniform"},
+            "bias": {"mean": -1.0, "spread": 2.0},
+            "activation": "relu",
+            "output_activation": "tanh",
+            "hidden_layers": (2,),
+        },
+    )
+    genomes = neat.Population(config).genomes
+    genomes.check()
+    assert (np.diff(genomes.arrays.node_offset) == 4).all()
+    count = np.diff(genomes.arrays.connection_offset)
+    expected = {"full": 1.0, "partial": 0.3, "none": 0.0}[connections]  # of 3 · 2 + 2 · 2 links
+    assert abs(count.mean() / 10 - expected) < 0.01
+    assert genomes.arrays.connection_enabled.all()
+    bias, weight = genomes.arrays.node_bias.astype(float), genomes.arrays.connection_weight.astype(float)
+    assert abs(bias.mean() + 1) < 5 * 2 / len(bias) ** 0.5
+    assert abs(bias.std() - 2) < 0.06
+    assert (genomes.arrays.node_response == 1).all()
+    if connections != "none":
+        assert 0.5 <= weight.min() < 0.51
+        assert 1.49 < weight.max() <= 1.5
+        assert abs(weight.mean() - 1) < 5 * 0.5 / len(weight) ** 0.5
+    names = [neat.activations.ACTIVATIONS[index].name for index in genomes.arrays.node_activation]
+    assert names == ["tanh", "tanh", "relu", "relu"] * 4000
