@@ -12,10 +12,10 @@ from neat import reporting
 from neat.io import checkpoint
 from neat.kernels import parallel
 from neat.support.files import Lock, LockedError
-from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, as_bytes, evolve, make_config, state
+from tests.support.evolving import BUSY, as_bytes, evolve, make_config, state
+from tests.support.marks import every_scheme
 
 every_kind = pytest.mark.parametrize("recurrent", [False, True], ids=["feed-forward", "recurrent"])
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
 
 
 @every_scheme

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import neat
-from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, ends, evolve, make_config, state
+from tests.support.evolving import BUSY, ends, evolve, make_config, state
 from tests.support.made_genomes import changed
+from tests.support.marks import every_scheme
 
 
 def renumbered(genomes, name, change):
@@ -93,7 +94,7 @@ def test_an_output_has_the_activation_that_the_config_names(tmp_path):
     population.resume_at(5, genomes.arrays)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
+@every_scheme
 def test_ids_of_genomes_from_elsewhere_are_not_given_again(scheme, tmp_path):
     config = make_config(**BUSY, **scheme)
     source = evolve(neat.Population(config), 6).genomes

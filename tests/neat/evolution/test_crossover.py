@@ -7,13 +7,12 @@ import neat
 from tests.support.evolving import (
     BUSY,
     NO_MUTATION,
-    SCHEME_NAMES,
-    SCHEMES,
     as_bytes,
     evolve,
     make_children,
     make_config,
 )
+from tests.support.marks import every_scheme
 
 PAIRS = 400
 
@@ -60,7 +59,7 @@ def parents_and_mates(config, generations, salt=0):
 
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("feed_forward", [True, False])
-@pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
+@every_scheme
 def test_children_are_what_the_reference_says(scheme, feed_forward, both):
     config = make_config(**BUSY, **scheme, population_size=100)
     config = config.updated(

@@ -5,9 +5,8 @@ import pytest
 
 import neat
 from neat.evolution.numbering import cantor, szudzik
-from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, as_bytes, ends, evolve, make_config, state
-
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
+from tests.support.evolving import BUSY, SCHEMES, as_bytes, ends, evolve, make_config, state
+from tests.support.marks import every_scheme
 
 
 def config_of(scheme, **settings):

@@ -11,16 +11,14 @@ from neat.evolution.lineage import Lineage
 from neat.support.archive import read_arrays, write_arrays
 from tests.support.evolving import (
     BUSY,
-    SCHEME_NAMES,
-    SCHEMES,
     ends,
     evolve,
     make_config,
     random_fitness,
     state,
 )
+from tests.support.marks import every_scheme
 
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
 SIZE, GENERATIONS = 60, 12
 
 

@@ -7,7 +7,8 @@ import evaluators
 import neat
 from neat.evolution.speciation import compatibility_distance
 from neat.genome.genome import GenomeError
-from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, ends, evolve, make_config
+from tests.support.evolving import BUSY, ends, evolve, make_config
+from tests.support.marks import every_scheme
 
 SAMPLES = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
 
@@ -68,7 +69,7 @@ def test_genes_that_matched_still_match():
         )
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
+@every_scheme
 def test_a_run_goes_on_with_more_inputs_and_outputs(scheme):
     config = make_config(**BUSY).updated(**scheme)
     genomes = evolve(neat.Population(config), 6).genomes.with_inputs(4).with_outputs(3)

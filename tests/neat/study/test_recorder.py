@@ -10,7 +10,8 @@ import pytest
 import neat
 from neat.study import MatingRecorder
 from tests.support import study_tasks
-from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, evolve, make_config, random_fitness
+from tests.support.evolving import BUSY, evolve, make_config, random_fitness
+from tests.support.marks import every_scheme
 
 
 def compare(first, second):
@@ -58,7 +59,7 @@ def list_added(children, requests):
     return added, split
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=SCHEME_NAMES)
+@every_scheme
 def test_columns_are_those_of_plain_python(scheme):
     config = make_config(**BUSY, **scheme)
     population, recorder = neat.Population(config), MatingRecorder()
