@@ -7,39 +7,12 @@ import stat
 import numpy as np
 import pytest
 
-import neat
-from evaluators.environments import CartPole
-from evaluators.gradient import fit, losses, nn, optim, ppo
 from evaluators.gradient import reporting as gradient_reporting
 from neat import reporting
 from neat.io import checkpoint
 from neat.support import files
 from neat.support.files import CsvFile, Lock, LockedError, write_atomically
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def fitness(genomes):
-    return np.diff(genomes.arrays.connection_offset).astype(float)
-
-
-def run(evaluator=fitness, **options):
-    config = neat.Config(genome=neat.GenomeConfig(num_inputs=2, num_outputs=1), population_size=20)
-    return neat.Population(config).run(evaluator, 3, **options)
-
-
-def train(**options):
-    samples = np.ones((4, 2), np.float32)
-    model = nn.Sequential(nn.Dense(2, 1)).initialise(0)
-    optimiser = optim.SGD(model.parameters(), 0.1)
-    return fit(model, (samples, samples[:, :1]), losses.mean_squared, optimiser, 3, **options)
-
-
-def train_by_ppo(**options):
-    return ppo.train(CartPole(), **options)
-
+from tests.support.short_runs import fitness, names, run, train, train_by_ppo
 
 # ---------------------------------------------------------------- existing files
 
@@ -165,7 +138,7 @@ def test_a_long_name_has_its_own_lock(name, tmp_path):
         refused.append(caught.value)
         return fitness(genomes)
 
-    run(evaluator, checkpoint=tmp_path / name)
+    run(evaluator=evaluator, checkpoint=tmp_path / name)
     assert len(refused) == 3 and names(tmp_path) == [name]
     with pytest.raises(ValueError, match=r"^checkpoint: .*File name too long"):
         run(checkpoint=tmp_path / ("x" * 256))
@@ -194,7 +167,7 @@ def test_a_run_that_changes_the_current_folder(tmp_path, monkeypatch):
         return fitness(genomes)
 
     reporters = [reporting.Metrics("."), reporting.Lineage(".")]
-    run(evaluator, reporters=reporters, checkpoint="a.npz", checkpoint_every=1)
+    run(evaluator=evaluator, reporters=reporters, checkpoint="a.npz", checkpoint_every=1)
     expected = ["a.npz", "lineage.npy", "metrics.csv", "species.csv", "timings.csv"]
     assert (names(tmp_path / "a"), names(tmp_path / "b")) == (expected, [])
     assert checkpoint.load(tmp_path / "a" / "a.npz").generation == 3
