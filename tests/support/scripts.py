@@ -17,13 +17,14 @@ def load_file(path):
     return module
 
 
-def run_python(*line, folder=None, timeout=300, **environment):
+def run_python(*line, folder=None, timeout=300, silent=False, **environment):
     """Run Python with this command line in a process of its own, check that it ends well, and return what it prints.
 
     Args:
         line: What follows `python`: options, a file or `-c` and a program, and arguments.
         folder: The current folder of the process.
         timeout: Seconds, or None.
+        silent: Whether to check that it writes no errors or warnings.
         environment: Variables beside those of this process. By default, this repository can be imported.
     """
     done = subprocess.run(
@@ -35,4 +36,5 @@ def run_python(*line, folder=None, timeout=300, **environment):
         timeout=timeout,
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    assert not (silent and done.stderr), done.stderr[-3000:]
     return done.stdout

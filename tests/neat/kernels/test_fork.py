@@ -3,8 +3,6 @@
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -18,6 +16,7 @@ import evaluators
 import neat
 from neat.kernels import jit, parallel
 from neat.kernels.work_pieces import claimed
+from tests.support.scripts import run_python
 
 if not hasattr(os, "fork"):
     pytest.skip("this system does not fork", allow_module_level=True)
@@ -191,14 +190,7 @@ threading.Thread(target=work).start()
 
 
 def test_a_thread_goes_on_when_the_main_thread_has_ended():
-    done = run(AFTER_THE_MAIN_THREAD)
-    assert (done.stdout, done.stderr) == ("10000\n", "")
-
-
-def run(program):
-    return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    assert run_python("-c", AFTER_THE_MAIN_THREAD, timeout=PATIENCE, silent=True) == "10000\n"
 
 
 # ---------------------------------------------------------------- compilers

@@ -4,8 +4,6 @@ import copy
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -17,7 +15,8 @@ import evaluators
 import neat
 from neat.kernels import parallel
 from neat.kernels.jit import kernel
-from neat.kernels.work_pieces import all_done, claimed, pieces_of, withdraw
+from neat.kernels.work_pieces import claimed
+from tests.support.scripts import run_python
 
 PATIENCE = 30.0  # seconds, for steps that take less than two
 COUNT = 10_000  # genomes, enough for several threads
@@ -38,36 +37,6 @@ def counted(workers, count=COUNT, **options):
     out = np.zeros(count, np.int64)
     workers.over(count_up, count, out, **options)
     return out
-
-
-# ---------------------------------------------------------------- pieces
-
-
-@pytest.mark.parametrize("size", [1, 3, 10, 11, 100])
-def test_pieces_cover_the_range(size):
-    pieces = pieces_of(10, size)
-    assert list(claimed(pieces)) == list(range(10))
-    assert all_done(pieces)
-    assert not list(claimed(pieces))
-
-
-def test_a_claimed_piece_is_done_only_after_its_last_genome():
-    pieces = pieces_of(10, 4)
-    first = claimed(pieces)
-    assert next(first) == 0
-    assert list(claimed(pieces)) == [4, 5, 6, 7, 8, 9]
-    assert not all_done(pieces)
-    assert list(first) == [1, 2, 3]
-    assert all_done(pieces)
-
-
-def test_withdrawn_pieces_cannot_be_claimed():
-    pieces = pieces_of(10, 4)
-    first = claimed(pieces)
-    next(first)
-    withdraw(pieces)
-    assert list(first) == [1, 2, 3]
-    assert not list(claimed(pieces))
 
 
 # ---------------------------------------------------------------- work
@@ -345,27 +314,14 @@ def test_copies_have_threads_of_their_own(workers):
 
 @pytest.mark.parametrize("program", ["", "import threading; threading.Thread(target=work).start()"])
 def test_the_interpreter_ends_while_threads_wait_or_work(program):
-    done = subprocess.run(
-        [sys.executable, "-c", AT_THE_END + program],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "10000\n" * (2 if program else 1), "")
+    printed = run_python("-c", AT_THE_END + program, timeout=PATIENCE, silent=True)
+    assert printed == "10000\n" * (2 if program else 1)
 
 
 def test_without_the_compiler_the_caller_works_alone():
     """Python has no counterpart to the atomic operations on pieces."""
-    done = subprocess.run(
-        [sys.executable, "-c", AT_THE_END],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "10000\n", "")
+    printed = run_python("-c", AT_THE_END, timeout=PATIENCE, silent=True, NUMBA_DISABLE_JIT="1")
+    assert printed == "10000\n"
 
 
 AT_THE_END = """
