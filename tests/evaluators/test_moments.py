@@ -215,3 +215,13 @@ def test_the_summary_of_equal_values():
             result = statistics.summary([value] * size)
             assert (result.mean, result.low, result.high, result.sd) == (value, value, value, 0)
     assert statistics.summary([1e300, -1e300]).sd == pytest.approx(math.sqrt(2) * 1e300)
+
+
+@pytest.mark.parametrize("value", [0.1, 123.456, -7.7])
+def test_what_does_not_vary_is_not_scaled_up(value):
+    normaliser = Normaliser(1)
+    for count in (300, 17, 4000):
+        deviation = np.full(count, value) - np.float64(np.float32(normaliser.mean[0]))
+        normaliser.add(np.array([[deviation.sum()], [(deviation**2).sum()]]), count)
+    assert normaliser.deviation[0] == 1
+    assert normaliser.mean[0] == pytest.approx(value)
