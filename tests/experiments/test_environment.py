@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import evaluators
 from experiments.__main__ import main
@@ -16,6 +15,7 @@ from experiments.runs import repeated
 from experiments.tasks.environment import Environment, load, split
 from neat import Config
 from tests.support.paths import ROOT
+from tests.support.pictures import frames
 from tests.support.processes import refused
 
 FEW = ["--generations", "2", "--population-size", "20", "--episodes", "2", "--quiet"]
@@ -41,11 +41,6 @@ def in_a_folder(tmp_path, monkeypatch):
         if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
             del sys.modules[name]
     sys.path[:] = folders
-
-
-def frames(path):
-    with Image.open(path) as image:
-        return image.n_frames, image.size
 
 
 def test_a_run_is_played_filmed_and_resumed(capsys, tmp_path, monkeypatch):

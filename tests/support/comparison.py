@@ -1,8 +1,9 @@
-"""Helpers for tests of comparisons: plans with made-up prices."""
+"""Helpers for tests of comparisons: plans with made-up prices, and runs with made-up curves."""
 
 import json
 from pathlib import Path
 
+from experiments.comparison.meter import Outcome, Point
 from experiments.comparison.methods import TASKS, make_methods
 from experiments.runs.description import start_entry
 
@@ -43,3 +44,8 @@ def write_plan(task, path="plan.json", change=lambda plan: None):
     change(plan)
     Path(path).write_text(json.dumps(plan), "utf-8")
     return str(path)
+
+
+def run_of(*points, parameters=10):
+    """Return a run of a method with these points of its curve."""
+    return Outcome(parameters, [Point(*point) for point in points])

@@ -6,12 +6,14 @@ import shutil
 import subprocess
 
 import numpy as np
+import pytest
 
 import evaluators
 from evaluators import export
 from tests.support.rounding import Bounds
 
 COMPILER = shutil.which("cc")
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared"]
 TOLERANCE = 1e-5
 SMALLEST_NORMAL = 1.2e-38  # differences below are not a matter of precision

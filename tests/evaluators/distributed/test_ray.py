@@ -26,6 +26,7 @@ from tests.campaigns import cluster_kills
 from tests.support import distributed_tasks as tasks
 from tests.support import study_tasks
 from tests.support.ray_cluster import is_inside, missing, run_in_namespace, two_nodes
+from tests.support.waiting import wait_until
 
 outside = pytest.mark.skipif(is_inside() or bool(missing()), reason=missing() or "runs outside")
 inside = pytest.mark.skipif(not is_inside(), reason="runs in a namespace")
@@ -158,13 +159,13 @@ with Distributed(make, cluster="auto", probe=0, workers=1) as distributed:
 @inside
 def test_nothing_of_a_killed_driver_is_left(nodes, tmp_path):
     (tmp_path / "hang-3").touch()
-    wait_until(lambda: "ray::_Actor" not in processes(), 30)  # those of other tests
+    wait_until(lambda: "ray::_Actor" not in processes(), 30, pause=0.2)  # those of other tests
     environment = {**os.environ, "RAY_ADDRESS": nodes[0].address}
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], env=environment)
-    wait_until(lambda: "ray::_Actor" in processes(), 60)
+    wait_until(lambda: "ray::_Actor" in processes(), 60, pause=0.2)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    wait_until(lambda: "ray::_Actor" not in processes(), 30)
+    wait_until(lambda: "ray::_Actor" not in processes(), 30, pause=0.2)
 
 
 @inside
@@ -287,10 +288,3 @@ def processes():
         except OSError:
             continue
     return "\n".join(lines)
-
-
-def wait_until(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.2)

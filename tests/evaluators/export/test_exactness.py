@@ -12,9 +12,8 @@ from evaluators.export import simplify
 from neat import activations
 from tests.support import exporting
 from tests.support.evolving import BUSY_GENOME, BUSY_MUTATION
+from tests.support.exporting import needs_compiler
 from tests.support.reference import ACTIVATIONS, AGGREGATIONS, random_genome
-
-needs_compiler = pytest.mark.skipif(exporting.COMPILER is None, reason="needs a C compiler")
 
 
 def needs(*packages):

@@ -15,6 +15,7 @@ import neat
 from evaluators import export
 from evaluators.export import Interface
 from tests.support import exporting
+from tests.support.exporting import needs_compiler
 from tests.support.reference import random_genome
 
 NAMED = Interface(["length*/ \\", 'width"""'], ["/*big??/", "node_2"])
@@ -39,9 +40,6 @@ def run_source(source, name="activate"):
     namespace = {}
     exec(source, namespace)
     return namespace[name]
-
-
-needs_compiler = pytest.mark.skipif(exporting.COMPILER is None, reason="needs a C compiler")
 
 
 @pytest.mark.parametrize("feed_forward", [True, False])

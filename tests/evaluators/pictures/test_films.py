@@ -18,17 +18,13 @@ from evaluators.pictures.canvas import Canvas, find_view
 from evaluators.pictures.episode import film_episode
 from evaluators.pictures.film import Film, check_picture, choose_steps, thin_out
 from tests.support.episodes import SHIPPED
+from tests.support.pictures import frames
 
 VIEW = View(0, 0, 4, 2)
 
 
 def draw(*shapes, width=40, view=VIEW, **options):
     return Canvas(view, width).draw(shapes, **options)
-
-
-def frames(path):
-    with Image.open(path) as image:
-        return image.n_frames, image.size
 
 
 # ---------------------------------------------------------------- shapes

@@ -10,6 +10,7 @@ import evaluators
 import neat
 from evaluators.environments import CartPole
 from evaluators.environments.shapes import Circle, Rectangle, Trail
+from tests.support.pictures import frames
 from tests.support.random_walks import Walk
 
 
@@ -21,11 +22,6 @@ def genome(num_inputs, num_outputs):
     connections = [{"innovation": 0, "source": source, "target": last, "weight": 5.0}]
     data = {"num_inputs": num_inputs, "num_outputs": num_outputs, "nodes": nodes, "connections": connections}
     return neat.Genome.from_dict(data)
-
-
-def frames(path):
-    with Image.open(path) as image:
-        return image.n_frames, image.size
 
 
 def last_frame(path):

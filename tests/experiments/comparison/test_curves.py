@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 
 from experiments.comparison import curves
-from experiments.comparison.meter import Outcome, Point
+from experiments.comparison.meter import Point
 from experiments.comparison.results import summarise
-
-
-def run_of(*points, parameters=10):
-    return Outcome(parameters, [Point(*point) for point in points])
+from tests.support.comparison import run_of
 
 
 def test_runs_are_read_at_ticks_where_all_of_them_have_a_score():

@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
 
-from experiments.comparison.meter import Outcome, Point
 from experiments.comparison.results import find_front, print_results, summarise
 from experiments.runs import statistics
-
-
-def run_of(*points, parameters=10):
-    return Outcome(parameters, [Point(*point) for point in points])
-
+from tests.support.comparison import run_of
 
 OUTCOMES = {
     "quick": [run_of((10, 0.2), (20, 0.9), (30, 0.7)), run_of((10, 0.95), (40, 1.0), parameters=30)],

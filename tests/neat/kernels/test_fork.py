@@ -17,6 +17,7 @@ import neat
 from neat.kernels import jit, parallel
 from neat.kernels.work_pieces import claimed
 from tests.support.scripts import run_python
+from tests.support.waiting import wait_until
 
 if not hasattr(os, "fork"):
     pytest.skip("this system does not fork", allow_module_level=True)
@@ -166,10 +167,7 @@ def test_threads_that_are_not_needed_end():
         parallel.set_threads(count)
         check_threads()
     parallel.set_threads(1)
-    end = time.monotonic() + PATIENCE
-    while helpers() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not helpers()
+    wait_until(lambda: not helpers(), PATIENCE)
 
 
 AFTER_THE_MAIN_THREAD = """

@@ -17,6 +17,7 @@ from neat.kernels import parallel
 from neat.kernels.jit import kernel
 from neat.kernels.work_pieces import claimed
 from tests.support.scripts import run_python
+from tests.support.waiting import wait_until
 
 PATIENCE = 30.0  # seconds, for steps that take less than two
 COUNT = 10_000  # genomes, enough for several threads
@@ -47,10 +48,7 @@ def test_threads_that_wait_keep_no_arrays():
     workers.over(count_up, COUNT, out)
     kept = weakref.ref(out)
     del out
-    end = time.monotonic() + PATIENCE
-    while kept() is not None and time.monotonic() < end:  # the other thread may still be about to wait
-        time.sleep(0.01)
-    assert kept() is None
+    wait_until(lambda: kept() is None, PATIENCE)  # the other thread may still be about to wait
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, COUNT])
@@ -298,10 +296,7 @@ def test_threads_end_with_their_workers():
     counted(workers)
     assert len(started(before)) == 3
     del workers
-    end = time.monotonic() + PATIENCE
-    while started(before) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not started(before)
+    wait_until(lambda: not started(before), PATIENCE)
 
 
 def test_copies_have_threads_of_their_own(workers):

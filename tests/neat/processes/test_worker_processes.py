@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,15 +20,9 @@ from neat.processes.process_lifetime import call_in_permanent_thread
 from neat.processes.worker_processes import WorkerProcesses
 from tests.support import worker_tasks
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 NAMES = ("task 0", "task 1", "task 2")
-
-
-def wait_until(condition):
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
 
 
 def state(process_id):
