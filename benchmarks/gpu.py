@@ -290,6 +290,11 @@ def _champion(task: str, device: str) -> Any:
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
+    return [_targets(result), _steps(result["profile"]), _differences(result["parity"])]
+
+
+def _targets(result: dict[str, Any]) -> Table:
+    """Return what was measured, beside what it should be."""
     floors, cartpole, many, few, learning = (
         result[name] for name in ("floors", "cartpole", "many", "few", "learning")
     )
@@ -328,42 +333,34 @@ def tables(result: dict[str, Any]) -> list[Table]:
             "–",
         ],
     ]
+    return Table(
+        f"On a GPU ({result['device']})",
+        ["", "measured", "target"],
+        rows,
+        [
+            f"The device, in the same run: {floors['shared_reads']:.3g} reads of shared memory, "
+            f"{floors['multiply_adds']:.3g} float32 multiply–adds, {floors['copy_bytes']:.3g} bytes copied "
+            "a second.",
+        ],
+    )
+
+
+def _steps(profile: list[dict[str, Any]]) -> Table:
+    """Return how long each step of a generation takes, by the size of the population."""
     steps = ("reproduce", "evaluate", "copy", "compile", "kernel", "copy back")
-    profile = [
-        [f"{row['population']:,}", *[seconds(row.get(step, 0.0)) for step in steps]]
-        for row in result["profile"]
+    return Table(
+        "Where a generation's time goes, CartPole",
+        ["population", *steps],
+        [[f"{row['population']:,}", *[seconds(row.get(step, 0.0)) for step in steps]] for row in profile],
+        ["Copy, compile, kernel and copy back are waited for one by one; evaluate is the call as it is."],
+    )
+
+
+def _differences(parity: dict[str, Any]) -> Table:
+    """Return in what runs on the GPU differ from those on the CPU."""
+    counts = f"{parity['episodes_that_differ']:,} of {parity['episodes']:,}"
+    champions = [
+        [f"{task}, {RUN} generations: same champion", "yes" if is_same else "no"]
+        for task, is_same in parity["same_champion"].items()
     ]
-    parity = result["parity"]
-    same = parity["same_champion"]
-    return [
-        Table(
-            f"On a GPU ({result['device']})",
-            ["", "measured", "target"],
-            rows,
-            [
-                f"The device, in the same run: {floors['shared_reads']:.3g} reads of shared memory, "
-                f"{floors['multiply_adds']:.3g} float32 multiply–adds, {floors['copy_bytes']:.3g} bytes copied "
-                "a second.",
-            ],
-        ),
-        Table(
-            "Where a generation's time goes, CartPole",
-            ["population", *steps],
-            profile,
-            ["Copy, compile, kernel and copy back are waited for one by one; evaluate is the call as it is."],
-        ),
-        Table(
-            "Beside the CPU",
-            ["", ""],
-            [
-                [
-                    "episodes of another length",
-                    f"{parity['episodes_that_differ']:,} of {parity['episodes']:,}",
-                ],
-                *[
-                    [f"{task}, {RUN} generations: same champion", "yes" if same[task] else "no"]
-                    for task in same
-                ],
-            ],
-        ),
-    ]
+    return Table("Beside the CPU", ["", ""], [["episodes of another length", counts], *champions])
