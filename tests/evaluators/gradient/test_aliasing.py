@@ -10,6 +10,7 @@ from evaluators.environments import CartPole, Pendulum
 from evaluators.gradient import Batches, Tensor, fit, fit_weights, losses, nn, no_grad, optim, ppo, reporting
 from evaluators.gradient.ppo import objective
 from evaluators.gradient.tensor import operations
+from tests.support.evolved_networks import population
 from tests.support.refusals import refuses
 
 CHANGED = "backward: a tensor of shape (2, 3) has been changed since multiply used it"
@@ -205,7 +206,6 @@ def test_compiled_loops_get_writable_arrays():
 
 def test_fit_weights_passes_writable_arrays(monkeypatch):
     from evaluators.cpu.engine import NetworkGradients
-    from tests.evaluators.gradient.test_evolved import population
 
     seen = []
     differentiate = NetworkGradients.differentiate

@@ -13,11 +13,9 @@ from evaluators.environments import CartPole, Pendulum
 from evaluators.gradient import Tensor, losses, nn, no_grad, optim, ppo
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.optim import schedules
+from tests.support.layers import OPTIMISERS, SCHEDULE, X, Y, check_equal, model_of, train
 from tests.support.paths import ROOT
 from tests.support.refusals import refuses
-
-X = np.random.default_rng(0).normal(size=(12, 1, 4, 4))
-Y = np.arange(12) % 3
 
 WAYS = {
     "deepcopy": copy.deepcopy,
@@ -28,43 +26,6 @@ WAYS = {
 @pytest.fixture(params=WAYS)
 def copied(request):
     return WAYS[request.param]
-
-
-def model_of():
-    return nn.Sequential(
-        nn.Conv2d(1, 2, 3, initialisation="he_normal"),
-        nn.BatchNorm(2),
-        nn.MaxPool2d(2, 1),
-        nn.Flatten(),
-        nn.Dense(2, 5, initialisation=initialisation.orthogonal(2.0)),
-        nn.Activation("tanh"),
-        nn.Dropout(0.3),
-        nn.Dense(5, 3, bias=False),
-    )
-
-
-SCHEDULE = schedules.warm_up(schedules.by_epoch(schedules.cosine(0.1, 9), 2), 4, 0.01)
-OPTIMISERS = {
-    "SGD": lambda p: optim.SGD(p, SCHEDULE, 0.9, nesterov=True, weight_decay=0.01),
-    "Adagrad": lambda p: optim.Adagrad(p, schedules.step(0.1, 2)),
-    "Adadelta": lambda p: optim.Adadelta(p, schedules.constant(0.5)),
-    "RMSprop": optim.RMSprop,
-    "Adam": optim.Adam,
-    "AdamW": optim.AdamW,
-}
-
-
-def train(model, optimiser, steps):
-    for _ in range(steps):
-        optimiser.zero_grad()
-        losses.softmax_cross_entropy(model(X), Y).backward()
-        optimiser.step()
-
-
-def check_equal(first, second):
-    assert first.keys() == second.keys()
-    for name, array in first.items():
-        assert array.dtype == second[name].dtype and array.tobytes() == second[name].tobytes(), name
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

@@ -15,6 +15,7 @@ from evaluators.gradient.tensor.operations import DIFFERENTIABLE
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.samples import as_samples
 from neat.genome.genome import Genomes
+from tests.support.evolved_networks import CURVE, adam, one_hidden_node, population
 from tests.support.reference import Reference, random_genome
 
 STEP = 1e-6
@@ -132,29 +133,6 @@ def test_gradients_of_every_loss(loss, outputs):
     compare(data, loss)
 
 
-def one_hidden_node(activation, aggregation):
-    names = [
-        {"activation": activation, "aggregation": aggregation},
-        {"activation": "identity", "aggregation": "sum"},
-    ]
-    nodes = [
-        {"id": id_, "bias": 0.15, "response": 0.9, **name} for id_, name in zip((5, 3), names, strict=True)
-    ]
-    ends = [(0, 5, 0.6), (1, 5, -0.7), (2, 5, 0.8), (5, 3, 1.2)]
-    connections = [
-        {"innovation": k, "source": s, "target": t, "weight": w, "enabled": True}
-        for k, (s, t, w) in enumerate(ends)
-    ]
-    return {
-        "num_inputs": 3,
-        "num_outputs": 1,
-        "bias_input": False,
-        "feed_forward": True,
-        "nodes": nodes,
-        "connections": connections,
-    }
-
-
 @pytest.mark.parametrize("activation", DIFFERENTIABLE)
 def test_the_slope_of_every_activation(activation):
     compare(one_hidden_node(activation, "sum"), seed=3)
@@ -163,23 +141,6 @@ def test_the_slope_of_every_activation(activation):
 @pytest.mark.parametrize("aggregation", AGGREGATIONS_WITH_SLOPES)
 def test_the_slope_of_every_aggregation(aggregation):
     compare(one_hidden_node("tanh", aggregation), seed=5)
-
-
-def population(count=60, seed=2, feed_forward=True):
-    rng = random.Random(seed)
-    names = ["tanh", "sigmoid", "relu"]
-    return Genomes.from_list(
-        [
-            random_genome(
-                rng, sizes=(2, 1), activations=names, aggregations=["sum"], feed_forward=feed_forward
-            )
-            for _ in range(count)
-        ]
-    )
-
-
-def adam(parameters):
-    return optim.Adam(parameters, 0.02)
 
 
 def test_a_genome_trains_as_it_would_alone():
@@ -286,9 +247,6 @@ def test_activations_without_a_slope_are_refused_by_name(kind, name):
 
 
 # ---------------------------------------------------------------- inside evolution
-
-
-CURVE = np.linspace(-1, 1, 40)[:, np.newaxis]
 
 
 def evolve(seed, **options):

@@ -5,7 +5,7 @@ import pytest
 
 from evaluators.gradient import CheckpointError, load, load_part, nn, optim, read_state, save
 from neat.support.archive import read_arrays, write_arrays
-from tests.evaluators.gradient.test_copies import OPTIMISERS, check_equal, model_of, train
+from tests.support.layers import OPTIMISERS, check_equal, model_of, train
 from tests.support.refusals import refuses
 
 

@@ -9,7 +9,7 @@ import neat
 from evaluators.gradient import fit_weights, optim
 from evaluators.gradient.evolved import Trainer
 from neat.genome.genome import Genomes
-from tests.evaluators.gradient.test_evolved import CURVE, adam, one_hidden_node
+from tests.support.evolved_networks import CURVE, adam, one_hidden_node
 
 
 def narrow_bounds_config(seed, **options):

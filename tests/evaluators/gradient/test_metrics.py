@@ -9,8 +9,9 @@ from evaluators.gradient import (
     Tensor,
     metrics,
 )
-from tests.evaluators.gradient.test_training import GENERATOR
 from tests.support.refusals import refuses
+
+GENERATOR = np.random.default_rng(0)
 
 
 def test_standardise_uses_only_the_training_set():

@@ -7,7 +7,7 @@ import pytest
 
 from evaluators.gradient import Tensor, losses, nn, optim
 from evaluators.gradient.optim import schedules
-from tests.evaluators.gradient.test_copies import OPTIMISERS
+from tests.support.layers import OPTIMISERS
 from tests.support.refusals import refuses
 
 X = np.random.default_rng(0).normal(size=(20, 3))

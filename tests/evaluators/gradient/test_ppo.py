@@ -14,7 +14,7 @@ from evaluators.environments.random_numbers import uniform
 from evaluators.gradient import CheckpointError, Tensor, ppo, reporting
 from evaluators.gradient.ppo import learner as learner_module
 from neat.support.archive import read_arrays, write_arrays
-from tests.evaluators.gradient.test_training import assert_same_model
+from tests.support.fitting import assert_same_model
 from tests.support.refusals import refuses
 
 ONE = np.float32(1.0)

@@ -14,7 +14,7 @@ from evaluators.gradient import (
     reporting,
 )
 from evaluators.gradient.optim import schedules
-from tests.evaluators.gradient.test_training import (
+from tests.support.fitting import (
     LOSS,
     TRAIN,
     VALIDATION,

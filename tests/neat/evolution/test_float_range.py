@@ -6,7 +6,7 @@ import pytest
 import neat
 from neat.evolution.speciation import adjusted_threshold, compatibility_distance, threshold_as_float32
 from neat.genome.genome import Bounds, GenomeArrays
-from tests.neat.evolution.test_speciation import reference_distance
+from tests.support.compatibility import reference_distance
 from tests.support.evolving import BUSY, NO_VALUES, evolve, make_children, make_config
 
 GREATEST = 3.4e38

@@ -10,8 +10,8 @@ from neat.config import MutationConfig
 from neat.evolution.operators import OTHERS, STRUCTURAL
 from neat.genome import schema
 from neat.kernels import rng
-from tests.neat.evolution.test_mutation import mutated, rows
 from tests.support.evolving import BUSY_MUTATION
+from tests.support.mutants import mutated, rows
 from tests.support.scripts import run_python
 
 GENOME = {

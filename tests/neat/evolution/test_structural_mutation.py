@@ -5,8 +5,8 @@ import pytest
 
 import neat
 from neat.activations import activation_index, aggregation_index
-from tests.neat.evolution.test_mutation import ALL_OFF, SIZE, grown, mutated, near, pairs_of
 from tests.support.evolving import BUSY, evolve, make_children, make_config
+from tests.support.mutants import ALL_OFF, SIZE, grown, mutated, near, pairs_of
 
 LINK_ONLY = {"add_connection_rate": 1.0, "add_connection_tries": 200}
 
