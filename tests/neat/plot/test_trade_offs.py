@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neat import plot
 from tests.support.figures import curve, texts
 
 
+@settings(deadline=None)  # the first figure of a process takes longer
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30),
     st.tuples(st.booleans(), st.booleans()),
