@@ -1,6 +1,7 @@
 """The import direction and other rules about the source that no linter holds."""
 
 import ast
+import functools
 import re
 import warnings
 
@@ -212,18 +213,21 @@ def test_files_are_short():
     assert not {module_of(path): count for path, count in lines.items() if count >= MOST_LINES}
 
 
+@functools.cache
 def functions(path):
     """(name with its class, node) of every function in a file."""
 
     def inside(node, prefix):
         for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                continue  # holds no functions with names, and most nodes of a file
             named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             name = f"{prefix}.{child.name}" if named else prefix
             if named and not isinstance(child, ast.ClassDef):
                 yield name, child
             yield from inside(child, name)
 
-    return inside(ast.parse(path.read_text("utf-8")), module_of(path))
+    return list(inside(ast.parse(path.read_text("utf-8")), module_of(path)))
 
 
 def parameters(function):
