@@ -246,7 +246,9 @@ class Islands:
             ]
             _check_round(number, [population.generation for population in populations], self._migrate_every)
         except KeyError as error:
-            raise CheckpointError(f"{where}: holds no islands, there is no array {error}") from None
+            raise CheckpointError(
+                f"{where}: is not a checkpoint of islands: it lacks the array {error}"
+            ) from None
         except ValueError as error:
             raise CheckpointError(f"{where}: {shorten(str(error), 500)}") from None
         for island, population in enumerate(populations):
@@ -367,7 +369,7 @@ def check_islands(
     try:
         if isinstance(evaluator, Stateful) and not isinstance(evaluator, Restorable):
             raise ValueError(
-                "make_evaluator: the evaluator has a state, but no restore() to go on in a round"
+                "make_evaluator: the evaluator has a state, but no restore(), which each round needs"
             )
         for name in ("num_inputs", "num_outputs"):
             known = getattr(evaluator, name, None)

@@ -173,7 +173,7 @@ class Population(GenerationStep):
         file: Path | None,
         checkpoint_every: int,
     ) -> Result:
-        """Do what `run` says, with checked arguments."""
+        """Evolve as `run` describes, with checked arguments; return the Result."""
         if self.evaluator_state and not isinstance(evaluator, Restorable):
             raise ValueError(
                 "evaluator: the checkpoint has the state of an evaluator, but this evaluator has no restore()"
@@ -304,8 +304,8 @@ class Population(GenerationStep):
             limit, done = ending.max_evaluations, f"{self.evaluations} evaluations are done"
         if self.best is None:
             raise ValueError(
-                f"{stopped_by}: must allow to evaluate generation {self.generation}, the current one, whose fitness is "
-                f"unknown, got {limit}"
+                f"{stopped_by}: must be large enough to evaluate generation {self.generation}, the current one, "
+                f"whose fitness is unknown, got {limit}"
             )
         reason = f"{done}, {limit} were asked for"
         if stopped_by == "target" and self.solution is not None:

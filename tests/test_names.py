@@ -54,11 +54,8 @@ TASK = {
 }
 # In messages: sections of files, and functions that are called by an operator or by `len`.
 NO_PARAMETERS = {"TOML", "candidates", "len"}
-OTHER_LIBRARIES = {
-    "cse",
-    "pop_size",
-    "multi_class",
-}  # parameters of SymPy, neat-python and scikit-learn in the docs
+# Parameters of SymPy, neat-python and scikit-learn in the docs.
+OTHER_LIBRARIES = {"cse", "pop_size", "multi_class"}
 
 
 def parameters(function):

@@ -29,8 +29,8 @@ CALLED_BY_KEYWORD = {
     "neat.population.Population.run",
 }
 
-# The rooms of neat, lowest first: a file imports from its own room and from lower ones.
-ROOMS = (
+# The parts of neat, lowest first: a file imports from its own part and from lower ones.
+PARTS = (
     {"support", "name_clash"},
     {"kernels"},
     {"processes"},
@@ -46,15 +46,8 @@ ROOMS = (
 GPU_COMPILER = {"gradient_kernels", "kernels", "launcher", "numba_patches"}  # files of evaluators/gpu
 # Files that hold an engine (evaluators/engine.py), which alone knows where networks are.
 ON_ANY_DEVICE = ("supervised", "rollout", "network", "gradient/evolved", "gradient/differentiation")
-EVALUATORS_MAY = {
-    "activations",
-    "config",
-    "evaluation",
-    "genome",
-    "kernels",
-    "processes",
-    "support",
-}  # rooms of neat
+# Parts of neat.
+EVALUATORS_MAY = {"activations", "config", "evaluation", "genome", "kernels", "processes", "support"}
 ESTIMATORS_MAY = {*EVALUATORS_MAY, "population"}  # they run the evolution
 
 
@@ -169,23 +162,23 @@ def test_no_file_imports_itself_through_others():
     graph = networkx.DiGraph()
     for path in SOURCES:
         graph.add_edges_from((module_of(path), other) for other in imports(path) if other in OURS)
-    circles = [sorted(part) for part in networkx.strongly_connected_components(graph) if len(part) > 1]
-    assert not circles
+    cycles = [sorted(group) for group in networkx.strongly_connected_components(graph) if len(group) > 1]
+    assert not cycles
 
 
-def room(module):
+def part(module):
     return module.split(".")[1]
 
 
-def test_rooms_of_neat():
-    level = {name: k for k, names in enumerate(ROOMS) for name in names}
+def test_parts_of_neat():
+    level = {name: k for k, names in enumerate(PARTS) for name in names}
     for path in SOURCES:
         module = module_of(path)
         if package(path) != "neat" or module == "neat":
             continue
         for other in imports(path):
             if below(other, "neat") and other != "neat":
-                assert level[room(other)] <= level[room(module)], f"{module} imports {other}"
+                assert level[part(other)] <= level[part(module)], f"{module} imports {other}"
 
 
 def decisions(tree):
@@ -206,6 +199,17 @@ def test_no_branch_on_the_device(name):
     assert found
     assert not [each for each in found if re.search("device|cuda|cpu|gpu|namespace", each, re.IGNORECASE)]
     assert not [m for m in imports(path) if below(m, "evaluators.cpu", "evaluators.gpu")]
+
+
+def test_no_comment_follows_a_closing_bracket_on_its_line():
+    """The formatter hangs a long trailing comment there, away from what it explains."""
+    hanging = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in (*SOURCES, *sorted((ROOT / "tests").rglob("*.py")))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.match(r"\s*[])}]+,?\s+#(?! fmt)", line)
+    ]
+    assert not hanging
 
 
 def test_files_are_short():

@@ -140,7 +140,7 @@ class ExecutorBackend:
 
     @property
     def slots(self) -> int:
-        """The number of chunks that they do side by side, one each."""
+        """The number of workers that are not stuck, since each does one chunk at a time."""
         return self.workers
 
     @property

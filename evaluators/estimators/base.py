@@ -146,7 +146,7 @@ class NEATEstimator(BaseEstimator):
         self._evolved = evolved if self.warm_start else None
 
     def _count_passes(self, samples: int) -> int:
-        """Return the samples that all networks of a generation see; a gradient step is worth three passes."""
+        """Return the samples that all networks of a generation see; a gradient step counts as three passes."""
         networks = self.config_.population_size
         learning = max(1, round(_LEARN_BEST * networks)) * self.learn_steps
         return networks * samples + 3 * learning * min(self.learn_batch or samples, samples)
@@ -196,7 +196,9 @@ class NEATEstimator(BaseEstimator):
                 )
         for name in type(own).model_fields:
             if name != "seed" and getattr(own, name) != getattr(config, name):
-                raise ValueError(f"warm_start: {name}: must be that of the earlier fit, which goes on")
+                raise ValueError(
+                    f"warm_start: {name}: must equal the earlier fit's, because warm_start continues it"
+                )
         self.config_ = own
         earlier.population.workers = workers
         return earlier

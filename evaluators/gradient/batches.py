@@ -69,8 +69,8 @@ class Batches:
         class_weight: How much the samples of each class count, besides `sample_weight`: a number for each class; a
             dictionary, in which missing classes have 1; or "balanced" for n / (k · n_c), with which all k classes count
             the same in all. Targets are labels, or probabilities of the classes.
-        workers: Number of processes among which each batch is divided. Training is the same but for rounding; see
-            `GradientWorkers` for what it needs.
+        workers: Number of processes among which each batch is divided. Training is the same up to rounding;
+            `GradientWorkers` says what it needs.
 
     Raises:
         ValueError: An attribute is not allowed. `fit` raises it for weights that do not fit the data.

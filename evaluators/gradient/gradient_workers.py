@@ -33,7 +33,7 @@ class GradientWorkers:
 
     `fit` has them with `Batches(workers=…)`.
 
-    The average of their gradients, weighted by their numbers of samples, is the gradient of the whole batch, but for
+    The average of their gradients, weighted by their numbers of samples, is the gradient of the whole batch, up to
     rounding. This holds for losses that are means over samples, without dropout and statistics of batches, which are
     refused in training mode. The model is sent with every batch, so that this pays only for models that compute much
     for each of their parameters.

@@ -33,9 +33,7 @@ class Sweep(NamedTuple):
     def best(self) -> float:
         """The rate with the lowest loss; ValueError if training diverged with all of them."""
         if np.isnan(self.loss).all():
-            raise ValueError(
-                f"sweep: training diverged with all rates, of which the least is {self.rate.min():g}"
-            )
+            raise ValueError(f"sweep: training diverged with all rates; the smallest was {self.rate.min():g}")
         return float(self.rate[np.nanargmin(self.loss)])
 
 

@@ -98,7 +98,7 @@ def fit(
         ValueError: An argument is not allowed, the data do not fit or are not finite, the loss is not one finite
             number, or a gradient is not finite. The message then names the step, and the layer with the first number
             that is not finite or the parameter; within `check_operations`, it names the operation and your line.
-        CheckpointError: The checkpoint is damaged, or belongs to other training.
+        CheckpointError: The checkpoint is damaged, or belongs to a different training.
         RuntimeError: A part of a batch lost its worker process in every attempt.
     """
     _check_arguments(model, loss, optimiser, epochs, batches, validation, score, patience)
@@ -258,7 +258,7 @@ class _Training:
         return int(np.argmin(self.history["validation_loss"]))
 
     def _has_lost_patience(self, patience: int | None) -> bool:
-        """Whether the last `patience` epochs brought no lower validation loss."""
+        """Whether no validation loss of the last `patience` epochs is lower than before."""
         done = len(self.history)
         return patience is not None and done > 0 and done - 1 - self.best_epoch >= patience
 
@@ -347,7 +347,7 @@ class _Training:
         return np.array([self._batches.seed, self._batches.size, len(self._data[0]), validated], np.uint64)
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Set the state that `state` returned; ValueError if it belongs to other training."""
+        """Set the state that `state` returned; ValueError if it belongs to a different training."""
         known = {"format": np.array(FORMAT), "settings": self._settings(), "data": np.array(self._digest)}
         if not {*known, "optimiser"} <= arrays.keys() or arrays["format"].tolist() != FORMAT:
             raise ValueError(f"is no checkpoint of training in format {FORMAT}")
@@ -359,12 +359,12 @@ class _Training:
         names = "seed", "batch size", "samples", "samples for validation"
         for name, mine, theirs in zip(names, self._settings(), arrays["settings"], strict=True):
             if mine != theirs:
-                raise ValueError(f"is of training with {name} {theirs}, not {mine}")
+                raise ValueError(f"belongs to a training with {name} {theirs}, not {mine}")
         if str(arrays["data"]) != self._digest:
-            raise ValueError("is of training with other samples")
+            raise ValueError("belongs to a training with different samples")
         mine, theirs = type(self._optimiser).__name__, shorten(str(arrays["optimiser"]))
         if mine != theirs:
-            raise ValueError(f"is of training with {theirs}, not {mine}")
+            raise ValueError(f"belongs to a training with {theirs}, not {mine}")
         self._optimiser.restore(select_group("optimiser", arrays))
         if best:
             self._model.restore(best)  # checks `best`; the next line overwrites the values

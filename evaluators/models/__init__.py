@@ -1,4 +1,4 @@
-"""Models: genomes with what stands before and after their networks, as files that another process can use."""
+"""Models: genomes with their preprocessing and postprocessing, as files that another process can use."""
 
 from evaluators.models.model import Model
 

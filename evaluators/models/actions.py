@@ -1,4 +1,4 @@
-"""What stands after the network of a model that acts: how outputs become actions."""
+"""Postprocessing of outputs in a model that acts: how outputs become actions."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _Result = TypeVar("_Result")
 
 
 class Parts(validation.Model):
-    """A genome with what stands before and after its network, as the file of a model has them."""
+    """A genome with the preprocessing and postprocessing of its network, as the file of a model has them."""
 
     model: Literal["batchneat"] = "batchneat"
     """The mark by which a file is recognised."""

@@ -1,4 +1,4 @@
-"""What stands before the network of a model: names and scales of data, or the scales of observations."""
+"""Preprocessing of inputs in a model: names and scales of data, or the scales of observations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model: a genome together with what stands before and after its network."""
+"""A model: a genome together with the preprocessing and postprocessing of its network."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Model:
 
     Args:
         genome: The genome, which the model copies.
-        inputs: What stands before the network.
-        outputs: What stands after the network.
+        inputs: The preprocessing of the network's inputs.
+        outputs: The postprocessing of the network's outputs.
         steps: The number of steps that a recurrent network makes before its outputs are read; None if it is unknown.
 
     Attributes:

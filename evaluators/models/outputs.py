@@ -1,4 +1,4 @@
-"""What stands after the network of a model that predicts: units of values, or names of classes."""
+"""Postprocessing of outputs in a model that predicts: units of values, or names of classes."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def warn_of_scales(inputs: np.ndarray, rows: Rows) -> None:
 
 
 def model_parts(prepared: Prepared, samples: Samples) -> tuple[Rows, Values | Classes]:
-    """Return what stands before and after the networks in a model of a data set, checked against its arrays.
+    """Return the preprocessing and postprocessing in a model of a data set, checked against its arrays.
 
     Raises:
         ValueError: The numbers of names or classes do not fit.

@@ -91,7 +91,8 @@ class Options:
         check_limits(self)
         if self.workers > 1 and self.cluster is not None and self.is_study:
             raise ValueError(
-                "workers: cannot be combined with cluster and several runs, of which it does as many as it has room for"
+                "workers: cannot be combined with cluster and several runs, because the cluster decides how many runs "
+                "it does at once"
             )
         if self.workers > 1 and self.cluster is None and not self.is_study:
             raise ValueError(f"workers: needs several runs, schemes or cluster, got {self.workers}")

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 Outcomes = Mapping[str, Sequence[Outcome]]
 """The results of each method's runs."""
 
+# Other methods are orange.
 _COLOURS = {
     "NEAT": BLUE,
     "NEAT, learning": "#4d9221",
     "generation 0 learns": "#a6d96a",
     "random search": GREY,
     "CNN": "#762a83",
-}  # other methods are orange
+}
 _TICKS = 200
 _FIRST_ON_TOP = 20  # order of drawing of the first method; that of all bands and small dots is lower
 _SUBDIVISIONS = (1.0, 3.0)  # of a decade that have a number

@@ -61,7 +61,7 @@ class StudyOptions:
     def __post_init__(self) -> None:
         if self.workers > 1 and self.cluster is not None:
             raise ValueError(
-                "workers: cannot be combined with cluster, which does as many runs as it has room for"
+                "workers: cannot be combined with cluster, because the cluster decides how many runs it does at once"
             )
         check_limits(self)
 

@@ -66,7 +66,7 @@ def read_table(path: str | Path, inputs: Rows, num_inputs: int) -> Table:
 
     Args:
         path: The file.
-        inputs: What stands before the network of the model.
+        inputs: The preprocessing of the model.
         num_inputs: The number of inputs of the network.
 
     Raises:

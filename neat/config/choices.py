@@ -1,6 +1,6 @@
-"""The numbers by which kernels know the words of a setting.
+"""The integer that represents each word of a setting in kernels.
 
-A number never changes its meaning: a config and a seed mean the same run for ever. A new word gets a new number.
+An integer never changes its meaning, so a config and a seed always give the same run. A new word gets a new integer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keep the lineage of a run: champions, births, innovations, and the origins of species.
 
-Lines that died out are forgotten. Births are kept of the current generation, of the champions, and of all ancestors of
-both.
+It keeps the births of the current generation, of the champions, and of all ancestors of both. It forgets lines that
+died out.
 """
 
 from __future__ import annotations

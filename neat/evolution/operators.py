@@ -89,8 +89,8 @@ def make_mutate(structural: tuple[Operator, ...], others: tuple[Operator, ...]) 
 
     It returns the numbers of nodes and connections that are left.
     """
-    # Operators that exclude each other share out one number in the order of their streams, so that a further one comes
-    # last and leaves the others their part.
+    # Operators that exclude each other share out one number in the order of their streams, so that a new one comes
+    # last and does not change the share of the others.
     by_stream = sorted(structural, key=lambda each: each.stream)
     rates = [f"rule.{each.rates[0]}" for each in by_stream]
     lines = [

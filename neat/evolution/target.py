@@ -23,13 +23,13 @@ class Solution(NamedTuple):
 
 
 class SpeciesChampions:
-    """A criterion for `Population.run(solved=…)` that asks about the champions of all species in turn.
+    """A criterion for `Population.run(solved=…)` that tests the champions of all species in turn.
 
-    In each generation, it asks a function about one champion: that of the best species that has become fitter than ever
-    since it was last asked about, or of the best species if there is none. The source of the original NEAT chooses so.
+    In each generation, it tests one champion by a function: the champion of the best species that has become fitter
+    than ever since its last test, or of the best species if there is none. The original source does the same.
 
-    Without it, a run asks about the champion of the generation. If the function refuses it although it is the fittest,
-    copies of it stay champion, and no other genome is asked about.
+    Without it, a run tests the champion of the generation. If the function refuses it although it is the fittest,
+    copies of it stay champion, and no other genome is tested.
 
     Args:
         is_solved: Takes a genome, and returns whether it solves the task.
@@ -51,9 +51,9 @@ class SpeciesChampions:
         return self._is_solved(genome)
 
     def choose_species(self, history: History) -> int:
-        """Return the position in `history.last_species` of the species whose champion to ask about.
+        """Return the position in `history.last_species` of the species whose champion to test.
 
-        All state follows from the history, so that a resumed run asks about the same champions.
+        All state follows from the history, so that a resumed run tests the same champions.
         """
         if history is not self._history:
             self._follow(history)
@@ -67,10 +67,10 @@ class SpeciesChampions:
         self._history = history
         self._rows_read = 0
         self._records: dict[int, float] = {}  # the best fitness so far by the species' id
-        self._improved: set[int] = set()  # species that have improved since they were last asked about
+        self._improved: set[int] = set()  # species that have improved since their last test
 
     def _choose_in(self, species: np.ndarray) -> int:
-        """Return the position of the species to ask about in the rows of a generation."""
+        """Return the position of the species to test in the rows of a generation."""
         ids = species["id"].tolist()
         for species_id, fitness in zip(ids, species["best"].tolist(), strict=True):
             if fitness > self._records.get(species_id, -np.inf):
@@ -99,7 +99,7 @@ class Target(NamedTuple):
     ) -> Solution | None:
         """Return the genome of a generation that meets the target as a Solution, or None.
 
-        It is the generation's champion, or the one that `SpeciesChampions` asks about.
+        It is the generation's champion, or the one that `SpeciesChampions` tests.
 
         Args:
             genomes: The generation.

@@ -1,6 +1,6 @@
 """Define what notebooks show of a genome, a config, a history, a result and a population.
 
-The classes get their `_repr_svg_` and `_repr_html_` here, because the rooms that hold them may not import `neat.plot`.
+The classes get their `_repr_svg_` and `_repr_html_` here, because their packages may not import `neat.plot`.
 """
 
 from __future__ import annotations

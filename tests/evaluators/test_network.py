@@ -42,9 +42,8 @@ def test_many_wrong_indices_are_told_shortly():
 
 def test_what_no_output_can_see_is_left_out():
     programs = networks().programs
-    assert programs.node_count.tolist() == [
-        2
-    ]  # nodes 4 (behind a disabled connection) and 5 (dead end) are not
+    # Nodes 4 (behind a disabled connection) and 5 (dead end) are not in the program.
+    assert programs.node_count.tolist() == [2]
     assert programs.link_end[:2].tolist() == [1, 3]
     assert programs.output_slot.tolist() == [[3]]
     np.testing.assert_array_equal(networks().activate([[1.0, 10.0]])[0], [[21.0]])

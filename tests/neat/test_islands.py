@@ -195,7 +195,7 @@ WRONG = {
     "migrants: must be an integer from 0 to 10, got 11": {"migrants": 11},
     "topology: must be ring, complete or random, got 'star'": {"topology": "star"},
     "make_evaluator: must return a new evaluator, got 3": {"make_evaluator": 3},
-    "make_evaluator: the evaluator has a state, but no restore() to go on in a round": {
+    "make_evaluator: the evaluator has a state, but no restore(), which each round needs": {
         "make_evaluator": Forgetful
     },
     "genome.num_outputs: must be 1, as the evaluator has, got 2": {
@@ -222,7 +222,9 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"config: differs from that of .*islands\.npz"):
         Islands(config(seed=4), xor, islands=3, migrate_every=4, checkpoint=path)
     neat.checkpoint.save(neat.Population(config()), other)
-    with pytest.raises(neat.checkpoint.CheckpointError, match=r"population\.npz: holds no islands"):
+    with pytest.raises(
+        neat.checkpoint.CheckpointError, match=r"population\.npz: is not a checkpoint of islands"
+    ):
         islands(checkpoint=other)
     arrays = read_arrays(path)
     for number in ([1, 2], -5, 7, 1, 0.0, "0"):

@@ -91,7 +91,7 @@ class Optimiser:
         if not self.parameters or not all(isinstance(p, Tensor) for p in self.parameters):
             raise ValueError("parameters: expected at least one tensor, and nothing else")
         if any(p._node is not None for p in self.parameters):
-            raise ValueError("parameters: expected tensors that were made, got the result of an operation")
+            raise ValueError("parameters: expected tensors that you created, got the result of an operation")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("parameters: one is given twice")
         if len({(p.dtype, p.device) for p in self.parameters}) > 1:

@@ -95,7 +95,7 @@ def train(
     Raises:
         ValueError: An argument is not allowed, or an observation, a reward or a loss was not finite.
         RuntimeError: One of the environment's functions raised an error.
-        CheckpointError: The checkpoint is damaged, or belongs to other training.
+        CheckpointError: The checkpoint is damaged, or belongs to a different training.
     """
     learner = Learner(environment, settings, seed, device)
     check_count("checkpoint_every", checkpoint_every)
@@ -223,11 +223,11 @@ class Learner:
         }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Set the state that `state` returned; ValueError if it belongs to other training."""
+        """Set the state that `state` returned; ValueError if it belongs to a different training."""
         mine = self.state()
         if arrays.keys() != mine.keys() or str(arrays["training"]) != str(mine["training"]):
             other = shorten(str(arrays.get("training", "not of PPO")))
-            raise ValueError(f"state: is of other training: {other}")
+            raise ValueError(f"state: belongs to a different training: {other}")
         fixed = mine.keys() - {"training", "history"}
         check_state({name: arrays[name] for name in fixed}, {name: mine[name] for name in fixed})
         history = arrays["history"]

@@ -49,7 +49,7 @@ class Settings(Model):
     epsilon: Positive = 1e-5
     """Adam's ε."""
     observations: Observations = "normalised"
-    """See `evaluators.Rollout`; "normalised" uses statistics from before the update, none for the first one."""
+    """As in `evaluators.Rollout`; "normalised" uses statistics from before the update, none for the first update."""
     scale_rewards: bool = False
     """Divide rewards by the deviation of the discounted reward so far (Engstrom et al. 2020)."""
     hidden: tuple[Size, ...] = (64, 64)

@@ -86,10 +86,8 @@ def _fill(scratch, image, layout):
     for channel in range(channels):
         for a in range(s):
             for b in range(t):
-                y, x = (
-                    (a - top) % s,
-                    (b - left) % t,
-                )  # the first pixel of those whose row is a, and column b, mod S
+                # The first pixel of those whose row is a, and column b, mod S.
+                y, x = (a - top) % s, (b - left) % t
                 place = (((channel * s + a) * t + b) * rows + (y + top) // s) * columns + (x + left) // t
                 for row in range(y, height, s):
                     _copy(image[channel, row], x, t, scratch, place, 1, (width - x + t - 1) // t)

@@ -67,7 +67,7 @@ class Tensor:
         data: Finite numbers of any shape; copied.
         requires_grad: Whether `backward` adds a gradient to `grad`.
         dtype: float32 or float64. An operation cannot mix tensors of both.
-        device: See `evaluators.devices.resolve_device`; by default the device of `data`.
+        device: As in `evaluators.devices.resolve_device`; by default the device of `data`.
 
     Attributes:
         grad: The sum of the gradients of all calls of `backward` since it was None, an array like `data`; always None
@@ -295,7 +295,8 @@ class Tensor:
         # Without this, `weight -= …` would bind the name to a new tensor and leave the model's weight unchanged.
         if self.requires_grad and self._node is None:
             raise ValueError(
-                "+=, -=, *=, /= and **=: a tensor that is trained; assign to its data, or write x = x + …"
+                "+=, -=, *=, /= and **=: in-place operators cannot change a trained tensor; "
+                "assign to its data, or write x = x + …"
             )
         return NotImplemented  # Python then calls __add__, __sub__, …
 
@@ -311,19 +312,19 @@ class Tensor:
         return _operations["select"](self, index)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-        """See `operations.sum`."""
+        """Return the sum over axes, by default all; `operations.sum` computes it."""
         return _operations["sum"](self, axis, keepdims)
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-        """See `operations.mean`."""
+        """Return the mean over axes, by default all; `operations.mean` computes it."""
         return _operations["mean"](self, axis, keepdims)
 
     def reshape(self, *shape: int) -> Tensor:
-        """See `operations.reshape`."""
+        """Return the same elements in another shape; `operations.reshape` makes it."""
         return _operations["reshape"](self, shape)
 
     def transpose(self, *axes: int) -> Tensor:
-        """See `operations.transpose`."""
+        """Permute the axes, or reverse them; `operations.transpose` does it."""
         return _operations["transpose"](self, axes or None)
 
 

@@ -54,7 +54,7 @@ def _flatten(gradient: Any) -> Any:
 
 
 def correlate(images: Any, weight: Any, bias: Any, stride: Pair, margins: Margins, places: Pair) -> Any:
-    """See `convolution.correlate`."""
+    """Return the cross-correlation of images with filters, as `convolution.correlate` does."""
     filters = len(weight)
     result = weight.reshape(filters, -1) @ _unfold(images, weight.shape[2:], stride, margins, places)
     if bias is not None:
@@ -63,7 +63,7 @@ def correlate(images: Any, weight: Any, bias: Any, stride: Pair, margins: Margin
 
 
 def gradient_of_images(gradient: Any, weight: Any, size: Pair, stride: Pair, margins: Margins) -> Any:
-    """See `convolution.gradient_of_images`."""
+    """Return the gradient of images of this size, as `convolution.gradient_of_images` does."""
     channels, window, places = weight.shape[1], weight.shape[2:], gradient.shape[2:]
     whole = _zeros_with_margins(gradient, channels, size, margins)
     column = weight.reshape(len(weight), -1).T @ _flatten(gradient)
@@ -74,7 +74,7 @@ def gradient_of_images(gradient: Any, weight: Any, size: Pair, stride: Pair, mar
 
 
 def gradient_of_weight(gradient: Any, images: Any, window: Pair, stride: Pair, margins: Margins) -> Any:
-    """See `convolution.gradient_of_weight`."""
+    """Return the gradient of filters with this window, as `convolution.gradient_of_weight` does."""
     column = _unfold(images, window, stride, margins, gradient.shape[2:])
     return (_flatten(gradient) @ column.T).reshape(gradient.shape[1], images.shape[1], *window)
 
@@ -108,7 +108,7 @@ def _count_inside(like: Any, size: Pair, window: Pair, stride: Pair, margins: Ma
 
 
 def take_largest(images: Any, window: Pair, stride: Pair, margins: Margins, places: Pair) -> tuple[Any, Any]:
-    """See `pooling.take_largest`."""
+    """Return the largest element of each window, and which it is, as `pooling.take_largest` does."""
     xp = namespace(images)
     views = _window_views(_pad(images, margins, -xp.inf), window, stride, places)
     largest = next(views)[1].copy()
@@ -122,7 +122,7 @@ def take_largest(images: Any, window: Pair, stride: Pair, margins: Margins, plac
 def gradient_of_winners(
     gradient: Any, winner: Any, size: Pair, window: Pair, stride: Pair, margins: Margins
 ) -> Any:
-    """See `pooling.gradient_of_winners`."""
+    """Return the gradient of images of this size, as `pooling.gradient_of_winners` does."""
     whole = _zeros_with_margins(gradient, gradient.shape[1], size, margins)
     places = gradient.shape[2:]
     for (i, j), view in _window_views(whole, window, stride, places):

@@ -112,9 +112,8 @@ def test_both_poles_have_their_lengths_and_angles(cls):
         assert np.allclose(tip - foot, [length * np.sin(angle), length * np.cos(angle)])
         assert abs(foot[0] - 0.3) < 0.1
     (push,) = pick(drawn, Polygon, ORANGE)
-    assert (push.points[:, 0] < 0.3).all() and np.isclose(
-        np.ptp(push.points[:, 0]), 0.15
-    )  # half of the force
+    # Half of the force.
+    assert (push.points[:, 0] < 0.3).all() and np.isclose(np.ptp(push.points[:, 0]), 0.15)
 
 
 @pytest.mark.parametrize("farthest", [0.1, 1.0, 2.0, 2.39])
@@ -160,9 +159,8 @@ def test_the_pendulum_leans_to_the_left_for_positive_angles():
         (rod,) = pick(draw_shapes(environment, np.array([angle, 0])), Line, BLUE)
         assert np.allclose(rod.points[1], expected)
     arcs = [pick(draw_shapes(environment, [0, 0], [torque]), Polygon, ORANGE)[0] for torque in (2.0, -1.0)]
-    assert (
-        np.ptp(arcs[0].points[:, 0]) > np.ptp(arcs[1].points[:, 0]) > 0
-    )  # a greater torque has a longer arc
+    # A greater torque has a longer arc.
+    assert np.ptp(arcs[0].points[:, 0]) > np.ptp(arcs[1].points[:, 0]) > 0
     assert arcs[0].points[21, 0] < 0 < arcs[1].points[21, 0]  # anticlockwise is to the left above the pivot
 
 

@@ -168,7 +168,8 @@ def test_a_warm_start_goes_on():
         changed = pickle.loads(pickle.dumps(half)).set_params(**{name: value})
         wrong = "genome" if name == "config" else name
         with pytest.raises(
-            ValueError, match=rf"^warm_start: {wrong}: must be that of the earlier fit, which goes on$"
+            ValueError,
+            match=rf"^warm_start: {wrong}: must equal the earlier fit's, because warm_start continues it$",
         ):
             changed.fit(X, Y)
 

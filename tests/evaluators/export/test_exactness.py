@@ -149,9 +149,8 @@ def test_every_function(kind, names, x, run, tmp_path):
 @pytest.mark.parametrize("kind", ["activation", "aggregation"])
 def test_user_defined_functions_are_refused_by_name(kind):
     table = getattr(activations, f"{kind.upper()}S")
-    table.append(
-        table[0]._replace(name="mine")
-    )  # without registering, after which kernels would be compiled again
+    # Without registering, after which kernels would be compiled again.
+    table.append(table[0]._replace(name="mine"))
     try:
         genome = genome_of_functions(kind, ["mine"], 2)
         with pytest.raises(

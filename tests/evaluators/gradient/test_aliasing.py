@@ -139,7 +139,7 @@ def test_data_are_read_only():
 def test_in_place_operators_on_a_trained_tensor_raise():
     x = Tensor([1.0, 2.0], True)
     for operator in ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__"):
-        with refuses("+=, -=, *=, /= and **=: a tensor that is trained"):
+        with refuses("+=, -=, *=, /= and **=: in-place operators cannot change a trained tensor"):
             getattr(x, operator)(2)
     total = (x * x).sum()
     total += x.sum()

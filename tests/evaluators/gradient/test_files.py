@@ -20,9 +20,8 @@ def test_training_continues_from_a_file(name, path):
     optimiser = OPTIMISERS[name](model.parameters())
     train(model, optimiser, 3)
     save(path, model, optimiser)
-    other = OPTIMISERS[name](
-        reversed(twin.parameters())
-    )  # names, and not the order, say what belongs to what
+    # Names, and not the order, say what belongs to what.
+    other = OPTIMISERS[name](reversed(twin.parameters()))
     load(path, twin, other)
     train(model, optimiser, 3)
     train(twin, other, 3)

@@ -243,7 +243,7 @@ def test_resumed_training_equals_uninterrupted_training(environment, tmp_path):
     again = ppo.train(environment, wanted, 6, **arguments)
     assert_same_model(whole.policy, again.policy)
     same_rows(whole.history, again.history)
-    with refuses(f"{file}: state: is of other training", CheckpointError):
+    with refuses(f"{file}: state: belongs to a different training", CheckpointError):
         ppo.train(environment, wanted, 7, **arguments)
     arrays = read_arrays(file)
     for name, array in (

@@ -166,7 +166,7 @@ def test_a_tensor_is_not_a_list_of_parameters(tensor, host):
     x = tensor([3.0, 4.0])
     with refuses("parameters: expected a list of tensors, got a Tensor"):
         optim.SGD(x, 0.1)
-    with refuses("parameters: expected tensors that were made, got the result of an operation"):
+    with refuses("parameters: expected tensors that you created, got the result of an operation"):
         optim.SGD([*x], 0.1)
     (x * x / 2).sum().backward()
     assert optim.clip_by_norm(x, 1.0) == 5.0

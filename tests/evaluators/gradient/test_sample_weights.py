@@ -116,7 +116,7 @@ def test_validation_is_not_weighted():
 def test_a_checkpoint_with_other_weights_is_refused(tmp_path):
     path = tmp_path / "training.npz"
     train(Batches(8, sample_weight=np.arange(30)), epochs=1, checkpoint=path)
-    with pytest.raises(ValueError, match="is of training with other samples"):
+    with pytest.raises(ValueError, match="belongs to a training with different samples"):
         train(Batches(8), checkpoint=path, resume=True)
 
 

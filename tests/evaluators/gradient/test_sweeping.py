@@ -56,6 +56,6 @@ def test_mistakes_are_refused():
         run(batches=32)
     with refuses("dense: input of shape"):
         sweep(nn.Dense(2, 1), DATA, losses.mean_squared, optim.SGD, [0.1])
-    with refuses("sweep: training diverged with all rates, of which the least is 10000"):
+    with refuses("sweep: training diverged with all rates; the smallest was 10000"):
         _ = run(rates=[1e4, 1e5]).best
     assert Sweep(np.array([1.0, 2.0]), np.array([np.nan, 3.0])).best == 2.0

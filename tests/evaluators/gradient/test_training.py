@@ -98,9 +98,9 @@ def test_a_checkpoint_that_cannot_be_used(tmp_path):
     path = tmp_path / "training.npz"
     train(1, checkpoint=path)
     content = path.read_bytes()
-    with refuses(f"{path}: is of training with batch size 8, not 9", CheckpointError):
+    with refuses(f"{path}: belongs to a training with batch size 8, not 9", CheckpointError):
         train(2, checkpoint=path, resume=True, batches=Batches(9))
-    with refuses(f"{path}: is of training with samples for validation 20, not 0", CheckpointError):
+    with refuses(f"{path}: belongs to a training with samples for validation 20, not 0", CheckpointError):
         train(2, checkpoint=path, resume=True, validation=None)
     other = nn.Sequential(nn.Dense(4, 3))
     with refuses(f"{path}: state: mean: expected float32 of shape", CheckpointError):

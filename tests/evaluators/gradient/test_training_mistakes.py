@@ -158,7 +158,7 @@ def test_a_checkpoint_of_another_optimiser_is_refused(tmp_path):
     """The state of both has the same names."""
     path, model = tmp_path / "training.npz", model_of()
     fit(model, TRAIN, LOSS, optim.Adam(model.parameters()), 1, checkpoint=path)
-    with refuses(f"{path}: is of training with Adam, not AdamW", CheckpointError):
+    with refuses(f"{path}: belongs to a training with Adam, not AdamW", CheckpointError):
         fit(model, TRAIN, LOSS, optim.AdamW(model.parameters()), 2, checkpoint=path, resume=True)
 
 
@@ -225,7 +225,7 @@ def test_a_checkpoint_of_other_samples_is_refused(tmp_path):
     train(2, checkpoint=file)
     model = model_of()
     other = TRAIN[0] + np.float32(1), TRAIN[1]
-    with refuses(f"{file}: is of training with other samples", CheckpointError):
+    with refuses(f"{file}: belongs to a training with different samples", CheckpointError):
         fit(
             model,
             other,

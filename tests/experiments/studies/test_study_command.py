@@ -169,7 +169,7 @@ WRONG = {
     "share: must be above 0 and at most 1, got 2.0": ["xor", "--share", "2"],
     "timeout: needs cluster or workers of at least 2, which can be ended": ["xor", "--timeout", "3"],
     "retries: must be from 0 to 2147483647, got -1": ["xor", "--retries", "-1", "--workers", "2"],
-    "workers: cannot be combined with cluster, which does as many runs as it has room for": [
+    "workers: cannot be combined with cluster, because the cluster decides how many runs it does at once": [
         "xor",
         "--workers",
         "2",

@@ -44,10 +44,8 @@ def test_a_run_goes_on_from_the_genomes_of_another(scheme):
         assert min(new_nodes) > max(old_nodes)
     meaning = {}
     for number, source, target in links(population.genomes) | old_links:
-        assert meaning.setdefault(number, (source, target)) == (
-            source,
-            target,
-        )  # no old number has a new meaning
+        # No old number has a new meaning.
+        assert meaning.setdefault(number, (source, target)) == (source, target)
     if config.has_order:
         new_numbers = {number for number, _, _ in links(population.genomes) - old_links}
         assert new_numbers and min(new_numbers) > max(number for number, _, _ in old_links)

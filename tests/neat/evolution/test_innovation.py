@@ -92,9 +92,8 @@ def test_mistake_1_ids_past_2_24_and_2_31_stay_exact(name, start, recurrent, tmp
                 assert born.setdefault(gene["innovation"], ends) == ends
     ids = np.unique(population.genomes.arrays.node_id)
     assert ids[-1] > start + 40
-    assert (
-        len({id_ % 2 for id_ in ids[-20:].tolist()}) == 2
-    )  # a float32 or float64 would hold even ones alone
+    # A float32 or float64 would hold even ones alone.
+    assert len({id_ % 2 for id_ in ids[-20:].tolist()}) == 2
     new = sorted(number for number in born if number >= start)
     assert new[0] == start
     assert len(new) > 40

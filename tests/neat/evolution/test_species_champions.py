@@ -1,4 +1,4 @@
-"""`SpeciesChampions` asks about the champions of species in turn, also after a checkpoint."""
+"""`SpeciesChampions` tests the champions of species in turn, also after a checkpoint."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_each_genome_asked_about_is_the_champion_of_the_species_chosen():
 
 
 def test_a_run_ends_by_a_genome_that_is_not_the_fittest():
-    """Without it, the run asks about the fittest genome only, and does not end."""
+    """Without it, the run tests the fittest genome only, and does not end."""
     genomes = []
 
     def fitness(batch):

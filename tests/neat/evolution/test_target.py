@@ -132,7 +132,8 @@ def test_there_is_no_result_without_a_generation():
     population = neat.Population(make_config())
     population.resume_at(5, population.ask().arrays)
     with pytest.raises(
-        ValueError, match=r"^generations: must allow .* generation 5, .* whose fitness is unknown, got 5$"
+        ValueError,
+        match=r"^generations: must be large enough to evaluate generation 5, .* whose fitness is unknown, got 5$",
     ):
         population.run(rising, 5)
     assert population.run(rising, 6).generations == 6

@@ -23,9 +23,8 @@ def test_references_between_values_are_replaced():
     text = "[DEFAULT]\nRATE = 0.125\n" + changed(conn_add_prob="%(Rate)s", unknown="5%%")
     config, _, lost = config_from_text(text)
     assert config.mutation.add_connection_rate == 0.125
-    assert (
-        sum("rate = 0.125: not a setting" in line for line in lost) == 4
-    )  # every section has it, but one uses it
+    # Every section has it, but one uses it.
+    assert sum("rate = 0.125: not a setting" in line for line in lost) == 4
     assert any("unknown = 5%%: not a setting" in line for line in lost)
 
 

@@ -51,9 +51,8 @@ def test_the_interval_of_survival_is_greenwoods_on_the_log_log_scale(pair):
     curve = statistics.survival(outcomes)
     for k in (10, 50, 100):
         past = outcomes.evaluations <= curve.evaluations[k]
-        share = (
-            1 - past.mean()
-        )  # no run is censored before the limit, so that Greenwood's variance is binomial
+        # No run is censored before the limit, so that Greenwood's variance is binomial.
+        share = 1 - past.mean()
         error = math.sqrt(share * (1 - share) / len(past)) / (share * math.log(share))
         low, high = sorted(share ** math.exp(sign * 1.959964 * error) for sign in (-1, 1))
         assert (curve.low[k], curve.high[k]) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
