@@ -253,7 +253,9 @@ class Islands:
             raise CheckpointError(f"{where}: {shorten(str(error), 500)}") from None
         for island, population in enumerate(populations):
             if population.config != _island_config(self.config, island):
-                raise ValueError(f"config: differs from that of {where}; use the same settings to go on")
+                raise ValueError(
+                    f"config: differs from the config of {where}; use the same settings to continue"
+                )
         self.populations, self.round = populations, int(number)
 
 
@@ -355,7 +357,7 @@ def check_islands(
         raise ValueError(f"config: must be a Config, got {quote(config)}")
     if config.innovation != "hashed":
         raise ValueError(
-            f'innovation: must be "hashed" for islands, which number genes alike without a common table, '
+            f'innovation: must be "hashed" for islands, since they share no table of numbers, '
             f"got {config.innovation!r}"
         )
     check_integer("islands", islands, 1, 10_000)

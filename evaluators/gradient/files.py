@@ -120,7 +120,7 @@ def _restore_optimiser(model: Module, optimiser: Optimiser, arrays: dict[str, np
         raise ValueError("has no state of an optimiser")
     mine, theirs = type(optimiser).__name__, str(arrays["optimiser"])
     if mine != theirs:
-        raise ValueError(f"optimiser: expected the state of {mine}, got that of {theirs}")
+        raise ValueError(f"optimiser: expected the state of {mine}, got the state of {theirs}")
     _restore_by_name(model, optimiser, select_group("optimiser", arrays))
 
 

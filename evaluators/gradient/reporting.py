@@ -65,7 +65,9 @@ def reporting(
 ) -> Iterator[None]:
     """Start the reporters, and finish those that have started when the `with` block ends; ValueError for others."""
     if not isinstance(reporters, Sequence) or not all(isinstance(each, Reporter) for each in reporters):
-        raise ValueError(f"reporters: expected a list of those of gradient.reporting, got {quote(reporters)}")
+        raise ValueError(
+            f"reporters: expected a list of reporters of gradient.reporting, got {quote(reporters)}"
+        )
     started = []
     try:
         for reporter in reporters:

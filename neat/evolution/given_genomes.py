@@ -33,7 +33,7 @@ def first_generation(genomes: Any, config: Config, innovations: GlobalInnovation
     """
     if not isinstance(genomes, Genomes):
         raise ValueError(
-            f"genomes: expected neat.Genomes, got {quote(genomes)}; neat.Genomes.from_list makes them of single ones"
+            f"genomes: expected neat.Genomes, got {quote(genomes)}; neat.Genomes.from_list joins single ones"
         )
     _check_description(genomes.description, Description.of(config.genome))
     size = config.population_size

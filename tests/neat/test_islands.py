@@ -186,7 +186,7 @@ class Forgetful(study_tasks.Weights):
 
 
 WRONG = {
-    "innovation: must be \"hashed\" for islands, which number genes alike without a common table, got 'global'": {
+    "innovation: must be \"hashed\" for islands, since they share no table of numbers, got 'global'": {
         "config": config(innovation="global")
     },
     "config: must be a Config, got 3": {"config": 3},
@@ -219,7 +219,7 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     ):  # fmt: skip
         with pytest.raises(ValueError, match=f"{name}: the checkpoint has {kept}, got {value}"):
             islands(checkpoint=path, **{name: value})
-    with pytest.raises(ValueError, match=r"config: differs from that of .*islands\.npz"):
+    with pytest.raises(ValueError, match=r"config: differs from the config of .*islands\.npz"):
         Islands(config(seed=4), xor, islands=3, migrate_every=4, checkpoint=path)
     neat.checkpoint.save(neat.Population(config()), other)
     with pytest.raises(

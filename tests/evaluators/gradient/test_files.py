@@ -99,7 +99,11 @@ def test_a_part_of_a_state_may_have_other_names(path):
             "state: layers.1.running_variance: expected no number",
         ),
         ("optimiser", None, "has no state of an optimiser"),
-        ("optimiser", lambda a: np.array("SGD"), "optimiser: expected the state of Adam, got that of SGD"),
+        (
+            "optimiser",
+            lambda a: np.array("SGD"),
+            "optimiser: expected the state of Adam, got the state of SGD",
+        ),
         ("optimiser.mean.layers.0.bias", None, "state: mean.layers.0.bias is missing"),
         (
             "optimiser.mean.layers.0.bias",

@@ -237,7 +237,7 @@ MISTAKES = [
     ),
     (
         lambda: nn.Conv2d(1, 1, 3, stride=2, exact=True)(np.ones((1, 1, 4, 5))),
-        "conv2d: stride 2 does not divide 4 - 3 + 0, as exact=True asks",
+        "conv2d: stride 2 does not divide 4 - 3 + 0, as exact=True requires",
     ),
     (lambda: nn.MaxPool2d(2, padding=2), "padding: expected at most half the window of 2, got 2"),
     (lambda: nn.AveragePool2d(3, padding=2), "padding: expected at most half the window of 3, got 2"),

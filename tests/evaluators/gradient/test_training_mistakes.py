@@ -81,11 +81,11 @@ BAD = {
     ),
     "one reporter": (
         dict(reporters=reporting.Progress()),
-        "reporters: expected a list of those of gradient.reporting, got",
+        "reporters: expected a list of reporters of gradient.reporting, got",
     ),
     "no reporter": (
         dict(reporters=[3]),
-        "reporters: expected a list of those of gradient.reporting, got [3]",
+        "reporters: expected a list of reporters of gradient.reporting, got [3]",
     ),
     "optimiser": (dict(optimiser=0.1), "optimiser: expected one of optim's, got float"),
     "others": (

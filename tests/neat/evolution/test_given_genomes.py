@@ -169,7 +169,10 @@ def test_huge_ids_are_refused_where_a_pairing_ends():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda g: list(g), r"genomes: expected neat\.Genomes, got .*; neat\.Genomes\.from_list makes them"),
+        (
+            lambda g: list(g),
+            r"genomes: expected neat\.Genomes, got .*; neat\.Genomes\.from_list joins single ones",
+        ),
         (lambda g: g[0], r"genomes: expected neat\.Genomes, got Genome\("),
         (lambda g: g.take([]), "genomes: expected 1 to 60, the population_size, got 0"),
         (lambda g: g.take(np.arange(61) % 60), "genomes: expected 1 to 60, the population_size, got 61"),

@@ -39,7 +39,7 @@ def place_windows(
             raise ValueError(f"{name}: a window of {extent} does not fit {length} with {total} of padding")
         if exact and room % step:
             raise ValueError(
-                f"{name}: stride {step} does not divide {length} - {extent} + {total}, as exact=True asks"
+                f"{name}: stride {step} does not divide {length} - {extent} + {total}, as exact=True requires"
             )
         places.append(room // step + 1)
         margins.append((total // 2, total - total // 2))
