@@ -89,7 +89,7 @@ class Backend(Protocol):
 
 
 class Admission:
-    """Refuses workers whose results could differ from those of the others."""
+    """Refuses workers whose results could differ from the results of the others."""
 
     def __init__(self) -> None:
         self._first: Introduction | None = None

@@ -13,7 +13,7 @@ class Box(NamedTuple):
 
 
 class Discrete(NamedTuple):
-    """The integers 0 … count - 1, and maybe their names, which pictures show."""
+    """The integers 0 … count - 1, with optional names, which pictures show."""
 
     count: int  # type: ignore[assignment]  # tuples have a method of that name
     names: tuple[str, ...] = ()

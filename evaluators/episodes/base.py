@@ -192,7 +192,7 @@ class Episodic(ABC):
         return model.inputs
 
     def _check_part(self, name: str, part: Any, own: Any) -> None:
-        """Raise a ValueError unless a part of a model is that of this evaluator."""
+        """Raise a ValueError unless a part of a model equals the same part of this evaluator."""
         if part != own:
             raise ValueError(
                 f"model: its {name} differ from those of {self.name}: expected {shorten(repr(own))}, got "

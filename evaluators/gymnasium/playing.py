@@ -24,7 +24,7 @@ _LONG_EPISODE = 100_000  # steps, more than any Gymnasium task allows
 
 
 class Interface(NamedTuple):
-    """What stands between environments and networks."""
+    """How observations become inputs of networks, and outputs become actions."""
 
     name: str
     """The environment's name."""

@@ -1,4 +1,4 @@
-"""Choose the axes that a figure is drawn into: new ones, or those of the caller."""
+"""Choose the axes that a figure is drawn into: new axes, or the caller's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw what a classifier confuses."""
+"""Draw the confusion matrix of a classifier."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def confusion(
     *,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw how many samples of each class a classifier takes for which class: a row for each true class.
+    """Draw how many samples of each class a classifier predicts as each class: a row for each true class.
 
     A cell's shade is the share of its row. The title counts the samples that are right.
 

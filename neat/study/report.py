@@ -46,7 +46,7 @@ class ArmResult(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """An arm beside its control on a task: by evaluations to the solution, or by fitness without a criterion."""
+    """An arm compared with its control on a task: by evaluations to the solution, or by fitness without a criterion."""
 
     task: str
     arm: str

@@ -1,4 +1,4 @@
-"""The operations on tensors; each operation's backward pass stands next to its forward pass."""
+"""The operations on tensors; each operation's backward pass is next to its forward pass."""
 
 from evaluators.gradient.tensor.operations.activations import DIFFERENTIABLE, activate, relu, sigmoid, tanh
 from evaluators.gradient.tensor.operations.elementwise import (
