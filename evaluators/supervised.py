@@ -108,6 +108,7 @@ class Supervised:
         targets: Any,
         fitness: str | Callable[[np.ndarray, np.ndarray], Any] = "squared_error",
         steps: int = 5,
+        *,
         device: str = "auto",
         learn_steps: int = 0,
         learn_best: float = 0.1,

@@ -120,6 +120,7 @@ class Population(GenerationStep):
         evaluator: Evaluator,
         generations: int,
         fitness_target: float | None = None,
+        *,
         solved: Callable[[Genome], bool] | None = None,
         reporters: Sequence[ReporterLike] = (),
         checkpoint: str | Path | None = None,

@@ -95,6 +95,7 @@ class Distributed:
     def __init__(
         self,
         make_evaluator: Callable[[], Any],
+        *,
         cluster: str | None = None,
         executor: Executor | None = None,
         workers: int | None = None,

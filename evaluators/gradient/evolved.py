@@ -52,6 +52,7 @@ def fit_weights(
     optimiser: Callable[[list[Tensor]], Optimiser],
     steps: int,
     fitness: str = "squared_error",
+    *,
     recurrent_steps: int = 5,
     train: Sequence[Trainable] = ("weight", "bias"),
     device: str = "cpu",

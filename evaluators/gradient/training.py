@@ -63,6 +63,7 @@ def fit(
     optimiser: Optimiser,
     epochs: int,
     batches: Batches = _BATCHES,
+    *,
     validation: Data | None = None,
     test: Data | None = None,
     score: Score | None = None,

@@ -96,6 +96,7 @@ class Gymnasium(Episodic):
         self,
         environment: str | Callable[[], gymnasium.Env[Any, Any]],
         episodes: int = 1,
+        *,
         starts: Starts = "generation",
         combine: Combine = "mean",
         observations: Observations = "scaled",

@@ -121,7 +121,7 @@ def _evolve(
     if not islands:
         solved = None if task.solved is None else task.solved(evaluator)
         result = Population(config).run(
-            evaluator, task.generations, task.fitness_target, solved, reporters=recorders
+            evaluator, task.generations, task.fitness_target, solved=solved, reporters=recorders
         )
         return result, [result.history]
     archipelago = Islands(config, task.make_evaluator, **islands)
