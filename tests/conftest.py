@@ -7,7 +7,7 @@ import pytest
 # Files that take longest. They come first, so that none of them is left for one worker at the end.
 SLOW = (
     "test_docs.py",
-    "experiments/test_experiments.py",
+    "experiments/runs/test_experiments.py",
     "gpu/test_simulator.py",
     "evaluators/test_per_genome.py",
     "test_campaigns.py",
