@@ -1,7 +1,7 @@
 """The command line: run some parts, print their tables, and store the results.
 
-A part is a module with `run(quick)`, which returns data for JSON, and `tables(result)`, which returns report.Table
-objects.
+A part is a module of benchmarks/parts with `run(quick)`, which returns data for JSON, and `tables(result)`, which
+returns report.Table objects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks.support import report
 
 PARTS = (
     "generation",
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
     console = Console()
     for name in options.parts or PARTS:
         console.rule(name)
-        part = importlib.import_module(f"benchmarks.{name}")
+        part = importlib.import_module(f"benchmarks.parts.{name}")
         result = part.run(options.quick)
         for table in part.tables(result):
             console.print(table.rich())
@@ -88,7 +88,7 @@ def _page(results: dict[str, Any]) -> str:
     ]
     for name, entry in results.items():
         lines += [f"## {name}", "", _describe_measurement(entry), ""]
-        part = importlib.import_module(f"benchmarks.{name}")
+        part = importlib.import_module(f"benchmarks.parts.{name}")
         for table in part.tables(entry["result"]):
             lines += [table.markdown(), ""]
     return "\n".join(lines)

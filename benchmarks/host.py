@@ -21,9 +21,9 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
-from benchmarks.gpu import EPISODES, GENOMES, MANY, SAMPLES, in_one_block
-from benchmarks.xor import XOR
+from benchmarks.parts.forward import CONNECTIONS, INPUTS, NODES, random_genomes
+from benchmarks.parts.gpu import EPISODES, GENOMES, MANY, SAMPLES, in_one_block
+from benchmarks.support.xor import XOR
 from evaluators import devices
 from evaluators.environments import CartPole
 from evaluators.gpu import launcher

@@ -14,8 +14,8 @@ import statistics
 import numpy as np
 import torch
 
-from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
-from benchmarks.timing import time_in_turns
+from benchmarks.parts.forward import CONNECTIONS, INPUTS, NODES, random_genomes
+from benchmarks.support.timing import time_in_turns
 from evaluators import compile
 from evaluators.cpu.engine import NetworkGradients
 from evaluators.gradient import Tensor, optim

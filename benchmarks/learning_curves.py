@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.learning_within import CASES, FIRST_SEED, find_task, prepare
+from benchmarks.parts.learning_within import CASES, FIRST_SEED, find_task, prepare
 from neat import Population
 from neat.plot import style
 

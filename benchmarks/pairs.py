@@ -24,8 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import pair_work
-from benchmarks.report import Table, seconds
+from benchmarks.support import pair_work
+from benchmarks.support.report import Table, seconds
 
 ROOT = Path(__file__).parents[1]
 START = """
@@ -131,7 +131,7 @@ def _work(name: str) -> Callable[[Path, Path | None], Numbers]:
     """Return a function that runs `pair_work` in a checkout and returns its numbers."""
 
     def measure(checkout: Path, cache: Path | None) -> Numbers:
-        # -P: without it, this folder's profile.py would hide Python's module of that name.
+        # -P: without it, a file beside the script would hide a module of the same name.
         done = subprocess.run(
             [sys.executable, "-P", pair_work.__file__, name],
             env=_environment(checkout, cache),

@@ -27,7 +27,7 @@ import evaluators
 import neat
 from evaluators.environments import CartPole, Pendulum
 
-INI = Path(__file__).parent / "xor.ini"
+INI = Path(__file__).parent / "support" / "xor.ini"
 VERSION = "format"  # the array of a checkpoint that may differ
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0], np.float32)
 

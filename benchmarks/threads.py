@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.busy import beside, spinners
-from benchmarks.report import Table, machine, seconds
-from benchmarks.xor import Run, default_config
+from benchmarks.parts.busy import beside, spinners
+from benchmarks.support.report import Table, machine, seconds
+from benchmarks.support.xor import Run, default_config
 from neat.kernels import parallel
 
 BEFORE, GENERATIONS, SEED = 10, 20, 1000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.chunk_costs import make_genomes
-from benchmarks.simulated_cluster import Costs, Evaluation, simulate
+from benchmarks.support.chunk_costs import make_genomes
+from benchmarks.support.simulated_cluster import Costs, Evaluation, simulate
 
 FREE = Costs(driver=0.0, worker=0.0, delay=0.0, look=0.0)
 

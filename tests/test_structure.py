@@ -303,7 +303,7 @@ def test_what_our_own_code_uses_is_not_deprecated(category):
         "evaluators",
         "evaluators.gradient.nn",
         "experiments.__main__",
-        "benchmarks.gpu",
+        "benchmarks.parts.gpu",
     ):
         with pytest.raises(category):
             warn(module)

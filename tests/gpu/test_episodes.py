@@ -147,7 +147,7 @@ def test_a_function_that_cannot_be_compiled_for_a_gpu_is_named_at_once(function,
 @pytest.mark.long
 def test_the_benchmark_of_a_gpu(emulated, monkeypatch):  # noqa: F811
     """It runs without the device's clock and rates."""
-    from benchmarks import gpu as benchmark
+    from benchmarks.parts import gpu as benchmark
 
     small = {
         "GENOMES": 40,

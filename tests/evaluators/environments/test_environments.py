@@ -36,7 +36,7 @@ IDS = {
     Acrobot: "Acrobot-v1",
 }
 ANGLES = {Pendulum: [0], Acrobot: [0, 1]}  # elements of the state, compared modulo 2π
-# Number of steps in which float32 stays close to float64; benchmarks/physics.py measures it.
+# Number of steps in which float32 stays close to float64; benchmarks/parts/physics.py measures it.
 HORIZON = {Pendulum: 60, Acrobot: 25}
 # Starts of half of the episodes, so that they reach walls, limits and goals.
 ANYWHERE = {

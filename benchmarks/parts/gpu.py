@@ -15,11 +15,11 @@ from numba import float32
 
 import evaluators
 import neat
-from benchmarks.forward import CONNECTIONS, INPUTS, NODES, random_genomes
-from benchmarks.report import Table, seconds
-from benchmarks.rollout import balancing
-from benchmarks.timing import median_seconds
-from benchmarks.xor import XOR
+from benchmarks.parts.forward import CONNECTIONS, INPUTS, NODES, random_genomes
+from benchmarks.parts.rollout import balancing
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.timing import median_seconds
+from benchmarks.support.xor import XOR
 from evaluators.devices import arrays_of, describe, resolve_device
 from evaluators.environments import CartPole
 from evaluators.gpu import engine, launcher, memory

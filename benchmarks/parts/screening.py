@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import neat
-from benchmarks.report import Table
+from benchmarks.support.report import Table
 from experiments.runs.repeated import run_seed
 from experiments.runs.statistics import summary
 from experiments.tasks.xor import Xor

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.report import Table, one_thread, seconds
+from benchmarks.support.report import Table, one_thread, seconds
 from evaluators import Rollout
 from evaluators.cpu.compilation import as_compiled
 from evaluators.cpu.kernels import forward_for

@@ -15,8 +15,8 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.simulated_cluster import Costs
-from benchmarks.timing import median_seconds
+from benchmarks.support.simulated_cluster import Costs
+from benchmarks.support.timing import median_seconds
 from tests.support import ray_cluster
 
 CHUNKS = 1000
@@ -29,7 +29,7 @@ def measure_in_namespace(part: str, quick: bool, timeout: float) -> dict[str, An
     if ray_cluster.missing():
         sys.exit(f"{part}: {ray_cluster.missing()}")
     arguments = ["--quick"] if quick else []
-    done = ray_cluster.run_in_namespace(f"benchmarks.{part}", *arguments, timeout=timeout)
+    done = ray_cluster.run_in_namespace(f"benchmarks.parts.{part}", *arguments, timeout=timeout)
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -15,7 +15,7 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.report import Table, one_thread, seconds
+from benchmarks.support.report import Table, one_thread, seconds
 from evaluators import export
 from evaluators.environments import CartPole
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, one_thread, seconds
+from benchmarks.support.report import Table, one_thread, seconds
 from evaluators import Rollout
 from evaluators.environments.functions import FUNCTIONS, jitted_functions
 from evaluators.episodes.episode import as_input

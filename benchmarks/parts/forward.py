@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, one_thread, seconds
-from benchmarks.timing import time_in_turns
-from benchmarks.xor import XOR
+from benchmarks.support.report import Table, one_thread, seconds
+from benchmarks.support.timing import time_in_turns
+from benchmarks.support.xor import XOR
 from neat import activations
 from neat.genome.genome import DTYPES, GenomeArrays, Genomes
 from neat.kernels import parallel

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 import evaluators
-from benchmarks.generation import HERE, python
-from benchmarks.report import Table, seconds
-from benchmarks.timing import time_in_turns, timed
+from benchmarks.parts.generation import SUPPORT, python
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.timing import time_in_turns, timed
 from evaluators.cpu import kernels
 from evaluators.cpu.compilation import as_compiled
 from evaluators.cpu.engine import new_lanes
@@ -146,12 +146,12 @@ def _neat_python(genomes: Genomes) -> dict[str, float]:
             links[c["target"]].append([source, c["weight"]])
         networks.append([[k - 4, 0.0, links[k]] for k in (6, 4, 5)])
     process = subprocess.run(
-        [python(), "-I", "-W", "ignore", HERE / "neat_python_cartpole.py"],
+        [python(), "-I", "-W", "ignore", SUPPORT / "neat_python_cartpole.py"],
         input=json.dumps(networks),
         capture_output=True,
         text=True,
         check=True,
-        cwd=HERE,
+        cwd=SUPPORT,
     )
     return json.loads(process.stdout)
 

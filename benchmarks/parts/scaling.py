@@ -17,11 +17,11 @@ import numpy as np
 
 import evaluators
 import neat
-from benchmarks.chunk_costs import make_genomes, make_waiting, measure_chunk, measure_in_namespace
-from benchmarks.efficiency import GENOMES_PER_WORKER, ROUND, WORKERS, draw, predict
-from benchmarks.report import Table, seconds
-from benchmarks.simulated_cluster import Costs, Evaluation, simulate
-from benchmarks.timing import median_seconds
+from benchmarks.support.chunk_costs import make_genomes, make_waiting, measure_chunk, measure_in_namespace
+from benchmarks.support.efficiency import GENOMES_PER_WORKER, ROUND, WORKERS, draw, predict
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.simulated_cluster import Costs, Evaluation, simulate
+from benchmarks.support.timing import median_seconds
 from evaluators.distributed.chunks import Cutter
 from evaluators.distributed.ray_executor import RayExecutor
 from evaluators.distributed.worker import Job, join

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import neat
-from benchmarks.report import Table, seconds
+from benchmarks.support.report import Table, seconds
 from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
 from experiments.runs.statistics import summary

@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 import evaluators
-from benchmarks.chunk_costs import make_genomes, make_waiting, measure_chunk, measure_in_namespace
-from benchmarks.report import Table, seconds
-from benchmarks.timing import median_seconds
-from benchmarks.xor import XOR
+from benchmarks.support.chunk_costs import make_genomes, make_waiting, measure_chunk, measure_in_namespace
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.timing import median_seconds
+from benchmarks.support.xor import XOR
 from tests.support import ray_cluster
 
 WORKERS, SLOTS = 4, 8

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
-from benchmarks.report import Table
+from benchmarks.support.report import Table
 from evaluators import environments
 from evaluators.environments import Box, Environment
 from neat.kernels.jit import inner_function, specialise

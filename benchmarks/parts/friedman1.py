@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, one_thread
+from benchmarks.support.report import Table, one_thread
 from evaluators.gradient import optim
 from experiments.comparison.evolving import count_parameters
 from experiments.runs.statistics import bootstrap

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Table, seconds
+from benchmarks.support.report import Table, seconds
 from evaluators import environments
 from evaluators.gradient import ppo
 from neat.kernels import parallel

@@ -12,9 +12,9 @@ from unittest import mock
 from numba.core.dispatcher import Dispatcher
 
 import neat
-from benchmarks.generation import INI
-from benchmarks.report import Table, seconds
-from benchmarks.xor import Run, default_config
+from benchmarks.parts.generation import INI
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.xor import Run, default_config
 from neat.evolution import breeding, selection, speciation
 from neat.io.neat_python import config_from_ini
 from neat.kernels import parallel

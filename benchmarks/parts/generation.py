@@ -14,13 +14,13 @@ import venv
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Table, seconds
-from benchmarks.xor import Run
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.xor import Run
 from neat.io.neat_python import config_from_ini
 
-HERE = Path(__file__).parent
-ENVIRONMENT = HERE.parent / ".venv-neat-python"
-INI = HERE / "xor.ini"
+SUPPORT = Path(__file__).parents[1] / "support"
+ENVIRONMENT = SUPPORT.parents[1] / ".venv-neat-python"
+INI = SUPPORT / "xor.ini"
 
 # population → (seeds, generations before measuring, turns, generations in a turn, least speed-up)
 PLAN = {150: (5, 10, 2, 20, 20), 1_000: (4, 10, 2, 9, 50), 10_000: (3, 10, 1, 8, 100)}
@@ -32,11 +32,11 @@ class NeatPython:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [python(), "-I", "-W", "ignore", HERE / "neat_python_worker.py", INI],
+            [python(), "-I", "-W", "ignore", SUPPORT / "neat_python_worker.py", INI],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=HERE,
+            cwd=SUPPORT,
         )
 
     def ask(self, **request: int) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
             columns,
             rows,
             [
-                "Both sides use benchmarks/xor.ini, neat-python's own example, which neat.neat_python imports.",
+                "Both sides use benchmarks/support/xor.ini, neat-python's own example, which neat.neat_python imports.",
                 "Medians of the turns after compilation; means of genes (nodes and connections) and species.",
             ],
         )

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Table, seconds
+from benchmarks.support.report import Table, seconds
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXPERIMENT = ("-m", "experiments", "xor", "--generations", "100")
 ROLLOUT = """
 import evaluators, neat

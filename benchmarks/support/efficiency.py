@@ -10,16 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
-from benchmarks.chunk_costs import make_genomes
-from benchmarks.report import seconds
-from benchmarks.simulated_cluster import Costs, Evaluation, simulate
+from benchmarks.support.chunk_costs import make_genomes
+from benchmarks.support.report import seconds
+from benchmarks.support.simulated_cluster import Costs, Evaluation, simulate
 from neat.plot import style
 
 WORKERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 COSTS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # seconds of an evaluation
 GENOMES_PER_WORKER = 100
 ROUND = 10  # generations between two migrations
-FILE = Path(__file__).parent.parent / "docs" / "distributed" / "efficiency.svg"
+FILE = Path(__file__).parents[2] / "docs" / "distributed" / "efficiency.svg"
 
 
 def predict(measured: dict[str, Any], quick: bool) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 import evaluators
-from benchmarks.learning_within import CASES, WARM_UP, Arm, Case, adam, evolve
-from benchmarks.report import Table, one_thread, seconds
+from benchmarks.parts.learning_within import CASES, WARM_UP, Arm, Case, adam, evolve
+from benchmarks.support.report import Table, one_thread, seconds
 from experiments.runs.statistics import bootstrap
 from neat import Genomes, Population, parallel
 from neat.evolution import speciation

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import neat
-from benchmarks.report import Table, seconds
-from benchmarks.xor import Run, default_config
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.xor import Run, default_config
 
 POPULATION, BEFORE, GENERATIONS, TURNS = 150, 50, 200, 5
 TARGET = 3.0

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Table, seconds, size
+from benchmarks.support.report import Table, seconds, size
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 BEFORE, MEASURED = 20, 10  # generations; by then the threshold is stable and genomes have similar sizes
@@ -22,7 +22,7 @@ def run(quick: bool) -> dict[str, Any]:
     rows = []
     for population in SIZES[: 4 if quick else None]:
         output = subprocess.run(
-            [sys.executable, "-m", "benchmarks.growth", str(population)],
+            [sys.executable, "-m", "benchmarks.parts.growth", str(population)],
             capture_output=True,
             text=True,
             check=True,
@@ -32,7 +32,7 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def _measure(population: int) -> dict[str, Any]:
-    from benchmarks.xor import Run, default_config
+    from benchmarks.support.xor import Run, default_config
 
     run_ = Run(default_config(population, speciation={"target_species": TARGET_SPECIES}))
     run_.advance(BEFORE)

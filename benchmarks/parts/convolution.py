@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Table, seconds
-from benchmarks.timing import Call, time_in_turns
+from benchmarks.support.report import Table, seconds
+from benchmarks.support.timing import Call, time_in_turns
 from evaluators import gradient
 from evaluators.gradient import losses, nn, optim
 from neat.kernels import parallel

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from benchmarks.report import Table, one_thread, seconds
+from benchmarks.support.report import Table, one_thread, seconds
 from evaluators.estimators import NEATClassifier, NEATRegressor
 from experiments.comparison.evolving import count_parameters
 from experiments.tasks.data import spirals

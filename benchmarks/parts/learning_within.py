@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import evaluators
-from benchmarks.report import Table, one_thread, seconds
+from benchmarks.support.report import Table, one_thread, seconds
 from evaluators.gradient import losses, optim
 from evaluators.gradient.optim.optimiser import Rate
 from experiments.cli.flags import Options

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Table, seconds
+from benchmarks.support.report import Table, seconds
 from evaluators.gradient import Batches, Standardise, fit, losses, metrics, optim
 from evaluators.gradient.optim import schedules
 from experiments.comparison.baselines import DIGITS_CNN, DIGITS_MLP, SPIRALS_MLP, Baseline

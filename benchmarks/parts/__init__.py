@@ -1,0 +1,1 @@
+"""The parts that `python -m benchmarks` runs; each is a module with `run` and `tables`."""
