@@ -242,7 +242,7 @@ WRONG = {
     },
     "tasks.t.seeds: must be an integer from 1, got 0": {"tasks": {"t": StudyTask(study_tasks.xor, seeds=0)}},
     "arms.a on tasks.xor: migrants: needs islands, the number of them": {"arms": {"a": {"migrants": 2}}},
-    'arms.a on tasks.xor: innovation: must be "hashed" for islands, which number': {
+    'arms.a on tasks.xor: innovation: must be "hashed" for islands, since they': {
         "arms": {"a": {"islands": 2}}
     },
     "arms.a on tasks.xor: islands: must be an integer from 1 to 10000, got 0": {
