@@ -4,16 +4,17 @@ import signal
 
 import pytest
 
-# Files that take longest. They come first, so that none of them is left for one worker at the end.
+# Files that take longest. They come first, so that none of them is left for one worker at the end. The first two begin
+# side by side, and have few kernels in common that both workers would compile.
 SLOW = (
     "test_docs.py",
+    "gpu/test_kernels.py",
     "experiments/runs/test_experiments.py",
     "gpu/test_simulator.py",
     "evaluators/test_per_genome.py",
     "test_campaigns.py",
     "evaluators/estimators/test_checks.py",
     "gpu/test_episodes.py",
-    "gpu/test_kernels.py",
     "neat/processes/test_worker_processes.py",
     "test_examples.py",
 )
