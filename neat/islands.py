@@ -13,7 +13,7 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evaluation import Restorable, Stateful
-from neat.evolution.borrowed_evaluators import borrow_evaluator, close_evaluator, close_evaluators
+from neat.evolution.evaluator_pool import borrow_evaluator, close_evaluator, close_evaluators
 from neat.evolution.history import History
 from neat.evolution.islands_result import IslandsResult
 from neat.evolution.run_arguments import check_goal, check_workers

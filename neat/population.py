@@ -14,11 +14,11 @@ import numpy as np
 from neat.config.config import Config
 from neat.evaluation import Evaluator, Inheriting, Learning, Refining, Restorable, Stateful, Validating
 from neat.evolution.evaluation_results import check_values, validate_fitness
-from neat.evolution.given_genomes import first_generation
-from neat.evolution.initial import check_memory, initial_genomes
+from neat.evolution.initial_genomes import check_memory, make_initial_genomes
 from neat.evolution.lineage import Lineage
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_limits, check_run
+from neat.evolution.starting_genomes import make_first_generation
 from neat.evolution.stopping import Ending, StoppedBy
 from neat.evolution.target import Target
 from neat.genome.genome import Genome, GenomeArrays, Genomes
@@ -81,9 +81,9 @@ class Population(GenerationStep):
             check_memory(config)
         super().__init__(config, workers)
         if genomes is None:
-            first = initial_genomes(config, self.innovations).arrays
+            first = make_initial_genomes(config, self.innovations).arrays
         else:
-            first = first_generation(genomes, config, self.innovations)
+            first = make_first_generation(genomes, config, self.innovations)
         self._set_genomes(0, first)
         self.lineage = Lineage(config, self._genomes) if lineage else None
 

@@ -24,7 +24,7 @@ from experiments.runs import description as descriptions
 from experiments.runs.folder import MODEL, find_file
 from experiments.tasks.csv_file import Table, read_table
 from experiments.tasks.experiment import ENVIRONMENT, PLAY, PREDICT, RECORD, find_experiment
-from neat.evolution.borrowed_evaluators import close_evaluator
+from neat.evolution.evaluator_pool import close_evaluator
 from neat.support.files import csv_text, resolve_file, write_atomically
 from neat.support.messages import quote, shorten
 from neat.support.text_files import shorten_path

@@ -19,7 +19,7 @@ from experiments.runs import description as descriptions
 from experiments.runs.folder import REPORT, check_report
 from experiments.runs.reader import RunSoFar, read_run
 from experiments.tasks.experiment import SHOW, Experiment
-from neat.evolution.borrowed_evaluators import close_evaluator
+from neat.evolution.evaluator_pool import close_evaluator
 from neat.support.files import resolve_file, write_atomically
 from neat.support.messages import summarise_error
 

@@ -21,7 +21,7 @@ from experiments.tasks.experiment import Experiment, cached, find_experiment
 from neat import Genome, Population, plot
 from neat.config.config import Config, merge
 from neat.evaluation import Stateful
-from neat.evolution.borrowed_evaluators import close_evaluator
+from neat.evolution.evaluator_pool import close_evaluator
 from neat.processes.worker_processes import TaskLost, WorkerProcesses, share_threads
 from neat.support.files import CsvFile
 from neat.support.progress_display import ProgressDisplay

@@ -17,7 +17,7 @@ from experiments.runs import folder as folders
 from experiments.tasks.experiment import Evaluator, Experiment, find_experiment
 from neat import Population, Result, plot, reporting
 from neat.config.config import Config
-from neat.evolution.borrowed_evaluators import close_evaluator
+from neat.evolution.evaluator_pool import close_evaluator
 from neat.genome.genome import describe_size
 
 _KEPT_OPTIONS = ("generations", "max_evaluations", "device", "checkpoint_every", "lineage", "tensorboard")

@@ -6,8 +6,8 @@ import numpy as np
 
 from neat.evolution import crossover, structural_mutation
 from neat.evolution.child_drafts import Draft, Drafts, Work
-from neat.evolution.numbering import Requests
-from neat.evolution.operators import OTHERS, STRUCTURAL, make_mutate
+from neat.evolution.innovation_kernels import Requests
+from neat.evolution.mutation_operators import OTHERS, STRUCTURAL, make_mutate
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan
 from neat.genome.copying import copy_genome

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.evolution.numbering import Requests
+from neat.evolution.innovation_kernels import Requests
 from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels import rng
 

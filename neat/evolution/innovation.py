@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from neat.config.config import Config
-from neat.evolution import numbering
+from neat.evolution import innovation_kernels
 from neat.evolution.selection import Plan
 from neat.genome.genome import GenomeArrays
 from neat.kernels.hash_table import Table, check_table, empty_table, with_room
@@ -50,7 +50,7 @@ class CollisionError(RuntimeError):
 class GlobalInnovations:
     """Gives the same link, and the same split of the same connection, the same id during the whole run."""
 
-    method = numbering.COUNT
+    method = innovation_kernels.COUNT
     most_ids = 2**62  # more than a run can need, and far below the limit of int64
 
     def __init__(self, first_node: int) -> None:
@@ -76,13 +76,15 @@ class GlobalInnovations:
         """
         self._reserve(0, len(source))
         innovation = np.empty(len(source), np.int64)
-        if not numbering.number_links(source, target, innovation, self.links, self.counters, self.method):
+        if not innovation_kernels.number_links(
+            source, target, innovation, self.links, self.counters, self.method
+        ):
             raise OverflowError(_TOO_LARGE)
         return innovation
 
     def assign(
         self,
-        requests: numbering.Requests,
+        requests: innovation_kernels.Requests,
         genes: GenomeArrays,
         node_count: np.ndarray,
         input_count: int,
@@ -104,7 +106,7 @@ class GlobalInnovations:
             OverflowError: A pairing of two ids exceeds int64.
         """
         self._reserve(splits, 2 * splits + links)
-        if not numbering.assign(
+        if not innovation_kernels.assign(
             requests, genes, node_count, input_count, self.nodes, self.links, self.counters, self.method
         ):
             raise OverflowError(_TOO_LARGE)
@@ -161,7 +163,7 @@ class GlobalInnovations:
 
     def _check_numbers(self, genes: GenomeArrays, input_count: int) -> None:
         self._check_below_next(genes)
-        genome = numbering.first_misnumbered(genes, input_count, self.links, self.method)
+        genome = innovation_kernels.first_misnumbered(genes, input_count, self.links, self.method)
         if genome >= 0:
             raise ValueError(
                 f"connection_innovation: genome {genome}: a link has another number than in the innovation scheme"
@@ -188,7 +190,7 @@ class GlobalInnovations:
         before = {name: array.copy() for name, array in self.state().items()}
         self._enter_links(genes, input_count)
         for counter, ids in ((0, genes.node_id), (1, genes.connection_innovation)):
-            if self.method < numbering.SZUDZIK or counter == 0:
+            if self.method < innovation_kernels.SZUDZIK or counter == 0:
                 highest = min(int(ids.max(initial=-1)), self.most_ids)
                 self.counters[counter] = max(self.counters[counter], highest + 1)
         try:
@@ -201,7 +203,7 @@ class GlobalInnovations:
     def _enter_links(self, genes: GenomeArrays, input_count: int) -> None:
         number, first = np.unique(genes.connection_innovation, return_index=True)
         self._reserve(0, len(number))
-        numbering.enter_links(genes, input_count, first, self.links, self.counters)
+        innovation_kernels.enter_links(genes, input_count, first, self.links, self.counters)
 
     def _reserve(self, nodes: int, links: int) -> None:
         """Make room for more nodes and links; both tables stay at most half full."""
@@ -229,14 +231,14 @@ class GenerationInnovations(GlobalInnovations):
 class UnsharedInnovations(GenerationInnovations):
     """Gives every mutation ids of its own, also equal ones of a generation; only the first genomes share numbers."""
 
-    method = numbering.UNSHARED
+    method = innovation_kernels.UNSHARED
 
 
 class PairingInnovations(GlobalInnovations):
     """Numbers a connection by the Szudzik pairing of its node ids (Szudzik, "An elegant pairing function", 2006)."""
 
-    method = numbering.SZUDZIK
-    most_ids = numbering.SZUDZIK_MAXIMUM + 1
+    method = innovation_kernels.SZUDZIK
+    most_ids = innovation_kernels.SZUDZIK_MAXIMUM + 1
 
     @property
     def count(self) -> int:
@@ -261,8 +263,8 @@ class PairingInnovations(GlobalInnovations):
 class CantorInnovations(PairingInnovations):
     """Numbers a connection by the Cantor pairing of its node ids."""
 
-    method = numbering.CANTOR
-    most_ids = numbering.CANTOR_MAXIMUM + 1
+    method = innovation_kernels.CANTOR
+    most_ids = innovation_kernels.CANTOR_MAXIMUM + 1
 
 
 class HashedInnovations(PairingInnovations):
@@ -272,7 +274,7 @@ class HashedInnovations(PairingInnovations):
     a probability of about n^2 / 2^64; of n splits, two have the same node with about n^2 / 2^63.
     """
 
-    method = numbering.HASHED
+    method = innovation_kernels.HASHED
 
     @property
     def count(self) -> int:
@@ -298,7 +300,7 @@ class HashedInnovations(PairingInnovations):
         self, parents: GenomeArrays, plan: Plan, children: GenomeArrays, input_count: int
     ) -> None:
         """Raise CollisionError if a child has a number twice, or two mates have one for different links."""
-        number = numbering.find_collision(parents, plan.first, plan.second, children, input_count)
+        number = innovation_kernels.find_collision(parents, plan.first, plan.second, children, input_count)
         if number >= 0:
             raise CollisionError(number)
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from neat.config.config import Config
-from neat.evolution import descent
-from neat.evolution.descent import Found, Living, Membership
-from neat.evolution.initial import bounds_of
+from neat.evolution import lineage_kernels
+from neat.evolution.initial_genomes import bounds_of
+from neat.evolution.innovation_kernels import Requests
+from neat.evolution.lineage_kernels import Found, Living, Membership
 from neat.evolution.lineage_tables import BIRTH, CHAMPION, INNOVATION, ORIGIN, Individual, Rows
-from neat.evolution.numbering import Requests
 from neat.evolution.selection import Plan
 from neat.genome import buffers, schema
 from neat.genome.gene_arrays import Description, copy_genome_at, join_arrays
@@ -68,14 +68,16 @@ class Lineage:
         number, chosen = np.unique(genes.connection_innovation, return_index=True)
         self._enter_known(len(number))
         found = np.empty((len(number), len(INNOVATION.names or ())), np.int64)
-        count = descent.find_chosen(chosen, genes, genomes.input_count, generation, self._carried, found)
+        count = lineage_kernels.find_chosen(
+            chosen, genes, genomes.input_count, generation, self._carried, found
+        )
         self._innovations.append(found[:count])
 
     def _enter_known(self, more: int = 0) -> None:
         """Make the table of the innovation numbers that genomes have carried, with room for more."""
         known = np.ascontiguousarray(self.innovations["innovation"])
         self._carried = with_room(empty_table(64), len(known) + more)
-        descent.enter_numbers(known, self._carried)
+        lineage_kernels.enter_numbers(known, self._carried)
 
     def restart(self, generation: int, genomes: Genomes) -> None:
         """Replace the current generation by other genomes, which have no parents, as generation `generation`."""
@@ -239,13 +241,13 @@ class Lineage:
         champions = champion, best if generation == self.generation else champion
         size, found = len(plan.first), self._found
         living = Living(*np.empty((len(Living._fields), size), np.int64))
-        births, origins = descent.follow(
+        births, origins = lineage_kernels.follow(
             self.living, membership, plan, champions, self.generation, living, found
         )
         self.generation += 1
         self.living = living
         self._carried = with_room(self._carried, self._innovations.count + len(found.innovations))
-        innovations = descent.find_requested(
+        innovations = lineage_kernels.find_requested(
             requests, children.arrays, children.input_count, self.generation, self._carried, found.innovations
         )
         self._births.append(found.births[:births])
@@ -331,7 +333,7 @@ def _mark_ancestors(births: np.ndarray, descendants: np.ndarray) -> np.ndarray:
     """Return which births are those of these individuals or of their ancestors, bool (births,)."""
     marked = np.zeros(len(births), np.bool_)
     rows = np.ascontiguousarray(births).view(np.int64).reshape(-1, len(BIRTH.names or ()))
-    descent.mark_ancestors(rows, np.ascontiguousarray(descendants), marked)
+    lineage_kernels.mark_ancestors(rows, np.ascontiguousarray(descendants), marked)
     return marked
 
 

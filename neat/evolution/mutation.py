@@ -1,6 +1,6 @@
 """Mutate the attributes of one child's genes, in place (2002, section 3.1).
 
-Switches and functions are changed by operators, whose parameters `neat.evolution.operators` describes.
+Switches and functions are changed by operators, whose parameters `neat.evolution.mutation_operators` describes.
 """
 
 from __future__ import annotations

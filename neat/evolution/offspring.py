@@ -7,7 +7,7 @@ import numpy as np
 from neat.evolution import breeding
 from neat.evolution.child_drafts import Drafts, Work
 from neat.evolution.innovation import GlobalInnovations
-from neat.evolution.numbering import Requests
+from neat.evolution.innovation_kernels import Requests
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan
 from neat.genome import buffers

@@ -1,7 +1,8 @@
 """Mutate the structure of one child (2002, section 3.1).
 
 Additions need ids, which all children of a generation get together. So the operators, whose parameters
-`neat.evolution.operators` describes, delete genes and request additions, and `grow` adds them when they have their ids.
+`neat.evolution.mutation_operators` describes, delete genes and request additions, and `grow` adds them when they have
+their ids.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution.champions import MOST_CANDIDATES
-from neat.evolution.descent import Living
 from neat.evolution.evaluation_results import check_values
 from neat.evolution.history import GENERATION, SPECIES
+from neat.evolution.lineage_kernels import Living
 from neat.evolution.lineage_tables import TABLES
 from neat.evolution.run_arguments import MOST_GENERATIONS
 from neat.genome.files import FUNCTION_NAMES, expected_arrays

@@ -8,10 +8,10 @@ import numpy as np
 
 from neat.config.config import Config, to_record
 from neat.evolution import selection, speciation
-from neat.evolution.descent import Membership
 from neat.evolution.evaluation_results import merge_learned
 from neat.evolution.history import GENERATION, SPECIES
-from neat.evolution.numbering import Requests
+from neat.evolution.innovation_kernels import Requests
+from neat.evolution.lineage_kernels import Membership
 from neat.evolution.offspring import OffspringMaker
 from neat.evolution.run_settings import RunSettings
 from neat.evolution.selection import Plan, Ranking

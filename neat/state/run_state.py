@@ -10,7 +10,7 @@ from neat.config.config import Config
 from neat.evolution import innovation
 from neat.evolution.champions import Candidates
 from neat.evolution.history import History
-from neat.evolution.initial import bounds_of
+from neat.evolution.initial_genomes import bounds_of
 from neat.evolution.lineage import Lineage
 from neat.evolution.speciation import Species
 from neat.evolution.target import Solution

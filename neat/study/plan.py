@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from neat.config.config import Config, merge
-from neat.evolution.borrowed_evaluators import close_evaluator
+from neat.evolution.evaluator_pool import close_evaluator
 from neat.evolution.run_arguments import check_goal
 from neat.genome.genome import Genome
 from neat.islands import check_islands

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neat.evolution.numbering import Requests, find_ends, find_position
+from neat.evolution.innovation_kernels import Requests, find_ends, find_position
 from neat.genome.gene_arrays import GenomeArrays, end_ids
 from neat.kernels.jit import inner_function, kernel
 from neat.population import Population

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neat.evaluation import Restorable
-from neat.evolution.borrowed_evaluators import close_evaluator
+from neat.evolution.evaluator_pool import close_evaluator
 from neat.evolution.history import History
 from neat.evolution.islands_result import IslandsResult
 from neat.evolution.result import Result

@@ -1,11 +1,11 @@
-"""Run by test_operators.py, uncompiled: runs by the table of operators, and by one with two more rows."""
+"""Run by test_mutation_operators.py, uncompiled: runs by the table of operators, and by one with two more rows."""
 
 from unittest import mock
 
 import neat
 from neat.config.models import MutationConfig, Rate
 from neat.evolution import breeding
-from neat.evolution.operators import OTHERS, STRUCTURAL, Operator, make_mutate
+from neat.evolution.mutation_operators import OTHERS, STRUCTURAL, Operator, make_mutate
 from neat.kernels import rng
 from tests.support.evolving import BUSY, as_bytes, evolve, make_config
 from tests.support.uncompiled import readable_records

@@ -10,7 +10,7 @@ import pytest
 import neat
 from neat.evolution import innovation
 from neat.evolution.innovation import CollisionError
-from neat.evolution.numbering import Requests, hash_link, hash_split
+from neat.evolution.innovation_kernels import Requests, hash_link, hash_split
 from neat.genome.genome import GenomeArrays
 from neat.io import checkpoint
 from tests.support.evolving import BUSY, ends, evolve, make_children, make_config
@@ -153,7 +153,7 @@ def test_a_collision_among_the_first_links_is_noticed():
     scheme = innovation.make_scheme(hashed())
     with (
         mock.patch.object(
-            innovation.numbering, "number_links", lambda s, t, number, *_: number.fill(7) or True
+            innovation.innovation_kernels, "number_links", lambda s, t, number, *_: number.fill(7) or True
         ),
         pytest.raises(CollisionError, match="hashed number 7"),
     ):

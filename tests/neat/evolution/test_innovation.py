@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import neat
 from neat.evolution import innovation
-from neat.evolution.numbering import CANTOR_MAXIMUM, SZUDZIK_MAXIMUM, cantor, szudzik
+from neat.evolution.innovation_kernels import CANTOR_MAXIMUM, SZUDZIK_MAXIMUM, cantor, szudzik
 from neat.io import checkpoint
 from neat.kernels import hash_table
 from tests.support.evolving import BUSY, SCHEME_NAMES, SCHEMES, ends, evolve, make_children, make_config

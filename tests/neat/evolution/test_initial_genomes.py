@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neat
-from neat.evolution import initial
+from neat.evolution import initial_genomes
 from neat.evolution.innovation import make_scheme
 from tests.support.evolving import make_config
 
@@ -55,7 +55,7 @@ def test_the_smallest_limit_counts(monkeypatch, tmp_path, limit):
         (tmp_path / "memory.max").write_text("1000000000\n")
         (tmp_path / "other").write_text("max\n")
         paths = (tmp_path / "memory.max", tmp_path / "other", tmp_path / "none")
-        monkeypatch.setattr(initial, "_CONTAINER_LIMITS", paths)
+        monkeypatch.setattr(initial_genomes, "_CONTAINER_LIMITS", paths)
     else:
         resource = pytest.importorskip("resource")
         monkeypatch.setattr(resource, "getrlimit", lambda which: (10**9, -1))
@@ -82,7 +82,7 @@ def test_the_need_that_is_stated_is_one_that_suffices(values):
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert 0.15 * initial._needed_bytes(wanted) < taken < initial._needed_bytes(wanted) + 1e5
+    assert 0.15 * initial_genomes._needed_bytes(wanted) < taken < initial_genomes._needed_bytes(wanted) + 1e5
 
 
 def test_layers_without_connections_take_no_memory_for_them():
@@ -103,7 +103,7 @@ def test_links_of_small_layers_are_numbered_though_none_exists():
     """As always, so that runs from the same seed stay the same: a link found later gets the number of its place."""
     wanted = config(hidden_layers=(3,), initial_connections="none")
     innovations = make_scheme(wanted)
-    initial.initial_genomes(wanted, innovations)
+    initial_genomes.make_initial_genomes(wanted, innovations)
     assert innovations.count == 2 * 3 + 3
     # Inputs 0 and 1, output 2, hidden 3 to 5: target by target.
     assert innovations.number_links(np.array([1, 4]), np.array([4, 2])).tolist() == [3, 7]

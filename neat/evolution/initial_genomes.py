@@ -45,7 +45,7 @@ class _Links(NamedTuple):
     target: np.ndarray  # int64 (n,), index of the target
 
 
-def initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
+def make_initial_genomes(config: Config, innovations: GlobalInnovations) -> Genomes:
     """Return the genomes of generation 0: layers of nodes, each connected to the next as the config says."""
     genome = config.genome
     source, target = _list_links(config)

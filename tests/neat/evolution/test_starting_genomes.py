@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import neat
-from neat.evolution.numbering import cantor, szudzik
+from neat.evolution.innovation_kernels import cantor, szudzik
 from tests.support.evolving import BUSY, SCHEMES, as_bytes, ends, evolve, make_config, state
 from tests.support.marks import every_scheme
 

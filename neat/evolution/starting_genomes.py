@@ -8,14 +8,14 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution.evaluation_results import check_values
-from neat.evolution.initial import bounds_of
+from neat.evolution.initial_genomes import bounds_of
 from neat.evolution.innovation import CollisionError, GlobalInnovations, HashedInnovations, PairingInnovations
 from neat.genome.gene_arrays import HASHED_NODE, Description, connection_arrays, end_ids, node_arrays
 from neat.genome.genome import GenomeArrays, Genomes
 from neat.support.messages import quote, restate_errors
 
 
-def first_generation(genomes: Any, config: Config, innovations: GlobalInnovations) -> GenomeArrays:
+def make_first_generation(genomes: Any, config: Config, innovations: GlobalInnovations) -> GenomeArrays:
     """Return copies of the genomes, repeated until there are `population_size`, and enter their ids in the scheme.
 
     The youngest gene gets generation 0 as its birth, older ones negative numbers, so that they keep their order of age.

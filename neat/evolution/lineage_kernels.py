@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neat.evolution.numbering import Requests, find_ends, find_position
+from neat.evolution.innovation_kernels import Requests, find_ends, find_position
 from neat.evolution.selection import Plan
 from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels.hash_table import Table, find_place, put

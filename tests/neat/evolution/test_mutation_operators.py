@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neat.config import MutationConfig
-from neat.evolution.operators import OTHERS, STRUCTURAL
+from neat.evolution.mutation_operators import OTHERS, STRUCTURAL
 from neat.genome import schema
 from neat.kernels import rng
 from tests.support.evolving import BUSY_MUTATION
