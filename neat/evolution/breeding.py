@@ -9,7 +9,7 @@ from neat.evolution.child_drafts import Draft, Drafts, Work
 from neat.evolution.innovation_kernels import Requests
 from neat.evolution.mutation_operators import OTHERS, STRUCTURAL, make_mutate
 from neat.evolution.run_settings import RunSettings
-from neat.evolution.selection import Plan
+from neat.evolution.selection import BreedingPlan
 from neat.genome.copying import copy_genome
 from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels import rng
@@ -20,10 +20,10 @@ _mutate = make_mutate(STRUCTURAL, OTHERS)
 
 
 @kernel(allocates=False)
-def reserve(
+def write_draft_offsets(
     parents_nodes: np.ndarray,
     parents_connections: np.ndarray,
-    plan: Plan,
+    plan: BreedingPlan,
     node_offset: np.ndarray,
     connection_offset: np.ndarray,
 ) -> tuple[int, int]:
@@ -32,7 +32,7 @@ def reserve(
     Args:
         parents_nodes: int64 (P+1,), the parents' node_offset.
         parents_connections: int64 (P+1,), the parents' connection_offset.
-        plan: Plan.
+        plan: BreedingPlan.
         node_offset: int64 (P+1,), written.
         connection_offset: int64 (P+1,), written.
 
@@ -82,7 +82,7 @@ def _breed(parents, plan, drafts, run, key, work):
 def breed(
     pieces: np.ndarray,
     parents: GenomeArrays,
-    plan: Plan,
+    plan: BreedingPlan,
     drafts: Drafts,
     run: RunSettings,
     generation: int,
@@ -93,8 +93,8 @@ def breed(
     Args:
         pieces: The children to claim.
         parents: GenomeArrays of P genomes.
-        plan: Plan.
-        drafts: Drafts, written; `reserve` must have set the offsets of their genes.
+        plan: BreedingPlan.
+        drafts: Drafts, written; `write_draft_offsets` must have set the offsets of their genes.
         run: RunSettings.
         generation: The children's generation.
         work: Work.
@@ -107,7 +107,7 @@ def breed(
 
 
 @kernel(allocates=False)
-def measure(
+def write_child_offsets(
     nodes: np.ndarray,
     connections: np.ndarray,
     requests: Requests,
@@ -140,7 +140,7 @@ def measure(
 
 
 @kernel(allocates=False)
-def finish(
+def write_children(
     pieces: np.ndarray, drafts: Drafts, children: GenomeArrays, run: RunSettings, generation: int
 ) -> None:
     """Copy drafts to the next generation's arrays, and add the requested genes.
@@ -148,7 +148,7 @@ def finish(
     Args:
         pieces: The children to claim.
         drafts: Drafts of P children, whose requests have their ids.
-        children: GenomeArrays of P genomes, written; `measure` must have set their offsets.
+        children: GenomeArrays of P genomes, written; `write_child_offsets` must have set their offsets.
         run: RunSettings.
         generation: The children's generation.
     """

@@ -22,7 +22,7 @@ import numpy as np
 
 from neat.config.config import Config
 from neat.evolution import innovation_kernels
-from neat.evolution.selection import Plan
+from neat.evolution.selection import BreedingPlan
 from neat.genome.genome import GenomeArrays
 from neat.kernels.hash_table import Table, check_table, empty_table, with_room
 
@@ -112,7 +112,7 @@ class GlobalInnovations:
             raise OverflowError(_TOO_LARGE)
 
     def check_offspring(
-        self, parents: GenomeArrays, plan: Plan, children: GenomeArrays, input_count: int
+        self, parents: GenomeArrays, plan: BreedingPlan, children: GenomeArrays, input_count: int
     ) -> None:
         """Raise CollisionError where a computed number turns out to mean two links.
 
@@ -297,7 +297,7 @@ class HashedInnovations(PairingInnovations):
         return number
 
     def check_offspring(
-        self, parents: GenomeArrays, plan: Plan, children: GenomeArrays, input_count: int
+        self, parents: GenomeArrays, plan: BreedingPlan, children: GenomeArrays, input_count: int
     ) -> None:
         """Raise CollisionError if a child has a number twice, or two mates have one for different links."""
         number = innovation_kernels.find_collision(parents, plan.first, plan.second, children, input_count)

@@ -16,9 +16,9 @@ from neat.config.config import Config
 from neat.evolution import lineage_kernels
 from neat.evolution.initial_genomes import bounds_of
 from neat.evolution.innovation_kernels import Requests
-from neat.evolution.lineage_kernels import Found, Living, Membership
+from neat.evolution.lineage_kernels import CurrentIndividuals, LineageScratch, Membership
 from neat.evolution.lineage_tables import BIRTH, CHAMPION, INNOVATION, ORIGIN, Individual, Rows
-from neat.evolution.selection import Plan
+from neat.evolution.selection import BreedingPlan
 from neat.genome import buffers, schema
 from neat.genome.gene_arrays import Description, copy_genome_at, join_arrays
 from neat.genome.genome import Genome, GenomeArrays, Genomes
@@ -58,12 +58,12 @@ class Lineage:
         self._kept = 0  # genomes in them
         self._numbers = (-1, b"")  # position and numbers of the genome of the last champion
         self._least_pruned = self._prune_at = _LEAST_PRUNED * config.population_size
-        self._found = Found.of(config.population_size)
+        self._scratch = LineageScratch.of(config.population_size)
 
     def _begin(self, generation: int, genomes: Genomes) -> None:
         """Take genomes without parents as the current generation."""
         self.generation = generation
-        self.living = Living.without_parents(generation, self._config.population_size)
+        self.living = CurrentIndividuals.without_parents(generation, self._config.population_size)
         genes = genomes.arrays
         number, chosen = np.unique(genes.connection_innovation, return_index=True)
         self._enter_known(len(number))
@@ -202,7 +202,7 @@ class Lineage:
         lineage = cls.__new__(cls)
         lineage._set_up(config)
         lineage.generation = generation
-        lineage.living = Living(*(state[name] for name in Living._fields))
+        lineage.living = CurrentIndividuals(*(state[name] for name in CurrentIndividuals._fields))
         lineage._births, lineage._innovations, lineage._origins = (
             Rows(state[name]) for name in ("births", "innovations", "species")
         )
@@ -228,31 +228,38 @@ class Lineage:
         if best is not None:  # among equally fit ones, it can be another than the first
             self._best = [row if best == champion else self._keep(best, fitness, scored)]
 
-    def add_children(self, membership: Membership, plan: Plan, requests: Requests, children: Genomes) -> None:
+    def add_children(
+        self, membership: Membership, plan: BreedingPlan, requests: Requests, children: Genomes
+    ) -> None:
         """Make the children the current generation.
 
         Args:
             membership: The Membership of the generation so far.
-            plan: The Plan of the children.
+            plan: The BreedingPlan of the children.
             requests: The Requests of the children, with ids.
             children: The children.
         """
         (_, champion, *_), (generation, best, *_) = self._champions[-1], self._best[0]
         champions = champion, best if generation == self.generation else champion
-        size, found = len(plan.first), self._found
-        living = Living(*np.empty((len(Living._fields), size), np.int64))
-        births, origins = lineage_kernels.follow(
-            self.living, membership, plan, champions, self.generation, living, found
+        size, scratch = len(plan.first), self._scratch
+        living = CurrentIndividuals(*np.empty((len(CurrentIndividuals._fields), size), np.int64))
+        births, origins = lineage_kernels.trace_children(
+            self.living, membership, plan, champions, self.generation, living, scratch
         )
         self.generation += 1
         self.living = living
-        self._carried = with_room(self._carried, self._innovations.count + len(found.innovations))
+        self._carried = with_room(self._carried, self._innovations.count + len(scratch.innovations))
         innovations = lineage_kernels.find_requested(
-            requests, children.arrays, children.input_count, self.generation, self._carried, found.innovations
+            requests,
+            children.arrays,
+            children.input_count,
+            self.generation,
+            self._carried,
+            scratch.innovations,
         )
-        self._births.append(found.births[:births])
-        self._origins.append(found.origins[:origins])
-        self._innovations.append(found.innovations[:innovations])
+        self._births.append(scratch.births[:births])
+        self._origins.append(scratch.origins[:origins])
+        self._innovations.append(scratch.innovations[:innovations])
         if self._births.count >= self._prune_at:
             self._prune_at = max(self._least_pruned, 2 * len(self._prune()))
 

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from neat.evolution.innovation_kernels import Requests, find_ends, find_position
-from neat.evolution.selection import Plan
+from neat.evolution.selection import BreedingPlan
 from neat.genome.gene_arrays import GenomeArrays
 from neat.kernels.hash_table import Table, find_place, put
 from neat.kernels.jit import inner_function, kernel
 from neat.kernels.sorting import count_below
 
 
-class Living(NamedTuple):
+class CurrentIndividuals(NamedTuple):
     """Who the P genomes of the current generation are."""
 
     individual: np.ndarray  # int64 (P,)
@@ -28,13 +28,13 @@ class Living(NamedTuple):
     parent_species: np.ndarray  # int64 (P,), the species of the genome from which it was made, -1 for none
 
     @classmethod
-    def without_parents(cls, generation: int, size: int) -> Living:
+    def without_parents(cls, generation: int, size: int) -> CurrentIndividuals:
         """Return `size` individuals that were born in this generation and have no parents."""
         none = np.full(size, -1)
         return cls(generation * size + np.arange(size), none, none.copy(), none.copy())
 
 
-class Found(NamedTuple):
+class LineageScratch(NamedTuple):
     """Scratch for what one generation adds to the lineage, as rows."""
 
     matters: np.ndarray  # bool (P,), whether a genome is a parent or a champion
@@ -43,8 +43,8 @@ class Found(NamedTuple):
     innovations: np.ndarray  # int64 (3·P, 5): number, generation, ids of source and target, first carrier
 
     @classmethod
-    def of(cls, size: int) -> Found:
-        """Return Found for P = `size` genomes."""
+    def of(cls, size: int) -> LineageScratch:
+        """Return LineageScratch for P = `size` genomes."""
         shapes = (size, 3), (size, 4), (3 * size, 5)
         return cls(np.empty(size, np.bool_), *(np.empty(shape, np.int64) for shape in shapes))
 
@@ -58,31 +58,31 @@ class Membership(NamedTuple):
 
 
 @kernel(allocates=False)
-def follow(
-    living: Living,
+def trace_children(
+    living: CurrentIndividuals,
     membership: Membership,
-    plan: Plan,
+    plan: BreedingPlan,
     champions: tuple[int, int],
     generation: int,
-    children: Living,
-    found: Found,
+    children: CurrentIndividuals,
+    scratch: LineageScratch,
 ) -> tuple[int, int]:
     """Find who the children of a generation are, which of its newborns matter later, and who founded its new species.
 
     Args:
-        living: Living, the parents' generation.
+        living: CurrentIndividuals, the parents' generation.
         membership: Membership of the parents.
-        plan: Plan of the children.
+        plan: BreedingPlan of the children.
         champions: The indices of the generation's champion and of the run's best genome, or of one of them twice.
         generation: The parents' generation.
-        children: Living, written.
-        found: Found, written: `births` gets a row for each newborn that is a parent or a champion, `origins` one for
-            each new species.
+        children: CurrentIndividuals, written.
+        scratch: LineageScratch, written: `births` gets a row for each newborn that is a parent or a champion, `origins`
+            one for each new species.
 
     Returns:
         (births, origins), the numbers of rows.
     """
-    species_of, size, matters = membership.species_of, len(plan.first), found.matters
+    species_of, size, matters = membership.species_of, len(plan.first), scratch.matters
     births, origins, matters[:] = 0, 0, False
     matters[champions[0]] = matters[champions[1]] = True
     for child in range(size):
@@ -91,18 +91,18 @@ def follow(
             matters[plan.second[child]] = True
     for parent in range(size):
         if matters[parent] and living.individual[parent] >= generation * size:
-            found.births[births, 0] = living.individual[parent]
-            found.births[births, 1] = living.first[parent]
-            found.births[births, 2] = living.second[parent]
+            scratch.births[births, 0] = living.individual[parent]
+            scratch.births[births, 1] = living.first[parent]
+            scratch.births[births, 2] = living.second[parent]
             births += 1
         # A new species has the next id after those that were founded before it, by the first of its members.
         species = species_of[parent]
         if membership.founded[species] == generation and (
-            origins == 0 or found.origins[origins - 1, 0] < membership.id[species]
+            origins == 0 or scratch.origins[origins - 1, 0] < membership.id[species]
         ):
-            found.origins[origins, 0], found.origins[origins, 1] = membership.id[species], generation
-            found.origins[origins, 2] = living.parent_species[parent]
-            found.origins[origins, 3] = living.individual[parent]
+            scratch.origins[origins, 0], scratch.origins[origins, 1] = membership.id[species], generation
+            scratch.origins[origins, 2] = living.parent_species[parent]
+            scratch.origins[origins, 3] = living.individual[parent]
             origins += 1
     for child in range(size):
         a, b = plan.first[child], plan.second[child]
@@ -164,7 +164,7 @@ def find_requested(
         generation: The children's generation.
         carried: The innovation numbers (number, 0) that a genome has carried, with room for three more per child.
             Updated.
-        rows: `Found.innovations`, written.
+        rows: `LineageScratch.innovations`, written.
     """
     count = 0
     for child in range(len(requests.split)):
@@ -194,7 +194,7 @@ def find_chosen(
         input_count: The number of inputs, with the bias input.
         generation: The generation of the genomes.
         carried: The innovation numbers that a genome has carried, with room for n more. Updated.
-        rows: int64 (n, 5), like `Found.innovations`, written.
+        rows: int64 (n, 5), like `LineageScratch.innovations`, written.
     """
     count = 0
     for position in chosen:

@@ -9,7 +9,7 @@ from neat.evolution.child_drafts import Drafts, Work
 from neat.evolution.innovation import GlobalInnovations
 from neat.evolution.innovation_kernels import Requests
 from neat.evolution.run_settings import RunSettings
-from neat.evolution.selection import Plan
+from neat.evolution.selection import BreedingPlan
 from neat.genome import buffers
 from neat.genome.genome import GenomeArrays
 from neat.kernels import parallel
@@ -42,7 +42,7 @@ class OffspringMaker:
         self,
         parents: GenomeArrays,
         parents_buffer: GenomeArrays,
-        plan: Plan,
+        plan: BreedingPlan,
         innovations: GlobalInnovations,
         generation: int,
         workers: parallel.Workers | None = None,
@@ -59,7 +59,7 @@ class OffspringMaker:
         """
         self._breed(parents, plan, generation, workers)
         drafts, input_count = self._drafts, self._run.shape.input_count
-        nodes, connections, splits, links = breeding.measure(
+        nodes, connections, splits, links = breeding.write_child_offsets(
             drafts.nodes,
             drafts.connections,
             drafts.requests,
@@ -71,17 +71,17 @@ class OffspringMaker:
         buffer = buffers.with_room(self._spare, nodes, connections)
         children = buffers.trim(buffer, self._size, nodes, connections)
         arguments = drafts, children, self._run, generation
-        parallel.over(breeding.finish, self._size, *arguments, workers=workers, cost=0.5)
+        parallel.over(breeding.write_children, self._size, *arguments, workers=workers, cost=0.5)
         innovations.check_offspring(parents, plan, children, input_count)
         self._spare = parents_buffer
         return children, buffer
 
     def _breed(
-        self, parents: GenomeArrays, plan: Plan, generation: int, workers: parallel.Workers | None
+        self, parents: GenomeArrays, plan: BreedingPlan, generation: int, workers: parallel.Workers | None
     ) -> None:
         """Make the drafts, which need no new ids."""
         genes = self._drafts.genes
-        most_nodes, most_genes = breeding.reserve(
+        most_nodes, most_genes = breeding.write_draft_offsets(
             parents.node_offset,
             parents.connection_offset,
             plan,

@@ -33,7 +33,7 @@ class Parents(NamedTuple):
     birth: np.ndarray  # int64 (P,), the generation in which each was created
 
 
-class Plan(NamedTuple):
+class BreedingPlan(NamedTuple):
     """How each of P children is made, in the order of the first parent."""
 
     first: np.ndarray  # int64 (P,), the primary parent
@@ -197,7 +197,7 @@ def _choose_parents(child, species, elite, ranking, rule, seed, generation):
 
 
 @kernel
-def plan(parents, ranking, offspring, kept, config, seed, generation):
+def plan_offspring(parents, ranking, offspring, kept, config, seed, generation):
     """Choose the parents of each child, and sort the children by their first parent.
 
     Args:
@@ -210,7 +210,7 @@ def plan(parents, ranking, offspring, kept, config, seed, generation):
         generation: The children's generation.
 
     Returns:
-        (first, second, mutates, both, birth): the fields of Plan.
+        (first, second, mutates, both, birth): the fields of BreedingPlan.
     """
     fitness, connection_offset, birth = parents
     population_size = len(fitness)

@@ -13,7 +13,7 @@ from neat.config.config import Config
 from neat.evolution.champions import MOST_CANDIDATES
 from neat.evolution.evaluation_results import check_values
 from neat.evolution.history import GENERATION, SPECIES
-from neat.evolution.lineage_kernels import Living
+from neat.evolution.lineage_kernels import CurrentIndividuals
 from neat.evolution.lineage_tables import TABLES
 from neat.evolution.run_arguments import MOST_GENERATIONS
 from neat.genome.files import FUNCTION_NAMES, expected_arrays
@@ -78,7 +78,7 @@ def _expected_arrays(arrays: dict[str, np.ndarray], population_size: int) -> Exp
     for group in ("genomes", "representative"):
         table |= expected_arrays(group)
     if any(name.startswith("lineage.") for name in arrays):
-        table |= {f"lineage.{name}": (_INTEGER, (population_size,)) for name in Living._fields}
+        table |= {f"lineage.{name}": (_INTEGER, (population_size,)) for name in CurrentIndividuals._fields}
         table |= {f"lineage.{name}": (dtype, (None,)) for name, dtype in TABLES.items()}
         table |= expected_arrays("lineage.genomes")
     table["genomes.node_offset"] = (_INTEGER, (population_size + 1,))

@@ -14,7 +14,7 @@ from neat.evolution.innovation_kernels import Requests
 from neat.evolution.lineage_kernels import Membership
 from neat.evolution.offspring import OffspringMaker
 from neat.evolution.run_settings import RunSettings
-from neat.evolution.selection import Plan, Ranking
+from neat.evolution.selection import BreedingPlan, Ranking
 from neat.evolution.speciation import Species
 from neat.genome import buffers
 from neat.genome.gene_arrays import NUMBERS
@@ -179,11 +179,11 @@ class GenerationStep(RunState):
         id_, founded, improved, record, _ = self.species
         self.species = Species(id_[kept], founded[kept], improved[kept], record[kept], representative)
 
-    def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> Plan:
+    def _reproduce(self, fitness: np.ndarray, ranking: Ranking, offspring: np.ndarray) -> BreedingPlan:
         """Make the offspring, which become the current generation; return how each was made."""
         kept = self.kept
-        plan = Plan(
-            *selection.plan(
+        plan = BreedingPlan(
+            *selection.plan_offspring(
                 selection.Parents(fitness, self._genes.connection_offset, self.birth),
                 ranking,
                 offspring,

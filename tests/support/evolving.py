@@ -93,8 +93,8 @@ def make_children(config, genomes, first, second=None, both=None, mutates=False,
     population._set_genomes(generation - 1, genomes.to_kernel())
     population.birth = np.zeros(len(genomes), np.int64)
     population.innovations = scheme or population.innovations
-    fields = [plan[name] for name in selection.Plan._fields]
-    with mock.patch.object(selection, "plan", lambda *_: fields):
+    fields = [plan[name] for name in selection.BreedingPlan._fields]
+    with mock.patch.object(selection, "plan_offspring", lambda *_: fields):
         population._reproduce(None, None, None)
     return population.genomes.take(np.arange(len(population.genomes))), population._offspring_maker.requests
 

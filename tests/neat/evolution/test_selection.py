@@ -151,9 +151,9 @@ def planned(species, offspring, kept=-1, fitness=None, generation=1, **rule):
     population = neat.Population(config)
     population.resume_at(generation - 1, population.genomes.arrays)
     seen = []
-    original = selection.plan
+    original = selection.plan_offspring
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "plan", lambda *a: seen.append(original(*a)) or seen[-1])
+        patch.setattr(selection, "plan_offspring", lambda *a: seen.append(original(*a)) or seen[-1])
         population.kept = kept
         population._reproduce(fitness, ranking, np.array(offspring))
     first, second, mutates = seen[0][:3]
