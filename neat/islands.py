@@ -16,7 +16,7 @@ from neat.evaluation import Restorable, Stateful
 from neat.evolution.evaluator_pool import borrow_evaluator, close_evaluator, close_evaluators
 from neat.evolution.history import History
 from neat.evolution.islands_result import IslandsResult
-from neat.evolution.run_arguments import check_goal, check_workers
+from neat.evolution.run_arguments import check_goal, check_process_count
 from neat.evolution.target import Solution, Target
 from neat.genome.genome import Genome, Genomes
 from neat.population import Population
@@ -112,7 +112,7 @@ class Islands:
             LockedError: Another process is writing the checkpoint.
         """
         check_goal(generations, fitness_target, solved)
-        check_workers(workers, executor)
+        check_process_count(workers, executor)
         if workers > 1:
             check_importable("make_evaluator", self._make_evaluator, ", or use workers=1")
             if solved is not None:
@@ -144,7 +144,7 @@ class Islands:
         end = (self.round + 1) * self._migrate_every
         until = min(end, generations)
         tasks = [
-            _Round(self._token, self._make_evaluator, target, until, self._migrants, to_arrays(each))
+            _RoundTask(self._token, self._make_evaluator, target, until, self._migrants, to_arrays(each))
             for each in self.populations
         ]
         done = list(do_rounds(tasks))
@@ -270,7 +270,7 @@ class _Target(NamedTuple):
         return Target(self.fitness, None if self.solved is None else self.solved(evaluator))
 
 
-class _Round(NamedTuple):
+class _RoundTask(NamedTuple):
     """What a worker needs to evolve an island up to a generation."""
 
     token: str
@@ -281,7 +281,7 @@ class _Round(NamedTuple):
     state: Arrays
 
 
-class _Done(NamedTuple):
+class _RoundResult(NamedTuple):
     """An island after a round."""
 
     state: Arrays
@@ -289,10 +289,10 @@ class _Done(NamedTuple):
     """The best genomes of the last evaluated generation, the best first."""
 
 
-_DoRounds = Callable[[Sequence[_Round]], Iterable[_Done]]
+_DoRounds = Callable[[Sequence[_RoundTask]], Iterable[_RoundResult]]
 
 
-def do_round(task: _Round) -> _Done:
+def do_round(task: _RoundTask) -> _RoundResult:
     """Evolve an island up to the end of a round, and note its first solution."""
     population = _to_population(task.state)
     with borrow_evaluator(task.token, task.make_evaluator, population.evaluator_state) as evaluator:
@@ -306,7 +306,7 @@ def do_round(task: _Round) -> _Done:
         if isinstance(evaluator, Stateful):
             population.evaluator_state = evaluator.state()
     order = np.argsort(-fitness, kind="stable")[: task.most]
-    return _Done(to_arrays(population), genomes.take(order))
+    return _RoundResult(to_arrays(population), genomes.take(order))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from neat.evolution.lineage import Lineage
 from neat.evolution.result import Result
 from neat.evolution.run_arguments import MOST_GENERATIONS, check_limits, check_run
 from neat.evolution.starting_genomes import make_first_generation
-from neat.evolution.stopping import Ending, StoppedBy
+from neat.evolution.stopping import StopConditions, StoppedBy
 from neat.evolution.target import Target
 from neat.genome.genome import Genome, GenomeArrays, Genomes
 from neat.kernels import parallel
@@ -163,13 +163,13 @@ class Population(GenerationStep):
         check_limits(self.config.population_size, max_evaluations, max_seconds, stop)
         file = None if checkpoint is None else resolve_file(checkpoint, "checkpoint")
         target = Target(fitness_target, solved)
-        ending = Ending.from_now(target, generations, max_evaluations, max_seconds, stop)
-        return self._evolve(evaluator, ending, reporters, file, checkpoint_every)
+        conditions = StopConditions.from_now(target, generations, max_evaluations, max_seconds, stop)
+        return self._evolve(evaluator, conditions, reporters, file, checkpoint_every)
 
     def _evolve(
         self,
         evaluator: Evaluator,
-        ending: Ending,
+        conditions: StopConditions,
         reporters: Sequence[ReporterLike],
         file: Path | None,
         checkpoint_every: int,
@@ -179,12 +179,12 @@ class Population(GenerationStep):
             raise ValueError(
                 "evaluator: the checkpoint has the state of an evaluator, but this evaluator has no restore()"
             )
-        stopped_by = ending.find_at_start(self)
+        stopped_by = conditions.find_reason_at_start(self)
         if stopped_by is not None:
-            self._warn_nothing_to_run(stopped_by, ending)
+            self._warn_nothing_to_run(stopped_by, conditions)
         with contextlib.ExitStack() as stack:
             stack.enter_context(lock_if_given(file))
-            generations = ending.count_generations(self.config.population_size)
+            generations = conditions.count_generations(self.config.population_size)
             for reporter in reporters:
                 close = getattr(reporter, "close", None)
                 if callable(close):
@@ -194,15 +194,15 @@ class Population(GenerationStep):
                 evaluator.restore(self.evaluator_state)
             while stopped_by is None:
                 genomes, fitness, timings = self._run_generation(evaluator)
-                self.solution = ending.target.find_solution(
+                self.solution = conditions.target.find_solution(
                     genomes, fitness, self.history, self.parent_species
                 )
-                stopped_by = ending.find_after(self)
+                stopped_by = conditions.find_reason_after(self)
                 for reporter in reporters:
                     reporter.generation(self, timings)
                 if file is not None and (stopped_by is not None or self.generation % checkpoint_every == 0):
                     self._save(file, evaluator)
-            result = self._make_result(evaluator, ending.target, stopped_by)
+            result = self._make_result(evaluator, conditions.target, stopped_by)
             for reporter in reporters:
                 reporter.finish(self, result)
             return result
@@ -298,11 +298,11 @@ class Population(GenerationStep):
         self.innovations.adopt(own, batch.input_count)
         return own
 
-    def _warn_nothing_to_run(self, stopped_by: StoppedBy, ending: Ending) -> None:
+    def _warn_nothing_to_run(self, stopped_by: StoppedBy, conditions: StopConditions) -> None:
         """Log why there is nothing to run; raise ValueError if there is no champion to return either."""
-        limit, done = ending.generations, f"{self.generation} generations are done"
-        if stopped_by == "max_evaluations" and ending.max_evaluations is not None:
-            limit, done = ending.max_evaluations, f"{self.evaluations} evaluations are done"
+        limit, done = conditions.generations, f"{self.generation} generations are done"
+        if stopped_by == "max_evaluations" and conditions.max_evaluations is not None:
+            limit, done = conditions.max_evaluations, f"{self.evaluations} evaluations are done"
         if self.best is None:
             raise ValueError(
                 f"{stopped_by}: must be large enough to evaluate generation {self.generation}, the current one, "

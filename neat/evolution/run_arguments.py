@@ -62,7 +62,7 @@ def _check_end(generations: Any, fitness_target: Any) -> None:
         raise ValueError(f"fitness_target: must be a number, got {quote(fitness_target)}")
 
 
-def check_workers(workers: Any, executor: Any) -> None:
+def check_process_count(workers: Any, executor: Any) -> None:
     """Raise ValueError unless this number of processes, or this executor, can do work."""
     check_integer("workers", workers, 1)
     if executor is not None and not callable(getattr(executor, "submit", None)):

@@ -12,7 +12,7 @@ StoppedBy = Literal["target", "generations", "max_evaluations", "max_seconds", "
 """What ended a run: its target, or the argument of `Population.run` with this name."""
 
 
-class Ending(NamedTuple):
+class StopConditions(NamedTuple):
     """What ends a call of `run`. It is checked between generations; `population` is a Population."""
 
     target: Target
@@ -31,8 +31,8 @@ class Ending(NamedTuple):
         max_evaluations: int | None,
         max_seconds: float | None,
         stop: Callable[[Any], bool] | None,
-    ) -> Ending:
-        """Return an ending whose seconds begin now; None for no limit."""
+    ) -> StopConditions:
+        """Return conditions whose seconds begin now; None for no limit."""
         seconds = float("inf") if max_seconds is None else float(max_seconds)
         return cls(target, generations, max_evaluations, time.perf_counter() + seconds, stop)
 
@@ -42,11 +42,11 @@ class Ending(NamedTuple):
             return self.generations
         return min(self.generations, self.max_evaluations // population_size)
 
-    def find_at_start(self, population: Any) -> StoppedBy | None:
+    def find_reason_at_start(self, population: Any) -> StoppedBy | None:
         """Return what keeps the first generation of the call from being evaluated, or None."""
         return "target" if self.target.is_met_by(population.solution) else self._find_count(population)
 
-    def find_after(self, population: Any) -> StoppedBy | None:
+    def find_reason_after(self, population: Any) -> StoppedBy | None:
         """Return what ends the run after a generation, or None. `population.solution` must be that generation's."""
         if population.solution is not None:
             return "target"

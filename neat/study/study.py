@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from neat.config.config import Config
-from neat.evolution.run_arguments import check_workers
+from neat.evolution.run_arguments import check_process_count
 from neat.processes.worker_processes import check_importable
 from neat.study.plan import Plan, Recorder, StudyTask, make_plan
 from neat.study.runs import Key, do_runs, specs
@@ -157,7 +157,7 @@ def _check_functions(plan: Plan) -> None:
 
 
 def _check_run_arguments(workers: Any, executor: Any, share: Any, timeout: Any, retries: Any) -> None:
-    check_workers(workers, executor)
+    check_process_count(workers, executor)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
         raise ValueError(f"share: must be above 0 and at most 1, got {quote(share)}")
     if timeout is not None and (

@@ -82,7 +82,7 @@ def test_the_best_of_other_islands_replace_the_last_children(topology):
 
 def test_the_best_genomes_of_an_island_migrate():
     run = islands(migrants=3)
-    task = neat.islands._Round(
+    task = neat.islands._RoundTask(
         "run", xor, neat.islands._Target(None, None), 4, 3, neat.islands.to_arrays(run.populations[0])
     )
     done = neat.islands.do_round(task)
