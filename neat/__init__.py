@@ -1,7 +1,7 @@
 """NEAT: neural networks evolved together with their topology (Stanley and Miikkulainen 2002)."""
 
 from neat.kernels import llvm_options  # noqa: F401  before numba, which reads its options
-from neat.name_clash import refuse_neat_python
+from neat.neat_python_conflict import refuse_neat_python
 
 refuse_neat_python()
 

@@ -31,7 +31,7 @@ CALLED_BY_KEYWORD = {
 
 # The parts of neat, lowest first: a file imports from its own part and from lower ones.
 PARTS = (
-    {"support", "name_clash"},
+    {"support", "neat_python_conflict"},
     {"kernels"},
     {"processes"},
     {"activations", "node_functions"},

@@ -12,7 +12,7 @@ from experiments.runs.reader import RunSoFar
 from neat.evolution.lineage import Lineage
 from neat.genome.genome import Genome
 from neat.plot.champion_growth import choose_champions, unite
-from neat.plot.edges import arrow_head, connection_curve
+from neat.plot.connection_curves import arrow_head, connection_curve
 from neat.plot.graph_layout import GraphLayout, lay_out
 
 _STEP, _UNIT, _RADIUS = 1.25, 0.5, 0.13  # inches between layers and between nodes, and of a node

@@ -3,11 +3,11 @@
 from neat.plot.champion_growth import growth
 from neat.plot.classification import confusion
 from neat.plot.comparison import compare, runs
-from neat.plot.gradients import ppo, rates, training
+from neat.plot.generations import fitness, species
 from neat.plot.islands import islands
 from neat.plot.network import topology
-from neat.plot.run import fitness, species
-from neat.plot.trade_offs import pareto
+from neat.plot.pareto_front import pareto
+from neat.plot.training_curves import ppo, rates, training
 
 __all__ = [
     "compare",

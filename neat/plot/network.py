@@ -10,7 +10,7 @@ import numpy as np
 
 from neat.genome.genome import Genome
 from neat.plot.canvas import Canvas, canvas, check_names, check_place, measure_text, show_name
-from neat.plot.edges import arrow_head, connection_curve, extreme_point
+from neat.plot.connection_curves import arrow_head, connection_curve, extreme_point
 from neat.plot.graph_layout import GraphLayout, lay_out
 from neat.plot.network_legend import draw_legend, plan_legend, weight_colours
 from neat.plot.style import GREY, INK, check_kind

@@ -16,7 +16,7 @@ from neat.evolution.speciation import Species
 from neat.evolution.target import Solution
 from neat.genome.files import function_names, restore_functions
 from neat.genome.genome import Genome, GenomeArrays
-from neat.state.checkpoint_rules import (
+from neat.state.checkpoint_validation import (
     HEAD,
     Counters,
     Numbers,

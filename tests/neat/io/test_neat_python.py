@@ -8,7 +8,7 @@ import pytest
 
 from neat.config.config import Config, GenomeConfig
 from neat.io.neat_python import config_from_ini, config_from_text
-from neat.name_clash import refuse_neat_python
+from neat.neat_python_conflict import refuse_neat_python
 from tests.support.neat_python_files import XOR, changed
 from tests.support.paths import DATA
 
