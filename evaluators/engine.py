@@ -18,9 +18,9 @@ from evaluators.environments.check import gpu_unsupported_reason
 from evaluators.environments.functions import Functions
 from evaluators.episodes.episode import Record
 from evaluators.episodes.request import PlayRequest
+from evaluators.program.adam import Descent
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import NetworkBatch, Origins
-from evaluators.program.descent import Descent
 from evaluators.program.program import Programs
 from evaluators.samples import Samples
 from neat.genome.genome import Genomes

@@ -16,19 +16,19 @@ from evaluators.environments import Box, Discrete, Environment
 from evaluators.environments.check import check
 from evaluators.environments.drawing import check_drawable
 from evaluators.episodes.actions import Reach
-from evaluators.episodes.base import (
+from evaluators.episodes.episode import Play, Record, Senses
+from evaluators.episodes.episodic_evaluator import (
     TRAINING,
     TRIAL,
     Actions,
     Combine,
     Episodes,
-    Episodic,
+    EpisodicEvaluator,
     Starts,
     Trace,
     as_genomes,
     check_trial,
 )
-from evaluators.episodes.episode import Play, Record, Senses
 from evaluators.episodes.observations import Normaliser, Observations, observation_part, senses_for
 from evaluators.episodes.request import PlayRequest
 from evaluators.models.actions import Choices, Continuous
@@ -44,7 +44,7 @@ from neat.kernels.parallel import Workers
 _NO_START = np.zeros((1, 1))  # one array for all calls, so that it is sent to a GPU once
 
 
-class Rollout(Episodic):
+class Rollout(EpisodicEvaluator):
     """Fitness of genomes that act in an environment, over several episodes.
 
     The action space decides how outputs become actions:

@@ -22,9 +22,9 @@ from evaluators.environments.functions import Functions
 from evaluators.episodes.episode import Lanes, Record, Scenario
 from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.episodes.rewards import combine_rewards
+from evaluators.program.adam import NO_DESCENT, Descent
 from evaluators.program.backward import Gradient
 from evaluators.program.compiled import CompiledNetworks, NetworkBatch
-from evaluators.program.descent import NO_DESCENT, Descent
 from evaluators.program.passes import Batch
 from evaluators.program.program import Programs, Shape
 from evaluators.samples import Samples

@@ -10,6 +10,7 @@ import numpy as np
 from evaluators.environments.functions import Functions, jitted_functions
 from evaluators.episodes import actions
 from evaluators.episodes.episode import Lanes, Record, Scenario, episode_pass
+from evaluators.program.adam import Descent, descend
 from evaluators.program.backward import (
     Gradient,
     GradientScratch,
@@ -17,7 +18,6 @@ from evaluators.program.backward import (
     clear_gradient,
     gradient_pass,
 )
-from evaluators.program.descent import Descent, descend
 from evaluators.program.forward import forward_function
 from evaluators.program.loss import Objective, output_count
 from evaluators.program.passes import Batch, TileScratch, activation_pass, score_pass

@@ -13,9 +13,9 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
-from evaluators.environments.base import EnvironmentBase
 from evaluators.environments.check import check
 from evaluators.environments.drawing import check_drawable, draw_shapes
+from evaluators.environments.environment_base import EnvironmentBase
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.environments.shapes import Shape
 from evaluators.environments.spaces import Box

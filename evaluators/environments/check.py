@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
-from evaluators.environments.base import EnvironmentBase
+from evaluators.environments.environment_base import EnvironmentBase
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
 from evaluators.environments.spaces import Box, Discrete
 from evaluators.program.intrinsics import column

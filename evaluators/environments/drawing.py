@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from evaluators.environments.base import EnvironmentBase
+from evaluators.environments.environment_base import EnvironmentBase
 from evaluators.environments.shapes import Align, Line, Polygon, Shape, Text, View
 from evaluators.environments.spaces import Discrete
 from neat.support.messages import quote

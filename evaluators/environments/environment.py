@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evaluators.environments.base import EnvironmentBase
+from evaluators.environments.environment_base import EnvironmentBase
 
 if TYPE_CHECKING:
     import gymnasium

@@ -9,8 +9,8 @@ import numpy as np
 from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
 from evaluators.episodes.episode import Senses
+from evaluators.mean_and_deviation import FLOAT32, exceeds_rounding
 from evaluators.models import inputs
-from evaluators.moments import FLOAT32, exceeds_rounding
 from neat.support.messages import quote
 
 Observations = Literal["scaled", "raw", "normalised"]

@@ -2,8 +2,6 @@
 
 from evaluators.gradient import augmentation, losses, metrics, nn, optim, ppo, reporting
 from evaluators.gradient.batches import Batch, Batches
-from evaluators.gradient.data import ZCA, Standardise
-from evaluators.gradient.draws import Key
 from evaluators.gradient.evolved import Learned, fit_weights
 from evaluators.gradient.files import load, load_part, read_state, save
 from evaluators.gradient.finite_differences import check_gradients
@@ -11,6 +9,8 @@ from evaluators.gradient.gradient_workers import GradientWorkers
 from evaluators.gradient.nn import initialisation
 from evaluators.gradient.operation_checks import check_operations
 from evaluators.gradient.optim import schedules
+from evaluators.gradient.random_numbers import Key
+from evaluators.gradient.scaling import ZCA, Standardise
 from evaluators.gradient.sweeping import Sweep, sweep
 from evaluators.gradient.tensor import operations
 from evaluators.gradient.tensor.tensor import Tensor, no_grad

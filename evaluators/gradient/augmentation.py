@@ -13,7 +13,7 @@ from evaluators.checks import check_count
 from evaluators.class_targets import one_hot
 from evaluators.gradient.batches import Augmentation, Batch
 from evaluators.gradient.checks import check_non_negative, check_positive
-from evaluators.gradient.draws import Key
+from evaluators.gradient.random_numbers import Key
 from evaluators.gradient.tensor.device_arrays import along_samples, arrays_holding, namespace
 from evaluators.gradient.tensor.operations.indexing import check_index
 from neat.support.messages import quote

@@ -14,9 +14,9 @@ from evaluators.checks import check_count
 from evaluators.class_targets import check_probabilities, one_hot
 from evaluators.devices import HOST
 from evaluators.gradient.checks import check_non_negative
-from evaluators.gradient.draws import AUGMENTATION, Key, check_seed, permutation
 from evaluators.gradient.nn.layers import BatchNorm
 from evaluators.gradient.nn.module import Module, observing
+from evaluators.gradient.random_numbers import AUGMENTATION, Key, check_seed, permutation
 from evaluators.gradient.tensor.device_arrays import (
     arrays_holding,
     arrays_on,

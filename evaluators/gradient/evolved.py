@@ -14,9 +14,9 @@ from evaluators.gradient.optim.optimiser import Optimiser
 from evaluators.gradient.optim.optimisers import Adam
 from evaluators.gradient.tensor.device_arrays import namespace, to_host
 from evaluators.gradient.tensor.tensor import Tensor
+from evaluators.program.adam import Descent
 from evaluators.program.backward import AGGREGATIONS_WITH_SLOPES, Gradient
 from evaluators.program.compiled import Origins
-from evaluators.program.descent import Descent
 from evaluators.samples import Samples, as_samples
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.genome import schema

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from evaluators.checks import as_genome, check_choice, check_count, check_seconds
-from evaluators.episodes.base import (
+from evaluators.episodes.episodic_evaluator import (
     TRAINING,
     TRIAL,
     Actions,
     Combine,
     Episodes,
-    Episodic,
+    EpisodicEvaluator,
     Starts,
     check_trial,
 )
@@ -44,7 +44,7 @@ _DEFAULT_SLOTS = 32  # with "sync"; more hardly reduce the time of a step
 _DEFAULT_TIMEOUT = 300.0  # seconds
 
 
-class Gymnasium(Episodic):
+class Gymnasium(EpisodicEvaluator):
     """Fitness of genomes that act in a Gymnasium environment, over several episodes.
 
     Gymnasium must be able to flatten the observations (Discrete ones become one-hot). Actions must be a Box, Discrete,

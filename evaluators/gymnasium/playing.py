@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evaluators.episodes.base import Episodes
+from evaluators.episodes.episodic_evaluator import Episodes
 from evaluators.gymnasium.watching import Watcher
 from evaluators.models.actions import Choices, Continuous, output_ranges
 from evaluators.models.inputs import Observations

@@ -12,7 +12,7 @@ from evaluators.models.inputs import Observations, scale_bounds
 if TYPE_CHECKING:
     import gymnasium
 
-    from evaluators.episodes.base import Actions
+    from evaluators.episodes.episodic_evaluator import Actions
 
 
 def read_observations(space: gymnasium.Space[Any], scaled: bool) -> Observations:

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import FailFast, Field, model_validator
 
 from evaluators.checks import as_float32, as_float64, check_size
+from evaluators.mean_and_deviation import FLOAT64, exceeds_rounding, moments
 from evaluators.models.columns import check_names, read_cells, read_rows, split_columns
 from evaluators.models.encoding import Column
 from evaluators.models.part import Names, Numbers, Part, Positive
-from evaluators.moments import FLOAT64, exceeds_rounding, moments
 from neat.support.validation import NOT_TEXT
 
 GREATEST = np.finfo(np.float32).max

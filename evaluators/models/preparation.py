@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.checks import as_float64, check_size
+from evaluators.mean_and_deviation import moments
 from evaluators.models.columns import (
     check_names,
     column_names,
@@ -20,7 +21,6 @@ from evaluators.models.columns import (
 from evaluators.models.encoding import Column, NumberColumn, fit_column
 from evaluators.models.inputs import Rows, Scaling
 from evaluators.models.outputs import Classes, Values
-from evaluators.moments import moments
 from evaluators.samples import CLASSIFYING, Samples, as_columns
 from neat.support.messages import quote, shorten
 from neat.support.validation import check_unmasked

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.environments.base import EnvironmentBase
 from evaluators.environments.drawing import check_shape, draw_shapes
-from evaluators.episodes.base import Trace
+from evaluators.environments.environment_base import EnvironmentBase
+from evaluators.episodes.episodic_evaluator import Trace
 from evaluators.pictures.canvas import Trails
 from evaluators.pictures.film import MOST_STEPS, Film, Span, check_picture, thin_out
 

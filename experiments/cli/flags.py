@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_
 import tyro
 from pydantic import BaseModel
 
-from experiments.cli.program import program_name
+from experiments.cli.program_name import program_name
 from experiments.tasks.experiment import Experiment, suggestion
 from neat.config.config import Config, merge
 from neat.config.explanation import read_field_texts

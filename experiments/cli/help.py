@@ -18,7 +18,7 @@ from experiments.cli.flags import (
     read_option_texts,
     typed_fields,
 )
-from experiments.cli.program import program_name
+from experiments.cli.program_name import program_name
 from experiments.tasks.experiment import (
     COMPARE,
     EXPORT,

@@ -13,10 +13,10 @@ import numpy as np
 
 import evaluators
 from evaluators import Gymnasium, Rollout
-from evaluators.episodes.base import Episodes
+from evaluators.episodes.episodic_evaluator import Episodes
+from evaluators.mean_and_deviation import moments
 from evaluators.models.inputs import Rows
 from evaluators.models.outputs import Classes, Values
-from evaluators.moments import moments
 from evaluators.pictures.canvas import WIDTH
 from experiments.cli.flags import read_after_paths
 from experiments.cli.logs import show_logs

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.cli.flags import read
-from experiments.cli.program import resume_command
+from experiments.cli.program_name import resume_command
 from experiments.comparison.curves import Labels, draw
 from experiments.comparison.meter import Outcome, Point, PricedMeter, TimedMeter
 from experiments.comparison.methods import (

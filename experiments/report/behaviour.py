@@ -17,7 +17,13 @@ from evaluators.gradient.metrics import confusion_matrix
 from evaluators.models.outputs import Values
 from evaluators.node_values import node_values
 from evaluators.pictures.film import choose_steps
-from experiments.pictures.behaviour import MAX_ACTIONS, MAX_STATES, Episode, name_gymnasium_trace, name_trace
+from experiments.pictures.episode_curves import (
+    MAX_ACTIONS,
+    MAX_STATES,
+    Episode,
+    name_gymnasium_trace,
+    name_trace,
+)
 from experiments.report.numbers import choose_rows, shorten_numbers
 from experiments.report.topology import Names
 from experiments.runs.reader import RunSoFar

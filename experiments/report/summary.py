@@ -6,7 +6,7 @@ import operator
 from pathlib import Path
 
 from experiments.cli.flags import flag
-from experiments.cli.program import resume_command
+from experiments.cli.program_name import resume_command
 from experiments.runs.reader import RunSoFar
 from neat.config.config import Config, defaults_of
 from neat.config.explanation import find_changes, list_settings, plain

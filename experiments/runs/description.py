@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import ConfigDict, StringConstraints, create_model
 
 from experiments.cli.flags import typed_fields
-from experiments.cli.program import program_words
+from experiments.cli.program_name import program_words
 from experiments.tasks.experiment import Experiment, find_experiment
 from neat.support.messages import quote
 from neat.support.text_files import parse_json, read_regular

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.cli.first_start import compile_ahead, print_device
 from experiments.cli.flags import CommandLine, Options, count_retries
-from experiments.cli.program import resume_command
+from experiments.cli.program_name import resume_command
 from experiments.cli.settings import build_config, find_contradiction
 from experiments.runs import description as descriptions
 from experiments.runs import folder as folders

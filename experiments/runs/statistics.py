@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluators.moments import moments
+from evaluators.mean_and_deviation import moments
 
 
 class Summary(NamedTuple):

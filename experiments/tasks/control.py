@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from evaluators.moments import moments
+from evaluators.mean_and_deviation import moments
 from experiments.tasks.experiment import BEHAVIOUR, Experiment
 
 if TYPE_CHECKING:
@@ -110,9 +110,12 @@ class Control(Experiment):
 
     def show(self, champion: Genome, evaluator: Rollout, folder: Path) -> list[Path]:
         """Draw states and actions over an episode in behaviour.svg, and film it in behaviour.gif."""
-        from experiments.pictures import behaviour
+        from experiments.pictures import episode_curves
 
         curves, film = (folder / name for name in BEHAVIOUR)
         trace = evaluator.trace(champion, trial=REPORT_TRIAL)
-        behaviour.draw(evaluator.environment, trace, curves)
-        return [curves, *behaviour.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film)]
+        episode_curves.draw(evaluator.environment, trace, curves)
+        return [
+            curves,
+            *episode_curves.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film),
+        ]

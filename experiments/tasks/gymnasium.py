@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evaluators.models.actions import Choices
-from experiments.pictures import behaviour
+from experiments.pictures import episode_curves
 from experiments.tasks.control import (
     REPORT_TRIAL,
     STOP_TRIAL,
@@ -129,9 +129,12 @@ class Gymnasium(Experiment):
         curves, film = (folder / name for name in BEHAVIOUR)
         trace = evaluator.trace(champion, trial=REPORT_TRIAL)
         choices = () if isinstance(evaluator.model(champion).outputs, Choices) else None
-        episode = behaviour.name_gymnasium_trace(evaluator, trace)
-        behaviour.draw_curves(episode, curves, choices, "observations")
-        return [curves, *behaviour.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film)]
+        episode = episode_curves.name_gymnasium_trace(evaluator, trace)
+        episode_curves.draw_curves(episode, curves, choices, "observations")
+        return [
+            curves,
+            *episode_curves.record(lambda: evaluator.record(champion, film, trial=REPORT_TRIAL), film),
+        ]
 
 
 def _find_threshold(env: str) -> float | None:

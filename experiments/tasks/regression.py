@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.moments import moments
+from evaluators.mean_and_deviation import moments
 from experiments.tasks.csv_file import read_csv
 from experiments.tasks.data import GREATEST, Data, Split, split, standardise
 from experiments.tasks.data_set import DataSet

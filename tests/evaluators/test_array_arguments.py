@@ -10,8 +10,8 @@ import evaluators
 import neat
 from evaluators.environments import Pendulum
 from evaluators.gradient import losses, metrics, optim
-from evaluators.gradient.data import Standardise
 from evaluators.gradient.nn.layers import Dense
+from evaluators.gradient.scaling import Standardise
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.gradient.training import fit
 from neat.evolution.champions import Candidates

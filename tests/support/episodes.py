@@ -4,7 +4,7 @@ import numpy as np
 
 from evaluators import environments
 from evaluators.environments import Discrete, Environment
-from evaluators.episodes.base import Trace
+from evaluators.episodes.episodic_evaluator import Trace
 
 SHIPPED = sorted(
     {

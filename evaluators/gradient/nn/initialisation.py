@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from evaluators.gradient import draws
+from evaluators.gradient import random_numbers
 from evaluators.gradient.checks import check_positive
 from neat.support.messages import quote
 
@@ -45,12 +45,14 @@ def scaled(name: str, fan_in: int, fan_out: int) -> Initialiser:
 
 
 def _draw_normal(deviation: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
-    return deviation * draws.normal(seed, draws.WEIGHT, stream, index, shape)
+    return deviation * random_numbers.normal(seed, random_numbers.WEIGHT, stream, index, shape)
 
 
 def _draw_uniform(deviation: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
     # A uniform number in (-a, a) has the variance a²/3.
-    unit = 2 * draws.uniform(seed, draws.WEIGHT, stream, index, shape).astype(np.float64) - 1
+    unit = (
+        2 * random_numbers.uniform(seed, random_numbers.WEIGHT, stream, index, shape).astype(np.float64) - 1
+    )
     return math.sqrt(3) * deviation * unit
 
 
@@ -62,7 +64,7 @@ def orthogonal(gain: float = 1.0) -> Initialiser:
 def _draw_orthogonal(gain: float, shape: tuple[int, ...], seed: int, stream: int, index: int) -> np.ndarray:
     rows, columns = shape
     tall = (max(shape), min(shape))
-    q, r = np.linalg.qr(draws.normal(seed, draws.WEIGHT, stream, index, tall))
+    q, r = np.linalg.qr(random_numbers.normal(seed, random_numbers.WEIGHT, stream, index, tall))
     q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # makes all directions equally likely (Mezzadri 2007)
     return gain * (q if rows >= columns else q.T)
 

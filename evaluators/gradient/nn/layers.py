@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.checks import check_count
-from evaluators.gradient import draws
+from evaluators.gradient import random_numbers
 from evaluators.gradient.checks import check_fraction, check_non_negative, check_none_negative
 from evaluators.gradient.nn.initialisation import Initialiser, filled, scaled
 from evaluators.gradient.nn.module import Module
@@ -176,7 +176,7 @@ class Dropout(Module):
         """Drop elements in training; return `x` unchanged in evaluation."""
         if not self.training or self.rate == 0:
             return x
-        number = draws.uniform(self.seed, draws.DROPOUT, self.stream, self.calls, x.shape)
+        number = random_numbers.uniform(self.seed, random_numbers.DROPOUT, self.stream, self.calls, x.shape)
         self.calls += 1
         mask = (number >= self.rate).astype(x.dtype) / (1 - self.rate)
         return x * constant(arrays_holding(x._data).to_device(mask))

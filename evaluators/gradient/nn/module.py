@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from evaluators.gradient.checks import check_positive
-from evaluators.gradient.draws import check_seed
 from evaluators.gradient.nn.matching import Match
 from evaluators.gradient.nn.parameter import Parameter, streams
+from evaluators.gradient.random_numbers import check_seed
 from evaluators.gradient.tensor.device_arrays import (
     arrays_holding,
     arrays_on,

@@ -13,9 +13,9 @@ import numpy as np
 from evaluators.environments import Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.environments.random_numbers import EPISODES
-from evaluators.episodes.base import TRIAL
 from evaluators.episodes.episode import Senses, as_input
-from evaluators.gradient.draws import ACTION, TRIAL_ACTION
+from evaluators.episodes.episodic_evaluator import TRIAL
+from evaluators.gradient.random_numbers import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
 from neat.kernels.jit import bound, inner_function, specialise

@@ -13,7 +13,6 @@ from evaluators.checks import check_count, check_state
 from evaluators.devices import Arrays, arrays_of
 from evaluators.environments import Environment
 from evaluators.episodes.observations import Normaliser, senses_for
-from evaluators.gradient.draws import permutation
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimisers import Adam
 from evaluators.gradient.ppo.acting import Slots, Steps, kernels
@@ -27,6 +26,7 @@ from evaluators.gradient.ppo.objective import (
 )
 from evaluators.gradient.ppo.policy import Policy
 from evaluators.gradient.ppo.settings import Settings, settings_for
+from evaluators.gradient.random_numbers import permutation
 from evaluators.gradient.reporting import Reporter, reporting
 from evaluators.gradient.tensor.device_arrays import arrays_on, to_host
 from evaluators.gradient.tensor.tensor import constant, no_grad

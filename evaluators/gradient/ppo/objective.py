@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.gradient.tensor.device_arrays import namespace
 from evaluators.gradient.tensor.tensor import Tensor, record
-from evaluators.moments import exceeds_rounding, moments
+from evaluators.mean_and_deviation import exceeds_rounding, moments
 from neat.kernels.jit import kernel
 
 _SUM_ROUNDING = 1e-12  # relative, of float64 sums over an episode

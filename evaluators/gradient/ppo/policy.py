@@ -11,8 +11,8 @@ import numpy as np
 from evaluators.checks import check_count
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
-from evaluators.episodes.base import Episodes, check_trial
 from evaluators.episodes.episode import Senses
+from evaluators.episodes.episodic_evaluator import Episodes, check_trial
 from evaluators.gradient.checks import check_positive
 from evaluators.gradient.nn.initialisation import filled, orthogonal
 from evaluators.gradient.nn.layers import Activation, Dense, Sequential

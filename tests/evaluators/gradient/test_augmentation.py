@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluators.gradient import Batch, Batches, augmentation, fit, losses, nn, optim
-from evaluators.gradient.draws import AUGMENTATION, Key
+from evaluators.gradient.random_numbers import AUGMENTATION, Key
 from tests.support.refusals import refuses
 
 DRAW = np.random.default_rng(0)

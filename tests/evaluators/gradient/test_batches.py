@@ -73,7 +73,7 @@ def test_all_epochs_have_the_same_batches():
 
 def test_the_joined_sample_is_learnt_from(monkeypatch):
     """Compare with two manual steps, one with the larger batch."""
-    from evaluators.gradient import draws
+    from evaluators.gradient import random_numbers
 
     model, twin = dense(), dense()
     fitted = fit(
@@ -85,7 +85,7 @@ def test_the_joined_sample_is_learnt_from(monkeypatch):
         Batches(4, 2),
     )
     optimiser, total = optim.SGD(twin.parameters(), 0.5), 0.0
-    order = draws.permutation(2, 0, 9)
+    order = random_numbers.permutation(2, 0, 9)
     for chosen in (order[:4], order[4:]):
         optimiser.zero_grad()
         loss = losses.softmax_cross_entropy(twin(X[chosen]), Y[chosen])

@@ -42,13 +42,13 @@ def test_fit_learns(device):
 
 def test_the_training_loss_is_that_of_plain_steps():
     """Compare with an epoch of SGD in plain Python; the order contains each sample once."""
-    from evaluators.gradient import draws
+    from evaluators.gradient import random_numbers
 
     model, twin = (nn.Sequential(nn.Dense(4, 3)).initialise(0).to(dtype=np.float64) for _ in range(2))
     optimiser = optim.SGD(model.parameters(), 0.5)
     fitted = fit(model, TRAIN, LOSS, optimiser, 1, Batches(20, 7), score=metrics.accuracy)
     weight, bias = twin.layers[0].weight.data.copy(), twin.layers[0].bias.data.copy()
-    order, total, correct = draws.permutation(7, 0, 50), 0.0, 0
+    order, total, correct = random_numbers.permutation(7, 0, 50), 0.0, 0
     for begin in (0, 20, 40):
         x, y = TRAIN[0][order[begin : begin + 20]], TRAIN[1][order[begin : begin + 20]]
         z = x @ weight + bias

@@ -9,7 +9,7 @@ import evaluators
 import neat
 from evaluators import Network, PerGenome, Rollout
 from evaluators.environments import CartPole, Discrete, Pendulum
-from evaluators.episodes.base import TRIAL
+from evaluators.episodes.episodic_evaluator import TRIAL
 from evaluators.gymnasium.evaluator import _draw_seeds
 from tests.support.models import linear_genome
 from tests.support.random_walks import Drift, Walk

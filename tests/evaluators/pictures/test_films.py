@@ -11,7 +11,7 @@ from PIL import Image
 
 from evaluators import environments
 from evaluators.environments.shapes import Circle, Line, Polygon, Rectangle, Text, View
-from evaluators.episodes.base import Trace
+from evaluators.episodes.episodic_evaluator import Trace
 from evaluators.pictures import film as films
 from evaluators.pictures import gif
 from evaluators.pictures.canvas import Canvas, find_view

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.cli import help as help_texts
-from experiments.cli import program
+from experiments.cli import program_name
 from experiments.cli.flags import flag
 from experiments.tasks.experiment import NAMES, find_experiment
 from neat.config.config import Config
@@ -88,8 +88,8 @@ def test_an_unknown_flag_before_the_experiment_is_no_call_for_help(capsys):
     ],
 )
 def test_usage_names_the_command_that_was_called(script, name, capsys, monkeypatch):
-    monkeypatch.setattr(program.sys, "argv", [script])
-    monkeypatch.setattr(program.sys, "executable", "/usr/bin/python9")
+    monkeypatch.setattr(program_name.sys, "argv", [script])
+    monkeypatch.setattr(program_name.sys, "executable", "/usr/bin/python9")
     for arguments in ([], ["xor", "--help"], ["xor", "--help-all"]):
         assert main(arguments) == 0
         assert capsys.readouterr().out.startswith(f"usage: {name} ")

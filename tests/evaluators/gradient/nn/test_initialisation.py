@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from evaluators.gradient import draws, nn
+from evaluators.gradient import nn, random_numbers
 from evaluators.gradient.nn import initialisation, module, parameter
 from tests.support.layers import mlp
 from tests.support.refusals import refuses
@@ -162,12 +162,12 @@ def test_the_random_words_are_philox():
     from neat.kernels import rng
 
     expected = [w for draw in range(3) for w in rng.block(np.uint64(5), 3, 2, 1, draw)]
-    np.testing.assert_array_equal(draws.words(5, 1, 2, 3, 10), np.array(expected, np.uint32)[:10])
-    numbers = draws.normal(0, 1, 0, 0, (100_000,))
+    np.testing.assert_array_equal(random_numbers.words(5, 1, 2, 3, 10), np.array(expected, np.uint32)[:10])
+    numbers = random_numbers.normal(0, 1, 0, 0, (100_000,))
     assert abs(numbers.mean()) < 0.02
     assert numbers.std() == pytest.approx(1, abs=0.01)
-    assert sorted(draws.permutation(0, 0, 50)) == list(range(50))
-    assert (draws.permutation(0, 0, 50) != draws.permutation(0, 1, 50)).any()
+    assert sorted(random_numbers.permutation(0, 0, 50)) == list(range(50))
+    assert (random_numbers.permutation(0, 0, 50) != random_numbers.permutation(0, 1, 50)).any()
 
 
 def test_a_dtype_is_rounded_to_and_draws_the_same():

@@ -49,7 +49,7 @@ class Trace(NamedTuple):
     """Whether the task ended the episode, rather than the time limit."""
 
 
-class Episodic(ABC):
+class EpisodicEvaluator(ABC):
     """Base class of evaluators that run episodes.
 
     Attributes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluators.checks import as_float64
 from evaluators.gradient.checks import check_positive
-from evaluators.moments import FLOAT64, exceeds_rounding, moments
+from evaluators.mean_and_deviation import FLOAT64, exceeds_rounding, moments
 
 
 class _FittedScale:

@@ -10,7 +10,7 @@ from evaluators.environments import Box
 from evaluators.episodes.observations import Normaliser, senses_for
 from evaluators.gradient import Standardise, Tensor, nn
 from evaluators.gradient.ppo.objective import estimate_advantages, explained_variance, normalise
-from evaluators.moments import exceeds_rounding, moments
+from evaluators.mean_and_deviation import exceeds_rounding, moments
 from experiments.runs import statistics
 from experiments.tasks import data
 from experiments.tasks.experiment import find_experiment

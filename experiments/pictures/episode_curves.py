@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from evaluators import Gymnasium
-    from evaluators.episodes.base import Trace
+    from evaluators.episodes.episodic_evaluator import Trace
     from evaluators.gymnasium.watching import GymnasiumTrace
 
 _MAX_DISTINCT_STEPS = 300  # more steps than that cannot be told apart in the figure

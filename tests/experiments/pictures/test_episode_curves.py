@@ -11,10 +11,10 @@ from PIL import Image
 
 from evaluators import environments
 from evaluators.environments import Discrete
-from evaluators.episodes.base import Trace
+from evaluators.episodes.episodic_evaluator import Trace
 from evaluators.pictures.film import Span
 from experiments.__main__ import main
-from experiments.pictures import behaviour
+from experiments.pictures import episode_curves
 from experiments.runs.repeated import SCHEMES
 from tests.support.episodes import SHIPPED, random_episode
 from tests.support.random_walks import Drift, Walk
@@ -40,7 +40,7 @@ def texts(path):
 @pytest.mark.parametrize("cls", SHIPPED, ids=lambda cls: cls.__name__)
 def test_curves(cls, played, tmp_path):
     environment, file = cls(), tmp_path / "curves.svg"
-    behaviour.draw(environment, played[cls], file)
+    episode_curves.draw(environment, played[cls], file)
     said = texts(file)
     for name in [*environment.state_names[:6], *environment.action_names, "sum of rewards", "time limit"]:
         assert name in said
@@ -56,11 +56,11 @@ def test_settings_of_the_caller_neither_matter_nor_change(played, tmp_path):
     import matplotlib
 
     environment, trace, file = environments.CartPole(), played[environments.CartPole], tmp_path / "curves.svg"
-    behaviour.draw(environment, trace, file)
+    episode_curves.draw(environment, trace, file)
     before = file.read_bytes()
     with matplotlib.rc_context({"font.size": 30, "lines.linewidth": 9, "axes.facecolor": "red"}):
         settings = dict(matplotlib.rcParams)
-        behaviour.draw(environment, trace, file)
+        episode_curves.draw(environment, trace, file)
         assert dict(matplotlib.rcParams) == settings
     assert before == file.read_bytes()
 
@@ -71,12 +71,12 @@ def test_no_pyplot(tmp_path):
 import sys, numpy as np
 from pathlib import Path
 from evaluators.environments import CartPole
-from evaluators.episodes.base import Trace
+from evaluators.episodes.episodic_evaluator import Trace
 from evaluators.pictures.episode import film_episode
 from evaluators.pictures.film import Film
-from experiments.pictures import behaviour
+from experiments.pictures import episode_curves
 trace = Trace(np.zeros((4, 4)), np.zeros((3, 1)), np.ones(3), True)
-behaviour.draw(CartPole(), trace, Path({str(tmp_path)!r}, "curves.svg"))
+episode_curves.draw(CartPole(), trace, Path({str(tmp_path)!r}, "curves.svg"))
 film_episode(CartPole(), trace, Film(Path({str(tmp_path)!r}, "film.gif")))
 assert "matplotlib.pyplot" not in sys.modules and "gymnasium" not in sys.modules
 """
@@ -88,7 +88,7 @@ assert "matplotlib.pyplot" not in sys.modules and "gymnasium" not in sys.modules
 @pytest.mark.parametrize("cls", [Walk, Drift])
 def test_actions_of_a_user_defined_environment(cls, tmp_path):
     pytest.importorskip("gymnasium")
-    behaviour.draw(cls(), random_episode(cls(), 20), tmp_path / "curves.svg")
+    episode_curves.draw(cls(), random_episode(cls(), 20), tmp_path / "curves.svg")
     said = texts(tmp_path / "curves.svg")
     assert ("action" in said) == (cls is Walk) and ("action 1" in said) == (cls is Drift)
 
@@ -101,7 +101,7 @@ def test_another_number_of_actions_has_no_names(tmp_path):
         actions = Discrete(3)
 
     trace = Trace(np.zeros((3, 4)), np.array([[2.0], [0.0]]), np.ones(2), False)
-    behaviour.draw(Three(), trace, tmp_path / "curves.svg")
+    episode_curves.draw(Three(), trace, tmp_path / "curves.svg")
     assert "right" not in texts(tmp_path / "curves.svg")
 
 
@@ -111,7 +111,7 @@ def test_curves_of_a_long_episode(terminated, tmp_path):
     steps, file = 100_000, tmp_path / "curves.svg"
     state = np.cumsum(generator.normal(0, 0.001, (steps + 1, 6)), axis=0)
     trace = Trace(state, generator.uniform(-10, 10, (steps, 1)), np.ones(steps), terminated)
-    behaviour.draw(environments.DoublePole(), trace, file)
+    episode_curves.draw(environments.DoublePole(), trace, file)
     assert file.stat().st_size < 500_000
     said = texts(file)
     assert f"the {'last' if terminated else 'first'} 1,000 of 100,000 steps" in said
@@ -124,7 +124,7 @@ def test_one_step_and_constant_values(tmp_path):
         environment = cls()
         state = np.zeros((2, len(environment.state_names)))
         trace = Trace(state, np.zeros((1, 1)), np.zeros(1), True)
-        behaviour.draw(environment, trace, tmp_path / "curves.svg")
+        episode_curves.draw(environment, trace, tmp_path / "curves.svg")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_film_that_fails_does_not_end_the_run(tmp_path, capsys):
     def fail():
         raise ValueError("Walk: cannot be\ndrawn")
 
-    assert behaviour.record(fail, tmp_path / "film.gif") == []
+    assert episode_curves.record(fail, tmp_path / "film.gif") == []
     assert capsys.readouterr().out == "no film.gif: Walk: cannot be drawn\n"
 
 
