@@ -18,7 +18,7 @@ from numba import types
 from neat import node_functions
 from neat.kernels import jit
 from neat.kernels.fingerprint import fingerprint
-from neat.kernels.jit import bound, function
+from neat.kernels.jit import bind_globals, function
 from neat.kernels.user_functions import freeze
 from neat.node_functions import Activation, Aggregation
 from neat.support.messages import find_similar, quote, shorten
@@ -138,7 +138,7 @@ def _to_float32(x):
 
 def _return_float32(jitted: Any) -> Any:
     """Return a jitted function that returns what another returns, as float32."""
-    return function(contract=True)(bound(_to_float32, user_function=jitted))
+    return function(contract=True)(bind_globals(_to_float32, user_function=jitted))
 
 
 def _is_new(kind: str, own: Sequence[Activation | Aggregation], entry: Activation | Aggregation) -> bool:
@@ -174,8 +174,9 @@ def _check_compiles(kind: str, name: str, jitted: Any, arguments: tuple[Any, ...
             jitted.compile(arguments)
         returned = jitted.overloads[arguments].signature.return_type
     except Exception as error:  # numba also raises exceptions that are not its own
+        reason = shorten(jit.summarise_numba_error(error), 500)
         raise ValueError(
-            f"{kind} {quote(name)}: numba cannot compile it as a function of {takes}: {shorten(jit.cause(error), 500)}"
+            f"{kind} {quote(name)}: numba cannot compile it as a function of {takes}: {reason}"
         ) from None
     if not isinstance(returned, types.Float | types.Integer | types.Boolean):
         raise ValueError(
@@ -190,5 +191,5 @@ def _check_calls(kind: str, name: str, checked: Any, arguments: Iterable[Any]) -
             checked(argument)
         except Exception as error:
             raise ValueError(
-                f"{kind} {quote(name)}: {type(error).__name__}: {shorten(jit.cause(error), 500)}"
+                f"{kind} {quote(name)}: {type(error).__name__}: {shorten(jit.summarise_numba_error(error), 500)}"
             ) from None

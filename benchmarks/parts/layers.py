@@ -22,7 +22,7 @@ from evaluators.environments import CartPole
 from evaluators.gradient import Tensor, fit_weights, losses, nn, no_grad, optim, ppo
 from evaluators.gradient.ppo import acting
 from neat import Genomes, activations
-from neat.kernels.jit import bound, inner_function, kernel
+from neat.kernels.jit import bind_globals, inner_function, kernel
 
 SAMPLES, STEPS, RATE = 256, 50, 0.01
 EPISODES = 2_000
@@ -155,7 +155,7 @@ def _measure_pass(hidden: tuple[int, ...], rounds: int) -> dict[str, Any]:
 
 _activations = activations.ACTIVATIONS
 _tanh = _activations[activations.activation_index("tanh")].function
-_layer = inner_function(bound(acting._layer, activate=_tanh), contract=True)
+_layer = inner_function(bind_globals(acting._layer, activate=_tanh), contract=True)
 _forward = forward_for(len(_activations), len(activations.AGGREGATIONS))
 
 

@@ -32,7 +32,7 @@ from evaluators.user_fitness import score_by_function
 from neat.activations import BUILT_IN_ACTIVATIONS, BUILT_IN_AGGREGATIONS
 from neat.genome.genome import Genomes
 from neat.kernels import parallel
-from neat.kernels.jit import cause, is_built
+from neat.kernels.jit import is_built, summarise_numba_error
 from neat.kernels.parallel import Workers
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class Player:
             source = self._environment.name
             if _has_registered_functions(compiled.programs):
                 source += ", or a registered activation or aggregation"
-            raise RuntimeError(f"{source}: {type(error).__name__}: {cause(error)}") from error
+            raise RuntimeError(f"{source}: {type(error).__name__}: {summarise_numba_error(error)}") from error
         return record
 
 

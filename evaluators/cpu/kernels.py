@@ -32,7 +32,7 @@ from evaluators.program.program import (
 )
 from neat.activations import ACTIVATIONS, AGGREGATIONS, Activation, Aggregation, name_tables
 from neat.genome.gene_arrays import GenomeArrays
-from neat.kernels.jit import bound, inner_function, kernel, specialise
+from neat.kernels.jit import bind_globals, inner_function, kernel, specialise
 from neat.kernels.work_pieces import claim, claimed
 
 # Samples that go through a network side by side: enough that a row's loop costs more than its start, and few enough
@@ -277,7 +277,7 @@ def _build_range(template: Any, loop: Any, build_pass: Any, activations: int, ag
     if build_pass is gradient_pass:
         passes.append(backward_function(*_tables(activations, aggregations)))
     run_network = build_pass(*passes, inline="early")
-    bind = {"loop": inner_function(inline="never")(bound(loop, run_network=run_network))}
+    bind = {"loop": inner_function(inline="never")(bind_globals(loop, run_network=run_network))}
     return specialise(template, name_tables(activations, aggregations), bind)
 
 

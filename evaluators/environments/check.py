@@ -14,7 +14,7 @@ from evaluators.environments.environment_base import EnvironmentBase
 from evaluators.environments.functions import FUNCTIONS, Functions, is_shipped, jitted_functions
 from evaluators.environments.spaces import Box, Discrete
 from evaluators.program.intrinsics import column
-from neat.kernels.jit import cause, compiling, inner_function, specialise, where
+from neat.kernels.jit import compiling, inner_function, locate_error, specialise, summarise_numba_error
 from neat.support.messages import quote, shorten
 
 _STEPS = 200
@@ -49,10 +49,13 @@ def check(environment: EnvironmentBase) -> None:
         )
     except (NumbaError, UnsupportedBytecodeError) as error:
         raise ValueError(
-            _find_compile_error(environment, functions) or f"{environment.name}: {cause(error)}"
+            _find_compile_error(environment, functions)
+            or f"{environment.name}: {summarise_numba_error(error)}"
         ) from None
     except Exception as error:
-        raise ValueError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from None
+        raise ValueError(
+            f"{environment.name}: {type(error).__name__}: {summarise_numba_error(error)}"
+        ) from None
     if fault == _UNSET:
         raise ValueError(
             f"{environment.name}: reset must write a finite number to every element of the state"
@@ -170,8 +173,8 @@ def _find_compile_error(environment: EnvironmentBase, functions: Functions) -> s
             with compiling():
                 compiled.compile(signature)
         except Exception as error:  # numba also raises exceptions that are not its own
-            place = where(error, compiled.py_func)
-            reason = _ALLOCATES if _allocates(compiled.py_func, signature) else cause(error)
+            place = locate_error(error, compiled.py_func)
+            reason = _ALLOCATES if _allocates(compiled.py_func, signature) else summarise_numba_error(error)
             return f"{environment.name}: numba cannot compile {name}: {place}: {reason}"
         returned = compiled.overloads[signature].signature.return_type
         if name == "step" and not (isinstance(returned, types.BaseTuple) and len(returned) == 2):

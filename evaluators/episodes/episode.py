@@ -19,13 +19,13 @@ from evaluators.episodes.actions import Reach
 from evaluators.program.intrinsics import column
 from evaluators.program.passes import read_and_write, set_bias_input
 from neat.genome.buffers import Block, pack
-from neat.kernels.jit import bound, inner_function
+from neat.kernels.jit import bind_globals, inner_function
 from neat.kernels.rng import EVALUATION
 
 _0 = np.float32(0.0)
 _INFINITY = np.float32(np.inf)
 
-# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bind_globals`).
 reset: Any = None  # the environment's function, as are `observe` and `step`
 observe: Any = None
 step: Any = None
@@ -245,10 +245,10 @@ def episode_pass(
         "DIMENSIONS": functions.dimensions,
         "DISCRETE": discrete,
     }
-    begin = early(bound(_begin, reset=reset, **sizes))
-    advance = early(bound(_advance, step=step, **sizes))
+    begin = early(bind_globals(_begin, reset=reset, **sizes))
+    advance = early(bind_globals(_advance, step=step, **sizes))
     passes = {"begin": begin, "observe": observe, "forward": forward, "decide": decide, "advance": advance}
-    return early(bound(_play_episodes, **passes, **sizes))
+    return early(bind_globals(_play_episodes, **passes, **sizes))
 
 
 def _begin(network, first, count, scenario, lanes, width):

@@ -11,13 +11,13 @@ from evaluators.export.graph import check_genome
 from evaluators.program.node import Node, node_update
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
 from neat.genome.genome import Genome
-from neat.kernels.jit import bound
+from neat.kernels.jit import bind_globals
 
 _0, _1 = np.float32(0.0), np.float32(1.0)
 
 # Returns the argument of a node's activation. Folding relies on the form of `node_update`: a node's value is the
 # activation of an argument that is its bias if its aggregate is 0, and depends on nothing else.
-_argument = bound(node_update, activation=lambda x: x)
+_argument = bind_globals(node_update, activation=lambda x: x)
 
 
 def simplify(genome: Genome) -> Genome:

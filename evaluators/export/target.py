@@ -11,7 +11,7 @@ from evaluators.export.graph import Graph, Node
 from evaluators.export.interface import Interface
 from evaluators.program.node import node_update
 from neat.kernels.elementwise import with_names
-from neat.kernels.jit import bound
+from neat.kernels.jit import bind_globals
 
 _TIME_STEP = 1.0
 
@@ -97,7 +97,7 @@ class Target(ABC):
         aggregate: Any = 0.0
         if values:
             aggregate = self.reductions[node.aggregation](self.weigh(position, node, values))
-        update = bound(node_update, activation=functools.partial(self._activate, node))
+        update = bind_globals(node_update, activation=functools.partial(self._activate, node))
         return update(self.numbers(position, node), aggregate, previous, _TIME_STEP)
 
     def _activate(self, node: Node, x: Any) -> Any:

@@ -29,7 +29,7 @@ from evaluators.program.program import single_program
 from neat.activations import ACTIVATIONS, AGGREGATIONS
 from neat.kernels.jit import inner_function
 
-# Names that builds of the kernel are bound to (see `neat.kernels.jit.variant`).
+# Names that builds of the kernel are bound to (see `neat.kernels.jit.specialise_uncompiled`).
 IN_SHARED = True  # whether scratch is in shared memory
 differentiate_network: Any = None  # see `backward._differentiate_network`
 

@@ -28,7 +28,7 @@ from neat.kernels.jit import inner_function
 
 SAMPLES = 4  # samples that a thread computes at once, in registers
 
-# Names that builds of the kernels are bound to (see `neat.kernels.jit.variant`).
+# Names that builds of the kernels are bound to (see `neat.kernels.jit.specialise_uncompiled`).
 IN_SHARED = True  # whether scratch is in shared memory
 STATES = OBSERVATIONS = DIMENSIONS = 1  # the sizes of a state, of an observation and of an action
 PRECISION: Any = types.float32  # the type of states and observations

@@ -25,7 +25,14 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.cuda.cudadrv.driver import CudaAPIError
 
 from evaluators.devices import OLDEST, SIMULATED
-from neat.kernels.jit import cause, compiling, has_build, prune, variant, where
+from neat.kernels.jit import (
+    compiling,
+    delete_stale_builds,
+    has_build,
+    locate_error,
+    specialise_uncompiled,
+    summarise_numba_error,
+)
 
 WARP = 32  # threads of a block
 
@@ -69,7 +76,7 @@ def kernel_of(
     template: Callable[..., Any], name: str, bind: dict[str, Any], arguments: tuple[Any, ...]
 ) -> Kernel:
     """Return the Kernel of a template with these globals, for arguments of these types."""
-    return Kernel(variant(template, name, bind, compiler=_compiler()), types.void(*arguments))
+    return Kernel(specialise_uncompiled(template, name, bind, compiler=_compiler()), types.void(*arguments))
 
 
 @functools.cache
@@ -94,7 +101,7 @@ def built(kernel: Kernel, device: str, dynamic_bytes: int) -> Built:
 
     with _compiling, patched():
         dispatcher = cuda.jit(kernel.signature, cache=True, lto=False)(kernel.function)
-    prune(kernel.function, Path(dispatcher._cache.cache_path))
+    delete_stale_builds(kernel.function, Path(dispatcher._cache.cache_path))
     function = next(iter(dispatcher.overloads.values()))._codelibrary.get_cufunc()
     attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
     driver.cuKernelSetAttribute(attribute, dynamic_bytes, function.handle, function.device.id)
@@ -114,11 +121,15 @@ def unsupported_reason(function: Any, arguments: tuple[Any, ...]) -> str | None:
         with _compiling, patched(), compiling():
             compile_cuda(python_function, None, arguments, cc=OLDEST)
     except (NumbaError, UnsupportedBytecodeError) as error:
-        return f"{where(error, python_function)}: {cause(error)}"
+        return f"{locate_error(error, python_function)}: {summarise_numba_error(error)}"
     except KeyError as error:  # not in numba-cuda's table of NumPy functions
-        return f"{where(error, python_function)}: numba-cuda does not know {cause(error)}"
+        return (
+            f"{locate_error(error, python_function)}: numba-cuda does not know {summarise_numba_error(error)}"
+        )
     except Exception as error:  # numba-cuda raises any error for unsupported code
-        return f"{where(error, python_function)}: {type(error).__name__}: {cause(error)}"
+        return (
+            f"{locate_error(error, python_function)}: {type(error).__name__}: {summarise_numba_error(error)}"
+        )
     return None
 
 

@@ -18,11 +18,11 @@ from evaluators.program.loss import Outputs, tile_loss, tile_slopes
 from evaluators.program.node import Links, Row, node_at, slope_with
 from evaluators.program.passes import clear_nodes, load_inputs
 from neat.activations import Activation, Aggregation
-from neat.kernels.jit import Inline, bound, inner_function
+from neat.kernels.jit import Inline, bind_globals, inner_function
 
 _0 = np.float32(0.0)
 
-# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bind_globals`).
 fold: Any = None  # fold(aggregate, value), the function of an Aggregation
 collect: Any = None  # see `forward.aggregate_function`
 differentiate: Any = None  # differentiate(index, node, aggregate, values, row): `row` times the nodes' slopes
@@ -172,7 +172,7 @@ AGGREGATIONS_WITH_SLOPES = (*_SPREADS, *_CHOOSING)
 
 def _spread_of(entry: Aggregation) -> Callable[..., Any]:
     if entry.name in _CHOOSING:
-        template = bound(_spread_to_the_chosen, fold=entry.function)
+        template = bind_globals(_spread_to_the_chosen, fold=entry.function)
         return inner_function(template, inline="never", contract=True)
     return _SPREADS.get(entry.name, _spread_nothing)
 
@@ -203,7 +203,7 @@ def backward_function(
         case_{{index}}({parameters})""",
         [_spread_of(entry) for entry in aggregation_table],
     )
-    template = bound(
+    template = bind_globals(
         _backward, collect=aggregate_function(aggregation_table), differentiate=differentiate, spread=spread
     )
     return inner_function(template, inline="early")
@@ -250,7 +250,9 @@ def gradient_pass(
     forward: Callable[..., Any], backward: Callable[..., Any], inline: Inline = "late"
 ) -> Callable[..., Any]:
     """Return a jitted `_differentiate_network` around a forward and a backward pass."""
-    return inner_function(inline=inline)(bound(_differentiate_network, forward=forward, backward=backward))
+    return inner_function(inline=inline)(
+        bind_globals(_differentiate_network, forward=forward, backward=backward)
+    )
 
 
 def _differentiate_network(programs, network, input_count, objective, scale, scratch, gradient):

@@ -15,14 +15,14 @@ import numpy as np
 from evaluators.program.intrinsics import LANES, add_rows
 from evaluators.program.node import Links, Row, node_at, update_with
 from neat.activations import Activation, Aggregation, name_tables
-from neat.kernels.jit import bound, inner_function
+from neat.kernels.jit import bind_globals, inner_function
 
 _0 = np.float32(0.0)
 _TIME_STEP = np.float32(1.0)  # between two steps of a recurrent network
 _contracted = inner_function(contract=True)
 _called = inner_function(inline="never", contract=True)
 
-# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bind_globals`).
 fold: Any = None  # fold(aggregate, value), the function of an Aggregation
 aggregation: Any = None  # aggregation(values), the function of an Aggregation
 aggregate: Any = None  # see `aggregation_switch`
@@ -79,8 +79,8 @@ def aggregation_switch(
 
 def _build_row_aggregation(entry: Aggregation) -> Callable[..., Any]:
     if entry.fold:
-        return _contracted(bound(_fold_rows, fold=entry.function))
-    return _contracted(bound(_gather_rows, aggregation=entry.function))
+        return _contracted(bind_globals(_fold_rows, fold=entry.function))
+    return _contracted(bind_globals(_gather_rows, aggregation=entry.function))
 
 
 def _fold_rows(values, links, row, gathered):
@@ -113,19 +113,19 @@ def forward_function(
     they are one array, this is a feed-forward pass; otherwise it is a step of a recurrent network.
     """
     early = inner_function(inline="early")
-    activate = bound(
+    activate = bind_globals(
         _activate,
         activate_row=activation_switch(
             activation_table, _compile_saved("activate", len(activation_table), 0)
         ),
         activate_common=activation_switch(activation_table[:_COMMON], _contracted),
     )
-    aggregate = bound(
+    aggregate = bind_globals(
         _aggregate,
         aggregate_rows=aggregate_function(aggregation_table),
         SUM=[entry.name for entry in aggregation_table].index("sum"),
     )
-    return early(bound(_forward, aggregate=early(aggregate), activate=early(activate)))
+    return early(bind_globals(_forward, aggregate=early(aggregate), activate=early(activate)))
 
 
 def aggregate_function(table: Sequence[Aggregation]) -> Callable[..., Any]:
@@ -146,7 +146,7 @@ def forward_in_registers(
     """Return the `forward` of a GPU thread (see `forward_function`): `width` is `samples`; sums are in registers."""
     add = _sum_in_registers(samples)
     return inner_function(inline="early")(
-        bound(
+        bind_globals(
             _forward,
             aggregate=aggregation_switch(aggregation_table, add, _contracted),
             activate=_activation_in_registers(activation_table, samples),

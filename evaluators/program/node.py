@@ -13,9 +13,9 @@ import numpy as np
 
 from neat.genome import schema
 from neat.genome.schema import generate, repeat
-from neat.kernels.jit import bound, inner_function
+from neat.kernels.jit import bind_globals, inner_function
 
-# Names that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+# Names that copies of the templates below are bound to (see `neat.kernels.jit.bind_globals`).
 activation: Any = None  # activation(x), float32
 slope: Any = None  # slope(x, y), float32 (see `neat.activations.Activation`)
 
@@ -83,9 +83,9 @@ def node_slope(node, aggregate, value):
 
 def update_with(activation: Callable[..., Any]) -> Callable[..., Any]:
     """Return a jitted `node_update` for nodes with this activation."""
-    return inner_function(inline="early")(bound(node_update, activation=activation))
+    return inner_function(inline="early")(bind_globals(node_update, activation=activation))
 
 
 def slope_with(slope: Callable[..., Any]) -> Callable[..., Any]:
     """Return a jitted `node_slope` for nodes whose activation has this slope."""
-    return inner_function(inline="early")(bound(node_slope, slope=slope))
+    return inner_function(inline="early")(bind_globals(node_slope, slope=slope))

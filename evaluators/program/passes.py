@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluators.program.loss import Outputs, tile_loss
-from neat.kernels.jit import Inline, bound, inner_function
+from neat.kernels.jit import Inline, bind_globals, inner_function
 
-# The name that copies of the templates below are bound to (see `neat.kernels.jit.bound`).
+# The name that copies of the templates below are bound to (see `neat.kernels.jit.bind_globals`).
 forward: Any = None  # see `forward.forward_function`
 
 
@@ -96,7 +96,7 @@ def clear_nodes(values, input_count, node_count, width):
 
 def activation_pass(forward: Callable[..., Any], inline: Inline = "late") -> Callable[..., Any]:
     """Return a jitted `_activate_network` around a forward pass."""
-    return inner_function(inline=inline)(bound(_activate_network, forward=forward))
+    return inner_function(inline=inline)(bind_globals(_activate_network, forward=forward))
 
 
 def _activate_network(programs, network, input_count, batch, place, states, start, scratch):
@@ -134,7 +134,7 @@ def _activate_network(programs, network, input_count, batch, place, states, star
 
 def score_pass(forward: Callable[..., Any], inline: Inline = "late") -> Callable[..., Any]:
     """Return a jitted `_score_network` around a forward pass."""
-    return inner_function(inline=inline)(bound(_score_network, forward=forward))
+    return inner_function(inline=inline)(bind_globals(_score_network, forward=forward))
 
 
 def _score_network(programs, network, input_count, objective, fresh, scratch):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neat.kernels import elementary
-from neat.kernels.jit import bound, function
+from neat.kernels.jit import bind_globals, function
 
 # Placeholders that have these names in `elementary`, numpy and C too.
 ELEMENTARY = ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh")
@@ -110,7 +110,7 @@ _SCALAR: dict[str, Any] = {
 def _bind(definition: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
     """Return a definition in which those placeholders that it reads have these values."""
     read = getattr(definition, "py_func", definition).__code__.co_names
-    return bound(definition, **{name: value for name, value in names.items() if name in read})
+    return bind_globals(definition, **{name: value for name, value in names.items() if name in read})
 
 
 _SCALAR |= {name: _contracted(_bind(definition, _SCALAR)) for name, definition in _DEFINED.items()}

@@ -178,20 +178,24 @@ def specialise(
         allocates: Whether the copy makes arrays (see `kernel`).
         **options: numba's options.
     """
-    return _compile_kernel(bound(template, **bind), f"{template.__qualname__}-{name}", allocates, options)
+    return _compile_kernel(
+        bind_globals(template, **bind), f"{template.__qualname__}-{name}", allocates, options
+    )
 
 
-def variant(template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any) -> Any:
+def specialise_uncompiled(
+    template: Callable[..., Any], name: str, bind: dict[str, Any], **options: Any
+) -> Any:
     """Return the copy that `specialise` would compile, for another compiler that uses numba's cache.
 
     Its name contains a hash of all that it reaches and of `options`, which are whatever else its build depends on.
     """
-    copy = bound(template, **bind)
+    copy = bind_globals(template, **bind)
     _set_name(copy, f"{template.__qualname__}-{name}", options)
     return copy
 
 
-def bound(template: Any, /, **values: Any) -> Any:
+def bind_globals(template: Any, /, **values: Any) -> Any:
     """Return a plain copy of a function, plain or jitted, in which these global names have these values.
 
     Decorate the copy with `inner_function`, so that kernels can call it; their fingerprints cover it. numba's cache
@@ -220,7 +224,7 @@ def is_built(kernel: Any) -> bool:
 
 
 def has_build(python_function: Any, folder: Path) -> bool:
-    """Return whether numba's cache has a build of the present code of a kernel or a variant."""
+    """Return whether numba's cache has a build of the present code of a kernel or a specialised copy."""
     return any(folder.glob(f"{_file_stem(python_function)}.{python_function.__qualname__}-*.nbi"))
 
 
@@ -285,7 +289,7 @@ def _is_called_by_llvm(frame: types.FrameType | None) -> bool:
     return frame is not None
 
 
-def cause(error: Exception) -> str:
+def summarise_numba_error(error: Exception) -> str:
     """Return the line of numba's message that says what is wrong, cut to a readable length."""
     lines = [line.strip() for line in str(error).splitlines()]
     headings = ("Failed in", "During", "File", "- Resolution")
@@ -297,7 +301,7 @@ def cause(error: Exception) -> str:
     return shorten(message, _LONGEST)
 
 
-def where(error: Exception, python_function: Any) -> str:
+def locate_error(error: Exception, python_function: Any) -> str:
     """Return the file and line where a compiler stopped in a function or in one that it calls.
 
     Lines of numba and of this library are left out, because users cannot change them. If the error names no other line,
@@ -324,8 +328,8 @@ def _is_library_file(file: str) -> bool:
         return False
 
 
-def prune(python_function: Any, folder: Path) -> None:
-    """Delete builds of earlier versions of a kernel or a variant from numba's cache."""
+def delete_stale_builds(python_function: Any, folder: Path) -> None:
+    """Delete builds of earlier versions of a kernel or a specialised copy from numba's cache."""
     name, tag = python_function.__qualname__.rsplit("-", 1)
     prefix = f"{_file_stem(python_function)}.{name}-"
     for file in folder.glob(f"{prefix}*.nb[ic]"):
@@ -358,7 +362,7 @@ def _compile(python_function: Any, name: str, options: dict[str, Any]) -> Any:
     dispatcher = numba.njit(**options)(python_function)
     if dispatcher is not python_function:  # numba's compiler is enabled
         dispatcher._cache = _Cache(python_function)
-        prune(python_function, Path(dispatcher._cache.cache_path))
+        delete_stale_builds(python_function, Path(dispatcher._cache.cache_path))
         dispatcher.compile = compiling()(machine_code.on_demand()(dispatcher.compile))
     return dispatcher
 

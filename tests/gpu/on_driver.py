@@ -18,7 +18,7 @@ from numba.cuda.cudadrv import nvvm
 
 from evaluators.gpu import kernels, launcher, numba_patches, specialisations
 from neat.kernels import disk_cache
-from neat.kernels.jit import variant
+from neat.kernels.jit import specialise_uncompiled
 from tests.gpu.device_cases import check_alike, run
 from tests.gpu.emulator import WARP, Emulated, emulation
 
@@ -81,7 +81,7 @@ with emulation(folder, built=build_emulated):
 assert not failed, failed
 
 # The kernel is compiled each time while the disk is full, and again if its build is damaged.
-new = variant(kernels.add_pieces, "of a test", {}, number=secrets.token_hex())
+new = specialise_uncompiled(kernels.add_pieces, "of a test", {}, number=secrets.token_hex())
 kernel = launcher.Kernel(new, specialisations.add_kernel().signature)
 
 

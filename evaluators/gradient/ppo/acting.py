@@ -18,7 +18,7 @@ from evaluators.episodes.episodic_evaluator import TRIAL
 from evaluators.gradient.random_numbers import ACTION, TRIAL_ACTION
 from neat import activations
 from neat.kernels import elementary, rng
-from neat.kernels.jit import bound, inner_function, specialise
+from neat.kernels.jit import bind_globals, inner_function, specialise
 from neat.kernels.rng import EVALUATION
 from neat.kernels.work_pieces import claimed
 
@@ -27,7 +27,8 @@ _HALF = np.float32(0.5)
 _1 = np.float32(1.0)
 _UNSET = np.uint64(0)
 
-# Names that copies and builds of the templates below are bound to (see `neat.kernels.jit.bound` and `specialise`).
+# Names that copies and builds of the templates below are bound to (see `bind_globals` and `specialise` in
+# `neat/kernels/jit.py`).
 reset: Any = None  # an environment's, like `observe` and `step`
 observe: Any = None
 step: Any = None
@@ -157,8 +158,8 @@ def _act(inputs, actor, random, greedy, drawn, scratch):
 
 def _decision(activate: Any, decide: Any) -> Any:
     """Return a jitted `_act` with this activation of hidden layers."""
-    layer_pass = inner_function(bound(_layer, activate=activate), contract=True)
-    return inner_function(bound(_act, layer_pass=layer_pass, decide=decide), inline="early")
+    layer_pass = inner_function(bind_globals(_layer, activate=activate), contract=True)
+    return inner_function(bind_globals(_act, layer_pass=layer_pass, decide=decide), inline="early")
 
 
 @inner_function

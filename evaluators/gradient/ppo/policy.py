@@ -25,7 +25,7 @@ from evaluators.gradient.tensor.operations.activations import check_differentiab
 from evaluators.gradient.tensor.tensor import Tensor
 from neat.genome.layers import Layer
 from neat.kernels import parallel
-from neat.kernels.jit import cause
+from neat.kernels.jit import summarise_numba_error
 from neat.support.messages import quote
 
 _STEP_COST = 5  # in the units of `parallel.over`
@@ -169,7 +169,9 @@ class Policy(Module):
         try:
             parallel.over(kernel, count, *arguments, scratch=scratch, cost=_STEP_COST * steps)
         except Exception as error:  # only the environment's functions can raise there
-            raise RuntimeError(f"{environment.name}: {type(error).__name__}: {cause(error)}") from error
+            raise RuntimeError(
+                f"{environment.name}: {type(error).__name__}: {summarise_numba_error(error)}"
+            ) from error
 
     def check_all_finite(self, sound: np.ndarray, what: str) -> None:
         """Raise ValueError for the first of `what`, such as episodes, that is not finite."""

@@ -281,8 +281,8 @@ def amplify(x):
 
 @pytest.mark.parametrize(
     "make",
-    [jit.bound, lambda template, **bind: jit.variant(template, "of a test", bind)],
-    ids=["bound", "variant"],
+    [jit.bind_globals, lambda template, **bind: jit.specialise_uncompiled(template, "of a test", bind)],
+    ids=["bind_globals", "specialise_uncompiled"],
 )
 def test_a_name_that_a_template_does_not_have_is_refused(make):
     assert make(amplify, gain=2.0)(-3.0) == 6.0
@@ -311,4 +311,4 @@ def test_where_a_compiler_stopped(tmp_path):
         ([("a\0b.py", 8)], ("a\0b.py", 8)),
     ):
         file, line = expected
-        assert jit.where(error_at(*locations), compiled) == f"{Path(file).name}, line {line}"
+        assert jit.locate_error(error_at(*locations), compiled) == f"{Path(file).name}, line {line}"
