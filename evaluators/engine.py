@@ -16,7 +16,7 @@ from evaluators.devices import Arrays
 from evaluators.environments import Environment
 from evaluators.environments.check import gpu_unsupported_reason
 from evaluators.environments.functions import Functions
-from evaluators.episodes.episode import Record
+from evaluators.episodes.episode import EpisodeRecord
 from evaluators.episodes.request import PlayRequest
 from evaluators.program.adam import Descent
 from evaluators.program.backward import Gradient
@@ -85,8 +85,8 @@ class Outcome(Protocol):
     def steps(self) -> int:
         """The number of steps of all episodes together."""
 
-    def record(self) -> Record:
-        """Return the Record of the episodes in the host's memory."""
+    def record(self) -> EpisodeRecord:
+        """Return the EpisodeRecord of the episodes in the host's memory."""
 
 
 class Player(Protocol):

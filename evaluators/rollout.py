@@ -15,8 +15,8 @@ from evaluators.engine import Outcome, engine_for, unsupported_reason
 from evaluators.environments import Box, Discrete, Environment
 from evaluators.environments.check import check
 from evaluators.environments.drawing import check_drawable
-from evaluators.episodes.actions import Reach
-from evaluators.episodes.episode import Play, Record, Senses
+from evaluators.episodes.actions import ActionScaling
+from evaluators.episodes.episode import EpisodeRecord, EpisodeSettings, ObservationScaling
 from evaluators.episodes.episodic_evaluator import (
     TRAINING,
     TRIAL,
@@ -29,7 +29,12 @@ from evaluators.episodes.episodic_evaluator import (
     as_genomes,
     check_trial,
 )
-from evaluators.episodes.observations import Normaliser, Observations, observation_part, senses_for
+from evaluators.episodes.observations import (
+    Normaliser,
+    Observations,
+    make_observation_scaling,
+    observation_part,
+)
 from evaluators.episodes.request import PlayRequest
 from evaluators.models.actions import Choices, Continuous
 from evaluators.models.model import Model
@@ -105,7 +110,7 @@ class Rollout(EpisodicEvaluator):
                 f"{self.name}: another thread is using this evaluator, which normalises observations by the statistics "
                 "of earlier calls; make an evaluator for each thread"
             )
-        self._senses = senses_for(environment, observations)
+        self._senses = make_observation_scaling(environment, observations)
         space = environment.actions
         bounds = space if isinstance(space, Box) else Box((0.0,), (space.count,))
         self._lowest, highest = np.array(bounds, np.float32)
@@ -285,16 +290,16 @@ class Rollout(EpisodicEvaluator):
         trial: int,
         start: np.ndarray | None = None,
         traced: bool = False,
-    ) -> Record:
-        """Return the Record of episodes of these genomes, or of a model with its own Senses."""
+    ) -> EpisodeRecord:
+        """Return the EpisodeRecord of episodes of these genomes, or of a model with its own ObservationScaling."""
         senses = None
         if isinstance(genomes, Model):
-            senses = Senses(*self._check_parts(genomes, self._action_part()).arrays)
+            senses = ObservationScaling(*self._check_parts(genomes, self._action_part()).arrays)
             genomes = genomes.genome
         batch = as_genomes(genomes)
         return self._player.play(batch, self._request(batch, episodes, trial, start, traced, senses)).record()
 
-    def _add_to_normaliser(self, record: Record) -> Episodes:
+    def _add_to_normaliser(self, record: EpisodeRecord) -> Episodes:
         """Add the observations to the statistics that normalise later ones, and return the episodes."""
         assert self._normaliser is not None
         self._normaliser.add(record.moment, int(record.length.sum()))
@@ -308,14 +313,14 @@ class Rollout(EpisodicEvaluator):
         trial: int,
         start: np.ndarray | None = None,
         traced: bool = False,
-        senses: Senses | None = None,
+        senses: ObservationScaling | None = None,
     ) -> PlayRequest:
         """Return the request for episodes of these genomes; raises a ValueError if they do not fit the environment."""
         self._check_genomes(genomes)
         if trial != TRAINING and senses is None:
             self._check_statistics()
         seed, generation, common = self._start_key(genomes, trial)
-        play = Play(
+        play = EpisodeSettings(
             start=_NO_START if start is None else start,
             given=0 if start is None else start.shape[1],
             first=genomes.first,
@@ -331,16 +336,16 @@ class Rollout(EpisodicEvaluator):
             episodes, self._decision, play, senses or self.senses(), self.reach(), *self._combination()
         )
 
-    def senses(self) -> Senses:
+    def senses(self) -> ObservationScaling:
         """Return how observations become inputs, in the kernels' form."""
         if self._normaliser is None:
             return self._senses
         return self._normaliser.senses()
 
-    def reach(self) -> Reach:
+    def reach(self) -> ActionScaling:
         """Return how outputs become actions, in the kernels' form."""
         low, factor = _output_ranges(len(ACTIVATIONS))
-        return Reach(low, factor, self._lowest, self._span)
+        return ActionScaling(low, factor, self._lowest, self._span)
 
 
 @cache
@@ -350,5 +355,5 @@ def _output_ranges(activations: int) -> tuple[np.ndarray, np.ndarray]:
     return low.copy(), 1 / (high - low)
 
 
-def _episodes(record: Record) -> Episodes:
+def _episodes(record: EpisodeRecord) -> Episodes:
     return Episodes(record.reward, record.length, record.terminated)

@@ -19,7 +19,7 @@ from evaluators.cpu.kernels import (
 from evaluators.devices import HOST
 from evaluators.environments import Environment
 from evaluators.environments.functions import Functions
-from evaluators.episodes.episode import Lanes, Record, Scenario
+from evaluators.episodes.episode import EpisodeRecord, Lanes, Scenario
 from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.episodes.rewards import combine_rewards
 from evaluators.program.adam import NO_DESCENT, Descent
@@ -118,14 +118,14 @@ class Scorer:
 class Outcome:
     """The result of episodes (see `evaluators.engine.Outcome`)."""
 
-    def __init__(self, record: Record, request: PlayRequest) -> None:
+    def __init__(self, record: EpisodeRecord, request: PlayRequest) -> None:
         self._record = record
         self.fitness = np.empty(len(record.reward))
         self.steps = combine_rewards(
             record.reward, record.length, request.least, request.factor, self.fitness
         )
 
-    def record(self) -> Record:
+    def record(self) -> EpisodeRecord:
         return self._record
 
 
@@ -145,8 +145,8 @@ class Player:
         check_finite(self._environment.name, record, request.play.first)
         return Outcome(record, request)
 
-    def record(self, networks: NetworkBatch, request: PlayRequest) -> Record:
-        """Run episodes and return their Record, in which numbers may be infinite or NaN.
+    def record(self, networks: NetworkBatch, request: PlayRequest) -> EpisodeRecord:
+        """Run episodes and return their EpisodeRecord, in which numbers may be infinite or NaN.
 
         Raises:
             RuntimeError: A function of the environment, or a registered one of a node, raised an error.
@@ -155,7 +155,7 @@ class Player:
         functions, play = self.functions, request.play
         width = _width(request.episodes)
         groups = -(-request.episodes // width)
-        record = Record(**request.record_block(functions, len(compiled), groups).empty())
+        record = EpisodeRecord(**request.record_block(functions, len(compiled), groups).empty())
         try:
             parallel.over(
                 play_range(functions, request.decision),

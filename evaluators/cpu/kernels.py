@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.environments.functions import Functions, jitted_functions
 from evaluators.episodes import actions
-from evaluators.episodes.episode import Lanes, Record, Scenario, episode_pass
+from evaluators.episodes.episode import EpisodeRecord, Lanes, Scenario, episode_pass
 from evaluators.program.adam import Descent, descend
 from evaluators.program.backward import (
     Gradient,
@@ -299,7 +299,12 @@ def _with_checks(entry: Any) -> Any:
 
 
 def _play_range(
-    pieces: np.ndarray, programs: Programs, input_count: int, scenario: Scenario, record: Record, lanes: Lanes
+    pieces: np.ndarray,
+    programs: Programs,
+    input_count: int,
+    scenario: Scenario,
+    record: EpisodeRecord,
+    lanes: Lanes,
 ) -> None:
     """Run all episodes of the networks (see `episode._play_episodes`)."""
     for network in claimed(pieces):

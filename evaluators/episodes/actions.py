@@ -4,7 +4,7 @@ Each decision has the signature `decide(values, programs, program, input_count, 
 
 - values: float32 (slots, lanes), the values of the network.
 - programs: a Programs; `program` is the index of the network in it.
-- reach: a Reach.
+- reach: an ActionScaling.
 - choice: int64 (lanes,), written for discrete actions.
 - actions: float32 (dimensions, lanes), written for continuous ones.
 """
@@ -21,7 +21,7 @@ _0 = np.float32(0.0)
 _1 = np.float32(1.0)
 
 
-class Reach(NamedTuple):
+class ActionScaling(NamedTuple):
     """How outputs become actions: an output of activation a, (output - low[a]) * factor[a], is within [0, 1]."""
 
     low: np.ndarray  # float32 (activations,)

@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluators.environments.functions import Functions
 from evaluators.environments.random_numbers import EPISODES
-from evaluators.episodes.actions import Reach
+from evaluators.episodes.actions import ActionScaling
 from evaluators.program.intrinsics import column
 from evaluators.program.passes import read_and_write, set_bias_input
 from neat.genome.buffers import Block, pack
@@ -37,7 +37,7 @@ STATES = OBSERVATIONS = DIMENSIONS = 1  # the sizes of a state, of an observatio
 DISCRETE = False  # whether actions are choices
 
 
-class Play(NamedTuple):
+class EpisodeSettings(NamedTuple):
     """The parameters of the episodes."""
 
     start: np.ndarray  # float64 (episodes, elements of the state), the first states
@@ -48,11 +48,11 @@ class Play(NamedTuple):
     common: Any  # bool, whether all networks have the same starts
     trial: Any  # int64, 0 in training
     limit: Any  # int64, the most steps of an episode
-    measured: Any  # bool, whether `Record.moment` is written
-    traced: Any  # bool, whether `Record.trace` is written
+    measured: Any  # bool, whether `EpisodeRecord.moment` is written
+    traced: Any  # bool, whether `EpisodeRecord.trace` is written
 
 
-class Senses(NamedTuple):
+class ObservationScaling(NamedTuple):
     """How observations become inputs: (observation - offset) * factor, between ±limit."""
 
     offset: np.ndarray  # float32 (observations,)
@@ -64,12 +64,12 @@ class Scenario(NamedTuple):
     """Episodes, their environment, and the conversion of observations to inputs and of outputs to actions."""
 
     constants: Any  # tuple, the constants of the environment
-    play: Play
-    senses: Senses
-    reach: Reach
+    play: EpisodeSettings
+    senses: ObservationScaling
+    reach: ActionScaling
 
 
-class Record(NamedTuple):
+class EpisodeRecord(NamedTuple):
     """The results of the episodes."""
 
     reward: np.ndarray  # float64 (networks, episodes), the sum over the steps
@@ -85,14 +85,14 @@ class Record(NamedTuple):
 def record_block(
     networks: int, episodes: int, groups: int, observations: int, steps: int, elements: int
 ) -> Block:
-    """Return the Block of a Record.
+    """Return the Block of an EpisodeRecord.
 
     Args:
         networks: The number of networks.
         episodes: The number of episodes of each network.
-        groups: The number of groups of lanes to measure; 0 unless `Play.measured`.
+        groups: The number of groups of lanes to measure; 0 unless `EpisodeSettings.measured`.
         observations: The size of an observation.
-        steps: The number of steps to trace; -1 unless `Play.traced`.
+        steps: The number of steps to trace; -1 unless `EpisodeSettings.traced`.
         elements: The size of a step's trace.
     """
     each, boolean, number = (networks, episodes), np.dtype(bool), np.dtype(np.float64)
@@ -128,7 +128,7 @@ class Lanes(NamedTuple):
 
 @inner_function
 def as_input(observation, offset, factor, limit):
-    """Return an element of an observation as a network's input (see Senses)."""
+    """Return an element of an observation as a network's input (see ObservationScaling)."""
     value = np.float32(observation - offset) * factor
     value = value if value < limit else limit
     return value if value > -limit else -limit
@@ -289,7 +289,7 @@ def _play_episodes(programs, program, network, first, input_count, scenario, rec
         first: The index of the first episode.
         input_count: The number of the network's inputs, with the bias input.
         scenario: A Scenario.
-        record: A Record, written.
+        record: An EpisodeRecord, written.
         lanes: A Lanes.
     """
     play, senses = scenario.play, scenario.senses

@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluators.checks import check_count, check_state
 from evaluators.environments import Environment
-from evaluators.episodes.episode import Senses
+from evaluators.episodes.episode import ObservationScaling
 from evaluators.mean_and_deviation import FLOAT32, exceeds_rounding
 from evaluators.models import inputs
 from neat.support.messages import quote
@@ -47,9 +47,9 @@ class Normaliser:
         self.mean = self.mean + shift * count / whole
         self.count = whole
 
-    def senses(self) -> Senses:
+    def senses(self) -> ObservationScaling:
         """Return how observations become inputs: in standard deviations from the mean, and limited."""
-        return _senses(self.mean, 1 / self.deviation, _NORMAL_LIMIT)
+        return _make_scaling(self.mean, 1 / self.deviation, _NORMAL_LIMIT)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the statistics as arrays, for a checkpoint."""
@@ -69,18 +69,20 @@ class Normaliser:
         self.count, self.mean, self.squares = count, mean.copy(), squares.copy()
 
 
-def senses_for(environment: Environment, observations: Observations) -> Senses:
-    """Return the Senses for kernels: scaled by bounds, or unchanged. Those that normalise are `Normaliser.senses`."""
+def make_observation_scaling(environment: Environment, observations: Observations) -> ObservationScaling:
+    """Return the scaling by bounds, or one that changes nothing. The one that normalises is `Normaliser.senses`."""
     low, high = np.array(environment.observations)
     bounded = np.isfinite(low) & np.isfinite(high) & (observations == "scaled")
-    return _senses(*inputs.scale_bounds(low, high, bounded), inputs.GREATEST)
+    return _make_scaling(*inputs.scale_bounds(low, high, bounded), inputs.GREATEST)
 
 
-def _senses(offset: np.ndarray, factor: np.ndarray, limit: np.float32) -> Senses:
-    return Senses(offset.astype(np.float32), np.minimum(factor, inputs.GREATEST).astype(np.float32), limit)
+def _make_scaling(offset: np.ndarray, factor: np.ndarray, limit: np.float32) -> ObservationScaling:
+    return ObservationScaling(
+        offset.astype(np.float32), np.minimum(factor, inputs.GREATEST).astype(np.float32), limit
+    )
 
 
-def observation_part(senses: Senses) -> inputs.Observations:
+def observation_part(senses: ObservationScaling) -> inputs.Observations:
     """Return how observations become inputs, in a model's form."""
     offset, factor, limit = senses
     return inputs.Observations(

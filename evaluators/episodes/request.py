@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from evaluators.environments.functions import Functions
-from evaluators.episodes.actions import Reach
-from evaluators.episodes.episode import Play, Record, Senses, record_block
+from evaluators.episodes.actions import ActionScaling
+from evaluators.episodes.episode import EpisodeRecord, EpisodeSettings, ObservationScaling, record_block
 from neat.genome.buffers import Block
 
 
@@ -19,16 +19,16 @@ class PlayRequest(NamedTuple):
     """The number of episodes of each network."""
     decision: str
     """The name of the function in `evaluators.episodes.actions` that turns outputs into actions."""
-    play: Play
-    senses: Senses
-    reach: Reach
+    play: EpisodeSettings
+    senses: ObservationScaling
+    reach: ActionScaling
     least: bool
     """Whether the fitness is the least reward; otherwise it is the mean times `factor` (see `episode.combined`)."""
     factor: float
     """The factor of the mean."""
 
     def record_block(self, functions: Functions, networks: int, groups: int) -> Block:
-        """Return the Block of a Record of these networks, each with this number of groups of lanes to measure."""
+        """Return the Block of an EpisodeRecord of these networks, each with this number of groups to measure."""
         return record_block(
             networks,
             self.episodes,
@@ -39,7 +39,7 @@ class PlayRequest(NamedTuple):
         )
 
 
-def check_finite(name: str, record: Record, first: int) -> None:
+def check_finite(name: str, record: EpisodeRecord, first: int) -> None:
     """Raise a ValueError if an observation or a reward was not finite.
 
     Args:

@@ -12,8 +12,8 @@ import numpy as np
 from evaluators.cpu import engine as cpu
 from evaluators.devices import arrays_of
 from evaluators.environments import Environment
-from evaluators.episodes.actions import Reach
-from evaluators.episodes.episode import Record
+from evaluators.episodes.actions import ActionScaling
+from evaluators.episodes.episode import EpisodeRecord
 from evaluators.episodes.request import PlayRequest, check_finite
 from evaluators.gpu import specialisations
 from evaluators.gpu.gradients import NetworkGradients
@@ -127,7 +127,8 @@ class Outcome:
     """The result of episodes (see `evaluators.engine.Outcome`).
 
     Args:
-        parts: For each part of the networks, in order: fitness and steps, and the Record that can be fetched later.
+        parts: For each part of the networks, in order: fitness and steps, and the EpisodeRecord that can be fetched
+            later.
 
     Attributes:
         failed: Whether a function raised an error, or an observation or a reward was not finite.
@@ -139,11 +140,13 @@ class Outcome:
         self.steps = int(steps.sum())
         self._pending = [pending for _, pending in parts]
 
-    def record(self) -> Record:
-        """Return the whole Record; an episode in which a function raised an error has length -1."""
+    def record(self) -> EpisodeRecord:
+        """Return the whole EpisodeRecord; an episode in which a function raised an error has length -1."""
         parts = [pending.get() for pending in self._pending]
-        joined = {name: _joined([part[name] for part in parts]) for name in Record._fields if name != "trace"}
-        return Record(**joined, trace=parts[0]["trace"])
+        joined = {
+            name: _joined([part[name] for part in parts]) for name in EpisodeRecord._fields if name != "trace"
+        }
+        return EpisodeRecord(**joined, trace=parts[0]["trace"])
 
 
 class Player:
@@ -170,7 +173,7 @@ class Player:
         return outcome
 
     def _record_block(self, request: PlayRequest, networks: int) -> Block:
-        """Return the Block of a Record in which each episode is a group, since a thread runs only one."""
+        """Return the Block of an EpisodeRecord in which each episode is a group, since a thread runs only one."""
         return request.record_block(self.functions, networks, request.episodes)
 
     def _play_part(
@@ -180,7 +183,7 @@ class Player:
         play, senses, reach = request.play, request.senses, request.reach
         sources = {"start": play.start, "offset": senses.offset, "scale": senses.factor, **reach._asdict()}
         sent = work.send_once("play", sources)
-        record = Record(**work.receive("record", self._record_block(request, end - begin)))
+        record = EpisodeRecord(**work.receive("record", self._record_block(request, end - begin)))
         programs.launch(
             functools.partial(specialisations.play_kernel, self.functions, request.decision),
             1,
@@ -189,7 +192,7 @@ class Player:
             self._environment.constants,
             play._replace(start=sent["start"], first=play.first + begin),
             senses._replace(offset=sent["offset"], factor=sent["scale"]),
-            Reach(*(sent[name] for name in Reach._fields)),
+            ActionScaling(*(sent[name] for name in ActionScaling._fields)),
             record,
         )
         results = work.receive("results", _results(end - begin))
@@ -207,7 +210,9 @@ class Player:
         )
         return work.fetch("results"), work.fetch_later("record")
 
-    def _raise_environment_error(self, record: Record, networks: NetworkBatch, request: PlayRequest) -> None:
+    def _raise_environment_error(
+        self, record: EpisodeRecord, networks: NetworkBatch, request: PlayRequest
+    ) -> None:
         """Replay failed episodes on the CPU, which raises their exception; on a GPU, it only ends the thread."""
         unfinished = np.flatnonzero((record.length < 0).any(axis=1))
         if not len(unfinished):

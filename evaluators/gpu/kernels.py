@@ -232,7 +232,7 @@ def play(networks, constants, play, senses, reach, record, part):
 
 
 def combine_episodes(reward, length, sound, least, factor, fitness, steps):
-    """Compute fitness and steps from the Record of `play` (see `episode.combined`), one genome in each thread.
+    """Compute fitness and steps from the EpisodeRecord of `play` (see `episode.combined`), one genome in each thread.
 
     Args:
         reward: float64 (P, episodes).

@@ -15,8 +15,8 @@ from numba import types
 
 from evaluators.environments.functions import Functions
 from evaluators.episodes import actions
-from evaluators.episodes.actions import Reach
-from evaluators.episodes.episode import Play, Record, Senses, episode_pass
+from evaluators.episodes.actions import ActionScaling
+from evaluators.episodes.episode import EpisodeRecord, EpisodeSettings, ObservationScaling, episode_pass
 from evaluators.gpu import kernels
 from evaluators.gpu.kernels import SAMPLES, Genes, InterleavedPrograms, Part
 from evaluators.gpu.launcher import Kernel, kernel_of, unsupported_reason
@@ -220,11 +220,11 @@ def _build_play(
     arguments = (
         _INTERLEAVED,
         types.UniTuple(precision, functions.constants),
-        named_tuple(Play, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
-        named_tuple(Senses, array(F4), array(F4), F4),
-        named_tuple(Reach, array(F4), array(F4), array(F4), array(F4)),
+        named_tuple(EpisodeSettings, array(F8, 2), I8, I8, types.uint64, I8, B1, I8, I8, B1, B1),
+        named_tuple(ObservationScaling, array(F4), array(F4), F4),
+        named_tuple(ActionScaling, array(F4), array(F4), array(F4), array(F4)),
         named_tuple(
-            Record,
+            EpisodeRecord,
             array(F8, 2),
             array(I8, 2),
             array(B1, 2),

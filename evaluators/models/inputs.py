@@ -186,6 +186,6 @@ class Observations(Part):
 
     @functools.cached_property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.float32]:
-        """Offset, factor and limit, float32, as `evaluators.episodes.episode.Senses` has them."""
+        """Offset, factor and limit, float32, as `evaluators.episodes.episode.ObservationScaling` has them."""
         limit = GREATEST if self.limit is None else np.float32(self.limit)
         return np.array(self.offset, np.float32), np.array(self.factor, np.float32), limit

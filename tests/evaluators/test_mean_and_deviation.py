@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluators.environments import Box
-from evaluators.episodes.observations import Normaliser, senses_for
+from evaluators.episodes.observations import Normaliser, make_observation_scaling
 from evaluators.gradient import Standardise, Tensor, nn
 from evaluators.gradient.ppo.objective import estimate_advantages, explained_variance, normalise
 from evaluators.mean_and_deviation import exceeds_rounding, moments
@@ -205,7 +205,7 @@ def test_factors_of_observations_stay_finite():
 
     normaliser = Normaliser(1)
     normaliser.add(np.array([[0.0], [2e-90]]), 2)
-    for senses in (senses_for(Tiny, "scaled"), normaliser.senses()):
+    for senses in (make_observation_scaling(Tiny, "scaled"), normaliser.senses()):
         assert np.isfinite(senses.factor).all()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from evaluators.environments import Environment
 from evaluators.environments.functions import FUNCTIONS, Functions, jitted_functions
 from evaluators.environments.random_numbers import EPISODES
-from evaluators.episodes.episode import Senses, as_input
+from evaluators.episodes.episode import ObservationScaling, as_input
 from evaluators.episodes.episodic_evaluator import TRIAL
 from evaluators.gradient.random_numbers import ACTION, TRIAL_ACTION
 from neat import activations
@@ -48,7 +48,7 @@ class Actor(NamedTuple):
     span: np.ndarray  # float32 (dimensions,)
 
 
-class Slots(NamedTuple):
+class OngoingEpisodes(NamedTuple):
     """Episodes that continue from one update to the next, one in each slot."""
 
     state: np.ndarray  # the environment's precision (slots, state)
@@ -77,7 +77,7 @@ class Situation(NamedTuple):
 
     actor: Actor
     constants: Any  # tuple, the environment's
-    senses: Senses
+    senses: ObservationScaling
     limit: Any  # int64, steps of an episode
 
 
@@ -180,7 +180,7 @@ def _collect(pieces, seed, update, situation, slots, record, scratch):
         seed: uint64, the seed of the run.
         update: uint64, the number of the update.
         situation: A Situation.
-        slots: Slots.
+        slots: OngoingEpisodes.
         record: Steps, written.
         scratch: A Scratch.
     """

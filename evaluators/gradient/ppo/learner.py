@@ -12,10 +12,10 @@ import numpy as np
 from evaluators.checks import check_count, check_state
 from evaluators.devices import Arrays, arrays_of
 from evaluators.environments import Environment
-from evaluators.episodes.observations import Normaliser, senses_for
+from evaluators.episodes.observations import Normaliser, make_observation_scaling
 from evaluators.gradient.optim.gradients import clip_by_norm
 from evaluators.gradient.optim.optimisers import Adam
-from evaluators.gradient.ppo.acting import Slots, Steps, kernels
+from evaluators.gradient.ppo.acting import OngoingEpisodes, Steps, kernels
 from evaluators.gradient.ppo.objective import (
     clipped_loss,
     estimate_advantages,
@@ -151,14 +151,14 @@ class Learner:
         self.policy = (
             Policy(environment, s.hidden, s.activation, s.deviation).initialise(seed).to(self.device)
         )
-        self.policy.set_senses(senses_for(environment, s.observations))
+        self.policy.set_senses(make_observation_scaling(environment, s.observations))
         self.history = np.empty(0, UPDATE)
         self._optimiser = Adam(self.policy.parameters(), s.learning_rate, epsilon=s.epsilon)
         self._observed = Normaliser(environment.num_observations) if s.observations == "normalised" else None
         self._returned = Normaliser(1)
         self._discounted = np.zeros(s.slots)
         self._permutations = 0
-        self._slots = Slots(
+        self._slots = OngoingEpisodes(
             np.zeros((s.slots, len(environment.state_names)), environment.precision),
             np.zeros(s.slots, np.int64),
             np.zeros(s.slots, np.int64),
@@ -239,7 +239,7 @@ class Learner:
         self.policy.restore(select_group("policy", arrays))
         self._optimiser.restore(select_group("optimiser", arrays))
         slots = select_group("slots", arrays)
-        self._slots = Slots(**{name: array.copy() for name, array in slots.items()})
+        self._slots = OngoingEpisodes(**{name: array.copy() for name, array in slots.items()})
         self._returned.restore(select_group("returned", arrays))
         if self._observed is not None:
             self._observed.restore(select_group("observed", arrays))

@@ -11,7 +11,7 @@ import numpy as np
 from evaluators.checks import check_count
 from evaluators.environments import Box, Environment
 from evaluators.environments.check import check
-from evaluators.episodes.episode import Senses
+from evaluators.episodes.episode import ObservationScaling
 from evaluators.episodes.episodic_evaluator import Episodes, check_trial
 from evaluators.gradient.checks import check_positive
 from evaluators.gradient.nn.initialisation import filled, orthogonal
@@ -99,15 +99,17 @@ class Policy(Module):
         """Return the distribution of the actions, from what `forward` returns."""
         return Categorical(outputs) if self.log_deviation is None else Gaussian(outputs, self.log_deviation)
 
-    def set_senses(self, senses: Senses) -> None:
+    def set_senses(self, senses: ObservationScaling) -> None:
         """Set how observations become inputs."""
         for name, value in zip(self.buffers, senses, strict=True):
             buffer = getattr(self, name)
             buffer[...] = arrays_holding(buffer).to_device(value)
 
-    def senses(self) -> Senses:
+    def senses(self) -> ObservationScaling:
         """Return how observations become inputs, in the form that the kernels take."""
-        return Senses(to_host(self.offset), to_host(self.factor), np.float32(to_host(self.limit)[0]))
+        return ObservationScaling(
+            to_host(self.offset), to_host(self.factor), np.float32(to_host(self.limit)[0])
+        )
 
     def to_layers(self) -> list[Layer]:
         """Return the actor's layers, for `neat.Genomes.from_layers`.
