@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluators.export.code import ARITHMETIC, Code, calls, check_name, lines_of
-from evaluators.export.graph import Graph, Node
+from evaluators.export.graph import Graph, GraphNode
 from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
@@ -163,7 +163,7 @@ class _CSource(Target):
     def constant(self, number: float) -> Code:
         return Code.number(number, _SUFFIX)
 
-    def activate(self, node: Node, x: Code) -> Code:
+    def activate(self, node: GraphNode, x: Code) -> Code:
         """Return a call of the activation's function, except for the identity."""
         activation = node.activation
         if activation.name == "identity":
@@ -180,7 +180,7 @@ class _CSource(Target):
         self.lines += lines_of(f"const float x{position} = ", value, ";")
         return Code(f"x{position}", _SUFFIX)
 
-    def keep(self, node: Node, value: Code) -> Code:
+    def keep(self, node: GraphNode, value: Code) -> Code:
         """Write a node's value as a constant."""
         self.lines += lines_of(f"const float node_{node.id} = ", value, ";")
         return Code(f"node_{node.id}", _SUFFIX)

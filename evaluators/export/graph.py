@@ -19,14 +19,15 @@ from neat.genome.genome import Genome
 from neat.support.messages import quote
 
 
-class Node(NamedTuple):
+class GraphNode(NamedTuple):
     """A node of a graph.
 
     Attributes:
         id: The id of its gene.
         activation: A built-in activation.
         aggregation: The name of a built-in aggregation.
-        numbers: A `program.node.Node` of floats, which have the fewest digits that float32 rounds to the gene's number.
+        numbers: A `program.node.NodeNumbers` of floats, which have the fewest digits that float32 rounds to the gene's
+            number.
         sources: The slots that its links read: inputs first (the bias input last among them), then nodes in order.
         weights: The links' weights, floats like those of `numbers`.
         gene: The position of its gene in the genome.
@@ -58,7 +59,7 @@ class Graph(NamedTuple):
     num_inputs: int
     bias_input: bool
     feed_forward: bool
-    nodes: tuple[Node, ...]
+    nodes: tuple[GraphNode, ...]
     outputs: tuple[int, ...]
 
     @property
@@ -92,7 +93,7 @@ def build_graph(genome: Genome) -> Graph:
     programs, origins = compile_with_origins(genome.genomes)
     activations, aggregations = ACTIVATIONS[:BUILT_IN_ACTIVATIONS], AGGREGATIONS[:BUILT_IN_AGGREGATIONS]
     node_genes, link_genes, labels = genome.nodes, genome.connections, genome.node_labels
-    nodes: list[Node] = []
+    nodes: list[GraphNode] = []
     begin = 0
     for position in range(int(programs.node_count[0])):
         end = int(programs.link_end[position])
@@ -100,12 +101,12 @@ def build_graph(genome: Genome) -> Graph:
         data = node_genes[gene]
         links = tuple(map(int, origins.link[begin:end]))
         nodes.append(
-            Node(
+            GraphNode(
                 labels[data["id"]],
                 _find_entry("activation", activations, data),
                 # Of a single value, all aggregations are the same.
                 "sum" if len(links) == 1 else _find_entry("aggregation", aggregations, data).name,
-                program_node.Node(*(data[name] for name in program_node.Node._fields)),
+                program_node.NodeNumbers(*(data[name] for name in program_node.NodeNumbers._fields)),
                 tuple(programs.link_source[begin:end].tolist()),
                 tuple(link_genes[link]["weight"] for link in links),
                 gene,

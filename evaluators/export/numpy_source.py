@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 
 from evaluators.export.code import ARITHMETIC, Code, calls, check_name, lines_of
-from evaluators.export.graph import Graph, Node
+from evaluators.export.graph import Graph, GraphNode
 from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
@@ -79,7 +79,7 @@ class _NumpySource(Target):
     def constant(self, number: float) -> Code:
         return Code(f"np.full(shape, {Code.number(number, '')}, np.float32)", "")
 
-    def activate(self, node: Node, x: Code) -> Code:
+    def activate(self, node: GraphNode, x: Code) -> Code:
         """Assign the argument to a variable, except that of the identity."""
         return x if node.activation.name == "identity" else super().activate(node, self._assign("x", x))
 
@@ -87,7 +87,7 @@ class _NumpySource(Target):
         """Assign a scaled input to a variable."""
         return self._assign(f"x{position}", value)
 
-    def keep(self, node: Node, value: Code) -> Code:
+    def keep(self, node: GraphNode, value: Code) -> Code:
         """Assign a node's value to a variable."""
         return self._assign(f"node_{node.id}", value)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluators.export.graph import Node
+from evaluators.export.graph import GraphNode
 from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
@@ -144,7 +144,7 @@ class _Onnx(Target):
             self._ones = self.call("Expand", 1.0, shape)
         return self._ones * number
 
-    def weigh(self, position: int, node: Node, values: list[_Tensor]) -> _Tensor:
+    def weigh(self, position: int, node: GraphNode, values: list[_Tensor]) -> _Tensor:
         """Return the weighted values of a node's links in one tensor, float32 (batch, links)."""
         weights = self._store(np.array([node.weights], np.float32))
         row = values[0] if len(values) == 1 else self.call("Concat", *values, axis=1)

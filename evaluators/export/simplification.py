@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.export.graph import check_genome
-from evaluators.program.node import Node, node_update
+from evaluators.program.node import NodeNumbers, node_update
 from neat.activations import ACTIVATIONS, AGGREGATIONS, activation_index, aggregation_index
 from neat.genome.genome import Genome
 from neat.kernels.jit import bind_globals
@@ -95,7 +95,7 @@ def _fold_into_bias(
 ) -> set[int]:
     """Add what constant links contribute to a node's bias, and return their innovations; none if the bias overflows."""
     values = np.array([np.float32(link["weight"]) * constants[link["source"]] for link in links], np.float32)
-    numbers = Node(*(np.float32(node[name]) for name in Node._fields))
+    numbers = NodeNumbers(*(np.float32(node[name]) for name in NodeNumbers._fields))
     bias = _argument(numbers, _aggregate(node["aggregation"], values), previous=_0, dt=_1)
     if not np.isfinite(bias):
         return set()

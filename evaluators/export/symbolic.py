@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evaluators.export.graph import Graph, Node
+from evaluators.export.graph import Graph, GraphNode
 from evaluators.export.interface import Interface, build
 from evaluators.export.target import Target
 from evaluators.models.model import Model
@@ -122,14 +122,14 @@ class _SymPy(Target):
     def constant(self, number: float) -> Any:
         return self._sympy.sympify(_exact(number))
 
-    def activate(self, node: Node, x: Any) -> Any:
+    def activate(self, node: GraphNode, x: Any) -> Any:
         value = super().activate(node, x)
         return value.doit() if x.is_Number else value
 
-    def weigh(self, position: int, node: Node, values: list[Any]) -> list[Any]:
+    def weigh(self, position: int, node: GraphNode, values: list[Any]) -> list[Any]:
         return [_exact(weight) * value for weight, value in zip(node.weights, values, strict=True)]
 
-    def numbers(self, position: int, node: Node) -> Any:
+    def numbers(self, position: int, node: GraphNode) -> Any:
         return type(node.numbers)(*map(_exact, node.numbers))
 
 
@@ -153,7 +153,7 @@ class _Latex(_SymPy):
             nodes = [graph.nodes[position].id for position in graph.outputs]
             self._output_name = dict(zip(nodes, names, strict=True))
 
-    def name(self, node: Node) -> str:
+    def name(self, node: GraphNode) -> str:
         """Return the name of a node."""
         return self._output_name.get(node.id, f"h_{{{node.id}}}")
 
@@ -164,7 +164,7 @@ class _Latex(_SymPy):
             name = f"{name[:-1]},{time}}}" if name[1:2] == "_" else f"{name}_{{{time}}}"
         return self._sympy.Symbol(name, real=True)
 
-    def activate(self, node: Node, x: Any) -> Any:
+    def activate(self, node: GraphNode, x: Any) -> Any:
         """Return the activation as a named function, which the text defines once."""
         name = _roman(node.activation.name)
         if node.activation.name == "identity":
@@ -173,7 +173,7 @@ class _Latex(_SymPy):
             self._definitions[name] = super().activate(node, self._sympy.Symbol("x", real=True))
         return self._sympy.Function(name)(x)
 
-    def keep(self, node: Node, value: Any) -> Any:
+    def keep(self, node: GraphNode, value: Any) -> Any:
         """Add a node's equation."""
         symbol = self.symbol(self.name(node))
         self.equations.append((symbol, value))

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evaluators.export.graph import Graph, Node
+from evaluators.export.graph import Graph, GraphNode
 from evaluators.export.interface import Interface
 from evaluators.program.node import node_update
 from neat.kernels.elementwise import with_names
@@ -43,15 +43,15 @@ class Target(ABC):
     def constant(self, number: float) -> Any:
         """Return a value that is this number for every sample."""
 
-    def weigh(self, position: int, node: Node, values: list[Any]) -> Any:
+    def weigh(self, position: int, node: GraphNode, values: list[Any]) -> Any:
         """Return the weighted values of the links of the node at this position of the graph."""
         return [weight * value for weight, value in zip(node.weights, values, strict=True)]
 
-    def numbers(self, position: int, node: Node) -> Any:
-        """Return the `program.node.Node` of the node at this position of the graph."""
+    def numbers(self, position: int, node: GraphNode) -> Any:
+        """Return the `program.node.NodeNumbers` of the node at this position of the graph."""
         return node.numbers
 
-    def activate(self, node: Node, x: Any) -> Any:
+    def activate(self, node: GraphNode, x: Any) -> Any:
         """Return the node's activation of x."""
         names = {"ZERO": 0, "ONE": 1, "number": float, **self.vocabulary}
         return with_names(node.activation.function, names)(x)
@@ -60,7 +60,7 @@ class Target(ABC):
         """Return the value that stands for a scaled input in the values that depend on it."""
         return value
 
-    def keep(self, node: Node, value: Any) -> Any:
+    def keep(self, node: GraphNode, value: Any) -> Any:
         """Return the value that stands for a node in the values that depend on it."""
         return value
 
@@ -92,7 +92,7 @@ class Target(ABC):
                 slots.append(nodes[-1])
         return Results(interface.scale_outputs([nodes[k] for k in graph.outputs]), nodes)
 
-    def _update(self, position: int, node: Node, values: list[Any], previous: Any) -> Any:
+    def _update(self, position: int, node: GraphNode, values: list[Any], previous: Any) -> Any:
         """Return the value of a node, from those of its links' sources."""
         aggregate: Any = 0.0
         if values:
@@ -100,5 +100,5 @@ class Target(ABC):
         update = bind_globals(node_update, activation=functools.partial(self._activate, node))
         return update(self.numbers(position, node), aggregate, previous, _TIME_STEP)
 
-    def _activate(self, node: Node, x: Any) -> Any:
+    def _activate(self, node: GraphNode, x: Any) -> Any:
         return self.activate(node, self.constant(x) if isinstance(x, int | float) else x)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from evaluators.export.graph import Graph, Node
+from evaluators.export.graph import Graph, GraphNode
 from evaluators.export.interface import Interface
 from evaluators.export.target import Target
 from neat.genome.genome import Genome
@@ -93,10 +93,10 @@ class _Torch(Target):
     def constant(self, number: float) -> torch.Tensor:
         return torch.full_like(self._like, number)
 
-    def weigh(self, position: int, node: Node, values: list[torch.Tensor]) -> torch.Tensor:
+    def weigh(self, position: int, node: GraphNode, values: list[torch.Tensor]) -> torch.Tensor:
         """Return the weighted values of a node's links, float32 (…, links)."""
         return torch.stack(values, -1) * self._weight[self._links[position]]
 
-    def numbers(self, position: int, node: Node) -> Any:
+    def numbers(self, position: int, node: GraphNode) -> Any:
         """Return the trainable bias, expanded to all samples, and the constant response."""
         return node.numbers._replace(bias=self._bias[position].expand_as(self._like))

@@ -10,7 +10,7 @@ from typing import Any
 
 from evaluators.gradient.nn.module import Module
 from evaluators.gradient.tensor.device_arrays import check_finite
-from evaluators.gradient.tensor.tape import Node, mode
+from evaluators.gradient.tensor.tape import TapeNode, mode
 from evaluators.gradient.tensor.tensor import Tensor
 from evaluators.gradient.tensor.user_lines import describe_user_line, warnings_at_user_lines
 
@@ -52,7 +52,7 @@ class _Inspector:
         if result._node is not None:
             result._node.place = self._place()
 
-    def inspect_gradients(self, node: Node, gradients: tuple[Any, ...]) -> None:
+    def inspect_gradients(self, node: TapeNode, gradients: tuple[Any, ...]) -> None:
         """Raise ValueError if a gradient that an operation propagates is not finite."""
         for k, (tensor, gradient) in enumerate(zip(node.inputs, gradients, strict=True)):
             if gradient is not None and tensor.requires_grad:

@@ -47,8 +47,8 @@ _LINKS_AND_ROW = "\n    source, weight, _, _ = links\n    out, place, width = ro
 def activation_switch(table: Sequence[Activation], compiled: Callable[..., Any]) -> Callable[..., Any]:
     """Return a jitted `activate(index, node, read, row)` over a table's activations.
 
-    It replaces the aggregates in `row` (a Row) by the values of a node (a Node) whose activation has that index in the
-    table. `read` has the values of the step before.
+    It replaces the aggregates in `row` (a Row) by the values of a node (NodeNumbers) whose activation has that index
+    in the table. `read` has the values of the step before.
     """
     case = """
     {keyword} index == {index}:

@@ -24,22 +24,22 @@ _NUMBERS = schema.in_programs(schema.NODE_NUMBERS)
 
 if TYPE_CHECKING:
 
-    class Node(NamedTuple):
+    class NodeNumbers(NamedTuple):
         """The fields of the class below for type checkers, which cannot read the schema."""
 
         bias: Any
         response: Any
 
 else:
-    Node = NamedTuple("Node", [(row.name, Any) for row in _NUMBERS])
-    Node.__doc__ = """The numbers of a node, float32 each."""
+    NodeNumbers = NamedTuple("NodeNumbers", [(row.name, Any) for row in _NUMBERS])
+    NodeNumbers.__doc__ = """The numbers of a node, float32 each."""
 
-# Return the Node at a position in programs.
+# Return the NodeNumbers at a position in programs.
 node_at = inner_function(
     generate(
         "node_at(programs, position)",
-        f"return Node({repeat('programs.{row.program_field}[position]', _NUMBERS, ', ')})",
-        {"Node": Node},
+        f"return NodeNumbers({repeat('programs.{row.program_field}[position]', _NUMBERS, ', ')})",
+        {"NodeNumbers": NodeNumbers},
     ),
     inline="early",
 )
@@ -68,7 +68,7 @@ def node_update(node, aggregate, previous, dt):
     """Return the value of a node for one sample.
 
     Args:
-        node: A Node.
+        node: A NodeNumbers.
         aggregate: float32, the aggregate of its links.
         previous: float32, its value one step before, in a recurrent network. No node reads it yet.
         dt: float32, the time that a step takes. No node reads it yet.

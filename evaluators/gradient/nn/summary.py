@@ -12,7 +12,7 @@ import numpy as np
 from evaluators.checks import check_count
 from evaluators.gradient.nn.module import Module, observing
 from evaluators.gradient.nn.parameter import Parameter
-from evaluators.gradient.tensor.tape import Node
+from evaluators.gradient.tensor.tape import TapeNode
 from evaluators.gradient.tensor.tensor import Tensor
 
 
@@ -136,7 +136,7 @@ def _count_bytes(tensor: Tensor, held: set[int]) -> int:
             continue
         elif isinstance(value, Tensor):
             waiting += [value._data, value._node]
-        elif isinstance(value, Node):
+        elif isinstance(value, TapeNode):
             waiting += [*value.inputs, value.backward]
         elif isinstance(value, tuple | list):
             waiting += value

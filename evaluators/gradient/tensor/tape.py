@@ -45,7 +45,7 @@ class Version:
     count = 0
 
 
-class Node:
+class TapeNode:
     """An operation on the tape.
 
     Attributes:
@@ -80,7 +80,7 @@ def undo_broadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     return namespace(gradient).asarray(total).reshape(shape)
 
 
-def sort_newest_first(root: Node) -> list[Node]:
+def sort_newest_first(root: TapeNode) -> list[TapeNode]:
     """Return all operations that led to `root`, newest first.
 
     It does not recurse, since a graph may be deeper than Python's stack.
@@ -95,7 +95,7 @@ def sort_newest_first(root: Node) -> list[Node]:
     return sorted(found, key=lambda node: node.serial, reverse=True)
 
 
-def check_usable(node: Node) -> None:
+def check_usable(node: TapeNode) -> None:
     """Raise ValueError if gradients were propagated through the node, or its inputs or its result were changed."""
     if node.backward is None:
         raise ValueError(
@@ -114,7 +114,7 @@ def check_usable(node: Node) -> None:
         )
 
 
-def propagate(node: Node, pending: dict[Node, Any]) -> None:
+def propagate(node: TapeNode, pending: dict[TapeNode, Any]) -> None:
     """Propagate the gradient of a node's result to the node's inputs, and free what the node held."""
     gradient = pending.pop(node, None)
     if gradient is not None:

@@ -27,7 +27,7 @@ from evaluators.gradient.tensor.device_arrays import (
 )
 from evaluators.gradient.tensor.tape import (
     Backward,
-    Node,
+    TapeNode,
     Version,
     check_usable,
     mode,
@@ -99,7 +99,7 @@ class Tensor:
         self._data = data
         self.grad = None
         self.requires_grad = requires_grad
-        self._node: Node | None = None
+        self._node: TapeNode | None = None
         self._version = Version()
 
     @property
@@ -245,7 +245,7 @@ class Tensor:
         order = sort_newest_first(self._node)
         for node in order:
             check_usable(node)
-        pending: dict[Node, Any] = {self._node: gradient}
+        pending: dict[TapeNode, Any] = {self._node: gradient}
         for node in order:
             propagate(node, pending)
 
@@ -353,7 +353,7 @@ def record(
         for tensor in inputs:
             if tensor.requires_grad:
                 result.requires_grad = True
-                result._node = Node(operation, inputs, backward, result._version)
+                result._node = TapeNode(operation, inputs, backward, result._version)
                 break
     if mode.inspector is not None:
         mode.inspector.inspect(operation, inputs, result)

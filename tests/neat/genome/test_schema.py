@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.program.node import Node
+from evaluators.program.node import NodeNumbers
 from evaluators.program.program import Programs
 from neat.config import GenomeConfig, MutationConfig
 from neat.genome import schema
@@ -110,7 +110,9 @@ def checked_fields(module, name):
     raise AssertionError(name)
 
 
-@pytest.mark.parametrize("kind", [GenomeArrays, Bounds, Programs, Node], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [GenomeArrays, Bounds, Programs, NodeNumbers], ids=lambda kind: kind.__name__
+)
 def test_checkers_know_the_fields(kind):
     assert checked_fields(kind.__module__, kind.__name__) == kind._fields
 
