@@ -23,7 +23,7 @@ from evaluators.distributed.chunks import Cutter
 from evaluators.distributed.worker import Answer, Introduction, Job
 from neat.genome.genome import Genomes
 
-POLICY = dispatch.Policy(retries=0, timeout=None, on_error="raise")
+POLICY = dispatch.FailurePolicy(retries=0, timeout=None, on_error="raise")
 WORKER = Introduction("simulated", {}, "")
 
 
@@ -168,6 +168,6 @@ def simulate(
         spans = cutter.cut(genomes, slots)
         clock = SimpleNamespace(monotonic=functools.partial(getattr, cluster, "now"))
         with mock.patch.object(dispatch, "time", clock):
-            outcome = dispatch.Dispatch(cluster, job, POLICY).run(spans)
-        cutter.learn(genomes, outcome.spans, outcome.seconds)
+            result = dispatch.Dispatch(cluster, job, POLICY).run(spans)
+        cutter.learn(genomes, result.spans, result.seconds)
     return Generation(cluster.now, len(spans))

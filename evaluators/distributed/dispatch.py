@@ -25,7 +25,7 @@ _LAG = 3.0  # times the median duration, and at least a second, after which a ch
 _LEAST_LAG = 1.0  # seconds
 
 
-class Policy(NamedTuple):
+class FailurePolicy(NamedTuple):
     """What happens to genomes whose evaluation fails."""
 
     retries: int
@@ -33,7 +33,7 @@ class Policy(NamedTuple):
     on_error: OnError
 
 
-class Outcome(NamedTuple):
+class JobResult(NamedTuple):
     """The results of a job."""
 
     results: Results
@@ -69,7 +69,7 @@ class Dispatch:
             that they do not count in the generation.
     """
 
-    def __init__(self, backend: Backend, job: Job, policy: Policy, is_selection: bool = False) -> None:
+    def __init__(self, backend: Backend, job: Job, policy: FailurePolicy, is_selection: bool = False) -> None:
         self._backend, self._job, self._policy = backend, job, policy
         self._is_selection = is_selection
         self._todo: deque[_Chunk] = deque()
@@ -78,7 +78,7 @@ class Dispatch:
         self._seconds: list[float] = []  # that the chunks took which are done, the shortest first
         self._failures: list[Failure] = []
 
-    def run(self, spans: Sequence[Span]) -> Outcome:
+    def run(self, spans: Sequence[Span]) -> JobResult:
         """Return the results of the chunks, which cover all genomes.
 
         Raises:
@@ -90,7 +90,7 @@ class Dispatch:
             self._hand_out()
             for event in self._backend.wait(self._patience()):
                 left -= self._handle(event)
-        return self._outcome()
+        return self._make_result()
 
     def _hand_out(self) -> None:
         while self._backend.idle_slots > 0:
@@ -180,7 +180,7 @@ class Dispatch:
             # One more loss halves again; a single genome gets all of its retries.
             self._todo.appendleft(_Chunk(begin, end, (_LOSSES - 1) * (end - begin > 1)))
 
-    def _outcome(self) -> Outcome:
+    def _make_result(self) -> JobResult:
         done = sorted(self._done, key=lambda each: each[0].begin)
         failed = np.sort([each.genome - self._job.genomes.first for each in self._failures]).astype(np.int64)
         results = join([answer.results for _, answer in done if answer.results])
@@ -194,7 +194,7 @@ class Dispatch:
         if len(failed):
             results = {name: self._fill(name, array, failed) for name, array in results.items()}
         spans = [(chunk.begin, chunk.end) for chunk, _ in done]
-        return Outcome(results, failed, spans, [answer.seconds for _, answer in done])
+        return JobResult(results, failed, spans, [answer.seconds for _, answer in done])
 
     def _fill(self, name: str, array: np.ndarray, failed: np.ndarray) -> np.ndarray:
         """Return an array of all genomes, in which those that failed have the fitness −inf, and zeros otherwise."""

@@ -14,7 +14,7 @@ import numpy as np
 from evaluators.checks import as_batch, check_choice, check_count, check_seconds
 from evaluators.distributed.backend import Backend, ExecutorBackend, check_executor, log
 from evaluators.distributed.chunks import Cutter
-from evaluators.distributed.dispatch import Dispatch, OnError, Policy
+from evaluators.distributed.dispatch import Dispatch, FailurePolicy, OnError
 from evaluators.distributed.ray_backend import Needs, RayBackend
 from evaluators.distributed.worker import Job, Results, pickle_factory
 from neat.evaluation import Divisible, Stateful
@@ -122,7 +122,7 @@ class Distributed:
         if workers == 0:
             _check_without_workers(timeout, on_error)
         self.evaluator = _make(make_evaluator)
-        self._policy = Policy(retries, timeout, on_error)
+        self._policy = FailurePolicy(retries, timeout, on_error)
         self._cutter = Cutter(chunk_size)
         self._backend: Backend | None = None
         self._ended, self._waiting = time.perf_counter(), float("nan")
@@ -196,15 +196,15 @@ class Distributed:
         start = time.perf_counter()
         spans = self._cutter.cut(genomes, self._backend.slots)
         is_selection = genomes is not call.genomes
-        outcome = Dispatch(self._backend, job, self._policy, is_selection).run(spans)
-        self._cutter.learn(genomes, outcome.spans, outcome.seconds)
-        now, work, slots = time.perf_counter(), sum(outcome.seconds), self._backend.slots
+        result = Dispatch(self._backend, job, self._policy, is_selection).run(spans)
+        self._cutter.learn(genomes, result.spans, result.seconds)
+        now, work, slots = time.perf_counter(), sum(result.seconds), self._backend.slots
         self._ended, self._waiting = now, max(0.0, 1 - work / ((now - self._ended) * max(1, slots)))
         if slots > 1:
             self._tell_if_slower(work, now - start)
         if not is_selection:
-            call.failed.update(outcome.failed.tolist())
-        return outcome.results
+            call.failed.update(result.failed.tolist())
+        return result.results
 
     def _tell_if_slower(self, work: float, whole: float) -> None:
         """Log once if evaluations took less time than handing them out; not at first, when workers compile."""

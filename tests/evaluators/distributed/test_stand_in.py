@@ -17,7 +17,7 @@ from neat.genome.genome import Genome, Genomes
 
 SINGLE = Genome.from_dict({"num_inputs": 1, "num_outputs": 1, "nodes": [{"id": 1}], "connections": []})
 WORKER = Introduction("stand-in", versions(), "")
-POLICY = dispatch.Policy(retries=0, timeout=None, on_error="raise")
+POLICY = dispatch.FailurePolicy(retries=0, timeout=None, on_error="raise")
 
 
 class Actor:
@@ -87,8 +87,8 @@ def start(monkeypatch, workers, slots=1, introduction=WORKER):
 def hand_out(backend, job):
     loop = dispatch.Dispatch(backend, job, POLICY)
     start = time.process_time()
-    outcome = loop.run([(k, k + 1) for k in range(len(job.genomes))])
-    assert outcome.results["fitness"].tolist() == list(range(8000))
+    result = loop.run([(k, k + 1) for k in range(len(job.genomes))])
+    assert result.results["fitness"].tolist() == list(range(8000))
     return time.process_time() - start
 
 
@@ -157,9 +157,9 @@ class Losing:
 def test_all_genomes_that_learn_may_be_lost():
     job = Job("train_part", Genomes.from_list([SINGLE] * 2), (), False)
     policy = POLICY._replace(on_error="worst")
-    outcome = dispatch.Dispatch(Losing(), job, policy, is_selection=True).run([(0, 1), (1, 2)])
-    assert outcome.results["fitness"].tolist() == [-np.inf] * 2
-    Cutter(None).learn(job.genomes, outcome.spans, outcome.seconds)
+    result = dispatch.Dispatch(Losing(), job, policy, is_selection=True).run([(0, 1), (1, 2)])
+    assert result.results["fitness"].tolist() == [-np.inf] * 2
+    Cutter(None).learn(job.genomes, result.spans, result.seconds)
     with pytest.raises(RuntimeError, match="all genomes failed, genome 0 with RuntimeError: a worker died"):
         dispatch.Dispatch(Losing(), job, policy).run([(0, 1), (1, 2)])
 
