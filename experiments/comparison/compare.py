@@ -15,7 +15,7 @@ from typing import Any, Literal
 from experiments.cli.flags import read
 from experiments.cli.program_name import resume_command
 from experiments.comparison.curves import Labels, draw
-from experiments.comparison.meter import Outcome, Point, PricedMeter, TimedMeter
+from experiments.comparison.meter import ComparedRun, Point, PricedMeter, TimedMeter
 from experiments.comparison.methods import (
     Method,
     check_run_length,
@@ -146,7 +146,7 @@ def _run(options: Compare, plan: Plan, methods: Mapping[str, Method], folder: Pa
     path = folder / "curves.csv"
     order = [(name, seed) for seed in range(options.seeds) for name in methods]
     finished = _read_finished(path, order)
-    outcomes: dict[str, list[Outcome]] = {}
+    outcomes: dict[str, list[ComparedRun]] = {}
     print(
         f"{len(order) - len(finished)} runs; the first of each method compiles on a new machine", flush=True
     )
@@ -154,7 +154,7 @@ def _run(options: Compare, plan: Plan, methods: Mapping[str, Method], folder: Pa
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(CsvFile(path, [_HEADER, *itertools.chain(*finished)]))
             for (name, _), rows in zip(order, finished, strict=False):
-                outcomes.setdefault(name, []).append(_to_outcome(rows))
+                outcomes.setdefault(name, []).append(_to_compared_run(rows))
             _warm_up(options, plan, methods)
             display = stack.enter_context(
                 contextlib.closing(ProgressDisplay("run", len(order), len(finished)))
@@ -176,7 +176,7 @@ def _describe(run: str, end: Point) -> dict[str, str]:
     return {"last run": run, "score": show_number(end.score), "work": f"{end.work:.3g} s"}
 
 
-def _do_run(options: Compare, plan: Plan, methods: Mapping[str, Method], name: str, seed: int) -> Outcome:
+def _do_run(options: Compare, plan: Plan, methods: Mapping[str, Method], name: str, seed: int) -> ComparedRun:
     own, budget = plan.methods[name], plan.budget * options.share
     kind = TimedMeter if options.equal == "time" else PricedMeter
     meter = kind(budget, own.prices)
@@ -191,7 +191,7 @@ def _warm_up(options: Compare, plan: Plan, methods: Mapping[str, Method]) -> Non
             _do_run(dataclasses.replace(options, share=_WARM_UP), plan, methods, name, 0)
 
 
-def _to_rows(name: str, seed: int, outcome: Outcome) -> list[Row]:
+def _to_rows(name: str, seed: int, outcome: ComparedRun) -> list[Row]:
     """Return the rows of curves.csv for a run."""
     last = len(outcome.curve) - 1
     return [
@@ -200,8 +200,8 @@ def _to_rows(name: str, seed: int, outcome: Outcome) -> list[Row]:
     ]
 
 
-def _to_outcome(rows: Sequence[Row]) -> Outcome:
-    return Outcome(int(rows[0][2]), [Point(float(row[3]), float(row[4])) for row in rows])
+def _to_compared_run(rows: Sequence[Row]) -> ComparedRun:
+    return ComparedRun(int(rows[0][2]), [Point(float(row[3]), float(row[4])) for row in rows])
 
 
 def _read_finished(path: Path, order: Sequence[tuple[str, int]]) -> list[list[Row]]:
@@ -219,13 +219,15 @@ def _read_finished(path: Path, order: Sequence[tuple[str, int]]) -> list[list[Ro
                 break
             rows.append(row)
             if int(ends):
-                _to_outcome(rows)
+                _to_compared_run(rows)
                 finished.append(rows)
                 rows = []
     return finished
 
 
-def _write_results(options: Compare, plan: Plan, outcomes: dict[str, list[Outcome]], folder: Path) -> None:
+def _write_results(
+    options: Compare, plan: Plan, outcomes: dict[str, list[ComparedRun]], folder: Path
+) -> None:
     task, work = options.task, _WORK[options.equal]
     budget = plan.budget * options.share
     statistics = summarise(outcomes, target_score(task))

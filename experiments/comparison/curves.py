@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments.comparison.meter import Outcome, Point
+from experiments.comparison.meter import ComparedRun, Point
 from neat.plot.style import BLUE, GREY, INK, ORANGE, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Outcomes = Mapping[str, Sequence[Outcome]]
+ComparedRuns = Mapping[str, Sequence[ComparedRun]]
 """The results of each method's runs."""
 
 # Other methods are orange.
@@ -44,13 +44,13 @@ def first_reaching(curve: Sequence[Point], level: float) -> Point | None:
     return next((point for point in curve if point.score >= level), None)
 
 
-def common_ticks(outcomes: Outcomes, budget: float) -> np.ndarray:
+def common_ticks(outcomes: ComparedRuns, budget: float) -> np.ndarray:
     """Return the ticks at which all runs are read, float64 (ticks,), of which the last is the end of every run."""
     last = max(budget, *(run.end.work for runs in outcomes.values() for run in runs))
     return last * np.geomspace(_SPAN, 1, _TICKS)
 
 
-def scores_at(runs: Sequence[Outcome], ticks: np.ndarray) -> np.ndarray:
+def scores_at(runs: Sequence[ComparedRun], ticks: np.ndarray) -> np.ndarray:
     """Return the score of each run at the ticks where all of them have one, float64 (runs, ticks); before that, NaN.
 
     So the median does not change because a run begins. After its end, a run keeps its last score.
@@ -76,7 +76,9 @@ def make_panels(height: float, left: float, above: float) -> tuple[Figure, list[
     ]
 
 
-def draw(outcomes: Outcomes, statistics: dict[str, Any], budget: float, labels: Labels, path: Path) -> None:
+def draw(
+    outcomes: ComparedRuns, statistics: dict[str, Any], budget: float, labels: Labels, path: Path
+) -> None:
     """Draw the scores of each method's runs against their work, and the final ones against the number of parameters.
 
     Args:
@@ -110,7 +112,7 @@ def draw(outcomes: Outcomes, statistics: dict[str, Any], budget: float, labels: 
         save(figure, path)
 
 
-def _draw_curves(axes: Axes, outcomes: Outcomes, ticks: np.ndarray) -> None:
+def _draw_curves(axes: Axes, outcomes: ComparedRuns, ticks: np.ndarray) -> None:
     """Draw the median and the middle half of each method's runs at the common ticks."""
     for place, (name, runs) in enumerate(outcomes.items()):
         colour = _COLOURS.get(name, ORANGE)
@@ -120,7 +122,7 @@ def _draw_curves(axes: Axes, outcomes: Outcomes, ticks: np.ndarray) -> None:
         axes.plot(ticks, median, color=colour, linewidth=1.6, label=name, zorder=_FIRST_ON_TOP - place)
 
 
-def _draw_front(axes: Axes, outcomes: Outcomes, front: Collection[str]) -> None:
+def _draw_front(axes: Axes, outcomes: ComparedRuns, front: Collection[str]) -> None:
     """Draw a dot for each run and a larger one for a method's medians, and a line through those on the front."""
     corners = []
     for place, (name, runs) in enumerate(outcomes.items()):

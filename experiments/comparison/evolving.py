@@ -14,7 +14,7 @@ from experiments.tasks.prediction import Learnable, predictions
 from neat import Config, Genome, Genomes, Population
 
 
-class Judged(NamedTuple):
+class ScoredGeneration(NamedTuple):
     """The evaluation of a generation."""
 
     fitness: np.ndarray
@@ -27,7 +27,7 @@ class Judged(NamedTuple):
     """The network that the run would return now; None if it has not changed."""
 
 
-class Judge(ABC):
+class GenerationScorer(ABC):
     """Evaluates generations, and decides which genome the run would return.
 
     Attributes:
@@ -41,11 +41,11 @@ class Judge(ABC):
         self._best = -math.inf
 
     @abstractmethod
-    def __call__(self, genomes: Genomes) -> Judged:
+    def __call__(self, genomes: Genomes) -> ScoredGeneration:
         """Evaluate a generation."""
 
 
-class DataJudge(Judge):
+class DataScorer(GenerationScorer):
     """Returns the genome with the highest fitness so far."""
 
     def __init__(self, task: Learnable) -> None:
@@ -56,7 +56,7 @@ class DataJudge(Judge):
         sets = task.sets()
         self._inputs, self._targets = sets.inputs[sets.test], sets.targets[sets.test]
 
-    def __call__(self, genomes: Genomes) -> Judged:
+    def __call__(self, genomes: Genomes) -> ScoredGeneration:
         """Evaluate a generation."""
         fitness = self.evaluator(genomes)
         learned = self.evaluator.learned
@@ -67,13 +67,13 @@ class DataJudge(Judge):
             champion = (genomes if learned is None else learned)[best]
             self.is_solved = self._solves is not None and self._solves(champion)
             network = Network(lambda: self._score(champion), count_parameters(champion))
-        return Judged(fitness, learned, count_genes(genomes), network)
+        return ScoredGeneration(fitness, learned, count_genes(genomes), network)
 
     def _score(self, champion: Genome) -> float:
         return self._task.score(predictions(champion, self._inputs), self._targets)
 
 
-class EpisodeJudge(Judge):
+class EpisodeScorer(GenerationScorer):
     """Returns that champion of a generation which has the highest mean reward over fresh starts.
 
     These episodes, which also decide whether the task is solved, count as work.
@@ -84,7 +84,7 @@ class EpisodeJudge(Judge):
         self.evaluator = task.evaluator("cpu")
         self._task = task
 
-    def __call__(self, genomes: Genomes) -> Judged:
+    def __call__(self, genomes: Genomes) -> ScoredGeneration:
         """Evaluate a generation."""
         before = self.evaluator.steps
         fitness = self.evaluator(genomes)
@@ -97,7 +97,7 @@ class EpisodeJudge(Judge):
         if self.is_solved or fresh.reward.mean() > self._best:
             self._best = float(fresh.reward.mean())
             network = Network(lambda: self._score(champion), count_parameters(champion))
-        return Judged(fitness, None, counts, network)
+        return ScoredGeneration(fitness, None, counts, network)
 
     def _score(self, champion: Genome) -> float:
         return float(self.evaluator.play(champion, UNSEEN_STARTS, trial=REPORT_TRIAL).reward.mean())
@@ -114,24 +114,24 @@ def count_parameters(champion: Genome) -> int:
     return sum(connection["enabled"] for connection in champion.connections) + len(champion.nodes)
 
 
-def evolve(judge: Judge, config: Config, meter: Meter) -> None:
+def evolve(scorer: GenerationScorer, config: Config, meter: Meter) -> None:
     """Evolve until the task is solved or the budget is spent."""
     meter.start()
     population = Population(config, lineage=False)
-    while not judge.is_solved:
-        judged = judge(population.ask())
-        population.tell(judged.fitness, judged.learned)
-        meter.tick(judged.counts, judged.network)
+    while not scorer.is_solved:
+        scored = scorer(population.ask())
+        population.tell(scored.fitness, scored.learned)
+        meter.tick(scored.counts, scored.network)
 
 
-def search(judge: Judge, config: Config, restart: int, meter: Meter) -> None:
+def search(scorer: GenerationScorer, config: Config, restart: int, meter: Meter) -> None:
     """Run NEAT with random fitness, as a control: only the genome that the run returns is selected.
 
     With the settings of `random_settings`, each genome has new random numbers. Its structure has gone through as many
     mutations as if it had evolved.
 
     Args:
-        judge: Evaluates the generations.
+        scorer: Evaluates the generations.
         config: The settings.
         restart: The number of generations after which the search begins again, so that genomes stay small.
         meter: The meter of the run.
@@ -141,10 +141,10 @@ def search(judge: Judge, config: Config, restart: int, meter: Meter) -> None:
     while True:
         population = Population(config.updated(seed=int(draws.integers(2**31))), lineage=False)
         for _ in range(restart):
-            judged = judge(population.ask())
+            scored = scorer(population.ask())
             population.tell(draws.random(config.population_size))
-            meter.tick(judged.counts, judged.network)
-            if judge.is_solved:
+            meter.tick(scored.counts, scored.network)
+            if scorer.is_solved:
                 return
 
 
@@ -173,13 +173,13 @@ def learn_only(task: Learnable, learner: Learnable, config: Config, meter: Meter
         config: The settings of generation 0.
         meter: The meter of the run.
     """
-    judge, evaluator = DataJudge(learner), task.evaluator("cpu")
+    scorer, evaluator = DataScorer(learner), task.evaluator("cpu")
     meter.start()
     genomes = Population(config).ask()
     count = max(1, round(task.learn_best * len(genomes)))
     genomes = genomes.take(np.argsort(-evaluator(genomes), kind="stable")[:count])
-    while not judge.is_solved:
-        judged = judge(genomes)
-        if judged.learned is not None:
-            genomes = judged.learned
-        meter.tick({"round": 1}, judged.network)
+    while not scorer.is_solved:
+        scored = scorer(genomes)
+        if scored.learned is not None:
+            genomes = scored.learned
+        meter.tick({"round": 1}, scored.network)

@@ -25,7 +25,7 @@ class Point(NamedTuple):
     score: float
 
 
-class Outcome(NamedTuple):
+class ComparedRun(NamedTuple):
     """The result of a run."""
 
     parameters: int
@@ -47,7 +47,7 @@ class Network(NamedTuple):
     parameters: int
 
 
-class Spent(Exception):
+class BudgetSpent(Exception):
     """The budget of a run is spent."""
 
 
@@ -84,12 +84,12 @@ class Meter(ABC):
             network: The network that the run would return now; None if it is still that of the last tick.
 
         Raises:
-            Spent: The budget did not pay for the tick, so that the network before it is the final one. The first tick
-                of a run is always paid for.
+            BudgetSpent: The budget did not pay for the tick, so that the network before it is the final one. The first
+                tick of a run is always paid for.
         """
         work = self._work + self._measure(counts)
         if self._points and work > self.budget * (1 + _ROUNDING):
-            raise Spent
+            raise BudgetSpent
         self._work = work
         if network is not None:
             self._points.append(Point(work, network.score()))
@@ -97,11 +97,11 @@ class Meter(ABC):
         self.start()  # the time that the score takes does not count
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ComparedRun:
         """The result of the run up to the last tick that was paid for."""
         last = self._points[-1]
         at_end = [] if last.work == self._work else [Point(self._work, last.score)]
-        return Outcome(self._parameters, self._points + at_end)
+        return ComparedRun(self._parameters, self._points + at_end)
 
 
 class TimedMeter(Meter):
@@ -151,13 +151,13 @@ class PricingMeter(Meter):
         return _TICKS_TO_MEASURE
 
     def tick(self, counts: Counts, network: Network | None) -> None:
-        """End a tick; raise Spent if the budget is spent."""
+        """End a tick; raise BudgetSpent if the budget is spent."""
         seconds = self._measure(counts)
         self._ticks.append((counts, seconds))
         self._work += seconds
         self.is_spent = self._work >= self.budget
         if self.is_spent:
-            raise Spent
+            raise BudgetSpent
         self.start()
 
     @property

@@ -13,7 +13,7 @@ from experiments.cli.flags import Options
 from experiments.cli.settings import build_config
 from experiments.comparison import baselines, evolving, training
 from experiments.comparison.baselines import Baseline
-from experiments.comparison.meter import Meter, Spent
+from experiments.comparison.meter import BudgetSpent, Meter
 from experiments.tasks.acrobot import Acrobot
 from experiments.tasks.cartpole import Cartpole
 from experiments.tasks.classification import Classification
@@ -75,11 +75,11 @@ class Method(NamedTuple):
     units: tuple[str, ...]
     """The units of its work."""
     work: Callable[[Settings, int, Meter], None]
-    """Does the work of a run with a seed, and may raise Spent."""
+    """Does the work of a run with a seed, and may raise BudgetSpent."""
 
     def run(self, settings: Settings, seed: int, meter: Meter) -> None:
         """Do a run until it has solved the task or the meter's budget is spent."""
-        with contextlib.suppress(Spent):
+        with contextlib.suppress(BudgetSpent):
             self.work(settings, seed, meter)
 
     @property
@@ -178,19 +178,19 @@ def _task(compared: ComparedTask, settings: Settings, seed: int) -> Any:
     return dataclasses.replace(compared.experiment(seed), **fields)
 
 
-def _judge(compared: ComparedTask, settings: Settings, seed: int) -> evolving.Judge:
+def _make_scorer(compared: ComparedTask, settings: Settings, seed: int) -> evolving.GenerationScorer:
     task = _task(compared, settings, seed)
-    return evolving.EpisodeJudge(task) if isinstance(task, Control) else evolving.DataJudge(task)
+    return evolving.EpisodeScorer(task) if isinstance(task, Control) else evolving.DataScorer(task)
 
 
 def _evolve(compared: ComparedTask, settings: Settings, seed: int, meter: Meter) -> None:
-    evolving.evolve(_judge(compared, settings, seed), _config(compared, settings, seed), meter)
+    evolving.evolve(_make_scorer(compared, settings, seed), _config(compared, settings, seed), meter)
 
 
 def _search(compared: ComparedTask, settings: Settings, seed: int, meter: Meter) -> None:
-    judge = _judge(compared, settings, seed)
+    scorer = _make_scorer(compared, settings, seed)
     config = _config(compared, settings, seed, evolving.random_settings(settings["spread"]))
-    evolving.search(judge, config, int(settings["restart"]), meter)
+    evolving.search(scorer, config, int(settings["restart"]), meter)
 
 
 def _config(compared: ComparedTask, settings: Settings, seed: int, more: Any = None) -> Config:

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison.curves import Outcomes, first_reaching
-from experiments.comparison.meter import Outcome
+from experiments.comparison.curves import ComparedRuns, first_reaching
+from experiments.comparison.meter import ComparedRun
 from experiments.runs.statistics import bootstrap
 from experiments.runs.table import format_number, print_table
 
 _NEAR = 0.05  # share of the best score by which a level may be missed
 
 
-def summarise(outcomes: Outcomes, target: float | None) -> dict[str, Any]:
+def summarise(outcomes: ComparedRuns, target: float | None) -> dict[str, Any]:
     """Return statistics of each method's runs, among them the work until they reach a level.
 
     The level is `target` or, if that is None, 5 % below the highest of the methods' median final scores.
@@ -32,7 +32,7 @@ def summarise(outcomes: Outcomes, target: float | None) -> dict[str, Any]:
     }
 
 
-def find_front(outcomes: Outcomes) -> set[str]:
+def find_front(outcomes: ComparedRuns) -> set[str]:
     """Return the methods of which no other is better: as few parameters and as high a score, one of them better.
 
     Parameters and scores are the medians of the final ones.
@@ -45,15 +45,15 @@ def find_front(outcomes: Outcomes) -> set[str]:
     }
 
 
-def _median_score(runs: Sequence[Outcome]) -> float:
+def _median_score(runs: Sequence[ComparedRun]) -> float:
     return float(np.median([run.end.score for run in runs]))
 
 
-def _median_parameters(runs: Sequence[Outcome]) -> float:
+def _median_parameters(runs: Sequence[ComparedRun]) -> float:
     return float(np.median([run.parameters for run in runs]))
 
 
-def _summarise(runs: Sequence[Outcome], level: float, on_front: bool) -> dict[str, Any]:
+def _summarise(runs: Sequence[ComparedRun], level: float, on_front: bool) -> dict[str, Any]:
     scores = [run.end.score for run in runs]
     points = [first_reaching(run.curve, level) for run in runs]
     reached = [point.work for point in points if point is not None]

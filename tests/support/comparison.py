@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from experiments.comparison.meter import Outcome, Point
+from experiments.comparison.meter import ComparedRun, Point
 from experiments.comparison.methods import TASKS, make_methods
 from experiments.runs.description import start_entry
 
@@ -48,4 +48,4 @@ def write_plan(task, path="plan.json", change=lambda plan: None):
 
 def run_of(*points, parameters=10):
     """Return a run of a method with these points of its curve."""
-    return Outcome(parameters, [Point(*point) for point in points])
+    return ComparedRun(parameters, [Point(*point) for point in points])

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments.comparison.meter import Network, Point, PricedMeter, PricingMeter, Spent, TimedMeter
+from experiments.comparison.meter import BudgetSpent, Network, Point, PricedMeter, PricingMeter, TimedMeter
 
 
 def network(score, parameters=10):
@@ -18,7 +18,7 @@ def test_work_is_counted_by_prices():
     assert meter.outcome == (12, [Point(0.375, 0.1), Point(0.875, 0.5)])
     meter.tick({"generation": 0, "gene": 1}, None)  # the network is the same
     assert meter.outcome == (12, [Point(0.375, 0.1), Point(0.875, 0.5), Point(1.0, 0.5)])
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetSpent):
         meter.tick({"generation": 0, "gene": 1}, Network(lambda: pytest.fail("too late"), 99))
     assert meter.outcome.end == Point(1.0, 0.5)
     assert meter.outcome.parameters == 12
@@ -28,7 +28,7 @@ def test_the_first_tick_is_always_paid_for():
     meter = PricedMeter(1e-9, {"epoch": 1.0})
     meter.tick({"epoch": 1}, network(0.5))
     assert meter.outcome.curve == [Point(1.0, 0.5)]
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetSpent):
         meter.tick({"epoch": 1}, network(0.6))
 
 
@@ -39,7 +39,7 @@ def test_all_ticks_that_are_affordable_are_paid_for(budget, price):
     count = meter.count_affordable({"epoch": 1})
     for _ in range(count):
         meter.tick({"epoch": 1}, network(0.0))
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetSpent):
         meter.tick({"epoch": 1}, network(0.0))
     assert count == max(1, math.floor(round(budget / price, 6)))
 
@@ -84,7 +84,7 @@ def test_prices_are_measured(monkeypatch):
             total += seconds
             try:
                 meter.tick({"generation": 1, "gene": genes}, network(0.0))
-            except Spent:
+            except BudgetSpent:
                 break
     assert 1.0 <= total < 1.01
     assert meter.prices == pytest.approx({"generation": 0.002, "gene": 3e-6})

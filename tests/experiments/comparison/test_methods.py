@@ -104,24 +104,24 @@ def test_policies_and_champions_are_judged_alike(monkeypatch):
 
 def test_the_episodes_that_choose_a_champion_are_work():
     task = methods.TASKS["cartpole"].experiment(0)
-    judge = evolving.EpisodeJudge(task)
-    genomes = Population(Config.for_task(judge.evaluator, population_size=20, seed=1)).ask()
-    judged = judge(genomes)
-    champion = genomes[int(np.argmax(judged.fitness))]
-    fresh = judge.evaluator.play(champion, control.UNSEEN_STARTS, trial=control.STOP_TRIAL)
-    assert judged.counts["environment step"] == judge.evaluator.steps + fresh.length.sum()
-    assert judged.counts["gene"] == 20 * (2 + 8)
-    reward = judge.evaluator.play(champion, control.UNSEEN_STARTS, trial=control.REPORT_TRIAL).reward
-    assert judged.network.score() == reward.mean()
+    scorer = evolving.EpisodeScorer(task)
+    genomes = Population(Config.for_task(scorer.evaluator, population_size=20, seed=1)).ask()
+    scored = scorer(genomes)
+    champion = genomes[int(np.argmax(scored.fitness))]
+    fresh = scorer.evaluator.play(champion, control.UNSEEN_STARTS, trial=control.STOP_TRIAL)
+    assert scored.counts["environment step"] == scorer.evaluator.steps + fresh.length.sum()
+    assert scored.counts["gene"] == 20 * (2 + 8)
+    reward = scorer.evaluator.play(champion, control.UNSEEN_STARTS, trial=control.REPORT_TRIAL).reward
+    assert scored.network.score() == reward.mean()
 
 
 def test_a_champion_is_kept_until_a_better_one_comes():
-    judge = evolving.DataJudge(methods.TASKS["iris"].experiment(0))
-    genomes = Population(Config.for_task(judge.evaluator, population_size=20, seed=1)).ask()
-    order = np.argsort(judge.evaluator(genomes))
-    assert judge(genomes.take(order[5:10])).network is not None
-    assert judge(genomes.take(order[:5])).network is None
-    assert judge(genomes.take(order[10:])).network is not None
+    scorer = evolving.DataScorer(methods.TASKS["iris"].experiment(0))
+    genomes = Population(Config.for_task(scorer.evaluator, population_size=20, seed=1)).ask()
+    order = np.argsort(scorer.evaluator(genomes))
+    assert scorer(genomes.take(order[5:10])).network is not None
+    assert scorer(genomes.take(order[:5])).network is None
+    assert scorer(genomes.take(order[10:])).network is not None
 
 
 @pytest.fixture
@@ -129,18 +129,18 @@ def random_generations(monkeypatch):
     """The first generations of a random search."""
     seen = []
 
-    class Keeping(evolving.DataJudge):
+    class Keeping(evolving.DataScorer):
         def __call__(self, genomes):
             seen.append(genomes.take(np.arange(len(genomes))))
             return super().__call__(genomes)
 
     task = Parity(bits=6)
-    judge = Keeping(task)
+    scorer = Keeping(task)
     settings = {**evolving.random_settings(2.0), "population_size": 200, "seed": 4}
     settings["genome"] = {**settings["genome"], "output_activation": "sigmoid"}
     meter = PricedMeter(39.5, {"generation": 1.0, "gene": 0.0})
-    method = methods.Method({}, (), lambda *_: evolving.search(judge, config, 30, meter))
-    config = Config.for_task(judge.evaluator, **settings)
+    method = methods.Method({}, (), lambda *_: evolving.search(scorer, config, 30, meter))
+    config = Config.for_task(scorer.evaluator, **settings)
     method.run({}, 3, meter)
     return seen[:39]
 
