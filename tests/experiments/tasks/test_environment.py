@@ -105,9 +105,8 @@ def test_an_environment_in_place_of_the_runs(capsys):
 
 def test_an_environment_without_draw(capsys):
     source = Path("walk.py").read_text()
-    Path("walk.py").write_text(
-        source[: source.index("    def draw")]
-    )  # the same kernel, which is not compiled again
+    # Under the same name it has the same kernel, which is not compiled again.
+    Path("walk.py").write_text(source[: source.index("    def draw")])
     assert main(["environment", "--env", "walk.py", *FEW]) == 0
     out, _ = capsys.readouterr()
     assert "no behaviour.gif: Walk: cannot be drawn: write draw(self, state, action), which returns" in out
