@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dis
 import enum
+import functools
 import hashlib
 import inspect
 import sys
@@ -159,13 +160,12 @@ def _find_values(
         for name in names
         if name in values
     ]
-    expanded = set()  # modules, by id
     for path, value in found:  # the loop appends to the list
-        if isinstance(value, types.ModuleType) and id(value) not in expanded:
-            expanded.add(id(value))
-            if not _is_library_module(value.__name__):
-                members = vars(value)
-                found += [((*path, name), members[name]) for name in code.co_names if name in members]
+        if isinstance(value, types.ModuleType) and not _is_library_module(value.__name__):
+            members, end = vars(value), len(path) + 1
+            read = {each[:end] for each in _paths_read_by(code)}
+            further = [(*path, name) for name in code.co_names if name in members]
+            found += [(each, members[each[-1]]) for each in further if each in read]
     return found
 
 
@@ -180,6 +180,7 @@ def _reads(code: types.CodeType, path: tuple[str, ...], value: Any) -> bool:
     return any(each[: len(path)] == path for each in paths)
 
 
+@functools.cache
 def _paths_read_by(code: types.CodeType) -> set[tuple[str, ...]]:
     """Return the path of each variable that code reads, with the attributes that it reads of it at once."""
     paths: list[tuple[str, ...]] = []

@@ -198,8 +198,9 @@ def specialise_uncompiled(
 def bind_globals(template: Any, /, **values: Any) -> Any:
     """Return a plain copy of a function, plain or jitted, in which these global names have these values.
 
-    Decorate the copy with `inner_function`, so that kernels can call it; their fingerprints cover it. numba's cache
-    finds the build of a kernel that calls such a copy in a new process, but not of one that calls a closure.
+    The template or its module must have these names. Decorate the copy with `inner_function`, so that kernels can call
+    it; their fingerprints cover it. numba's cache finds the build of a kernel that calls such a copy in a new process,
+    but not of one that calls a closure.
     """
     template = getattr(template, "py_func", template)
     unknown = values.keys() - template.__globals__.keys() - set(template.__code__.co_names)

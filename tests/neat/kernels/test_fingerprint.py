@@ -198,6 +198,14 @@ def make_reader_of_a_lock(lock):
     return reads_a_kept_lock
 
 
+module.same_module = module
+
+
+def reads_a_lock_by_another_path(x):
+    """The module under its second name has a lock that the first name does not read."""
+    return module.GAIN * x if module.same_module.LOCK else x
+
+
 @numba.njit
 def calls_another(x):
     return reads_a_dictionary(x)
@@ -209,6 +217,10 @@ def calls_another(x):
         (reads_a_dictionary, "reads_a_dictionary reads TABLE_OF_NAMES, a builtins.dict, and"),
         (calls_another, "reads_a_dictionary reads TABLE_OF_NAMES, a builtins.dict, and"),
         (reads_a_lock, "reads_a_lock reads module.LOCK, a _thread.lock, and"),
+        (
+            reads_a_lock_by_another_path,
+            "reads_a_lock_by_another_path reads module.same_module.LOCK, a _thread.lock, and",
+        ),
         (reads_objects, "reads_objects reads OBJECTS, a numpy.ndarray, and"),
         (reads_a_class, "reads_a_class reads Plain, a builtins.type, and"),
         (reads_vectorised, "reads_vectorised reads vectorised, a numba.np.ufunc.dufunc.DUFunc, and"),
