@@ -73,7 +73,8 @@ class Rollout(EpisodicEvaluator):
         actions: How a discrete action is chosen.
         device: See `evaluators.devices.resolve_device`. "auto" also falls back to the CPU if a user-defined function
             cannot be compiled for a GPU.
-        workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
+        workers: The threads that run networks on the CPU, and replay episodes that failed on a GPU; None: the shared
+            ones. Results do not depend on them.
 
     Attributes:
         steps: Environment steps of all calls so far, without those in `play` and `validate`.

@@ -72,7 +72,8 @@ class Supervised:
             The champion of a run has its learned weights in either case.
         polish_champion: If genomes learn, whether `Population.run` polishes the champion of a run that has not met its
             target (see `polish`).
-        workers: The threads that run networks on the CPU; None: the shared ones. Results do not depend on them.
+        workers: The threads that run networks on the CPU, and compile the networks that learn on a GPU; None: the
+            shared ones. Results do not depend on them.
         standardise: Whether networks see inputs with mean 0 and deviation 1 in each column and, if the fitness is
             `squared_error` or `absolute_error`, targets alike. The fitness is then that of standardised targets.
             `model(champion)` takes and returns data in their own unit.

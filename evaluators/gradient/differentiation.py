@@ -51,7 +51,7 @@ def differentiate(
         fitness: The fitness: `squared_error`, `absolute_error` or `cross_entropy`.
         recurrent_steps: The number of steps of recurrent networks, through which the gradient goes back in time.
         device: Where to compute (see `evaluators.devices.resolve_device`); the result is in the host's memory.
-        workers: The threads that compute on the CPU; None: the shared ones.
+        workers: The threads that compute on the CPU, or compile networks for a GPU; None: the shared ones.
 
     Raises:
         ValueError: An argument is not allowed, or an activation or an aggregation has no slope.

@@ -75,7 +75,7 @@ def fit_weights(
         recurrent_steps: The number of steps of recurrent networks, through which the gradient goes back in time.
         train: The attributes to train.
         device: Where to train (see `evaluators.devices.resolve_device`); the optimiser's parameters are there.
-        workers: The threads that train on the CPU; None: the shared ones.
+        workers: The threads that train on the CPU, or compile networks for a GPU; None: the shared ones.
 
     Returns:
         The trained genomes, their fitness before and after, and which of them diverged.

@@ -83,7 +83,10 @@ def gather(x: Any, index: Any, axis: int = -1) -> Tensor:
         ValueError: The shapes do not fit, or an index is out of range.
     """
     (x,) = operands("gather", x)
-    (axis,) = normalise_axes("gather", x, axis)
+    axes = normalise_axes("gather", x, axis)
+    if len(axes) != 1:
+        raise ValueError(f"gather: expected one axis, got {axis}")
+    (axis,) = axes
     xp = namespace(x._data)
     length = np.shape(index)[axis] if np.ndim(index) == x.ndim else x.shape[axis]
     shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])

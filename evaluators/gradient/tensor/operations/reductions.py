@@ -16,9 +16,11 @@ Axis = int | tuple[int, ...] | None
 
 def normalise_axes(operation: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
     """Return axes counted from 0, all if `axis` is None; ValueError if the tensor lacks one, or one is given twice."""
+    if axis is None:
+        return tuple(range(x.ndim))
     try:
-        return normalize_axis_tuple(tuple(range(x.ndim)) if axis is None else axis, x.ndim)
-    except ValueError:
+        return normalize_axis_tuple(axis, x.ndim)
+    except (TypeError, ValueError):
         raise ValueError(f"{operation}: axis {axis} does not fit shape {x.shape}") from None
 
 
@@ -78,17 +80,17 @@ def _extreme(operation: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """Return e^x / Σ e^x along an axis."""
     (x,) = operands("softmax", x)
-    normalise_axes("softmax", x, axis)
-    e = namespace(x._data).exp(x._data - x._data.max(axis=axis, keepdims=True))
-    y = e / e.sum(axis=axis, keepdims=True)
-    return record("softmax", y, (x,), lambda g: (y * (g - (g * y).sum(axis=axis, keepdims=True)),))
+    axes = normalise_axes("softmax", x, axis)
+    e = namespace(x._data).exp(x._data - x._data.max(axis=axes, keepdims=True))
+    y = e / e.sum(axis=axes, keepdims=True)
+    return record("softmax", y, (x,), lambda g: (y * (g - (g * y).sum(axis=axes, keepdims=True)),))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """Return x − ln Σ e^x along an axis, without overflow."""
     (x,) = operands("log_softmax", x)
-    normalise_axes("log_softmax", x, axis)
+    axes = normalise_axes("log_softmax", x, axis)
     xp = namespace(x._data)
-    y = x._data - x._data.max(axis=axis, keepdims=True)
-    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
-    return record("log_softmax", y, (x,), lambda g: (g - xp.exp(y) * g.sum(axis=axis, keepdims=True),))
+    y = x._data - x._data.max(axis=axes, keepdims=True)
+    y -= xp.log(xp.exp(y).sum(axis=axes, keepdims=True))
+    return record("log_softmax", y, (x,), lambda g: (g - xp.exp(y) * g.sum(axis=axes, keepdims=True),))
