@@ -1,4 +1,5 @@
 import functools
+import inspect
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -307,8 +308,11 @@ def thread():
     ],
 )
 def test_messages(arguments, message):
+    make_evaluator, *values = arguments
+    names = inspect.signature(Distributed).parameters
+    options = dict(zip(list(names)[1:], values, strict=False))
     with pytest.raises(ValueError) as caught:
-        Distributed(*arguments)
+        Distributed(make_evaluator, **options)
     assert str(caught.value).startswith(message)
 
 

@@ -309,7 +309,7 @@ def test_every_kernel_is_compiled_for_one_signature(tmp_path):
         "first_broken_rule",
         "assign",
         "breed",
-        "finish",
+        "write_children",
         "_distance",
     }
     assert used >= {"_score_range", "_activate_range", "_gradient_range", "_play_range"}
